@@ -1,0 +1,38 @@
+# Everything happens in .venv, made from the locked requirements. PYTHON chooses the interpreter (3.11 or later).
+PYTHON ?= python3
+BIN := .venv/bin
+OPTIONS ?=
+
+.PHONY: run test check docs install lock clean
+
+run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
+	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
+
+install: .venv/run.stamp  ## make .venv and install relay into it
+
+test: .venv/test.stamp  ## run the tests; OPTIONS="-k hold" for some of them
+	$(BIN)/python -m pytest $(OPTIONS)
+
+check: .venv/check.stamp  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
+lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -U setup.cfg -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test setup.cfg -o requirements/test.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/test.txt --extra test --extra check setup.cfg -o requirements/check.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra docs setup.cfg -o requirements/docs.txt
+
+clean:
+	rm -rf .venv docs/_build build dist *.egg-info
+
+.venv/%.stamp: requirements/%.txt setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -r $<
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@

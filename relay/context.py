@@ -1,0 +1,35 @@
+"""What a running handler is told about its job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Given to a handler that has a parameter annotated with this class."""
+
+    job_id: str
+    attempt: int
+    """1 for the first time that the job is started."""
+    deadline: float
+    """When the job will be stopped: seconds since the epoch."""
+    idempotency_key: str
+    """The same for every attempt of this job, and no other's: for calls that must not be made twice."""
+    http: HTTPClient
+    """A treq client: pooled, with timeouts, and kept from private addresses."""
+    log: Logger
+    _progress: Callable[[float, str], None]
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Say how far the job is: `fraction` from 0 to 1, and a word for the people who look."""
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"a fraction is between 0 and 1, not {fraction}")
+        self._progress(fraction, message)

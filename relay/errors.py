@@ -1,0 +1,238 @@
+"""Everything that can go wrong for a caller: one base, each error with its HTTP status and problem type.
+
+The docstring of each class is what ``/problems/{slug}`` shows: what happened, and what to do about it.
+Problems have the form of RFC 9457.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class RelayError(Exception):
+    """Something went wrong."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+    #: seconds for ``Retry-After``; 0 where trying again does not help
+    retry_after: ClassVar[int] = 0
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.members = members
+
+    def problem(self, prefix: str = "") -> dict[str, Any]:
+        """The members of ``application/problem+json``."""
+        shown = {"type": f"{prefix}/problems/{self.slug}", "title": self.title, "status": self.status}
+        if self.detail:
+            shown["detail"] = self.detail
+        return {**shown, **self.members}
+
+
+class InternalError(RelayError):
+    """relay failed in a way it did not foresee. The operator's log has the traceback. Try again later; if it
+    stays, tell the operator."""
+
+
+# -- what the caller sent --
+
+
+class Malformed(RelayError):
+    """Part of the request is not of the form it has to be; `detail` names it. Sending the same again gives
+    the same answer."""
+
+    status, slug, title = 400, "malformed", "Malformed request"
+
+
+class MalformedBody(RelayError):
+    """The body is not one JSON object. Send `{"argument": value, …}`, or no body where the job takes no
+    arguments."""
+
+    status, slug, title = 400, "malformed-body", "The body is not a JSON object"
+
+
+class Forbidden(RelayError):
+    """This relay answers only programs on its own machine: it has no callers' tokens, so requests that came
+    through a proxy or from a web page elsewhere are refused. The operator can start it with `--open`."""
+
+    status, slug, title = 403, "forbidden", "Not open to this caller"
+
+
+class NoSuchJob(RelayError):
+    """There is no such job, or it is not yours, or it ended so long ago that its outcome is no longer kept."""
+
+    status, slug, title = 404, "no-such-job", "No such job"
+
+
+class UnknownJob(RelayError):
+    """No worker has ever offered a job of this name. Look for a spelling mistake, or start the worker."""
+
+    status, slug, title = 404, "unknown-job", "No job of this name"
+
+
+class NoSuchPage(RelayError):
+    """Nothing is served at this address."""
+
+    status, slug, title = 404, "no-such-page", "Nothing here"
+
+
+class MethodRefused(RelayError):
+    """The address exists, but not for this method; `Allow` lists those it has."""
+
+    status, slug, title = 405, "method-refused", "Method not allowed"
+
+
+class AlreadyComplete(RelayError):
+    """The job has ended, so it can't be cancelled. `GET` it to see how it ended."""
+
+    status, slug, title = 409, "already-complete", "The job has already ended"
+
+
+class StoreReset(RelayError):
+    """The store was reset since the job was accepted, and what it knew is gone. Submit again; with a key
+    nothing else has to be thought of."""
+
+    status, slug, title = 410, "store-reset", "The store was reset"
+
+
+class TooLarge(RelayError):
+    """The body is larger than this relay takes; `limit` has the number of bytes."""
+
+    status, slug, title = 413, "too-large", "The body is too large"
+
+
+class NotJson(RelayError):
+    """The body is declared as something other than JSON, or as compressed. Send
+    `Content-Type: application/json` and no `Content-Encoding`."""
+
+    status, slug, title = 415, "not-json", "Not plain JSON"
+
+
+class BadArguments(RelayError):
+    """The arguments do not fit the job; `errors` names each misfit with its place."""
+
+    status, slug, title = 422, "bad-arguments", "The arguments do not fit the job"
+
+
+class KeyReused(RelayError):
+    """This key was already used with other arguments. A key stands for one submission: make a new one."""
+
+    status, slug, title = 422, "key-reused", "The key was used with other arguments"
+
+
+# -- what relay can't do just now --
+
+
+class QueueFull(RelayError):
+    """As many jobs wait as this relay takes. Send the same again after `Retry-After` seconds."""
+
+    status, slug, title, retry_after = 503, "queue-full", "The queue is full", 5
+
+
+class NoWorker(RelayError):
+    """No worker has offered this job for a while, so nobody would answer. Send the same again later, or with
+    `Prefer: respond-async` to queue it all the same."""
+
+    status, slug, title, retry_after = 503, "no-worker", "No worker for this job", 5
+
+
+class StoreAway(RelayError):
+    """relay can't reach its store. Whether a submission arrived there is unknown: with a key send the same
+    again after `Retry-After` seconds, without one look before you do."""
+
+    status, slug, title, retry_after = 503, "store-away", "The store does not answer", 2
+
+
+class Draining(RelayError):
+    """This relay is being shut down or restarted. Send the same again: another one answers."""
+
+    status, slug, title, retry_after = 503, "draining", "Shutting down", 1
+
+
+# -- how a job can end --
+
+
+class JobFailed(RelayError):
+    """The job's handler failed in a way it did not foresee. The operator's log has the traceback under the
+    job's id."""
+
+    status, slug, title = 500, "job-failed", "The job failed"
+
+
+class JobTimeout(RelayError):
+    """The job took longer than its handler allows, and was stopped."""
+
+    status, slug, title = 504, "job-timeout", "The job took too long"
+
+
+class JobCancelled(RelayError):
+    """The job was cancelled before it ended."""
+
+    status, slug, title = 409, "cancelled", "The job was cancelled"
+
+
+class JobExpired(RelayError):
+    """The job's deadline passed before it ended."""
+
+    status, slug, title = 504, "expired", "The deadline passed"
+
+
+class ResultTooLarge(RelayError):
+    """The job ended, but its result is larger than this relay keeps; `limit` has the number of bytes. The
+    handler should store it elsewhere and return where."""
+
+    status, slug, title = 500, "result-too-large", "The result is too large"
+
+
+class ResultNotJson(RelayError):
+    """The job ended, but what its handler returned can't be written as JSON."""
+
+    status, slug, title = 500, "result-not-json", "The result is not JSON"
+
+
+class NotServed(RelayError):
+    """The worker that took the job no longer has a handler of this name, or one that takes other
+    arguments."""
+
+    status, slug, title = 500, "not-served", "The handler has changed"
+
+
+class JobError(RelayError):
+    """Raised by a handler: fails its job with this problem.
+
+    `status` is what a waiting client is answered with; `type` is a slug of the handler's own (it is shown
+    under ``/problems/``) or a whole URI; further members are shown as they are::
+
+        raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
+    """
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        status: int = 500,
+        type: str = "job-failed",
+        title: str = "",
+        retryable: bool = False,
+        **members: Any,
+    ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"the status of a JobError is 400…599, not {status}")
+        super().__init__(detail, **members)
+        self.job_status = status
+        self.type = type
+        self.job_title = title or type.replace("-", " ").capitalize()
+        self.retryable = retryable
+
+    def problem(self, prefix: str = "") -> dict[str, Any]:
+        """The members of the problem; a `type` that is a whole URI is left as it is."""
+        kind = self.type if ":" in self.type else f"{prefix}/problems/{self.type}"
+        own = {"type": kind, "title": self.job_title, "status": self.job_status}
+        return {**super().problem(prefix), **own, "retryable": self.retryable}
+
+
+def catalogue() -> dict[str, type[RelayError]]:
+    """Every problem that relay itself can answer with, by slug."""
+    return {kind.slug: kind for kind in RelayError.__subclasses__() if kind is not JobError}

@@ -1,0 +1,18 @@
+"""A front: HTTP on one side, the store on the other, and the requests that are held between them.
+
+=============  ============================================================================================
+`front`        the service: listens, sweeps, gets mail, drains
+`site`         twisted.web as relay runs it: limits, deadlines, early refusals
+`access`       who may call: closed by default
+`routes`       the addresses; each parses, makes one call, renders
+`order`        what a client asks for, read off its request
+`prefer`       the Prefer header (RFC 7240)
+`desk`         what a front does for a caller: submit, look, attach, cancel
+`catalogue`    the jobs that workers serve, and the check of arguments
+`waiting`      the waiting room: job id → the Deferreds of those who wait for it
+`hold`         **a held request**, in its three phases
+`wheel`        one timer for all of them
+`wire`         what a held request is sent, as bytes
+`answers`      envelopes and problems as whole responses
+=============  ============================================================================================
+"""

@@ -1,0 +1,62 @@
+"""Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered.
+
+Listening on loopback is not enough for that: a proxy on this machine passes the whole world on, and so does a
+browser for any page it shows. Both can be told by their headers.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from twisted.web.server import Request
+
+from relay.errors import Forbidden, Malformed
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
+_LABEL = 63  # characters between the dots of a host name (RFC 1035)
+
+
+class Access:
+    """Checks each request before anything else is done with it."""
+
+    def __init__(self, open: bool) -> None:
+        self._open = open
+
+    def check(self, request: Request) -> None:
+        """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not."""
+        host = _host(request)
+        if self._open:
+            return
+        for name in _FORWARDED:
+            if request.requestHeaders.hasHeader(name):
+                raise Forbidden(f"the request was forwarded ({name})")
+        if host and not is_loopback(host):
+            raise Forbidden(f"the Host is {host}")
+        for origin in request.requestHeaders.getRawHeaders("Origin", []):
+            if not is_loopback(urlsplit(origin).hostname or ""):
+                raise Forbidden(f"the Origin is {origin}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address means this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(request: Request) -> str:
+    hosts = request.requestHeaders.getRawHeaders("Host", [])
+    if not hosts and request.clientproto == b"HTTP/1.0":
+        return ""
+    if len(hosts) != 1:
+        raise Malformed(f"a request has one Host, not {len(hosts)}")
+    match = _HOST.fullmatch(hosts[0])
+    if match is None or any(len(label) > _LABEL for label in match["name"].split(".")):
+        raise Malformed("the Host is not a host name")
+    return match["name"].strip("[]")

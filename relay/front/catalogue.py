@@ -1,0 +1,110 @@
+"""The jobs that workers serve, as a front knows them, and the check of arguments against their schemas."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from relay.errors import BadArguments, MalformedBody, NoWorker, UnknownJob
+from relay.store.messages import Served
+from relay.store.store import Store
+
+_OVERDUE = 0.0  # seconds past the last worker's promise, itself some time after the worker was last seen
+_MOST_ERRORS = 20  # misfits named in one answer
+_NO_ARGUMENTS: dict[str, Any] = {}
+
+
+class Offer:
+    """A job that can be submitted."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self._validator = jsonschema_rs.validator_for(served.schema, validate_formats=True)
+
+    def read(self, body: bytes) -> dict[str, Any]:
+        """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
+        arguments = _decode(body) if body.strip() else _NO_ARGUMENTS
+        if not self._validator.is_valid(arguments):
+            raise BadArguments(errors=self._misfits(arguments))
+        return arguments
+
+    def _misfits(self, arguments: dict[str, Any]) -> list[dict[str, str]]:
+        misfits = []
+        for error in self._validator.iter_errors(arguments):
+            misfits.append({"at": "/".join(("", *map(str, error.instance_path))), "detail": error.message})
+            if len(misfits) == _MOST_ERRORS:
+                break
+        return misfits
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        arguments = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedBody(str(error)) from error
+    except RecursionError as error:
+        raise MalformedBody("nested too deeply") from error
+    if not isinstance(arguments, dict):
+        raise MalformedBody(f"a JSON {type(arguments).__name__}, not an object")
+    return arguments
+
+
+def fingerprint(arguments: Mapping[str, Any]) -> str:
+    """The same for the same arguments, however they were written down."""
+    return hashlib.blake2b(msgspec.json.encode(arguments, order="sorted"), digest_size=15).hexdigest()
+
+
+class Catalogue:
+    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._version = -1
+        self._offers: dict[str, Offer] = {}
+        self._overdue: dict[str, float] = {}
+        self._waiting: list[Deferred[None]] = []
+
+    async def offer(self, name: str, held: bool) -> Offer:
+        """The offer of this name; raises `UnknownJob`, and for one that will be waited for `NoWorker`."""
+        offer = self._offers.get(name)
+        if offer is None or (held and self._is_overdue(name)):
+            await self.refresh()
+            offer = self._offers.get(name)
+        if offer is None:
+            raise UnknownJob(f"no worker serves {name!r}")
+        if held and self._is_overdue(name):
+            raise NoWorker
+        return offer
+
+    async def hear(self, version: int) -> None:
+        """A sweep told the store's version."""
+        if version != self._version or any(self._is_overdue(name) for name in self._offers):
+            await self.refresh()
+
+    def refresh(self) -> Deferred[None]:
+        """Ask the store, once for all who want to know at the same time."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            ensureDeferred(self._refresh()).addBoth(self._refreshed)
+        return waiting
+
+    def _refreshed(self, result: Any) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(result)  # a Failure too is passed on
+
+    async def _refresh(self) -> None:
+        catalogue = await self._store.catalogue()
+        if catalogue.version != self._version:
+            self._offers = {name: Offer(served) for name, served in catalogue.jobs.items()}
+            self._version = catalogue.version
+        self._overdue = catalogue.overdue
+
+    def _is_overdue(self, name: str) -> bool:
+        return self._overdue.get(name, 0.0) > _OVERDUE

@@ -1,0 +1,136 @@
+"""What a front does for a caller, whatever the request looked like: submit, look, attach, cancel."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from relay.errors import AlreadyComplete, Draining, StoreReset
+from relay.front.catalogue import Catalogue, Offer, fingerprint
+from relay.front.order import Order
+from relay.front.waiting import WaitingRoom
+from relay.state import Job, Outcome, Standing, State
+from relay.store.messages import Receipt, Submission
+from relay.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A submission was taken, or a job found: what is known, and the Deferred of its outcome for one who waits."""
+
+    known: Standing | Outcome
+    waiter: Deferred[Outcome] | None = None
+    replayed: bool = False
+
+
+class Desk:
+    """Serves callers out of the store, the catalogue and the waiting room."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, room: WaitingRoom) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._room = room
+        #: refuse new work
+        self.draining = False
+
+    async def submit(self, order: Order, held: bool) -> Accepted:
+        """Have a job done; `held` if somebody waits for it. Raises what `Catalogue.offer`, `Offer.read` and
+        `Store.submit` do, and `Draining`."""
+        if self.draining:
+            raise Draining
+        offer = await self._catalogue.offer(order.name, held)
+        arguments = offer.read(order.body)
+        job = self._job(order, offer, held)
+        print_ = fingerprint(arguments) if order.key else ""
+        try:
+            return await self._submit(order, job, print_, held)
+        except StoreReset:  # its ids begin anew, and so do we
+            return await self._submit(order, job, print_, held)
+
+    async def _submit(self, order: Order, job: Job, print_: str, held: bool) -> Accepted:
+        id = self._store.mint()
+        waiter = self._room.wait(id) if held else None
+        submission = Submission(id, job, print_, int(order.delay * 1000), int(order.deadline * 1000))
+        try:
+            receipt = await self._store.submit(submission)
+        except BaseException:
+            _leave(waiter)
+            raise
+        if receipt.new:
+            state = State.SCHEDULED if order.delay else State.QUEUED
+            return Accepted(Standing(id, job.name, state, receipt.now), waiter)
+        _leave(waiter)
+        return await self._known(order, receipt, held)
+
+    async def _known(self, order: Order, receipt: Receipt, held: bool) -> Accepted:
+        if receipt.outcome is not None:
+            return Accepted(receipt.outcome, replayed=True)
+        waiter = self._room.wait(receipt.id) if held else None
+        return await self._accept(self._store.look(order.owner, receipt.id), waiter)
+
+    async def _accept(
+        self, found: Coroutine[Any, Any, Standing | Outcome], waiter: Deferred[Outcome] | None
+    ) -> Accepted:
+        try:
+            known = await found
+        except BaseException:
+            _leave(waiter)
+            raise
+        if isinstance(known, Outcome):
+            _leave(waiter)
+            waiter = None
+        return Accepted(known, waiter)
+
+    def _job(self, order: Order, offer: Offer, held: bool) -> Job:
+        served = offer.served
+        return Job(
+            name=order.name,
+            queue=served.queue,
+            owner=order.owner,
+            inbox=self._store.inbox if held else "",
+            priority=served.priority,
+            attempts=served.attempts,
+            key=digest(order.owner, order.name, order.key) if order.key else "",
+            trace=order.trace,
+            arguments=order.body.decode() if order.body.strip() else "{}",
+        )
+
+    async def find(self, owner: str, name: str, key: str) -> str:
+        """The id of the job that a key stands for; raises `NoSuchJob`."""
+        return await self._store.find(digest(owner, name, key))
+
+    async def look(self, owner: str, id: str) -> Standing | Outcome:
+        """Where a job stands; raises `NoSuchJob`, `StoreReset`."""
+        self._store.check(id)
+        return await self._store.look(owner, id)
+
+    async def attach(self, owner: str, id: str) -> Accepted:
+        """Wait for a job; raises as `look` does."""
+        self._store.check(id)
+        return await self._accept(self._store.attach(owner, id), self._room.wait(id))
+
+    async def cancel(self, owner: str, id: str) -> Standing | Outcome:
+        """Cancel a job: its outcome if it has one now, its standing while its worker stops it. Raises
+        `AlreadyComplete` for a job that ended otherwise."""
+        self._store.check(id)
+        before, after = await self._store.cancel(owner, id)
+        if isinstance(before, Outcome) and before.state is not State.CANCELLED:
+            raise AlreadyComplete(f"the job {before.state}")
+        return after or before
+
+
+def digest(owner: str, name: str, key: str) -> str:
+    """What a key is kept under: it counts for one owner and one job name."""
+    scope = "\0".join((owner, name, key)).encode()
+    return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
+
+
+def _leave(waiter: Deferred[Outcome] | None) -> None:
+    if waiter is not None:
+        waiter.addErrback(lambda _: None)
+        waiter.cancel()

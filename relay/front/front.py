@@ -1,0 +1,142 @@
+"""The front as a service: listens, sweeps, hears of outcomes, and drains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from relay.errors import StoreAway, StoreReset
+from relay.front.access import Access
+from relay.front.catalogue import Catalogue
+from relay.front.desk import Desk
+from relay.front.hold import Hold, House
+from relay.front.routes import Routes
+from relay.front.site import FrontSite
+from relay.front.waiting import WaitingRoom
+from relay.front.wheel import Wheel
+from relay.settings import Settings
+from relay.store.inbox import Inbox
+from relay.store.messages import Mail
+from relay.store.store import Store
+
+SWEEP = 1.0  # seconds between sweeps
+STRAYS = 5.0  # seconds between the turns of the waiting room
+DRAIN_RATE = 200  # held requests that are sent elsewhere in a second, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a front works with, made by the composition root."""
+
+    clock: IReactorTime
+    store: Store
+    inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
+    endpoints: Sequence[IStreamServerEndpoint]
+
+
+class Front(Service):
+    """Serves HTTP on its endpoints."""
+
+    _log = Logger()
+
+    def __init__(self, tools: Tools, settings: Settings) -> None:
+        self._tools = tools
+        self._settings = settings
+        self._room = WaitingRoom()
+        self._catalogue = Catalogue(tools.store)
+        self._desk = Desk(tools.store, self._catalogue, self._room)
+        self._wheel = Wheel(tools.clock)
+        self._house = House(tools.clock, self._wheel, self._desk, settings.prefix)
+        self._inbox = tools.inbox(self._told)
+        self._ports: list[IListeningPort] = []
+        self._recurring = [
+            (LoopingCall(self._sweep), SWEEP),
+            (LoopingCall(self._room.turn), STRAYS),
+        ]
+
+    def site(self) -> FrontSite:
+        """The protocol factory of a front's connections."""
+        settings = self._settings
+        resource = Routes(self._house, settings).app.resource()
+        access = Access(settings.open)
+        return FrontSite(
+            resource, access, settings.body_limit, settings.keepalive, settings.prefix, self._tools.clock
+        )
+
+    def startService(self) -> None:
+        super().startService()
+        self._tools.store.start()
+        self._inbox.start()
+        self._wheel.start()
+        for call, seconds in self._recurring:
+            call.clock = self._tools.clock
+            call.start(seconds)
+        ensureDeferred(self._listen()).addErrback(self._deaf)
+
+    async def _listen(self) -> None:
+        site = self.site()
+        for endpoint in self._tools.endpoints:
+            port = await endpoint.listen(site)
+            self._ports.append(port)
+            self._log.info("relay front listens on {address}", address=_shown(port))
+
+    def _deaf(self, failure: object) -> None:
+        self._log.failure("the front can't listen", failure)  # type: ignore[arg-type]
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return ensureDeferred(self._drain())
+
+    async def _drain(self) -> None:
+        """Stop listening, send the held clients elsewhere one by one, then let go of the store."""
+        self._desk.draining = True
+        for port in self._ports:
+            await maybeDeferred(port.stopListening)
+        held = [waits for waits in self._wheel if isinstance(waits, Hold)]
+        pause = min(self._settings.drain / max(1, len(held)), 1 / DRAIN_RATE)
+        for hold in held:
+            hold.reattach()
+            await deferLater(self._tools.clock, pause)
+        for call, _ in self._recurring:
+            call.stop()
+        self._wheel.stop()
+        await self._inbox.stop()
+        await self._tools.store.stop()
+
+    # -- what the front hears --
+
+    def _told(self, mail: list[Mail]) -> None:
+        for message in mail:
+            if message.letter == "o":
+                self._room.arrived(message.id, message.data)
+            elif message.letter == "r":
+                ensureDeferred(self._fetch(message.id)).addErrback(self._unheard)
+
+    async def _fetch(self, id: str) -> None:
+        outcome = await self._tools.store.fetch(id)
+        if outcome is not None:
+            self._room.tell(outcome)
+
+    def _unheard(self, failure: object) -> None:
+        self._log.failure("an outcome could not be fetched", failure)  # type: ignore[arg-type]
+
+    async def _sweep(self) -> None:
+        try:
+            _, version = await self._tools.store.sweep()
+            await self._catalogue.hear(version)
+        except (StoreAway, StoreReset):
+            pass  # the next sweep finds a store that answers, or another epoch
+        except Exception:
+            self._log.failure("a sweep failed")
+
+
+def _shown(port: IListeningPort) -> str:
+    at: Any = port.getHost()
+    return f"http://{at.host}:{at.port}" if hasattr(at, "port") else str(at)

@@ -1,0 +1,215 @@
+"""A held request, in its three phases.
+
+==  =========  =======================================================================================
+A   grace      nothing is sent yet: what ends here gets a whole response with its true status
+B   committed  200 and a first heartbeat are out; heartbeats follow, and one envelope ends the body
+C   over       answered, or the client went away
+==  =========  =======================================================================================
+
+In phase A a hold owns the request that twisted.web and Klein made. To commit, it takes the connection over and
+lets go of all that, so that in phase B a waiting client costs its transport, this object, and a Deferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
+
+from relay import envelope
+from relay.errors import RelayError
+from relay.front import answers, wire
+from relay.front.desk import Desk
+from relay.front.site import take_over
+from relay.front.wheel import Wheel
+from relay.state import Outcome, Standing
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one request is held; seconds. What was preferred and is met stands in `applied`."""
+
+    wait: float
+    commit: float  # when to commit; never if that is not before the end of the wait
+    heartbeat: float
+    true_status: bool  # a submission that ends in grace shows its outcome as its status; a look is 200
+    applied: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all holds of a front share."""
+
+    clock: IReactorTime
+    wheel: Wheel
+    desk: Desk
+    prefix: str
+
+
+@implementer(IResource)
+class Hold:
+    """Waits for one job on behalf of one client, from `render` on."""
+
+    isLeaf = True
+    __slots__ = (
+        "_chunked",
+        "_house",
+        "_known",
+        "_owner",
+        "_request",
+        "_terms",
+        "_until",
+        "_waiter",
+        "slot",
+        "transport",
+    )
+
+    def __init__(
+        self, house: House, terms: Terms, owner: str, known: Standing, waiter: Deferred[Outcome]
+    ) -> None:
+        self._house = house
+        self._terms = terms
+        self._owner = owner
+        self._known = known
+        self._waiter: Deferred[Outcome] | None = waiter
+        self._request: Any = None
+        self.transport: ITCPTransport | None = None
+        self.slot = -1
+
+    # -- phase A --
+
+    def render(self, request: Request) -> int:
+        """Begin to hold the request."""
+        self._request = request
+        self._chunked = request.clientproto == b"HTTP/1.1"
+        self._until = self._house.clock.seconds() + self._terms.wait
+        request.notifyFinish().addErrback(self.connectionLost)
+        self._rest(self._terms.commit)
+        assert self._waiter is not None
+        self._waiter.addCallbacks(self._answer, _cancelled).addErrback(self._break_off)
+        return NOT_DONE_YET
+
+    def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
+        """Never called: a hold is a leaf."""
+        raise NotImplementedError
+
+    def putChild(self, path: bytes, child: IResource) -> None:
+        """Never called: a hold is a leaf."""
+        raise NotImplementedError
+
+    def on_time(self) -> None:
+        """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
+        if self._house.clock.seconds() >= self._until:
+            self._run_out()
+        elif self.transport is None:
+            self._commit()
+        else:
+            self.transport.write(wire.beat(self._chunked))
+            self._rest(self._terms.heartbeat)
+
+    def _rest(self, seconds: float) -> None:
+        self._house.wheel.put(self, max(0.0, min(seconds, self._until - self._house.clock.seconds())))
+
+    # -- phase B --
+
+    def _commit(self) -> None:
+        request, self._request = self._request, None
+        self.transport = take_over(request, self)
+        headers = [
+            ("Date", datetimeToString().decode("ascii")),
+            ("Relay-Job-Id", self._known.id),
+            ("Location", answers.location(self._known.id, self._house.prefix)),
+        ]
+        if self._terms.applied:
+            headers.append(("Preference-Applied", self._terms.applied))
+        self.transport.write(wire.head(headers, self._chunked))
+        self._rest(self._terms.heartbeat)
+
+    def dataReceived(self, data: bytes) -> None:
+        """What a client sends after its request is not read: the connection closes with the answer."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The client went away: nobody waits here any more, the job goes on."""
+        self._leave()
+        self._over()
+
+    # -- the end --
+
+    def _answer(self, outcome: Outcome) -> None:
+        """The job has ended."""
+        if self._request is not None:
+            status = answers.outcome_status(outcome) if self._terms.true_status else 200
+            self._finish(answers.outcome(self._request, outcome, status, self._house.prefix))
+        elif self.transport is not None:
+            self._close(envelope.of_outcome(outcome, self._house.prefix))
+
+    def _run_out(self, reattach: bool = False) -> None:
+        """The wait is over before the job is: say where it stands, and how to go on."""
+        self._leave()
+        looking = Deferred.fromCoroutine(self._house.desk.look(self._owner, self._known.id))
+        looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
+        looking.addErrback(self._break_off)
+
+    def reattach(self) -> None:
+        """This process is going away: send the client to another."""
+        self._house.wheel.drop(self)
+        self._run_out(reattach=True)
+
+    def _as_known(self, failure: Failure) -> Standing:
+        failure.trap(RelayError)
+        return self._known
+
+    def _incomplete(self, known: Standing | Outcome, reattach: bool) -> None:
+        if isinstance(known, Outcome):
+            self._answer(known)
+            return
+        if self._request is not None:
+            self._finish(answers.standing(self._request, known, 202, self._house.prefix, reattach))
+        elif self.transport is not None:
+            self._close(envelope.of_standing(known, reattach))
+
+    def _finish(self, body: bytes) -> None:
+        request = self._request
+        self._over()
+        if self._terms.applied:
+            request.setHeader("Preference-Applied", self._terms.applied)
+        request.write(body)
+        request.finish()
+
+    def _close(self, body: bytes) -> None:
+        transport = self.transport
+        self._over()
+        assert transport is not None
+        transport.write(wire.tail(body, self._chunked))
+        transport.loseConnection()
+
+    def _break_off(self, failure: Failure) -> None:
+        """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
+        _log.failure("a held request could not be answered", failure)
+        transport = self.transport or (self._request and self._request.channel.transport)
+        self._over()
+        if transport is not None:
+            transport.abortConnection()
+
+    def _leave(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.cancel()
+
+    def _over(self) -> None:
+        self._house.wheel.drop(self)
+        self._request = self.transport = self._waiter = None
+
+
+def _cancelled(failure: Failure) -> None:
+    failure.trap(CancelledError)

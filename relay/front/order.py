@@ -1,0 +1,118 @@
+"""What a client asks for, read off its request: values on the way in, no decisions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from twisted.web.server import Request
+from werkzeug.http import parse_options_header
+
+from relay.errors import Malformed, NotJson
+from relay.front.prefer import Preferences
+
+ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
+LONGEST_DELAY = 30 * 86400  # seconds
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+_BARE = re.compile(r"[\x21\x23-\x7e]+")
+_KEY_LIMIT = 255  # characters
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
+
+    owner: str
+    name: str
+    body: bytes
+    key: str
+    prefer: Preferences
+    delay: float = 0
+    deadline: float = 0
+    trace: str = ""
+
+
+def read_order(request: Request, name: str, key: str = "") -> Order:
+    """Read a submission; raises `Malformed`, `NotJson`."""
+    check_json(request)
+    return Order(
+        owner=owner(request),
+        name=name,
+        body=_body(request),
+        key=check_key(key) if key else _key(header(request, "Idempotency-Key")),
+        prefer=preferences(request),
+        delay=_seconds(request, "Relay-Delay"),
+        deadline=_seconds(request, "Relay-Deadline"),
+        trace=_trace(header(request, "traceparent")),
+    )
+
+
+def _body(request: Request) -> bytes:
+    assert request.content is not None
+    body: bytes = request.content.read()
+    return body
+
+
+def owner(request: Request) -> str:
+    """Whose the job is, or has to be."""
+    return ANONYMOUS
+
+
+def preferences(request: Request) -> Preferences:
+    fields = request.requestHeaders.getRawHeaders("Prefer", [])
+    return Preferences.parse(fields) if fields else _NO_PREFERENCES
+
+
+_NO_PREFERENCES = Preferences()
+
+
+def header(request: Request, name: str) -> str:
+    """A header's value, "" where it is missing; raises `Malformed` where it was sent twice."""
+    values = request.requestHeaders.getRawHeaders(name, [])
+    if len(values) > 1:
+        raise Malformed(f"{name} was sent {len(values)} times")
+    return values[0] if values else ""
+
+
+def check_json(request: Request) -> None:
+    """Raise `NotJson` for a body that says it is something else."""
+    encoding = header(request, "Content-Encoding")
+    if encoding and encoding.lower() != "identity":
+        raise NotJson(f"Content-Encoding {encoding} is not taken")
+    kind, options = parse_options_header(header(request, "Content-Type"))
+    if kind and kind.lower() != "application/json":
+        raise NotJson(f"Content-Type is {kind}, not application/json")
+    if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise NotJson(f"charset is {options['charset']}, JSON is always UTF-8")
+
+
+def check_key(key: str) -> str:
+    if len(key) > _KEY_LIMIT:
+        raise Malformed(f"the key has {len(key)} characters, more than {_KEY_LIMIT}")
+    return key
+
+
+def _key(field: str) -> str:
+    if not field:
+        return ""
+    quoted = _QUOTED.fullmatch(field)
+    if quoted:
+        return check_key(re.sub(r'\\(["\\])', r"\1", quoted[1]))
+    if not _BARE.fullmatch(field):
+        raise Malformed('Idempotency-Key is neither a quoted string nor a token: send "…" with visible ASCII')
+    return check_key(field)
+
+
+def _seconds(request: Request, name: str) -> float:
+    field = header(request, name)
+    if not field:
+        return 0
+    if not _SECONDS.fullmatch(field) or float(field) > LONGEST_DELAY:
+        raise Malformed(f"{name} is {field!r}, not a number of seconds up to {LONGEST_DELAY}")
+    return float(field)
+
+
+def _trace(field: str) -> str:
+    return field if _TRACE.fullmatch(field) else ""

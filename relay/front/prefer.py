@@ -1,0 +1,34 @@
+"""The Prefer header (RFC 7240): what a client would like, as far as relay knows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from werkzeug.http import parse_list_header
+
+_WHOLE = re.compile(r"\d{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Seconds, or None where nothing was said. What is unknown or malformed was never said."""
+
+    respond_async: bool = False
+    wait: int | None = None
+    heartbeat: int | None = None
+
+    @classmethod
+    def parse(cls, fields: Iterable[str]) -> Preferences:
+        """Read the values of all Prefer fields of a request; of a preference given twice, the first counts."""
+        said: dict[str, str] = {}
+        for field in fields:
+            for preference in parse_list_header(field):
+                name, _, value = preference.partition(";")[0].partition("=")
+                said.setdefault(name.strip().lower(), value.strip().strip('"'))
+        return cls("respond-async" in said, _seconds(said.get("wait")), _seconds(said.get("heartbeat")))
+
+
+def _seconds(text: str | None) -> int | None:
+    return int(text) if text is not None and _WHOLE.fullmatch(text) else None

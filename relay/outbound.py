@@ -1,0 +1,132 @@
+"""The HTTP client that handlers get: treq, pooled, with timeouts, and kept from private addresses.
+
+The guard stands where connections are made, behind name resolution, so that neither a redirect nor a name that
+changes its address gets around it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import DNSLookupError
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IProtocol,
+    IProtocolFactory,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+    IResolutionReceiver,
+    IStreamClientEndpoint,
+)
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from relay.errors import JobError
+
+CONNECT_TIMEOUT = 10.0  # seconds
+IDLE_PER_HOST = 50  # kept-alive connections
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+def client(reactor: Any, allow_private: bool) -> HTTPClient:
+    """A treq client; unless `allow_private`, it connects to public addresses only."""
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = IDLE_PER_HOST
+    endpoints = Endpoints(reactor, allow_private)
+    return HTTPClient(Agent.usingEndpointFactory(reactor, endpoints, pool))
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet; of an IPv6 address that carries an IPv4 one, both must be."""
+    ip = ip_address(address.partition("%")[0])
+    carried = _carried(ip) if isinstance(ip, IPv6Address) else None
+    return ip.is_global and not ip.is_multicast and (carried is None or is_public(str(carried)))
+
+
+def _carried(ip: IPv6Address) -> IPv4Address | None:
+    if ip in _NAT64:
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+
+
+@implementer(IAgentEndpointFactory)
+class Endpoints:
+    """Makes the endpoints of an Agent."""
+
+    def __init__(self, reactor: Any, allow_private: bool) -> None:
+        self._reactor = reactor
+        self._allow_private = allow_private
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        guard = Guard(self._reactor)
+        reactor = self._reactor if self._allow_private else guard
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            reactor, uri.host, uri.port, timeout=CONNECT_TIMEOUT
+        )
+        if uri.scheme == b"https":
+            endpoint = wrapClientTLS(optionsForClientTLS(uri.host.decode("ascii")), endpoint)
+        return GuardedEndpoint(endpoint, guard)
+
+
+@implementer(IReactorTCP, IReactorTime, IReactorPluggableNameResolver, IHostnameResolver)
+class Guard:
+    """The reactor as an endpoint sees it, but that no name resolves to a private address."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.refused = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    @property
+    def nameResolver(self) -> IHostnameResolver:
+        return self
+
+    def resolveHostName(
+        self, resolutionReceiver: IResolutionReceiver, hostName: str, *args: Any, **kw: Any
+    ) -> IHostResolution:
+        resolver: IHostnameResolver = self._reactor.nameResolver
+        return resolver.resolveHostName(_PublicOnly(resolutionReceiver, self), hostName, *args, **kw)
+
+
+@implementer(IResolutionReceiver)
+class _PublicOnly:
+    def __init__(self, receiver: IResolutionReceiver, guard: Guard) -> None:
+        self._guard = guard
+        self._receiver = receiver
+        self.resolutionBegan = receiver.resolutionBegan
+        self.resolutionComplete = receiver.resolutionComplete
+
+    def addressResolved(self, address: IAddress) -> None:
+        if is_public(address.host):  # type: ignore[attr-defined]
+            self._receiver.addressResolved(address)
+        else:
+            self._guard.refused = True
+
+
+@implementer(IStreamClientEndpoint)
+class GuardedEndpoint:
+    """An endpoint that says so when its guard left it no address."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, guard: Guard) -> None:
+        self._endpoint = endpoint
+        self._guard = guard
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._endpoint.connect(protocolFactory).addErrback(self._explain)
+
+    def _explain(self, failure: Failure) -> Failure:
+        if failure.check(DNSLookupError) and self._guard.refused:
+            raise JobError("the host has a private address", status=403, type="private-address")
+        return failure

@@ -1,0 +1,157 @@
+"""Settings: command line before ``RELAY_…`` before the TOML file before defaults, in one frozen, checked value.
+
+`Settings` is the only list of them: the options of the command line, the names of the environment and of the
+file, and the reference in the docs are all read off it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from relay.handlers import QUEUE_NAME
+
+_PREFIX = "RELAY_"
+
+
+class SettingError(Exception):
+    """A setting that can't be used; the message is one line that names it and says why."""
+
+
+def _about(text: str, **limits: Any) -> Meta:
+    return Meta(description=text, **limits)
+
+
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator can set. Times are seconds, sizes are bytes."""
+
+    redis: Annotated[
+        str, _about("where the store is: redis://, rediss://, unix:// or embedded: (all's default)")
+    ] = ""
+    data: Annotated[str, _about("directory of the embedded Redis' append-only file")] = "relay-data"
+    listen: Annotated[
+        tuple[str, ...], _about("Twisted server endpoint that clients connect to; may be given again")
+    ] = ("tcp:8080:interface=127.0.0.1",)
+    open: Annotated[
+        bool, _about("answer anyone: listen beyond this machine, behind proxies, for web pages")
+    ] = False
+    prefix: Annotated[
+        str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    ] = ""
+    jobs: Annotated[tuple[str, ...], _about("module or package with handlers; may be given again")] = (
+        "jobs",
+    )
+    fronts: Annotated[Count, _about("front processes (all)")] = 1
+    workers: Annotated[Count, _about("worker processes (all)")] = 1
+    grace: Annotated[
+        Seconds, _about("a held request is silent for so long before it is committed to 200")
+    ] = 5
+    heartbeat: Annotated[Seconds, _about("pause between the heartbeats of a held request, 0 for none")] = 8
+    max_wait: Annotated[float, _about("a request is held for so long at most", gt=0)] = 600
+    keepalive: Annotated[Seconds, _about("an idle kept-alive connection is closed after this")] = 75
+    keep: Annotated[Count, _about("outcomes and keys are kept for so long")] = 3600
+    max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
+    body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
+    result_limit: Annotated[Count, _about("largest result of a job")] = 1 << 20
+    queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000
+    concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
+    queues: Annotated[
+        tuple[str, ...], _about("queues that a worker takes from, all of its jobs' by default")
+    ] = ()
+    lease: Annotated[float, _about("a worker that is silent for so long loses its jobs", ge=1)] = 10
+    drain: Annotated[Seconds, _about("a process that is stopped gets so long to finish what it has")] = 30
+    allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
+
+    @classmethod
+    def read(
+        cls, options: Mapping[str, Any], environment: Mapping[str, str], config: str | None = None
+    ) -> Settings:
+        """Merge the three sources. `options` has only what the command line gave; raises `SettingError`."""
+        sources = (
+            (_from_file(config), f"in {config}"),
+            (_from_environment(environment), "from the environment"),
+            (dict(options), "from the command line"),
+        )
+        merged: dict[str, Any] = {}
+        for values, source in sources:
+            merged.update(_checked(values, source))
+        return cls(**merged)
+
+    def environ(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process (its command line is for all to see)."""
+        return {_PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+
+
+def fields() -> Iterator[tuple[str, type, Any, str]]:
+    """Each setting: its name, `bool`, `tuple` or `str` for the way it is given, its default, what it is."""
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        inner, *metas = get_args(hints[field.name])
+        kind = bool if inner is bool else tuple if get_origin(inner) is tuple else str
+        yield field.name, kind, field.default, next(m.description for m in metas if m.description)
+
+
+def _from_file(config: str | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        with open(config, "rb") as file:
+            return {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"--config {config}: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, kind, _, _ in fields():
+        text = environment.get(_PREFIX + name.upper())
+        if text is not None:
+            given[name] = (
+                [part.strip() for part in text.split(";") if part.strip()] if kind is tuple else text
+            )
+    return given
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ";".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(_explain(error, values, source)) from error
+    _check_queues(settings, source)
+    return {name: getattr(settings, name) for name in values}
+
+
+def _check_queues(settings: Settings, source: str) -> None:
+    for queue in settings.queues:
+        if not QUEUE_NAME.fullmatch(queue):
+            raise SettingError(f"--queues {source}: {queue!r} is not of the form {QUEUE_NAME.pattern}")
+
+
+def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:
+    what, _, place = str(error).partition(" - at `$.")
+    if not place:
+        return f"{what.replace('Object contains', 'there is an')} {source}"
+    wanted = what.partition(", got")[0]
+    name = place.strip("`").partition("[")[0].partition(".")[0]
+    return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values[name]!r}"
+
+
+def config_path(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str | None:
+    """The TOML file to read: ``--config``, else ``RELAY_CONFIG``, else none."""
+    path = options.get("config") or environment.get(_PREFIX + "CONFIG")
+    return str(path) if path else None

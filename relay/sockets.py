@@ -1,0 +1,169 @@
+"""Listening sockets: bound once, by whoever owns them, then served by any process they are handed to.
+
+Both go through Twisted's own endpoint strings (``tcp:``, ``unix:``, ``ssl:``, ``haproxy:…``, ``systemd:``): an
+endpoint is made with something that stands in for the reactor and does one thing when it is asked to listen.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from relay.front.access import is_loopback
+from relay.settings import SettingError
+
+BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
+USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)
+
+
+def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.socket]:
+    """Bind a socket for each endpoint string; raises `SettingError`, also for what others than this machine
+    could reach unless that is `open` to all."""
+    bound = []
+    for description in descriptions:
+        try:
+            listening = _bind(reactor, description)
+        except (ValueError, OSError) as error:
+            raise SettingError(f"--listen {description}: {error}") from error
+        bound.append(listening)
+        if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
+            raise SettingError(
+                f"--listen {description}: there are no callers' tokens, so others than this machine may be "
+                "let in with --open only"
+            )
+    return bound
+
+
+def shown(listening: socket.socket) -> str:
+    """The address of a socket, for people."""
+    name = listening.getsockname()
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _bind(reactor: Any, description: str) -> socket.socket:
+    binder = _Binder(reactor)
+    failures: list[Any] = []
+    endpoint = serverFromString(binder, description)
+    maybeDeferred(endpoint.listen, None).addErrback(failures.append)
+    if failures:
+        failures[0].raiseException()
+    if binder.socket is None:
+        raise ValueError("this kind of endpoint can't be shared")
+    return binder.socket
+
+
+class _Binder:
+    """Stands in for the reactor: binds instead of serving."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.socket: socket.socket | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+        listening = socket.socket(family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # what is set here, accepted connections inherit
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        self._listen(listening, (interface, port), backlog)
+
+    def listenSSL(
+        self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = ""
+    ) -> None:
+        self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
+    ) -> None:
+        _remove_stale(address)
+        self._listen(socket.socket(socket.AF_UNIX), address, backlog)
+        os.chmod(address, mode)
+
+    def adoptStreamPort(self, fd: int, family: Any, factory: Any) -> None:
+        self.socket = socket.fromfd(fd, family, socket.SOCK_STREAM)
+        self.socket.setblocking(False)
+
+    def _listen(self, listening: socket.socket, address: Any, backlog: int) -> None:
+        try:
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+        listening.listen(max(backlog, BACKLOG))
+        listening.setblocking(False)
+        self.socket = listening
+
+
+def _remove_stale(address: Any) -> None:
+    """Remove a unix socket that nobody serves any more."""
+    if not os.path.exists(address) or not stat.S_ISSOCK(os.stat(address).st_mode):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address)
+        except ConnectionRefusedError:
+            os.unlink(address)
+
+
+class _Adopter:
+    """Stands in for the reactor: serves a socket that is already bound."""
+
+    def __init__(self, reactor: Any, listening: socket.socket) -> None:
+        self._reactor = reactor
+        self._socket = listening
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> IListeningPort:
+        return self._adopt(factory)
+
+    def listenSSL(
+        self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = ""
+    ) -> IListeningPort:
+        return self._adopt(TLSMemoryBIOFactory(context, False, factory))
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
+    ) -> IListeningPort:
+        return self._adopt(factory)
+
+    def adoptStreamPort(self, fd: int, family: Any, factory: Any) -> IListeningPort:
+        return self._adopt(factory)
+
+    def _adopt(self, factory: Any) -> IListeningPort:
+        port: IListeningPort = self._reactor.adoptStreamPort(
+            self._socket.fileno(), self._socket.family, factory
+        )
+        self._socket.close()
+        return port
+
+
+@implementer(IStreamServerEndpoint)
+class BoundEndpoint:
+    """An endpoint string together with the socket that was bound for it."""
+
+    def __init__(self, reactor: Any, description: str, listening: socket.socket) -> None:
+        self._endpoint = serverFromString(_Adopter(reactor, listening), description)
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
+        return listening

@@ -1,0 +1,96 @@
+"""What a job is, where it can stand, and how it moves: plain values, no reactor, no Redis.
+
+Times are integers, milliseconds since the epoch by Redis' own clock; 0 means *not yet* or *none*.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    SCHEDULED = "scheduled"  # due later: delayed, or backing off after a failure
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # its deadline passed before it ended
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more can happen to the job."""
+        return not TRANSITIONS[self]
+
+
+#: From each state, the states that a job can go to next. Whatever has no way out is complete.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.SCHEDULED: frozenset({State.QUEUED, State.CANCELLED, State.EXPIRED}),
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.EXPIRED}),
+    # back to queued: its worker died; back to scheduled: it failed and will be tried again
+    State.RUNNING: frozenset(
+        {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.QUEUED, State.SCHEDULED}
+    ),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+
+class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A submission as it is kept in the store, the order of its fields being the format (MessagePack array).
+
+    What changes while the job lives (place, attempts, holder) is kept beside it, so this never does.
+    """
+
+    name: str
+    queue: str
+    owner: str
+    inbox: str  # of the front that waits for it; "" where nobody waits
+    priority: int  # -256…255, higher goes first
+    attempts: int  # how often it may be started
+    key: str  # digest of its idempotency key; "" without one
+    trace: str  # traceparent of the submission; "" without one
+    arguments: str  # JSON object
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A job handed to one worker for one attempt."""
+
+    id: str
+    job: Job
+    attempt: int  # 1 for the first
+    turn: int  # the turn that claimed it: with the session, the fence
+    deadline: int
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """Where a live job stands at one moment."""
+
+    id: str
+    name: str
+    state: State
+    created: int
+    started: int = 0
+    attempts: int = 0
+    position: int = 0  # in its queue, 1 is next; 0 where that means nothing
+    progress: str = ""  # JSON object, or ""
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """How a job ended: the one that every waiter is told."""
+
+    id: str
+    name: str
+    state: State
+    created: int
+    started: int
+    finished: int
+    expires: int
+    attempts: int
+    payload: str  # JSON: the result of a job that succeeded, else its problem

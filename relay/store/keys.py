@@ -1,0 +1,74 @@
+"""The Redis schema, written once. Scripts get their keys from here, and only from here.
+
+Every key starts with the hash tag of its partition, so that a partition lives in one slot.
+
+============  ======  ======================================================================================
+key           type    content
+============  ======  ======================================================================================
+never         —       never exists; declared by every script, so that a resharding stops it before it writes
+epoch         string  a random name made with the data set: another one means that history was lost
+seq           string  raised for every place in a queue: order of arrival
+job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
+delay         zset    id, by the time at which it is due (delayed, or backing off)
+deadline      zset    id, by the latest time to start; only jobs that have one and are not running
+run           hash    id → ``session turn started attempt score``: **the fence**, only its holder may finish
+session       zset    session (``<inbox>.<n>``), by the end of its lease
+turn          hash    session → last turn's number, then the ids that it claimed
+tries         hash    id → attempts that have ended without an outcome; sparse
+wait          hash    id → further inboxes that attached, joined by spaces; sparse
+progress      hash    id → last progress, JSON; sparse
+serve         hash    job name → how fronts check and queue it, JSON
+served        zset    job name, by the time until which a worker has promised to be there
+catalogue     string  raised whenever `serve` changes
+============  ======  ======================================================================================
+
+Families, one key for each name:
+
+============  ======  ======================================================================================
+ready:queue   zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
+idle:queue    hash    session → free places, of sessions that found too little work
+inbox:name    stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
+                      ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake
+result:id     string  the outcome, MessagePack; expires
+idem:digest   string  ``id fingerprint``; expires with its outcome
+============  ======  ======================================================================================
+"""
+
+from __future__ import annotations
+
+FIXED = (
+    "never",
+    "epoch",
+    "seq",
+    "job",
+    "delay",
+    "deadline",
+    "run",
+    "session",
+    "turn",
+    "tries",
+    "wait",
+    "progress",
+    "serve",
+    "served",
+    "catalogue",
+)
+
+
+class Keys:
+    """The names of one partition's keys."""
+
+    def __init__(self, partition: int = 0) -> None:
+        self.partition = partition
+        self.tag = f"{{r{partition}}}:"
+        self.fixed = tuple(self.tag + name for name in FIXED)
+        self.epoch = self.tag + "epoch"
+
+    def inbox(self, name: str) -> str:
+        return f"{self.tag}inbox:{name}"
+
+    def result(self, id: str) -> str:
+        return f"{self.tag}result:{id}"
+
+    def idem(self, digest: str) -> str:
+        return f"{self.tag}idem:{digest}"

@@ -1,0 +1,27 @@
+-- What every script starts with. Arguments 1 and 2 of each are the partition's tag and the epoch.
+-- A script that was meant for another data set does nothing and says which one this is: {'EPOCH', epoch}.
+local TAG = ARGV[1]
+local epoch = redis.call('GET', K.epoch)
+if epoch ~= ARGV[2] then return {'EPOCH', epoch or ''} end
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function named(family, name) return TAG .. family .. ':' .. name end
+
+-- Calls a command with many trailing values, in slices that fit Lua's stack.
+local function each_slice(values, size, call)
+  for first = 1, #values, size do
+    call(unpack(values, first, math.min(first + size - 1, #values)))
+  end
+end
+
+-- A job as it is kept: created (13 digits), deadline (13 digits), MessagePack of relay.state.Job.
+local NAME, QUEUE, OWNER, INBOX, PRIORITY, ATTEMPTS, KEY = 1, 2, 3, 4, 5, 6, 7
+local function created_of(kept) return tonumber(string.sub(kept, 1, 13)) end
+local function deadline_of(kept) return tonumber(string.sub(kept, 14, 26)) end
+local function fields_of(kept) return cmsgpack.unpack(string.sub(kept, 27)) end
+
+-- Places in a queue: the n-th of a reserved run of numbers, as a score without a loss of digits.
+local function reserve(n) return redis.call('INCRBY', K.seq, n) - n end
+local function score(priority, seq) return string.format('%.0f', seq - priority * 35184372088832) end

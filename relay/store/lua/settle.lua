@@ -1,0 +1,33 @@
+-- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
+-- needs: prelude, mail
+local settled = {}
+
+-- payload: JSON of the result or of the problem, '' where the state says it all
+local function settle(id, kept, state, payload, attempts, started)
+  settled[#settled + 1] = {id, kept, state, payload, attempts, started}
+end
+
+local function write_outcome(ended, waiting, keep)
+  local id, kept, state, payload, attempts, started = unpack(ended)
+  local job = fields_of(kept)
+  local outcome = cmsgpack.pack({
+    job[NAME], job[OWNER], state, created_of(kept), started, now, now + keep, attempts, payload,
+  })
+  redis.call('SET', named('result', id), outcome, 'PX', keep)
+  if job[KEY] ~= '' then redis.call('PEXPIRE', named('idem', job[KEY]), keep) end
+  local told = #outcome <= 4096 and 'o' .. outcome or 'r'
+  if job[INBOX] ~= '' then post(job[INBOX], id, told) end
+  if waiting then
+    for inbox in string.gmatch(waiting, '%S+') do post(inbox, id, told) end
+  end
+end
+
+local function write_settled(keep)
+  if #settled == 0 then return end
+  local ids = {}
+  for i, ended in ipairs(settled) do ids[i] = ended[1] end
+  local waiting = redis.call('HMGET', K.wait, unpack(ids))
+  for i, ended in ipairs(settled) do write_outcome(ended, waiting[i], keep) end
+  for _, key in ipairs({K.job, K.run, K.tries, K.wait, K.progress}) do redis.call('HDEL', key, unpack(ids)) end
+  redis.call('ZREM', K.deadline, unpack(ids))
+end

@@ -1,0 +1,77 @@
+-- submit: adds jobs, at most 500 and 1 MiB a call.
+-- arguments: tag, epoch, queue limit, inbox, again (1: these ids may have been sent before), then for each
+--            job: id, key digest, fingerprint, queue, priority, delay (ms), deadline (ms from now, 0 none), Job
+-- answer:    {'OK', now, one of these for each job}:
+--            {'new'} · {'known', id}: its key stands for a live job, which now has this inbox as a waiter ·
+--            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'}
+-- A refused job leaves nothing behind, its key included. Sent again with again = 1 it adds nothing twice.
+--@include prelude
+--@include mail
+--@include waiters
+local limit, inbox, again = tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
+local room = limit - redis.call('HLEN', K.job)
+local count = (#ARGV - 5) / 8
+local seq = reserve(count)
+local jobs, ready, added, fresh, answers = {}, {}, {}, {}, {}
+
+-- what is known of a job that was accepted before; nil if nothing is
+local function recall(id)
+  if fresh[id] then return {'known', id} end
+  local kept = redis.call('HGET', K.job, id)
+  if kept then
+    add_waiter(id, kept, inbox)
+    return {'known', id}
+  end
+  local outcome = redis.call('GET', named('result', id))
+  return outcome and {'done', id, outcome} or nil
+end
+
+local function recall_key(digest, fingerprint)
+  local found = digest ~= '' and redis.call('GET', named('idem', digest))
+  if not found then return nil end
+  local id, stored = string.match(found, '^(%S+) (%S+)$')
+  local known = recall(id)
+  if known and stored ~= fingerprint then return {'clash'} end
+  return known
+end
+
+local function place(id, queue, priority, delay, nth)
+  if delay > 0 then
+    redis.call('ZADD', K.delay, string.format('%.0f', now + delay), id)
+    return
+  end
+  local places = ready[queue]
+  if not places then
+    places = {}
+    ready[queue] = places
+  end
+  places[#places + 1] = score(priority, seq + nth)
+  places[#places + 1] = id
+end
+
+local function add(nth, id, digest, fingerprint, queue, priority, delay, deadline, job)
+  if room < 1 then return {'full'} end
+  room = room - 1
+  local latest = deadline > 0 and now + deadline or 0
+  jobs[#jobs + 1] = id
+  jobs[#jobs + 1] = string.format('%013.0f%013.0f', now, latest) .. job
+  fresh[id] = true
+  if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. fingerprint) end
+  if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
+  place(id, queue, priority, delay, nth)
+  return {'new'}
+end
+
+for nth = 1, count do
+  local id, digest, fingerprint, queue, priority, delay, deadline, job = unpack(ARGV, nth * 8 - 2, nth * 8 + 5)
+  answers[nth] = recall_key(digest, fingerprint) or (again and recall(id))
+    or add(nth, id, digest, fingerprint, queue, tonumber(priority), tonumber(delay), tonumber(deadline), job)
+end
+
+each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
+for queue, places in pairs(ready) do
+  redis.call('ZADD', named('ready', queue), unpack(places))
+  wake(queue, #places / 2)
+end
+send_mail()
+return {'OK', now, unpack(answers)}

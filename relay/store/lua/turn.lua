@@ -1,0 +1,136 @@
+--!allow-oom
+-- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
+-- arguments: tag, epoch, session, number, lease (ms), keep (ms), want,
+--            count of queues, the queues,
+--            count of ends, for each: id, turn that claimed it, state, payload, delay (ms)
+--            count of progresses, for each: id, JSON
+--            An end's state is an outcome's, or `scheduled` (try again after the delay), or `queued` (given back).
+-- answer:    {'OK', now, work left (0, 1), ms until something is due (-1: nothing), ids whose end was refused,
+--             {id, job as kept, attempt, …}} · {'FENCED'}: no such session, its jobs may be another's by now ·
+--            {'STALE'}: a later turn was taken already
+-- The same number again changes nothing and answers with the same claims, less what has ended since.
+--@include prelude
+--@include mail
+--@include settle
+--@include due
+local session, number = ARGV[3], tonumber(ARGV[4])
+local lease, keep, want = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local cursor = 7
+local function take(n)
+  local first = cursor + 1
+  cursor = cursor + n
+  return unpack(ARGV, first, cursor)
+end
+local function take_list(width)
+  local list = {}
+  for i = 1, tonumber((take(1))) do list[i] = {take(width)} end
+  return list
+end
+
+-- {id, kept, attempt, …} of the ids that this turn holds
+local function claims_of(ids)
+  local claims = {}
+  if #ids == 0 then return claims end
+  local jobs, runs = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.run, unpack(ids))
+  local fence = session .. ' ' .. string.format('%.0f', number) .. ' '
+  for i, id in ipairs(ids) do
+    if jobs[i] and runs[i] and string.sub(runs[i], 1, #fence) == fence then
+      claims[#claims + 1] = id
+      claims[#claims + 1] = jobs[i]
+      claims[#claims + 1] = tonumber(string.match(runs[i], '^%S+ %S+ %S+ (%S+)'))
+    end
+  end
+  return claims
+end
+
+if not redis.call('ZSCORE', K.session, session) then return {'FENCED'} end
+redis.call('ZADD', K.session, 'XX', string.format('%.0f', now + lease), session)
+local last = redis.call('HGET', K.turn, session)
+local last_number = tonumber(string.match(last, '^%d+'))
+if number < last_number then return {'STALE'} end
+if number == last_number then
+  local ids = {}
+  for id in string.gmatch(last, ' (%S+)') do ids[#ids + 1] = id end
+  return {'OK', now, 1, -1, {}, claims_of(ids)}
+end
+
+-- 1. what has ended
+local refused = {}
+local function finish(id, turn, state, payload, delay)
+  local run, kept = redis.call('HGET', K.run, id), redis.call('HGET', K.job, id)
+  local fence = session .. ' ' .. turn .. ' '
+  if not (run and kept and string.sub(run, 1, #fence) == fence) then
+    refused[#refused + 1] = id
+    return
+  end
+  local started, attempt, old_score = string.match(run, '^%S+ %S+ (%S+) (%S+) (%S+)$')
+  if state ~= 'scheduled' and state ~= 'queued' then
+    settle(id, kept, state, payload, tonumber(attempt), tonumber(started))
+    return
+  end
+  redis.call('HDEL', K.run, id)
+  local latest = deadline_of(kept)
+  if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
+  if state == 'scheduled' then
+    redis.call('HINCRBY', K.tries, id, 1)
+    redis.call('ZADD', K.delay, string.format('%.0f', now + tonumber(delay)), id)
+  else
+    local queue = fields_of(kept)[QUEUE]
+    redis.call('ZADD', named('ready', queue), old_score, id)
+    wake(queue, 1)
+  end
+end
+
+local queues = take_list(1)
+for _, ended in ipairs(take_list(5)) do finish(unpack(ended)) end
+for _, said in ipairs(take_list(2)) do
+  local run = redis.call('HGET', K.run, said[1])
+  if run and string.sub(run, 1, #session + 1) == session .. ' ' then
+    redis.call('HSET', K.progress, said[1], said[2])
+  end
+end
+promote()
+expire()
+write_settled(keep)
+
+-- 2. what to do next: a fair share of each queue, the first queue another one each turn
+local sessions = redis.call('ZCARD', K.session)
+local taken, fences, left = {}, {}, 0
+local function claim(queue)
+  local waiting = redis.call('ZCARD', named('ready', queue))
+  local share = math.min(want - #taken, math.ceil(waiting / sessions))
+  if share > 0 then
+    local popped = redis.call('ZPOPMIN', named('ready', queue), share)
+    for i = 1, #popped, 2 do
+      taken[#taken + 1] = popped[i]
+      fences[#fences + 1] = popped[i + 1]
+    end
+  end
+  left = left + waiting - math.max(0, share)
+end
+for i = 1, #queues do claim(queues[(number + i) % #queues + 1][1]) end
+
+if #taken > 0 then
+  local tries, runs = redis.call('HMGET', K.tries, unpack(taken)), {}
+  for i, id in ipairs(taken) do
+    runs[#runs + 1] = id
+    runs[#runs + 1] = string.format('%s %.0f %.0f %.0f %.0f',
+      session, number, now, tonumber(tries[i] or 0) + 1, tonumber(fences[i]))
+  end
+  each_slice(runs, 2000, function(...) redis.call('HSET', K.run, ...) end)
+  redis.call('ZREM', K.deadline, unpack(taken))
+end
+redis.call('HSET', K.turn, session, table.concat({string.format('%.0f', number), unpack(taken)}, ' '))
+
+-- 3. who else should look: this session when it has places left, else one that is idle
+for _, queue in ipairs(queues) do
+  if #taken < want and left == 0 then
+    redis.call('HSET', named('idle', queue[1]), session, want - #taken)
+  else
+    redis.call('HDEL', named('idle', queue[1]), session)
+    if left > 0 then wake(queue[1], 1) end
+  end
+end
+send_mail()
+return {'OK', now, left > 0 and 1 or 0, next_due(), refused, claims_of(taken)}

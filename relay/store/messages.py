@@ -1,0 +1,148 @@
+"""What the roles and the store say to each other: plain values, and how they are read off Redis' replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from relay.state import Claim, Job, Outcome, Standing, State
+
+_STAMP = 13  # digits of a time in front of a kept job
+
+
+class Submission(msgspec.Struct, frozen=True, gc=False):
+    """A job to be added. Times are milliseconds from now, 0 for none."""
+
+    id: str
+    job: Job
+    fingerprint: str = ""  # of the arguments, where the job has a key
+    delay: int = 0
+    deadline: int = 0
+
+    def words(self) -> tuple[str | bytes | int, ...]:
+        """As the arguments of the submit script."""
+        job = self.job
+        kept = _encode(job)
+        return self.id, job.key, self.fingerprint, job.queue, job.priority, self.delay, self.deadline, kept
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """A submission was accepted: as a new job, or as the one that its key already stands for."""
+
+    id: str
+    now: int
+    new: bool
+    outcome: Outcome | None = None
+
+
+class End(msgspec.Struct, frozen=True, gc=False):
+    """How one attempt ended: an outcome's state, or `SCHEDULED` (try again) or `QUEUED` (given back)."""
+
+    id: str
+    turn: int
+    state: State
+    payload: str = ""
+    delay: int = 0  # milliseconds until the next attempt
+
+    def words(self) -> tuple[str | int, ...]:
+        return self.id, self.turn, self.state.value, self.payload, self.delay
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A worker's turn: what has ended, how far jobs are (id, JSON), how many more are wanted."""
+
+    number: int
+    want: int
+    ends: tuple[End, ...] = ()
+    progress: tuple[tuple[str, str], ...] = ()
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """The answer to a turn."""
+
+    claims: list[Claim]
+    refused: list[str]  # ids whose end was not taken: another holds them, or has ended them
+    more: bool  # there is work left
+    due: float  # seconds until something becomes due, below 0 for nothing in sight
+
+
+class Fenced(Exception):
+    """The session is no longer known: what it held may be another's by now."""
+
+
+class Mail(msgspec.Struct, frozen=True, gc=False):
+    """One message of an inbox: see the letters in `relay.store.keys`."""
+
+    letter: str
+    id: str
+    data: bytes
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A job as its worker published it."""
+
+    name: str
+    queue: str
+    priority: int
+    attempts: int
+    schema: dict[str, Any]
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """The jobs that are or were served, each with how many seconds ago the last promise to serve it ran out."""
+
+    version: int
+    jobs: dict[str, Served]
+    overdue: dict[str, float]
+
+
+class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str
+    owner: str
+    state: State
+    created: int
+    started: int
+    finished: int
+    expires: int
+    attempts: int
+    payload: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_job = msgspec.msgpack.Decoder(Job).decode
+_decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
+
+
+def read_outcome(id: str, data: bytes) -> Outcome:
+    kept = _decode_outcome(data)
+    return Outcome(
+        id,
+        kept.name,
+        kept.state,
+        kept.created,
+        kept.started,
+        kept.finished,
+        kept.expires,
+        kept.attempts,
+        kept.payload,
+    )
+
+
+def read_claim(id: bytes, kept: bytes, attempt: int, turn: int) -> Claim:
+    deadline = int(kept[_STAMP : 2 * _STAMP])
+    return Claim(id.decode(), _decode_job(kept[2 * _STAMP :]), attempt, turn, deadline)
+
+
+def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:
+    """A standing as ``standing.lua`` writes it; None for a job that is not known to this owner."""
+    if reply[0] == b"done":
+        return read_outcome(id, reply[1])
+    if reply[0] == b"none":
+        return None
+    _, state, kept, started, attempts, position, progress = reply
+    job = _decode_job(kept[2 * _STAMP :])
+    created = int(kept[:_STAMP])
+    return Standing(
+        id, job.name, State(state.decode()), created, started, attempts, position, progress.decode()
+    )

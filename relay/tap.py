@@ -1,0 +1,95 @@
+"""What ``twistd relay`` calls: command line → settings → service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from relay.settings import SettingError, Settings, config_path, fields
+
+
+def _options() -> type[usage.Options]:
+    """The settings as command line options; only what was given is kept."""
+    parameters: list[list[Any]] = [["config", None, None, "TOML file with these settings"]]
+    flags: list[list[Any]] = []
+    members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags}
+    for name, kind, default, about in fields():
+        option = name.replace("_", "-")
+        if kind is bool:
+            flags.append([option, None, about])
+        elif kind is tuple:
+            members[f"opt_{name}"] = _repeatable(name, about, default)
+        else:
+            parameters.append(
+                [option, None, None, f"{about} [default: {default}]" if default != "" else about]
+            )
+    return type("SettingsOptions", (usage.Options,), members)
+
+
+def _repeatable(name: str, about: str, default: tuple[str, ...]) -> Callable[[usage.Options, str], None]:
+    def option(self: usage.Options, value: str) -> None:
+        self.setdefault(name, []).extend(value.split(",") if name == "queues" else [value])
+
+    option.__doc__ = f"{about} [default: {', '.join(default)}]" if default else about
+    return option
+
+
+_SettingsOptions = _options()
+
+
+class All(_SettingsOptions):  # type: ignore[misc, valid-type]
+    synopsis = "[all] [options]"
+    longdesc = "Everything on this machine: embedded Redis, fronts, workers, kept alive."
+
+
+class Front(_SettingsOptions):  # type: ignore[misc, valid-type]
+    synopsis = "front --redis URL [options]"
+    longdesc = "One front: takes requests, holds them, answers them."
+
+
+class Worker(_SettingsOptions):  # type: ignore[misc, valid-type]
+    synopsis = "worker --redis URL [options]"
+    longdesc = "One worker: runs jobs."
+
+
+class Options(All):
+    synopsis = "[all|front|worker] [options]"
+    longdesc = "Hold HTTP requests while their jobs run. Without a command: all."
+    subCommands = [
+        ["all", None, All, "everything on this machine (the default)"],
+        ["front", None, Front, "one front"],
+        ["worker", None, Worker, "one worker"],
+    ]
+
+
+def makeService(options: usage.Options) -> IService:
+    """The service that the command line asks for; wrong settings end the program with one line."""
+    role = options.subCommand or "all"
+    given = {**_given(options), **(_given(options.subOptions) if options.subCommand else {})}
+    return make(role, given)
+
+
+def make(role: str, given: dict[str, Any]) -> IService:
+    """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
+    from twisted.internet import reactor
+
+    from relay import service
+
+    roles = {"all": service.everything, "front": service.front, "worker": service.worker}
+    try:
+        config = config_path(given)
+        settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
+        made = roles[role](reactor, settings)
+    except SettingError as error:
+        raise SystemExit(f"relay: {error}") from error
+    if role != "all":
+        service.stop_at_once_on_second_signal(reactor)
+    return made
+
+
+def _given(options: usage.Options) -> dict[str, Any]:
+    return {name.replace("-", "_"): value for name, value in options.items() if value not in (None, 0, [])}

@@ -1,0 +1,9 @@
+"""A worker: takes jobs from the store, runs their handlers, reports how they ended.
+
+=============  ============================================================================================
+`worker`       the service: what is running, what is told to it, how it stops
+`session`      the dialogue with the store: numbered turns, one under way at a time
+`attempt`      one job, run once: from its claim to its end
+`retry`        whether a failed job is tried again, and when
+=============  ============================================================================================
+"""

@@ -1,0 +1,181 @@
+"""The worker as a service: what is running, what it is told, how it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from treq.client import HTTPClient
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from relay.context import Context
+from relay.errors import NotServed, StoreAway, StoreReset
+from relay.handlers import Handler, Registry
+from relay.settings import Settings
+from relay.state import Claim, State
+from relay.store.inbox import Inbox
+from relay.store.messages import End, Mail, Served
+from relay.store.store import Store
+from relay.worker.attempt import Attempt, InThread
+from relay.worker.session import Session
+
+SWEEP = 5.0  # seconds between sweeps
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker works with, made by the composition root."""
+
+    clock: IReactorTime
+    store: Store
+    inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
+    http: HTTPClient
+    in_thread: InThread
+
+
+class Worker(Service):
+    """Runs the jobs of a registry, `settings.concurrency` of them at once."""
+
+    _log = Logger()
+
+    def __init__(self, tools: Tools, registry: Registry, settings: Settings) -> None:
+        self._tools = tools
+        self._registry = registry
+        self._settings = settings
+        self._attempts: dict[str, Attempt] = {}
+        self._busy = 0
+        self._known = False  # whether the store knows what we serve
+        self._running_down = False
+        self._inbox = tools.inbox(self._told)
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = tools.clock
+        queues = settings.queues or tuple(sorted({h.options.queue for h in registry}))
+        self._session = Session(
+            tools.clock, tools.store, settings.lease, queues, self._room, self._take, self._abandon
+        )
+        self._turning: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._tools.store.start()
+        self._inbox.start()
+        self._sweeping.start(SWEEP)
+        self._turning = ensureDeferred(self._session.run())
+        self._turning.addErrback(lambda failure: self._log.failure("the worker's session ended", failure))
+
+    async def _stop(self) -> None:
+        """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
+        self._running_down = True
+        if self._attempts:
+            ends = DeferredList([_copy(attempt.free) for attempt in self._attempts.values()])
+            await ends.addTimeout(self._settings.drain, self._tools.clock, lambda *_: None)
+        for attempt in list(self._attempts.values()):
+            attempt.stop(State.QUEUED)
+        self._session.close()
+        if self._turning is not None:
+            await self._turning.addTimeout(5, self._tools.clock, lambda *_: None)
+        self._sweeping.stop()
+        await self._inbox.stop()
+        await self._tools.store.stop()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    # -- jobs --
+
+    def _room(self) -> int:
+        return 0 if self._running_down else self._settings.concurrency - self._busy
+
+    def _take(self, claim: Claim) -> None:
+        handler = self._registry.get(claim.job.name)
+        if handler is None:
+            problem = {**NotServed().problem(), "source": "job", "retryable": False}
+            self._session.report(
+                End(claim.id, claim.turn, State.FAILED, msgspec.json.encode(problem).decode())
+            )
+            return
+        attempt = Attempt(claim, handler, self._context(claim, handler), self._settings.result_limit)
+        self._attempts[claim.id] = attempt
+        self._busy += 1
+        attempt.free.addCallback(self._freed)
+        attempt.begin(self._tools.clock, self._tools.in_thread).addCallback(self._ended, attempt)
+
+    def _ended(self, end: End, attempt: Attempt) -> None:
+        if self._attempts.get(end.id) is attempt:
+            del self._attempts[end.id]
+            self._session.report(end)
+
+    def _freed(self, _: None) -> None:
+        self._busy -= 1
+        self._session.nudge()
+
+    def _context(self, claim: Claim, handler: Handler) -> Context:
+        deadline = self._tools.clock.seconds() + handler.options.timeout
+        if claim.deadline:
+            deadline = min(deadline, claim.deadline / 1000)
+        return Context(
+            job_id=claim.id,
+            attempt=claim.attempt,
+            deadline=deadline,
+            idempotency_key=claim.id,
+            http=self._tools.http,
+            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
+            _progress=lambda fraction, message: self._session.progress(
+                claim.id, msgspec.json.encode({"fraction": fraction, "message": message}).decode()
+            ),
+        )
+
+    def _abandon(self) -> None:
+        """The store gave our claims to others: what still runs is stopped, and what it ends as is not reported."""
+        attempts, self._attempts = self._attempts, {}
+        for attempt in attempts.values():
+            attempt.stop(State.QUEUED)
+
+    # -- what the worker is told, and what it tells --
+
+    def _told(self, mail: list[Mail]) -> None:
+        for message in mail:
+            if message.letter == "w":
+                self._session.nudge()
+            elif message.letter == "c" and message.id in self._attempts:
+                self._attempts[message.id].stop(State.CANCELLED)
+
+    async def _sweep(self) -> None:
+        try:
+            await self._tools.store.sweep()
+            await self._tools.store.publish(self._served())
+            self._say_once()
+        except (StoreAway, StoreReset):
+            pass  # the next sweep finds a store that answers, or another epoch
+        except Exception:
+            self._log.failure("a sweep failed")
+
+    def _say_once(self) -> None:
+        if not self._known:
+            self._known = True
+            names = ", ".join(sorted(handler.options.name for handler in self._registry))
+            self._log.info("relay worker serves {names}", names=names)
+
+    def _served(self) -> list[Served]:
+        return [
+            Served(h.options.name, h.options.queue, h.options.priority, 1 + h.options.retries, h.schema())
+            for h in self._registry
+        ]
+
+
+def _copy(deferred: Deferred[None]) -> Deferred[None]:
+    """A Deferred that fires along with another, and can be given up without it."""
+    copy: Deferred[None] = Deferred()
+
+    def passed(result: None) -> None:
+        if not copy.called:
+            copy.callback(None)
+
+    deferred.addBoth(passed)
+    return copy
