@@ -38,6 +38,8 @@ async def fetch(context: Context, url: URL, max_bytes: Bytes = 262_144) -> Page:
     try:
         response = await context.http.get(url, unbuffered=True)
         body = await _read(response, max_bytes)
+    except ValueError as error:  # of which a name that is no name (UnicodeError) is one
+        raise JobError(str(error), status=422, type="bad-url") from error
     except DNSLookupError as error:
         raise JobError(str(error), status=502, type="upstream-unknown-host") from error
     except (ConnectError, ResponseFailed, ResponseNeverReceived) as error:

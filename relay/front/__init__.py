@@ -6,6 +6,7 @@
 `access`       who may call: closed by default
 `routes`       the addresses; each parses, makes one call, renders
 `order`        what a client asks for, read off its request
+`headers`      header values as text
 `prefer`       the Prefer header (RFC 7240)
 `desk`         what a front does for a caller: submit, look, attach, cancel
 `catalogue`    the jobs that workers serve, and the check of arguments

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from twisted.web.server import Request
 
 from relay.errors import Forbidden, Malformed
+from relay.front.headers import header_values
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
@@ -35,8 +35,8 @@ class Access:
                 raise Forbidden(f"the request was forwarded ({name})")
         if host and not is_loopback(host):
             raise Forbidden(f"the Host is {host}")
-        for origin in request.requestHeaders.getRawHeaders("Origin", []):
-            if not is_loopback(urlsplit(origin).hostname or ""):
+        for origin in header_values(request, "Origin"):
+            if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
 
@@ -51,12 +51,20 @@ def is_loopback(host: str) -> bool:
 
 
 def _host(request: Request) -> str:
-    hosts = request.requestHeaders.getRawHeaders("Host", [])
+    hosts = header_values(request, "Host")
     if not hosts and request.clientproto == b"HTTP/1.0":
         return ""
     if len(hosts) != 1:
         raise Malformed(f"a request has one Host, not {len(hosts)}")
-    match = _HOST.fullmatch(hosts[0])
-    if match is None or any(len(label) > _LABEL for label in match["name"].split(".")):
+    name = _name(hosts[0])
+    if not name:
         raise Malformed("the Host is not a host name")
+    return name
+
+
+def _name(host: str) -> str:
+    """The name or address in ``host[:port]``, "" if there is none."""
+    match = _HOST.fullmatch(host)
+    if match is None or any(len(label) > _LABEL for label in match["name"].split(".")):
+        return ""
     return match["name"].strip("[]")

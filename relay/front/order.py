@@ -9,6 +9,7 @@ from twisted.web.server import Request
 from werkzeug.http import parse_options_header
 
 from relay.errors import Malformed, NotJson
+from relay.front.headers import header, header_values
 from relay.front.prefer import Preferences
 
 ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
@@ -61,19 +62,11 @@ def owner(request: Request) -> str:
 
 
 def preferences(request: Request) -> Preferences:
-    fields = request.requestHeaders.getRawHeaders("Prefer", [])
+    fields = header_values(request, "Prefer")
     return Preferences.parse(fields) if fields else _NO_PREFERENCES
 
 
 _NO_PREFERENCES = Preferences()
-
-
-def header(request: Request, name: str) -> str:
-    """A header's value, "" where it is missing; raises `Malformed` where it was sent twice."""
-    values = request.requestHeaders.getRawHeaders(name, [])
-    if len(values) > 1:
-        raise Malformed(f"{name} was sent {len(values)} times")
-    return values[0] if values else ""
 
 
 def check_json(request: Request) -> None:

@@ -14,6 +14,7 @@ from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from relay.store.address import Address
@@ -34,7 +35,7 @@ class _Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
     """Redis' protocol with bytes in and bytes out, that tells its link when it comes and goes."""
 
     def __init__(self, link: Link) -> None:
-        super().__init__(charset=None, convertNumbers=False, replyTimeout=SILENCE)
+        super().__init__(charset=None, convertNumbers=False)
         self._link = link
 
     def connectionMade(self) -> None:
@@ -64,7 +65,12 @@ class Link:
     def __init__(self, clock: IReactorTime, endpoint: IStreamClientEndpoint, address: Address) -> None:
         self._address = address
         self._service = ClientService(endpoint, _Connections(self), retryPolicy=_pause, clock=clock)
+        self._clock = clock
         self._connection: _Connection | None = None
+        self._unanswered = 0
+        self._heard = 0.0  # when the last answer came, or the first command that is unanswered went
+        self._watch = LoopingCall(self._check_silence)
+        self._watch.clock = clock
         self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
@@ -75,8 +81,10 @@ class Link:
 
     def start(self) -> None:
         self._service.startService()
+        self._watch.start(SILENCE / 5)
 
     def stop(self) -> Deferred[None]:
+        self._watch.stop()
         for waiting in list(self._waiting):
             waiting.cancel()
         return self._service.stopService()
@@ -87,8 +95,17 @@ class Link:
             waiting: Deferred[Reply] = Deferred(self._forget)
             self._waiting[waiting] = (words, blocking)
             return waiting
-        sent: Deferred[Reply] = self._connection.execute_command(*words, apply_timeout=not blocking)
-        return sent.addErrback(_as_lost)
+        sent: Deferred[Reply] = self._connection.execute_command(*words)
+        if blocking:
+            return sent.addErrback(_as_lost)
+        if not self._unanswered:
+            self._heard = self._clock.seconds()
+        self._unanswered += 1
+        answer: Deferred[Reply] = (
+            Deferred()
+        )  # one that can be cancelled while the server still owes us a reply
+        sent.addBoth(self._answered, answer)
+        return answer.addErrback(_as_lost)
 
     def _forget(self, waiting: Deferred[Reply]) -> None:
         self._waiting.pop(waiting, None)
@@ -98,10 +115,20 @@ class Link:
         if self._connection is not None:
             self._connection.transport.abortConnection()
 
+    def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
+        self._unanswered -= 1
+        self._heard = self._clock.seconds()
+        if not answer.called:
+            answer.callback(result)
+
+    def _check_silence(self) -> None:
+        if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
+            self.drop()
+
     async def _greet(self, connection: _Connection) -> None:
         try:
             for words in self._address.greeting:
-                await connection.execute_command(*words)
+                await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
         except Exception as error:
             self._log.error("Redis at {at} refuses: {error}", at=self._address.shown, error=str(error))
             connection.transport.loseConnection()

@@ -1,0 +1,273 @@
+"""A held request in its three phases, with a clock and a transport in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+
+from relay.errors import StoreAway
+from relay.front.access import Access
+from relay.front.hold import Hold, House, Terms
+from relay.front.site import FrontSite
+from relay.front.wheel import Wheel
+from relay.state import Outcome, Standing, State
+
+ID = "0-epoch-random"
+STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)
+OUTCOME = Outcome(ID, "resize", State.SUCCEEDED, 1_000_000, 1_001_000, 1_009_000, 2_000_000, 1, '{"ok":true}')
+TERMS = Terms(wait=60, commit=5, heartbeat=8, true_status=True)
+
+
+class Transport(StringTransportWithDisconnection):
+    """A connection whose protocol can be exchanged, and which is lost when it is closed or aborted."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.loseConnection()
+
+    def take(self) -> bytes:
+        data: bytes = self.value()
+        self.clear()
+        return data
+
+
+class StillRunning:
+    """A desk that knows one job."""
+
+    def __init__(self) -> None:
+        self.known: Any = STANDING
+
+    async def look(self, owner: str, id: str) -> Standing | Outcome:
+        assert (owner, id) == ("me", ID)
+        if isinstance(self.known, Exception):
+            raise self.known
+        return self.known  # type: ignore[no-any-return]
+
+
+class Scene:
+    """One connection to a site whose only page is a hold."""
+
+    def __init__(self, terms: Terms, request: bytes = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n") -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.wheel = Wheel(self.clock)
+        self.wheel.start()
+        self.desk = StillRunning()
+        self.left: list[Deferred[Outcome]] = []
+        self.waiter: Deferred[Outcome] = Deferred(self.left.append)
+        house = House(self.clock, self.wheel, self.desk, "/v1")  # type: ignore[arg-type]
+        hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
+
+        class Page(Resource):
+            isLeaf = True
+            render_POST = lambda _, request: hold.render(request)  # noqa: E731
+
+        site = FrontSite(Page(), Access(open=True), 1000, 75, "", self.clock)
+        self.channel = site.buildProtocol(None)
+        assert self.channel is not None
+        self.transport = Transport()
+        self.transport.protocol = self.channel
+        self.channel.makeConnection(self.transport)
+        self.channel.dataReceived(request)
+
+    def disconnect(self) -> None:
+        self.transport.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def envelope(self, data: bytes) -> Any:
+        return json.loads(data.partition(b"\r\n\r\n")[2])
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.pump([0.25] * int(seconds * 4))
+
+
+def chunks(data: bytes) -> list[bytes]:
+    read = []
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        read.append(data[: int(size, 16)])
+        data = data[int(size, 16) + 2 :]
+    return read
+
+
+def test_within_the_grace_nothing_is_sent_and_the_answer_has_status_and_length() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(4.5)
+    assert scene.transport.take() == b""
+    scene.waiter.callback(OUTCOME)
+    answer = scene.transport.take()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length: " in answer
+    assert b"Location: /v1/jobs/0-epoch-random\r\n" in answer
+    assert scene.envelope(answer)["result"] == {"ok": True}
+    assert scene.transport.connected
+    assert len(scene.wheel) == 0
+
+
+def test_the_head_and_the_first_heartbeat_are_one_write() -> None:
+    scene = Scene(TERMS)
+    writes: list[bytes] = []
+    write = scene.transport.write
+    scene.transport.write = lambda data: (writes.append(data), write(data))[1]
+    scene.pass_time(5.5)
+    (head,) = writes
+    assert head.endswith(b"\r\n\r\n1\r\n\n\r\n")
+
+
+def test_heartbeats_keep_their_pause_and_the_envelope_ends_it() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(5.5)
+    scene.transport.take()
+    for _ in range(3):
+        scene.pass_time(8)
+        assert chunks(scene.transport.take()) == [b"\n"]
+    scene.waiter.callback(OUTCOME)
+    envelope, end = chunks(scene.transport.take())
+    assert json.loads(envelope)["state"] == "succeeded"
+    assert end == b""
+    assert not scene.transport.connected
+    assert len(scene.wheel) == 0
+
+
+def test_committing_lets_go_of_channel_and_request() -> None:
+    scene = Scene(TERMS)
+    request = scene.channel.requests[0]  # type: ignore[union-attr]
+    scene.pass_time(5.5)
+    assert scene.transport.protocol is scene.hold
+    assert request.channel is None
+    assert request.transport is None
+    assert request.notifications == []
+    assert scene.channel.requests == []  # type: ignore[union-attr]
+    scene.waiter.callback(OUTCOME)
+
+
+def test_a_wait_that_runs_out_in_the_grace_is_202() -> None:
+    scene = Scene(Terms(wait=3, commit=5, heartbeat=8, true_status=True, applied="wait=3"))
+    scene.pass_time(3.5)
+    answer = scene.transport.take()
+    assert answer.startswith(b"HTTP/1.1 202 Accepted\r\n")
+    assert b"Retry-After: 1\r\n" in answer
+    assert b"Preference-Applied: wait=3\r\n" in answer
+    assert scene.envelope(answer)["complete"] is False
+    assert scene.left == [scene.waiter]
+    assert len(scene.wheel) == 0
+
+
+def test_a_wait_that_runs_out_after_the_commitment_ends_in_an_incomplete_envelope() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(61)
+    *beats, envelope, end = chunks(scene.transport.take().partition(b"\r\n\r\n")[2])
+    assert beats == [b"\n"] * 7
+    assert json.loads(envelope)["complete"] is False
+    assert end == b""
+    assert not scene.transport.connected
+
+
+def test_a_job_that_ended_as_the_wait_ran_out_is_told() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(59)
+    scene.desk.known = OUTCOME
+    scene.transport.take()
+    scene.pass_time(2)
+    envelope, _ = chunks(scene.transport.take())
+    assert json.loads(envelope)["complete"] is True
+
+
+def test_a_store_that_is_away_as_the_wait_runs_out_does_not_keep_the_answer() -> None:
+    scene = Scene(TERMS)
+    scene.desk.known = StoreAway()
+    scene.pass_time(61)
+    *_, envelope, end = chunks(scene.transport.take().partition(b"\r\n\r\n")[2])
+    assert json.loads(envelope)["state"] == "running"
+    assert end == b""
+
+
+@pytest.mark.parametrize("seconds", [1, 6, 20])
+def test_a_client_that_goes_away_is_forgotten(seconds: int) -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(seconds)
+    scene.transport.take()
+    scene.disconnect()
+    assert scene.left == [scene.waiter]
+    assert len(scene.wheel) == 0
+    scene.pass_time(100)
+    assert scene.transport.take() == b""
+
+
+@pytest.mark.parametrize(("seconds", "is_202"), [(1, True), (6, False)])
+def test_a_client_is_sent_elsewhere_when_the_process_drains(seconds: int, is_202: bool) -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(seconds)
+    scene.hold.reattach()
+    answer = scene.transport.take()
+    assert answer.startswith(b"HTTP/1.1 202") is is_202
+    assert b'"reattach":true' in answer
+    assert len(scene.wheel) == 0
+
+
+@pytest.mark.parametrize("seconds", [1, 6])
+def test_an_answer_that_can_not_be_made_is_a_cut_never_a_lie(
+    seconds: int, no_logged_failures: list[Any]
+) -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(seconds)
+    scene.transport.take()
+    broken = Outcome(ID, "resize", State.FAILED, 1, 1, 1, 1, 1, "not JSON")
+    scene.waiter.callback(broken)
+    assert scene.transport.aborted
+    assert scene.transport.take() == b""
+    assert len(no_logged_failures) == 1
+    no_logged_failures.clear()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (OUTCOME, 200),
+        (Outcome(ID, "resize", State.CANCELLED, 1, 0, 2, 3, 0, ""), 409),
+        (Outcome(ID, "resize", State.EXPIRED, 1, 0, 2, 3, 0, ""), 504),
+        (Outcome(ID, "resize", State.FAILED, 1, 0, 2, 3, 0, '{"type":"/problems/x","status":418}'), 418),
+        (Outcome(ID, "resize", State.FAILED, 1, 0, 2, 3, 0, '{"type":"/problems/x","status":503}'), 500),
+    ],
+)
+def test_the_status_within_the_grace_is_the_outcomes_for_a_submission_and_200_for_a_look(
+    outcome: Outcome, status: int
+) -> None:
+    for true_status, expected in ((True, status), (False, 200)):
+        scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=true_status))
+        scene.waiter.callback(outcome)
+        assert scene.transport.take().startswith(b"HTTP/1.1 %d " % expected)
+
+
+def test_a_peer_of_http_1_0_gets_no_chunks() -> None:
+    scene = Scene(TERMS, b"POST / HTTP/1.0\r\n\r\n")
+    scene.pass_time(13.5)
+    head, _, beats = scene.transport.take().partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding" not in head
+    assert beats == b"\n\n"
+    scene.waiter.callback(OUTCOME)
+    assert json.loads(scene.transport.take())["complete"] is True
+
+
+def test_what_is_sent_after_a_committed_request_is_ignored() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(5.5)
+    scene.transport.take()
+    scene.transport.protocol.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+    assert scene.transport.take() == b""
+    scene.waiter.callback(OUTCOME)
+
+
+def test_a_hold_is_small() -> None:
+    scene = Scene(TERMS)
+    assert not hasattr(scene.hold, "__dict__")
+    scene.waiter.callback(OUTCOME)

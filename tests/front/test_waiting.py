@@ -1,0 +1,54 @@
+"""The waiting room."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
+
+from relay.front.waiting import WaitingRoom
+from relay.state import Outcome
+
+KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
+
+
+def told(waiter: Deferred[Outcome]) -> list[str]:
+    ids: list[str] = []
+    waiter.addCallbacks(
+        lambda outcome: ids.append(outcome.id), lambda failure: failure.trap(CancelledError) and None
+    )
+    return ids
+
+
+def test_all_who_wait_for_a_job_are_told_and_nobody_else() -> None:
+    room = WaitingRoom()
+    one, other, third = told(room.wait("1")), told(room.wait("1")), told(room.wait("2"))
+    room.arrived("1", KEPT)
+    assert (one, other, third) == (["1"], ["1"], [])
+    assert len(room) == 1
+
+
+def test_whoever_leaves_is_not_told_and_the_others_are() -> None:
+    room = WaitingRoom()
+    leaving, staying = room.wait("1"), room.wait("1")
+    left, stayed = told(leaving), told(staying)
+    leaving.cancel()
+    room.arrived("1", KEPT)
+    assert (left, stayed) == ([], ["1"])
+    assert len(room) == 0
+
+
+def test_the_last_to_leave_takes_the_entry_along() -> None:
+    room = WaitingRoom()
+    waiter = room.wait("1")
+    told(waiter)
+    waiter.cancel()
+    assert len(room) == 0
+
+
+def test_an_outcome_that_came_before_its_waiter_is_kept_for_a_while() -> None:
+    room = WaitingRoom()
+    room.arrived("1", KEPT)
+    room.turn()
+    assert told(room.wait("1")) == ["1"]
+    room.turn()
+    assert told(room.wait("1")) == []

@@ -1,0 +1,43 @@
+"""Stores on the real server, one for each process that a test plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import gatherResults
+
+from relay.store.address import Address
+from relay.store.link import Link
+from relay.store.store import Store
+from tests.processes import RedisProcess
+
+MakeStore = Callable[..., Store]
+
+
+@pytest_twisted.async_yield_fixture
+async def make_store(redis: RedisProcess) -> MakeStore:
+    from twisted.internet import reactor
+
+    address = Address.parse(redis.url)
+    made: list[Store] = []
+
+    def make(name: str, keep: float = 60, queue_limit: int = 1000) -> Store:
+        store = Store(reactor, Link(reactor, address.endpoint(reactor), address), name, keep, queue_limit)
+        store.start()
+        made.append(store)
+        return store
+
+    yield make
+    await gatherResults([store.stop() for store in made])
+
+
+@pytest.fixture
+def front(make_store: MakeStore) -> Store:
+    return make_store("front")
+
+
+@pytest.fixture
+def worker(make_store: MakeStore) -> Store:
+    return make_store("worker")

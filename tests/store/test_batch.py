@@ -1,0 +1,117 @@
+"""Batching: one under way, the rest on the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from relay.store.batch import Batch
+from relay.store.link import LinkLost
+
+
+class Wire:
+    """Keeps what was sent until the test answers it."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[str], bool, Deferred[Any]]] = []
+
+    def send(self, items: list[str], again: bool) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        self.sent.append((items, again, answer))
+        return answer
+
+    def batches(self) -> list[tuple[list[str], bool]]:
+        return [(items, again) for items, again, _ in self.sent]
+
+    def answer(self) -> None:
+        items, _, answer = self.sent[-1]
+        answer.callback([item.upper() for item in items])
+
+
+def add(batch: Batch[str, str], *items: str, size: int = 1) -> list[Deferred[str]]:
+    return [batch.add(item, size) for item in items]
+
+
+def results(deferreds: list[Deferred[str]]) -> list[Any]:
+    got: list[Any] = []
+    for deferred in deferreds:
+        deferred.addBoth(got.append)
+    return got
+
+
+def test_what_comes_while_one_is_under_way_rides_on_the_next() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    got = results(add(batch, "a", "b", "c"))
+    assert wire.batches() == [(["a"], False)]
+    wire.answer()
+    assert wire.batches() == [(["a"], False), (["b", "c"], False)]
+    wire.answer()
+    assert got == ["A", "B", "C"]
+    assert len(wire.sent) == 2
+
+
+def test_a_batch_has_a_limit_in_items_and_in_bytes() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send, most=2, most_bytes=10)
+    results(add(batch, *"abcd"))
+    wire.answer()
+    assert wire.batches()[1] == (["b", "c"], False)
+    results(add(batch, "e", size=9))
+    results(add(batch, "f", size=99))
+    for _ in range(3):
+        wire.answer()
+    assert [items for items, _ in wire.batches()] == [["a"], ["b", "c"], ["d", "e"], ["f"]]
+
+
+def test_a_lost_connection_sends_the_same_items_again_and_says_so() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    got = results(add(batch, "a"))
+    wire.sent[0][2].errback(LinkLost())
+    assert wire.batches() == [(["a"], False), (["a"], True)]
+    wire.answer()
+    assert got == ["A"]
+
+
+def test_who_does_not_wait_any_more_is_not_sent_for() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    first, second, third = add(batch, "a", "b", "c")
+    got = results([first, second, third])
+    second.cancel()
+    first.cancel()
+    wire.sent[0][2].errback(LinkLost())
+    assert wire.batches() == [(["a"], False), (["c"], False)]
+    wire.answer()
+    assert [getattr(g, "type", g) for g in got] == [CancelledError, CancelledError, "C"]
+
+
+def test_the_failure_of_one_is_not_that_of_the_others() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    got = results(add(batch, "x", "a", "b"))
+    wire.answer()
+    wire.sent[-1][2].callback([KeyError("a"), "B"])
+    assert got[2] == "B"
+    assert got[1].check(KeyError)
+
+
+def test_another_error_fails_all_that_were_under_way() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    got = results(add(batch, "a", "b"))
+    wire.sent[0][2].errback(RuntimeError("no"))
+    assert got[0].check(RuntimeError)
+    wire.answer()
+    assert got[1] == "B"
+
+
+def test_what_is_added_by_an_answer_is_sent() -> None:
+    wire = Wire()
+    batch: Batch[str, str] = Batch(wire.send)
+    batch.add("a", 1).addCallback(lambda _: batch.add("b", 1))
+    wire.answer()
+    wire.answer()
+    assert wire.batches() == [(["a"], False), (["b"], False)]

@@ -1,0 +1,242 @@
+"""Links and inboxes on a real server that goes away and comes back."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred
+from twisted.logger import LogEvent
+
+from relay.errors import StoreAway
+from relay.store.address import Address, AddressError
+from relay.store.inbox import Inbox
+from relay.store.link import Link, LinkLost
+from relay.store.messages import Mail
+from relay.store.store import Store
+from tests.processes import RedisProcess
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A server of the test's own, to be broken."""
+    server = RedisProcess(tmp_path)
+    server.start()
+    yield server
+    server.signal(signal.SIGCONT)
+    server.stop()
+
+
+def make_link(server: RedisProcess) -> Link:
+    from twisted.internet import reactor
+
+    address = Address.parse(server.url)
+    return Link(reactor, address.endpoint(reactor), address)
+
+
+def came_up(link: Link) -> Deferred[None]:
+    up: Deferred[None] = Deferred()
+    link.on_up = lambda: up.callback(None) if not up.called else None
+    return up
+
+
+@ensureDeferred
+async def test_commands_given_before_the_connection_wait_for_it(server: RedisProcess) -> None:
+    link = make_link(server)
+    waiting, forgotten = link.command("SET", "a", 1), link.command("SET", "b", 1)
+    forgotten.addErrback(lambda _: None)
+    forgotten.cancel()
+    link.start()
+    assert await waiting == b"OK"
+    assert server.client.keys() == [b"a"]
+    await link.stop()
+
+
+@ensureDeferred
+async def test_a_connection_that_breaks_says_so_and_comes_back(server: RedisProcess) -> None:
+    link = make_link(server)
+    link.start()
+    await link.command("PING")
+    blocked = link.command("BLPOP", "nothing", 0, blocking=True)
+    up = came_up(link)
+    server.client.client_kill_filter(_type="normal", skipme=True)
+    with pytest.raises(LinkLost):
+        await blocked
+    await up
+    assert await link.command("PING") == b"PONG"
+    await link.stop()
+
+
+@ensureDeferred
+async def test_the_database_of_the_address_is_selected_on_every_connection(server: RedisProcess) -> None:
+    from twisted.internet import reactor
+
+    address = Address.parse(server.url + "?db=3")
+    link = Link(reactor, address.endpoint(reactor), address)
+    link.start()
+    for key in ("one", "two"):
+        await link.command("SET", key, "1")
+        up = came_up(link)
+        server.client.client_kill_filter(_type="normal", skipme=True)
+        await up
+    await link.stop()
+    assert server.client.info("keyspace")["db3"]["keys"] == 2
+
+
+@ensureDeferred
+async def test_a_server_that_refuses_the_password_is_asked_again(
+    server: RedisProcess, no_logged_failures: list[LogEvent]
+) -> None:
+    from twisted.internet import reactor
+
+    server.client.config_set("requirepass", "right")
+    address = Address.parse(server.url.replace("unix://", "unix://:right@"))
+    link = Link(reactor, address.endpoint(reactor), Address("unix", address.host, 0, 0, "", "wrong"))
+    refused: Deferred[None] = Deferred()
+    lost = link._lost
+
+    def watch(connection: object) -> None:
+        lost(connection)  # type: ignore[arg-type]
+        if not refused.called:
+            refused.callback(None)
+
+    link._lost = watch  # type: ignore[method-assign]
+    link.start()
+    await refused
+    assert not link.up
+    link._address = address
+    assert await link.command("PING") == b"PONG"
+    await link.stop()
+    assert all("refuses" in event["log_format"] for event in no_logged_failures)
+    no_logged_failures.clear()
+    server.client.execute_command("AUTH", "right")
+    server.client.config_set("requirepass", "")
+
+
+@ensureDeferred
+async def test_a_store_that_is_away_says_so_within_2_seconds_and_resumes(server: RedisProcess) -> None:
+    from twisted.internet import reactor
+
+    store = Store(reactor, make_link(server), "front", 60, 100)
+    store.start()
+    await store.sweep()
+    server.signal(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(StoreAway):
+        await store.look("me", store.mint())
+    assert time.monotonic() - began < 2.5  # the deadline is a promise, not a measurement
+    server.signal(signal.SIGCONT)
+    assert await store.sweep() == (True, 0)
+    await store.stop()
+
+
+@ensureDeferred
+async def test_a_store_that_was_never_reached_says_so(tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    address = Address("unix", str(tmp_path / "nothing"), 0, 0, "", "")
+    store = Store(reactor, Link(reactor, address.endpoint(reactor), address), "front", 60, 100)
+    store.start()
+    with pytest.raises(StoreAway):
+        store.mint()
+    with pytest.raises(StoreAway):
+        await store.sweep()
+    await store.stop()
+
+
+class Post:
+    """Collects mail, and fires once a letter for an id was there."""
+
+    def __init__(self) -> None:
+        self.mail: list[Mail] = []
+        self._waiting: dict[str, Deferred[None]] = {}
+
+    def deliver(self, mail: list[Mail]) -> None:
+        for message in mail:
+            self.mail.append(message)
+            if message.id in self._waiting:
+                self._waiting.pop(message.id).callback(None)
+
+    def wait(self, id: str) -> Deferred[None]:
+        return self._waiting.setdefault(id, Deferred())
+
+
+@ensureDeferred
+async def test_an_inbox_is_read_in_order_and_trimmed_and_survives_a_lost_connection(
+    server: RedisProcess,
+) -> None:
+    from twisted.internet import reactor
+
+    post = Post()
+    inbox = Inbox(reactor, make_link(server), "box", post.deliver)
+    inbox.start()
+    server.client.xadd("box", {"1": b"oone", "2": b"c"})
+    server.client.xadd("box", {"3": b"rlast"})
+    await post.wait("3")
+    assert [(m.letter, m.id, m.data) for m in post.mail] == [
+        ("o", "1", b"one"),
+        ("c", "2", b""),
+        ("r", "3", b"last"),
+    ]
+    server.client.xadd("box", {"4": b"w"})
+    await post.wait("4")
+    server.client.client_kill_filter(_type="normal", skipme=True)
+    server.client.xadd("box", {"5": b"w"})
+    await post.wait("5")
+    server.client.xadd("box", {"6": b"w"})
+    await post.wait("6")
+    assert server.client.xlen("box") <= 2
+    await inbox.stop()
+
+
+@ensureDeferred
+async def test_one_message_that_can_not_be_delivered_does_not_stop_the_inbox(
+    server: RedisProcess, no_logged_failures: list[LogEvent]
+) -> None:
+    from twisted.internet import reactor
+
+    done: Deferred[None] = Deferred()
+
+    def deliver(mail: list[Mail]) -> None:
+        if mail[0].id == "bad":
+            server.client.xadd("box", {"good": b"w"})
+            raise RuntimeError
+        done.callback(None)
+
+    inbox = Inbox(reactor, make_link(server), "box", deliver)
+    server.client.xadd("box", {"bad": b"w"})
+    inbox.start()
+    await done
+    await inbox.stop()
+    no_logged_failures.clear()
+
+
+# -- addresses --
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://localhost", Address("redis", "localhost", 6379, 0, "", "")),
+        ("redis://h:7/2", Address("redis", "h", 7, 2, "", "")),
+        ("redis://:p%40ss@h", Address("redis", "h", 6379, 0, "", "p@ss")),
+        ("rediss://u:p@[::1]:7/1", Address("rediss", "::1", 7, 1, "u", "p")),
+        ("unix:///run/r.sock", Address("unix", "/run/r.sock", 0, 0, "", "")),
+        ("unix://:p@/run/r.sock?db=4", Address("unix", "/run/r.sock", 0, 4, "", "p")),
+    ],
+)
+def test_an_address_is_read_from_its_url(url: str, expected: Address) -> None:
+    assert Address.parse(url) == expected
+    assert "p@ss" not in expected.shown
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://h", "redis://", "redis://h:x", "redis://h/x", "unix://r.sock", "h:6379"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(AddressError):
+        Address.parse(url)

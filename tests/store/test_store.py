@@ -1,0 +1,487 @@
+"""The verbs of the store, on a real server."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import gatherResults
+
+from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.state import Job, Outcome, Standing, State
+from relay.store.messages import End, Fenced, Receipt, Served, Submission, Turn, Turned
+from relay.store.store import Store
+from tests.processes import RedisProcess
+from tests.store.conftest import MakeStore
+
+LEASE = 10.0
+
+
+def a_job(**changed: object) -> Job:
+    fields = {
+        "name": "echo",
+        "queue": "default",
+        "owner": "me",
+        "inbox": "front",
+        "priority": 0,
+        "attempts": 1,
+    }
+    return Job(**{**fields, "key": "", "trace": "", "arguments": "{}", **changed})  # type: ignore[arg-type]
+
+
+async def submit(store: Store, **changed: object) -> str:
+    await store.sweep()
+    receipt = await store.submit(Submission(store.mint(), a_job(**changed)))
+    return receipt.id
+
+
+class Session:
+    """A worker's side of the dialogue, a turn at a time."""
+
+    def __init__(self, store: Store, name: str = "worker.1", queues: tuple[str, ...] = ("default",)) -> None:
+        self.store, self.name, self.queues = store, name, queues
+        self.number = 0
+
+    async def open(self) -> Session:
+        await self.store.sweep()
+        await self.store.enroll(self.name, LEASE)
+        return self
+
+    async def turn(self, want: int = 10, *ends: End, number: int = 0) -> Turned:
+        self.number = number or self.number + 1
+        turn = Turn(self.number, want, ends)
+        return await self.store.turn(self.name, LEASE, self.queues, turn)
+
+
+def succeeded(turned: Turned, payload: str = "1") -> list[End]:
+    return [End(claim.id, claim.turn, State.SUCCEEDED, payload) for claim in turned.claims]
+
+
+@ensureDeferred
+async def test_a_job_goes_from_queued_to_running_to_its_outcome(front: Store, worker: Store) -> None:
+    id = await submit(front, arguments='{"a":"é"}')
+    waiting = await front.look("me", id)
+    assert isinstance(waiting, Standing)
+    assert (waiting.state, waiting.position, waiting.attempts) == (State.QUEUED, 1, 0)
+    session = await Session(worker).open()
+    turned = await session.turn()
+    (claim,) = turned.claims
+    assert (claim.id, claim.attempt, claim.job.arguments) == (id, 1, '{"a":"é"}')
+    running = await front.look("me", id)
+    assert isinstance(running, Standing)
+    assert (running.state, running.attempts) == (State.RUNNING, 1)
+    assert running.started >= running.created
+    await session.turn(10, *succeeded(turned, '{"r":"é"}'))
+    outcome = await front.look("me", id)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.state, outcome.payload, outcome.attempts) == (State.SUCCEEDED, '{"r":"é"}', 1)
+    assert outcome.created <= outcome.started <= outcome.finished
+    assert outcome.expires == outcome.finished + 60_000
+
+
+@ensureDeferred
+async def test_nothing_but_the_outcome_is_left_of_a_job_that_ended(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front, key="digest")
+    session = await Session(worker).open()
+    await session.turn(10, *succeeded(await session.turn()))
+    for key in ("job", "run", "tries", "wait", "progress", "delay", "deadline", "ready:default"):
+        assert not redis.client.exists(f"{{r0}}:{key}"), key
+    assert 0 < redis.client.ttl(f"{{r0}}:result:{id}") <= 60
+    assert 0 < redis.client.ttl("{r0}:idem:digest") <= 60
+
+
+@ensureDeferred
+async def test_jobs_are_another_owners_business(front: Store, worker: Store) -> None:
+    id = await submit(front)
+    for verb in (front.look, front.attach, front.cancel):
+        with pytest.raises(NoSuchJob):
+            await verb("somebody else", id)
+    session = await Session(worker).open()
+    await session.turn(10, *succeeded(await session.turn()))
+    with pytest.raises(NoSuchJob):
+        await front.look("somebody else", id)
+
+
+# -- queues --
+
+
+@ensureDeferred
+async def test_queues_are_first_come_first_served_within_a_priority(front: Store, worker: Store) -> None:
+    ids = [await submit(front, priority=p) for p in (0, 5, 0, -256, 255, 5)]
+    session = await Session(worker).open()
+    claims = (await session.turn(6)).claims
+    assert [ids.index(claim.id) for claim in claims] == [4, 1, 5, 0, 2, 3]
+
+
+@ensureDeferred
+async def test_a_worker_takes_from_its_queues_only_and_rotates_them(front: Store, worker: Store) -> None:
+    for queue in ("a", "b", "c"):
+        for _ in range(3):
+            await submit(front, queue=queue)
+    session = await Session(worker, queues=("a", "b")).open()
+    first = [(await session.turn(1)).claims[0].job.queue for _ in range(6)]
+    assert sorted(first) == ["a", "a", "a", "b", "b", "b"]
+    assert first[:2] != [first[0], first[0]]
+    assert not (await session.turn()).claims
+
+
+@ensureDeferred
+async def test_sessions_share_what_is_there(front: Store, worker: Store) -> None:
+    for _ in range(8):
+        await submit(front)
+    one, other = await Session(worker).open(), await Session(worker, "worker.2").open()
+    assert len((await one.turn(100)).claims) == 4
+    assert len((await other.turn(100)).claims) == 2
+
+
+@ensureDeferred
+async def test_the_queue_has_a_limit(make_store: MakeStore) -> None:
+    front = make_store("front", queue_limit=2)
+    await submit(front)
+    await submit(front)
+    with pytest.raises(QueueFull):
+        await submit(front, key="k")
+    with pytest.raises(NoSuchJob):
+        await front.find("k")
+
+
+@ensureDeferred
+async def test_submissions_of_one_moment_travel_together(redis: RedisProcess, front: Store) -> None:
+    await front.sweep()
+    before = redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    receipts = await gatherResults([front.submit(Submission(front.mint(), a_job())) for _ in range(700)])
+    assert len({receipt.id for receipt in receipts}) == 700
+    # the first alone, then all that waited for it, at most 500 at once
+    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before <= 3
+
+
+# -- turns --
+
+
+@ensureDeferred
+async def test_the_same_turn_again_answers_the_same_and_changes_nothing(front: Store, worker: Store) -> None:
+    for _ in range(4):
+        await submit(front)
+    session = await Session(worker).open()
+    first = await session.turn(2)
+    again = await session.turn(2, number=1)
+    assert again.claims == first.claims
+    await session.turn(0, *succeeded(first))
+    repeated = await session.turn(0, *succeeded(first), number=2)
+    assert repeated.refused == []
+
+
+@ensureDeferred
+async def test_an_earlier_turn_is_refused(worker: Store) -> None:
+    session = await Session(worker).open()
+    await session.turn()
+    await session.turn()
+    with pytest.raises(Fenced):
+        await session.turn(number=1)
+
+
+@ensureDeferred
+async def test_a_session_that_is_not_known_is_fenced(worker: Store) -> None:
+    await worker.sweep()
+    with pytest.raises(Fenced):
+        await Session(worker).turn()
+
+
+@ensureDeferred
+async def test_only_the_holder_of_an_attempt_can_end_it(front: Store, worker: Store) -> None:
+    id = await submit(front)
+    one, other = await Session(worker).open(), await Session(worker, "worker.2").open()
+    (claim,) = (await one.turn()).claims
+    foreign = await other.turn(0, End(id, claim.turn, State.SUCCEEDED, "2"))
+    assert foreign.refused == [id]
+    wrong_turn = await one.turn(0, End(id, claim.turn + 7, State.SUCCEEDED, "3"))
+    assert wrong_turn.refused == [id]
+    assert (await one.turn(0, End(id, claim.turn, State.SUCCEEDED, "1"))).refused == []
+    assert (await one.turn(0, End(id, claim.turn, State.SUCCEEDED, "4"))).refused == [id]
+    outcome = await front.look("me", id)
+    assert isinstance(outcome, Outcome)
+    assert outcome.payload == "1"
+
+
+@ensureDeferred
+async def test_a_failed_attempt_is_scheduled_and_comes_back(front: Store, worker: Store) -> None:
+    id = await submit(front, attempts=2)
+    session = await Session(worker).open()
+    (claim,) = (await session.turn()).claims
+    turned = await session.turn(0, End(id, claim.turn, State.SCHEDULED, delay=50))
+    assert 0 <= turned.due <= 0.05
+    standing = await front.look("me", id)
+    assert isinstance(standing, Standing)
+    assert (standing.state, standing.attempts) == (State.SCHEDULED, 1)
+    while not (turned := await session.turn()).claims:
+        pass
+    assert (turned.claims[0].id, turned.claims[0].attempt) == (id, 2)
+
+
+@ensureDeferred
+async def test_a_job_given_back_keeps_its_place_and_its_attempts(front: Store, worker: Store) -> None:
+    first, second = await submit(front), await submit(front)
+    session = await Session(worker).open()
+    (claim,) = (await session.turn(1)).claims
+    turned = await session.turn(2, End(first, claim.turn, State.QUEUED))
+    assert [(c.id, c.attempt) for c in turned.claims] == [(first, 1), (second, 1)]
+
+
+@ensureDeferred
+async def test_whoever_leaves_gives_back_what_it_holds(front: Store, worker: Store) -> None:
+    first, second = await submit(front), await submit(front)
+    session = await Session(worker).open()
+    await session.turn(1)
+    assert await worker.leave("worker.1", ["default"]) == [first]
+    with pytest.raises(Fenced):
+        await session.turn()
+    other = await Session(worker, "worker.2").open()
+    assert [(c.id, c.attempt) for c in (await other.turn()).claims] == [(first, 2), (second, 1)]
+
+
+@ensureDeferred
+async def test_progress_is_told_while_the_job_runs(front: Store, worker: Store) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    await session.turn()
+    turn = Turn(2, 0, progress=((id, '{"fraction":0.5}'), ("0-unknown", "{}")))
+    await worker.turn("worker.1", LEASE, ["default"], turn)
+    standing = await front.look("me", id)
+    assert isinstance(standing, Standing)
+    assert standing.progress == '{"fraction":0.5}'
+
+
+# -- keys --
+
+
+async def submit_with_key(store: Store, fingerprint: str = "f", **changed: object) -> Receipt:
+    await store.sweep()
+    return await store.submit(Submission(store.mint(), a_job(key="digest", **changed), fingerprint))
+
+
+@ensureDeferred
+async def test_a_key_stands_for_one_job_while_it_lives_and_after_it_ended(
+    front: Store, worker: Store
+) -> None:
+    first = await submit_with_key(front)
+    assert first.new
+    again = await submit_with_key(front)
+    assert (again.id, again.new, again.outcome) == (first.id, False, None)
+    assert await front.find("digest") == first.id
+    session = await Session(worker).open()
+    await session.turn(0, *succeeded(await session.turn()))
+    done = await submit_with_key(front)
+    assert done.outcome is not None
+    assert (done.id, done.outcome.payload) == (first.id, "1")
+
+
+@ensureDeferred
+async def test_a_key_with_other_arguments_is_refused(front: Store) -> None:
+    await submit_with_key(front)
+    with pytest.raises(KeyReused):
+        await submit_with_key(front, fingerprint="other")
+
+
+@ensureDeferred
+async def test_a_key_in_one_batch_with_itself_makes_one_job(redis: RedisProcess, front: Store) -> None:
+    await front.sweep()
+    job = a_job(key="digest")
+    receipts = await gatherResults([front.submit(Submission(front.mint(), job, "f")) for _ in range(9)])
+    assert len({receipt.id for receipt in receipts}) == 1
+    assert redis.client.hlen("{r0}:job") == 1
+
+
+@ensureDeferred
+async def test_a_submission_sent_again_after_a_lost_answer_is_the_same_job(
+    redis: RedisProcess, front: Store
+) -> None:
+    await front.sweep()
+    submission = Submission(front.mint(), a_job())
+    for again in (False, True, True):
+        (receipt,) = await front._send_submissions([submission], again)
+        assert isinstance(receipt, Receipt)
+        assert (receipt.id, receipt.new) == (submission.id, True)
+    assert redis.client.zcard("{r0}:ready:default") == 1
+
+
+# -- time --
+
+
+@ensureDeferred
+async def test_a_delayed_job_is_not_there_before_its_time(front: Store, worker: Store) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(), delay=80))).id
+    session = await Session(worker).open()
+    assert not (await session.turn()).claims
+    while not (turned := await session.turn()).claims:
+        pass
+    assert turned.claims[0].id == id
+
+
+@ensureDeferred
+async def test_a_sweep_of_any_process_lets_deadlines_pass(front: Store) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(), deadline=1))).id
+    while isinstance(known := await front.look("me", id), Standing):
+        await front.sweep()
+    assert known.state is State.EXPIRED
+    assert known.started == 0
+
+
+@ensureDeferred
+async def test_a_job_that_is_running_is_left_to_its_worker_at_its_deadline(
+    front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(), deadline=5000))).id
+    session = await Session(worker).open()
+    (claim,) = (await session.turn()).claims
+    assert claim.deadline > 0
+    standing = await front.look("me", id)
+    assert isinstance(standing, Standing)
+    assert standing.state is State.RUNNING
+
+
+# -- cancel --
+
+
+@ensureDeferred
+@pytest.mark.parametrize("delay", [0, 60_000])
+async def test_a_waiting_job_is_cancelled_at_once(front: Store, worker: Store, delay: int) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(), delay=delay))).id
+    before, after = await front.cancel("me", id)
+    assert isinstance(before, Standing)
+    assert after is not None
+    assert after.state is State.CANCELLED
+    assert not (await (await Session(worker).open()).turn()).claims
+    assert (await front.cancel("me", id))[0] == after
+
+
+@ensureDeferred
+async def test_the_worker_of_a_running_job_is_asked_to_cancel_it(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    await (await Session(worker).open()).turn()
+    before, after = await front.cancel("me", id)
+    assert isinstance(before, Standing)
+    assert before.state is State.RUNNING
+    assert after is None
+    mail = [pair for _, entry in redis.client.xrange("{r0}:inbox:worker") for pair in entry.items()]
+    assert (id.encode(), b"c") in mail
+
+
+# -- who is told --
+
+
+@ensureDeferred
+async def test_every_inbox_that_waits_is_told_once(
+    redis: RedisProcess, make_store: MakeStore, worker: Store
+) -> None:
+    fronts = [make_store(f"front{n}") for n in range(3)]
+    for store in fronts:
+        await store.sweep()
+    id = await submit(fronts[0], inbox="front0")
+    for store in fronts:
+        await store.attach("me", id)
+        await store.attach("me", id)
+    session = await Session(worker).open()
+    await session.turn(0, *succeeded(await session.turn()))
+    for store in fronts:
+        told = [field for _, entry in redis.client.xrange(f"{{r0}}:inbox:{store.inbox}") for field in entry]
+        assert told.count(id.encode()) == 1
+
+
+@ensureDeferred
+async def test_an_inbox_that_is_gone_is_not_made_again_by_writers(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await submit(front, inbox="gone")
+    session = await Session(worker).open()
+    await session.turn(0, *succeeded(await session.turn()))
+    assert not redis.client.exists("{r0}:inbox:gone")
+
+
+@ensureDeferred
+async def test_a_large_outcome_is_told_by_reference(redis: RedisProcess, front: Store, worker: Store) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    await session.turn(0, *succeeded(await session.turn(), '"' + "x" * 5000 + '"'))
+    *_, (_, entry) = redis.client.xrange("{r0}:inbox:front")
+    assert entry == {id.encode(): b"r"}
+    outcome = await front.fetch(id)
+    assert outcome is not None
+    assert len(outcome.payload) == 5002
+
+
+@ensureDeferred
+async def test_idle_sessions_are_woken_by_new_work_and_only_they(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    session = await Session(worker).open()
+    await session.turn()
+    await submit(front)
+    await submit(front)
+    wakes = [entry for _, entry in redis.client.xrange("{r0}:inbox:worker") if entry.get(b"-") == b"w"]
+    assert len(wakes) == 1
+
+
+# -- the catalogue --
+
+
+@ensureDeferred
+async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it(
+    front: Store, worker: Store
+) -> None:
+    served = Served("echo", "default", 0, 1, {"type": "object"})
+    await worker.publish([served])
+    first = await front.catalogue()
+    assert first.jobs == {"echo": served}
+    assert -30 <= first.overdue["echo"] < -29
+    await worker.publish([served])
+    assert (await front.catalogue()).version == first.version
+    await worker.publish([Served("echo", "other", 0, 1, {})])
+    assert (await front.catalogue()).version == first.version + 1
+    assert (await front.sweep())[1] == first.version + 1
+
+
+# -- the epoch --
+
+
+@ensureDeferred
+async def test_ids_carry_the_epoch_of_their_store(redis: RedisProcess, front: Store) -> None:
+    id = await submit(front)
+    front.check(id)
+    redis.client.flushall()
+    with pytest.raises(StoreReset):
+        await front.submit(Submission(front.mint(), a_job()))
+    with pytest.raises(StoreReset):
+        front.check(id)
+    other = await submit(front)
+    front.check(other)
+
+
+@ensureDeferred
+async def test_a_script_of_another_epoch_changes_nothing(redis: RedisProcess, front: Store) -> None:
+    await front.sweep()
+    redis.client.flushall()
+    redis.client.set("{r0}:epoch", "another")
+    with pytest.raises(StoreReset):
+        await front.submit(Submission(front.mint(), a_job()))
+    assert redis.client.keys() == [b"{r0}:epoch"]
+
+
+@pytest.mark.parametrize("id", ["", "0", "x", "1-aaaa-b", "0--b"])
+def test_what_is_no_id_is_no_job(make_store: MakeStore, id: str) -> None:
+    with pytest.raises(NoSuchJob):
+        make_store("front").check(id)
+
+
+@ensureDeferred
+async def test_scripts_that_redis_forgot_are_sent_again(redis: RedisProcess, front: Store) -> None:
+    await submit(front)
+    redis.client.script_flush()
+    await submit(front)
+    assert redis.client.zcard("{r0}:ready:default") == 2

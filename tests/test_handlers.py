@@ -1,0 +1,122 @@
+"""``@job``, and what a signature says of arguments."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay import Context, job
+from relay.errors import BadArguments
+from relay.handlers import HandlerError, Registry, handler
+from tests import sample_jobs
+
+
+def test_job_returns_the_function_unchanged_with_and_without_parentheses() -> None:
+    def one(a: int) -> int:
+        return a + 1
+
+    def other(a: int) -> int:
+        return a + 2
+
+    assert job(one) is one
+    assert job(timeout=3)(other) is other
+    assert one(1) == 2
+
+
+def test_the_name_is_the_functions_unless_it_is_given() -> None:
+    assert handler(sample_jobs.area).options.name == "area"
+    assert handler(sample_jobs.tell).options.name == "whoami"
+
+
+def test_arguments_are_typed_by_the_signature() -> None:
+    area = handler(sample_jobs.area)
+    assert area.decode('{"box": {"width": 2, "height": 3}}') == {"box": sample_jobs.Box(2, 3), "scale": 1}
+    for wrong in (
+        "{}",
+        '{"box": 1}',
+        '{"box": {"width": 1, "height": 1}, "scale": 0}',
+        '{"box": {}, "x": 1}',
+    ):
+        with pytest.raises(BadArguments):
+            area.decode(wrong)
+
+
+def test_the_schema_has_types_limits_and_defaults_and_not_the_context() -> None:
+    def fetch(context: Context, url: str, since: date | None = None, *, limit: int = 3) -> Any: ...
+
+    fetch_handler = handler(job(fetch))
+    assert fetch_handler.context == "context"
+    schema = fetch_handler.schema()["$defs"]["fetch"]
+    assert set(schema["properties"]) == {"url", "since", "limit"}
+    assert schema["required"] == ["url"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["limit"] == {"type": "integer", "default": 3}
+
+
+def test_a_return_annotation_that_can_not_be_read_is_no_matter() -> None:
+    def late(a: int) -> NotImported: ...  # type: ignore[name-defined]  # noqa: F821
+
+    assert handler(job(late)).decode('{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "Bad Name"}, "name"),
+        ({"queue": "Q"}, "queue"),
+        ({"priority": 256}, "priority"),
+        ({"timeout": 0}, "timeout"),
+        ({"retries": -1}, "retries"),
+    ],
+)
+def test_a_declaration_that_can_not_work_is_refused_with_its_reason(
+    options: dict[str, Any], said: str
+) -> None:
+    def function() -> None: ...
+
+    with pytest.raises(HandlerError, match=said):
+        job(**options)(function)
+
+
+def test_arguments_that_can_not_be_sent_are_refused() -> None:
+    def positional(a: int, /) -> None: ...
+    def starred(*a: int) -> None: ...
+    def lock(a: Path | type[Any]) -> None: ...
+
+    for function in (positional, starred, lock):
+        with pytest.raises(HandlerError, match=f"job {function.__name__}"):
+            handler(job(function))
+
+
+def test_a_coroutine_function_is_not_for_threads() -> None:
+    async def asynchronous() -> None: ...
+
+    with pytest.raises(HandlerError, match="thread"):
+        job(thread=True)(asynchronous)
+
+
+def test_a_registry_finds_the_handlers_of_modules_and_packages() -> None:
+    registry = Registry.load(["jobs", "tests.sample_jobs"])
+    names = {found.options.name for found in registry}
+    assert {"echo", "sleep", "fetch", "area", "whoami"} <= names
+
+
+def test_a_name_taken_twice_is_refused_and_both_places_are_named() -> None:
+    def area() -> None: ...
+
+    with pytest.raises(HandlerError, match=r"area is declared twice: .*sample_jobs\.area and .*area"):
+        Registry([sample_jobs.area, job(area)])
+
+
+def test_the_same_handler_seen_from_two_modules_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "again.py").write_text("from tests.sample_jobs import area\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry.load(["tests.sample_jobs", "again"])
+    assert registry.get("area") is not None
+    del sys.modules["again"]

@@ -1,0 +1,71 @@
+"""Imports go down only: service → front, worker → store → core; roles never import each other."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: the rooms that each room may import from, itself and the core aside
+BELOW = {
+    "core": set(),
+    "store": {"store"},
+    "front": {"front", "store"},
+    "worker": {"worker", "store"},
+}
+CORE = {"state", "handlers", "context", "errors", "envelope", "settings", "version"}
+ABOVE = {"service", "supervise", "sockets", "child", "tap", "launch"}
+
+
+def room_of(module: str) -> str:
+    name = module.split(".")[1] if "." in module else ""
+    return "core" if name in CORE or not name else name
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "relay":
+            yield from (f"relay.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def test_imports_go_down_only(root: Path) -> None:
+    wrong = []
+    for path in sorted((root / "relay").rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        room = room_of(module)
+        if room not in BELOW:
+            continue
+        for name in imported(path):
+            if name.split(".")[0] == "relay" and room_of(name) not in {"core", *BELOW[room]}:
+                wrong.append(f"{module} imports {name}")
+    assert wrong == []
+
+
+def test_every_module_has_its_room(root: Path) -> None:
+    rooms = {
+        room_of(f"relay.{p.stem}") for p in (root / "relay").iterdir() if p.suffix == ".py" or p.is_dir()
+    }
+    assert rooms - {"__pycache__", "py"} <= {*BELOW, *ABOVE, "outbound", "core", "__init__"}
+
+
+MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.plugins.relay_plugin"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_reactor_is_installed_by_importing(module: str) -> None:
+    code = f"import {module}, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_only_the_store_knows_redis(root: Path) -> None:
+    for path in (root / "relay").rglob("*.py"):
+        if "store" not in path.parts:
+            assert "txredisapi" not in list(imported(path)), path

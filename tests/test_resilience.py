@@ -1,0 +1,317 @@
+"""Fronts, workers and Redis as separate processes, each of which goes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.processes import RedisProcess, RelayProcess, eventually
+
+QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "2")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisProcess]:
+    server = RedisProcess(tmp_path)
+    server.start()
+    yield server
+    server.signal(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def front(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
+    front.start()
+    yield front
+    assert front.stop() == 0
+    assert front.tracebacks() == 0, front.log_tail()
+
+
+def start_worker(server: RedisProcess, directory: Path, *options: str) -> RelayProcess:
+    jobs = ("--jobs", "jobs", "--jobs", "tests.sample_jobs", "--allow-private")
+    worker = RelayProcess(directory, "worker", "--redis", server.url, *jobs, *QUICK, *options)
+    worker.start()
+    return worker
+
+
+@pytest.fixture
+def worker(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
+    worker = start_worker(server, tmp_path)
+    yield worker
+    worker.stop()
+
+
+class Pages(BaseHTTPRequestHandler):
+    """A local web server."""
+
+    def do_GET(self) -> None:
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/page")
+            self.end_headers()
+            return
+        body = ("<p>é</p>" * (1 if self.path == "/page" else 100_000)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages: str) -> None:
+    for path in ("/page", "/moved"):
+        answer = front.call("POST", "/jobs/fetch", {"url": pages + path})
+        assert answer.status == 200
+        assert answer.json()["result"] == {
+            "status": 200,
+            "url": pages + "/page",
+            "type": "text/html",
+            "size": 9,
+            "text": "<p>é</p>",
+        }
+    large = front.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
+    assert large.status == 502
+    assert large.json()["error"]["type"] == "/problems/upstream-too-large"
+
+
+def test_fetch_says_what_is_wrong_with_an_upstream(front: RelayProcess, worker: RelayProcess) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        answer = front.call("POST", "/jobs/fetch", {"url": url})
+    assert answer.json()["error"]["type"] == "/problems/upstream-unreachable"
+    assert answer.json()["error"]["retryable"] is True
+    assert front.call("POST", "/jobs/fetch", {"url": "ftp://x"}).status == 422
+    bad = front.call("POST", "/jobs/fetch", {"url": "http://a..b/"})
+    assert bad.json()["error"]["type"] == "/problems/bad-url"
+
+
+def test_private_addresses_are_out_of_reach_unless_the_operator_says_so(
+    server: RedisProcess, front: RelayProcess, tmp_path: Path, pages: str
+) -> None:
+    options = ("worker", "--redis", server.url, *QUICK)
+    guarded = RelayProcess(tmp_path, *options)
+    guarded.start()
+    for url in (pages, pages.replace("127.0.0.1", "localhost"), "http://169.254.169.254/"):
+        answer = front.call("POST", "/jobs/fetch", {"url": url})
+        assert answer.status == 403, answer
+        assert answer.json()["error"]["type"] == "/problems/private-address"
+    assert guarded.stop() == 0
+
+
+def test_before_any_worker_was_there_no_job_is_known(front: RelayProcess) -> None:
+    assert front.call("POST", "/jobs/echo", {}).status == 404
+
+
+def test_a_redis_that_is_away_is_503_within_2_seconds_and_all_resumes(
+    server: RedisProcess, front: RelayProcess, worker: RelayProcess
+) -> None:
+    assert front.call("POST", "/jobs/echo", {"message": 1}).status == 200
+    for away, back in (
+        (lambda: server.signal(signal.SIGSTOP), lambda: server.signal(signal.SIGCONT)),
+        (server.stop, server.start),
+    ):
+        away()
+        for method, path in (("POST", "/jobs/echo"), ("GET", "/jobs/echo/key"), ("PUT", "/jobs/echo/key")):
+            began = time.monotonic()
+            answer = front.call(method, path)
+            assert answer.status == 503, answer
+            assert answer.json()["type"] == "/problems/store-away"
+            assert int(answer.headers["retry-after"]) >= 1
+            assert time.monotonic() - began < 2.5
+        back()
+        eventually(lambda: front.call("POST", "/jobs/echo", {"message": 2}).status == 200, "it resumes")
+
+
+def test_a_held_request_outlives_a_redis_that_was_restarted(
+    server: RedisProcess, front: RelayProcess, worker: RelayProcess
+) -> None:
+    with front.connect() as client:
+        client.request("PUT", "/jobs/sleep/outlives", {"seconds": 3})
+        assert client.head()[0] == 200
+        server.stop()
+        server.start()
+        envelope = json.loads(b"".join(client.chunks()))
+    assert envelope["result"] == {"slept": 3.0}
+    assert envelope["attempts"] == 1
+
+
+def test_a_front_that_is_stopped_sends_its_clients_elsewhere(
+    server: RedisProcess, worker: RelayProcess, tmp_path: Path
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
+    front.start()
+    other = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
+    other.start()
+    with front.connect() as committed, front.connect() as silent:
+        committed.request("POST", "/jobs/sleep", {"seconds": 4})
+        _, headers, _ = committed.head()
+        silent.request("POST", "/jobs/sleep", {"seconds": 4}, {"Prefer": "heartbeat=0"})
+        front.wait_until_held(2)
+        front.signal(signal.SIGTERM)
+        envelope = json.loads(b"".join(committed.chunks()))
+        assert (envelope["complete"], envelope["reattach"]) == (False, True)
+        answer = silent.response()
+        assert answer.status == 202
+        assert answer.json()["reattach"] is True
+    assert front.process is not None
+    assert front.process.wait(10) == 0
+    assert front.tracebacks() == 0
+    done = other.call("GET", headers["location"], headers={"Prefer": "wait=20"})
+    assert done.json()["result"] == {"slept": 4.0}
+    other.stop()
+
+
+def test_a_worker_that_is_stopped_finishes_what_it_can_and_gives_the_rest_back(
+    server: RedisProcess, front: RelayProcess, tmp_path: Path
+) -> None:
+    worker = start_worker(server, tmp_path)
+    with front.connect() as short, front.connect() as long:
+        short.request("PUT", "/jobs/sleep/short", {"seconds": 1})
+        long.request("PUT", "/jobs/sleep/long", {"seconds": 5})
+        for key in ("short", "long"):
+            eventually(
+                lambda key=key: front.call("GET", f"/jobs/sleep/{key}").json().get("state") == "running", key
+            )
+        assert worker.stop() == 0
+        assert worker.tracebacks() == 0, worker.log_tail()
+        assert json.loads(short.response().body)["attempts"] == 1
+        waiting = front.call("GET", "/jobs/sleep/long").json()
+        assert (waiting["state"], waiting["position"]) == ("queued", 1)
+        successor = start_worker(server, tmp_path)
+        assert json.loads(long.response().body)["result"] == {"slept": 5.0}
+        successor.stop()
+
+
+def test_new_handlers_are_deployed_by_restarting_workers_only(
+    server: RedisProcess, front: RelayProcess, tmp_path: Path
+) -> None:
+    module = tmp_path / "deployed.py"
+    for version in (1, 2):
+        module.write_text(f"from relay import job\n\n@job\ndef version(a{version}: int): return {version}\n")
+        worker = RelayProcess(
+            tmp_path,
+            "worker",
+            "--redis",
+            server.url,
+            "--jobs",
+            "deployed",
+            *QUICK,
+            environment={"PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        worker.start()
+        argument = {f"a{version}": 1}
+        eventually(lambda: front.call("POST", "/jobs/version", argument).status == 200, "the new handler")  # noqa: B023
+        assert front.call("POST", "/jobs/version", argument).json()["result"] == version
+        assert front.call("POST", "/jobs/version", {"other": 1}).status == 422
+        worker.stop()
+
+
+# -- everything on one machine --
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Iterator[RelayProcess]:
+    relay = RelayProcess(tmp_path, "all", "--fronts", "2", "--workers", "2", *QUICK)
+    relay.start()
+    relay.wait_for("relay front listens", count=2)
+    relay.wait_for("relay worker serves", count=2)
+    yield relay
+    relay.stop()
+
+
+def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything: RelayProcess) -> None:
+    fronts, workers = everything.children("relay front"), everything.children("relay worker")
+    (redis,) = everything.children("valkey-server")
+    assert (len(fronts), len(workers)) == (2, 2)
+    for pid in (*fronts, *workers, redis):
+        assert os.getsid(pid) == pid
+
+
+@pytest.mark.parametrize("role", ["relay front", "relay worker"])
+def test_a_process_that_dies_is_started_again(everything: RelayProcess, role: str) -> None:
+    before = everything.children(role)
+    os.kill(before[0], signal.SIGKILL)
+    line = "relay front listens" if role == "relay front" else "relay worker serves"
+    everything.wait_for(line, count=3)
+    assert len(everything.children(role)) == 2
+    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+
+
+def test_a_front_that_dies_refuses_nobody(everything: RelayProcess) -> None:
+    for pid in everything.children("relay front"):
+        os.kill(pid, signal.SIGKILL)
+    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) -> None:
+    roles = ("relay front", "relay worker", "valkey-server")
+    pids = [pid for role in roles for pid in everything.children(role)]
+    assert len(pids) == 5
+    with everything.connect() as client:
+        client.request("POST", "/jobs/sleep", {"seconds": 30})
+        assert client.head()[0] == 200
+        everything.kill(number)
+        envelope = json.loads(b"".join(client.chunks()))
+        assert envelope["reattach"] is True
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    relay = RelayProcess(tmp_path, "all", "--drain", "60")
+    relay.start()
+    relay.call("POST", "/jobs/sleep", {"seconds": 60}, {"Prefer": "respond-async"})
+    pids = [pid for role in ("relay front", "relay worker", "valkey-server") for pid in relay.children(role)]
+    relay.signal(signal.SIGTERM)
+    relay.wait_for("Main loop terminated")  # the front; the worker waits for its job
+    relay.signal(signal.SIGTERM)
+    assert relay.process is not None
+    assert relay.process.wait(5) != 0
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
+
+
+def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: Path) -> None:
+    """The pause between starts grows: a handful of starts in a second, not hundreds."""
+    (tmp_path / "moody.py").write_text(
+        "import os\nfrom relay import job\nif 'RELAY_SOCKETS' in os.environ: os._exit(3)\n\n@job\ndef f(): ...\n"
+    )
+    relay = RelayProcess(tmp_path, "all", "--jobs", "moody")
+    super(RelayProcess, relay).start()
+    relay.wait_for(r"worker 1 ended .* again in 0\.4 s")
+    assert sum("worker 1 ended" in line for line in relay._lines) <= 4
+    relay.stop()
+
+
+def test_data_survives_a_restart_of_everything(tmp_path: Path) -> None:
+    relay = RelayProcess(tmp_path, "all", *QUICK)
+    relay.start()
+    done = relay.call("PUT", "/jobs/echo/kept", {"message": "kept"}).json()
+    relay.stop()
+    again = RelayProcess(tmp_path, "all", *QUICK)
+    again.start()
+    assert again.call("GET", f"/jobs/{done['id']}").json() == done
+    assert again.call("PUT", "/jobs/echo/kept", {"message": "kept"}).json() == done
+    again.stop()

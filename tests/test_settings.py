@@ -1,0 +1,59 @@
+"""Settings: where they come from, and what is said of those that can't be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.settings import SettingError, Settings, fields
+
+
+def test_the_command_line_is_before_the_environment_before_the_file_before_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_text('grace = 1\nheartbeat = 1\nmax-wait = 1\nlisten = ["tcp:1", "tcp:2"]\n')
+    settings = Settings.read({"grace": "3"}, {"RELAY_GRACE": "2", "RELAY_HEARTBEAT": "2"}, str(file))
+    assert (settings.grace, settings.heartbeat, settings.max_wait, settings.drain) == (3, 2, 1, 30)
+    assert settings.listen == ("tcp:1", "tcp:2")
+
+
+def test_settings_survive_the_environment_of_a_child() -> None:
+    settings = Settings.read(
+        {"listen": ["tcp:1", "unix:/a b"], "open": True, "grace": "0.5", "queues": ["a", "b"]}, {}
+    )
+    assert Settings.read({}, settings.environ()) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"grace": "soon"}, "--grace from the command line: Expected float, not 'soon'"),
+        ({"grace": "-1"}, "--grace from the command line: Expected float >= 0.0, not '-1'"),
+        ({"fronts": "0"}, "--fronts from the command line: Expected int >= 1, not '0'"),
+        ({"fronts": "1.5"}, "--fronts from the command line: Expected int, not '1.5'"),
+        ({"prefix": "v1"}, "--prefix"),
+        ({"queues": ["A b"]}, "--queues"),
+        ({"nonsense": "1"}, "nonsense"),
+    ],
+)
+def test_a_setting_that_can_not_be_used_is_named_in_one_line(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.read(given, {})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_source_of_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="from the environment"):
+        Settings.read({}, {"RELAY_LEASE": "x"})
+    file = tmp_path / "relay.toml"
+    file.write_text("lease = 0")
+    with pytest.raises(SettingError, match=r"relay\.toml"):
+        Settings.read({}, {}, str(file))
+    with pytest.raises(SettingError, match="--config"):
+        Settings.read({}, {}, str(tmp_path / "missing.toml"))
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(about for _, _, _, about in fields())

@@ -1,0 +1,96 @@
+"""The command line, as an operator meets it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, LoggedProcess, RelayProcess
+
+TWISTD = str(Path(sys.executable).parent / "twistd")
+
+
+def run(directory: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    given = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    done = subprocess.run(
+        [TWISTD, "-n", "--pidfile=", *arguments],
+        cwd=directory,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["relay", "--grace", "soon"], "--grace"),
+        (["relay", "front"], "--redis"),
+        (["relay", "worker", "--redis", "http://x"], "--redis"),
+        (["relay", "--jobs", "no.such.module"], "--jobs"),
+        (["relay", "--jobs", "relay.version"], "no handlers"),
+        (["relay", "--listen", "tcp:0"], "--open"),
+        (["relay", "--listen", "tcp:0:interface=0.0.0.0"], "--open"),
+        (["relay", "--listen", "nonsense:1"], "--listen"),
+        (["relay", "--config", "missing.toml"], "--config"),
+        (["relay", "--data", "/proc/nowhere"], "--data"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_settings_are_one_clear_line_and_exit_1(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    status, errors = run(tmp_path, *arguments)
+    assert status == 1
+    (line,) = errors.strip().splitlines()
+    assert line.startswith("relay: ")
+    assert said in line
+
+
+def test_a_mistake_in_a_handler_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from relay import job\n\n@job(queue='A B')\ndef f(): ...\n")
+    status, errors = run(tmp_path, "relay", "--jobs", "mine")
+    assert status == 1
+    assert errors.count("\n") == 1
+    assert "mine.f" in errors
+
+
+def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, relay: RelayProcess) -> None:
+    status, errors = run(tmp_path, "relay", "--listen", f"tcp:{relay.port}:interface=127.0.0.1")
+    assert status == 1
+    assert "in use" in errors
+
+
+def test_two_relays_do_not_share_a_data_directory(tmp_path: Path, relay: RelayProcess) -> None:
+    data = str(relay.directory / "relay-data")
+    status, errors = run(tmp_path, "relay", "--listen", "tcp:0:interface=127.0.0.1", "--data", data)
+    assert status == 1
+    assert "another relay" in errors
+
+
+def test_help_lists_commands_and_settings(tmp_path: Path) -> None:
+    done = subprocess.run([TWISTD, "relay", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for word in ("all", "front", "worker", "--heartbeat", "--listen", "--config"):
+        assert word in done.stdout
+
+
+def test_the_tac_file_does_the_same_with_settings_from_the_environment(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "RELAY_LISTEN": "tcp:0:interface=127.0.0.1",
+        "RELAY_DATA": str(tmp_path / "data"),
+    }
+    process = LoggedProcess(
+        [TWISTD, "-n", "--pidfile=", "-y", str(ROOT / "relay.tac")], environment, tmp_path
+    )
+    process.start()
+    process.wait_for("relay front listens")
+    process.wait_for("relay worker serves .*echo")
+    assert process.stop() == 0

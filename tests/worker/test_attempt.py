@@ -1,0 +1,216 @@
+"""One attempt, with a clock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, Logger
+
+from relay import Context, JobError, job
+from relay.handlers import handler
+from relay.state import Claim, Job, State
+from relay.store.messages import End
+from relay.worker.attempt import Attempt
+from relay.worker.retry import LONGEST_PAUSE, pause
+
+
+class Scene:
+    """A handler about to be run once."""
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: Any = None, deadline: float = 0, **job: Any
+    ) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.handler = handler(function)
+        kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", json.dumps(arguments or {}))
+        claim = Claim("0-a-b", kept, job.get("attempt", 1), 7, int(deadline * 1000))
+        stop = min(1000 + self.handler.options.timeout, deadline or 9e9)
+        http: HTTPClient = None  # type: ignore[assignment]
+        context = Context("0-a-b", 1, stop, "0-a-b", http, Logger(), lambda fraction, message: None)
+        self.attempt = Attempt(claim, self.handler, context, result_limit=100)
+        self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
+        self.ends: list[End] = []
+        self.freed: list[None] = []
+        self.attempt.free.addCallback(self.freed.append)
+
+    def begin(self) -> Scene:
+        self.attempt.begin(self.clock, self.in_thread).addCallback(self.ends.append)
+        return self
+
+    def in_thread(self, function: Callable[..., Any], **arguments: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.threads.append((function, done))
+        return done
+
+    @property
+    def end(self) -> End:
+        (end,) = self.ends
+        return end
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert self.end.state is State.FAILED
+        return msgspec.json.decode(self.end.payload, type=dict[str, Any])
+
+
+def test_a_value_a_deferred_and_a_coroutine_end_the_same() -> None:
+    def value(a: int) -> int:
+        return a
+
+    def deferred(a: int) -> Deferred[int]:
+        return succeed(a)
+
+    async def coroutine(a: int) -> int:
+        return await succeed(a)
+
+    for function in (value, deferred, coroutine):
+        scene = Scene(job(name="f")(function), {"a": 3}).begin()
+        assert scene.end == End("0-a-b", 7, State.SUCCEEDED, "3")
+        assert scene.freed == [None]
+        assert not scene.clock.getDelayedCalls()
+
+
+def test_a_handler_that_waits_ends_when_its_deferred_fires() -> None:
+    waiting: Deferred[str] = Deferred()
+    scene = Scene(job(name="f")(lambda: waiting)).begin()
+    assert scene.ends == []
+    waiting.callback("done")
+    assert scene.end.payload == '"done"'
+    assert not scene.clock.getDelayedCalls()
+
+
+def test_the_timeout_cancels_the_handler_and_is_its_problem() -> None:
+    cancelled: list[Any] = []
+    waiting: Deferred[None] = Deferred(cancelled.append)
+    scene = Scene(job(name="f", timeout=30)(lambda: waiting)).begin()
+    scene.clock.advance(29)
+    assert scene.ends == []
+    scene.clock.advance(1)
+    assert cancelled == [waiting]
+    assert scene.problem["type"] == "/problems/job-timeout"
+
+
+def test_the_deadline_before_the_timeout_expires_the_job() -> None:
+    scene = Scene(job(name="f", timeout=30)(lambda: Deferred()), deadline=1010).begin()
+    scene.clock.advance(10)
+    assert scene.end.state is State.EXPIRED
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.QUEUED])
+def test_a_handler_is_stopped_however_it_puts_its_cancellation(state: State) -> None:
+    async def wraps() -> None:
+        try:
+            await Deferred()
+        except CancelledError as error:
+            raise RuntimeError("wrapped") from error
+
+    for function in (wraps, lambda: Deferred()):
+        scene = Scene(job(name="f")(function)).begin()
+        scene.attempt.stop(state)
+        assert scene.end.state is state
+        scene.attempt.stop(State.CANCELLED)
+        assert len(scene.ends) == 1
+
+
+def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:
+    async def insists() -> str:
+        with contextlib.suppress(CancelledError):
+            await Deferred()
+        return "it was done"
+
+    scene = Scene(job(name="f")(insists)).begin()
+    scene.attempt.stop(State.CANCELLED)
+    assert scene.end == End("0-a-b", 7, State.SUCCEEDED, '"it was done"')
+
+
+def test_a_job_error_is_the_jobs_problem() -> None:
+    def declines() -> None:
+        raise JobError("no", status=402, type="card-declined", code=7)
+
+    problem = Scene(job(name="f")(declines)).begin().problem
+    assert problem["type"] == "/problems/card-declined"
+    assert (problem["status"], problem["code"], problem["source"]) == (402, 7, "job")
+    assert problem["retryable"] is False
+
+
+def test_another_error_stays_in_the_log(no_logged_failures: list[LogEvent]) -> None:
+    scene = Scene(job(name="f")(lambda: 1 / 0)).begin()
+    assert scene.problem["type"] == "/problems/job-failed"
+    assert "division" not in scene.end.payload
+    assert no_logged_failures.pop()["log_failure"].check(ZeroDivisionError)
+
+
+def test_arguments_that_do_not_fit_this_worker_are_a_problem() -> None:
+    scene = Scene(job(name="f")(lambda: None), {"new": 1}).begin()
+    assert scene.problem["type"] == "/problems/bad-arguments"
+    assert scene.freed == [None]
+
+
+@pytest.mark.parametrize(("result", "slug"), [("x" * 99, "result-too-large"), (object(), "result-not-json")])
+def test_results_that_can_not_be_kept_fail_the_job(result: object, slug: str) -> None:
+    assert Scene(job(name="f")(lambda: result)).begin().problem["type"] == f"/problems/{slug}"
+
+
+# -- threads --
+
+
+def test_a_thread_takes_up_its_place_until_it_really_ends() -> None:
+    scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None)).begin()
+    scene.clock.advance(5)
+    assert scene.problem["type"] == "/problems/job-timeout"
+    assert scene.freed == []
+    scene.threads[0][1].callback("too late")
+    assert scene.freed == [None]
+
+
+def test_a_threads_result_ends_its_attempt() -> None:
+    scene = Scene(job(name="f", thread=True)(lambda: None)).begin()
+    scene.threads[0][1].callback(5)
+    assert scene.end.payload == "5"
+    assert scene.freed == [None]
+
+
+def test_a_thread_that_fails_after_it_was_stopped_is_in_the_log(no_logged_failures: list[LogEvent]) -> None:
+    scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None)).begin()
+    scene.clock.advance(5)
+    scene.threads[0][1].errback(RuntimeError("late"))
+    assert scene.freed == [None]
+    assert no_logged_failures.pop()["log_failure"].check(RuntimeError)
+
+
+# -- retries --
+
+
+def fails(retryable: bool) -> Callable[[], None]:
+    def function() -> None:
+        raise JobError(retryable=retryable)
+
+    return job(name="f")(function)
+
+
+def test_a_retryable_error_is_tried_again_while_attempts_are_left() -> None:
+    end = Scene(fails(True), attempts=3, attempt=2).begin().end
+    assert end.state is State.SCHEDULED
+    assert 1000 <= end.delay <= 2000
+    assert Scene(fails(True), attempts=3, attempt=3).begin().problem["retryable"] is True
+
+
+def test_an_error_that_is_not_retryable_is_final() -> None:
+    assert Scene(fails(False), attempts=3).begin().problem["retryable"] is False
+
+
+def test_pauses_grow_with_jitter_up_to_a_limit() -> None:
+    assert [pause(n, 99, jitter=1) for n in (1, 2, 3, 4)] == [1, 2, 4, 8]
+    assert [pause(n, 99, jitter=0) for n in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
+    assert pause(98, 99, jitter=1) == LONGEST_PAUSE
+    assert pause(1, 1) is None
+    assert 0.5 <= (pause(1, 2) or 0) <= 1
