@@ -139,7 +139,16 @@ def _registry(settings: Settings) -> Registry:
 def _store(reactor: Any, address: Address, settings: Settings, role: str) -> Store:
     name = role + base64.b32encode(os.urandom(10)).decode().lower()
     link = Link(reactor, address.endpoint(reactor), address)
-    return Store(reactor, link, name, settings.keep, settings.queue_limit)
+    store = Store(reactor, link, name, settings.keep, settings.queue_limit)
+    store.on_unfit = lambda why: _refuse(reactor, why)
+    return store
+
+
+def _refuse(reactor: Any, why: str) -> None:
+    """End the process: better no service than one that loses jobs."""
+    _log.critical("relay: --redis: {why}", why=why)
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    reactor.callWhenRunning(reactor.stop)
 
 
 def _inbox_of(

@@ -86,7 +86,7 @@ class _Binder:
         self._listen(listening, (interface, port), backlog)
 
     def listenSSL(
-        self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = ""
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> None:
         self.listenTCP(port, factory, backlog, interface)
 
@@ -137,9 +137,9 @@ class _Adopter:
         return self._adopt(factory)
 
     def listenSSL(
-        self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = ""
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> IListeningPort:
-        return self._adopt(TLSMemoryBIOFactory(context, False, factory))
+        return self._adopt(TLSMemoryBIOFactory(contextFactory, False, factory))
 
     def listenUNIX(
         self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0

@@ -28,8 +28,6 @@ from relay.errors import JobError
         "0.0.0.0",
         "169.254.169.254",
         "100.64.0.1",
-    ]
-    + [
         "224.0.0.1",
         "255.255.255.255",
         "::1",
@@ -39,8 +37,12 @@ from relay.errors import JobError
         "fd00::1",
         "ff02::1",
         "2001:db8::1",
-    ]
-    + ["::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "2001:0:7f00:1::"],
+        "::ffff:10.0.0.1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::",
+    ],
 )
 def test_private_addresses_are_private_in_every_disguise(address: str) -> None:
     assert not outbound.is_public(address)

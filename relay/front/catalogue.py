@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
 
 from relay.errors import BadArguments, MalformedBody, NoWorker, UnknownJob
 from relay.store.messages import Served
 from relay.store.store import Store
 
-_OVERDUE = 0.0  # seconds past the last worker's promise, itself some time after the worker was last seen
 _MOST_ERRORS = 20  # misfits named in one answer
 _NO_ARGUMENTS: dict[str, Any] = {}
 
@@ -62,11 +62,12 @@ def fingerprint(arguments: Mapping[str, Any]) -> str:
 class Catalogue:
     """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, clock: IReactorTime, store: Store) -> None:
+        self._clock = clock
         self._store = store
         self._version = -1
         self._offers: dict[str, Offer] = {}
-        self._overdue: dict[str, float] = {}
+        self._served_until: dict[str, float] = {}  # by our clock
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool) -> Offer:
@@ -104,7 +105,8 @@ class Catalogue:
         if catalogue.version != self._version:
             self._offers = {name: Offer(served) for name, served in catalogue.jobs.items()}
             self._version = catalogue.version
-        self._overdue = catalogue.overdue
+        now = self._clock.seconds()
+        self._served_until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
 
     def _is_overdue(self, name: str) -> bool:
-        return self._overdue.get(name, 0.0) > _OVERDUE
+        return self._clock.seconds() > self._served_until.get(name, 0.0)

@@ -50,7 +50,7 @@ class Front(Service):
         self._tools = tools
         self._settings = settings
         self._room = WaitingRoom()
-        self._catalogue = Catalogue(tools.store)
+        self._catalogue = Catalogue(tools.clock, tools.store)
         self._desk = Desk(tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._house = House(tools.clock, self._wheel, self._desk, settings.prefix)

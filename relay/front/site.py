@@ -40,7 +40,7 @@ class FrontChannel(HTTPChannel):
         self._reading = False
         super().requestDone(request)
         if self.persistent and not self._handlingRequest:
-            self.setTimeout(self.timeOut)
+            self.setTimeout(self.site.timeOut)
 
 
 class FrontRequest(Request):

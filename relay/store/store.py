@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ from relay.store.scripts import script
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
+_OLDEST = 7  # major version of Redis, for the flags of scripts
 _OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
 
 
@@ -55,7 +56,8 @@ class Store:
         self._keep = int(keep * 1000)
         self._queue_limit = queue_limit
         self._epoch = ""
-        self._opening: Deferred[None] | None = None
+        #: called once Redis turns out to be one that relay can't work with, with the reason
+        self.on_unfit: Callable[[str], None] = lambda why: None
         self._submissions: Batch[Submission, Receipt] = Batch(self._send_submissions)
         link.on_up = self._came_up
 
@@ -239,11 +241,31 @@ class Store:
         return ensureDeferred(self._open())
 
     async def _open(self) -> None:
+        await self._check_server()
         await self._link.command("SET", self.keys.epoch, _random(5), "NX")
         epoch = (await self._link.command("GET", self.keys.epoch)).decode()
         if self._epoch and epoch != self._epoch:
             self._log.warn("the store was reset: epoch {old} is now {new}", old=self._epoch, new=epoch)
         self._epoch = epoch
+
+    async def _check_server(self) -> None:
+        try:
+            info = await self._link.command("INFO")
+        except txredisapi.ResponseError:
+            return  # a managed server may keep this to itself
+        why = unfit(dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line))
+        if why:
+            self.on_unfit(why)
+            raise StoreAway(why)
+
+
+def unfit(info: Mapping[str, str]) -> str:
+    """Why relay can't work with a server, by what it says of itself; "" if it can."""
+    if int(info.get("redis_version", "7").partition(".")[0]) < _OLDEST:
+        return f"Redis {info['redis_version']} is too old: relay needs {_OLDEST}.0 or later"
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        return f"maxmemory-policy is {info['maxmemory_policy']}, which loses jobs: set it to noeviction"
+    return ""
 
 
 def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:

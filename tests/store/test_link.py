@@ -17,7 +17,7 @@ from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
 from relay.store.link import Link, LinkLost
 from relay.store.messages import Mail
-from relay.store.store import Store
+from relay.store.store import Store, unfit
 from tests.processes import RedisProcess
 
 
@@ -240,3 +240,40 @@ def test_an_address_is_read_from_its_url(url: str, expected: Address) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(AddressError):
         Address.parse(url)
+
+
+# -- servers that relay can't work with --
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        ({}, ""),
+        ({"redis_version": "7.0.15", "maxmemory_policy": "noeviction"}, ""),
+        ({"redis_version": "10.1.0"}, ""),
+        ({"redis_version": "6.2.1"}, "too old"),
+        ({"redis_version": "7.2.4", "maxmemory_policy": "allkeys-lru"}, "noeviction"),
+    ],
+)
+def test_a_server_that_would_lose_jobs_is_told_apart(info: dict[str, str], said: str) -> None:
+    assert said in unfit(info)
+    assert bool(unfit(info)) is bool(said)
+
+
+@ensureDeferred
+async def test_a_server_that_evicts_is_refused(
+    server: RedisProcess, no_logged_failures: list[LogEvent]
+) -> None:
+    from twisted.internet import reactor
+
+    server.client.config_set("maxmemory-policy", "allkeys-lru")
+    store = Store(reactor, make_link(server), "front", 60, 100)
+    reasons: list[str] = []
+    store.on_unfit = reasons.append
+    store.start()
+    with pytest.raises(StoreAway):
+        await store.sweep()
+    assert "noeviction" in reasons[0]
+    assert not server.client.exists("{r0}:epoch")
+    await store.stop()
+    no_logged_failures.clear()

@@ -1,0 +1,166 @@
+"""A front by what its operator set: where it listens, for whom, with which limits."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.processes import Client, RedisProcess, RelayProcess, eventually
+
+QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "1")
+
+
+@pytest.fixture
+def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", *QUICK)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def start_front(redis: RedisProcess, directory: Path, *options: str) -> RelayProcess:
+    front = RelayProcess(directory, "front", "--redis", redis.url, *QUICK, *options)
+    front.start()
+    return front
+
+
+class Wrapped(Client):
+    """A client on a socket that is connected already."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self._buffer = b""
+
+
+def hold(client: Client) -> None:
+    """A held request from its head to its envelope."""
+    client.request("POST", "/jobs/sleep", {"seconds": 1})
+    _, headers, _ = client.head()
+    assert headers["relay-outcome"] == "in-body"
+    *beats, envelope = client.chunks()
+    assert beats
+    assert b'"slept":1.0' in envelope
+    assert client.is_closed()
+
+
+def test_past_max_held_clients_get_202_at_once(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    front = start_front(redis, tmp_path, "--max-held", "2")
+    clients = [front.connect() for _ in range(2)]
+    for number, client in enumerate(clients):
+        client.request("PUT", f"/jobs/sleep/full-{number}", {"seconds": 2})
+    front.wait_until_held(2)
+    answer = front.call("POST", "/jobs/sleep", {"seconds": 2})
+    assert answer.status == 202
+    for client in clients:
+        assert client.response().json()["complete"] is True
+    assert (
+        front.call("GET", answer.headers["location"], headers={"Prefer": "wait=9"}).json()["state"]
+        == "succeeded"
+    )
+    front.stop()
+
+
+def test_a_job_that_no_worker_serves_any_more_is_503_for_who_would_wait(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", *QUICK)
+    worker.start()
+    worker.stop()
+    redis.client.zadd("{r0}:served", {"echo": 1})  # as after half a minute
+    front = start_front(redis, tmp_path)
+    answer = front.call("POST", "/jobs/echo")
+    assert answer.status == 503
+    assert answer.json()["type"] == "/problems/no-worker"
+    assert front.call("POST", "/jobs/echo", headers={"Prefer": "respond-async"}).status == 202
+    front.stop()
+
+
+def test_a_prefix_is_in_locations_and_problem_types(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    front = start_front(redis, tmp_path, "--prefix", "/v1")
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    assert front.call("POST", "/jobs/echo").headers["location"].startswith("/v1/jobs/0-")
+    assert front.call("GET", "/nothing").json()["type"] == "/v1/problems/no-such-page"
+    front.stop()
+
+
+def test_open_answers_anyone(redis: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(redis, tmp_path, "--open")
+    headers = {"Host": "example.com", "X-Forwarded-For": "1.2.3.4", "Origin": "https://example.com"}
+    assert front.call("GET", "/readyz", headers=headers).status == 200
+    front.stop()
+
+
+def test_an_idle_connection_is_closed_after_keepalive(redis: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(redis, tmp_path, "--keepalive", "0.5")
+    with front.connect() as client:
+        client.request("GET", "/readyz")
+        assert client.response().status == 200
+        assert client.is_closed()
+    front.stop()
+
+
+def certificate(directory: Path) -> Path:
+    """A self-signed certificate for localhost, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = (
+        builder.not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    encoding = serialization.Encoding.PEM
+    path = directory / "localhost.pem"
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(private + signed.public_bytes(encoding))
+    return path
+
+
+def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    pem = certificate(tmp_path)
+    path = tmp_path / "front.sock"
+    listen = (
+        *("--listen", f"unix:{path}"),
+        *("--listen", f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"),
+        *("--listen", "haproxy:tcp:0:interface=127.0.0.1"),
+    )
+    front = start_front(redis, tmp_path, *listen)
+    front.wait_for("relay front listens", count=4)
+    lines = [line for line in front._lines if "relay front listens" in line]
+    ports = [int(line.rpartition(":")[2]) for line in lines if "http://" in line]
+    tls_port, proxy_port = ports[0], ports[1]
+    front.port = ports[2]
+
+    over_unix = socket.socket(socket.AF_UNIX)
+    over_unix.connect(str(path))
+    context = ssl.create_default_context(cafile=str(pem))
+    over_tls = context.wrap_socket(
+        socket.create_connection(("127.0.0.1", tls_port)), server_hostname="localhost"
+    )
+    over_proxy = socket.create_connection(("127.0.0.1", proxy_port))
+    over_proxy.sendall(b"PROXY TCP4 9.9.9.9 127.0.0.1 1000 80\r\n")
+    for connected in (over_unix, over_tls, over_proxy):
+        connected.settimeout(20)
+        with Wrapped(connected) as client:
+            hold(client)
+    front.wait_until_nothing_is_held()
+    assert front.stop() == 0
+    assert front.tracebacks() == 0, front.log_tail()
