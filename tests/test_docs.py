@@ -1,0 +1,83 @@
+"""What the docs say, tried: their code runs, their calls give what they show, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, RelayProcess
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]+))?\)")
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for number, (kind, text) in enumerate(FENCE.findall(page.read_text())):
+            if kind == language:
+                yield f"{page.name}-{number}", text
+
+
+PYTHON, CONSOLE = dict(blocks("python")), dict(blocks("console"))
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_code_runs(name: str) -> None:
+    script = (
+        PYTHON[name] + "\nfrom relay.handlers import Registry\nRegistry(v for v in list(globals().values())"
+    )
+    script += " if hasattr(v, '__relay_job__'))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", CONSOLE)
+def test_calls_give_what_is_shown(name: str, relay: RelayProcess) -> None:
+    command, _, shown = CONSOLE[name].removeprefix("$ ").partition("\n")
+    command = command.replace("127.0.0.1:8080", f"127.0.0.1:{relay.port}")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    pattern = re.escape(shown.strip()).replace("…", ".*?")
+    assert re.fullmatch(pattern, done.stdout.replace("\r", "").strip(), re.DOTALL), done.stdout
+
+
+def test_the_readmes_curl_shows_heartbeats(relay: RelayProcess) -> None:
+    command = next(text for _, text in blocks("") if text.startswith("curl"))
+    assert '"seconds": 20' in command
+    quicker = command.replace("8080", str(relay.port)).replace('"seconds": 20', '"seconds": 5')
+    done = subprocess.run(["bash", "-c", quicker], capture_output=True, text=True, timeout=30, check=True)
+    head, _, body = done.stdout.replace("\r", "").partition("\n\n")
+    assert "Relay-Outcome: in-body" in head
+    assert body.startswith("\n\n")
+    assert body.strip().startswith('{"id":')
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_docs_lead_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text()):
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], anchor
+
+
+def test_every_problem_type_and_setting_is_in_the_docs() -> None:
+    from relay.errors import catalogue
+    from relay.settings import fields
+
+    reference = (ROOT / "docs" / "http.md").read_text()
+    inside = {"internal-error", "job-failed", "result-too-large", "result-not-json", "not-served"}
+    for slug in catalogue().keys() - inside:
+        assert f"`{slug}`" in reference, slug
+    sys.path.insert(0, str(ROOT / "docs"))
+    from settings_table import table
+
+    assert all(f"`--{name.replace('_', '-')}`" in table() for name, *_ in fields())
