@@ -1,6 +1,7 @@
 """A process of ``relay all``: ``python -m relay.child front|worker``.
 
-Its settings come in the environment, its sockets as file descriptors from 3 on, its log goes to its parent.
+Its settings come in the environment, its sockets as file descriptors from 3 on; its log goes to its parent, and so do
+two lines of its own, when it is ready and when it begins to drain.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import sys
 from setproctitle import setproctitle
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from relay import service
+from relay import service, signals
 from relay.settings import SettingError, Settings
+from relay.supervise import DRAINING, READY
 
 _FIRST_SOCKET = 3
 
@@ -25,19 +27,26 @@ def main(role: str) -> None:
     )
     from twisted.internet import reactor
 
-    settings = Settings.read({}, os.environ)
+    settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
     try:
         made = (
-            service.front(reactor, settings, _sockets())
+            service.front(reactor, settings, process, _sockets())
             if role == "front"
-            else service.worker(reactor, settings)
+            else service.worker(reactor, settings, process)
         )
     except SettingError as error:
         sys.exit(f"relay: {error}")
+    made.ready.addCallback(lambda _: _tell(READY))
+    reactor.addSystemEventTrigger("before", "shutdown", _tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
-    service.stop_at_once_on_second_signal(reactor)
+    signals.install(reactor)
     reactor.run()
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _sockets() -> list[socket.socket]:

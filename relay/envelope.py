@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from relay.errors import JobCancelled, JobExpired, RelayError
+from relay.errors import JobCancelled, JobExpired, RelayError, catalogue
 from relay.state import Outcome, Standing, State
 
 _encode = msgspec.json.Encoder().encode
@@ -77,8 +77,9 @@ def of_standing(standing: Standing, reattach: bool = False) -> bytes:
 
 def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
     """The problem of a job that did not succeed."""
-    if not outcome.payload:
-        return {**_ENDED[outcome.state]().problem(prefix), "source": "relay", "retryable": False}
+    if not outcome.payload.startswith("{"):
+        kind = _ENDED.get(outcome.state) or catalogue()[outcome.payload]
+        return {**kind().problem(prefix), "source": "relay", "retryable": False}
     error: dict[str, Any] = msgspec.json.decode(outcome.payload)
     if prefix and error["type"].startswith("/"):
         error["type"] = prefix + error["type"]

@@ -131,6 +131,13 @@ class QueueFull(RelayError):
     status, slug, title, retry_after = 503, "queue-full", "The queue is full", 5
 
 
+class StoreFull(RelayError):
+    """The store has no memory left for new jobs; those that it has go on. Send the same again after `Retry-After`
+    seconds."""
+
+    status, slug, title, retry_after = 503, "store-full", "The store is full", 5
+
+
 class NoWorker(RelayError):
     """No worker has offered this job for a while, so nobody would answer. Send the same again later, or with
     `Prefer: respond-async` to queue it all the same."""
@@ -177,6 +184,20 @@ class JobExpired(RelayError):
     """The job's deadline passed before it ended."""
 
     status, slug, title = 504, "expired", "The deadline passed"
+
+
+class WorkerDied(RelayError):
+    """Workers died again and again while they ran this job, so it is not tried any more. It is kept as a dead letter
+    for the operator to look at."""
+
+    status, slug, title = 500, "worker-died", "The job's workers died"
+
+
+class Interrupted(RelayError):
+    """The job was started, and how far it came is not known: its worker died, or was stopped, under it. It is one that
+    must not run twice, so it was not tried again. Find out before you do."""
+
+    status, slug, title = 500, "interrupted", "How the job ended is unknown"
 
 
 class ResultTooLarge(RelayError):

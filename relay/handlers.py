@@ -40,6 +40,7 @@ class Options(msgspec.Struct, frozen=True):
     priority: int = 0  # -256…255, higher goes first
     timeout: float = 60.0  # seconds for one attempt
     retries: int = 0  # attempts after the first that fails
+    once: bool = False  # never to be started a second time
     thread: bool = False  # a blocking function, to be called in a thread
 
 
@@ -55,6 +56,7 @@ def job(
     priority: int = 0,
     timeout: float = 60.0,
     retries: int = 0,
+    once: bool = False,
     thread: bool = False,
 ) -> Callable[[Function], Function]: ...
 
@@ -64,7 +66,8 @@ def job(function: Function | None = None, /, *, name: str = "", **options: Any) 
 
     `name`: what clients submit to, the function's own unless given · `queue`: workers can be started for
     some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
-    `retries`: how many more attempts a failed job gets, with growing pauses · `thread`: the function blocks.
+    `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
+    an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks.
     """
 
     def mark(function: Function) -> Function:
@@ -89,6 +92,7 @@ def _check(function: Callable[..., Any], options: Options) -> None:
         (options.priority not in PRIORITIES, f"priority {options.priority!r} is not within -256…255"),
         (not options.timeout > 0, f"timeout {options.timeout!r} is not a number of seconds above 0"),
         (not options.retries >= 0, f"retries {options.retries!r} is not 0 or more"),
+        (options.once and options.retries > 0, "once=True and retries contradict each other"),
         (
             options.thread and inspect.iscoroutinefunction(function),
             "thread=True is for blocking functions, not for async def",

@@ -6,20 +6,18 @@ together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the
 
 from __future__ import annotations
 
-import base64
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import IService
+import msgspec
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import sockets
+from relay import signals, sockets
 from relay.handlers import HandlerError, Registry
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
@@ -27,13 +25,21 @@ from relay.store.embedded import Embedded, EmbeddedError
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
-from relay.store.store import Store
+from relay.store.partition import Partition, random_name
+from relay.store.store import Store, Terms
+from relay.supervise import Kept, Supervisor
+
+if TYPE_CHECKING:
+    from relay.front.front import Front
+    from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"
 _log = Logger()
 
 
-def front(reactor: Any, settings: Settings, listening: Sequence[socket.socket] | None = None) -> IService:
+def front(
+    reactor: Any, settings: Settings, process: str = "", listening: Sequence[socket.socket] | None = None
+) -> Front:
     """A front; it binds its own sockets unless it is given some. Raises `SettingError`."""
     from relay.front.front import Front, Tools
 
@@ -44,18 +50,18 @@ def front(reactor: Any, settings: Settings, listening: Sequence[socket.socket] |
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    store = _store(reactor, address, settings, "f")
+    store = _store(reactor, address, settings, process or "f" + random_name(10))
     return Front(Tools(reactor, store, _inbox_of(reactor, address, store), endpoints), settings)
 
 
-def worker(reactor: Any, settings: Settings) -> IService:
+def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     """A worker with the handlers of its modules. Raises `SettingError`."""
     from relay import outbound
     from relay.worker.worker import Tools, Worker
 
     address = _address(settings)
     registry = _registry(settings)
-    store = _store(reactor, address, settings, "w")
+    store = _store(reactor, address, settings, process or "w" + random_name(10))
     http = outbound.client(reactor, settings.allow_private)
     in_thread = _threads(reactor, settings.concurrency)
     return Worker(
@@ -63,49 +69,29 @@ def worker(reactor: Any, settings: Settings) -> IService:
     )
 
 
-def everything(reactor: Any, settings: Settings) -> IService:
+def everything(reactor: Any, settings: Settings) -> Supervisor:
     """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
-    from relay.supervise import Kept, Supervisor
-
     _registry(settings)  # a mistake in a handler is told here, not by a worker that dies over and over
     listening = sockets.bind(reactor, settings.listen, settings.open)
     for bound in listening:
         _log.info("relay listens on {address}", address=sockets.shown(bound))
     embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
-    environment = {**os.environ, **settings.environ()}
     if embedded is not None:
-        environment["RELAY_REDIS"] = embedded.url
-    environment["RELAY_SOCKETS"] = str(len(listening))
+        settings = msgspec.structs.replace(settings, redis=embedded.url)
+    environment = {**os.environ, **settings.environ(), "RELAY_SOCKETS": str(len(listening))}
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
-        command = [sys.executable, "-m", "relay.child", role]
-        return Kept(reactor, f"{role} {number}", lambda: command, environment, handed)
+        return Kept(reactor, role, number, [sys.executable, "-m", "relay.child", role], environment, handed)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]
     children += [child("worker", n + 1) for n in range(settings.workers)]
-    store = Kept(reactor, "redis", embedded.command, os.environ) if embedded else None
-    supervisor = Supervisor(store, children, settings.drain, embedded.close if embedded else lambda: None)
-    stop_at_once_on_second_signal(reactor, supervisor.stop_at_once)
+    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ) if embedded else None
+    store = _store(reactor, _address(settings), settings, "s" + random_name(10))
+    supervisor = Supervisor(reactor, redis, children, store, settings.drain)
+    if embedded is not None:
+        supervisor.release = embedded.close
+    signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor
-
-
-def stop_at_once_on_second_signal(reactor: Any, stop: Callable[[], None] = lambda: None) -> None:
-    """The first SIGTERM or SIGINT drains, as Twisted does; a second one ends the process at once."""
-    signals: list[int] = []
-
-    def received(number: int, frame: Any) -> None:
-        signals.append(number)
-        if len(signals) == 1:
-            reactor.callFromThread(reactor.stop)
-            return
-        stop()
-        os._exit(128 + number)
-
-    def install() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, received)
-
-    reactor.callWhenRunning(install)
 
 
 def _address(settings: Settings) -> Address:
@@ -136,12 +122,10 @@ def _registry(settings: Settings) -> Registry:
     return registry
 
 
-def _store(reactor: Any, address: Address, settings: Settings, role: str) -> Store:
-    name = role + base64.b32encode(os.urandom(10)).decode().lower()
-    link = Link(reactor, address.endpoint(reactor), address)
-    store = Store(reactor, link, name, settings.keep, settings.queue_limit)
-    store.on_unfit = lambda why: _refuse(reactor, why)
-    return store
+def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
+    partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
+    partition.on_unfit = lambda why: _refuse(reactor, why)
+    return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit))
 
 
 def _refuse(reactor: Any, why: str) -> None:
@@ -155,7 +139,7 @@ def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
     link = Link(reactor, address.endpoint(reactor), address)
-    return lambda deliver: Inbox(reactor, link, store.keys.inbox(store.inbox), deliver)
+    return lambda deliver: Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
 
 
 def _threads(reactor: Any, most: int) -> Callable[..., Any]:

@@ -55,6 +55,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     priority: int  # -256…255, higher goes first
     attempts: int  # how often it may be started
     key: str  # digest of its idempotency key; "" without one
+    fingerprint: str  # of its arguments, where it has a key
+    once: bool  # never to be started a second time
     trace: str  # traceparent of the submission; "" without one
     arguments: str  # JSON object
 
@@ -65,7 +67,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     id: str
     job: Job
     attempt: int  # 1 for the first
-    turn: int  # the turn that claimed it: with the session, the fence
+    created: int
     deadline: int
 
 

@@ -77,9 +77,13 @@ def make(role: str, given: dict[str, Any]) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
     from twisted.internet import reactor
 
-    from relay import service
+    from relay import service, signals
 
-    roles = {"all": service.everything, "front": service.front, "worker": service.worker}
+    roles: dict[str, Callable[[Any, Settings], IService]] = {
+        "all": service.everything,
+        "front": service.front,
+        "worker": service.worker,
+    }
     try:
         config = config_path(given)
         settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
@@ -87,7 +91,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error
     if role != "all":
-        service.stop_at_once_on_second_signal(reactor)
+        signals.install(reactor)
     return made
 
 

@@ -74,7 +74,15 @@ def test_every_problem_type_and_setting_is_in_the_docs() -> None:
     from relay.settings import fields
 
     reference = (ROOT / "docs" / "http.md").read_text()
-    inside = {"internal-error", "job-failed", "result-too-large", "result-not-json", "not-served"}
+    inside = {
+        "internal-error",
+        "job-failed",
+        "result-too-large",
+        "result-not-json",
+        "not-served",
+        "interrupted",
+        "worker-died",
+    }
     for slug in catalogue().keys() - inside:
         assert f"`{slug}`" in reference, slug
     sys.path.insert(0, str(ROOT / "docs"))

@@ -11,6 +11,7 @@
 `desk`         what a front does for a caller: submit, look, attach, cancel
 `catalogue`    the jobs that workers serve, and the check of arguments
 `waiting`      the waiting room: job id → the Deferreds of those who wait for it
+`repair`       attaches who waits here again, after Redis forgot
 `hold`         **a held request**, in its three phases
 `wheel`        one timer for all of them
 `wire`         what a held request is sent, as bytes

@@ -8,15 +8,18 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
 
-from relay.errors import AlreadyComplete, Draining, StoreReset
+from relay.errors import AlreadyComplete, Draining, RelayError
 from relay.front.catalogue import Catalogue, Offer, fingerprint
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
+
+COME_BACK = 5.0  # seconds for a client that went away
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Accepted:
 class Desk:
     """Serves callers out of the store, the catalogue and the waiting room."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, room: WaitingRoom) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, room: WaitingRoom) -> None:
+        self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._room = room
@@ -44,27 +48,20 @@ class Desk:
         if self.draining:
             raise Draining
         offer = await self._catalogue.offer(order.name, held)
-        arguments = offer.read(order.body)
         job = self._job(order, offer, held)
-        print_ = fingerprint(arguments) if order.key else ""
-        try:
-            return await self._submit(order, job, print_, held)
-        except StoreReset:  # its ids begin anew, and so do we
-            return await self._submit(order, job, print_, held)
-
-    async def _submit(self, order: Order, job: Job, print_: str, held: bool) -> Accepted:
         id = self._store.mint()
         waiter = self._room.wait(id) if held else None
-        submission = Submission(id, job, print_, int(order.delay * 1000), int(order.deadline * 1000))
+        submission = Submission(id, job, int(order.delay * 1000), int(order.deadline * 1000))
         try:
             receipt = await self._store.submit(submission)
         except BaseException:
-            _leave(waiter)
+            leave(waiter)
             raise
         if receipt.new:
+            self._room.pledge(id, submission)
             state = State.SCHEDULED if order.delay else State.QUEUED
             return Accepted(Standing(id, job.name, state, receipt.now), waiter)
-        _leave(waiter)
+        leave(waiter)
         return await self._known(order, receipt, held)
 
     async def _known(self, order: Order, receipt: Receipt, held: bool) -> Accepted:
@@ -79,15 +76,15 @@ class Desk:
         try:
             known = await found
         except BaseException:
-            _leave(waiter)
+            leave(waiter)
             raise
         if isinstance(known, Outcome):
-            _leave(waiter)
+            leave(waiter)
             waiter = None
         return Accepted(known, waiter)
 
     def _job(self, order: Order, offer: Offer, held: bool) -> Job:
-        served = offer.served
+        served, arguments = offer.served, offer.read(order.body)
         return Job(
             name=order.name,
             queue=served.queue,
@@ -96,6 +93,8 @@ class Desk:
             priority=served.priority,
             attempts=served.attempts,
             key=digest(order.owner, order.name, order.key) if order.key else "",
+            fingerprint=fingerprint(arguments) if order.key else "",
+            once=served.once,
             trace=order.trace,
             arguments=order.body.decode() if order.body.strip() else "{}",
         )
@@ -106,22 +105,28 @@ class Desk:
 
     async def look(self, owner: str, id: str) -> Standing | Outcome:
         """Where a job stands; raises `NoSuchJob`, `StoreReset`."""
-        self._store.check(id)
         return await self._store.look(owner, id)
 
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job; raises as `look` does."""
-        self._store.check(id)
         return await self._accept(self._store.attach(owner, id), self._room.wait(id))
 
     async def cancel(self, owner: str, id: str) -> Standing | Outcome:
         """Cancel a job: its outcome if it has one now, its standing while its worker stops it. Raises
         `AlreadyComplete` for a job that ended otherwise."""
-        self._store.check(id)
         before, after = await self._store.cancel(owner, id)
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
         return after or before
+
+    def abandon(self, id: str) -> None:
+        """A client that wanted its job only for itself went away: give it some time to come back, then cancel the
+        job unless somebody waits for it."""
+        self._clock.callLater(COME_BACK, self._abandon, id)
+
+    def _abandon(self, id: str) -> None:
+        if id not in self._room:
+            ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
 
 
 def digest(owner: str, name: str, key: str) -> str:
@@ -130,7 +135,8 @@ def digest(owner: str, name: str, key: str) -> str:
     return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
 
 
-def _leave(waiter: Deferred[Outcome] | None) -> None:
+def leave(waiter: Deferred[Outcome] | None) -> None:
+    """Wait no more."""
     if waiter is not None:
         waiter.addErrback(lambda _: None)
         waiter.cancel()

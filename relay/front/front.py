@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from relay.errors import StoreAway, StoreReset
+from relay.errors import RelayError
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
 from relay.front.desk import Desk
 from relay.front.hold import Hold, House
+from relay.front.repair import Repair
 from relay.front.routes import Routes
 from relay.front.site import FrontSite
 from relay.front.waiting import WaitingRoom
@@ -28,6 +29,7 @@ from relay.store.store import Store
 
 SWEEP = 1.0  # seconds between sweeps
 STRAYS = 5.0  # seconds between the turns of the waiting room
+LAST_WORDS = 3.0  # seconds for answers that are on their way
 DRAIN_RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
@@ -51,18 +53,22 @@ class Front(Service):
         self._settings = settings
         self._room = WaitingRoom()
         self._catalogue = Catalogue(tools.clock, tools.store)
-        self._desk = Desk(tools.store, self._catalogue, self._room)
+        self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._house = House(tools.clock, self._wheel, self._desk, settings.prefix)
+        self._repair = Repair(tools.clock, tools.store, self._room)
+        tools.store.partition.on_amnesia = self._repair.soon
         self._inbox = tools.inbox(self._told)
+        #: fires when it listens
+        self.ready: Deferred[None] = Deferred()
         self._ports: list[IListeningPort] = []
+        self._site = self._make_site()
         self._recurring = [
             (LoopingCall(self._sweep), SWEEP),
             (LoopingCall(self._room.turn), STRAYS),
         ]
 
-    def site(self) -> FrontSite:
-        """The protocol factory of a front's connections."""
+    def _make_site(self) -> FrontSite:
         settings = self._settings
         resource = Routes(self._house, settings).app.resource()
         access = Access(settings.open)
@@ -81,11 +87,11 @@ class Front(Service):
         ensureDeferred(self._listen()).addErrback(self._deaf)
 
     async def _listen(self) -> None:
-        site = self.site()
         for endpoint in self._tools.endpoints:
-            port = await endpoint.listen(site)
+            port = await endpoint.listen(self._site)
             self._ports.append(port)
             self._log.info("relay front listens on {address}", address=_shown(port))
+        self.ready.callback(None)
 
     def _deaf(self, failure: object) -> None:
         self._log.failure("the front can't listen", failure)  # type: ignore[arg-type]
@@ -99,14 +105,17 @@ class Front(Service):
         self._desk.draining = True
         for port in self._ports:
             await maybeDeferred(port.stopListening)
+        leaving = [self._site.close()]
         held = [waits for waits in self._wheel if isinstance(waits, Hold)]
         pause = min(self._settings.drain / max(1, len(held)), 1 / DRAIN_RATE)
         for hold in held:
-            hold.reattach()
+            leaving.append(hold.reattach())
             await deferLater(self._tools.clock, pause)
+        await DeferredList(leaving).addTimeout(LAST_WORDS, self._tools.clock, lambda *_: None)
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()
+        self._repair.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
 
@@ -129,9 +138,11 @@ class Front(Service):
 
     async def _sweep(self) -> None:
         try:
-            _, version = await self._tools.store.sweep()
+            there, version = await self._tools.store.sweep()
+            if not there:
+                self._repair.soon()
             await self._catalogue.hear(version)
-        except (StoreAway, StoreReset):
+        except RelayError:
             pass  # the next sweep finds a store that answers, or another epoch
         except Exception:
             self._log.failure("a sweep failed")

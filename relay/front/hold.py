@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -44,6 +44,7 @@ class Terms:
     heartbeat: float
     true_status: bool  # a submission that ends in grace shows its outcome as its status; a look is 200
     applied: str = ""
+    cancel: bool = False  # the job, when the client goes away
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Hold:
     isLeaf = True
     __slots__ = (
         "_chunked",
+        "_gone",
         "_house",
         "_known",
         "_owner",
@@ -84,6 +86,7 @@ class Hold:
         self._waiter: Deferred[Outcome] | None = waiter
         self._request: Any = None
         self.transport: ITCPTransport | None = None
+        self._gone: Deferred[None] | None = None
         self.slot = -1
 
     # -- phase A --
@@ -96,7 +99,7 @@ class Hold:
         request.notifyFinish().addErrback(self.connectionLost)
         self._rest(self._terms.commit)
         assert self._waiter is not None
-        self._waiter.addCallbacks(self._answer, _cancelled).addErrback(self._break_off)
+        self._waiter.addCallbacks(self._answer, self._refuse).addErrback(self._break_off)
         return NOT_DONE_YET
 
     def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
@@ -139,9 +142,14 @@ class Hold:
         """What a client sends after its request is not read: the connection closes with the answer."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The client went away: nobody waits here any more, the job goes on."""
+        """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
+        waited = self._waiter is not None
         self._leave()
         self._over()
+        if waited and self._terms.cancel:
+            self._house.desk.abandon(self._known.id)
+        if self._gone is not None:
+            self._gone.callback(None)
 
     # -- the end --
 
@@ -153,6 +161,15 @@ class Hold:
         elif self.transport is not None:
             self._close(envelope.of_outcome(outcome, self._house.prefix))
 
+    def _refuse(self, failure: Failure) -> None:
+        """The outcome will never be known here; or the waiter was cancelled, by ourselves."""
+        if failure.check(CancelledError):
+            return
+        error = failure.value
+        if self._request is None or not isinstance(error, RelayError):
+            failure.raiseException()
+        self._finish(answers.problem(self._request, error, self._house.prefix))
+
     def _run_out(self, reattach: bool = False) -> None:
         """The wait is over before the job is: say where it stands, and how to go on."""
         self._leave()
@@ -160,10 +177,12 @@ class Hold:
         looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
         looking.addErrback(self._break_off)
 
-    def reattach(self) -> None:
-        """This process is going away: send the client to another."""
+    def reattach(self) -> Deferred[None]:
+        """This process is going away: send the client to another. Fires when a committed one has gone."""
+        gone = self._gone = None if self.transport is None else Deferred()
         self._house.wheel.drop(self)
         self._run_out(reattach=True)
+        return gone or succeed(None)
 
     def _as_known(self, failure: Failure) -> Standing:
         failure.trap(RelayError)
@@ -195,7 +214,8 @@ class Hold:
 
     def _break_off(self, failure: Failure) -> None:
         """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
-        _log.failure("a held request could not be answered", failure)
+        if not failure.check(RelayError):
+            _log.failure("a held request could not be answered", failure)
         transport = self.transport or (self._request and self._request.channel.transport)
         self._over()
         if transport is not None:
@@ -209,7 +229,3 @@ class Hold:
     def _over(self) -> None:
         self._house.wheel.drop(self)
         self._request = self.transport = self._waiter = None
-
-
-def _cancelled(failure: Failure) -> None:
-    failure.trap(CancelledError)

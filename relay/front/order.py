@@ -32,6 +32,7 @@ class Order:
     prefer: Preferences
     delay: float = 0
     deadline: float = 0
+    cancel: bool = False  # the job, when its client goes away
     trace: str = ""
 
 
@@ -46,8 +47,17 @@ def read_order(request: Request, name: str, key: str = "") -> Order:
         prefer=preferences(request),
         delay=_seconds(request, "Relay-Delay"),
         deadline=_seconds(request, "Relay-Deadline"),
+        cancel=cancel_on_disconnect(request),
         trace=_trace(header(request, "traceparent")),
     )
+
+
+def cancel_on_disconnect(request: Request) -> bool:
+    """What a client that goes away wants for its job; raises `Malformed`."""
+    field = header(request, "Relay-On-Disconnect") or "continue"
+    if field not in ("continue", "cancel"):
+        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
+    return field == "cancel"
 
 
 def _body(request: Request) -> bytes:

@@ -20,9 +20,9 @@ from relay.errors import (
     catalogue,
 )
 from relay.front import answers
-from relay.front.desk import Accepted
+from relay.front.desk import Accepted, leave
 from relay.front.hold import Hold, House, Terms
-from relay.front.order import owner, preferences, read_order
+from relay.front.order import cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
 from relay.settings import Settings
 from relay.state import Outcome, Standing
@@ -68,7 +68,9 @@ class Routes:
     async def _submit(self, request: Request, name: str, key: str = "") -> Rendered:
         order = read_order(request, name, key)
         asynchronous = order.delay > 0 or order.prefer.wait == 0
-        terms = None if asynchronous or self._full() else self._terms(order.prefer, submission=True)
+        terms = (
+            None if asynchronous or self._full() else self._terms(order.prefer, order.cancel, submission=True)
+        )
         accepted = await self._house.desk.submit(order, held=terms is not None)
         return self._hold_or_tell(request, accepted, terms, order.owner, order.prefer)
 
@@ -80,7 +82,7 @@ class Routes:
         prefer = preferences(request)
         if prefer.wait and request.method == b"GET" and not self._full():
             accepted = await self._house.desk.attach(owner(request), id)
-            terms = self._terms(prefer, submission=False)
+            terms = self._terms(prefer, cancel_on_disconnect(request), submission=False)
             return self._hold_or_tell(request, accepted, terms, owner(request), prefer)
         known = await self._house.desk.look(owner(request), id)
         return self._tell(request, known, 200)
@@ -141,7 +143,7 @@ class Routes:
     def _full(self) -> bool:
         return len(self._house.wheel) >= self._settings.max_held
 
-    def _terms(self, prefer: Preferences, submission: bool) -> Terms | None:
+    def _terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
         """How to hold a request; None for one that is not to be held."""
         settings = self._settings
         at_once = submission and prefer.respond_async
@@ -151,10 +153,14 @@ class Routes:
         heartbeat = settings.heartbeat if prefer.heartbeat is None else prefer.heartbeat
         applied = [f"wait={prefer.wait}"] if prefer.wait == wait else []
         if at_once:
-            return Terms(min(wait, settings.grace), wait, 0, True, ", ".join(["respond-async", *applied]))
+            return Terms(
+                min(wait, settings.grace), wait, 0, True, ", ".join(["respond-async", *applied]), cancel
+            )
         if prefer.heartbeat is not None:
             applied.append(f"heartbeat={prefer.heartbeat}")
-        return Terms(wait, settings.grace if heartbeat else wait, heartbeat, submission, ", ".join(applied))
+        return Terms(
+            wait, settings.grace if heartbeat else wait, heartbeat, submission, ", ".join(applied), cancel
+        )
 
     def _hold_or_tell(
         self, request: Request, accepted: Accepted, terms: Terms | None, caller: str, prefer: Preferences
@@ -163,10 +169,11 @@ class Routes:
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if accepted.replayed else 200
             return answers.outcome(request, known, status, self._settings.prefix, accepted.replayed)
-        if terms is not None and accepted.waiter is not None:
+        if terms is not None and accepted.waiter is not None and not self._house.desk.draining:
             return Hold(self._house, terms, caller, known, accepted.waiter)
         if prefer.respond_async:
             request.setHeader("Preference-Applied", "respond-async")
+        leave(accepted.waiter)
         return self._tell(request, known, 202)
 
     def _tell(self, request: Request, known: Standing | Outcome, status: int) -> bytes:

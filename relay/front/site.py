@@ -6,8 +6,9 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
@@ -28,6 +29,21 @@ class FrontChannel(HTTPChannel):
 
     site: FrontSite
     _reading = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.site.channels.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self.site.forget(self)
+
+    def close_when_idle(self) -> None:
+        """Close after the answer that is due, at once if none is."""
+        if self._handlingRequest:
+            self.persistent = 0
+        else:
+            self.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         if not self._reading and not self._handlingRequest:
@@ -67,6 +83,10 @@ class FrontRequest(Request):
         if self._refused:
             return
         self.site = self.channel.site
+        if self.site.closing is not None:
+            self.channel.persistent = 0
+        if not self.channel.persistent:
+            self.setHeader(b"Connection", b"close")
         try:
             self.site.access.check(self)
             _check_path(self.path)
@@ -148,6 +168,7 @@ def take_over(request: Any, protocol: Any) -> ITCPTransport:
     # a TLS or PROXY wrapper stands between the socket and its protocol
     setattr(transport, "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol", protocol)
     transport.resumeProducing()
+    channel.site.forget(channel)
     channel.requests.clear()
     channel.transport = channel._networkProducer = None
     request.channel = request.transport = None
@@ -178,6 +199,24 @@ class FrontSite(Site):
         self.body_limit = body_limit
         self.prefix = prefix
         self.reactor = reactor
+        self.channels: set[FrontChannel] = set()
+        #: fires when the last channel has closed, once `close` was called
+        self.closing: Deferred[None] | None = None
+
+    def forget(self, channel: FrontChannel) -> None:
+        """A channel has closed, or its connection was taken over."""
+        self.channels.discard(channel)
+        if not self.channels and self.closing is not None and not self.closing.called:
+            self.closing.callback(None)
+
+    def close(self) -> Deferred[None]:
+        """Close every connection as soon as its answer is out; fires when all have."""
+        self.closing = Deferred()
+        for channel in list(self.channels):
+            channel.close_when_idle()
+        if not self.channels and not self.closing.called:
+            self.closing.callback(None)
+        return self.closing
 
     def log(self, request: Any) -> None:
         """No access log: a proxy in front has a better one."""

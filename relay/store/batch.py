@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from relay.errors import StoreReset
 from relay.store.link import LinkLost
 
 Item = TypeVar("Item")
@@ -21,8 +22,8 @@ Send = Callable[[list[Item], bool], Deferred[Sequence[Answer | Exception]]]
 class Batch(Generic[Item, Answer]):
     """Sends what is added, at most `most` items and `most_bytes` at once.
 
-    When the connection breaks under a command, the same items are sent again, flagged so; whoever cancels the
-    Deferred of an item is not waited for, and an item that was not sent by then never is.
+    When the connection breaks under a command, or the store was reset, the same items are sent again, flagged so;
+    whoever cancels the Deferred of an item is not waited for, and an item that was not sent by then never is.
     """
 
     def __init__(self, send: Send[Item, Answer], most: int = 500, most_bytes: int = 1 << 20) -> None:
@@ -71,7 +72,7 @@ class Batch(Generic[Item, Answer]):
                 deferred.callback(answer)
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(LinkLost):
+        if failure.check(LinkLost, StoreReset):
             self._under_way = {d: item for d, item in self._under_way.items() if not d.called}
             self._go(again=True)
             if not self._under_way and self._waiting:

@@ -6,7 +6,8 @@ Every key starts with the hash tag of its partition, so that a partition lives i
 key           type    content
 ============  ======  ======================================================================================
 never         —       never exists; declared by every script, so that a resharding stops it before it writes
-epoch         string  a random name made with the data set: another one means that history was lost
+epoch         string  a random name of the data set: another one means that history may have been lost
+server        string  which run of which server the epoch was made for
 seq           string  raised for every place in a queue: order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
 delay         zset    id, by the time at which it is due (delayed, or backing off)
@@ -15,23 +16,31 @@ run           hash    id → ``session turn started attempt score``: **the fence
 session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, then the ids that it claimed
 tries         hash    id → attempts that have ended without an outcome; sparse
+crash         hash    id → how many workers died under it; sparse
+trial         hash    session → the one suspected job that it runs
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
+left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
+queues        set     every queue that a session took from
+swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
+dead          zset    id of a dead letter, by when it died
+letter        hash    id → time, cause and job of a dead letter, MessagePack
 ============  ======  ======================================================================================
 
 Families, one key for each name:
 
-============  ======  ======================================================================================
-ready:queue   zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
-idle:queue    hash    session → free places, of sessions that found too little work
-inbox:name    stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
-                      ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake
-result:id     string  the outcome, MessagePack; expires
-idem:digest   string  ``id fingerprint``; expires with its outcome
-============  ======  ======================================================================================
+=============  ======  ======================================================================================
+ready:queue    zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
+suspect:queue  zset    the same of jobs whose worker died under them: a session runs one of them at a time
+idle:queue     hash    session → free places, of sessions that found too little work
+inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
+                       ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake
+result:id      string  the outcome, MessagePack; expires
+idem:digest    string  ``id fingerprint``; expires with its outcome
+=============  ======  ======================================================================================
 """
 
 from __future__ import annotations
@@ -39,6 +48,7 @@ from __future__ import annotations
 FIXED = (
     "never",
     "epoch",
+    "server",
     "seq",
     "job",
     "delay",
@@ -47,11 +57,19 @@ FIXED = (
     "session",
     "turn",
     "tries",
+    "crash",
+    "trial",
     "wait",
+    "left",
     "progress",
     "serve",
     "served",
     "catalogue",
+    "queues",
+    "swept",
+    "quiet",
+    "dead",
+    "letter",
 )
 
 
@@ -62,7 +80,6 @@ class Keys:
         self.partition = partition
         self.tag = f"{{r{partition}}}:"
         self.fixed = tuple(self.tag + name for name in FIXED)
-        self.epoch = self.tag + "epoch"
 
     def inbox(self, name: str) -> str:
         return f"{self.tag}inbox:{name}"

@@ -16,7 +16,6 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     job: Job
-    fingerprint: str = ""  # of the arguments, where the job has a key
     delay: int = 0
     deadline: int = 0
 
@@ -24,7 +23,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
         """As the arguments of the submit script."""
         job = self.job
         kept = _encode(job)
-        return self.id, job.key, self.fingerprint, job.queue, job.priority, self.delay, self.deadline, kept
+        return self.id, job.key, job.fingerprint, job.queue, job.priority, self.delay, self.deadline, kept
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -40,21 +39,21 @@ class End(msgspec.Struct, frozen=True, gc=False):
     """How one attempt ended: an outcome's state, or `SCHEDULED` (try again) or `QUEUED` (given back)."""
 
     id: str
-    turn: int
     state: State
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
 
-    def words(self) -> tuple[str | int, ...]:
-        return self.id, self.turn, self.state.value, self.payload, self.delay
+    def words(self, turn: int) -> tuple[str | int, ...]:
+        return self.id, turn, self.state.value, self.payload, self.delay
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """A worker's turn: what has ended, how far jobs are (id, JSON), how many more are wanted."""
+    """A worker's turn: what has ended (and which turn had claimed it: with the session, the fence), how far jobs are
+    (id, JSON), how many more are wanted."""
 
     number: int
     want: int
-    ends: tuple[End, ...] = ()
+    ends: tuple[tuple[End, int], ...] = ()
     progress: tuple[tuple[str, str], ...] = ()
 
 
@@ -65,6 +64,15 @@ class Turned(msgspec.Struct, frozen=True):
     refused: list[str]  # ids whose end was not taken: another holds them, or has ended them
     more: bool  # there is work left
     due: float  # seconds until something becomes due, below 0 for nothing in sight
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A dead letter: a job that failed for good, with the time (ms) and its problem (JSON, or a slug of relay's)."""
+
+    id: str
+    job: Job
+    died: int
+    cause: str
 
 
 class Fenced(Exception):
@@ -86,6 +94,7 @@ class Served(msgspec.Struct, frozen=True):
     queue: str
     priority: int
     attempts: int
+    once: bool
     schema: dict[str, Any]
 
 
@@ -129,9 +138,18 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     )
 
 
-def read_claim(id: bytes, kept: bytes, attempt: int, turn: int) -> Claim:
-    deadline = int(kept[_STAMP : 2 * _STAMP])
-    return Claim(id.decode(), _decode_job(kept[2 * _STAMP :]), attempt, turn, deadline)
+def read_claim(id: bytes, kept: bytes, attempt: int) -> Claim:
+    created, deadline = int(kept[:_STAMP]), int(kept[_STAMP : 2 * _STAMP])
+    return Claim(id.decode(), _decode_job(kept[2 * _STAMP :]), attempt, created, deadline)
+
+
+def kept_job(claim: Claim) -> bytes:
+    """The job as the store keeps it."""
+    return b"%013d%013d%b" % (claim.created, claim.deadline, _encode(claim.job))
+
+
+def read_letter(id: bytes, died: int, cause: bytes, kept: bytes) -> Letter:
+    return Letter(id.decode(), _decode_job(kept[2 * _STAMP :]), died, cause.decode())
 
 
 def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:

@@ -12,7 +12,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.context import Context
-from relay.errors import JobError, JobFailed, JobTimeout, RelayError, ResultNotJson, ResultTooLarge
+from relay.errors import (
+    Interrupted,
+    JobError,
+    JobFailed,
+    JobTimeout,
+    RelayError,
+    ResultNotJson,
+    ResultTooLarge,
+)
 from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
@@ -109,6 +117,8 @@ class Attempt:
         if self._stopped is not None:  # however the handler, or what it called, put its cancellation
             if self._stopped is State.FAILED:
                 return self._failure_end(JobTimeout(), again=True)
+            if self._stopped is State.QUEUED and self.claim.job.once:
+                return self._end(State.FAILED, Interrupted.slug)
             return self._end(self._stopped)
         if isinstance(error, RelayError):
             return self._failure_end(error, again=isinstance(error, JobError) and error.retryable)
@@ -123,7 +133,7 @@ class Attempt:
         return self._end(State.FAILED, _encode(shown).decode())
 
     def _end(self, state: State, payload: str = "", delay: int = 0) -> End:
-        return End(self.claim.id, self.claim.turn, state, payload, delay)
+        return End(self.claim.id, state, payload, delay)
 
 
 def _is_coroutine(made: Any) -> bool:

@@ -1,12 +1,15 @@
 """A worker's dialogue with the store: numbered turns, one under way at a time.
 
 What ends while a turn is under way is reported by the next one. A turn whose answer was lost is sent again under
-its number, which the store answers as it did before.
+its number, which the store answers as it did before. A worker whose session the store no longer knows, or that has
+reason to doubt what the store knows, opens another and offers what it holds: what it runs, and what has ended
+without being said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -21,39 +24,38 @@ from relay.store.store import Store
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
 
 
+class Hands(Protocol):
+    """Whoever runs the jobs that a session takes."""
+
+    def room(self) -> int:
+        """How many more jobs are wanted."""
+
+    def take(self, claim: Claim) -> None:
+        """Run this job, and `report` its end."""
+
+    def drop(self, id: str) -> None:
+        """Another has this job: stop it, its end is of no use."""
+
+
 class Session:
-    """Takes turns until it is closed. `room` says how many more jobs are wanted, `take` gets each claim, `lost` is
-    called when the store no longer knows the session, whose claims are then void."""
+    """Takes turns until it is closed."""
 
     _log = Logger()
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        store: Store,
-        lease: float,
-        queues: Sequence[str],
-        room: Callable[[], int],
-        take: Callable[[Claim], None],
-        lost: Callable[[], None],
-    ) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, queues: Sequence[str], hands: Hands) -> None:
         self._clock = clock
         self._store = store
-        self._lease = lease
         self._queues = queues
-        self._room = room
-        self._take = take
-        self._lost = lost
+        self._hands = hands
+        self._name = ""
         self._opened = 0
+        self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
         self._ends: list[End] = []
         self._progress: dict[str, str] = {}
         self._nudged = False
-        self._sleeping: Deferred[None] | None = None
+        self._doubted = False
         self._closing = False
-
-    @property
-    def name(self) -> str:
-        return f"{self._store.inbox}.{self._opened}"
+        self._sleeping: Deferred[None] | None = None
 
     # -- what the worker says --
 
@@ -73,6 +75,11 @@ class Session:
         if self._sleeping is not None and not self._sleeping.called:
             self._sleeping.callback(None)
 
+    def doubt(self) -> None:
+        """The store may have forgotten what it knew of this session."""
+        self._doubted = True
+        self.nudge()
+
     def close(self) -> None:
         """End the dialogue once everything was said."""
         self._closing = True
@@ -87,43 +94,61 @@ class Session:
                 await self._open()
                 await self._turns()
             except (Fenced, StoreReset) as error:
-                self._log.warn("session {name} is void: {error}", name=self.name, error=repr(error))
-                self._forget()
+                self._log.warn("session {name} is void: {error}", name=self._name, error=repr(error))
             except (StoreAway, LinkLost):
                 await self._sleep(IDLE)
-        await self._store.leave(self.name, self._queues)
+        if self._name:
+            await self._store.leave(self._name)
 
     async def _open(self) -> None:
-        self._opened += 1
-        await self._store.enroll(self.name, self._lease)
+        """Open a session in place of the last, and go on with what of its jobs nobody else has."""
+        self._doubted = False
+        name = f"{self._store.inbox}.{self._opened + 1}"
+        claims = [claim for claim, _ in self._held.values()]
+        taken = await self._store.adopt(self._name, name, 1, self._queues, claims)
+        self._name, self._opened = name, self._opened + 1
+        for claim in claims:
+            if claim.id in taken:
+                self._held[claim.id] = (claim, 1)
+            else:
+                del self._held[claim.id]
+                self._hands.drop(claim.id)
+        self._ends = [end for end in self._ends if end.id in self._held]
 
     async def _turns(self) -> None:
-        number = 0
-        while not self._done():
+        number = 1
+        while not self._done() and not self._doubted:
             number += 1
             turned = await self._turn(number)
             for claim in turned.claims:
-                self._take(claim)
-            if not self._nudged and not (turned.more and self._room() > 0):
+                self._held[claim.id] = (claim, number)
+                self._hands.take(claim)
+            if not self._nudged and not (turned.more and self._hands.room() > 0):
                 await self._sleep(IDLE if turned.due < 0 else min(IDLE, turned.due + 0.001))
 
     async def _turn(self, number: int) -> Turned:
         self._nudged = False
-        ends, self._ends = tuple(self._ends), []
+        ends, self._ends = self._ends, []
         progress, self._progress = tuple(self._progress.items()), {}
-        turn = Turn(number, 0 if self._closing else max(0, self._room()), ends, progress)
+        said = tuple((end, self._held[end.id][1]) for end in ends)
+        turn = Turn(number, 0 if self._closing else max(0, self._hands.room()), said, progress)
+        try:
+            turned = await self._answer(turn)
+        except (Fenced, StoreReset):
+            self._ends = ends + self._ends
+            raise
+        for end in ends:
+            del self._held[end.id]
+        for id in turned.refused:
+            self._log.warn("the end of job {id} was refused: it is no longer ours", id=id)
+        return turned
+
+    async def _answer(self, turn: Turn) -> Turned:
         while True:
             try:
-                turned = await self._store.turn(self.name, self._lease, self._queues, turn)
+                return await self._store.turn(self._name, self._queues, turn)
             except LinkLost:
                 continue
-            for id in turned.refused:
-                self._log.warn("the end of job {id} was refused: it is no longer ours", id=id)
-            return turned
-
-    def _forget(self) -> None:
-        self._ends, self._progress = [], {}
-        self._lost()
 
     def _done(self) -> bool:
         return self._closing and not self._ends

@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from relay.context import Context
-from relay.errors import NotServed, StoreAway, StoreReset
+from relay.errors import RelayError
 from relay.handlers import Handler, Registry
 from relay.settings import Settings
 from relay.state import Claim, State
@@ -24,7 +24,9 @@ from relay.store.store import Store
 from relay.worker.attempt import Attempt, InThread
 from relay.worker.session import Session
 
-SWEEP = 5.0  # seconds between sweeps
+SWEEP = 1.0  # seconds between sweeps
+PUBLISH = 5.0  # seconds between the promises to serve
+_LEAVE = 5.0  # seconds for the last words
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +49,31 @@ class Worker(Service):
         self._tools = tools
         self._registry = registry
         self._settings = settings
+        #: fires when fronts can know what this worker serves
+        self.ready: Deferred[None] = Deferred()
         self._attempts: dict[str, Attempt] = {}
         self._busy = 0
-        self._known = False  # whether the store knows what we serve
         self._running_down = False
         self._inbox = tools.inbox(self._told)
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = tools.clock
+        self._recurring = [(LoopingCall(self._sweep), SWEEP), (LoopingCall(self._publish), PUBLISH)]
         queues = settings.queues or tuple(sorted({h.options.queue for h in registry}))
-        self._session = Session(
-            tools.clock, tools.store, settings.lease, queues, self._room, self._take, self._abandon
-        )
+        self._session = Session(tools.clock, tools.store, queues, self)
         self._turning: Deferred[None] | None = None
+        tools.store.partition.on_amnesia = self._doubt
 
     def startService(self) -> None:
         super().startService()
         self._tools.store.start()
         self._inbox.start()
-        self._sweeping.start(SWEEP)
+        for call, seconds in self._recurring:
+            call.clock = self._tools.clock
+            call.start(seconds)
         self._turning = ensureDeferred(self._session.run())
         self._turning.addErrback(lambda failure: self._log.failure("the worker's session ended", failure))
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
         """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
@@ -78,33 +85,32 @@ class Worker(Service):
             attempt.stop(State.QUEUED)
         self._session.close()
         if self._turning is not None:
-            await self._turning.addTimeout(5, self._tools.clock, lambda *_: None)
-        self._sweeping.stop()
+            await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
+        for call, _ in self._recurring:
+            call.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
 
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return ensureDeferred(self._stop())
+    # -- jobs: what the session calls --
 
-    # -- jobs --
-
-    def _room(self) -> int:
+    def room(self) -> int:
         return 0 if self._running_down else self._settings.concurrency - self._busy
 
-    def _take(self, claim: Claim) -> None:
+    def take(self, claim: Claim) -> None:
         handler = self._registry.get(claim.job.name)
         if handler is None:
-            problem = {**NotServed().problem(), "source": "job", "retryable": False}
-            self._session.report(
-                End(claim.id, claim.turn, State.FAILED, msgspec.json.encode(problem).decode())
-            )
+            self._session.report(End(claim.id, State.FAILED, "not-served"))
             return
         attempt = Attempt(claim, handler, self._context(claim, handler), self._settings.result_limit)
         self._attempts[claim.id] = attempt
         self._busy += 1
         attempt.free.addCallback(self._freed)
         attempt.begin(self._tools.clock, self._tools.in_thread).addCallback(self._ended, attempt)
+
+    def drop(self, id: str) -> None:
+        attempt = self._attempts.pop(id, None)
+        if attempt is not None:
+            attempt.stop(State.QUEUED)
 
     def _ended(self, end: End, attempt: Attempt) -> None:
         if self._attempts.get(end.id) is attempt:
@@ -131,12 +137,6 @@ class Worker(Service):
             ),
         )
 
-    def _abandon(self) -> None:
-        """The store gave our claims to others: what still runs is stopped, and what it ends as is not reported."""
-        attempts, self._attempts = self._attempts, {}
-        for attempt in attempts.values():
-            attempt.stop(State.QUEUED)
-
     # -- what the worker is told, and what it tells --
 
     def _told(self, mail: list[Mail]) -> None:
@@ -146,25 +146,42 @@ class Worker(Service):
             elif message.letter == "c" and message.id in self._attempts:
                 self._attempts[message.id].stop(State.CANCELLED)
 
+    def _doubt(self) -> None:
+        """Redis has come back as another: offer it what we hold, and say again what we serve."""
+        self._session.doubt()
+        ensureDeferred(self._publish())
+
     async def _sweep(self) -> None:
         try:
             await self._tools.store.sweep()
-            await self._tools.store.publish(self._served())
-            self._say_once()
-        except (StoreAway, StoreReset):
+        except RelayError:
             pass  # the next sweep finds a store that answers, or another epoch
         except Exception:
             self._log.failure("a sweep failed")
 
-    def _say_once(self) -> None:
-        if not self._known:
-            self._known = True
+    async def _publish(self) -> None:
+        try:
+            await self._tools.store.publish(self._served())
+        except RelayError:
+            return  # as above
+        except Exception:
+            self._log.failure("what is served could not be published")
+            return
+        if not self.ready.called:
             names = ", ".join(sorted(handler.options.name for handler in self._registry))
             self._log.info("relay worker serves {names}", names=names)
+            self.ready.callback(None)
 
     def _served(self) -> list[Served]:
         return [
-            Served(h.options.name, h.options.queue, h.options.priority, 1 + h.options.retries, h.schema())
+            Served(
+                h.options.name,
+                h.options.queue,
+                h.options.priority,
+                1 + h.options.retries,
+                h.options.once,
+                h.schema(),
+            )
             for h in self._registry
         ]
 

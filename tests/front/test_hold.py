@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from relay.errors import StoreAway
+from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.hold import Hold, House, Terms
 from relay.front.site import FrontSite
@@ -46,6 +46,10 @@ class StillRunning:
 
     def __init__(self) -> None:
         self.known: Any = STANDING
+        self.abandoned: list[str] = []
+
+    def abandon(self, id: str) -> None:
+        self.abandoned.append(id)
 
     async def look(self, owner: str, id: str) -> Standing | Outcome:
         assert (owner, id) == ("me", ID)
@@ -200,6 +204,34 @@ def test_a_client_that_goes_away_is_forgotten(seconds: int) -> None:
     assert scene.left == [scene.waiter]
     assert len(scene.wheel) == 0
     scene.pass_time(100)
+    assert scene.transport.take() == b""
+
+
+@pytest.mark.parametrize("seconds", [1, 6])
+@pytest.mark.parametrize("cancel", [True, False])
+def test_a_client_that_wanted_its_job_for_itself_takes_it_along(seconds: int, cancel: bool) -> None:
+    scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=True, cancel=cancel))
+    scene.pass_time(seconds)
+    scene.disconnect()
+    assert scene.desk.abandoned == ([ID] if cancel else [])
+
+
+def test_a_client_that_got_its_answer_takes_nothing_along() -> None:
+    scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=True, cancel=True))
+    scene.waiter.callback(OUTCOME)
+    scene.disconnect()
+    assert scene.desk.abandoned == []
+
+
+def test_an_outcome_that_will_never_be_known_is_a_problem_in_the_grace_and_a_cut_after_it() -> None:
+    scene = Scene(TERMS)
+    scene.waiter.errback(StoreReset())
+    assert scene.transport.take().startswith(b"HTTP/1.1 410 ")
+    scene = Scene(TERMS)
+    scene.pass_time(6)
+    scene.transport.take()
+    scene.waiter.errback(StoreReset())
+    assert scene.transport.aborted
     assert scene.transport.take() == b""
 
 

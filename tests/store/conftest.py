@@ -10,7 +10,8 @@ from twisted.internet.defer import gatherResults
 
 from relay.store.address import Address
 from relay.store.link import Link
-from relay.store.store import Store
+from relay.store.partition import Partition
+from relay.store.store import Store, Terms
 from tests.processes import RedisProcess
 
 MakeStore = Callable[..., Store]
@@ -23,8 +24,9 @@ async def make_store(redis: RedisProcess) -> MakeStore:
     address = Address.parse(redis.url)
     made: list[Store] = []
 
-    def make(name: str, keep: float = 60, queue_limit: int = 1000) -> Store:
-        store = Store(reactor, Link(reactor, address.endpoint(reactor), address), name, keep, queue_limit)
+    def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000) -> Store:
+        partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
+        store = Store(partition, name, Terms(keep, lease, queue_limit))
         store.start()
         made.append(store)
         return store

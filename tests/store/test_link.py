@@ -17,8 +17,11 @@ from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
 from relay.store.link import Link, LinkLost
 from relay.store.messages import Mail
-from relay.store.store import Store, unfit
+from relay.store.partition import Partition, unfit
+from relay.store.store import Store, Terms
 from tests.processes import RedisProcess
+
+TERMS = Terms(keep=60, lease=10, queue_limit=100)
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
 async def test_a_store_that_is_away_says_so_within_2_seconds_and_resumes(server: RedisProcess) -> None:
     from twisted.internet import reactor
 
-    store = Store(reactor, make_link(server), "front", 60, 100)
+    store = Store(Partition(reactor, make_link(server)), "front", TERMS)
     store.start()
     await store.sweep()
     server.signal(signal.SIGSTOP)
@@ -139,7 +142,7 @@ async def test_a_store_that_was_never_reached_says_so(tmp_path: Path) -> None:
     from twisted.internet import reactor
 
     address = Address("unix", str(tmp_path / "nothing"), 0, 0, "", "")
-    store = Store(reactor, Link(reactor, address.endpoint(reactor), address), "front", 60, 100)
+    store = Store(Partition(reactor, Link(reactor, address.endpoint(reactor), address)), "front", TERMS)
     store.start()
     with pytest.raises(StoreAway):
         store.mint()
@@ -267,9 +270,9 @@ async def test_a_server_that_evicts_is_refused(
     from twisted.internet import reactor
 
     server.client.config_set("maxmemory-policy", "allkeys-lru")
-    store = Store(reactor, make_link(server), "front", 60, 100)
+    store = Store(Partition(reactor, make_link(server)), "front", TERMS)
     reasons: list[str] = []
-    store.on_unfit = reasons.append
+    store.partition.on_unfit = reasons.append
     store.start()
     with pytest.raises(StoreAway):
         await store.sweep()

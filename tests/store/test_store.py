@@ -7,25 +7,23 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 
 from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
-from relay.state import Job, Outcome, Standing, State
+from relay.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import End, Fenced, Receipt, Served, Submission, Turn, Turned
 from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
 
-LEASE = 10.0
-
 
 def a_job(**changed: object) -> Job:
-    fields = {
+    fields: dict[str, object] = {
         "name": "echo",
         "queue": "default",
         "owner": "me",
         "inbox": "front",
         "priority": 0,
-        "attempts": 1,
     }
-    return Job(**{**fields, "key": "", "trace": "", "arguments": "{}", **changed})  # type: ignore[arg-type]
+    fields |= {"attempts": 1, "key": "", "fingerprint": "", "once": False, "trace": "", "arguments": "{}"}
+    return Job(**{**fields, **changed})  # type: ignore[arg-type]
 
 
 async def submit(store: Store, **changed: object) -> str:
@@ -39,21 +37,25 @@ class Session:
 
     def __init__(self, store: Store, name: str = "worker.1", queues: tuple[str, ...] = ("default",)) -> None:
         self.store, self.name, self.queues = store, name, queues
-        self.number = 0
+        self.number = 1
+        self.claimed: dict[str, int] = {}
 
-    async def open(self) -> Session:
+    async def open(self, old: str = "", *claims: Claim) -> Session:
         await self.store.sweep()
-        await self.store.enroll(self.name, LEASE)
+        self.adopted = await self.store.adopt(old, self.name, 1, self.queues, claims)
+        self.claimed = dict.fromkeys(self.adopted, 1)
         return self
 
     async def turn(self, want: int = 10, *ends: End, number: int = 0) -> Turned:
         self.number = number or self.number + 1
-        turn = Turn(self.number, want, ends)
-        return await self.store.turn(self.name, LEASE, self.queues, turn)
+        turn = Turn(self.number, want, tuple((end, self.claimed.get(end.id, 0)) for end in ends))
+        turned = await self.store.turn(self.name, self.queues, turn)
+        self.claimed |= {claim.id: self.number for claim in turned.claims}
+        return turned
 
 
 def succeeded(turned: Turned, payload: str = "1") -> list[End]:
-    return [End(claim.id, claim.turn, State.SUCCEEDED, payload) for claim in turned.claims]
+    return [End(claim.id, State.SUCCEEDED, payload) for claim in turned.claims]
 
 
 @ensureDeferred
@@ -165,10 +167,10 @@ async def test_the_same_turn_again_answers_the_same_and_changes_nothing(front: S
         await submit(front)
     session = await Session(worker).open()
     first = await session.turn(2)
-    again = await session.turn(2, number=1)
+    again = await session.turn(2, number=2)
     assert again.claims == first.claims
     await session.turn(0, *succeeded(first))
-    repeated = await session.turn(0, *succeeded(first), number=2)
+    repeated = await session.turn(0, *succeeded(first), number=3)
     assert repeated.refused == []
 
 
@@ -193,12 +195,15 @@ async def test_only_the_holder_of_an_attempt_can_end_it(front: Store, worker: St
     id = await submit(front)
     one, other = await Session(worker).open(), await Session(worker, "worker.2").open()
     (claim,) = (await one.turn()).claims
-    foreign = await other.turn(0, End(id, claim.turn, State.SUCCEEDED, "2"))
+    other.claimed[id] = right = one.claimed[id]
+    foreign = await other.turn(0, End(id, State.SUCCEEDED, "2"))
     assert foreign.refused == [id]
-    wrong_turn = await one.turn(0, End(id, claim.turn + 7, State.SUCCEEDED, "3"))
+    one.claimed[id] = right + 7
+    wrong_turn = await one.turn(0, End(claim.id, State.SUCCEEDED, "3"))
     assert wrong_turn.refused == [id]
-    assert (await one.turn(0, End(id, claim.turn, State.SUCCEEDED, "1"))).refused == []
-    assert (await one.turn(0, End(id, claim.turn, State.SUCCEEDED, "4"))).refused == [id]
+    one.claimed[id] = right
+    assert (await one.turn(0, End(id, State.SUCCEEDED, "1"))).refused == []
+    assert (await one.turn(0, End(id, State.SUCCEEDED, "4"))).refused == [id]
     outcome = await front.look("me", id)
     assert isinstance(outcome, Outcome)
     assert outcome.payload == "1"
@@ -208,8 +213,8 @@ async def test_only_the_holder_of_an_attempt_can_end_it(front: Store, worker: St
 async def test_a_failed_attempt_is_scheduled_and_comes_back(front: Store, worker: Store) -> None:
     id = await submit(front, attempts=2)
     session = await Session(worker).open()
-    (claim,) = (await session.turn()).claims
-    turned = await session.turn(0, End(id, claim.turn, State.SCHEDULED, delay=50))
+    await session.turn()
+    turned = await session.turn(0, End(id, State.SCHEDULED, delay=50))
     assert 0 <= turned.due <= 0.05
     standing = await front.look("me", id)
     assert isinstance(standing, Standing)
@@ -223,8 +228,8 @@ async def test_a_failed_attempt_is_scheduled_and_comes_back(front: Store, worker
 async def test_a_job_given_back_keeps_its_place_and_its_attempts(front: Store, worker: Store) -> None:
     first, second = await submit(front), await submit(front)
     session = await Session(worker).open()
-    (claim,) = (await session.turn(1)).claims
-    turned = await session.turn(2, End(first, claim.turn, State.QUEUED))
+    await session.turn(1)
+    turned = await session.turn(2, End(first, State.QUEUED))
     assert [(c.id, c.attempt) for c in turned.claims] == [(first, 1), (second, 1)]
 
 
@@ -233,11 +238,11 @@ async def test_whoever_leaves_gives_back_what_it_holds(front: Store, worker: Sto
     first, second = await submit(front), await submit(front)
     session = await Session(worker).open()
     await session.turn(1)
-    assert await worker.leave("worker.1", ["default"]) == [first]
+    assert await worker.leave("worker.1") == [first]
     with pytest.raises(Fenced):
         await session.turn()
     other = await Session(worker, "worker.2").open()
-    assert [(c.id, c.attempt) for c in (await other.turn()).claims] == [(first, 2), (second, 1)]
+    assert [(c.id, c.attempt) for c in (await other.turn()).claims] == [(first, 1), (second, 1)]
 
 
 @ensureDeferred
@@ -245,8 +250,8 @@ async def test_progress_is_told_while_the_job_runs(front: Store, worker: Store) 
     id = await submit(front)
     session = await Session(worker).open()
     await session.turn()
-    turn = Turn(2, 0, progress=((id, '{"fraction":0.5}'), ("0-unknown", "{}")))
-    await worker.turn("worker.1", LEASE, ["default"], turn)
+    turn = Turn(3, 0, progress=((id, '{"fraction":0.5}'), ("0-unknown", "{}")))
+    await worker.turn("worker.1", ["default"], turn)
     standing = await front.look("me", id)
     assert isinstance(standing, Standing)
     assert standing.progress == '{"fraction":0.5}'
@@ -257,7 +262,9 @@ async def test_progress_is_told_while_the_job_runs(front: Store, worker: Store) 
 
 async def submit_with_key(store: Store, fingerprint: str = "f", **changed: object) -> Receipt:
     await store.sweep()
-    return await store.submit(Submission(store.mint(), a_job(key="digest", **changed), fingerprint))
+    return await store.submit(
+        Submission(store.mint(), a_job(key="digest", fingerprint=fingerprint, **changed))
+    )
 
 
 @ensureDeferred
@@ -286,8 +293,8 @@ async def test_a_key_with_other_arguments_is_refused(front: Store) -> None:
 @ensureDeferred
 async def test_a_key_in_one_batch_with_itself_makes_one_job(redis: RedisProcess, front: Store) -> None:
     await front.sweep()
-    job = a_job(key="digest")
-    receipts = await gatherResults([front.submit(Submission(front.mint(), job, "f")) for _ in range(9)])
+    job = a_job(key="digest", fingerprint="f")
+    receipts = await gatherResults([front.submit(Submission(front.mint(), job)) for _ in range(9)])
     assert len({receipt.id for receipt in receipts}) == 1
     assert redis.client.hlen("{r0}:job") == 1
 
@@ -435,14 +442,14 @@ async def test_idle_sessions_are_woken_by_new_work_and_only_they(
 async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it(
     front: Store, worker: Store
 ) -> None:
-    served = Served("echo", "default", 0, 1, {"type": "object"})
+    served = Served("echo", "default", 0, 1, False, {"type": "object"})
     await worker.publish([served])
     first = await front.catalogue()
     assert first.jobs == {"echo": served}
     assert -30 <= first.overdue["echo"] < -29
     await worker.publish([served])
     assert (await front.catalogue()).version == first.version
-    await worker.publish([Served("echo", "other", 0, 1, {})])
+    await worker.publish([Served("echo", "other", 0, 1, False, {})])
     assert (await front.catalogue()).version == first.version + 1
     assert (await front.sweep())[1] == first.version + 1
 
@@ -451,16 +458,40 @@ async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it
 
 
 @ensureDeferred
-async def test_ids_carry_the_epoch_of_their_store(redis: RedisProcess, front: Store) -> None:
+async def test_an_unknown_id_is_told_apart_by_the_epoch_of_its_store(
+    redis: RedisProcess, front: Store
+) -> None:
     id = await submit(front)
-    front.check(id)
     redis.client.flushall()
-    with pytest.raises(StoreReset):
-        await front.submit(Submission(front.mint(), a_job()))
-    with pytest.raises(StoreReset):
-        front.check(id)
     other = await submit(front)
-    front.check(other)
+    assert isinstance(await front.look("me", other), Standing)
+    with pytest.raises(StoreReset):
+        await front.look("me", id)
+    with pytest.raises(NoSuchJob):
+        await front.look("me", front.mint())
+
+
+@ensureDeferred
+async def test_a_submission_that_meets_another_epoch_is_taken_under_its_id(
+    redis: RedisProcess, front: Store
+) -> None:
+    id = front.mint() if front.partition.epoch else await submit(front)
+    redis.client.set("{r0}:epoch", "another")
+    submission = Submission(front.mint(), a_job())
+    assert (await front.submit(submission)).id == submission.id
+    assert front.partition.epoch == "another"
+    assert isinstance(await front.look("me", submission.id), Standing)
+    assert isinstance(await front.look("me", id), Standing)
+
+
+@ensureDeferred
+async def test_a_server_that_was_started_anew_has_another_epoch(redis: RedisProcess, front: Store) -> None:
+    id = await submit(front)
+    epoch = front.partition.epoch
+    redis.client.set("{r0}:server", "the one before")
+    await front.partition._open()
+    assert front.partition.epoch != epoch
+    assert isinstance(await front.look("me", id), Standing)
 
 
 @ensureDeferred
@@ -468,15 +499,17 @@ async def test_a_script_of_another_epoch_changes_nothing(redis: RedisProcess, fr
     await front.sweep()
     redis.client.flushall()
     redis.client.set("{r0}:epoch", "another")
+    redis.client.set("{r0}:server", redis.client.info()["run_id"])
     with pytest.raises(StoreReset):
-        await front.submit(Submission(front.mint(), a_job()))
-    assert redis.client.keys() == [b"{r0}:epoch"]
+        await front.partition.run("sweep", ("front", 1000, 1000, 1000, 1, 1))
+    assert sorted(redis.client.keys()) == [b"{r0}:epoch", b"{r0}:server"]
 
 
-@pytest.mark.parametrize("id", ["", "0", "x", "1-aaaa-b", "0--b"])
-def test_what_is_no_id_is_no_job(make_store: MakeStore, id: str) -> None:
+@ensureDeferred
+@pytest.mark.parametrize("id", ["", "0", "x", "1-aaaa-b", "0-a-b-c"])
+async def test_what_is_no_id_is_no_job(front: Store, id: str) -> None:
     with pytest.raises(NoSuchJob):
-        make_store("front").check(id)
+        await front.look("me", id)
 
 
 @ensureDeferred

@@ -31,8 +31,10 @@ class Scene:
         self.clock = Clock()
         self.clock.advance(1000)
         self.handler = handler(function)
-        kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", json.dumps(arguments or {}))
-        claim = Claim("0-a-b", kept, job.get("attempt", 1), 7, int(deadline * 1000))
+        once = self.handler.options.once
+        text = json.dumps(arguments or {})
+        kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)
+        claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, int(deadline * 1000))
         stop = min(1000 + self.handler.options.timeout, deadline or 9e9)
         http: HTTPClient = None  # type: ignore[assignment]
         context = Context("0-a-b", 1, stop, "0-a-b", http, Logger(), lambda fraction, message: None)
@@ -74,7 +76,7 @@ def test_a_value_a_deferred_and_a_coroutine_end_the_same() -> None:
 
     for function in (value, deferred, coroutine):
         scene = Scene(job(name="f")(function), {"a": 3}).begin()
-        assert scene.end == End("0-a-b", 7, State.SUCCEEDED, "3")
+        assert scene.end == End("0-a-b", State.SUCCEEDED, "3")
         assert scene.freed == [None]
         assert not scene.clock.getDelayedCalls()
 
@@ -121,6 +123,12 @@ def test_a_handler_is_stopped_however_it_puts_its_cancellation(state: State) -> 
         assert len(scene.ends) == 1
 
 
+def test_a_job_that_must_not_run_twice_is_not_given_back_but_interrupted() -> None:
+    scene = Scene(job(name="f", once=True)(lambda: Deferred())).begin()
+    scene.attempt.stop(State.QUEUED)
+    assert scene.end == End("0-a-b", State.FAILED, "interrupted")
+
+
 def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:
     async def insists() -> str:
         with contextlib.suppress(CancelledError):
@@ -129,7 +137,7 @@ def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:
 
     scene = Scene(job(name="f")(insists)).begin()
     scene.attempt.stop(State.CANCELLED)
-    assert scene.end == End("0-a-b", 7, State.SUCCEEDED, '"it was done"')
+    assert scene.end == End("0-a-b", State.SUCCEEDED, '"it was done"')
 
 
 def test_a_job_error_is_the_jobs_problem() -> None:

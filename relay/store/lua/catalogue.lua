@@ -1,3 +1,4 @@
+--!no-writes
 -- catalogue: the jobs that workers serve or have served.
 -- arguments: tag, epoch
 -- answer:    {'OK', now, version, name, JSON, served until (ms), …}

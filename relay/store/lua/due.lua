@@ -27,7 +27,9 @@ local function expire()
   local jobs, tries = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.tries, unpack(ids))
   for i, id in ipairs(ids) do
     if jobs[i] then
-      redis.call('ZREM', named('ready', fields_of(jobs[i])[QUEUE]), id)
+      local queue = fields_of(jobs[i])[QUEUE]
+      redis.call('ZREM', named('ready', queue), id)
+      redis.call('ZREM', named('suspect', queue), id)
       settle(id, jobs[i], 'expired', '', tonumber(tries[i] or 0), 0)
     end
   end

@@ -1,3 +1,4 @@
+--!no-writes
 -- look: where jobs stand.
 -- arguments: tag, epoch, owner, ids
 -- answer:    {'OK', now, a standing for each} (see standing.lua)

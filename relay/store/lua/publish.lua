@@ -1,3 +1,4 @@
+--!allow-oom
 -- publish: a worker says which jobs it serves, and promises to say so again.
 -- arguments: tag, epoch, time to live (ms), then for each job: name, JSON
 -- answer:    {'OK', now}

@@ -2,9 +2,15 @@
 -- needs: prelude, mail
 local settled = {}
 
--- payload: JSON of the result or of the problem, '' where the state says it all
+-- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all
 local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
+end
+
+-- Keeps a job that failed for good, to be looked at and run again.
+local function bury(id, kept, cause)
+  redis.call('ZADD', K.dead, string.format('%.0f', now), id)
+  redis.call('HSET', K.letter, id, cmsgpack.pack({now, cause, kept}))
 end
 
 local function write_outcome(ended, waiting, keep)
@@ -28,6 +34,6 @@ local function write_settled(keep)
   for i, ended in ipairs(settled) do ids[i] = ended[1] end
   local waiting = redis.call('HMGET', K.wait, unpack(ids))
   for i, ended in ipairs(settled) do write_outcome(ended, waiting[i], keep) end
-  for _, key in ipairs({K.job, K.run, K.tries, K.wait, K.progress}) do redis.call('HDEL', key, unpack(ids)) end
+  for _, key in ipairs({K.job, K.run, K.tries, K.crash, K.wait, K.left, K.progress}) do redis.call('HDEL', key, unpack(ids)) end
   redis.call('ZREM', K.deadline, unpack(ids))
 end

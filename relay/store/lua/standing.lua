@@ -1,15 +1,15 @@
--- What is known of a job, if it is this owner's.
+-- What is known of a job, if it is this owner's ('*' is anyone).
 -- needs: prelude
 -- {'none'} · {'done', outcome} · {'live', state, job as kept, started, attempts, position, progress}
 local function place_of(id, kept)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
-  return 'queued', (redis.call('ZRANK', named('ready', fields_of(kept)[QUEUE]), id) or -1) + 1
+  return 'queued', (redis.call('ZRANK', named('ready', fields_of(kept)[QUEUE]), id) or 0) + 1
 end
 
 local function standing(id, owner)
   local kept = redis.call('HGET', K.job, id)
   if kept then
-    if fields_of(kept)[OWNER] ~= owner then return {'none'} end
+    if owner ~= '*' and fields_of(kept)[OWNER] ~= owner then return {'none'} end
     local run, progress = redis.call('HGET', K.run, id), redis.call('HGET', K.progress, id) or ''
     if run then
       local started, attempt = string.match(run, '^%S+ %S+ (%S+) (%S+)')
@@ -19,6 +19,6 @@ local function standing(id, owner)
     return {'live', state, kept, 0, tonumber(redis.call('HGET', K.tries, id) or 0), position, progress}
   end
   local outcome = redis.call('GET', named('result', id))
-  if outcome and cmsgpack.unpack(outcome)[2] == owner then return {'done', outcome} end
+  if outcome and (owner == '*' or cmsgpack.unpack(outcome)[2] == owner) then return {'done', outcome} end
   return {'none'}
 end

@@ -65,7 +65,9 @@ local function finish(id, turn, state, payload, delay)
     return
   end
   local started, attempt, old_score = string.match(run, '^%S+ %S+ (%S+) (%S+) (%S+)$')
+  if redis.call('HGET', K.trial, session) == id then redis.call('HDEL', K.trial, session) end
   if state ~= 'scheduled' and state ~= 'queued' then
+    if state == 'failed' and fields_of(kept)[ATTEMPTS] > 1 then bury(id, kept, payload) end
     settle(id, kept, state, payload, tonumber(attempt), tonumber(started))
     return
   end
@@ -94,10 +96,21 @@ promote()
 expire()
 write_settled(keep)
 
--- 2. what to do next: a fair share of each queue, the first queue another one each turn
+-- 2. what to do next: one job at most that is suspected of killing its worker, so that it has no such company, and
+--    a fair share of each queue, the first queue another one each turn
 local sessions = redis.call('ZCARD', K.session)
 local taken, fences, left = {}, {}, 0
+local function claim_suspect(queue)
+  if want == 0 or redis.call('ZCARD', named('suspect', queue)) == 0 then return end
+  if redis.call('HEXISTS', K.trial, session) == 1 then return end
+  local popped = redis.call('ZPOPMIN', named('suspect', queue))
+  taken[#taken + 1] = popped[1]
+  fences[#fences + 1] = popped[2]
+  redis.call('HSET', K.trial, session, popped[1])
+  if redis.call('ZCARD', named('suspect', queue)) > 0 then wake(queue, 1) end
+end
 local function claim(queue)
+  claim_suspect(queue)
   local waiting = redis.call('ZCARD', named('ready', queue))
   local share = math.min(want - #taken, math.ceil(waiting / sessions))
   if share > 0 then

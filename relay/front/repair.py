@@ -1,0 +1,88 @@
+"""After Redis forgot: whoever is held here attaches again, and what Redis does not know is submitted again.
+
+A second after it came back, so that workers can first register what they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from relay.errors import Interrupted, RelayError, StoreReset
+from relay.front.waiting import WaitingRoom
+from relay.state import Outcome
+from relay.store.messages import Receipt, Submission
+from relay.store.store import Store
+
+PAUSE = 1.0  # seconds
+_SLICE = 200  # jobs a call
+
+
+class Repair:
+    """Repairs what a front waits for."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, store: Store, room: WaitingRoom) -> None:
+        self._clock = clock
+        self._store = store
+        self._room = room
+        self._coming: IDelayedCall | None = None
+
+    def soon(self) -> None:
+        """Something may have been forgotten."""
+        if self._coming is None or not self._coming.active():
+            self._coming = self._clock.callLater(PAUSE, self._begin)
+
+    def stop(self) -> None:
+        if self._coming is not None and self._coming.active():
+            self._coming.cancel()
+
+    def _begin(self) -> None:
+        ensureDeferred(self.run()).addErrback(self._failed)
+
+    def _failed(self, failure: object) -> None:
+        self._log.failure("what is held could not be attached again", failure)  # type: ignore[arg-type]
+
+    async def run(self) -> None:
+        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more."""
+        ids = self._room.ids()
+        try:
+            for first in range(0, len(ids), _SLICE):
+                await self._repair(ids[first : first + _SLICE])
+        except RelayError:
+            self.soon()
+
+    async def _repair(self, ids: Sequence[str]) -> None:
+        again = []
+        for id, known in zip(ids, await self._store.attach_all(ids), strict=True):
+            if isinstance(known, Outcome):
+                self._room.tell(known)
+            elif known is None:
+                again += self._pledge(id)
+        if again:
+            for submission, receipt in zip(again, await self._store.submit_again(again), strict=True):
+                self._settle(submission.id, receipt)
+
+    def _pledge(self, id: str) -> list[Submission]:
+        """The submission to send again; nobody is left waiting for one that can't be."""
+        submission = self._room.pledged(id)
+        if submission is None:
+            self._room.fail(id, StoreReset())
+        elif submission.job.once:
+            self._room.fail(id, Interrupted())
+        else:
+            return [submission]
+        return []
+
+    def _settle(self, id: str, receipt: Receipt | Exception) -> None:
+        if isinstance(receipt, Exception):
+            self._room.fail(id, receipt)
+            return
+        if receipt.id != id:  # its key stands for another job by now
+            self._room.move(id, receipt.id)
+        if receipt.outcome is not None:
+            self._room.tell(receipt.outcome)

@@ -1,0 +1,54 @@
+--!allow-oom
+-- adopt: a live worker goes on under a new session with what it runs, or has ended and could not say.
+-- arguments: tag, epoch, old session, new session, turn number, lease (ms), keep (ms), count of queues, the queues,
+--            for each job: id, attempt, job as kept
+-- answer:    {'OK', now, ids that it may go on with}: those that nobody else holds and that have not ended. What
+--            Redis forgot is registered again. What the old session held beyond them goes back to its place.
+-- Sent again it answers the same.
+--@include prelude
+--@include mail
+--@include settle
+--@include release
+local old, session, number = ARGV[3], ARGV[4], ARGV[5]
+local lease, keep, count = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local first = 9 + count
+
+local function is_free(id, kept)
+  local run = redis.call('HGET', K.run, id)
+  if not run then return kept or redis.call('EXISTS', named('result', id)) == 0 end
+  local holder = string.match(run, '^%S+')
+  return holder == old or holder == session
+end
+
+local function take(id, attempt, kept)
+  local known = redis.call('HGET', K.job, id)
+  if not is_free(id, known) then return false end
+  local job = fields_of(kept)
+  if not known then
+    redis.call('HSET', K.job, id, kept)
+    if job[KEY] ~= '' then
+      redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
+    end
+  end
+  for _, key in ipairs({named('ready', job[QUEUE]), K.delay, K.deadline}) do redis.call('ZREM', key, id) end
+  if redis.call('ZREM', named('suspect', job[QUEUE]), id) == 1 then -- its worker had not died after all
+    redis.call('HINCRBY', K.crash, id, -1)
+    redis.call('HINCRBY', K.tries, id, -1)
+  end
+  if redis.call('HGET', K.trial, old) == id then redis.call('HSET', K.trial, session, id) end
+  redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %s',
+    session, number, now, attempt, score(job[PRIORITY], reserve(1))))
+  return true
+end
+
+local taken = {}
+for i = first, #ARGV, 3 do
+  if take(ARGV[i], ARGV[i + 1], ARGV[i + 2]) then taken[#taken + 1] = ARGV[i] end
+end
+release(function(other) return other == old end, false)
+redis.call('ZADD', K.session, string.format('%.0f', now + lease), session)
+redis.call('HSET', K.turn, session, number)
+for i = 9, 8 + count do redis.call('SADD', K.queues, ARGV[i]) end
+write_settled(keep)
+send_mail()
+return {'OK', now, unpack(taken)}

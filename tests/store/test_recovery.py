@@ -1,0 +1,334 @@
+"""What the store does when workers die, stop, come back, and when it forgot itself; on a real server."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_twisted import ensureDeferred
+
+from relay.errors import NoSuchJob, StoreFull, StoreReset
+from relay.state import Claim, Outcome, Standing, State
+from relay.store.messages import End, Fenced, Submission
+from relay.store.store import Store
+from tests.processes import RedisProcess
+from tests.store.conftest import MakeStore
+from tests.store.test_store import Session, a_job, submit, succeeded
+
+
+async def standing(store: Store, id: str) -> Standing:
+    known = await store.look("me", id)
+    assert isinstance(known, Standing)
+    return known
+
+
+async def outcome(store: Store, id: str) -> Outcome:
+    known = await store.look("me", id)
+    assert isinstance(known, Outcome)
+    return known
+
+
+async def claimed(session: Session, want: int = 10) -> list[Claim]:
+    return (await session.turn(want)).claims
+
+
+# -- reaping --
+
+
+@ensureDeferred
+async def test_what_a_dead_process_held_goes_back_to_its_place_and_is_suspected(
+    front: Store, worker: Store
+) -> None:
+    first, second = await submit(front), await submit(front)
+    session = await Session(worker).open()
+    await claimed(session, 1)
+    assert await front.reap("worker") == [first]
+    assert (await standing(front, first)).state is State.QUEUED
+    with pytest.raises(Fenced):
+        await session.turn()
+    other = await Session(worker, "other.1").open()
+    assert [(c.id, c.attempt) for c in await claimed(other)] == [(first, 2), (second, 1)]
+
+
+@ensureDeferred
+async def test_reaping_is_for_the_process_that_died_only(front: Store, worker: Store) -> None:
+    await submit(front)
+    await submit(front)
+    one, other = await Session(worker).open(), await Session(worker, "worker2.1").open()
+    (held,) = await claimed(one, 1)
+    await claimed(other, 1)
+    await front.reap("worker2")
+    assert (await standing(front, held.id)).state is State.RUNNING
+    assert (await one.turn(0, *succeeded(await one.turn(0)))).refused == []
+    assert await front.reap("worker2") == []
+
+
+@ensureDeferred
+async def test_a_session_runs_one_suspect_at_a_time(front: Store, worker: Store) -> None:
+    ids = [await submit(front) for _ in range(3)]
+    await claimed(await Session(worker).open())
+    await front.reap("worker")
+    one, other = await Session(worker, "a.1").open(), await Session(worker, "b.1").open()
+    first, second = await claimed(one), await claimed(other)
+    assert [c.id for c in first + second] == ids[:2]
+    fresh = await submit(front)
+    assert [c.id for c in await claimed(one)] == [fresh]
+    turned = await one.turn(10, *[End(ids[0], State.SUCCEEDED, "1")])
+    assert [c.id for c in turned.claims] == [ids[2]]
+
+
+@ensureDeferred
+async def test_the_third_death_under_a_job_makes_it_a_dead_letter(front: Store, worker: Store) -> None:
+    poison, innocent = await submit(front), await submit(front)
+    for number in range(3):
+        process = f"w{number}"
+        session = await Session(worker, f"{process}.1").open()
+        taken = {claim.id for claim in await claimed(session)}
+        assert poison in taken
+        if number:
+            assert taken == {poison}
+            neighbour = await submit(front)
+            assert neighbour in {claim.id for claim in await claimed(session)}
+        await front.reap(process)
+    end = await outcome(front, poison)
+    assert (end.state, end.payload, end.attempts) == (State.FAILED, "worker-died", 3)
+    assert (await standing(front, innocent)).state is State.QUEUED
+    (letter,) = await front.dead()
+    assert (letter.id, letter.cause, letter.job.name) == (poison, "worker-died", "echo")
+
+
+@ensureDeferred
+async def test_a_dead_letter_can_be_run_again_under_a_new_id(front: Store, worker: Store) -> None:
+    id = await submit(front, attempts=2, key="digest", arguments='{"message":1}')
+    session = await Session(worker).open()
+    await claimed(session)
+    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
+    (letter,) = await front.dead()
+    assert letter.cause == '{"type":"/problems/x"}'
+    again = await front.revive(letter)
+    assert again != id
+    (claim,) = await claimed(session)
+    assert (claim.id, claim.job.arguments, claim.attempt) == (again, '{"message":1}', 1)
+
+
+@ensureDeferred
+async def test_dead_letters_are_bounded_in_count_and_age(redis: RedisProcess, front: Store) -> None:
+    await front.sweep()
+    redis.client.zadd("{r0}:dead", {f"new{n}": 9e15 + n for n in range(10_050)})
+    redis.client.zadd("{r0}:dead", {"old": 1})
+    redis.client.hset("{r0}:letter", "old", b"x")
+    await front.sweep()
+    assert redis.client.zcard("{r0}:dead") == 10_000
+    assert not redis.client.exists("{r0}:letter")
+
+
+@ensureDeferred
+async def test_a_job_that_must_not_run_twice_is_interrupted(front: Store, worker: Store) -> None:
+    id = await submit(front, once=True)
+    session = await Session(worker).open()
+    await claimed(session)
+    await front.reap("worker")
+    end = await outcome(front, id)
+    assert (end.state, end.payload) == (State.FAILED, "interrupted")
+
+
+# -- leases --
+
+
+@ensureDeferred
+async def test_a_session_is_reaped_by_its_lease_and_only_after_it(make_store: MakeStore) -> None:
+    front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
+    id = await submit(front)
+    session = await Session(worker).open()
+    await claimed(session)
+    while (await standing(front, id)).state is State.RUNNING:
+        await front.sweep()
+    with pytest.raises(Fenced):
+        await session.turn()
+
+
+@ensureDeferred
+async def test_a_turn_keeps_the_lease(make_store: MakeStore) -> None:
+    front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
+    id = await submit(front)
+    session = await Session(worker).open()
+    await claimed(session)
+    began = (await standing(front, id)).started
+    while (await front.partition.timed_verb("look", "me"))[0] < began + 1000:
+        await front.sweep()
+        await session.turn(0)
+    assert (await standing(front, id)).state is State.RUNNING
+
+
+@ensureDeferred
+async def test_after_a_time_without_sweeps_nobody_is_reaped_for_a_lease(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    await claimed(session)
+    redis.client.zadd("{r0}:session", {"worker.1": 1})  # the lease ended long ago
+    redis.client.set("{r0}:swept", 1)  # and so did the last sweep
+    redis.client.delete("{r0}:quiet")
+    await front.sweep()
+    await front.sweep()
+    assert (await standing(front, id)).state is State.RUNNING
+    assert (await session.turn(0)).refused == []
+    redis.client.zadd("{r0}:session", {"worker.1": 1})
+    redis.client.set("{r0}:quiet", 1)
+    await front.sweep()
+    assert (await standing(front, id)).state is State.QUEUED
+
+
+# -- adoption --
+
+
+@ensureDeferred
+async def test_a_zombie_goes_on_with_what_nobody_took(front: Store, worker: Store) -> None:
+    kept, taken, ended = [await submit(front) for _ in range(3)]
+    zombie = await Session(worker).open()
+    claims = await claimed(zombie)
+    await front.reap("worker")
+    other = await Session(worker, "other.1").open()
+    (first,) = await claimed(other)  # one suspect
+    assert first.id == kept
+    again = await Session(worker, "worker.2").open("worker.1", *claims)
+    assert again.adopted == {taken, ended}
+    assert (
+        await again.turn(0, End(ended, State.SUCCEEDED, "7"), End(taken, State.SUCCEEDED, "8"))
+    ).refused == []
+    assert (await outcome(front, ended)).payload == "7"
+    assert (await outcome(front, taken)).attempts == 1
+    await other.turn(0, End(kept, State.SUCCEEDED, "9"))
+    assert (await outcome(front, kept)).payload == "9"
+
+
+@ensureDeferred
+async def test_a_zombie_does_not_get_what_has_ended_or_is_not_its_own(front: Store, worker: Store) -> None:
+    id = await submit(front)
+    zombie = await Session(worker).open()
+    claims = await claimed(zombie)
+    await front.reap("worker")
+    other = await Session(worker, "other.1").open()
+    await other.turn(0, *succeeded(await other.turn()))
+    again = await Session(worker, "worker.2").open("worker.1", *claims)
+    assert again.adopted == set()
+    assert (await outcome(front, id)).payload == "1"
+
+
+@ensureDeferred
+async def test_adoption_sent_again_answers_the_same(redis: RedisProcess, front: Store, worker: Store) -> None:
+    await submit(front)
+    unknown = await submit(front)
+    session = await Session(worker).open()
+    first, second = await claimed(session)
+    assert second.id == unknown
+    for _ in range(2):
+        again = await Session(worker, "worker.2").open("worker.1", first)
+        assert again.adopted == {first.id}
+    assert redis.client.zrange("{r0}:session", 0, -1) == [b"worker.2"]
+    assert (await standing(front, first.id)).attempts == 1
+    assert (await standing(front, unknown)).state is State.QUEUED  # the claim whose answer was lost
+
+
+@ensureDeferred
+async def test_a_worker_registers_again_what_redis_forgot(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front, key="digest", fingerprint="f", arguments='{"message":"é"}')
+    session = await Session(worker).open()
+    (claim,) = await claimed(session)
+    redis.client.flushall()
+    with pytest.raises(StoreReset):
+        await session.turn()
+    again = await Session(worker, "worker.2").open("worker.1", claim)
+    assert again.adopted == {id}
+    assert (await standing(front, id)).state is State.RUNNING
+    assert await front.find("digest") == id
+    receipt = await front.submit(Submission(front.mint(), a_job(key="digest", fingerprint="f")))
+    assert (receipt.id, receipt.new) == (id, False)
+    await again.turn(0, End(id, State.SUCCEEDED, "1"))
+    assert (await outcome(front, id)).created == claim.created
+
+
+# -- fronts that come back --
+
+
+@ensureDeferred
+async def test_a_front_attaches_many_and_submits_what_is_unknown(redis: RedisProcess, front: Store) -> None:
+    live = await submit(front)
+    lost = Submission(front.mint(), a_job(key="digest", fingerprint="f"))
+    assert [type(known) for known in await front.attach_all([live, lost.id])] == [Standing, type(None)]
+    for _ in range(2):
+        (receipt,) = await front.submit_again([lost])
+        assert (receipt.id, receipt.new) == (lost.id, True)  # type: ignore[union-attr]
+    assert redis.client.hlen("{r0}:job") == 2
+
+
+@ensureDeferred
+async def test_an_id_of_a_store_that_was_reset_is_told_apart(redis: RedisProcess, front: Store) -> None:
+    id = await submit(front)
+    redis.client.flushall()
+    with pytest.raises(StoreReset):
+        await front.look("me", id)
+    for verb in (front.look, front.attach, front.cancel):
+        with pytest.raises(StoreReset):
+            await verb("me", id)
+    with pytest.raises(NoSuchJob):
+        await front.look("me", front.mint())
+
+
+# -- clients that go away --
+
+
+@ensureDeferred
+@pytest.mark.parametrize("running", [False, True])
+async def test_a_job_that_nobody_wants_any_more_is_cancelled(
+    redis: RedisProcess, front: Store, worker: Store, running: bool
+) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    if running:
+        await claimed(session)
+    assert await front.abandon(id) is True
+    if running:
+        mail = [pair for _, entry in redis.client.xrange("{r0}:inbox:worker") for pair in entry.items()]
+        assert (id.encode(), b"c") in mail
+    else:
+        assert (await outcome(front, id)).state is State.CANCELLED
+        assert await front.abandon(id) is False
+
+
+@ensureDeferred
+async def test_a_job_that_somebody_waits_for_is_not_abandoned_until_all_have_left(
+    make_store: MakeStore, worker: Store
+) -> None:
+    one, other = make_store("one"), make_store("other")
+    id = await submit(one, inbox="one")
+    await other.attach("me", id)
+    assert await one.abandon(id) is False
+    await one.attach("me", id)  # it came back
+    assert await other.abandon(id) is False
+    assert await one.abandon(id) is True
+    assert (await outcome(one, id)).state is State.CANCELLED
+
+
+# -- a full Redis --
+
+
+@ensureDeferred
+async def test_a_full_redis_refuses_new_work_and_finishes_what_it_has(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    redis.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreFull):
+            await front.submit(Submission(front.mint(), a_job()))
+        await front.sweep()
+        await front.attach("me", id)
+        await session.turn(0, *succeeded(await session.turn()))
+        assert (await outcome(front, id)).payload == "1"
+        await Session(worker, "another.1").open()
+    finally:
+        redis.client.config_set("maxmemory", 0)
+    await submit(front)
