@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OPTIONS ?=
 
-.PHONY: run test check docs install lock clean
+.PHONY: run test faults check docs install lock clean
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -12,6 +12,9 @@ install: .venv/run.stamp  ## make .venv and install relay into it
 
 test: .venv/test.stamp  ## run the tests; OPTIONS="-k hold" for some of them
 	$(BIN)/python -m pytest $(OPTIONS)
+
+faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
+	$(BIN)/python -m tests.faults.run $(OPTIONS)
 
 check: .venv/check.stamp  ## style and types
 	$(BIN)/ruff check .

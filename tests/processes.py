@@ -103,15 +103,16 @@ class LoggedProcess:
 class RedisProcess(LoggedProcess):
     """A server like the embedded one, that can be paused, killed and started again with its data."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self._embedded = Embedded(str(directory))
         self.url = self._embedded.url
-        super().__init__(self._embedded.command(), dict(os.environ), directory)
+        super().__init__([*self._embedded.command(), *options], dict(os.environ), directory)
         self.client = valkey.Valkey(unix_socket_path=str(self._embedded.socket))
 
-    def start(self) -> None:
+    def start(self, wait: bool = True) -> None:
         super().start()
-        eventually(self._answers, "Redis answers")
+        if wait:
+            eventually(self._answers, "Redis answers")
 
     def _answers(self) -> bool:
         with contextlib.suppress(valkey.exceptions.ConnectionError, valkey.exceptions.BusyLoadingError):
@@ -225,10 +226,12 @@ class Client:
 class RelayProcess(LoggedProcess):
     """``twistd relay …`` on a port of its own."""
 
-    def __init__(self, directory: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *options: str, environment: dict[str, str] | None = None, port: int = 0
+    ) -> None:
         self.directory = directory
         self.role = options[0]
-        listen = () if self.role == "worker" else ("--listen", "tcp:0:interface=127.0.0.1")
+        listen = () if self.role == "worker" else ("--listen", f"tcp:{port}:interface=127.0.0.1")
         twistd = str(Path(sys.executable).parent / "twistd")
         given = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         super().__init__([twistd, "-n", "--pidfile=", "relay", *options, *listen], given, directory)

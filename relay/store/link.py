@@ -11,7 +11,7 @@ from typing import Any
 
 import txredisapi
 from twisted.application.internet import ClientService
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
@@ -22,7 +22,9 @@ from relay.store.address import Address
 Reply = Any  # bytes, int, None, or a list of replies
 
 RETRY_PAUSE = 0.1  # seconds, doubled up to:
-RETRY_LIMIT = 1.0
+RETRY_LIMIT = 0.25
+#: errors of a server that is not, or no longer, the one to ask; it carried nothing out
+NOT_NOW = ("LOADING", "MASTERDOWN", "READONLY", "UNBLOCKED", "TRYAGAIN", "CLUSTERDOWN")
 #: seconds without any reply after which a connection is given up for another
 SILENCE = 5.0
 
@@ -97,7 +99,7 @@ class Link:
             return waiting
         sent: Deferred[Reply] = self._connection.execute_command(*words)
         if blocking:
-            return sent.addErrback(_as_lost)
+            return sent.addErrback(self._as_lost)
         if not self._unanswered:
             self._heard = self._clock.seconds()
         self._unanswered += 1
@@ -105,7 +107,7 @@ class Link:
             Deferred()
         )  # one that can be cancelled while the server still owes us a reply
         sent.addBoth(self._answered, answer)
-        return answer.addErrback(_as_lost)
+        return answer.addErrback(self._as_lost)
 
     def _forget(self, waiting: Deferred[Reply]) -> None:
         self._waiting.pop(waiting, None)
@@ -127,10 +129,11 @@ class Link:
 
     async def _greet(self, connection: _Connection) -> None:
         try:
-            for words in self._address.greeting:
+            for words in (*self._address.greeting, ("PING",)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
         except Exception as error:
-            self._log.error("Redis at {at} refuses: {error}", at=self._address.shown, error=str(error))
+            if not isinstance(error, txredisapi.ConnectionError) and not str(error).startswith(NOT_NOW):
+                self._log.error("Redis at {at} refuses: {error}", at=self._address.shown, error=str(error))
             connection.transport.loseConnection()
             return
         self._connection = connection
@@ -143,13 +146,14 @@ class Link:
         if self._connection is connection:
             self._connection = None
 
-
-def _as_lost(failure: Any) -> Any:
-    if failure.check(CancelledError):
+    def _as_lost(self, failure: Any) -> Any:
+        """Tell a connection that is of no use from a command that failed."""
+        not_now = failure.check(txredisapi.ResponseError) and str(failure.value).startswith(NOT_NOW)
+        if not_now:
+            self.drop()
+        if not_now or failure.check(txredisapi.ConnectionError):
+            raise LinkLost(str(failure.value)) from failure.value
         return failure
-    if failure.check(txredisapi.ConnectionError, txredisapi.TimeoutError):
-        raise LinkLost(str(failure.value)) from failure.value
-    return failure
 
 
 def _pause(attempt: int) -> float:

@@ -21,6 +21,7 @@ from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.store import Store
 
+AWAY = 0.1  # seconds before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
 
 
@@ -96,7 +97,7 @@ class Session:
             except (Fenced, StoreReset) as error:
                 self._log.warn("session {name} is void: {error}", name=self._name, error=repr(error))
             except (StoreAway, LinkLost):
-                await self._sleep(IDLE)
+                await self._sleep(AWAY)
         if self._name:
             await self._store.leave(self._name)
 

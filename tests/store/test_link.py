@@ -15,7 +15,7 @@ from twisted.logger import LogEvent
 from relay.errors import StoreAway
 from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
-from relay.store.link import Link, LinkLost
+from relay.store.link import NOT_NOW, Link, LinkLost
 from relay.store.messages import Mail
 from relay.store.partition import Partition, unfit
 from relay.store.store import Store, Terms
@@ -216,6 +216,50 @@ async def test_one_message_that_can_not_be_delivered_does_not_stop_the_inbox(
     await done
     await inbox.stop()
     no_logged_failures.clear()
+
+
+async def insist(link: Link, *words: str) -> object:
+    """Ask until there is an answer."""
+    while True:
+        try:
+            return await link.command(*words)
+        except LinkLost:
+            continue
+
+
+@ensureDeferred
+async def test_a_server_that_still_loads_its_file_is_waited_for(server: RedisProcess) -> None:
+    from twisted.internet import reactor
+
+    link, post = make_link(server), Post()
+    inbox = Inbox(reactor, make_link(server), "box", post.deliver)
+    link.start()
+    inbox.start()
+    await link.command("PING")
+    for part in range(10):
+        fill = f"for i = 1, 100000 do redis.call('SET', 'key{part}:' .. i, 'x') end"
+        server.client.eval(fill, 0)
+    server.stop()
+    server.start(wait=False)
+    assert await insist(link, "ECHO", "loaded") == b"loaded"
+    server.client.xadd("box", {"1": b"w"})
+    await post.wait("1")
+    await link.stop()
+    await inbox.stop()
+
+
+@ensureDeferred
+@pytest.mark.parametrize("error", NOT_NOW)
+async def test_a_server_that_is_not_the_one_to_ask_is_left(server: RedisProcess, error: str) -> None:
+    link = make_link(server)
+    link.start()
+    await link.command("PING")
+    up = came_up(link)
+    with pytest.raises(LinkLost):
+        await link.command("EVAL", f"return redis.error_reply('{error} not now')", 0)
+    await up
+    assert await link.command("PING") == b"PONG"
+    await link.stop()
 
 
 # -- addresses --

@@ -61,11 +61,21 @@ async def test_reaping_is_for_the_process_that_died_only(front: Store, worker: S
     assert await front.reap("worker2") == []
 
 
+async def die(store: Store, number: int) -> set[str]:
+    """A worker takes all that it gets, and dies under it."""
+    process = f"dying{number}"
+    taken = await claimed(await Session(store, f"{process}.1").open(), want=99)
+    await store.reap(process)
+    return {claim.id for claim in taken}
+
+
 @ensureDeferred
-async def test_a_session_runs_one_suspect_at_a_time(front: Store, worker: Store) -> None:
+async def test_jobs_run_again_together_after_a_first_death_and_one_by_one_after_a_second(
+    front: Store, worker: Store
+) -> None:
     ids = [await submit(front) for _ in range(3)]
-    await claimed(await Session(worker).open())
-    await front.reap("worker")
+    assert await die(worker, 1) == set(ids)
+    assert await die(worker, 2) == set(ids)
     one, other = await Session(worker, "a.1").open(), await Session(worker, "b.1").open()
     first, second = await claimed(one), await claimed(other)
     assert [c.id for c in first + second] == ids[:2]
@@ -76,21 +86,20 @@ async def test_a_session_runs_one_suspect_at_a_time(front: Store, worker: Store)
 
 
 @ensureDeferred
-async def test_the_third_death_under_a_job_makes_it_a_dead_letter(front: Store, worker: Store) -> None:
-    poison, innocent = await submit(front), await submit(front)
-    for number in range(3):
-        process = f"w{number}"
-        session = await Session(worker, f"{process}.1").open()
-        taken = {claim.id for claim in await claimed(session)}
-        assert poison in taken
-        if number:
-            assert taken == {poison}
-            neighbour = await submit(front)
-            assert neighbour in {claim.id for claim in await claimed(session)}
-        await front.reap(process)
+async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighbours_do_not(
+    front: Store, worker: Store
+) -> None:
+    poison, *neighbours = [await submit(front) for _ in range(3)]
+    for number in range(2):
+        assert await die(worker, number) == {poison, *neighbours}
+    for number in range(2, 4):
+        fresh = await submit(front)
+        assert await die(worker, number) >= {poison, fresh}
+        neighbours.append(fresh)
     end = await outcome(front, poison)
-    assert (end.state, end.payload, end.attempts) == (State.FAILED, "worker-died", 3)
-    assert (await standing(front, innocent)).state is State.QUEUED
+    assert (end.state, end.payload, end.attempts) == (State.FAILED, "worker-died", 4)
+    for id in neighbours:
+        assert (await standing(front, id)).state is State.QUEUED
     (letter,) = await front.dead()
     assert (letter.id, letter.cause, letter.job.name) == (poison, "worker-died", "echo")
 
@@ -182,13 +191,15 @@ async def test_after_a_time_without_sweeps_nobody_is_reaped_for_a_lease(
 
 
 @ensureDeferred
-async def test_a_zombie_goes_on_with_what_nobody_took(front: Store, worker: Store) -> None:
+async def test_a_zombie_goes_on_with_what_nobody_took(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
     kept, taken, ended = [await submit(front) for _ in range(3)]
     zombie = await Session(worker).open()
     claims = await claimed(zombie)
     await front.reap("worker")
     other = await Session(worker, "other.1").open()
-    (first,) = await claimed(other)  # one suspect
+    (first,) = await claimed(other, 1)
     assert first.id == kept
     again = await Session(worker, "worker.2").open("worker.1", *claims)
     assert again.adopted == {taken, ended}
@@ -199,6 +210,7 @@ async def test_a_zombie_goes_on_with_what_nobody_took(front: Store, worker: Stor
     assert (await outcome(front, taken)).attempts == 1
     await other.turn(0, End(kept, State.SUCCEEDED, "9"))
     assert (await outcome(front, kept)).payload == "9"
+    assert not redis.client.exists("{r0}:crash")
 
 
 @ensureDeferred

@@ -30,10 +30,12 @@ local function take(id, attempt, kept)
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
   end
-  for _, key in ipairs({named('ready', job[QUEUE]), K.delay, K.deadline}) do redis.call('ZREM', key, id) end
-  if redis.call('ZREM', named('suspect', job[QUEUE]), id) == 1 then -- its worker had not died after all
+  if tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then -- its worker had not died after all
     redis.call('HINCRBY', K.crash, id, -1)
     redis.call('HINCRBY', K.tries, id, -1)
+  end
+  for _, key in ipairs({named('ready', job[QUEUE]), named('suspect', job[QUEUE]), K.delay, K.deadline}) do
+    redis.call('ZREM', key, id)
   end
   if redis.call('HGET', K.trial, old) == id then redis.call('HSET', K.trial, session, id) end
   redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %s',

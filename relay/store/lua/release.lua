@@ -1,6 +1,9 @@
 -- Closes sessions: what they hold goes back, or ends where it has crashed too often or must not run twice.
 -- needs: prelude, mail, settle
-local CRASHES = 3 -- of a job's workers, until it is a dead letter
+-- How often workers may die under a job: at first it goes back like any other, for most are merely neighbours of what
+-- killed their worker, or of nothing at all. From SUSPECT on it runs as the only suspect of its session, at MOST it is a
+-- dead letter: it was the only suspect at two deaths.
+local SUSPECT, MOST = 2, 4
 
 -- crashed: its worker died under it, so it is suspected, and the attempt counts
 local function give_back(id, run, kept, crashed)
@@ -13,13 +16,15 @@ local function give_back(id, run, kept, crashed)
   elseif job[ONCE] then
     settle(id, kept, 'failed', 'interrupted', tonumber(attempt), started)
     return
-  elseif redis.call('HINCRBY', K.crash, id, 1) >= CRASHES then
-    bury(id, kept, 'worker-died')
-    settle(id, kept, 'failed', 'worker-died', tonumber(attempt), started)
-    return
   else
+    local deaths = redis.call('HINCRBY', K.crash, id, 1)
+    if deaths >= MOST then
+      bury(id, kept, 'worker-died')
+      settle(id, kept, 'failed', 'worker-died', tonumber(attempt), started)
+      return
+    end
     redis.call('HINCRBY', K.tries, id, 1)
-    redis.call('ZADD', named('suspect', job[QUEUE]), old_score, id)
+    redis.call('ZADD', named(deaths >= SUSPECT and 'suspect' or 'ready', job[QUEUE]), old_score, id)
   end
   local latest = deadline_of(kept)
   if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end

@@ -1,0 +1,194 @@
+"""Clients that follow the contract's rule for sending again, and write down what they were told.
+
+``python -m tests.faults.clients PORT SEED COUNT DIRECTORY``: runs COUNT jobs, 60 clients at a time, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CLIENTS = 60  # at once
+PATIENCE = 120.0  # seconds for one job, whatever happens
+_AGAIN = {429, 502, 503, 504}
+_READ = 8.0  # seconds between two bytes: heartbeats come every second
+
+
+class Unknown(Exception):
+    """No answer, or one that is not whole: ask again."""
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        return self.body.get("complete") is True
+
+
+async def call(
+    port: int, method: str, path: str, body: bytes, headers: dict[str, str], leave_after: float
+) -> Answer:
+    """One request on a connection of its own, which is cut after some time if `leave_after` is above 0."""
+    try:
+        if leave_after:
+            return await asyncio.wait_for(_call(port, method, path, body, headers), leave_after)
+        return await _call(port, method, path, body, headers)
+    except (TimeoutError, OSError, EOFError, ValueError) as error:
+        raise Unknown(repr(error)) from error
+
+
+async def _call(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        given = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body)), **headers}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), "", ""]
+        writer.write("\r\n".join(lines).encode() + body)
+        received = b""
+        while data := await asyncio.wait_for(reader.read(65536), _READ):
+            received += data
+        return _parse(received)
+    finally:
+        writer.transport.abort()
+
+
+def _parse(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":
+        body = _unchunk(body)
+    whole = json.loads(body)
+    if not isinstance(whole, dict):
+        raise ValueError("not an object")
+    return Answer(int(status.split()[1]), headers, whole)
+
+
+def _unchunk(data: bytes) -> bytes:
+    body = b""
+    while True:
+        size, _, data = data.partition(b"\r\n")
+        length = int(size, 16)
+        if not length:
+            return body
+        if len(data) < length + 2:
+            raise EOFError("cut in a chunk")
+        body, data = body + data[:length], data[length + 2 :]
+
+
+class Client:
+    """Has one job done."""
+
+    def __init__(self, port: int, number: int, seed: int, write: Any) -> None:
+        self.port = port
+        self.number = number
+        self.write = write
+        self.random = random.Random(seed * 1_000_003 + number)
+        kinds = ("held", "twin", "async", "keyless", "once")
+        (self.kind,) = self.random.choices(kinds, (55, 10, 20, 10, 5))
+        name = "once" if self.kind == "once" else "work"
+        seconds = round(
+            self.random.choice((0, 0.05, 0.2, self.random.random(), 2.5 * self.random.random())), 3
+        )
+        self.body = json.dumps({"seconds": seconds, "number": number}).encode()
+        self.path = f"/jobs/{name}" if self.kind == "keyless" else f"/jobs/{name}/{seed}-{number}"
+        self.deadline = time.monotonic() + PATIENCE
+        self.acknowledged = ""
+
+    async def run(self) -> None:
+        try:
+            if self.kind == "twin":
+                await asyncio.gather(self._keyed("held"), self._keyed("held"))
+            elif self.kind == "keyless":
+                await self._keyless()
+            else:
+                await self._keyed(self.kind)
+        except TimeoutError:
+            self.say("gave up", None)
+
+    async def _keyed(self, kind: str) -> None:
+        """With a key: send the same again, until the outcome is known."""
+        prefer = {"Prefer": "respond-async"} if kind == "async" else {}
+        while True:
+            try:
+                answer = await self._send("PUT", self.path, self.body, prefer)
+                while not answer.complete:
+                    self._acknowledge(answer)
+                    await asyncio.sleep(self.random.random() / 5 if kind == "async" else 0)
+                    answer = await self._attach(answer.headers["location"])
+                return self.say("told", answer)
+            except Unknown:
+                await self._pause()
+
+    async def _keyless(self) -> None:
+        """Without a key: never send again, but wait for what was accepted."""
+        try:
+            answer = await self._send("POST", self.path, self.body, {})
+        except Unknown:
+            return self.say("unknown", None)
+        while not answer.complete:
+            self._acknowledge(answer)
+            try:
+                answer = await self._attach(answer.headers["location"])
+            except Unknown as unknown:
+                if str(unknown) in ("404", "410"):
+                    return self.say("erased", None)
+                await self._pause()
+        return self.say("told", answer)
+
+    async def _attach(self, location: str) -> Answer:
+        answer = await self._send("GET", location, b"", {"Prefer": "wait=30"})
+        if answer.status in (404, 410):
+            self.say("erased" if self.acknowledged else "forgotten", answer)
+            raise Unknown(str(answer.status))
+        return answer
+
+    async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
+        leave = self.random.random() * 2 if self.kind != "keyless" and self.random.random() < 0.06 else 0
+        given = {**headers, **({"Content-Type": "application/json"} if body else {})}
+        answer = await call(self.port, method, path, body, given, leave)
+        if "complete" not in answer.body and answer.status not in (404, 410):
+            if answer.status not in _AGAIN:
+                self.say("refused", answer)
+            raise Unknown(str(answer.status))
+        return answer
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(0.1 + self.random.random() / 2)
+
+    def _acknowledge(self, answer: Answer) -> None:
+        if answer.status == 202 and not self.acknowledged:
+            self.acknowledged = answer.body["id"]
+            self.say("acknowledged", answer)
+
+    def say(self, event: str, answer: Answer | None) -> None:
+        shown = None if answer is None else {"status": answer.status, "body": answer.body}
+        line = {"event": event, "client": self.number, "kind": self.kind, "at": time.time(), "answer": shown}
+        self.write(json.dumps(line) + "\n")
+
+
+async def main(port: int, seed: int, count: int, directory: Path) -> None:
+    numbers = iter(range(count))
+    with (directory / "clients.jsonl").open("a", buffering=1) as file:
+
+        async def work() -> None:
+            for number in numbers:
+                await Client(port, number, seed, file.write).run()
+
+        await asyncio.gather(*(work() for _ in range(CLIENTS)))
+
+
+if __name__ == "__main__":
+    given_port, given_seed, given_count, given_directory = sys.argv[1:]
+    asyncio.run(main(int(given_port), int(given_seed), int(given_count), Path(given_directory)))

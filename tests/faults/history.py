@@ -1,0 +1,113 @@
+"""What was written down, and what has to hold of it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+def read(directory: Path, pattern: str) -> list[Event]:
+    """All events of some files, in the order of time."""
+    events = []
+    for path in directory.glob(pattern):
+        events += [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return sorted(events, key=lambda event: float(event["at"]))
+
+
+@dataclass
+class Verdict:
+    """The figures of one stage of a run; each list names those that should not be."""
+
+    jobs: int = 0
+    executions: int = 0
+    told: int = 0
+    without_outcome: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+    gave_up: list[str] = field(default_factory=list)
+    run_twice: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    unknown: int = 0  # of clients without a key, who may never know
+
+
+def judge(clients: list[Event], jobs: list[Event]) -> Verdict:
+    """Check the history of one stage."""
+    verdict = Verdict(executions=sum(e["event"] == "started" for e in jobs))
+    by_client: dict[int, list[Event]] = defaultdict(list)
+    for event in clients:
+        by_client[event["client"]].append(event)
+    verdict.jobs = len(by_client)
+    outcomes: dict[str, set[str]] = defaultdict(set)
+    for client, events in by_client.items():
+        _judge_client(f"client {client}", events, verdict, outcomes)
+    verdict.contradictions += [f"{id}: {sorted(told)}" for id, told in outcomes.items() if len(told) > 1]
+    return verdict
+
+
+def _judge_client(name: str, events: list[Event], verdict: Verdict, outcomes: dict[str, set[str]]) -> None:
+    kind = events[0]["kind"]
+    told = [e["answer"]["body"] for e in events if e["event"] == "told"]
+    acknowledged = [e["answer"]["body"]["id"] for e in events if e["event"] == "acknowledged"]
+    seen = {e["event"] for e in events}
+    verdict.told += len(told)
+    for body in told:
+        outcomes[body["id"]].add(
+            json.dumps([body["state"], body.get("result"), body.get("error")], sort_keys=True)
+        )
+    if "erased" in seen:
+        verdict.erased.append(name)
+        if any(e["answer"] and e["answer"]["status"] == 404 for e in events if e["event"] == "erased"):
+            verdict.silent.append(name)
+    elif len({body["id"] for body in told}) > 1:
+        verdict.contradictions.append(f"{name}: {[body['id'] for body in told]}")
+    if "refused" in seen:
+        verdict.refused.append(f"{name}: {next(e['answer'] for e in events if e['event'] == 'refused')}")
+    if "gave up" in seen:
+        verdict.gave_up.append(name)
+    if acknowledged and not told and "erased" not in seen:
+        verdict.without_outcome.append(f"{name}: {acknowledged}")
+    if kind == "keyless" and "unknown" in seen:
+        verdict.unknown += 1
+
+
+def run_twice(clients: list[Event], jobs: list[Event]) -> list[str]:
+    """The jobs that must never be started twice, and were."""
+    once = {
+        e["answer"]["body"]["id"]
+        for e in clients
+        if e["kind"] == "once" and e["answer"] and e["event"] == "told"
+    }
+    starts: dict[str, int] = defaultdict(int)
+    for event in jobs:
+        if event["event"] == "started" and event["id"] in once:
+            starts[event["id"]] += 1
+    return [id for id, count in starts.items() if count > 1]
+
+
+def until_run_again(jobs: list[Event], killed: list[tuple[int, float]]) -> list[float]:
+    """For each job that a killed worker was running: seconds until it was started again."""
+    finished = {(e["id"], e["pid"]) for e in jobs if e["event"] == "finished"}
+    waits = []
+    for pid, at in killed:
+        held = [
+            e for e in jobs if e["event"] == "started" and e["pid"] == pid and (e["id"], pid) not in finished
+        ]
+        for event in held:
+            later = [
+                e["at"] for e in jobs if e["event"] == "started" and e["id"] == event["id"] and e["at"] > at
+            ]
+            if later:
+                waits.append(min(later) - at)
+    return sorted(waits)
+
+
+def until_told(clients: list[Event], since: list[float]) -> list[float]:
+    """For each moment: seconds until some client was told an outcome."""
+    told = [e["at"] for e in clients if e["event"] == "told"]
+    return sorted(min((t - at for t in told if t > at), default=99.0) for at in since)

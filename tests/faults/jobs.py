@@ -1,0 +1,56 @@
+"""Handlers that write down when they start and end; each execution has a result of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from relay import Context, job
+
+_DIRECTORY = Path(os.environ.get("FAULTS_DIRECTORY", "."))
+
+
+def _write(event: str, context: Context) -> None:
+    line = {
+        "event": event,
+        "id": context.job_id,
+        "attempt": context.attempt,
+        "pid": os.getpid(),
+        "at": time.time(),
+    }
+    file = os.open(_DIRECTORY / f"jobs-{os.getpid()}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(
+        file, json.dumps(line).encode() + b"\n"
+    )  # one write, so that a killed process leaves whole lines
+    os.close(file)
+
+
+@job(timeout=60)
+def work(context: Context, seconds: float, number: int) -> Deferred[str]:
+    """Take some time; the result is that of this execution and no other."""
+    from twisted.internet import reactor
+
+    def done() -> str:
+        _write("finished", context)
+        return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+
+    _write("started", context)
+    return deferLater(reactor, seconds, done)
+
+
+@job(timeout=60, once=True)
+def once(context: Context, seconds: float, number: int) -> Deferred[str]:
+    """The same, but never a second time."""
+    return work(context, seconds, number)
+
+
+@job
+def poison(context: Context) -> None:
+    """Kill the worker."""
+    _write("started", context)
+    os._exit(9)
