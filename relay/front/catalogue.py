@@ -65,7 +65,7 @@ class Catalogue:
     def __init__(self, clock: IReactorTime, store: Store) -> None:
         self._clock = clock
         self._store = store
-        self._version = -1
+        self._version = ("", -1)  # of which epoch
         self._offers: dict[str, Offer] = {}
         self._served_until: dict[str, float] = {}  # by our clock
         self._waiting: list[Deferred[None]] = []
@@ -84,7 +84,8 @@ class Catalogue:
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
-        if version != self._version or any(self._is_overdue(name) for name in self._offers):
+        known = (self._store.partition.epoch, version) == self._version
+        if not known or any(self._is_overdue(name) for name in self._offers):
             await self.refresh()
 
     def refresh(self) -> Deferred[None]:
@@ -102,11 +103,13 @@ class Catalogue:
 
     async def _refresh(self) -> None:
         catalogue = await self._store.catalogue()
-        if catalogue.version != self._version:
-            self._offers = {name: Offer(served) for name, served in catalogue.jobs.items()}
-            self._version = catalogue.version
+        version = (self._store.partition.epoch, catalogue.version)
+        if version != self._version:
+            # a store that was reset knows no jobs until workers have come back: it does not make ours unknown
+            self._offers |= {name: Offer(served) for name, served in catalogue.jobs.items()}
+            self._version = version
         now = self._clock.seconds()
-        self._served_until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        self._served_until |= {name: now - overdue for name, overdue in catalogue.overdue.items()}
 
     def _is_overdue(self, name: str) -> bool:
         return self._clock.seconds() > self._served_until.get(name, 0.0)

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 
-from relay.errors import AlreadyComplete, Draining, RelayError
+from relay.errors import AlreadyComplete, Draining, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.front.catalogue import Catalogue, Offer, fingerprint
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
@@ -68,7 +68,10 @@ class Desk:
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
         waiter = self._room.wait(receipt.id) if held else None
-        return await self._accept(self._store.look(order.owner, receipt.id), waiter)
+        try:
+            return await self._accept(self._store.look(order.owner, receipt.id), waiter)
+        except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
+            raise StoreAway from error
 
     async def _accept(
         self, found: Coroutine[Any, Any, Standing | Outcome], waiter: Deferred[Outcome] | None

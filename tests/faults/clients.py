@@ -24,6 +24,10 @@ class Unknown(Exception):
     """No answer, or one that is not whole: ask again."""
 
 
+class Interrupted(Exception):
+    """A job that must not run twice: relay does not know how it ended."""
+
+
 @dataclass
 class Answer:
     status: int
@@ -114,6 +118,8 @@ class Client:
                 await self._keyed(self.kind)
         except TimeoutError:
             self.say("gave up", None)
+        except Interrupted:
+            self.say("interrupted", None)
 
     async def _keyed(self, kind: str) -> None:
         """With a key: send the same again, until the outcome is known."""
@@ -158,7 +164,9 @@ class Client:
         leave = self.random.random() * 2 if self.kind != "keyless" and self.random.random() < 0.06 else 0
         given = {**headers, **({"Content-Type": "application/json"} if body else {})}
         answer = await call(self.port, method, path, body, given, leave)
-        if "complete" not in answer.body and answer.status not in (404, 410):
+        if "complete" not in answer.body and not (method == "GET" and answer.status in (404, 410)):
+            if answer.body.get("type") == "/problems/interrupted" and self.kind == "once":
+                raise Interrupted  # as promised: it will not be tried again
             if answer.status not in _AGAIN:
                 self.say("refused", answer)
             raise Unknown(str(answer.status))

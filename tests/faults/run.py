@@ -135,7 +135,8 @@ def _stage(rig: Rig, figures: Figures, jobs: int, faults: int, weights: dict[str
         figures.faults[name] += 1
         time.sleep(draw.uniform(*_PAUSE))
     print(file=sys.stderr)
-    clients.wait(600)
+    if clients.wait(600):
+        raise RuntimeError("the clients failed")
 
 
 def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[history.Event]]:

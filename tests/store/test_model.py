@@ -1,0 +1,360 @@
+"""The store against a plain model: verbs in any order, answers lost and verbs sent again, on a real server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+import pytest
+import pytest_twisted
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.threads import blockingCallFromThread, deferToThread
+
+from relay.errors import KeyReused
+from relay.state import TRANSITIONS, Claim, Outcome, Standing, State
+from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned, read_standing
+from relay.store.store import Store
+from tests.processes import RedisProcess
+from tests.store.conftest import MakeStore
+from tests.store.test_store import a_job
+
+LATER = 10**9  # milliseconds: never, as far as a test goes
+SUSPECT, MOST = 2, 4  # deaths
+
+
+@dataclass
+class ModelJob:
+    """What should be true of a job."""
+
+    priority: int
+    attempts_allowed: int
+    once: bool
+    key: str
+    fingerprint: str
+    state: State = State.QUEUED
+    place: tuple[int, int] = (0, 0)
+    suspected: bool = False
+    holder: str = ""
+    turn: int = 0
+    attempt: int = 0
+    tries: int = 0
+    deaths: int = 0
+    payload: str = ""
+
+
+@dataclass
+class ModelSession:
+    process: str
+    number: int = 1
+    trial: str = ""
+    last: tuple[Turn, list[str]] | None = None
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+
+class Machine(RuleBasedStateMachine):
+    """Every rule does a thing to the store and to the model, and compares what comes back."""
+
+    make_store: MakeStore
+    redis: RedisProcess
+
+    @initialize()
+    def begin(self) -> None:
+        self.redis.client.flushall()
+        self.store: Store = self.make_store("front")
+        self.do(self.store.sweep())
+        self.jobs: dict[str, ModelJob] = {}
+        self.sessions: dict[str, ModelSession] = {}
+        self.seq = 0
+        self.opened = 0
+
+    def do(self, coroutine: Any) -> Any:
+        from twisted.internet import reactor
+
+        return blockingCallFromThread(reactor, ensureDeferred, coroutine)
+
+    def next_place(self, job: ModelJob) -> tuple[int, int]:
+        self.seq += 1
+        return (-job.priority, self.seq)
+
+    def waiting(self, suspected: bool) -> list[str]:
+        queued = [
+            id for id, job in self.jobs.items() if job.state is State.QUEUED and job.suspected is suspected
+        ]
+        return sorted(queued, key=lambda id: self.jobs[id].place)
+
+    def move(self, id: str, state: State) -> None:
+        job = self.jobs[id]
+        assert state in TRANSITIONS[job.state]
+        job.state, job.holder = state, ""
+
+    # -- submissions --
+
+    @rule(
+        priority=st.integers(-2, 2),
+        attempts=st.integers(1, 2),
+        once=st.booleans(),
+        key=st.sampled_from(["", "", "a", "b"]),
+        fingerprint=st.sampled_from(["f", "f", "g"]),
+        later=st.booleans(),
+        lost=st.booleans(),
+    )
+    def submit(
+        self, priority: int, attempts: int, once: bool, key: str, fingerprint: str, later: bool, lost: bool
+    ) -> None:
+        record = a_job(priority=priority, attempts=attempts, once=once, key=key, fingerprint=fingerprint)
+        submission = Submission(self.store.mint(), record, delay=LATER if later else 0)
+        for again in (False, True) if lost else (False,):
+            (receipt,) = self.do(self.send(submission, again))
+        same = [id for id, job in self.jobs.items() if key and job.key == key]
+        if not same:
+            assert isinstance(receipt, Receipt)
+            assert receipt.id == submission.id
+            job = self.jobs[receipt.id] = ModelJob(priority, attempts, once, key, fingerprint)
+            job.state = State.SCHEDULED if later else State.QUEUED
+            job.place = self.next_place(job)
+        elif self.jobs[same[0]].fingerprint != fingerprint:
+            assert isinstance(receipt, KeyReused)
+        else:
+            assert isinstance(receipt, Receipt)
+            assert (receipt.id, receipt.new) == (same[0], False)
+            assert (receipt.outcome is not None) is self.jobs[same[0]].state.complete
+
+    async def send(self, submission: Submission, again: bool) -> Any:
+        return await self.store._send_submissions([submission], again)
+
+    # -- sessions --
+
+    @rule(process=st.sampled_from(["p", "q"]), lost=st.booleans())
+    def open(self, process: str, lost: bool) -> None:
+        self.opened += 1
+        name = f"{process}.{self.opened}"
+        for _ in range(1 + lost):
+            assert self.do(self.store.adopt("", name, 1, ["default"], [])) == set()
+        self.sessions[name] = ModelSession(process)
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), lost=st.booleans())
+    def go_on_under_another(self, data: st.DataObject, lost: bool) -> None:
+        """A worker opens another session in place of one that the store may have closed long ago."""
+        old = data.draw(st.sampled_from(sorted(self.sessions)))
+        session = self.sessions.pop(old)
+        self.opened += 1
+        name = f"{session.process}.{self.opened}"
+        offered = (
+            data.draw(st.lists(st.sampled_from(sorted(session.claims)), unique=True))
+            if session.claims
+            else []
+        )
+        claims = [session.claims[id] for id in offered]
+        for _ in range(1 + lost):
+            taken = self.do(self.store.adopt(old, name, 1, ["default"], claims))
+        successor = self.sessions[name] = ModelSession(session.process)
+        assert taken == {id for id in offered if self.may_go_on(id, old)}
+        for id in offered:
+            if id in taken:
+                self.adopt(id, session.claims[id], old, name, successor)
+        for id, job in self.jobs.items():
+            if job.holder == old:
+                self.move(id, State.QUEUED)
+                job.suspected = False
+
+    def may_go_on(self, id: str, old: str) -> bool:
+        job = self.jobs[id]
+        return not job.state.complete and (job.state is not State.RUNNING or job.holder == old)
+
+    def adopt(self, id: str, claim: Claim, old: str, name: str, successor: ModelSession) -> None:
+        job = self.jobs[id]
+        was_trial = job.holder == old and job.suspected
+        if job.state is not State.RUNNING and job.tries >= claim.attempt:
+            job.deaths, job.tries = job.deaths - 1, job.tries - 1
+        job.state, job.holder, job.turn, job.attempt = State.RUNNING, name, 1, claim.attempt
+        job.place = self.next_place(job)
+        job.suspected = was_trial
+        if was_trial:
+            successor.trial = id
+        successor.claims[id] = claim
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), want=st.integers(0, 4), lost=st.booleans())
+    def turn(self, data: st.DataObject, want: int, lost: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.sessions)))
+        session = self.sessions[name]
+        held = [id for id, job in self.jobs.items() if job.holder == name]
+        ended = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
+        states = st.sampled_from(
+            [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.SCHEDULED, State.QUEUED]
+        )
+        ends = [
+            (self.end(id, data.draw(states), data.draw(st.booleans())), self.jobs[id].turn) for id in ended
+        ]
+        foreign = [id for id, job in self.jobs.items() if job.holder not in ("", name)][:1]
+        ends += [(End(id, State.SUCCEEDED, '"foreign"'), self.jobs[id].turn) for id in foreign]
+        session.number += 1
+        turn = Turn(session.number, want, tuple(ends))
+        turned: Turned = self.do(self.store.turn(name, ["default"], turn))
+        assert turned.refused == foreign
+        for end, _ in ends[: len(ended)]:
+            self.settle(session, end)
+        self.promote()
+        expected = self.claim(name, session, want)
+        assert [claim.id for claim in turned.claims] == expected
+        session.claims |= {claim.id: claim for claim in turned.claims}
+        if lost:
+            again = self.do(self.store.turn(name, ["default"], turn))
+            assert again.claims == turned.claims
+            assert again.refused == []
+        with pytest.raises(Fenced):
+            self.do(self.store.turn(name, ["default"], Turn(session.number - 1, 9)))
+
+    def end(self, id: str, state: State, at_once: bool) -> End:
+        return End(id, state, f'"{id}"', 0 if at_once else LATER)
+
+    def settle(self, session: ModelSession, end: End) -> None:
+        job = self.jobs[end.id]
+        if session.trial == end.id:
+            session.trial = ""
+        self.move(end.id, end.state)
+        job.suspected = False
+        if end.state is State.SCHEDULED:
+            job.tries += 1
+            job.payload = "at once" if not end.delay else ""
+        else:
+            job.payload = end.payload
+
+    def promote(self) -> None:
+        """Whatever is due by now goes to the end of its queue, in the order of ids within one moment."""
+        for id in sorted(self.jobs):
+            job = self.jobs[id]
+            if job.state is State.SCHEDULED and job.payload == "at once":
+                self.move(id, State.QUEUED)
+                job.place, job.payload = self.next_place(job), ""
+
+    def claim(self, name: str, session: ModelSession, want: int) -> list[str]:
+        taken = []
+        suspects, ready = self.waiting(suspected=True), self.waiting(suspected=False)
+        if want and suspects and not session.trial:
+            session.trial = suspects[0]
+            taken.append(suspects[0])
+        share = min(want - len(taken), ceil(len(ready) / len(self.sessions)))
+        taken += ready[:share]
+        for id in taken:
+            self.move(id, State.RUNNING)
+            job = self.jobs[id]
+            job.holder, job.turn, job.attempt = name, session.number, job.tries + 1
+        return taken
+
+    # -- the end of sessions --
+
+    @precondition(lambda self: self.sessions)
+    @rule(process=st.sampled_from(["p", "q"]))
+    def die(self, process: str) -> None:
+        died = {name for name, session in self.sessions.items() if session.process == process}
+        held = {id for id, job in self.jobs.items() if job.holder in died}
+        assert set(self.do(self.store.reap(process))) == held
+        for id in held:
+            self.bury_or_give_back(id)
+        for name in died:
+            del self.sessions[name]
+
+    def bury_or_give_back(self, id: str) -> None:
+        job = self.jobs[id]
+        if job.once:
+            self.move(id, State.FAILED)
+            job.payload = "interrupted"
+            return
+        job.deaths += 1
+        if job.deaths >= MOST:
+            self.move(id, State.FAILED)
+            job.payload = "worker-died"
+            return
+        self.move(id, State.QUEUED)
+        job.tries += 1
+        job.suspected = job.deaths >= SUSPECT
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), lost=st.booleans())
+    def leave(self, data: st.DataObject, lost: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.sessions)))
+        held = {id for id, job in self.jobs.items() if job.holder == name}
+        assert set(self.do(self.store.leave(name))) == held
+        if lost:
+            assert self.do(self.store.leave(name)) == []
+        for id in held:
+            self.move(id, State.QUEUED)
+            self.jobs[id].suspected = False
+        del self.sessions[name]
+        with pytest.raises(Fenced):
+            self.do(self.store.turn(name, ["default"], Turn(99, 9)))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), lost=st.booleans())
+    def cancel(self, data: st.DataObject, lost: bool) -> None:
+        id = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[id]
+        for _ in range(1 + lost):
+            _, after = self.do(self.store.cancel("me", id))
+        assert (after is None) is (job.state is State.RUNNING)
+        if job.state in (State.QUEUED, State.SCHEDULED):
+            self.move(id, State.CANCELLED)
+            job.payload = ""
+
+    # -- what has to be true all the time --
+
+    @invariant()
+    def every_job_stands_as_it_should(self) -> None:
+        if not getattr(self, "jobs", None):
+            return
+        replies = self.do(self.store.partition.verb("look", "*", *self.jobs))
+        ready = self.waiting(suspected=False)
+        for (id, job), reply in zip(self.jobs.items(), replies, strict=True):
+            known = read_standing(id, reply)
+            assert known is not None
+            assert known.state is job.state
+            if isinstance(known, Outcome):
+                assert known.payload == job.payload
+            elif isinstance(known, Standing) and job.state is State.QUEUED and not job.suspected:
+                assert known.position == ready.index(id) + 1
+
+    @invariant()
+    def nothing_is_left_of_what_has_ended(self) -> None:
+        if not getattr(self, "jobs", None):
+            return
+        redis = self.redis.client
+        alive = {id.encode() for id, job in self.jobs.items() if not job.state.complete}
+        running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
+        assert set(redis.hkeys("{r0}:job")) == alive
+        assert set(redis.hkeys("{r0}:run")) == running
+        for sparse in ("tries", "crash", "wait", "left", "progress"):
+            assert set(redis.hkeys(f"{{r0}}:{sparse}")) <= alive
+        assert {name.encode() for name in self.sessions} == set(redis.zrange("{r0}:session", 0, -1))
+        assert set(redis.hvals("{r0}:trial")) <= running
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_store_does_as_its_model(redis: RedisProcess, make_store: MakeStore) -> None:
+    from twisted.internet import reactor
+
+    class OnServer(Machine):
+        pass
+
+    OnServer.make_store = staticmethod(lambda name: blockingCallFromThread(reactor, make_store, name))
+    OnServer.redis = redis
+    quickly = settings(
+        max_examples=40,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    await deferToThread(run_state_machine_as_test, OnServer, settings=quickly)
