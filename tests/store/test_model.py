@@ -68,8 +68,8 @@ class Machine(RuleBasedStateMachine):
     make_store: MakeStore
     redis: RedisProcess
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(jobs=st.integers(0, 8))
+    def begin(self, jobs: int) -> None:
         self.redis.client.flushall()
         self.store: Store = self.make_store("front")
         self.do(self.store.sweep())
@@ -77,6 +77,10 @@ class Machine(RuleBasedStateMachine):
         self.sessions: dict[str, ModelSession] = {}
         self.seq = 0
         self.opened = 0
+        for process in ("p", "q"):
+            self.do_open(process, lost=False)
+        for _ in range(jobs):
+            self.do_submit(ModelJob(0, 2, False, "", ""), later=False, lost=False)
 
     def do(self, coroutine: Any) -> Any:
         from twisted.internet import reactor
@@ -112,18 +116,27 @@ class Machine(RuleBasedStateMachine):
     def submit(
         self, priority: int, attempts: int, once: bool, key: str, fingerprint: str, later: bool, lost: bool
     ) -> None:
-        record = a_job(priority=priority, attempts=attempts, once=once, key=key, fingerprint=fingerprint)
+        self.do_submit(ModelJob(priority, attempts, once, key, fingerprint), later, lost)
+
+    def do_submit(self, job: ModelJob, later: bool, lost: bool) -> None:
+        record = a_job(
+            priority=job.priority,
+            attempts=job.attempts_allowed,
+            once=job.once,
+            key=job.key,
+            fingerprint=job.fingerprint,
+        )
         submission = Submission(self.store.mint(), record, delay=LATER if later else 0)
         for again in (False, True) if lost else (False,):
             (receipt,) = self.do(self.send(submission, again))
-        same = [id for id, job in self.jobs.items() if key and job.key == key]
+        same = [id for id, other in self.jobs.items() if job.key and other.key == job.key]
         if not same:
             assert isinstance(receipt, Receipt)
             assert receipt.id == submission.id
-            job = self.jobs[receipt.id] = ModelJob(priority, attempts, once, key, fingerprint)
+            self.jobs[receipt.id] = job
             job.state = State.SCHEDULED if later else State.QUEUED
             job.place = self.next_place(job)
-        elif self.jobs[same[0]].fingerprint != fingerprint:
+        elif self.jobs[same[0]].fingerprint != job.fingerprint:
             assert isinstance(receipt, KeyReused)
         else:
             assert isinstance(receipt, Receipt)
@@ -137,6 +150,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(process=st.sampled_from(["p", "q"]), lost=st.booleans())
     def open(self, process: str, lost: bool) -> None:
+        self.do_open(process, lost)
+
+    def do_open(self, process: str, lost: bool) -> None:
         self.opened += 1
         name = f"{process}.{self.opened}"
         for _ in range(1 + lost):
@@ -351,7 +367,7 @@ async def test_the_store_does_as_its_model(redis: RedisProcess, make_store: Make
     OnServer.make_store = staticmethod(lambda name: blockingCallFromThread(reactor, make_store, name))
     OnServer.redis = redis
     quickly = settings(
-        max_examples=40,
+        max_examples=100,
         stateful_step_count=40,
         deadline=None,
         database=None,

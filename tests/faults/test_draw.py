@@ -1,0 +1,42 @@
+"""A short draw of the fault tests; ``make faults`` is the long one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.faults.history import judge
+from tests.faults.run import run
+
+
+def test_a_short_draw_of_faults_loses_nothing(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 30)
+    figures = run(seed, jobs=600, faults=10, directory=tmp_path, measured=300)
+    assert figures.wrong() == [], f"seed {seed}: {dict(figures.faults)}"
+    assert figures.kept.jobs + figures.lost.jobs == 600
+
+
+def told(client: int, kind: str = "held", **body: object) -> dict[str, object]:
+    answer = {"status": 200, "body": {"id": "1", "state": "succeeded", "complete": True, **body}}
+    return {"event": "told", "client": client, "kind": kind, "at": 1.0, "answer": answer}
+
+
+def test_the_checker_sees_a_contradiction() -> None:
+    assert not judge([told(1, result="a"), told(1, result="a")], []).contradictions
+    assert judge([told(1, result="a"), told(2, result="b")], []).contradictions
+    assert judge([told(1, id="1"), told(1, id="2")], []).contradictions
+
+
+def test_the_checker_sees_what_was_acknowledged_and_never_ended() -> None:
+    acknowledged = {**told(1), "event": "acknowledged"}
+    assert judge([acknowledged], []).without_outcome
+    assert not judge([acknowledged, told(1)], []).without_outcome
+
+
+def test_the_checker_sees_who_gave_up_and_what_was_erased_in_silence() -> None:
+    assert judge([{**told(1), "event": "gave up"}], []).gave_up
+    erased = {**told(1), "event": "erased"}
+    assert judge([erased, told(1)], []).erased
+    assert not judge([erased], []).silent
+    erased["answer"] = {"status": 404, "body": {}}
+    assert judge([erased], []).silent
