@@ -39,7 +39,8 @@ class Child(ProcessProtocol):
 
     def __init__(self, kept: Kept) -> None:
         self.name = kept.role[0] + random_name(10)
-        self.ready: Deferred[None] = Deferred()
+        self.ready: Deferred[None] = Deferred()  # or ended before it was
+        self.leaving = False
         self.ended: Deferred[None] = Deferred()
         self.process: IProcessTransport | None = None
         self._kept = kept
@@ -49,6 +50,12 @@ class Child(ProcessProtocol):
         if self.process is not None and self.process.pid is not None:
             self.process.signalProcess(number)
 
+    def leave(self) -> None:
+        """Ask the process to drain, once: a second signal would end it at once."""
+        if not self.leaving:
+            self.leaving = True
+            self.signal(signal.SIGTERM)
+
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
@@ -57,13 +64,17 @@ class Child(ProcessProtocol):
     def _said(self, line: str) -> None:
         if line == READY:
             self.ready.callback(None)
+            self._kept.is_ready(self)
         elif line == DRAINING:
+            self.leaving = True
             self._kept.is_leaving(self)
         else:
             self._log.info("{title}: {line}", title=self._kept.title, line=line)
 
     def processEnded(self, reason: Failure) -> None:
         self.process = None
+        if not self.ready.called:
+            self.ready.callback(None)
         self._kept.has_ended(self, reason)
         self.ended.callback(None)
 
@@ -118,11 +129,8 @@ class Kept:
         return child
 
     async def replace(self) -> None:
-        """Start a successor, and ask the present process to leave once it is ready."""
-        former = self._child
+        """Start a successor; the present process leaves once that is ready."""
         await self.start().ready
-        if former is not None:
-            former.signal(signal.SIGTERM)
 
     async def stop(self, patience: float) -> None:
         """Ask the process to end, insist after `patience` seconds."""
@@ -140,6 +148,12 @@ class Kept:
             child.signal(number)
 
     # -- what its processes do --
+
+    def is_ready(self, child: Child) -> None:
+        """Whoever was before it can go."""
+        if child is self._child:
+            for former in self._all - {child}:
+                former.leave()
 
     def is_leaving(self, child: Child) -> None:
         """A child was told to drain, by whomever: its successor takes over."""

@@ -280,6 +280,118 @@ def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) 
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
 
 
+def test_sighup_replaces_every_process_while_requests_are_answered(everything: RelayProcess) -> None:
+    before = everything.children("relay front") + everything.children("relay worker")
+    with everything.connect() as held:
+        held.request("PUT", "/jobs/sleep/replaced", {"seconds": 6})
+        assert held.head()[0] == 200
+        everything.signal(signal.SIGHUP)
+        while set(before) & set(everything.children("relay front") + everything.children("relay worker")):
+            assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+        answer = json.loads(b"".join(held.chunks()))
+    if not answer["complete"]:
+        assert answer["reattach"] is True
+        answer = everything.call("PUT", "/jobs/sleep/replaced", {"seconds": 6}).json()
+    assert answer["result"] == {"slept": 6.0}
+    assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
+
+
+def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everything: RelayProcess) -> None:
+    workers = everything.children("relay worker")
+    for key in ("one", "other"):  # one for each worker
+        headers = {"Prefer": "respond-async"}
+        assert everything.call("PUT", f"/jobs/sleep/{key}", {"seconds": 20}, headers).status == 202
+    states = [
+        lambda key=key: everything.call("GET", f"/jobs/sleep/{key}").json()["state"]
+        for key in ("one", "other")
+    ]
+    eventually(lambda: [state() for state in states] == ["running", "running"], "they run")
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    everything.wait_for("relay worker serves", count=4)
+    assert set(workers) & set(everything.children("relay worker"))  # still draining
+    eventually(lambda: not set(workers) & set(everything.children("relay worker")), "they have gone")
+    assert len(everything.children("relay worker")) == 2
+
+
+def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: RelayProcess) -> None:
+    with everything.connect() as client:
+        client.request("PUT", "/jobs/sleep/again", {"seconds": 2})
+        eventually(
+            lambda: everything.call("GET", "/jobs/sleep/again").json().get("state") == "running", "it runs"
+        )
+        for pid in everything.children("relay worker"):
+            os.kill(pid, signal.SIGKILL)
+        envelope = json.loads(b"".join(client.chunks())) if client.head()[0] == 200 else {}
+    assert envelope["result"] == {"slept": 2.0}
+    assert envelope["attempts"] == 2
+    assert envelope["elapsed_ms"] < 9000  # of a lease of 10 s
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_client_that_goes_away_can_take_its_job_along(
+    front: RelayProcess, server: RedisProcess, tmp_path: Path, running: bool
+) -> None:
+    worker = start_worker(server, tmp_path)
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    if not running:
+        worker.stop()
+    client = front.connect()
+    client.request("PUT", "/jobs/patient/alone", headers={"Relay-On-Disconnect": "cancel"})
+    front.wait_until_held(1)
+    client.close()
+    front.wait_until_nothing_is_held()
+    eventually(
+        lambda: front.call("GET", "/jobs/patient/alone").json()["state"] == "cancelled", "it is cancelled"
+    )
+    if running:
+        worker.stop()
+
+
+def test_a_client_that_comes_back_keeps_its_job(front: RelayProcess, worker: RelayProcess) -> None:
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    client = front.connect()
+    client.request("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
+    front.wait_until_held(1)
+    client.close()
+    front.wait_until_nothing_is_held()
+    answer = front.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
+    assert answer.json()["result"] == {"slept": 7.0}
+
+
+def test_a_redis_that_was_flushed_is_told_again_what_is_held_and_running(
+    server: RedisProcess, front: RelayProcess, worker: RelayProcess
+) -> None:
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    async_id = front.call("POST", "/jobs/echo", headers={"Relay-Delay": "60"}).json()["id"]
+    with front.connect() as running:
+        running.request("PUT", "/jobs/sleep/flushed", {"seconds": 4})
+        assert running.head()[0] == 200
+        server.client.flushall()
+        envelope = json.loads(b"".join(running.chunks()))
+    assert envelope["result"] == {"slept": 4.0}
+    assert envelope["attempts"] == 1
+    gone = front.call("GET", f"/jobs/{async_id}")
+    assert gone.status == 410
+    assert gone.json()["type"] == "/problems/store-reset"
+
+
+def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
+    server: RedisProcess, front: RelayProcess, tmp_path: Path
+) -> None:
+    worker = start_worker(server, tmp_path, "--concurrency", "1")
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    with front.connect() as first, front.connect() as second:
+        first.request("POST", "/jobs/sleep", {"seconds": 3})
+        front.wait_until_held(1)
+        second.request("POST", "/jobs/echo", {"message": "still here"})
+        front.wait_until_held(2)
+        server.client.flushall()
+        assert first.response().json()["result"] == {"slept": 3.0}
+        assert second.response().json()["result"] == "still here"
+    worker.stop()
+
+
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     relay = RelayProcess(tmp_path, "all", "--drain", "60")
     relay.start()

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.errors import StoreAway, StoreReset
+from relay.errors import RelayError, StoreAway, StoreReset
 from relay.state import Claim
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
@@ -99,7 +99,7 @@ class Session:
             except (StoreAway, LinkLost):
                 await self._sleep(AWAY)
         if self._name:
-            await self._store.leave(self._name)
+            await self._leave()
 
     async def _open(self) -> None:
         """Open a session in place of the last, and go on with what of its jobs nobody else has."""
@@ -115,6 +115,12 @@ class Session:
                 del self._held[claim.id]
                 self._hands.drop(claim.id)
         self._ends = [end for end in self._ends if end.id in self._held]
+
+    async def _leave(self) -> None:
+        try:
+            await self._store.leave(self._name)
+        except RelayError as error:
+            self._log.warn("session {name} is left to its lease: {error}", name=self._name, error=repr(error))
 
     async def _turns(self) -> None:
         number = 1

@@ -84,13 +84,13 @@ def _seconds(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} s, {max(values):.2f} s" if values else "—"
 
 
-def run(seed: int, jobs: int, faults: int, directory: Path, orphan: bool = True) -> Figures:
-    """Both stages of a run."""
+def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEASURED) -> Figures:
+    """Speed is measured, then both stages follow."""
     figures = Figures(seed)
     rig = Rig(directory, seed)
     rig.start()
     try:
-        _measure(rig, figures, seed + 2)
+        _measure(rig, figures, seed + 2, measured)
         losing = round(jobs * LOSING_SHARE), round(faults * LOSING_SHARE)
         begun = time.time()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
@@ -101,16 +101,15 @@ def run(seed: int, jobs: int, faults: int, directory: Path, orphan: bool = True)
         begun = time.time()
         _stage(rig, figures, *losing, LOSING, seed + 1)
         figures.lost = history.judge(*_events(directory, begun))
-        if orphan:
-            figures.orphaned = _orphan(rig)
+        figures.orphaned = _orphan(rig)
     finally:
         rig.stop()
     return figures
 
 
-def _measure(rig: Rig, figures: Figures, seed: int) -> None:
+def _measure(rig: Rig, figures: Figures, seed: int, jobs: int) -> None:
     """How fast things are put right, one at a time: five workers killed, Redis restarted three times, under load."""
-    clients = rig.clients(seed, MEASURED)
+    clients = rig.clients(seed, jobs)
     time.sleep(1)
     for fault in (*["kill_worker"] * 5, *["restart_redis"] * 3):
         getattr(rig, fault)()
