@@ -36,9 +36,6 @@ class InternalError(RelayError):
     stays, tell the operator."""
 
 
-# -- what the caller sent --
-
-
 class Malformed(RelayError):
     """Part of the request is not of the form it has to be; `detail` names it. Sending the same again gives
     the same answer."""
@@ -47,8 +44,7 @@ class Malformed(RelayError):
 
 
 class MalformedBody(RelayError):
-    """The body is not one JSON object. Send `{"argument": value, …}`, or no body where the job takes no
-    arguments."""
+    """The body is not one JSON object. Send `{"argument": value, …}`, or no body for no arguments."""
 
     status, slug, title = 400, "malformed-body", "The body is not a JSON object"
 
@@ -122,9 +118,6 @@ class KeyReused(RelayError):
     status, slug, title = 422, "key-reused", "The key was used with other arguments"
 
 
-# -- what relay can't do just now --
-
-
 class QueueFull(RelayError):
     """As many jobs wait as this relay takes. Send the same again after `Retry-After` seconds."""
 
@@ -158,12 +151,8 @@ class Draining(RelayError):
     status, slug, title, retry_after = 503, "draining", "Shutting down", 1
 
 
-# -- how a job can end --
-
-
 class JobFailed(RelayError):
-    """The job's handler failed in a way it did not foresee. The operator's log has the traceback under the
-    job's id."""
+    """The job's handler failed in a way it did not foresee; the operator's log has the traceback."""
 
     status, slug, title = 500, "job-failed", "The job failed"
 
@@ -214,8 +203,7 @@ class ResultNotJson(RelayError):
 
 
 class NotServed(RelayError):
-    """The worker that took the job no longer has a handler of this name, or one that takes other
-    arguments."""
+    """The worker that took the job has no handler of this name any more."""
 
     status, slug, title = 500, "not-served", "The handler has changed"
 
@@ -224,7 +212,8 @@ class JobError(RelayError):
     """Raised by a handler: fails its job with this problem.
 
     `status` is what a waiting client is answered with; `type` is a slug of the handler's own (it is shown
-    under ``/problems/``) or a whole URI; further members are shown as they are::
+    under ``/problems/``) or a whole URI; `retryable`: another attempt may help, in `retry_after` seconds at the
+    earliest; further members are shown as they are::
 
         raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
     """
@@ -237,6 +226,7 @@ class JobError(RelayError):
         type: str = "job-failed",
         title: str = "",
         retryable: bool = False,
+        retry_after: float = 0,
         **members: Any,
     ) -> None:
         if not 400 <= status <= 599:
@@ -246,6 +236,7 @@ class JobError(RelayError):
         self.type = type
         self.job_title = title or type.replace("-", " ").capitalize()
         self.retryable = retryable
+        self.pause = retry_after
 
     def problem(self, prefix: str = "") -> dict[str, Any]:
         """The members of the problem; a `type` that is a whole URI is left as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -54,11 +55,19 @@ def worker(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
 class Pages(BaseHTTPRequestHandler):
     """A local web server."""
 
+    stalled, closed = Event(), Event()
+
     def do_GET(self) -> None:
         if self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/page")
             self.end_headers()
+            return
+        if self.path == "/stalls":
+            self.stalled.set()
+            with contextlib.suppress(ConnectionResetError):
+                assert self.connection.recv(1) == b""  # until the client closes
+            self.closed.set()
             return
         body = ("<p>é</p>" * (1 if self.path == "/page" else 100_000)).encode()
         self.send_response(200)
@@ -94,6 +103,18 @@ def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages:
     large = front.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
     assert large.status == 502
     assert large.json()["error"]["type"] == "/problems/upstream-too-large"
+
+
+def test_a_running_job_that_is_cancelled_takes_its_upstream_call_along(
+    front: RelayProcess, worker: RelayProcess, pages: str
+) -> None:
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    begun = front.call("POST", "/jobs/fetch", {"url": pages + "/stalls"}, {"Prefer": "respond-async"})
+    assert Pages.stalled.wait(10)
+    assert front.call("DELETE", begun.headers["location"]).status == 202
+    assert Pages.closed.wait(10)
+    done = front.call("GET", begun.headers["location"], headers={"Prefer": "wait=9"})
+    assert done.json()["state"] == "cancelled"
 
 
 def test_fetch_says_what_is_wrong_with_an_upstream(front: RelayProcess, worker: RelayProcess) -> None:
@@ -381,14 +402,22 @@ def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
 ) -> None:
     worker = start_worker(server, tmp_path, "--concurrency", "1")
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
-    with front.connect() as first, front.connect() as second:
+    other = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
+    other.start()
+    eventually(lambda: other.call("POST", "/jobs/echo").status == 200, "the job is known here too")
+    with front.connect() as first, front.connect() as second, other.connect() as third:
         first.request("POST", "/jobs/sleep", {"seconds": 3})
         front.wait_until_held(1)
-        second.request("POST", "/jobs/echo", {"message": "still here"})
+        second.request("PUT", "/jobs/echo/again", {"message": "still here"})
         front.wait_until_held(2)
+        third.request("PUT", "/jobs/echo/again", {"message": "still here"})  # attaches to it
+        other.wait_until_held(1)
         server.client.flushall()
         assert first.response().json()["result"] == {"slept": 3.0}
-        assert second.response().json()["result"] == "still here"
+        told = second.response().json()
+        assert told["result"] == "still here"
+        assert third.response().json() == told
+    other.stop()
     worker.stop()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 
@@ -16,7 +17,7 @@ from relay.front.catalogue import Catalogue, Offer, fingerprint
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
-from relay.store.messages import Receipt, Submission
+from relay.store.messages import Submission
 from relay.store.store import Store
 
 COME_BACK = 5.0  # seconds for a client that went away
@@ -62,14 +63,16 @@ class Desk:
             state = State.SCHEDULED if order.delay else State.QUEUED
             return Accepted(Standing(id, job.name, state, receipt.now), waiter)
         leave(waiter)
-        return await self._known(order, receipt, held)
-
-    async def _known(self, order: Order, receipt: Receipt, held: bool) -> Accepted:
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
-        waiter = self._room.wait(receipt.id) if held else None
+        return await self._known(order, msgspec.structs.replace(submission, id=receipt.id), held)
+
+    async def _known(self, order: Order, submission: Submission, held: bool) -> Accepted:
+        """The key stands for a job that lives; were it forgotten, this submission would do as well as the first."""
+        waiter = self._room.wait(submission.id) if held else None
+        self._room.pledge(submission.id, submission)
         try:
-            return await self._accept(self._store.look(order.owner, receipt.id), waiter)
+            return await self._accept(self._store.look(order.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
 

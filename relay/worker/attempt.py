@@ -128,7 +128,8 @@ class Attempt:
     def _failure_end(self, error: RelayError, again: bool) -> End:
         wait = pause(self.claim.attempt, self.claim.job.attempts) if again else None
         if wait is not None:
-            return self._end(State.SCHEDULED, delay=int(wait * 1000))
+            wanted = error.pause if isinstance(error, JobError) else 0
+            return self._end(State.SCHEDULED, delay=int(max(wait, wanted) * 1000))
         shown = {"retryable": again, **error.problem(), "source": "job"}
         return self._end(State.FAILED, _encode(shown).decode())
 

@@ -134,10 +134,17 @@ class Rig:
         self._on_redis(lambda redis: redis.script_flush())
 
     def poison(self) -> None:
-        """A job that kills its worker, and time for it to be found out: others are to be blamed for nothing."""
-        with contextlib.suppress(Exception):
-            self.relay.call("POST", "/jobs/poison", {}, {"Prefer": "respond-async"})
-        time.sleep(2)
+        """A job that kills its workers, until it is found out and those that were beside it are through: what befalls
+        them is to be its doing, and no other fault's."""
+        with contextlib.suppress(OSError, EOFError):
+            answer = self.relay.call("POST", "/jobs/poison", {}, {"Prefer": "respond-async"})
+            if answer.status == 202:
+                self._wait_for_peace(answer.json()["id"])
+
+    def _wait_for_peace(self, id: str) -> None:
+        redis = self.redis.client
+        eventually(lambda: redis.exists(f"{{r0}}:result:{id}"), "the poison is found out")
+        eventually(lambda: not redis.exists("{r0}:trial", "{r0}:suspect:default"), "the others are through")
 
     def replace_all(self) -> None:
         """A rolling restart."""

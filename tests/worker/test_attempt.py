@@ -212,6 +212,14 @@ def test_a_retryable_error_is_tried_again_while_attempts_are_left() -> None:
     assert Scene(fails(True), attempts=3, attempt=3).begin().problem["retryable"] is True
 
 
+def test_the_pause_that_an_upstream_asked_for_is_kept() -> None:
+    def limited() -> None:
+        raise JobError(retryable=True, retry_after=120)
+
+    end = Scene(job(name="f")(limited), attempts=2).begin().end
+    assert (end.state, end.delay) == (State.SCHEDULED, 120_000)
+
+
 def test_an_error_that_is_not_retryable_is_final() -> None:
     assert Scene(fails(False), attempts=3).begin().problem["retryable"] is False
 
