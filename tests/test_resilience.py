@@ -400,25 +400,31 @@ def test_a_redis_that_was_flushed_is_told_again_what_is_held_and_running(
 def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
     server: RedisProcess, front: RelayProcess, tmp_path: Path
 ) -> None:
+    """Also by a front whose client only attached to it, when the one that submitted it has gone."""
     worker = start_worker(server, tmp_path, "--concurrency", "1")
-    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
     other = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
     other.start()
-    eventually(lambda: other.call("POST", "/jobs/echo").status == 200, "the job is known here too")
-    with front.connect() as first, front.connect() as second, other.connect() as third:
-        first.request("POST", "/jobs/sleep", {"seconds": 3})
-        front.wait_until_held(1)
-        second.request("PUT", "/jobs/echo/again", {"message": "still here"})
-        front.wait_until_held(2)
-        third.request("PUT", "/jobs/echo/again", {"message": "still here"})  # attaches to it
-        other.wait_until_held(1)
-        server.client.flushall()
-        assert first.response().json()["result"] == {"slept": 3.0}
-        told = second.response().json()
-        assert told["result"] == "still here"
-        assert third.response().json() == told
-    other.stop()
-    worker.stop()
+    for each in (front, other):
+        eventually(lambda each=each: each.call("POST", "/jobs/echo").status == 200, "the job is known")
+    blocking, submitted, gone = front.connect(), front.connect(), front.connect()
+    blocking.request("POST", "/jobs/sleep", {"seconds": 3})
+    front.wait_until_held(1)
+    submitted.request("PUT", "/jobs/echo/here", {"message": "still here"})
+    gone.request("PUT", "/jobs/echo/gone", {"message": "attached"})
+    front.wait_until_held(3)
+    attached = other.connect()
+    attached.request("PUT", "/jobs/echo/gone", {"message": "attached"})
+    other.wait_until_held(1)
+    gone.close()
+    front.wait_until_held(2)
+    server.client.flushall()
+    assert blocking.response().json()["result"] == {"slept": 3.0}
+    assert submitted.response().json()["result"] == "still here"
+    assert attached.response().json()["result"] == "attached"
+    for client in (blocking, submitted, attached):
+        client.close()
+    for process in (other, worker):
+        process.stop()
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -72,9 +72,10 @@ class Desk:
         waiter = self._room.wait(submission.id) if held else None
         self._room.pledge(submission.id, submission)
         try:
-            return await self._accept(self._store.look(order.owner, submission.id), waiter)
+            accepted = await self._accept(self._store.look(order.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
+        return replace(accepted, replayed=isinstance(accepted.known, Outcome))
 
     async def _accept(
         self, found: Coroutine[Any, Any, Standing | Outcome], waiter: Deferred[Outcome] | None

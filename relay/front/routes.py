@@ -81,8 +81,8 @@ class Routes:
         """Where a job stands, or with `Prefer: wait` its outcome."""
         prefer = preferences(request)
         if prefer.wait and request.method == b"GET" and not self._full():
-            accepted = await self._house.desk.attach(owner(request), id)
             terms = self._terms(prefer, cancel_on_disconnect(request), submission=False)
+            accepted = await self._house.desk.attach(owner(request), id)
             return self._hold_or_tell(request, accepted, terms, owner(request), prefer)
         known = await self._house.desk.look(owner(request), id)
         return self._tell(request, known, 200)

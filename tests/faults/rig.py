@@ -136,15 +136,20 @@ class Rig:
     def poison(self) -> None:
         """A job that kills its workers, until it is found out and those that were beside it are through: what befalls
         them is to be its doing, and no other fault's."""
-        with contextlib.suppress(OSError, EOFError):
-            answer = self.relay.call("POST", "/jobs/poison", {}, {"Prefer": "respond-async"})
-            if answer.status == 202:
-                self._wait_for_peace(answer.json()["id"])
-
-    def _wait_for_peace(self, id: str) -> None:
+        for thread in self._background:
+            thread.join()
+        path = f"/jobs/poison/{self.random.random()}"
+        eventually(lambda: self._ended(path), "the poison is found out", patience=60)
         redis = self.redis.client
-        eventually(lambda: redis.exists(f"{{r0}}:result:{id}"), "the poison is found out")
-        eventually(lambda: not redis.exists("{r0}:trial", "{r0}:suspect:default"), "the others are through")
+        eventually(
+            lambda: not redis.exists("{r0}:trial", "{r0}:suspect:default"), "the others are through", 60
+        )
+
+    def _ended(self, path: str) -> bool:
+        with contextlib.suppress(OSError, EOFError):
+            answer = self.relay.call("PUT", path, {}, {"Prefer": "respond-async"})
+            return answer.json().get("complete") is True
+        return False
 
     def replace_all(self) -> None:
         """A rolling restart."""

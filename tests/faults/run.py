@@ -24,7 +24,7 @@ from tests.processes import RelayProcess, eventually
 
 LOSING_SHARE = 0.1  # of the faults and of the jobs
 MEASURED = 3500  # jobs while speed is measured, and not counted otherwise
-_PAUSE = (0.2, 0.9)  # seconds between faults
+_PAUSE = (0.1, 0.7)  # seconds between faults
 _TRACES = ("job", "run", "wait", "left", "tries", "crash", "trial", "progress", "delay", "deadline")
 _TRACES += ("ready:default", "suspect:default")
 
@@ -95,7 +95,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         begun = time.time()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
         figures.kept = history.judge(*_events(directory, begun))
-        figures.innocent = _innocent(rig)
+        figures.innocent = _innocent(rig, _events(directory, 0)[1])
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
         begun = time.time()
@@ -143,10 +143,11 @@ def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[hi
     return [e for e in clients if e["at"] >= begun], [e for e in jobs if e["at"] >= begun]
 
 
-def _innocent(rig: Rig) -> list[str]:
-    redis = rig.redis.client
-    letters = redis.hgetall("{r0}:letter")
-    return [id.decode() for id, letter in letters.items() if b"poison" not in letter]
+def _innocent(rig: Rig, jobs: list[history.Event]) -> list[str]:
+    """Dead letters that are no poison, with each of their starts."""
+    letters = rig.redis.client.hgetall("{r0}:letter")
+    ids = [id.decode() for id, letter in letters.items() if b"poison" not in letter]
+    return [f"{id}: {[(e['pid'], e['at']) for e in jobs if e['id'] == id]}" for id in ids]
 
 
 def _leftovers(rig: Rig) -> list[str]:

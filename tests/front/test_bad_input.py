@@ -136,6 +136,7 @@ def test_a_path_that_is_not_utf_8_is_400(relay: RelayProcess, path: str) -> None
         ({"Idempotency-Key": "two words"}, "Idempotency-Key"),
         ({"Idempotency-Key": "x" * 256}, "256"),
         ({"Idempotency-Key": "\xe9"}, "Idempotency-Key"),
+        ({"Relay-On-Disconnect": "explode"}, "Relay-On-Disconnect"),
         ({"Relay-Delay": "soon"}, "Relay-Delay"),
         ({"Relay-Delay": "-1"}, "Relay-Delay"),
         ({"Relay-Deadline": "1e3"}, "Relay-Deadline"),
@@ -156,6 +157,13 @@ def test_a_malformed_preference_is_ignored(relay: RelayProcess, prefer: str) -> 
     answer = relay.call("POST", "/jobs/echo", {}, {"Prefer": prefer})
     assert answer.status == 200
     assert "preference-applied" not in answer.headers
+
+
+def test_a_malformed_header_of_an_attaching_client_leaves_nobody_waiting(relay: RelayProcess) -> None:
+    begun = relay.call("POST", "/jobs/patient", headers={"Prefer": "respond-async"})
+    headers = {"Prefer": "wait=9", "Relay-On-Disconnect": "explode"}
+    is_problem(relay.call("GET", begun.headers["location"], headers=headers), 400, "malformed")
+    assert relay.call("DELETE", begun.headers["location"]).status == 202
 
 
 # -- too large --

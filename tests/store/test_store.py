@@ -301,15 +301,27 @@ async def test_a_key_in_one_batch_with_itself_makes_one_job(redis: RedisProcess,
 
 @ensureDeferred
 async def test_a_submission_sent_again_after_a_lost_answer_is_the_same_job(
-    redis: RedisProcess, front: Store
+    redis: RedisProcess, front: Store, worker: Store
 ) -> None:
     await front.sweep()
     submission = Submission(front.mint(), a_job())
-    for again in (False, True, True):
+    session = await Session(worker).open()
+
+    async def send(again: bool) -> Receipt:
         (receipt,) = await front._send_submissions([submission], again)
         assert isinstance(receipt, Receipt)
         assert (receipt.id, receipt.new) == (submission.id, True)
-    assert redis.client.zcard("{r0}:ready:default") == 1
+        return receipt
+
+    await send(again=False)
+    await send(again=True)
+    turned = await session.turn()
+    await send(again=True)
+    assert not redis.client.exists("{r0}:ready:default")  # it runs already
+    await session.turn(0, *succeeded(turned))
+    receipt = await send(again=True)
+    assert receipt.outcome is not None  # and has ended by now
+    assert not redis.client.exists("{r0}:job", "{r0}:ready:default")
 
 
 # -- time --
