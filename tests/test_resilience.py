@@ -386,12 +386,14 @@ def test_a_redis_that_was_flushed_is_told_again_what_is_held_and_running(
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
     async_id = front.call("POST", "/jobs/echo", headers={"Relay-Delay": "60"}).json()["id"]
     with front.connect() as running:
-        running.request("PUT", "/jobs/sleep/flushed", {"seconds": 4})
+        running.request("PUT", "/jobs/sleep/flushed", {"seconds": 4}, {"Prefer": "wait=15"})
         assert running.head()[0] == 200
+        began = time.monotonic()
         server.client.flushall()
         envelope = json.loads(b"".join(running.chunks()))
     assert envelope["result"] == {"slept": 4.0}
     assert envelope["attempts"] == 1
+    assert time.monotonic() - began < 4.8  # it went on, and did not begin anew a second later
     gone = front.call("GET", f"/jobs/{async_id}")
     assert gone.status == 410
     assert gone.json()["type"] == "/problems/store-reset"
@@ -409,11 +411,11 @@ def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
     blocking, submitted, gone = front.connect(), front.connect(), front.connect()
     blocking.request("POST", "/jobs/sleep", {"seconds": 3})
     front.wait_until_held(1)
-    submitted.request("PUT", "/jobs/echo/here", {"message": "still here"})
+    submitted.request("PUT", "/jobs/echo/here", {"message": "still here"}, {"Prefer": "wait=15"})
     gone.request("PUT", "/jobs/echo/gone", {"message": "attached"})
     front.wait_until_held(3)
     attached = other.connect()
-    attached.request("PUT", "/jobs/echo/gone", {"message": "attached"})
+    attached.request("PUT", "/jobs/echo/gone", {"message": "attached"}, {"Prefer": "wait=15"})
     other.wait_until_held(1)
     gone.close()
     front.wait_until_held(2)
@@ -425,6 +427,27 @@ def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
         client.close()
     for process in (other, worker):
         process.stop()
+
+
+def test_a_history_that_lost_its_end_is_completed(
+    server: RedisProcess, front: RelayProcess, tmp_path: Path
+) -> None:
+    """As after a crash or a failover: another run of the server, and what came last is missing."""
+    worker = start_worker(server, tmp_path, "--concurrency", "1")
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    with front.connect() as running, front.connect() as waiting:
+        running.request("PUT", "/jobs/sleep/first", {"seconds": 3})
+        eventually(lambda: front.call("GET", "/jobs/sleep/first").json().get("state") == "running", "it runs")
+        waiting.request("PUT", "/jobs/echo/last", {"message": "missing"}, {"Prefer": "wait=15"})
+        front.wait_until_held(2)
+        id = front.call("GET", "/jobs/echo/last").json()["id"]
+        server.client.hdel("{r0}:job", id)
+        server.client.zrem("{r0}:ready:default", id)
+        server.client.set("{r0}:server", "the run before")
+        server.client.client_kill_filter(_type="normal", skipme=True)
+        assert running.response().json()["attempts"] == 1
+        assert waiting.response().json()["result"] == "missing"
+    worker.stop()
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Front(Service):
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
+        self._joined = False  # whether our inbox was ever there
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
         self._recurring = [
@@ -139,8 +140,9 @@ class Front(Service):
     async def _sweep(self) -> None:
         try:
             there, version = await self._tools.store.sweep()
-            if not there:
+            if not there and self._joined:
                 self._repair.soon()
+            self._joined = True
             await self._catalogue.hear(version)
         except RelayError:
             pass  # the next sweep finds a store that answers, or another epoch
