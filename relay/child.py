@@ -14,8 +14,8 @@ from setproctitle import setproctitle
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from relay import service, signals
+from relay.kept import DRAINING, READY
 from relay.settings import SettingError, Settings
-from relay.supervise import DRAINING, READY
 
 _FIRST_SOCKET = 3
 

@@ -19,6 +19,7 @@ from twisted.python.threadpool import ThreadPool
 
 from relay import signals, sockets
 from relay.handlers import HandlerError, Registry
+from relay.kept import Kept
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
 from relay.store.embedded import Embedded, EmbeddedError
@@ -27,7 +28,7 @@ from relay.store.link import Link
 from relay.store.messages import Mail
 from relay.store.partition import Partition, random_name
 from relay.store.store import Store, Terms
-from relay.supervise import Kept, Supervisor
+from relay.supervise import Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front

@@ -6,6 +6,7 @@ Servers are started in synchronous session fixtures; nothing here imports the re
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def redis(redis_process: RedisProcess) -> RedisProcess:
     """The server, empty."""
     redis_process.client.flushall()
     return redis_process
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A server of the test's own, to be broken."""
+    server = RedisProcess(tmp_path)
+    server.start()
+    yield server
+    server.signal(signal.SIGCONT)
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ BELOW = {
     "worker": {"worker", "store"},
 }
 CORE = {"state", "handlers", "context", "errors", "envelope", "settings", "version"}
-ABOVE = {"service", "supervise", "sockets", "child", "tap", "launch", "signals"}
+ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals"}
 
 
 def room_of(module: str) -> str:

@@ -21,15 +21,6 @@ QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "2")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisProcess]:
-    server = RedisProcess(tmp_path)
-    server.start()
-    yield server
-    server.signal(signal.SIGCONT)
-    server.stop()
-
-
-@pytest.fixture
 def front(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
     front = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
     front.start()
@@ -310,9 +301,9 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
         while set(before) & set(everything.children("relay front") + everything.children("relay worker")):
             assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
         answer = json.loads(b"".join(held.chunks()))
-    if not answer["complete"]:
+    while not answer["complete"]:  # as the rule for clients has it
         assert answer["reattach"] is True
-        answer = everything.call("PUT", "/jobs/sleep/replaced", {"seconds": 6}).json()
+        answer = json.loads(everything.call("PUT", "/jobs/sleep/replaced", {"seconds": 6}).body)
     assert answer["result"] == {"slept": 6.0}
     assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
 
@@ -345,7 +336,7 @@ def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: 
             os.kill(pid, signal.SIGKILL)
         envelope = json.loads(b"".join(client.chunks())) if client.head()[0] == 200 else {}
     assert envelope["result"] == {"slept": 2.0}
-    assert envelope["attempts"] == 2
+    assert envelope["attempts"] in (2, 3)  # the second worker may have taken it before it was killed, too
     assert envelope["elapsed_ms"] < 9000  # of a lease of 10 s
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,6 @@ from relay.store.store import Store, Terms
 from tests.processes import RedisProcess
 
 TERMS = Terms(keep=60, lease=10, queue_limit=100)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisProcess]:
-    """A server of the test's own, to be broken."""
-    server = RedisProcess(tmp_path)
-    server.start()
-    yield server
-    server.signal(signal.SIGCONT)
-    server.stop()
 
 
 def make_link(server: RedisProcess) -> Link:
