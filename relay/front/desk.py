@@ -53,13 +53,13 @@ class Desk:
         id = self._store.mint()
         waiter = self._room.wait(id) if held else None
         submission = Submission(id, job, int(order.delay * 1000), int(order.deadline * 1000))
+        self._room.pledge(id, submission)  # before it is answered: a repair may come in between
         try:
             receipt = await self._store.submit(submission)
         except BaseException:
             leave(waiter)
             raise
         if receipt.new:
-            self._room.pledge(id, submission)
             state = State.SCHEDULED if order.delay else State.QUEUED
             return Accepted(Standing(id, job.name, state, receipt.now), waiter)
         leave(waiter)

@@ -55,6 +55,7 @@ class Turn(msgspec.Struct, frozen=True):
     want: int
     ends: tuple[tuple[End, int], ...] = ()
     progress: tuple[tuple[str, str], ...] = ()
+    holds: int = 0  # jobs beyond those that end here
 
 
 class Turned(msgspec.Struct, frozen=True):

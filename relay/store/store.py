@@ -161,8 +161,8 @@ class Store:
 
     async def turn(self, session: str, queues: Sequence[str], turn: Turn) -> Turned:
         """Take a turn. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the same turn again."""
-        words: list[Any] = [session, turn.number, self._lease, self._keep, turn.want, len(queues), *queues]
-        words.append(len(turn.ends))
+        words: list[Any] = [session, turn.number, self._lease, self._keep, turn.want, turn.holds]
+        words.extend((len(queues), *queues, len(turn.ends)))
         for end, claimed in turn.ends:
             words.extend(end.words(claimed))
         words.append(len(turn.progress))

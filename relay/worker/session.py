@@ -138,7 +138,8 @@ class Session:
         ends, self._ends = self._ends, []
         progress, self._progress = tuple(self._progress.items()), {}
         said = tuple((end, self._held[end.id][1]) for end in ends)
-        turn = Turn(number, 0 if self._closing else max(0, self._hands.room()), said, progress)
+        want = 0 if self._closing else max(0, self._hands.room())
+        turn = Turn(number, want, said, progress, len(self._held) - len(ends))
         try:
             turned = await self._answer(turn)
         except (Fenced, StoreReset):

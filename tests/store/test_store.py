@@ -48,9 +48,10 @@ class Session:
 
     async def turn(self, want: int = 10, *ends: End, number: int = 0) -> Turned:
         self.number = number or self.number + 1
-        turn = Turn(self.number, want, tuple((end, self.claimed.get(end.id, 0)) for end in ends))
-        turned = await self.store.turn(self.name, self.queues, turn)
-        self.claimed |= {claim.id: self.number for claim in turned.claims}
+        said = tuple((end, self.claimed.get(end.id, 0)) for end in ends)
+        held = self.claimed.keys() - {end.id for end in ends}
+        turned = await self.store.turn(self.name, self.queues, Turn(self.number, want, said, holds=len(held)))
+        self.claimed = {id: self.claimed[id] for id in held} | {c.id: self.number for c in turned.claims}
         return turned
 
 

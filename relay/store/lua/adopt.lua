@@ -37,12 +37,12 @@ local function take(id, attempt, kept)
   for _, key in ipairs({named('ready', job[QUEUE]), named('suspect', job[QUEUE]), K.delay, K.deadline}) do
     redis.call('ZREM', key, id)
   end
-  if redis.call('HGET', K.trial, old) == id then redis.call('HSET', K.trial, session, id) end
   redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %s',
     session, number, now, attempt, score(job[PRIORITY], reserve(1))))
   return true
 end
 
+if redis.call('GET', K.trial) == old then redis.call('SET', K.trial, session) end
 local taken = {}
 for i = first, #ARGV, 3 do
   if take(ARGV[i], ARGV[i + 1], ARGV[i + 2]) then taken[#taken + 1] = ARGV[i] end

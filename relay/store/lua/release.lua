@@ -1,8 +1,8 @@
 -- Closes sessions: what they hold goes back, or ends where it has crashed too often or must not run twice.
 -- needs: prelude, mail, settle
 -- How often workers may die under a job: at first it goes back like any other, for most are merely neighbours of what
--- killed their worker, or of nothing at all. From SUSPECT on it runs as the only suspect of its session, at MOST it is a
--- dead letter: it was the only suspect at two deaths.
+-- killed their worker, or of nothing at all. From SUSPECT on it runs alone in its session, at MOST it is a dead letter:
+-- it was alone at two deaths.
 local SUSPECT, MOST = 2, 4
 
 -- crashed: its worker died under it, so it is suspected, and the attempt counts
@@ -34,7 +34,7 @@ end
 local function close_session(session)
   redis.call('ZREM', K.session, session)
   redis.call('HDEL', K.turn, session)
-  redis.call('HDEL', K.trial, session)
+  if redis.call('GET', K.trial) == session then redis.call('DEL', K.trial) end
   for _, queue in ipairs(redis.call('SMEMBERS', K.queues)) do
     redis.call('HDEL', named('idle', queue), session)
   end

@@ -1,6 +1,6 @@
 --!allow-oom
 -- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
--- arguments: tag, epoch, session, number, lease (ms), keep (ms), want,
+-- arguments: tag, epoch, session, number, lease (ms), keep (ms), want, how many jobs it holds beyond those that end here,
 --            count of queues, the queues,
 --            count of ends, for each: id, turn that claimed it, state, payload, delay (ms)
 --            count of progresses, for each: id, JSON
@@ -14,9 +14,9 @@
 --@include settle
 --@include due
 local session, number = ARGV[3], tonumber(ARGV[4])
-local lease, keep, want = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local lease, keep, want, holds = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 
-local cursor = 7
+local cursor = 8
 local function take(n)
   local first = cursor + 1
   cursor = cursor + n
@@ -65,7 +65,6 @@ local function finish(id, turn, state, payload, delay)
     return
   end
   local started, attempt, old_score = string.match(run, '^%S+ %S+ (%S+) (%S+) (%S+)$')
-  if redis.call('HGET', K.trial, session) == id then redis.call('HDEL', K.trial, session) end
   if state ~= 'scheduled' and state ~= 'queued' then
     if state == 'failed' and fields_of(kept)[ATTEMPTS] > 1 then bury(id, kept, payload) end
     settle(id, kept, state, payload, tonumber(attempt), tonumber(started))
@@ -96,33 +95,51 @@ promote()
 expire()
 write_settled(keep)
 
--- 2. what to do next: one job at most that is suspected of killing its worker, so that it has no such company, and
---    a fair share of each queue, the first queue another one each turn
+-- 2. what to do next: a fair share of each queue, the first queue another one each turn. Jobs that are suspected of
+--    killing their workers come first, but one at a time, and alone: one session at most takes nothing new until it
+--    holds nothing, then tries one, so that whatever dies with it is its doing.
 local sessions = redis.call('ZCARD', K.session)
 local taken, fences, left = {}, {}, 0
-local function claim_suspect(queue)
-  if want == 0 or redis.call('ZCARD', named('suspect', queue)) == 0 then return end
-  if redis.call('HEXISTS', K.trial, session) == 1 then return end
-  local popped = redis.call('ZPOPMIN', named('suspect', queue))
-  taken[#taken + 1] = popped[1]
-  fences[#fences + 1] = popped[2]
-  redis.call('HSET', K.trial, session, popped[1])
-  if redis.call('ZCARD', named('suspect', queue)) > 0 then wake(queue, 1) end
+local function take_from(key, n)
+  if n < 1 then return end
+  local popped = redis.call('ZPOPMIN', key, n)
+  for i = 1, #popped, 2 do
+    taken[#taken + 1] = popped[i]
+    fences[#fences + 1] = popped[i + 1]
+  end
 end
+
+local function suspected_queue()
+  for _, queue in ipairs(queues) do
+    if redis.call('EXISTS', named('suspect', queue[1])) == 1 then return queue[1] end
+  end
+end
+
+-- whether this session is the one that tries suspects
+local function tries_suspects()
+  local trier = redis.call('GET', K.trial)
+  if trier and trier ~= session then return false end
+  local queue = suspected_queue()
+  if not trier and not (queue and want > 0) then return false end
+  if trier and holds == 0 and not (queue and want > 0) then
+    redis.call('DEL', K.trial)
+    return false
+  end
+  redis.call('SET', K.trial, session)
+  if holds == 0 then take_from(named('suspect', queue), 1) end
+  return true
+end
+
 local function claim(queue)
-  claim_suspect(queue)
   local waiting = redis.call('ZCARD', named('ready', queue))
   local share = math.min(want - #taken, math.ceil(waiting / sessions))
-  if share > 0 then
-    local popped = redis.call('ZPOPMIN', named('ready', queue), share)
-    for i = 1, #popped, 2 do
-      taken[#taken + 1] = popped[i]
-      fences[#fences + 1] = popped[i + 1]
-    end
-  end
+  take_from(named('ready', queue), share)
   left = left + waiting - math.max(0, share)
 end
-for i = 1, #queues do claim(queues[(number + i) % #queues + 1][1]) end
+local trying = tries_suspects()
+if not trying then
+  for i = 1, #queues do claim(queues[(number + i) % #queues + 1][1]) end
+end
 
 if #taken > 0 then
   local tries, runs = redis.call('HMGET', K.tries, unpack(taken)), {}
@@ -138,7 +155,7 @@ redis.call('HSET', K.turn, session, table.concat({string.format('%.0f', number),
 
 -- 3. who else should look: this session when it has places left, else one that is idle
 for _, queue in ipairs(queues) do
-  if #taken < want and left == 0 then
+  if #taken < want and left == 0 and not trying then
     redis.call('HSET', named('idle', queue[1]), session, want - #taken)
   else
     redis.call('HDEL', named('idle', queue[1]), session)
