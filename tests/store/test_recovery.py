@@ -262,6 +262,20 @@ async def test_adoption_sent_again_answers_the_same(redis: RedisProcess, front: 
 
 
 @ensureDeferred
+async def test_adoption_sent_again_takes_back_one_death_only(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    claims = await claimed(await Session(worker).open())
+    await front.reap("worker")
+    await die(worker, 1)
+    for _ in range(2):
+        again = await Session(worker, "worker.2").open("worker.1", *claims)
+        assert again.adopted == {id}
+    assert redis.client.hgetall("{r0}:crash") == redis.client.hgetall("{r0}:tries") == {id.encode(): b"1"}
+
+
+@ensureDeferred
 async def test_a_worker_registers_again_what_redis_forgot(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:

@@ -30,7 +30,8 @@ local function take(id, attempt, kept)
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
   end
-  if tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then -- its worker had not died after all
+  local given_back = redis.call('HEXISTS', K.run, id) == 0 -- not so when this is sent again
+  if given_back and tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then -- its worker had not died
     redis.call('HINCRBY', K.crash, id, -1)
     redis.call('HINCRBY', K.tries, id, -1)
   end
