@@ -17,7 +17,7 @@ session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, then the ids that it claimed
 tries         hash    id → attempts that have ended without an outcome; sparse
 crash         hash    id → how many workers died under it; sparse
-trial         string  the session that tries suspected jobs, one at a time and nothing else
+trial         hash    session → `tries` (a suspected job, and nothing else) or `empties` (itself, to try one)
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
@@ -34,7 +34,7 @@ Families, one key for each name:
 
 =============  ======  ======================================================================================
 ready:queue    zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
-suspect:queue  zset    the same of jobs whose workers died under them twice: run alone
+suspect:queue  zset    the same of jobs whose workers died under them often: run alone
 idle:queue     hash    session → free places, of sessions that found too little work
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
                        ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake

@@ -31,7 +31,7 @@ from tests.store.conftest import MakeStore
 from tests.store.test_store import a_job
 
 LATER = 10**9  # milliseconds: never, as far as a test goes
-SUSPECT, MOST = 2, 4  # deaths
+SUSPECT, MOST = 3, 5  # deaths
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Machine(RuleBasedStateMachine):
         self.do(self.store.sweep())
         self.jobs: dict[str, ModelJob] = {}
         self.sessions: dict[str, ModelSession] = {}
-        self.trier = ""  # the session that tries suspects
+        self.trial: dict[str, str] = {}  # the sessions that try a suspect, or empty themselves to
         self.seq = 0
         self.opened = 0
         self.minted = 0
@@ -180,8 +180,8 @@ class Machine(RuleBasedStateMachine):
         for _ in range(1 + lost):
             taken = self.do(self.store.adopt(old, name, 1, ["default"], claims))
         successor = self.sessions[name] = ModelSession(session.process)
-        if self.trier == old:
-            self.trier = name
+        if old in self.trial:
+            self.trial[name] = self.trial.pop(old)
         assert taken == {id for id in offered if self.may_go_on(id, old)}
         for id in offered:
             if id in taken:
@@ -199,8 +199,9 @@ class Machine(RuleBasedStateMachine):
         job = self.jobs[id]
         if job.state is not State.RUNNING and job.tries >= claim.attempt:
             job.deaths, job.tries = job.deaths - 1, job.tries - 1
+        if job.state is State.SCHEDULED:
+            job.place = self.next_place(job)
         job.state, job.holder, job.turn, job.attempt = State.RUNNING, name, 1, claim.attempt
-        job.place = self.next_place(job)
         job.suspected = False
         successor.claims[id] = claim
 
@@ -260,7 +261,7 @@ class Machine(RuleBasedStateMachine):
 
     def claim(self, name: str, session: ModelSession, want: int, holds: int) -> list[str]:
         suspects, ready = self.waiting(suspected=True), self.waiting(suspected=False)
-        if self.is_trying(name, holds, can_begin=bool(suspects) and want > 0):
+        if self.is_trying(name, holds, can_try=bool(suspects) and want > 0):
             taken = suspects[:1] if holds == 0 else []
         else:
             taken = ready[: min(want, ceil(len(ready) / len(self.sessions)))]
@@ -270,20 +271,19 @@ class Machine(RuleBasedStateMachine):
             job.holder, job.turn, job.attempt = name, session.number, job.tries + 1
         return taken
 
-    def is_trying(self, name: str, holds: int, can_begin: bool) -> bool:
-        if self.trier == name and (holds or can_begin):
+    def is_trying(self, name: str, holds: int, can_try: bool) -> bool:
+        if holds and self.trial.get(name) == "tries":
             return True
-        if self.trier == "" and can_begin:
-            self.trier = name
-            return True
-        if self.trier == name:
-            self.trier = ""
-        return False
+        others = self.trial.keys() - {name}
+        if not can_try or (holds and name not in self.trial and others):
+            self.trial.pop(name, None)
+            return False
+        self.trial[name] = "empties" if holds else "tries"
+        return True
 
     def gone(self, name: str) -> None:
         del self.sessions[name]
-        if self.trier == name:
-            self.trier = ""
+        self.trial.pop(name, None)
 
     # -- the end of sessions --
 
@@ -369,7 +369,8 @@ class Machine(RuleBasedStateMachine):
         for sparse in ("tries", "crash", "wait", "left", "progress"):
             assert set(redis.hkeys(f"{{r0}}:{sparse}")) <= alive
         assert {name.encode() for name in self.sessions} == set(redis.zrange("{r0}:session", 0, -1))
-        assert redis.get("{r0}:trial") == (self.trier.encode() or None)
+        trial = {name.encode(): does.encode() for name, does in self.trial.items()}
+        assert redis.hgetall("{r0}:trial") == trial
 
 
 @pytest_twisted.ensureDeferred

@@ -69,23 +69,32 @@ async def die(store: Store, number: int) -> set[str]:
     return {claim.id for claim in taken}
 
 
+async def submit_a_suspect(front: Store, worker: Store) -> str:
+    suspect = await submit(front)
+    for number in range(3):
+        assert await die(worker, number) == {suspect}
+    return suspect
+
+
 @ensureDeferred
-async def test_jobs_run_again_together_after_a_first_death_and_alone_after_a_second(
+async def test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third(
     front: Store, worker: Store
 ) -> None:
     ids = [await submit(front) for _ in range(3)]
-    assert await die(worker, 1) == set(ids)
-    assert await die(worker, 2) == set(ids)
+    for number in range(3):
+        assert await die(worker, number) == set(ids)
     one, other = await Session(worker, "a.1").open(), await Session(worker, "b.1").open()
     assert [c.id for c in await claimed(one)] == ids[:1]
     fresh = await submit(front)
     assert await claimed(one) == []
-    assert [c.id for c in await claimed(other)] == [fresh]
-    for before, next_one in zip(ids, [*ids[1:], None], strict=True):
-        turned = await one.turn(10, End(before, State.SUCCEEDED, "1"))
-        assert [c.id for c in turned.claims] == ([next_one] if next_one else [])
+    assert [c.id for c in await claimed(other)] == ids[1:2]  # it holds nothing, so it tries one too
+    turned = await other.turn(10, End(ids[1], State.SUCCEEDED, "1"))
+    assert [c.id for c in turned.claims] == ids[2:]
+    turned = await other.turn(10, End(ids[2], State.SUCCEEDED, "1"))
+    assert [c.id for c in turned.claims] == [fresh]
     last = await submit(front)
-    assert [c.id for c in await claimed(one)] == [last]
+    turned = await one.turn(10, End(ids[0], State.SUCCEEDED, "1"))
+    assert [c.id for c in turned.claims] == [last]
 
 
 @ensureDeferred
@@ -95,9 +104,7 @@ async def test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone
     busy = await submit(front)
     session = await Session(worker, "a.1").open()
     await claimed(session)
-    suspect = await submit(front)
-    await die(worker, 1)
-    await die(worker, 2)
+    suspect = await submit_a_suspect(front, worker)
     fresh = await submit(front)
     assert await claimed(session) == []
     turned = await session.turn(10, End(busy, State.SUCCEEDED, "1"))
@@ -107,17 +114,34 @@ async def test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone
 
 
 @ensureDeferred
+async def test_only_one_busy_session_empties_itself_and_goes_on_when_another_tries_the_suspect(
+    front: Store, worker: Store
+) -> None:
+    sessions = [await Session(worker, name).open() for name in ("a.1", "b.1", "c.1")]
+    empties, busy, empty = sessions
+    for session in (empties, busy):
+        await submit(front)
+        await claimed(session)
+    suspect = await submit_a_suspect(front, worker)
+    fresh = [await submit(front) for _ in range(2)]
+    assert await claimed(empties) == []
+    assert [c.id for c in await claimed(busy, want=1)] == fresh[:1]
+    assert [c.id for c in await claimed(empty)] == [suspect]
+    assert [c.id for c in await claimed(empties)] == fresh[1:]
+
+
+@ensureDeferred
 async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighbours_do_not(
     front: Store, worker: Store
 ) -> None:
     poison, *neighbours = [await submit(front) for _ in range(3)]
-    for number in range(2):
+    for number in range(3):
         assert await die(worker, number) == {poison, *neighbours}
-    for number in range(2, 4):
+    for number in range(3, 5):
         neighbours.append(await submit(front))
         assert await die(worker, number) == {poison}
     end = await outcome(front, poison)
-    assert (end.state, end.payload, end.attempts) == (State.FAILED, "worker-died", 4)
+    assert (end.state, end.payload, end.attempts) == (State.FAILED, "worker-died", 5)
     for id in neighbours:
         assert (await standing(front, id)).state is State.QUEUED
     (letter,) = await front.dead()
@@ -244,6 +268,34 @@ async def test_a_zombie_does_not_get_what_has_ended_or_is_not_its_own(front: Sto
     again = await Session(worker, "worker.2").open("worker.1", *claims)
     assert again.adopted == set()
     assert (await outcome(front, id)).payload == "1"
+
+
+@ensureDeferred
+@pytest.mark.parametrize("given_back", [False, True])
+async def test_an_adopted_job_keeps_its_place(front: Store, worker: Store, given_back: bool) -> None:
+    first, second = [await submit(front) for _ in range(2)]
+    one = await Session(worker).open()
+    (claim,) = await claimed(one, want=1)
+    if given_back:
+        await front.leave("worker.1")
+    await Session(worker, "worker.2").open("worker.1", claim)
+    await front.reap("worker")
+    other = await Session(worker, "other.1").open()
+    assert [c.id for c in await claimed(other)] == [first, second]
+
+
+@ensureDeferred
+async def test_what_was_forgotten_goes_behind_what_is_there(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    first, second = [await submit(front) for _ in range(2)]
+    (claim,) = await claimed(await Session(worker).open(), want=1)
+    redis.client.hdel("{r0}:job", first)
+    redis.client.hdel("{r0}:run", first)
+    await Session(worker, "worker.2").open("worker.1", claim)
+    await front.reap("worker")
+    other = await Session(worker, "other.1").open()
+    assert [c.id for c in await claimed(other)] == [second, first]
 
 
 @ensureDeferred

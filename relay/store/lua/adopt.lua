@@ -30,20 +30,22 @@ local function take(id, attempt, kept)
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
   end
-  local given_back = redis.call('HEXISTS', K.run, id) == 0 -- not so when this is sent again
-  if given_back and tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then -- its worker had not died
+  local run = redis.call('HGET', K.run, id)
+  if not run and tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then
+    -- it was given back, but its worker had not died
     redis.call('HINCRBY', K.crash, id, -1)
     redis.call('HINCRBY', K.tries, id, -1)
   end
-  for _, key in ipairs({named('ready', job[QUEUE]), named('suspect', job[QUEUE]), K.delay, K.deadline}) do
-    redis.call('ZREM', key, id)
-  end
-  redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %s',
-    session, number, now, attempt, score(job[PRIORITY], reserve(1))))
+  local ready, suspect = named('ready', job[QUEUE]), named('suspect', job[QUEUE])
+  local place = run and string.match(run, '%S+$') or redis.call('ZSCORE', ready, id)
+    or redis.call('ZSCORE', suspect, id) or score(job[PRIORITY], reserve(1) + 1)
+  for _, key in ipairs({ready, suspect, K.delay, K.deadline}) do redis.call('ZREM', key, id) end
+  redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %.0f', session, number, now, attempt, place))
   return true
 end
 
-if redis.call('GET', K.trial) == old then redis.call('SET', K.trial, session) end
+local does = redis.call('HGET', K.trial, old)
+if does then redis.call('HSET', K.trial, session, does) end
 local taken = {}
 for i = first, #ARGV, 3 do
   if take(ARGV[i], ARGV[i + 1], ARGV[i + 2]) then taken[#taken + 1] = ARGV[i] end

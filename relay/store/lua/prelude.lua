@@ -22,6 +22,6 @@ local function created_of(kept) return tonumber(string.sub(kept, 1, 13)) end
 local function deadline_of(kept) return tonumber(string.sub(kept, 14, 26)) end
 local function fields_of(kept) return cmsgpack.unpack(string.sub(kept, 27)) end
 
--- Places in a queue: the n-th of a reserved run of numbers, as a score without a loss of digits.
+-- Places in a queue: reserve(n) + 1 to reserve(n) + n, as a score without a loss of digits.
 local function reserve(n) return redis.call('INCRBY', K.seq, n) - n end
 local function score(priority, seq) return string.format('%.0f', seq - priority * 35184372088832) end

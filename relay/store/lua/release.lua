@@ -3,7 +3,7 @@
 -- How often workers may die under a job: at first it goes back like any other, for most are merely neighbours of what
 -- killed their worker, or of nothing at all. From SUSPECT on it runs alone in its session, at MOST it is a dead letter:
 -- it was alone at two deaths.
-local SUSPECT, MOST = 2, 4
+local SUSPECT, MOST = 3, 5
 
 -- crashed: its worker died under it, so it is suspected, and the attempt counts
 local function give_back(id, run, kept, crashed)
@@ -25,6 +25,7 @@ local function give_back(id, run, kept, crashed)
     end
     redis.call('HINCRBY', K.tries, id, 1)
     redis.call('ZADD', named(deaths >= SUSPECT and 'suspect' or 'ready', job[QUEUE]), old_score, id)
+    if deaths >= SUSPECT then wake(job[QUEUE], 1000) end -- one of all may hold nothing
   end
   local latest = deadline_of(kept)
   if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
@@ -34,7 +35,7 @@ end
 local function close_session(session)
   redis.call('ZREM', K.session, session)
   redis.call('HDEL', K.turn, session)
-  if redis.call('GET', K.trial) == session then redis.call('DEL', K.trial) end
+  redis.call('HDEL', K.trial, session)
   for _, queue in ipairs(redis.call('SMEMBERS', K.queues)) do
     redis.call('HDEL', named('idle', queue), session)
   end

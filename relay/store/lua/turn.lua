@@ -96,8 +96,8 @@ expire()
 write_settled(keep)
 
 -- 2. what to do next: a fair share of each queue, the first queue another one each turn. Jobs that are suspected of
---    killing their workers come first, but one at a time, and alone: one session at most takes nothing new until it
---    holds nothing, then tries one, so that whatever dies with it is its doing.
+--    killing their workers come first, but one at a time and alone, so that what dies with them is their doing: in a
+--    session that holds nothing, and while there is none, in one that takes nothing new until it does.
 local sessions = redis.call('ZCARD', K.session)
 local taken, fences, left = {}, {}, 0
 local function take_from(key, n)
@@ -115,17 +115,16 @@ local function suspected_queue()
   end
 end
 
--- whether this session is the one that tries suspects
+-- whether this session takes nothing else: it tries a suspect, or empties itself to
 local function tries_suspects()
-  local trier = redis.call('GET', K.trial)
-  if trier and trier ~= session then return false end
-  local queue = suspected_queue()
-  if not trier and not (queue and want > 0) then return false end
-  if trier and holds == 0 and not (queue and want > 0) then
-    redis.call('DEL', K.trial)
+  local does = redis.call('HGET', K.trial, session)
+  if does == 'tries' and holds > 0 then return true end
+  local queue = want > 0 and suspected_queue()
+  if not queue or (holds > 0 and not does and redis.call('HLEN', K.trial) > 0) then
+    if does then redis.call('HDEL', K.trial, session) end
     return false
   end
-  redis.call('SET', K.trial, session)
+  redis.call('HSET', K.trial, session, holds > 0 and 'empties' or 'tries')
   if holds == 0 then take_from(named('suspect', queue), 1) end
   return true
 end
