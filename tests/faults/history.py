@@ -90,6 +90,18 @@ def run_twice(clients: list[Event], jobs: list[Event]) -> list[str]:
     return [id for id, count in starts.items() if count > 1]
 
 
+def innocent(dead: set[str], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
+    """Of the dead letters that are no poison, with each of their starts: those that were ever beside a poison job,
+    and those that only our own kills hit, again and again."""
+    poisoned = {e["pid"] for e in jobs if e["id"] in poison}
+    beside, killed = [], []
+    for id in sorted(dead - poison):
+        starts = [(e["pid"], e["at"]) for e in jobs if e["id"] == id]
+        found = beside if any(pid in poisoned for pid, _ in starts) else killed
+        found.append(f"{id}: {starts}")
+    return beside, killed
+
+
 def until_run_again(jobs: list[Event], killed: list[tuple[int, float]]) -> list[float]:
     """For each job that a killed worker was running: seconds until it was started again."""
     finished = {(e["id"], e["pid"]) for e in jobs if e["event"] == "finished"}

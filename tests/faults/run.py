@@ -39,6 +39,7 @@ class Figures:
     lost: Verdict = field(default_factory=Verdict)
     run_twice: list[str] = field(default_factory=list)
     innocent: list[str] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)  # dead letters that are the doing of our own kills alone
     leftovers: list[str] = field(default_factory=list)
     again: list[float] = field(default_factory=list)  # seconds until a killed worker's jobs ran again
     orphaned: float = 0.0  # the same, of a worker without a parent
@@ -71,7 +72,8 @@ class Figures:
             "jobs acknowledged by 202 and erased with the history (410)": f"{len(lost.erased)}",
             "of these, silently (404)": f"{len(lost.silent)}",
             "`once` jobs started twice": f"{len(self.run_twice)}",
-            "innocent jobs among the dead letters": f"{len(self.innocent)}",
+            "innocent jobs in the dead letters because of a poison job": f"{len(self.innocent)}",
+            "jobs in the dead letters that five faults hit, one after the other": f"{len(self.killed)}",
             "killed worker under `all`, until its jobs run again: median, longest": _seconds(self.again),
             f"killed worker without a parent (lease {LEASE:g} s)": f"{self.orphaned:.2f} s",
             "Redis back, until the first outcome: median, longest": _seconds(self.back),
@@ -96,7 +98,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         begun = time.time()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
         figures.kept = history.judge(*_events(directory, begun))
-        figures.innocent = _innocent(rig, _events(directory, 0)[1])
+        figures.innocent, figures.killed = _innocent(rig, _events(directory, 0)[1])
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
         begun = time.time()
@@ -144,11 +146,10 @@ def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[hi
     return [e for e in clients if e["at"] >= begun], [e for e in jobs if e["at"] >= begun]
 
 
-def _innocent(rig: Rig, jobs: list[history.Event]) -> list[str]:
-    """Dead letters that are no poison, with each of their starts."""
+def _innocent(rig: Rig, jobs: list[history.Event]) -> tuple[list[str], list[str]]:
     letters = rig.redis.client.hgetall("{r0}:letter")
-    ids = [id.decode() for id, letter in letters.items() if b"poison" not in letter]
-    return [f"{id}: {[(e['pid'], e['at']) for e in jobs if e['id'] == id]}" for id in ids]
+    poison = {id.decode() for id, letter in letters.items() if b"poison" in letter}
+    return history.innocent({id.decode() for id in letters}, poison, jobs)
 
 
 def _leftovers(rig: Rig) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from tests.faults.history import judge
+from tests.faults.history import innocent, judge
 from tests.faults.run import run
 
 
@@ -32,6 +32,14 @@ def test_the_checker_sees_what_was_acknowledged_and_never_ended() -> None:
     acknowledged = {**told(1), "event": "acknowledged"}
     assert judge([acknowledged], []).without_outcome
     assert not judge([acknowledged, told(1)], []).without_outcome
+
+
+def test_the_checker_tells_what_died_beside_a_poison_from_what_was_killed() -> None:
+    starts = [("poison", 1), ("beside", 1), ("beside", 2), ("killed", 3), ("alive", 1)]
+    jobs = [{"id": id, "pid": pid, "at": 1.0} for id, pid in starts]
+    beside, killed = innocent({"poison", "beside", "killed"}, {"poison"}, jobs)
+    assert [line.partition(":")[0] for line in beside] == ["beside"]
+    assert [line.partition(":")[0] for line in killed] == ["killed"]
 
 
 def test_the_checker_sees_who_gave_up_and_what_was_erased_in_silence() -> None:
