@@ -15,16 +15,17 @@ The map of the house; imports go down only:
 `relay.worker`         claims jobs, runs their handlers, reports how they ended
 `relay.store`          the only room that knows Redis: keys, scripts, connections, the embedded server
 `relay.outbound`       the HTTP client that handlers get
-`relay.state`, `relay.handlers`, `relay.context`, `relay.errors`, `relay.envelope`, `relay.settings`
-                       core: values and rules, no reactor, no Redis, no Klein
+`relay.state`, `relay.handlers`, `relay.context`, `relay.errors`, `relay.envelope`, `relay.limits`,
+`relay.settings`       core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 
-A module of handlers needs three names, and these are they.
+A module of handlers needs four names, and these are they.
 """
 
 from relay.context import Context
 from relay.errors import JobError
 from relay.handlers import job
+from relay.limits import Limit
 from relay.version import VERSION as __version__
 
-__all__ = ["Context", "JobError", "__version__", "job"]
+__all__ = ["Context", "JobError", "Limit", "__version__", "job"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
-    from treq.client import HTTPClient
+    from relay.outbound import Http
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,10 @@ class Context:
     """When the job will be stopped: seconds since the epoch."""
     idempotency_key: str
     """The same for every attempt of this job, and no other's: for calls that must not be made twice."""
-    http: HTTPClient
-    """A treq client: pooled, with timeouts, and kept from private addresses."""
+    trace: str
+    """The submission's ``traceparent``; "" without one. Calls through `http` carry it on."""
+    http: Http
+    """A treq client: pooled, with timeouts out of the job's time, retries, and kept from private addresses."""
     log: Logger
     _progress: Callable[[float, str], None]
 

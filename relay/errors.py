@@ -218,6 +218,9 @@ class JobError(RelayError):
         raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
     """
 
+    #: whether trying again leaves the attempt uncounted: it was not the job's doing
+    free: ClassVar[bool] = False
+
     def __init__(
         self,
         detail: str = "",

@@ -19,6 +19,7 @@ import msgspec
 
 from relay.context import Context
 from relay.errors import BadArguments
+from relay.limits import Limit
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 QUEUE_NAME = JOB_NAME
@@ -42,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
     retries: int = 0  # attempts after the first that fails
     once: bool = False  # never to be started a second time
     thread: bool = False  # a blocking function, to be called in a thread
+    limit: Limit | None = None  # how often it may be started, all workers together
 
 
 @overload
@@ -58,20 +60,25 @@ def job(
     retries: int = 0,
     once: bool = False,
     thread: bool = False,
+    limit: str | Limit | None = None,
 ) -> Callable[[Function], Function]: ...
 
 
-def job(function: Function | None = None, /, *, name: str = "", **options: Any) -> Any:
+def job(
+    function: Function | None = None, /, *, name: str = "", limit: str | Limit | None = None, **options: Any
+) -> Any:
     """Declare a function as the handler of a job, and return it unchanged.
 
     `name`: what clients submit to, the function's own unless given · `queue`: workers can be started for
     some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
     `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
-    an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks.
+    an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks · `limit`: how often it may
+    be started, all workers together: ``50/s``, ``200/h``, or a `Limit`.
     """
 
     def mark(function: Function) -> Function:
-        declared = Options(name=name or function.__name__, **options)
+        limited = Limit(limit) if isinstance(limit, str) else limit
+        declared = Options(name=name or function.__name__, limit=limited, **options)
         _check(function, declared)
         setattr(function, _MARK, declared)
         return function
@@ -98,9 +105,21 @@ def _check(function: Callable[..., Any], options: Options) -> None:
             "thread=True is for blocking functions, not for async def",
         ),
     ]
+    if options.limit is not None:
+        wrong.append(_misfit(function, options.limit))
     for bad, why in wrong:
         if bad:
             raise HandlerError(f"@job {function.__module__}.{function.__qualname__}: {why}")
+
+
+def _misfit(function: Callable[..., Any], limit: Limit) -> tuple[bool, str]:
+    try:
+        limit.check()
+    except ValueError as error:
+        return True, f"limit: {error}"
+    return bool(limit.per) and limit.per not in inspect.signature(function).parameters, (
+        f"limit: there is no argument {limit.per!r} to count by"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +201,13 @@ class Registry:
                 f"{h.function.__module__}.{h.function.__qualname__}" for h in (self._handlers[name], added)
             ]
             raise HandlerError(f"job {name} is declared twice: {places[0]} and {places[1]}")
+        limit = added.options.limit
+        for other in self._handlers.values():
+            shared = other.options.limit
+            if limit and shared and limit.name and limit.name == shared.name and limit != shared:
+                raise HandlerError(
+                    f"jobs {other.options.name} and {name} give limit {limit.name} two meanings"
+                )
         self._handlers[name] = added
 
     def __iter__(self) -> Iterator[Handler]:

@@ -57,16 +57,16 @@ def front(
 
 def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     """A worker with the handlers of its modules. Raises `SettingError`."""
-    from relay import outbound
+    from relay.outbound import Upstreams
     from relay.worker.worker import Tools, Worker
 
     address = _address(settings)
     registry = _registry(settings)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
-    http = outbound.client(reactor, settings.allow_private)
+    upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread = _threads(reactor, settings.concurrency)
     return Worker(
-        Tools(reactor, store, _inbox_of(reactor, address, store), http, in_thread), registry, settings
+        Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread), registry, settings
     )
 
 

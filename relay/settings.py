@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()
     lease: Annotated[float, _about("a worker that is silent for so long loses its jobs", ge=1)] = 10
     drain: Annotated[Seconds, _about("a process that is stopped gets so long to finish what it has")] = 30
+    per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
 
     @classmethod

@@ -59,6 +59,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     once: bool  # never to be started a second time
     trace: str  # traceparent of the submission; "" without one
     arguments: str  # JSON object
+    lane: str = ""  # ``@limit`` or ``@limit value``, of a job whose starts are limited; "" for others
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ import pytest
 from relay import Context, job
 from relay.errors import BadArguments
 from relay.handlers import HandlerError, Registry, handler
+from relay.limits import Limit, Rate
 from tests import sample_jobs
 
 
@@ -120,3 +121,36 @@ def test_the_same_handler_seen_from_two_modules_is_one(
     registry = Registry.load(["tests.sample_jobs", "again"])
     assert registry.get("area") is not None
     del sys.modules["again"]
+
+
+def test_a_limit_is_a_rate_or_says_what_it_counts_by() -> None:
+    @job(limit="50/s")
+    def often() -> None: ...
+
+    @job(limit=Limit("200/h", per="account"))
+    def sometimes(account: str) -> None: ...
+
+    assert handler(often).options.limit == Limit("50/s")
+    assert Rate.parse("1000/5m") == Rate(1000, 300)
+    assert Rate.parse("") == Rate()
+
+
+@pytest.mark.parametrize(
+    "limit", ["50", "50/w", "0/s", "1000000/s", "x/s", Limit("5/s", per="nobody"), Limit(name="A b")]
+)
+def test_a_limit_that_can_not_work_is_refused(limit: str | Limit) -> None:
+    with pytest.raises(HandlerError, match="limit"):
+
+        @job(limit=limit)
+        def f(account: str) -> None: ...
+
+
+def test_jobs_that_share_a_limit_mean_the_same_by_it() -> None:
+    @job(limit=Limit("5/s", name="api"))
+    def one() -> None: ...
+
+    @job(limit=Limit("6/s", name="api"))
+    def other() -> None: ...
+
+    with pytest.raises(HandlerError, match="two meanings"):
+        Registry([one, other])

@@ -13,11 +13,12 @@ import pytest
 #: the rooms that each room may import from, itself and the core aside
 BELOW = {
     "core": set(),
+    "outbound": {"outbound"},
     "store": {"store"},
     "front": {"front", "store"},
-    "worker": {"worker", "store"},
+    "worker": {"worker", "outbound", "store"},
 }
-CORE = {"state", "handlers", "context", "errors", "envelope", "settings", "version"}
+CORE = {"state", "handlers", "context", "errors", "envelope", "limits", "settings", "version"}
 ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals"}
 
 
@@ -44,6 +45,8 @@ def test_imports_go_down_only(root: Path) -> None:
         if room not in BELOW:
             continue
         for name in imported(path):
+            if (module, name) == ("relay.context", "relay.outbound"):
+                continue  # the type of a member, and not imported when it runs
             if name.split(".")[0] == "relay" and room_of(name) not in {"core", *BELOW[room]}:
                 wrong.append(f"{module} imports {name}")
     assert wrong == []
@@ -53,7 +56,7 @@ def test_every_module_has_its_room(root: Path) -> None:
     rooms = {
         room_of(f"relay.{p.stem}") for p in (root / "relay").iterdir() if p.suffix == ".py" or p.is_dir()
     }
-    assert rooms - {"__pycache__", "py"} <= {*BELOW, *ABOVE, "outbound", "core", "__init__"}
+    assert rooms - {"__pycache__", "py"} <= {*BELOW, *ABOVE, "core", "__init__"}
 
 
 MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.plugins.relay_plugin"]

@@ -299,7 +299,13 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
         assert held.head()[0] == 200
         everything.signal(signal.SIGHUP)
         while set(before) & set(everything.children("relay front") + everything.children("relay worker")):
-            assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+            envelope = everything.call("POST", "/jobs/echo", {"message": 1}).json()
+            while not envelope["complete"]:  # its front was told to stop in the very moment
+                assert envelope["reattach"] is True
+                envelope = everything.call(
+                    "GET", f"/jobs/{envelope['id']}", None, {"Prefer": "wait=20"}
+                ).json()
+            assert envelope["result"] == 1
         answer = json.loads(b"".join(held.chunks()))
     while not answer["complete"]:  # as the rule for clients has it
         assert answer["reattach"] is True

@@ -33,6 +33,14 @@ class Offer:
             raise BadArguments(errors=self._misfits(arguments))
         return arguments
 
+    def lane(self, arguments: Mapping[str, Any]) -> str:
+        """Where a job with these arguments waits, if its starts are limited; "" if not."""
+        limit = self.served.limit
+        if limit is None or limit.per not in arguments:
+            return f"@{limit.name}" if limit else ""
+        value = msgspec.json.encode(arguments[limit.per], order="sorted")
+        return f"@{limit.name} {hashlib.blake2b(value, digest_size=10).hexdigest()}"
+
     def _misfits(self, arguments: dict[str, Any]) -> list[dict[str, str]]:
         misfits = []
         for error in self._validator.iter_errors(arguments):

@@ -104,6 +104,7 @@ class Desk:
             once=served.once,
             trace=order.trace,
             arguments=order.body.decode() if order.body.strip() else "{}",
+            lane=offer.lane(arguments),
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:

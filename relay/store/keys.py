@@ -22,6 +22,7 @@ wait          hash    id → further inboxes that attached, joined by spaces; sp
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON
+rate          hash    limit's name → ``calls window``, as declared
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 queues        set     every queue that a session took from
@@ -34,6 +35,10 @@ Families, one key for each name:
 
 =============  ======  ======================================================================================
 ready:queue    zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
+lane:queue:l   zset    the same of jobs in a lane: those that one limit lets go no faster than it allows
+lanes:queue    zset    lane with jobs, by when it is to be looked at
+log:scope      zset    what went under a limit, by when
+allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 suspect:queue  zset    the same of jobs whose workers died under them often: run alone
 idle:queue     hash    session → free places, of sessions that found too little work
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
@@ -63,6 +68,7 @@ FIXED = (
     "left",
     "progress",
     "serve",
+    "rate",
     "served",
     "catalogue",
     "queues",

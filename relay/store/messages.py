@@ -23,7 +23,8 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
         """As the arguments of the submit script."""
         job = self.job
         kept = _encode(job)
-        return self.id, job.key, job.fingerprint, job.queue, job.priority, self.delay, self.deadline, kept
+        where = job.queue, job.priority, job.lane
+        return self.id, job.key, job.fingerprint, *where, self.delay, self.deadline, kept
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -42,9 +43,11 @@ class End(msgspec.Struct, frozen=True, gc=False):
     state: State
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
+    free: bool = False  # this one does not count
 
     def words(self, turn: int) -> tuple[str | int, ...]:
-        return self.id, turn, self.state.value, self.payload, self.delay
+        state = "postponed" if self.free else self.state.value
+        return self.id, turn, state, self.payload, self.delay
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -88,6 +91,16 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class ServedLimit(msgspec.Struct, frozen=True):
+    """The limit of a job: its name, its rate (a window of 0 seconds: only what is learned), and the argument whose
+    values are counted apart ("" for none)."""
+
+    name: str
+    calls: int
+    window: float
+    per: str
+
+
 class Served(msgspec.Struct, frozen=True):
     """A job as its worker published it."""
 
@@ -96,6 +109,7 @@ class Served(msgspec.Struct, frozen=True):
     priority: int
     attempts: int
     once: bool
+    limit: ServedLimit | None
     schema: dict[str, Any]
 
 

@@ -14,6 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.limits import Learned
 from relay.state import Claim, Outcome, Standing
 from relay.store.batch import Batch
 from relay.store.messages import (
@@ -181,6 +182,18 @@ class Store:
         """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on."""
         words = [word for job in served for word in (job.name, msgspec.json.encode(job, order="sorted"))]
         await self.partition.verb("publish", int(SERVED_TTL * 1000), *words)
+
+    async def grant(self, scope: str, calls: int) -> tuple[int, float]:
+        """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
+        granted, wait = await self.partition.verb("grant", scope, calls)
+        return granted, wait / 1000
+
+    async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
+        """An API told of a limit: count it for these scopes."""
+        rate = learned.rate
+        await self.partition.verb(
+            "learn", rate.calls, int(rate.window * 1000), int(learned.pause * 1000), *scopes
+        )
 
     # -- verbs of whoever looks after the others --
 

@@ -99,6 +99,7 @@ class Attempt:
             self._timer.cancel()
         if not self._threaded and not self.free.called:
             self.free.callback(None)
+        self._context.http.close()
         return end
 
     # -- its end --
@@ -129,12 +130,13 @@ class Attempt:
         wait = pause(self.claim.attempt, self.claim.job.attempts) if again else None
         if wait is not None:
             wanted = error.pause if isinstance(error, JobError) else 0
-            return self._end(State.SCHEDULED, delay=int(max(wait, wanted) * 1000))
+            free = isinstance(error, JobError) and error.free
+            return self._end(State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)
         shown = {"retryable": again, **error.problem(), "source": "job"}
         return self._end(State.FAILED, _encode(shown).decode())
 
-    def _end(self, state: State, payload: str = "", delay: int = 0) -> End:
-        return End(self.claim.id, state, payload, delay)
+    def _end(self, state: State, payload: str = "", delay: int = 0, free: bool = False) -> End:
+        return End(self.claim.id, state, payload, delay, free)
 
 
 def _is_coroutine(made: Any) -> bool:

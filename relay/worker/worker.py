@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from treq.client import HTTPClient
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,11 +14,14 @@ from twisted.logger import Logger
 
 from relay.context import Context
 from relay.errors import RelayError
-from relay.handlers import Handler, Registry
+from relay.handlers import Handler, Options, Registry
+from relay.limits import Rate
+from relay.outbound import Job as OutboundJob
+from relay.outbound import Upstreams
 from relay.settings import Settings
 from relay.state import Claim, State
 from relay.store.inbox import Inbox
-from relay.store.messages import End, Mail, Served
+from relay.store.messages import End, Mail, Served, ServedLimit
 from relay.store.store import Store
 from relay.worker.attempt import Attempt, InThread
 from relay.worker.session import Session
@@ -36,7 +38,7 @@ class Tools:
     clock: IReactorTime
     store: Store
     inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
-    http: HTTPClient
+    upstreams: Upstreams
     in_thread: InThread
 
 
@@ -130,7 +132,10 @@ class Worker(Service):
             attempt=claim.attempt,
             deadline=deadline,
             idempotency_key=claim.id,
-            http=self._tools.http,
+            trace=claim.job.trace,
+            http=self._tools.upstreams.client(
+                OutboundJob(claim.id, deadline, claim.job.trace, claim.job.lane)
+            ),
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
             _progress=lambda fraction, message: self._session.progress(
                 claim.id, msgspec.json.encode({"fraction": fraction, "message": message}).decode()
@@ -180,10 +185,19 @@ class Worker(Service):
                 h.options.priority,
                 1 + h.options.retries,
                 h.options.once,
+                _served_limit(h.options),
                 h.schema(),
             )
             for h in self._registry
         ]
+
+
+def _served_limit(options: Options) -> ServedLimit | None:
+    limit = options.limit
+    if limit is None:
+        return None
+    rate = Rate.parse(limit.rate)
+    return ServedLimit(limit.name or options.name, rate.calls, rate.window, limit.per)
 
 
 def _copy(deferred: Deferred[None]) -> Deferred[None]:

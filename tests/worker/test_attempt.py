@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
@@ -36,13 +35,18 @@ class Scene:
         kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)
         claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, int(deadline * 1000))
         stop = min(1000 + self.handler.options.timeout, deadline or 9e9)
-        http: HTTPClient = None  # type: ignore[assignment]
-        context = Context("0-a-b", 1, stop, "0-a-b", http, Logger(), lambda fraction, message: None)
+        http: Any = self
+        self.closed = 0
+        context = Context("0-a-b", 1, stop, "0-a-b", "", http, Logger(), lambda fraction, message: None)
         self.attempt = Attempt(claim, self.handler, context, result_limit=100)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[End] = []
         self.freed: list[None] = []
         self.attempt.free.addCallback(self.freed.append)
+
+    def close(self) -> None:
+        """What the attempt does with its HTTP client, which this stands in for."""
+        self.closed += 1
 
     def begin(self) -> Scene:
         self.attempt.begin(self.clock, self.in_thread).addCallback(self.ends.append)

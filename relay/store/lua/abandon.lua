@@ -3,6 +3,7 @@
 -- arguments: tag, epoch, inbox, keep (ms), id
 -- answer:    {'OK', now, 1 if the job was cancelled or its worker asked to, 0 if others wait or it has ended}
 --@include prelude
+--@include places
 --@include mail
 --@include settle
 --@include cancel_job

@@ -8,6 +8,7 @@
 --@include prelude
 --@include mail
 --@include settle
+--@include places
 --@include release
 local old, session, number = ARGV[3], ARGV[4], ARGV[5]
 local lease, keep, count = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -36,10 +37,9 @@ local function take(id, attempt, kept)
     redis.call('HINCRBY', K.crash, id, -1)
     redis.call('HINCRBY', K.tries, id, -1)
   end
-  local ready, suspect = named('ready', job[QUEUE]), named('suspect', job[QUEUE])
-  local place = run and string.match(run, '%S+$') or redis.call('ZSCORE', ready, id)
-    or redis.call('ZSCORE', suspect, id) or score(job[PRIORITY], reserve(1) + 1)
-  for _, key in ipairs({ready, suspect, K.delay, K.deadline}) do redis.call('ZREM', key, id) end
+  local place = run and string.match(run, '%S+$') or redis.call('ZSCORE', place_key(job), id)
+    or redis.call('ZSCORE', named('suspect', job[QUEUE]), id) or score(job[PRIORITY], reserve(1) + 1)
+  dequeue(id, job)
   redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %.0f', session, number, now, attempt, place))
   return true
 end

@@ -3,6 +3,7 @@
 -- arguments: tag, epoch, owner, inbox, ids
 -- answer:    {'OK', now, a standing for each} (see standing.lua)
 --@include prelude
+--@include places
 --@include standing
 --@include waiters
 local inbox, found = ARGV[4], {}

@@ -3,6 +3,7 @@
 -- arguments: tag, epoch, owner, keep (ms), id
 -- answer:    {'OK', now, standing before, outcome after it where the job waited}
 --@include prelude
+--@include places
 --@include mail
 --@include settle
 --@include standing

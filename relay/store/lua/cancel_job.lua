@@ -1,12 +1,11 @@
 -- Ends a job that waits; asks the worker of one that runs to stop it.
--- needs: prelude, mail, settle
+-- needs: prelude, mail, settle, places
 local function cancel_job(id, kept)
   local run = redis.call('HGET', K.run, id)
   if run then
     post(process_of(string.match(run, '^%S+')), id, 'c')
     return
   end
-  local queue = fields_of(kept)[QUEUE]
-  for _, key in ipairs({K.delay, named('ready', queue), named('suspect', queue)}) do redis.call('ZREM', key, id) end
+  dequeue(id, fields_of(kept))
   settle(id, kept, 'cancelled', '', tonumber(redis.call('HGET', K.tries, id) or 0), 0)
 end

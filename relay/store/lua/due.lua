@@ -1,5 +1,5 @@
 -- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 100 of each a call.
--- needs: prelude, mail, settle
+-- needs: prelude, mail, settle, places
 local function due(key)
   return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', now), 'LIMIT', 0, 100)
 end
@@ -12,7 +12,7 @@ local function promote()
   for i, id in ipairs(ids) do
     if jobs[i] then
       local job = fields_of(jobs[i])
-      redis.call('ZADD', named('ready', job[QUEUE]), score(job[PRIORITY], seq + i), id)
+      enqueue(id, job, score(job[PRIORITY], seq + i))
       added[job[QUEUE]] = (added[job[QUEUE]] or 0) + 1
     end
   end
@@ -23,13 +23,10 @@ local function expire()
   local ids = due(K.deadline)
   if #ids == 0 then return end
   redis.call('ZREM', K.deadline, unpack(ids))
-  redis.call('ZREM', K.delay, unpack(ids))
   local jobs, tries = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.tries, unpack(ids))
   for i, id in ipairs(ids) do
     if jobs[i] then
-      local queue = fields_of(jobs[i])[QUEUE]
-      redis.call('ZREM', named('ready', queue), id)
-      redis.call('ZREM', named('suspect', queue), id)
+      dequeue(id, fields_of(jobs[i]))
       settle(id, jobs[i], 'expired', '', tonumber(tries[i] or 0), 0)
     end
   end

@@ -5,6 +5,7 @@
 --@include prelude
 --@include mail
 --@include settle
+--@include places
 --@include release
 local session = ARGV[3]
 local back = release(function(other) return other == session end, false)

@@ -5,6 +5,7 @@
 --@include prelude
 --@include mail
 --@include settle
+--@include places
 --@include release
 local process = ARGV[3]
 local back = release(function(session) return process_of(session) == process end, true)

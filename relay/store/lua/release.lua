@@ -1,5 +1,5 @@
 -- Closes sessions: what they hold goes back, or ends where it has crashed too often or must not run twice.
--- needs: prelude, mail, settle
+-- needs: prelude, mail, settle, places
 -- How often workers may die under a job: at first it goes back like any other, for most are merely neighbours of what
 -- killed their worker, or of nothing at all. From SUSPECT on it runs alone in its session, at MOST it is a dead letter:
 -- it was alone at two deaths.
@@ -12,7 +12,7 @@ local function give_back(id, run, kept, crashed)
   local started = tonumber(string.match(run, '^%S+ %S+ (%S+)'))
   local job = fields_of(kept)
   if not crashed then
-    redis.call('ZADD', named('ready', job[QUEUE]), old_score, id)
+    enqueue(id, job, old_score)
   elseif job[ONCE] then
     settle(id, kept, 'failed', 'interrupted', tonumber(attempt), started)
     return
@@ -24,8 +24,12 @@ local function give_back(id, run, kept, crashed)
       return
     end
     redis.call('HINCRBY', K.tries, id, 1)
-    redis.call('ZADD', named(deaths >= SUSPECT and 'suspect' or 'ready', job[QUEUE]), old_score, id)
-    if deaths >= SUSPECT then wake(job[QUEUE], 1000) end -- one of all may hold nothing
+    if deaths < SUSPECT then
+      enqueue(id, job, old_score)
+    else
+      redis.call('ZADD', named('suspect', job[QUEUE]), old_score, id)
+      wake(job[QUEUE], 1000) -- one of all may hold nothing
+    end
   end
   local latest = deadline_of(kept)
   if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end

@@ -1,9 +1,9 @@
 -- What is known of a job, if it is this owner's ('*' is anyone).
--- needs: prelude
+-- needs: prelude, places
 -- {'none'} · {'done', outcome} · {'live', state, job as kept, started, attempts, position, progress}
 local function place_of(id, kept)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
-  return 'queued', (redis.call('ZRANK', named('ready', fields_of(kept)[QUEUE]), id) or 0) + 1
+  return 'queued', (redis.call('ZRANK', place_key(fields_of(kept)), id) or 0) + 1
 end
 
 local function standing(id, owner)

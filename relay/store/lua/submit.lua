@@ -1,6 +1,6 @@
 -- submit: adds jobs, at most 500 and 1 MiB a call.
 -- arguments: tag, epoch, queue limit, inbox, again (1: these ids may have been sent before), then for each
---            job: id, key digest, fingerprint, queue, priority, delay (ms), deadline (ms from now, 0 none), Job
+--            job: id, key digest, fingerprint, queue, priority, lane, delay (ms), deadline (ms from now, 0 none), Job
 -- answer:    {'OK', now, one of these for each job}:
 --            {'new'} · {'known', id}: its key stands for a live job, which now has this inbox as a waiter ·
 --            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'}
@@ -8,11 +8,12 @@
 --@include prelude
 --@include mail
 --@include waiters
+--@include places
 local limit, inbox, again = tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 local room = limit - redis.call('HLEN', K.job)
-local count = (#ARGV - 5) / 8
+local count = (#ARGV - 5) / 9
 local seq = reserve(count)
-local jobs, ready, added, fresh, answers = {}, {}, {}, {}, {}
+local jobs, ready, fresh, answers = {}, {}, {}, {}
 
 -- what is known of a job that was accepted before; nil if nothing is
 local function recall(id)
@@ -35,9 +36,14 @@ local function recall_key(digest, fingerprint)
   return known
 end
 
-local function place(id, queue, priority, delay, nth)
+local function place(id, queue, priority, lane, delay, nth)
   if delay > 0 then
     redis.call('ZADD', K.delay, string.format('%.0f', now + delay), id)
+    return
+  end
+  if lane ~= '' then
+    enqueue(id, {[QUEUE] = queue, [LANE] = lane}, score(priority, seq + nth))
+    wake(queue, 1)
     return
   end
   local places = ready[queue]
@@ -49,7 +55,7 @@ local function place(id, queue, priority, delay, nth)
   places[#places + 1] = id
 end
 
-local function add(nth, id, digest, fingerprint, queue, priority, delay, deadline, job)
+local function add(nth, id, digest, fingerprint, queue, priority, lane, delay, deadline, job)
   if room < 1 then return {'full'} end
   room = room - 1
   local latest = deadline > 0 and now + deadline or 0
@@ -58,14 +64,14 @@ local function add(nth, id, digest, fingerprint, queue, priority, delay, deadlin
   fresh[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. fingerprint) end
   if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
-  place(id, queue, priority, delay, nth)
+  place(id, queue, priority, lane, delay, nth)
   return {'new'}
 end
 
 for nth = 1, count do
-  local id, digest, fingerprint, queue, priority, delay, deadline, job = unpack(ARGV, nth * 8 - 2, nth * 8 + 5)
+  local id, digest, fingerprint, queue, priority, lane, delay, deadline, job = unpack(ARGV, nth * 9 - 3, nth * 9 + 5)
   answers[nth] = recall_key(digest, fingerprint) or (again and recall(id))
-    or add(nth, id, digest, fingerprint, queue, tonumber(priority), tonumber(delay), tonumber(deadline), job)
+    or add(nth, id, digest, fingerprint, queue, tonumber(priority), lane, tonumber(delay), tonumber(deadline), job)
 end
 
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)

@@ -7,6 +7,7 @@
 --@include prelude
 --@include mail
 --@include settle
+--@include places
 --@include due
 --@include release
 local inbox, ttl, keep = named('inbox', ARGV[3]), ARGV[4], tonumber(ARGV[5])

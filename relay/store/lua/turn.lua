@@ -4,7 +4,8 @@
 --            count of queues, the queues,
 --            count of ends, for each: id, turn that claimed it, state, payload, delay (ms)
 --            count of progresses, for each: id, JSON
---            An end's state is an outcome's, or `scheduled` (try again after the delay), or `queued` (given back).
+--            An end's state is an outcome's, or `scheduled` (try again after the delay), or `postponed` (the same, but
+--            it was not the job's fault: the attempt does not count), or `queued` (given back).
 -- answer:    {'OK', now, work left (0, 1), ms until something is due (-1: nothing), ids whose end was refused,
 --             {id, job as kept, attempt, …}} · {'FENCED'}: no such session, its jobs may be another's by now ·
 --            {'STALE'}: a later turn was taken already
@@ -12,6 +13,8 @@
 --@include prelude
 --@include mail
 --@include settle
+--@include places
+--@include limit
 --@include due
 local session, number = ARGV[3], tonumber(ARGV[4])
 local lease, keep, want, holds = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -65,7 +68,7 @@ local function finish(id, turn, state, payload, delay)
     return
   end
   local started, attempt, old_score = string.match(run, '^%S+ %S+ (%S+) (%S+) (%S+)$')
-  if state ~= 'scheduled' and state ~= 'queued' then
+  if state ~= 'scheduled' and state ~= 'postponed' and state ~= 'queued' then
     if state == 'failed' and fields_of(kept)[ATTEMPTS] > 1 then bury(id, kept, payload) end
     settle(id, kept, state, payload, tonumber(attempt), tonumber(started))
     return
@@ -73,13 +76,13 @@ local function finish(id, turn, state, payload, delay)
   redis.call('HDEL', K.run, id)
   local latest = deadline_of(kept)
   if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
-  if state == 'scheduled' then
-    redis.call('HINCRBY', K.tries, id, 1)
+  if state == 'scheduled' then redis.call('HINCRBY', K.tries, id, 1) end
+  if state ~= 'queued' then
     redis.call('ZADD', K.delay, string.format('%.0f', now + tonumber(delay)), id)
   else
-    local queue = fields_of(kept)[QUEUE]
-    redis.call('ZADD', named('ready', queue), old_score, id)
-    wake(queue, 1)
+    local job = fields_of(kept)
+    enqueue(id, job, old_score)
+    wake(job[QUEUE], 1)
   end
 end
 
@@ -129,6 +132,26 @@ local function tries_suspects()
   return true
 end
 
+-- what the limits of a queue's lanes let go
+local function claim_limited(queue)
+  local lanes = named('lanes', queue)
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', lanes, '-inf', string.format('%.0f', now), 'LIMIT', 0, 100)) do
+    local key = named('lane', queue .. ':' .. lane)
+    local waiting, room, at = redis.call('ZCARD', key), room_of(lane)
+    local n = math.min(waiting, room or waiting, want - #taken)
+    take_from(key, n)
+    record(lane, n)
+    if n == waiting then
+      redis.call('ZREM', lanes, lane)
+    elseif room and n == room then
+      if n > 0 then room, at = room_of(lane) end
+      redis.call('ZADD', lanes, string.format('%.0f', at), lane)
+    else
+      left = left + waiting - n
+    end
+  end
+end
+
 local function claim(queue)
   local waiting = redis.call('ZCARD', named('ready', queue))
   local share = math.min(want - #taken, math.ceil(waiting / sessions))
@@ -137,7 +160,11 @@ local function claim(queue)
 end
 local trying = tries_suspects()
 if not trying then
-  for i = 1, #queues do claim(queues[(number + i) % #queues + 1][1]) end
+  for i = 1, #queues do
+    local queue = queues[(number + i) % #queues + 1][1]
+    claim_limited(queue)
+    claim(queue)
+  end
 end
 
 if #taken > 0 then
@@ -162,4 +189,13 @@ for _, queue in ipairs(queues) do
   end
 end
 send_mail()
-return {'OK', now, left > 0 and 1 or 0, next_due(), refused, claims_of(taken)}
+-- milliseconds until something becomes due, or a lane lets something go; -1 for nothing in sight
+local function next_look()
+  local soonest = next_due()
+  for _, queue in ipairs(queues) do
+    local at = tonumber(redis.call('ZRANGE', named('lanes', queue[1]), 0, 0, 'WITHSCORES')[2])
+    if at and at > now and (soonest < 0 or at - now < soonest) then soonest = at - now end
+  end
+  return soonest
+end
+return {'OK', now, left > 0 and 1 or 0, next_look(), refused, claims_of(taken)}

@@ -1,4 +1,4 @@
-"""The HTTP client that handlers get: treq, pooled, with timeouts, and kept from private addresses.
+"""Connections to public addresses only.
 
 The guard stands where connections are made, behind name resolution, so that neither a redirect nor a name that
 changes its address gets around it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import DNSLookupError
@@ -27,23 +26,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from relay.errors import JobError
+from relay.outbound.problems import UpstreamError
 
 CONNECT_TIMEOUT = 10.0  # seconds
-IDLE_PER_HOST = 50  # kept-alive connections
 _NAT64 = ip_network("64:ff9b::/96")
-
-
-def client(reactor: Any, allow_private: bool) -> HTTPClient:
-    """A treq client; unless `allow_private`, it connects to public addresses only."""
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = IDLE_PER_HOST
-    endpoints = Endpoints(reactor, allow_private)
-    return HTTPClient(Agent.usingEndpointFactory(reactor, endpoints, pool))
 
 
 def is_public(address: str) -> bool:
@@ -68,6 +58,8 @@ class Endpoints:
         self._allow_private = allow_private
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        if uri.scheme not in (b"http", b"https"):
+            raise UpstreamError("bad-url", f"the scheme is {uri.scheme.decode('latin-1')}, not http or https")
         guard = Guard(self._reactor)
         reactor = self._reactor if self._allow_private else guard
         endpoint: IStreamClientEndpoint = HostnameEndpoint(
@@ -128,5 +120,5 @@ class GuardedEndpoint:
 
     def _explain(self, failure: Failure) -> Failure:
         if failure.check(DNSLookupError) and self._guard.refused:
-            raise JobError("the host has a private address", status=403, type="private-address")
+            raise UpstreamError("private-address", "the host has a private address")
         return failure

@@ -1,0 +1,39 @@
+"""The HTTP client that handlers get: treq, made safe against what is at the other end.
+
+::
+
+    handler ──▶ client.Http       one for each attempt: treq's own client, with retries, and closed with its attempt
+                   │   gate.Gate      waits where the API is known to limit its callers, with all workers
+                   ▼
+                agent.JobAgent    one hop: a place at its host, timeouts out of the job's time, its breaker
+                   │   host.Host      places and breaker of one host
+                   │   body.Body      the answer's body: decoded, counted, timed, and let go of
+                   ▼
+                guard.Endpoints   connections, to public addresses only
+
+`announced` reads what APIs say of their limits, `problems` names what can go wrong.
+"""
+
+from __future__ import annotations
+
+from relay.outbound.body import pieces
+from relay.outbound.client import Http, Job
+from relay.outbound.gate import Gate, Limiter
+from relay.outbound.guard import Endpoints, is_public
+from relay.outbound.host import Hosts
+from relay.outbound.problems import UpstreamError, UpstreamLimited
+from relay.outbound.upstreams import Upstreams
+
+__all__ = [
+    "Endpoints",
+    "Gate",
+    "Hosts",
+    "Http",
+    "Job",
+    "Limiter",
+    "UpstreamError",
+    "UpstreamLimited",
+    "Upstreams",
+    "is_public",
+    "pieces",
+]

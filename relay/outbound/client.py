@@ -1,0 +1,194 @@
+"""The client of one attempt: treq's, with retries in place, and closed with the attempt."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from treq.response import _Response as Response
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+
+from relay.limits import Learned
+from relay.outbound.agent import JobAgent, Times
+from relay.outbound.announced import learn, retry_after
+from relay.outbound.gate import Gate
+from relay.outbound.host import Hosts
+from relay.outbound.problems import UpstreamError, UpstreamLimited, explain
+
+STALL = 30.0  # seconds without anything sent or received
+MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise
+TRIES = 3  # of a call that is safe to send again
+FIRST_PAUSE = 0.5  # seconds, doubled for each further try
+REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:
+LONGEST_REFUSED_PAUSE = 60.0
+_LAST_WORDS = (0.1, 1.0)  # part of the job's time, and at most so many seconds, left to say what went wrong
+_SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # to be sent again: RFC 9110, 9.2.2
+_AGAIN = (502, 503, 504)
+_WITH_KEY = ("POST", "PATCH")
+_OWN = ("max_bytes", "stall")  # options that treq does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a client has to know of the attempt it works for. Its `deadline` is by the clock."""
+
+    idempotency_key: str
+    deadline: float
+    trace: str = ""  # traceparent of its submission
+    lane: str = (
+        ""  # of its job (`relay.state.Job.lane`): limits are learned for its value only, within a host
+    )
+
+
+class Http(HTTPClient):
+    """treq's client, with more to be said of each call:
+
+    `max_bytes`: of the decoded body, 0 for any number · `stall`: seconds without anything sent or received ·
+    `idempotent`: whether the call may be sent again when it is not known what came of the last; by its method unless
+    given · everything else as in `treq.request`.
+
+    Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
+    """
+
+    def __init__(self, clock: IReactorTime, agent: IAgent, hosts: Hosts, gate: Gate, job: Job) -> None:
+        super().__init__(agent)
+        self._clock = clock
+        self._hosts = hosts
+        self._gate = gate
+        self._job = job
+        left = job.deadline - clock.seconds()
+        self._until = job.deadline - min(_LAST_WORDS[1], left * _LAST_WORDS[0])
+        self._open: list[JobAgent] = []
+        self._calls: Counter[str] = Counter()
+        self._refusals: Counter[str] = Counter()
+        self._closed = False
+
+    def request(self, method: str, url: Any, **options: Any) -> Deferred[Response]:
+        return Deferred.fromCoroutine(self._call(method.upper(), url, options))
+
+    async def limited(self, url: str, pause: float = 0.0) -> None:
+        """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
+        not tell: the next call waits for it."""
+        await self._refused(self._scope(url), Learned(pause=pause))
+
+    def close(self) -> None:
+        """The attempt is over: nothing stays open."""
+        self._closed = True
+        for agent in self._open:
+            agent.abort(CancelledError("the job is over"))
+
+    # -- one call --
+
+    async def _call(self, method: str, url: Any, options: dict[str, Any]) -> Response:
+        safe = options.pop("idempotent", None)
+        safe = method in _SAFE if safe is None else safe
+        options["headers"] = self._headers(method, str(url), options.get("headers"))
+        scope, tries = self._scope(str(url)), 0
+        while True:
+            await self._gate.enter(scope, self._until)
+            tries += 1
+            last = tries >= (TRIES if safe and _is_repeatable(options) else 1)
+            sent = self._hop(options)
+            try:
+                response = await self._send(sent, method, url, options)
+            except UpstreamError as error:
+                if last or not error.retryable or not await self._pause(tries, error.pause):
+                    raise
+                continue
+            learned = learn(response.code, response.headers, time.time())
+            if response.code == 429 and _is_repeatable(options):  # it was refused, so nothing came of it
+                tries -= 1
+                await self._refused(scope, learned)
+            elif response.code in _AGAIN and not last:
+                if not await self._pause(tries, retry_after(response.headers, time.time()) or 0):
+                    return response
+            else:
+                if learned:
+                    await self._gate.learn(scope, self._job.lane, learned)
+                self._refusals[scope] = 0
+                return response
+            sent.abort(CancelledError("another answer is wanted"))
+
+    async def _send(self, agent: JobAgent, method: str, url: Any, options: dict[str, Any]) -> Response:
+        if self._closed:
+            raise CancelledError("the job is over")
+        treqs = {name: value for name, value in options.items() if name not in _OWN}
+        reactor: Any = self._clock
+        try:
+            one = HTTPClient(agent, self._cookiejar, self._data_to_body_producer)
+            return await one.request(method, url, reactor=reactor, **treqs)
+        except Exception as error:
+            raise explain(Failure(error)) from None
+
+    def _hop(self, options: dict[str, Any]) -> JobAgent:
+        times = Times(self._until, options.get("stall", STALL))
+        limit = options.get("max_bytes", MAX_BYTES)
+        agent = JobAgent(self._clock, self._agent, self._hosts, times, limit)
+        self._open = [*(other for other in self._open if not other.over), agent]
+        return agent
+
+    async def _pause(self, tries: int, wanted: float) -> bool:
+        """Wait before another try; False if there is no time for it."""
+        pause = max(wanted, FIRST_PAUSE * 2.0 ** (tries - 1) * (1 + random.random()) / 2)
+        if self._clock.seconds() + pause >= self._until:
+            return False
+        await deferLater(self._clock, pause)
+        return True
+
+    # -- limits --
+
+    def _scope(self, url: str) -> str:
+        host = urlsplit(url).netloc.rpartition("@")[2].lower()
+        value = self._job.lane.partition(" ")[2]
+        return f"{host} {value}" if value else host
+
+    async def _refused(self, scope: str, learned: Learned) -> None:
+        """Count a refusal for everybody; the gate then holds the next call."""
+        if not learned.pause:
+            refusals = self._refusals[scope]
+            pause = min(LONGEST_REFUSED_PAUSE, REFUSED_PAUSE * 2.0**refusals) * (1 + random.random()) / 2
+            learned = Learned(learned.rate, pause)
+        self._refusals[scope] += 1
+        await self._gate.learn(scope, self._job.lane, learned)
+        if self._clock.seconds() + learned.pause >= self._until:
+            raise UpstreamLimited(learned.pause)
+
+    # -- headers --
+
+    def _headers(self, method: str, url: str, given: Any) -> Headers:
+        headers: Headers = self._request_headers(given, 3).copy()
+        if self._job.trace and not headers.hasHeader(b"traceparent"):
+            headers.setRawHeaders(b"traceparent", [_child(self._job.trace)])
+        if method in _WITH_KEY and not headers.hasHeader(b"idempotency-key"):
+            headers.setRawHeaders(b"idempotency-key", [self._key(method, url)])
+        return headers
+
+    def _key(self, method: str, url: str) -> str:
+        """The same for the same call of each attempt: the n-th of this method to this URL."""
+        self._calls[f"{method} {url}"] += 1
+        call = f"{method} {url} {self._calls[f'{method} {url}']}"
+        return f"{self._job.idempotency_key}-{hashlib.blake2b(call.encode(), digest_size=6).hexdigest()}"
+
+
+def _is_repeatable(options: dict[str, Any]) -> bool:
+    """Whether the body can be sent a second time: not one that is read from a file."""
+    data = options.get("data")
+    return not options.get("files") and (data is None or isinstance(data, bytes | str | dict | list | tuple))
+
+
+def _child(trace: str) -> str:
+    """The traceparent of a call: its trace's, with a span of its own (W3C Trace Context)."""
+    version, trace_id, _, flags = trace.split("-")
+    return f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"

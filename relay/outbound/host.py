@@ -1,0 +1,94 @@
+"""One host that is called: how many calls at once, and a breaker for when it keeps failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twisted.internet.defer import DeferredSemaphore
+
+from relay.outbound.problems import UpstreamError
+
+OPENS_AFTER = 10  # failures in a row
+FIRST_PAUSE = 5.0  # seconds, doubled each time the probe fails, up to:
+LONGEST_PAUSE = 60.0
+MOST_HOSTS = 5_000  # kept in mind
+
+
+class Breaker:
+    """Lets calls through until too many in a row have failed; then none for a while, then one, to see.
+
+    ==========  =============================  ========================================
+    state       a call                         goes to
+    ==========  =============================  ========================================
+    closed      is let through                 open after `OPENS_AFTER` failures
+    open        is refused                     half open when the pause is over
+    half open   one is let through, a probe    closed if it succeeds, open for twice as long if not
+    ==========  =============================  ========================================
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._pause = FIRST_PAUSE
+        self._until = 0.0
+        self._probing = False
+
+    @property
+    def closed(self) -> bool:
+        return self._failures < OPENS_AFTER
+
+    def admit(self, now: float) -> None:
+        """Let a call through; raises `upstream-unavailable`. Each call that is let through has to be told of."""
+        if self.closed:
+            return
+        if now < self._until or self._probing:
+            wait = max(1.0, self._until - now)
+            raise UpstreamError("upstream-unavailable", "it is asked again later", retry_after=wait)
+        self._probing = True
+
+    def succeeded(self) -> None:
+        self._failures, self._pause, self._probing = 0, FIRST_PAUSE, False
+
+    def failed(self, now: float) -> None:
+        if self._probing:
+            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+        self._probing = False
+        self._failures += 1
+        if not self.closed:
+            self._until = now + self._pause
+
+    def gave_up(self) -> None:
+        """The call was ended by ourselves: it says nothing about the host."""
+        self._probing = False
+
+
+@dataclass(slots=True)
+class Host:
+    """Places for calls, and the breaker."""
+
+    places: DeferredSemaphore
+    breaker: Breaker
+
+    @property
+    def idle(self) -> bool:
+        return self.breaker.closed and self.places.tokens == self.places.limit
+
+
+class Hosts:
+    """Every host that was called lately, by scheme, name and port."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._hosts: dict[tuple[bytes, bytes, int], Host] = {}
+
+    def __iter__(self) -> Iterator[Host]:
+        return iter(self._hosts.values())
+
+    def of(self, scheme: bytes, name: bytes, port: int) -> Host:
+        key = (scheme, name.lower(), port)
+        host = self._hosts.get(key)
+        if host is None:
+            if len(self._hosts) >= MOST_HOSTS:
+                self._hosts = {key: host for key, host in self._hosts.items() if not host.idle}
+            host = self._hosts[key] = Host(DeferredSemaphore(self._places), Breaker())
+        return host

@@ -1,0 +1,115 @@
+"""Limits, declared and learned, on a real server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_twisted import ensureDeferred
+from twisted.internet.task import deferLater
+
+from relay.limits import Learned, Rate
+from relay.state import State
+from relay.store.messages import End, Served, ServedLimit
+from relay.store.store import Store
+from tests.processes import RedisProcess
+from tests.store.test_recovery import outcome, standing
+from tests.store.test_store import Session, submit
+
+
+async def serve(store: Store, calls: int, window: float) -> None:
+    limit = ServedLimit("api", calls, window, "")
+    await store.publish([Served("echo", "default", 0, 1, False, limit, {})])
+
+
+@ensureDeferred
+async def test_no_more_jobs_of_a_limit_start_than_it_allows_however_many_sessions_ask(
+    front: Store, worker: Store
+) -> None:
+    await serve(worker, 5, 3600)
+    ids = [await submit(front, lane="@api") for _ in range(8)]
+    free = await submit(front)
+    sessions = [await Session(worker, f"{name}.1").open() for name in "abc"]
+    taken = [claim.id for session in sessions for claim in (await session.turn(4)).claims]
+    assert sorted(taken) == sorted([*ids[:5], free])
+    assert (await standing(front, ids[5])).state is State.QUEUED
+    assert (await standing(front, ids[5])).position == 1
+    turned = await sessions[0].turn(4)
+    assert (turned.claims, turned.more) == ([], False)
+    assert 3600 < turned.due < 3600 * 1.03
+
+
+@ensureDeferred
+async def test_each_value_of_a_limit_has_a_count_of_its_own(front: Store, worker: Store) -> None:
+    await serve(worker, 1, 3600)
+    mine, yours, _ = [await submit(front, lane=lane) for lane in ("@api me", "@api you", "@api me")]
+    session = await Session(worker).open()
+    assert {claim.id for claim in (await session.turn(9)).claims} == {mine, yours}
+
+
+@ensureDeferred
+async def test_a_lane_goes_on_when_its_window_has_passed(front: Store, worker: Store) -> None:
+    from twisted.internet import reactor
+
+    await serve(worker, 1, 0.05)
+    ids = [await submit(front, lane="@api") for _ in range(3)]
+    session = await Session(worker).open()
+    taken: list[str] = []
+    while len(taken) < 3:
+        turned = await session.turn(9)
+        taken += [claim.id for claim in turned.claims]
+        await deferLater(reactor, max(0.0, turned.due))  # type: ignore[arg-type]
+    assert taken == ids
+
+
+@ensureDeferred
+async def test_short_windows_are_spread_and_long_ones_are_not(worker: Store) -> None:
+    await worker.learn(["short", "long"], Learned(Rate(50, 1)))
+    await worker.learn(["long"], Learned(Rate(50, 3600)))
+    assert (await worker.grant("short", 99))[0] == 6  # a tenth, and one
+    assert (await worker.grant("long", 99))[0] == 50
+
+
+@ensureDeferred
+async def test_what_was_learned_counts_for_calls_and_for_the_jobs_lane(front: Store, worker: Store) -> None:
+    assert await worker.grant("graph.example", 3) == (-1, 0.0)
+    await worker.learn(["graph.example", "@api"], Learned(pause=60))
+    granted, wait = await worker.grant("graph.example", 3)
+    assert granted == 0
+    assert 59 < wait <= 60
+    id = await submit(front, lane="@api")
+    turned = await (await Session(worker).open()).turn(9)
+    assert turned.claims == []
+    assert 59 < turned.due <= 60
+    assert (await standing(front, id)).attempts == 0
+
+
+@ensureDeferred
+async def test_a_shorter_pause_does_not_end_a_longer_one(worker: Store) -> None:
+    await worker.learn(["s"], Learned(pause=60))
+    await worker.learn(["s"], Learned(pause=1))
+    assert (await worker.grant("s", 1))[1] > 50
+
+
+@ensureDeferred
+async def test_a_limited_job_can_be_cancelled_and_nothing_is_left_of_it(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await serve(worker, 1, 3600)
+    first, second = [await submit(front, lane="@api") for _ in range(2)]
+    session = await Session(worker).open()
+    await session.turn(9)
+    await front.cancel("me", second)
+    assert (await outcome(front, second)).state is State.CANCELLED
+    await session.turn(9, End(first, State.SUCCEEDED, "1"))
+    left: Any = {key.decode() for key in redis.client.keys("{r0}:lane:*")}
+    assert left == set()
+
+
+@ensureDeferred
+async def test_a_postponed_attempt_does_not_count(front: Store, worker: Store) -> None:
+    id = await submit(front, attempts=2)
+    session = await Session(worker).open()
+    for _ in range(3):
+        (claim,) = (await session.turn(1)).claims
+        assert claim.attempt == 1
+        await session.turn(0, End(id, State.SCHEDULED, free=True))
