@@ -169,14 +169,17 @@ class Routes:
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if accepted.replayed else 200
             return answers.outcome(request, known, status, self._settings.prefix, accepted.replayed)
-        if terms is not None and accepted.waiter is not None and not self._house.desk.draining:
+        draining = self._house.desk.draining
+        if terms is not None and accepted.waiter is not None and not draining:
             return Hold(self._house, terms, caller, known, accepted.waiter)
         if prefer.respond_async:
             request.setHeader("Preference-Applied", "respond-async")
         leave(accepted.waiter)
-        return self._tell(request, known, 202)
+        return self._tell(request, known, 202, reattach=terms is not None and draining)
 
-    def _tell(self, request: Request, known: Standing | Outcome, status: int) -> bytes:
+    def _tell(
+        self, request: Request, known: Standing | Outcome, status: int, reattach: bool = False
+    ) -> bytes:
         if isinstance(known, Outcome):
             return answers.outcome(request, known, status, self._settings.prefix)
-        return answers.standing(request, known, status, self._settings.prefix)
+        return answers.standing(request, known, status, self._settings.prefix, reattach)

@@ -65,7 +65,7 @@ async def test_a_lane_goes_on_when_its_window_has_passed(front: Store, worker: S
 async def test_short_windows_are_spread_and_long_ones_are_not(worker: Store) -> None:
     await worker.learn(["short", "long"], Learned(Rate(50, 1)))
     await worker.learn(["long"], Learned(Rate(50, 3600)))
-    assert (await worker.grant("short", 99))[0] == 6  # a tenth, and one
+    assert (await worker.grant("short", 99))[0] == 7  # a tenth, and two
     assert (await worker.grant("long", 99))[0] == 50
 
 

@@ -1,16 +1,21 @@
 -- Limits: how often something may go in any window of time, by what was declared and by what its API was learned to say.
 -- A log of each scope has the times of what went. Windows are taken a little longer than they are, for what goes out at
--- once arrives one after the other; and of a short one no more than a tenth, and one, goes in a tenth of it.
+-- once arrives one after the other; and of a short one no more than a tenth, and a little, goes in a tenth of it.
+-- Jobs (whose scopes begin with @) are let go a little slower than calls, which are then seldom held up a second time.
 -- needs: prelude
-local SLACK, SHORT = 1.02, 60000
+local SHORT = 60000
 
 -- {calls, window (ms)} of each rate that counts for a scope, and until when nobody goes
 local function rates_of(scope)
   local rates = {}
+  local is_lane = string.sub(scope, 1, 1) == '@'
+  local slack, more = is_lane and 1.025 or 1.012, is_lane and 1 or 2
   local function count(calls, window)
     if not calls or calls < 1 or window < 1 then return end
-    rates[#rates + 1] = {calls, window * SLACK}
-    if window <= SHORT and calls >= 10 then rates[#rates + 1] = {math.ceil(calls / 10) + 1, window * SLACK / 10} end
+    rates[#rates + 1] = {calls, window * slack}
+    if window <= SHORT and calls >= 10 then
+      rates[#rates + 1] = {math.ceil(calls / 10) + more, window * slack / 10}
+    end
   end
   local name = string.match(scope, '^@(%S+)')
   local declared = name and redis.call('HGET', K.rate, name)
