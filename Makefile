@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OPTIONS ?=
 
-.PHONY: run test faults check docs install lock clean
+.PHONY: run test faults limits check docs install lock clean
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -15,6 +15,9 @@ test: .venv/test.stamp  ## run the tests; OPTIONS="-k hold" for some of them
 
 faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
 	$(BIN)/python -m tests.faults.run $(OPTIONS)
+
+limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for half a minute
+	$(BIN)/python -m tests.limits $(OPTIONS)
 
 check: .venv/check.stamp  ## style and types
 	$(BIN)/ruff check .

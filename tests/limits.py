@@ -1,7 +1,7 @@
 """Whether four workers keep a limit, and use it: ``python -m tests.limits --seconds 30``.
 
-An API on a real socket notes when each call arrives. One job has ``limit="50/s"`` declared; the other has a limit without
-a rate, which the API announces with its first answer. Both call through a whole relay with four workers.
+An API on a real socket notes when each call arrives. One job has ``limit="50/s"`` declared; the other has a limit
+without a rate, which the API announces with its first answer. Both call through a whole relay with four workers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ async def learned(context: Context, url: str) -> int:
 
 
 class Api(BaseHTTPRequestHandler):
-    arrivals: dict[str, list[float]] = {"/declared": [], "/learned": []}  # noqa: RUF012 - one for all connections
+    arrivals: dict[str, list[float]] = {"/declared": [], "/learned": []}
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
