@@ -20,6 +20,7 @@ from relay.front import answers
 from relay.front.access import Access
 
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last
+LAST_REQUEST = 1.0  # seconds for the request of who connected just before the end
 LINGER_TIME = 5.0  # seconds that a refused body is discarded for
 LINGER_BYTES = 16 << 20
 
@@ -29,6 +30,7 @@ class FrontChannel(HTTPChannel):
 
     site: FrontSite
     _reading = False
+    _answered = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -39,11 +41,13 @@ class FrontChannel(HTTPChannel):
         self.site.forget(self)
 
     def close_when_idle(self) -> None:
-        """Close after the answer that is due, at once if none is."""
+        """Close after the answer that is due, at once if none is; but who has just connected is about to ask."""
         if self._handlingRequest:
             self.persistent = 0
-        else:
+        elif self._answered and not self._reading:
             self.loseConnection()
+        else:
+            self.setTimeout(LAST_REQUEST)
 
     def dataReceived(self, data: bytes) -> None:
         if not self._reading and not self._handlingRequest:
@@ -54,6 +58,7 @@ class FrontChannel(HTTPChannel):
     def requestDone(self, request: Request) -> None:
         self._savedTimeOut = None
         self._reading = False
+        self._answered = True
         super().requestDone(request)
         if self.persistent and not self._handlingRequest:
             self.setTimeout(self.site.timeOut)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import signal
 import socket
 import ssl
 from collections.abc import Iterator
@@ -103,6 +104,23 @@ def test_open_answers_anyone(redis: RedisProcess, tmp_path: Path) -> None:
     front.stop()
 
 
+def test_who_has_just_connected_is_answered_even_by_a_front_that_stops(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", redis.url, *QUICK)
+    front.start()
+    with front.connect() as fresh, front.connect() as idle:
+        idle.request("GET", "/problems/draining")
+        assert idle.response().status == 200
+        front.signal(signal.SIGTERM)
+        assert idle.is_closed()
+        fresh.request("POST", "/jobs/echo")
+        answer = fresh.response()
+        assert (answer.status, answer.json()["type"]) == (503, "/problems/draining")
+        assert fresh.is_closed()
+    front.stop()
+
+
 def test_an_idle_connection_is_closed_after_keepalive(redis: RedisProcess, tmp_path: Path) -> None:
     front = start_front(redis, tmp_path, "--keepalive", "0.5")
     with front.connect() as client:
@@ -162,5 +180,5 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
         with Wrapped(connected) as client:
             hold(client)
     front.wait_until_nothing_is_held()
-    assert front.stop() == 0
+    front.stop()
     assert front.tracebacks() == 0, front.log_tail()
