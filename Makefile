@@ -32,7 +32,7 @@ lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -U setup.cfg -o requirements/run.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test setup.cfg -o requirements/test.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/test.txt --extra test --extra check setup.cfg -o requirements/check.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra docs setup.cfg -o requirements/docs.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/check.txt --extra docs setup.cfg -o requirements/docs.txt
 
 clean:
 	rm -rf .venv docs/_build build dist *.egg-info

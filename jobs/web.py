@@ -28,7 +28,7 @@ class Page:
 @job(timeout=30)
 async def fetch(context: Context, url: URL, max_bytes: Bytes = 262_144) -> Page:
     """Fetch a page: its status, type, size and text."""
-    response = await context.http.request("GET", url, max_bytes=max_bytes)
+    response = await context.http.get(url, max_bytes=max_bytes)
     body = await response.content()
     kind, options = parse_options_header(response.headers.getRawHeaders("content-type", [""])[0])
     return Page(response.code, response.request.absoluteURI.decode(), kind, len(body), _text(body, options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ class Context:
     """The submission's ``traceparent``; "" without one. Calls through `http` carry it on."""
     http: Http
     """A treq client: pooled, with timeouts out of the job's time, retries, and kept from private addresses."""
+    settings: Mapping[str, str]
+    """What the operator set for handlers, with ``--set NAME=VALUE``."""
     log: Logger
     _progress: Callable[[float, str], None]
 

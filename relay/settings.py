@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -29,6 +30,7 @@ def _about(text: str, **limits: Any) -> Meta:
 
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=1)]
+_Assignment = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*=")]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain: Annotated[Seconds, _about("a process that is stopped gets so long to finish what it has")] = 30
     per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
+    set: Annotated[
+        tuple[_Assignment, ...], _about("NAME=VALUE, for handlers (`context.settings`); may be given again")
+    ] = ()
 
     @classmethod
     def read(
@@ -86,6 +91,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for values, source in sources:
             merged.update(_checked(values, source))
         return cls(**merged)
+
+    def for_handlers(self) -> Mapping[str, str]:
+        """What was given with ``set``, by name; the last word counts."""
+        return MappingProxyType(dict(text.split("=", 1) for text in self.set))
 
     def environ(self) -> dict[str, str]:
         """These settings as environment variables, for a child process (its command line is for all to see)."""
@@ -116,15 +125,23 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, kind, _, _ in fields():
         text = environment.get(_PREFIX + name.upper())
         if text is not None:
-            given[name] = (
-                [part.strip() for part in text.split(";") if part.strip()] if kind is tuple else text
-            )
+            given[name] = _parts(text) if kind is tuple else text
     return given
+
+
+def _parts(text: str) -> Any:
+    """``a;b``, or a JSON array where a part has a semicolon of its own."""
+    if not text.startswith("["):
+        return [part.strip() for part in text.split(";") if part.strip()]
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ";".join(value)
+        return msgspec.json.encode(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,13 @@ def test_every_module_has_its_room(root: Path) -> None:
         room_of(f"relay.{p.stem}") for p in (root / "relay").iterdir() if p.suffix == ".py" or p.is_dir()
     }
     assert rooms - {"__pycache__", "py"} <= {*BELOW, *ABOVE, "core", "__init__"}
+
+
+def test_every_package_is_installed(root: Path) -> None:
+    listed = configparser.ConfigParser()
+    listed.read(root / "setup.cfg")
+    found = {".".join(p.parent.relative_to(root).parts) for p in (root / "relay").rglob("__init__.py")}
+    assert found <= set(listed["options"]["packages"].split())
 
 
 MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.plugins.relay_plugin"]

@@ -20,9 +20,19 @@ def test_the_command_line_is_before_the_environment_before_the_file_before_defau
 
 def test_settings_survive_the_environment_of_a_child() -> None:
     settings = Settings.read(
-        {"listen": ["tcp:1", "unix:/a b"], "open": True, "grace": "0.5", "queues": ["a", "b"]}, {}
+        {
+            "listen": ["tcp:1", "unix:/a b"], "open": True, "grace": "0.5", "queues": ["a", "b"],
+            "set": ["secret=a;b=c", "name=[]"],
+        },
+        {},
     )
     assert Settings.read({}, settings.environ()) == settings
+
+
+def test_handlers_get_what_was_set_for_them() -> None:
+    settings = Settings.read({}, {"RELAY_SET": "a=1;b=x=y;a=2"})
+    assert settings.for_handlers() == {"a": "2", "b": "x=y"}
+    assert Settings.read({}, {"RELAY_SET": '["a=1;2"]'}).for_handlers() == {"a": "1;2"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +44,7 @@ def test_settings_survive_the_environment_of_a_child() -> None:
         ({"fronts": "1.5"}, "--fronts from the command line: Expected int, not '1.5'"),
         ({"prefix": "v1"}, "--prefix"),
         ({"queues": ["A b"]}, "--queues"),
+        ({"set": ["Nothing"]}, "--set"),
         ({"nonsense": "1"}, "nonsense"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -202,7 +202,7 @@ class Whole(proxyForInterface(IResponse)):  # type: ignore[misc]
         protocol.connectionLost(Failure(ResponseDone()))
 
 
-async def pieces(response: Any, size: int) -> AsyncIterator[bytes]:
+async def pieces(response: Any, size: int) -> AsyncGenerator[bytes]:
     """The body in pieces of `size` bytes, the last one shorter; the API is read from no faster than they are taken.
     An empty body has no pieces. Ask for the response with ``unbuffered=True``."""
     reader = _Pieces(size)

@@ -7,8 +7,9 @@ import random
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from treq.client import HTTPClient
@@ -16,6 +17,7 @@ from treq.response import _Response as Response
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
@@ -33,11 +35,28 @@ TRIES = 3  # of a call that is safe to send again
 FIRST_PAUSE = 0.5  # seconds, doubled for each further try
 REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:
 LONGEST_REFUSED_PAUSE = 60.0
+EXTRA = 10.0  # seconds beyond the job's time, for what has to be finished
 _LAST_WORDS = (0.1, 1.0)  # part of the job's time, and at most so many seconds, left to say what went wrong
 _SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # to be sent again: RFC 9110, 9.2.2
 _AGAIN = (502, 503, 504)
+_log = Logger()
+
+Result = TypeVar("Result")
 _WITH_KEY = ("POST", "PATCH")
-_OWN = ("max_bytes", "stall")  # options that treq does not know
+_OWN = ("max_bytes", "stall", "private")  # options that treq does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the clients of all attempts of a worker share."""
+
+    clock: IReactorTime
+    agent: IAgent
+    private: IAgent  # connects to private addresses, too
+    hosts: Hosts
+    gate: Gate
+    refusals: Counter[str] = field(default_factory=Counter)  # in a row, by scope
+    unfinished: set[Deferred[Any]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +76,69 @@ class Http(HTTPClient):
 
     `max_bytes`: of the decoded body, 0 for any number · `stall`: seconds without anything sent or received ·
     `idempotent`: whether the call may be sent again when it is not known what came of the last; by its method unless
-    given · everything else as in `treq.request`.
+    given · `private`: the URL is the operator's own, and may lead to a private address · everything else as in
+    `treq.request`.
 
     Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
     """
 
-    def __init__(self, clock: IReactorTime, agent: IAgent, hosts: Hosts, gate: Gate, job: Job) -> None:
-        super().__init__(agent)
-        self._clock = clock
-        self._hosts = hosts
-        self._gate = gate
+    def __init__(self, shared: Shared, job: Job) -> None:
+        super().__init__(shared.agent)
+        self._shared = shared
+        self._clock = shared.clock
+        self._gate = shared.gate
         self._job = job
-        left = job.deadline - clock.seconds()
+        left = job.deadline - self._clock.seconds()
         self._until = job.deadline - min(_LAST_WORDS[1], left * _LAST_WORDS[0])
         self._open: list[JobAgent] = []
         self._calls: Counter[str] = Counter()
-        self._refusals: Counter[str] = Counter()
         self._closed = False
 
     def request(self, method: str, url: Any, **options: Any) -> Deferred[Response]:
         return Deferred.fromCoroutine(self._call(method.upper(), url, options))
 
+    def get(self, url: Any, headers: Any = None, **options: Any) -> Deferred[Response]:
+        return self.request("GET", url, headers=headers, **options)
+
+    def head(self, url: Any, **options: Any) -> Deferred[Response]:
+        return self.request("HEAD", url, **options)
+
+    def post(self, url: Any, **options: Any) -> Deferred[Response]:
+        return self.request("POST", url, **options)
+
+    def put(self, url: Any, **options: Any) -> Deferred[Response]:
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: Any, **options: Any) -> Deferred[Response]:
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: Any, **options: Any) -> Deferred[Response]:
+        return self.request("DELETE", url, **options)
+
     async def limited(self, url: str, pause: float = 0.0) -> None:
         """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
         not tell: the next call waits for it."""
         await self._refused(self._scope(url), Learned(pause=pause))
+
+    def finish(self, work: Callable[[Http], Coroutine[Any, Any, Result]]) -> Deferred[Result]:
+        """Do work that has to come to its end even if the attempt ends meanwhile, with a client that has `EXTRA`
+        seconds more: what was begun elsewhere and has to be undone, say. Cancelling the Deferred does not stop the
+        work."""
+        client = Http(self._shared, replace(self._job, deadline=self._job.deadline + EXTRA))
+        working = Deferred.fromCoroutine(work(client))
+        waiting: Deferred[Result] = Deferred()
+        self._shared.unfinished.add(working)
+
+        def done(result: Result | Failure) -> None:
+            client.close()
+            self._shared.unfinished.discard(working)
+            if not waiting.called:
+                waiting.callback(result)  # a Failure too is passed on
+            elif isinstance(result, Failure):
+                _log.failure("work could not be finished", result)
+
+        working.addBoth(done)
+        return waiting
 
     def close(self) -> None:
         """The attempt is over: nothing stays open."""
@@ -117,7 +174,8 @@ class Http(HTTPClient):
             else:
                 if learned:
                     await self._gate.learn(scope, self._job.lane, learned)
-                self._refusals[scope] = 0
+                if response.code < 400:
+                    self._shared.refusals.pop(scope, None)
                 return response
             sent.abort(CancelledError("another answer is wanted"))
 
@@ -135,7 +193,8 @@ class Http(HTTPClient):
     def _hop(self, options: dict[str, Any]) -> JobAgent:
         times = Times(self._until, options.get("stall", STALL))
         limit = options.get("max_bytes", MAX_BYTES)
-        agent = JobAgent(self._clock, self._agent, self._hosts, times, limit)
+        under = self._shared.private if options.get("private") else self._shared.agent
+        agent = JobAgent(self._clock, under, self._shared.hosts, times, limit)
         self._open = [*(other for other in self._open if not other.over), agent]
         return agent
 
@@ -157,10 +216,10 @@ class Http(HTTPClient):
     async def _refused(self, scope: str, learned: Learned) -> None:
         """Count a refusal for everybody; the gate then holds the next call."""
         if not learned.pause:
-            refusals = self._refusals[scope]
+            refusals = self._shared.refusals[scope]
             pause = min(LONGEST_REFUSED_PAUSE, REFUSED_PAUSE * 2.0**refusals) * (1 + random.random()) / 2
             learned = Learned(learned.rate, pause)
-        self._refusals[scope] += 1
+        self._shared.refusals[scope] += 1
         await self._gate.learn(scope, self._job.lane, learned)
         if self._clock.seconds() + learned.pause >= self._until:
             raise UpstreamLimited(learned.pause)

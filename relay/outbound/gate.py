@@ -17,11 +17,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.errors import RelayError
-from relay.limits import Learned
+from relay.limits import Learned, Rate
 from relay.outbound.problems import UpstreamLimited
 
 TRUST = 1.0  # seconds for which a scope without limits is not asked about again
 AWAY = 0.2  # seconds until a store that is away is asked again
+REMIND = 60.0  # seconds until a rate that is announced with each answer is told to the store once more
 _MOST_SCOPES = 5_000
 
 
@@ -45,6 +46,7 @@ class Gate:
         self._limiter = limiter
         self._waiting: dict[str, deque[tuple[Deferred[None], float]]] = {}
         self._free_until: dict[str, float] = {}
+        self._told: dict[tuple[str, str], tuple[Rate, float]] = {}
 
     async def enter(self, scope: str, until: float) -> None:
         """Wait until a call may go; raises `UpstreamLimited` if that is not before `until`."""
@@ -62,9 +64,14 @@ class Gate:
 
     async def learn(self, scope: str, lane: str, learned: Learned) -> None:
         """An answer told of a limit, to a job of a lane ("" for none): jobs of that lane wait for it too."""
+        if not learned.pause and self._was_told(scope, lane, learned.rate):
+            return
         self._free_until.pop(scope, None)
+        if len(self._told) >= _MOST_SCOPES:
+            self._told.clear()
         try:
             await self._limiter.learn([scope, lane] if lane else [scope], learned)
+            self._told[scope, lane] = learned.rate, self._clock.seconds()
         except RelayError as error:
             self._log.warn("what {scope} said is not kept: {error}", scope=scope, error=repr(error))
 
@@ -89,6 +96,10 @@ class Gate:
             return await self._limiter.grant(scope, calls)
         except RelayError:
             return 0, AWAY
+
+    def _was_told(self, scope: str, lane: str, rate: Rate) -> bool:
+        told, at = self._told.get((scope, lane), (Rate(), -REMIND))
+        return told == rate and self._clock.seconds() - at < REMIND
 
     def _trust(self, scope: str) -> None:
         now = self._clock.seconds()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent, HTTPConnectionPool
 
-from relay.outbound.client import Http, Job
+from relay.outbound.client import EXTRA, Http, Job, Shared
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
@@ -19,15 +20,30 @@ class Upstreams:
     """Makes the client of each attempt."""
 
     def __init__(self, reactor: Any, limiter: Limiter, allow_private: bool, per_host: int) -> None:
-        pool = HTTPConnectionPool(reactor)
-        pool.maxPersistentPerHost = IDLE_PER_HOST
-        pool.cachedConnectionTimeout = IDLE_SECONDS
-        self.clock = reactor
-        self.pool = pool
-        self.agent = Agent.usingEndpointFactory(reactor, Endpoints(reactor, allow_private), pool)
         self.hosts = Hosts(per_host)
-        self.gate = Gate(reactor, limiter)
+        self._clock = reactor
+        self._pools = [
+            _pool(reactor),
+            _pool(reactor),
+        ]  # apart, for else a guarded call could use an open connection
+        guarded, private = (
+            Agent.usingEndpointFactory(reactor, Endpoints(reactor, allowed), pool)
+            for allowed, pool in zip((allow_private, True), self._pools, strict=True)
+        )
+        self._shared = Shared(reactor, guarded, private, self.hosts, Gate(reactor, limiter))
 
     def client(self, job: Job) -> Http:
         """The client of one attempt, to be closed with it."""
-        return Http(self.clock, self.agent, self.hosts, self.gate, job)
+        return Http(self._shared, job)
+
+    async def close(self) -> None:
+        """Give what has to be finished its time, then close the connections that are kept alive."""
+        await DeferredList(self._shared.unfinished).addTimeout(EXTRA, self._clock)
+        await DeferredList([pool.closeCachedConnections() for pool in self._pools])
+
+
+def _pool(reactor: Any) -> HTTPConnectionPool:
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = IDLE_PER_HOST
+    pool.cachedConnectionTimeout = IDLE_SECONDS
+    return pool

@@ -51,6 +51,7 @@ class Worker(Service):
         self._tools = tools
         self._registry = registry
         self._settings = settings
+        self._for_handlers = settings.for_handlers()
         #: fires when fronts can know what this worker serves
         self.ready: Deferred[None] = Deferred()
         self._attempts: dict[str, Attempt] = {}
@@ -88,6 +89,7 @@ class Worker(Service):
         self._session.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
+        await self._tools.upstreams.close()
         for call, _ in self._recurring:
             call.stop()
         await self._inbox.stop()
@@ -136,6 +138,7 @@ class Worker(Service):
             http=self._tools.upstreams.client(
                 OutboundJob(claim.id, deadline, claim.job.trace, claim.job.lane)
             ),
+            settings=self._for_handlers,
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
             _progress=lambda fraction, message: self._session.progress(
                 claim.id, msgspec.json.encode({"fraction": fraction, "message": message}).decode()

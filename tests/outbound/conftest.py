@@ -52,7 +52,7 @@ async def scene() -> AsyncIterator[Scene]:
     yield scene
     for client in scene.clients:
         client.close()
-    await scene.upstreams.pool.closeCachedConnections()
+    await scene.upstreams.close()
     await scene.api.all_closed()
     assert all(host.idle or not host.breaker.closed for host in scene.upstreams.hosts)
     await scene.api.stop()

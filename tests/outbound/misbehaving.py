@@ -115,6 +115,11 @@ class Connection(Protocol):
     def do_moved_in_old_style(self) -> None:
         self._send(b"HTTP/1.0 302 Found\r\nLocation: /fine\r\n\r\nthere", close=True)
 
+    def do_slows_down_once(self) -> None:
+        slow = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        first = self.factory.counts["/slows-down-once"] == 1
+        self._send(answer(slow, status="503 Slow Down") if first else answer(b"<Fine/>"))
+
     def do_fails_twice(self) -> None:
         third = self.factory.counts["/fails-twice"] > 2
         self._send(answer(b"", status="200 OK" if third else "503 Service Unavailable"))

@@ -155,3 +155,40 @@ async def test_calls_to_a_host_wait_for_a_place(scene: Scene) -> None:
     for call in calling:
         call.addErrback(lambda failure: failure.trap(CancelledError))
         call.cancel()
+
+
+@ensureDeferred
+async def test_pauses_of_an_api_that_says_none_grow_from_job_to_job(scene: Scene) -> None:
+    url = scene.api.url + "/fine"
+    await scene.job().limited(url)
+    await scene.job().limited(url)
+    await scene.job().limited(url, 7.0)
+    pauses = [learned.pause for _, learned in scene.limits.learned]
+    assert 0.5 <= pauses[0] <= 1 <= pauses[1] <= 2
+    assert pauses[2] == 7
+
+
+@ensureDeferred
+async def test_an_api_that_limits_its_callers_for_too_long_is_not_waited_for(scene: Scene) -> None:
+    with pytest.raises(UpstreamLimited):
+        await scene.job(seconds=5).limited(scene.api.url, 6.0)
+
+
+@ensureDeferred
+async def test_what_has_to_be_finished_outlives_its_attempt(scene: Scene) -> None:
+    http = scene.job()
+    waiting = http.finish(lambda http: read(http, scene.api.url + "/fine"))
+    waiting.cancel()
+    http.close()
+    with pytest.raises(CancelledError):
+        await waiting
+    await scene.api.asked("/fine")
+    await scene.upstreams.close()
+    await scene.api.all_closed()
+
+
+@ensureDeferred
+async def test_what_has_to_be_finished_tells_how_it_ended(scene: Scene) -> None:
+    assert await scene.job().finish(lambda http: read(http, scene.api.url + "/fine")) == b"fine"
+    with pytest.raises(UpstreamError):
+        await scene.job().finish(lambda http: read(http, scene.api.url + "/in-circles"))

@@ -37,7 +37,7 @@ class Scene:
         stop = min(1000 + self.handler.options.timeout, deadline or 9e9)
         http: Any = self
         self.closed = 0
-        context = Context("0-a-b", 1, stop, "0-a-b", "", http, Logger(), lambda fraction, message: None)
+        context = Context("0-a-b", 1, stop, "0-a-b", "", http, {}, Logger(), lambda fraction, message: None)
         self.attempt = Attempt(claim, self.handler, context, result_limit=100)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[End] = []

@@ -1,0 +1,171 @@
+"""A bucket of S3 or of anything that speaks its API: requests signed by botocore, carried by ``context.http``.
+
+Settings (``--set NAME=VALUE``), each with what counts without it:
+
+=================  ================================================================================================
+``s3_buckets``     the buckets that jobs may use, joined by commas; the first is meant where a job names none
+``s3_endpoint``    ``https://minio.example:9000``; ``AWS_ENDPOINT_URL_S3``, else Amazon's
+``s3_region``      ``AWS_REGION``, ``AWS_DEFAULT_REGION``, else ``us-east-1``
+``s3_access_key``  with ``s3_secret_key``; what botocore finds: environment, files, the machine's role
+=================  ================================================================================================
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
+
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.session import Session, get_session
+from twisted.internet.threads import deferToThread
+from twisted.web.http_headers import Headers
+
+from relay import JobError
+from relay.outbound import Http
+
+_SLOW_DOWN = {"SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded", "TooManyRequests"}
+_PASSES = {"InternalError", "OperationAborted", "RequestTimeout", "NoSuchUpload"}
+
+
+class S3Error(JobError):
+    """S3 did not do what was asked; `code` is its own word for it (S3 API Reference, Error Responses)."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        error = _parsed(body)
+        self.code = error.get("Code", str(status))
+        super().__init__(
+            error.get("Message", f"S3 answered {status}"),
+            status=502,
+            type="s3-error",
+            title="S3 refused",
+            code=self.code,
+            retryable=status >= 500 or self.code in _PASSES,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What S3 answered; `fields` are the texts of its XML by their names, a leaf each."""
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return _parsed(self.body)
+
+    def header(self, name: str) -> str:
+        return (self.headers.getRawHeaders(name) or [""])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket, and who calls."""
+
+    name: str
+    endpoint: str
+    region: str
+    credentials: Any  # botocore's
+
+    @classmethod
+    async def open(cls, settings: Mapping[str, str], name: str = "") -> Bucket:
+        """A bucket that jobs may use, the first one unless it is named. Raises `JobError`."""
+        allowed = [bucket.strip() for bucket in settings.get("s3_buckets", "").split(",") if bucket.strip()]
+        if not allowed:
+            raise JobError("no bucket is set: --set s3_buckets=…", status=500, type="not-configured")
+        if name and name not in allowed:
+            raise JobError(f"the bucket {name} is not one of relay's", status=403, type="bucket-refused")
+        endpoint = settings.get("s3_endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3", "")
+        return cls(name or allowed[0], endpoint.rstrip("/"), _region(settings), await _credentials(settings))
+
+    def url(self, key: str = "", **query: str | int) -> str:
+        """Where a key is; where the bucket is, without one."""
+        amazon = f"s3.{self.region}.amazonaws.com"
+        if self.endpoint:
+            base = f"{self.endpoint}/{self.name}"
+        elif "." in self.name:  # no certificate has such a name below Amazon's
+            base = f"https://{amazon}/{self.name}"
+        else:
+            base = f"https://{self.name}.{amazon}"
+        path = quote(key, safe="/~")
+        return f"{base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+
+    def presigned(self, method: str, key: str, seconds: int) -> str:
+        """A URL with which anyone can make this request, for so long."""
+        request = AWSRequest(method, self.url(key))
+        S3SigV4QueryAuth(self.credentials, "s3", self.region, seconds).add_auth(request)
+        return str(request.url)
+
+    async def call(
+        self,
+        http: Http,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Reply:
+        """One call; raises `S3Error`, `UpstreamError`. One that is told to slow down waits in place."""
+        while True:
+            headers = await deferToThread(self._signed, method, url, body, content_type)
+            response = await http.request(
+                method, url, data=body, headers=headers, allow_redirects=False, private=bool(self.endpoint)
+            )
+            answer = await response.content()
+            if response.code < 300 and not answer.lstrip().startswith(b"<Error"):
+                return Reply(response.headers, answer)
+            error = S3Error(response.code, answer)
+            if response.code != 503 and error.code not in _SLOW_DOWN:
+                raise error
+            await http.limited(url)
+
+    def _signed(self, method: str, url: str, body: bytes, content_type: str) -> dict[str, str]:
+        request = AWSRequest(method, url, data=body)
+        if body:
+            digest = hashlib.md5(body, usedforsecurity=False).digest()
+            request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+        if content_type:
+            request.headers["Content-Type"] = content_type
+        S3SigV4Auth(self.credentials, "s3", self.region).add_auth(request)
+        return dict(request.headers.items())
+
+
+def _region(settings: Mapping[str, str]) -> str:
+    named = (settings.get("s3_region"), os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
+    return next((region for region in named if region), "us-east-1")
+
+
+async def _credentials(settings: Mapping[str, str]) -> Any:
+    if settings.get("s3_access_key"):
+        return Credentials(settings["s3_access_key"], settings.get("s3_secret_key", ""))
+    found = await deferToThread(_found)
+    if found is None:
+        raise JobError("no credentials for S3: --set s3_access_key=…", status=500, type="not-configured")
+    return found
+
+
+def _found() -> Any:
+    """What botocore finds, renewed if need be; it may ask the network."""
+    credentials = _session().get_credentials()
+    return credentials and credentials.get_frozen_credentials()
+
+
+@cache
+def _session() -> Session:
+    return get_session()
+
+
+def _parsed(body: bytes) -> dict[str, str]:
+    try:
+        root = ElementTree.fromstring(body) if body.lstrip().startswith(b"<") else None
+    except ElementTree.ParseError:
+        root = None
+    return {} if root is None else {e.tag.rpartition("}")[2]: e.text or "" for e in root.iter() if not len(e)}

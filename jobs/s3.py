@@ -1,0 +1,135 @@
+"""Jobs that write to S3, or to anything that speaks its API; `jobs.bucket` says how it is set up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+from twisted.web.iweb import UNKNOWN_LENGTH
+
+from jobs.bucket import Bucket, Reply
+from jobs.upload import Upload, abort, part_size, uploads
+from jobs.web import URL
+from relay import Context, JobError, job
+from relay.outbound import pieces
+
+Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
+Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
+Seconds = Annotated[int, Meta(ge=1, le=604_800)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that was written; its size is in bytes."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presigned:
+    """A URL with which anyone can make one kind of request, for some seconds."""
+
+    url: str
+    method: str
+    expires: int
+
+
+@job(timeout=60, retries=3)
+async def s3_put(
+    context: Context,
+    key: Key,
+    text: str | None = None,
+    data: bytes | None = None,
+    content_type: str = "",
+    bucket: Name = "",
+) -> Stored:
+    """Write an object: `text`, or `data` in Base64."""
+    if (text is None) == (data is None):
+        raise JobError("give either text or data", status=422, type="bad-arguments", title="Bad arguments")
+    body = text.encode() if text is not None else data or b""
+    kind = content_type or ("application/octet-stream" if text is None else "text/plain; charset=utf-8")
+    target = await Bucket.open(context.settings, bucket)
+    return _stored(
+        target, key, len(body), await target.call(context.http, "PUT", target.url(key), body, kind)
+    )
+
+
+@job(timeout=3600, retries=3)
+async def s3_copy_url(
+    context: Context, url: URL, key: Key, content_type: str = "", bucket: Name = ""
+) -> Stored:
+    """Write what is found at a URL into an object, whatever its size."""
+    target = await Bucket.open(context.settings, bucket)
+    if context.attempt > 1:  # the one before may have died in the middle of an upload
+        async for upload in uploads(target, context.http, key):
+            await abort(target, context.http, key, upload)
+    source = await context.http.get(url, unbuffered=True, max_bytes=0)
+    if source.code != 200:
+        raise JobError(
+            f"the source answered {source.code}",
+            status=502,
+            type="source-refused",
+            title="The source can't be read",
+            retryable=source.code >= 500 or source.code in (408, 425, 429),
+            source_status=source.code,
+        )
+    length = None if source.length is UNKNOWN_LENGTH else int(source.length)
+    kind = content_type or (source.headers.getRawHeaders("content-type") or ["application/octet-stream"])[0]
+    size = part_size(length)
+    parts = pieces(source, size)
+    try:
+        first = await anext(parts, b"")
+        if len(first) < size:  # and so the last
+            return _stored(
+                target, key, len(first), await target.call(context.http, "PUT", target.url(key), first, kind)
+            )
+        return await _in_parts(context, target, key, kind, _chain(first, parts), length)
+    finally:
+        await parts.aclose()
+
+
+@job
+async def s3_presign(
+    context: Context,
+    key: Key,
+    method: Literal["GET", "PUT"] = "GET",
+    expires: Seconds = 3600,
+    bucket: Name = "",
+) -> Presigned:
+    """A URL with which an app reads or writes one object by itself."""
+    target = await Bucket.open(context.settings, bucket)
+    return Presigned(target.presigned(method, key, expires), method, expires)
+
+
+async def _in_parts(
+    context: Context, target: Bucket, key: str, kind: str, parts: AsyncIterator[bytes], length: int | None
+) -> Stored:
+    upload, size = Upload(target, context.http, key), 0
+    try:
+        await upload.begin(kind)
+        async for part in parts:
+            await upload.add(part)
+            size += len(part)
+            if length:
+                context.progress(min(1.0, size / length), f"{size} of {length} bytes")
+        return _stored(target, key, size, await upload.complete())
+    except BaseException:
+        upload.abort()
+        raise
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part
+
+
+def _stored(target: Bucket, key: str, size: int, reply: Reply) -> Stored:
+    etag = reply.header("ETag") or reply.fields.get("ETag", "")
+    return Stored(target.name, key, size, etag.strip('"'), reply.header("x-amz-version-id"))
