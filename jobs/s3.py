@@ -12,11 +12,12 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from jobs.bucket import Bucket, Reply
 from jobs.upload import Upload, abort, part_size, uploads
 from jobs.web import URL
-from relay import Context, JobError, job
+from relay import Context, JobError, Limit, job
 from relay.outbound import pieces
 
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
 Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
+LIMIT = Limit(name="s3")  # none but what S3 says: jobs wait for it in Redis
 Seconds = Annotated[int, Meta(ge=1, le=604_800)]
 
 
@@ -40,7 +41,7 @@ class Presigned:
     expires: int
 
 
-@job(timeout=60, retries=3)
+@job(timeout=60, retries=3, limit=LIMIT)
 async def s3_put(
     context: Context,
     key: Key,
@@ -60,7 +61,7 @@ async def s3_put(
     )
 
 
-@job(timeout=3600, retries=3)
+@job(timeout=3600, retries=3, limit=LIMIT)
 async def s3_copy_url(
     context: Context, url: URL, key: Key, content_type: str = "", bucket: Name = ""
 ) -> Stored:

@@ -1,18 +1,16 @@
 """Handlers: the functions that do the work, what ``@job`` says of them, and the schema of their arguments.
 
 A handler is a plain function. ``@job`` returns it unchanged, with one attribute that says how it is to be
-run; `Registry` finds such functions in the modules a worker is given.
+run; `relay.registry` finds such functions in the modules a worker is given.
 """
 
 from __future__ import annotations
 
 import inspect
-import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints, overload
 
 import msgspec
@@ -24,7 +22,7 @@ from relay.limits import Limit
 JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 QUEUE_NAME = JOB_NAME
 PRIORITIES = range(-256, 256)
-_MARK = "__relay_job__"
+MARK = "__relay_job__"  # the attribute with a handler's `Options`
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     once: bool = False  # never to be started a second time
     thread: bool = False  # a blocking function, to be called in a thread
     limit: Limit | None = None  # how often it may be started, all workers together
+    then: str = ""  # the job that is given an outcome which nobody collected
 
 
 @overload
@@ -61,11 +60,18 @@ def job(
     once: bool = False,
     thread: bool = False,
     limit: str | Limit | None = None,
+    then: str | Callable[..., Any] = "",
 ) -> Callable[[Function], Function]: ...
 
 
 def job(
-    function: Function | None = None, /, *, name: str = "", limit: str | Limit | None = None, **options: Any
+    function: Function | None = None,
+    /,
+    *,
+    name: str = "",
+    limit: str | Limit | None = None,
+    then: str | Callable[..., Any] = "",
+    **options: Any,
 ) -> Any:
     """Declare a function as the handler of a job, and return it unchanged.
 
@@ -73,20 +79,22 @@ def job(
     some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
     `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
     an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks · `limit`: how often it may
-    be started, all workers together: ``50/s``, ``200/h``, or a `Limit`.
+    be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `then`: the job, by name or by its function,
+    that is given an outcome which nobody collected, as its argument `outcome` (an envelope).
     """
 
     def mark(function: Function) -> Function:
         limited = Limit(limit) if isinstance(limit, str) else limit
-        declared = Options(name=name or function.__name__, limit=limited, **options)
-        _check(function, declared)
-        setattr(function, _MARK, declared)
+        following = then if isinstance(then, str) else getattr(then, MARK, Options(name="")).name
+        declared = Options(name=name or function.__name__, limit=limited, then=following, **options)
+        _check(function, declared, then)
+        setattr(function, MARK, declared)
         return function
 
     return mark if function is None else mark(function)
 
 
-def _check(function: Callable[..., Any], options: Options) -> None:
+def _check(function: Callable[..., Any], options: Options, then: Any) -> None:
     wrong = [
         (
             not JOB_NAME.fullmatch(options.name),
@@ -100,6 +108,7 @@ def _check(function: Callable[..., Any], options: Options) -> None:
         (not options.timeout > 0, f"timeout {options.timeout!r} is not a number of seconds above 0"),
         (not options.retries >= 0, f"retries {options.retries!r} is not 0 or more"),
         (options.once and options.retries > 0, "once=True and retries contradict each other"),
+        (callable(then) and not options.then, "then is a function that is no job"),
         (
             options.thread and inspect.iscoroutinefunction(function),
             "thread=True is for blocking functions, not for async def",
@@ -135,6 +144,13 @@ class Handler:
         """The JSON Schema of the arguments (draft 2020-12), as fronts check it."""
         return msgspec.json.schema(self.arguments)
 
+    def takes(self, argument: str) -> bool:
+        """Whether it can be called with this argument and no other."""
+        fields = msgspec.structs.fields(self.arguments)
+        return any(field.name == argument for field in fields) and all(
+            field.name == argument or not field.required for field in fields
+        )
+
     def decode(self, arguments: str) -> dict[str, Any]:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
         try:
@@ -146,7 +162,7 @@ class Handler:
 
 def handler(function: Callable[..., Any]) -> Handler:
     """What ``@job`` said of a function, with its arguments typed by its signature."""
-    options: Options = getattr(function, _MARK)
+    options: Options = getattr(function, MARK)
     parameters = list(_parameters(function, options.name))
     contexts = [name for name, annotation, _ in parameters if annotation is Context]
     fields = [
@@ -175,57 +191,3 @@ def _parameters(function: Callable[..., Any], name: str) -> Iterator[tuple[str, 
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise HandlerError(f"job {name}: {parameter} can't be passed by name, as arguments are")
         yield parameter.name, hints.get(parameter.name, Any), parameter.default
-
-
-class Registry:
-    """The handlers of one worker, by the names of their jobs."""
-
-    def __init__(self, functions: Iterable[Callable[..., Any]]) -> None:
-        self._handlers: dict[str, Handler] = {}
-        for function in functions:
-            self._add(handler(function))
-
-    @classmethod
-    def load(cls, modules: Iterable[str]) -> Registry:
-        """Import modules or whole packages by name, and take every handler found in them."""
-        found: dict[int, Callable[..., Any]] = {}
-        for module in modules:
-            for function in _marked(module):
-                found[id(function)] = function
-        return cls(found.values())
-
-    def _add(self, added: Handler) -> None:
-        name = added.options.name
-        if name in self._handlers:
-            places = [
-                f"{h.function.__module__}.{h.function.__qualname__}" for h in (self._handlers[name], added)
-            ]
-            raise HandlerError(f"job {name} is declared twice: {places[0]} and {places[1]}")
-        limit = added.options.limit
-        for other in self._handlers.values():
-            shared = other.options.limit
-            if limit and shared and limit.name and limit.name == shared.name and limit != shared:
-                raise HandlerError(
-                    f"jobs {other.options.name} and {name} give limit {limit.name} two meanings"
-                )
-        self._handlers[name] = added
-
-    def __iter__(self) -> Iterator[Handler]:
-        return iter(self._handlers.values())
-
-    def get(self, name: str) -> Handler | None:
-        return self._handlers.get(name)
-
-
-def _marked(name: str) -> Iterator[Callable[..., Any]]:
-    for module in _modules(name):
-        for value in vars(module).values():
-            if isinstance(getattr(value, _MARK, None), Options):
-                yield value
-
-
-def _modules(name: str) -> Iterator[ModuleType]:
-    top = import_module(name)
-    yield top
-    for found in pkgutil.walk_packages(getattr(top, "__path__", ()), f"{name}."):
-        yield import_module(found.name)

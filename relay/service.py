@@ -18,8 +18,9 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from relay import signals, sockets
-from relay.handlers import HandlerError, Registry
+from relay.handlers import HandlerError
 from relay.kept import Kept
+from relay.registry import Registry
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
 from relay.store.embedded import Embedded, EmbeddedError

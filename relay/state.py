@@ -42,6 +42,17 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
+class Follow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The job that is given an outcome which nobody collected: how it is queued and run, as in `Job`."""
+
+    name: str
+    queue: str
+    priority: int
+    attempts: int
+    once: bool
+    lane: str
+
+
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A submission as it is kept in the store, the order of its fields being the format (MessagePack array).
 
@@ -60,6 +71,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trace: str  # traceparent of the submission; "" without one
     arguments: str  # JSON object
     lane: str = ""  # ``@limit`` or ``@limit value``, of a job whose starts are limited; "" for others
+    then: Follow | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -97,3 +109,4 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     expires: int
     attempts: int
     payload: str  # JSON: the result of a job that succeeded, else its problem
+    follows: bool = False  # whether another job gets it if nobody collects it

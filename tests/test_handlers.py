@@ -11,8 +11,9 @@ import pytest
 
 from relay import Context, job
 from relay.errors import BadArguments
-from relay.handlers import HandlerError, Registry, handler
+from relay.handlers import HandlerError, handler
 from relay.limits import Limit, Rate
+from relay.registry import Registry
 from tests import sample_jobs
 
 
@@ -154,3 +155,26 @@ def test_jobs_that_share_a_limit_mean_the_same_by_it() -> None:
 
     with pytest.raises(HandlerError, match="two meanings"):
         Registry([one, other])
+
+
+def test_what_follows_a_job_can_be_named_or_given() -> None:
+    def tell(outcome: dict[str, Any], loud: bool = False) -> None: ...
+
+    told = job(tell)
+    by_function, by_name = (
+        job(then=told, name="one")(lambda: None),
+        job(then="tell", name="two")(lambda: None),
+    )
+    registry = Registry([told, by_function, by_name])
+    assert {h.options.then for h in registry} == {"", "tell"}
+
+
+def test_what_follows_a_job_has_to_be_there_and_fit() -> None:
+    def tell(text: str, outcome: Any = None) -> None: ...
+
+    with pytest.raises(HandlerError, match="then=tell is not among these jobs"):
+        Registry([job(then="tell", name="one")(lambda: None)])
+    with pytest.raises(HandlerError, match="tell can't be called with an outcome alone"):
+        Registry([job(tell), job(then=tell, name="one")(lambda: None)])
+    with pytest.raises(HandlerError, match="a function that is no job"):
+        job(then=print, name="one")(lambda: None)

@@ -19,7 +19,18 @@ BELOW = {
     "front": {"front", "store"},
     "worker": {"worker", "outbound", "store"},
 }
-CORE = {"state", "handlers", "context", "errors", "envelope", "limits", "settings", "version"}
+CORE = {
+    "state",
+    "handlers",
+    "context",
+    "errors",
+    "envelope",
+    "limits",
+    "registry",
+    "settings",
+    "upstream",
+    "version",
+}
 ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals"}
 
 

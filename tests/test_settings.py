@@ -21,7 +21,10 @@ def test_the_command_line_is_before_the_environment_before_the_file_before_defau
 def test_settings_survive_the_environment_of_a_child() -> None:
     settings = Settings.read(
         {
-            "listen": ["tcp:1", "unix:/a b"], "open": True, "grace": "0.5", "queues": ["a", "b"],
+            "listen": ["tcp:1", "unix:/a b"],
+            "open": True,
+            "grace": "0.5",
+            "queues": ["a", "b"],
             "set": ["secret=a;b=c", "name=[]"],
         },
         {},

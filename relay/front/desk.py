@@ -105,6 +105,7 @@ class Desk:
             trace=order.trace,
             arguments=order.body.decode() if order.body.strip() else "{}",
             lane=offer.lane(arguments),
+            then=served.then,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:
@@ -126,6 +127,13 @@ class Desk:
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
         return after or before
+
+    def collected(self, outcome: Outcome) -> None:
+        """A client was told how its job ended."""
+        if outcome.follows:
+            ensureDeferred(self._store.collected(outcome.id)).addErrback(
+                lambda failure: failure.trap(RelayError)
+            )
 
     def abandon(self, id: str) -> None:
         """A client that wanted its job only for itself went away: give it some time to come back, then cancel the

@@ -160,6 +160,9 @@ class Hold:
             self._finish(answers.outcome(self._request, outcome, status, self._house.prefix))
         elif self.transport is not None:
             self._close(envelope.of_outcome(outcome, self._house.prefix))
+        else:
+            return
+        self._house.desk.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
         """The outcome will never be known here; or the waiter was cancelled, by ourselves."""

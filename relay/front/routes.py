@@ -26,6 +26,7 @@ from relay.front.order import cancel_on_disconnect, owner, preferences, read_ord
 from relay.front.prefer import Preferences
 from relay.settings import Settings
 from relay.state import Outcome, Standing
+from relay.upstream import PROBLEMS
 
 Rendered = bytes | Hold
 
@@ -110,13 +111,15 @@ class Routes:
     @app.route("/problems/<slug>", methods=["GET"])
     def problem(self, request: Request, slug: str) -> bytes:
         """What a problem type means, and what to do about it."""
-        kind = catalogue().get(slug)
-        if kind is None:
+        if slug in PROBLEMS:
+            status, _, title, meaning = PROBLEMS[slug]
+        elif slug in catalogue():
+            kind = catalogue()[slug]
+            status, title = kind.status, kind.title
+            meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
+        else:
             raise NoSuchPage(f"{slug} is not a problem of relay's: the handler of the job defines it")
-        meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
-        return answers.json(
-            request, {"type": slug, "title": kind.title, "status": kind.status, "meaning": meaning}
-        )
+        return answers.json(request, {"type": slug, "title": title, "status": status, "meaning": meaning})
 
     # -- what goes wrong --
 
@@ -168,7 +171,7 @@ class Routes:
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if accepted.replayed else 200
-            return answers.outcome(request, known, status, self._settings.prefix, accepted.replayed)
+            return self._outcome(request, known, status, accepted.replayed)
         draining = self._house.desk.draining
         if terms is not None and accepted.waiter is not None and not draining:
             return Hold(self._house, terms, caller, known, accepted.waiter)
@@ -181,5 +184,9 @@ class Routes:
         self, request: Request, known: Standing | Outcome, status: int, reattach: bool = False
     ) -> bytes:
         if isinstance(known, Outcome):
-            return answers.outcome(request, known, status, self._settings.prefix)
+            return self._outcome(request, known, status)
         return answers.standing(request, known, status, self._settings.prefix, reattach)
+
+    def _outcome(self, request: Request, outcome: Outcome, status: int, replayed: bool = False) -> bytes:
+        self._house.desk.collected(outcome)
+        return answers.outcome(request, outcome, status, self._settings.prefix, replayed)

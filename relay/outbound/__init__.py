@@ -11,18 +11,19 @@
                    ▼
                 guard.Endpoints   connections, to public addresses only
 
-`announced` reads what APIs say of their limits, `problems` names what can go wrong.
+`pieces` reads a body as slowly as it is wanted, `announced` what APIs say of their limits; `problems` names what
+Twisted and treq raise.
 """
 
 from __future__ import annotations
 
-from relay.outbound.body import pieces
 from relay.outbound.client import Http, Job
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints, is_public
 from relay.outbound.host import Hosts
-from relay.outbound.problems import UpstreamError, UpstreamLimited
+from relay.outbound.pieces import pieces
 from relay.outbound.upstreams import Upstreams
+from relay.upstream import UpstreamError, UpstreamLimited
 
 __all__ = [
     "Endpoints",

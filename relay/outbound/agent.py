@@ -16,7 +16,8 @@ from zope.interface import implementer
 
 from relay.outbound.body import Body, Whole
 from relay.outbound.host import Host, Hosts
-from relay.outbound.problems import UpstreamError, explain
+from relay.outbound.problems import explain
+from relay.upstream import UpstreamError
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _FAILING = (502, 503, 504)  # what counts against a host

@@ -27,7 +27,8 @@ from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import learn, retry_after
 from relay.outbound.gate import Gate
 from relay.outbound.host import Hosts
-from relay.outbound.problems import UpstreamError, UpstreamLimited, explain
+from relay.outbound.problems import explain
+from relay.upstream import UpstreamError, UpstreamLimited
 
 STALL = 30.0  # seconds without anything sent or received
 MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from relay.errors import RelayError
 from relay.limits import Learned, Rate
-from relay.outbound.problems import UpstreamLimited
+from relay.upstream import UpstreamLimited
 
 TRUST = 1.0  # seconds for which a scope without limits is not asked about again
 AWAY = 0.2  # seconds until a store that is away is asked again

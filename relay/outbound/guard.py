@@ -30,7 +30,7 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from relay.outbound.problems import UpstreamError
+from relay.upstream import UpstreamError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 _NAT64 = ip_network("64:ff9b::/96")

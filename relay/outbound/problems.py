@@ -1,8 +1,6 @@
-"""What can go wrong between a handler and an API, each with its problem type."""
+"""What Twisted and treq raise, as the problems of `relay.upstream`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
@@ -13,41 +11,7 @@ from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.error import InfiniteRedirection, PageRedirect, RedirectWithNoLocation, SchemeNotSupported
 
 from relay.errors import JobError
-
-#: type → status, whether another attempt may help, title
-PROBLEMS: dict[str, tuple[int, bool, str]] = {
-    "bad-url": (422, False, "The URL can't be used"),
-    "private-address": (403, False, "The address is private"),
-    "upstream-unknown-host": (502, False, "The API's host is not known"),
-    "upstream-unreachable": (502, True, "The API can't be reached"),
-    "upstream-tls": (502, False, "The API's certificate can't be trusted"),
-    "upstream-timeout": (504, True, "The API took too long"),
-    "upstream-cut": (502, True, "The API broke off its answer"),
-    "upstream-malformed": (502, True, "The API's answer is not HTTP"),
-    "upstream-encoding": (502, False, "The API's answer can't be decompressed"),
-    "upstream-too-large": (502, False, "The API's answer is too large"),
-    "upstream-redirects": (502, False, "The API redirects in circles"),
-    "upstream-unavailable": (503, True, "The API has been failing"),
-    "upstream-limited": (503, True, "The API limits its callers"),
-}
-
-
-class UpstreamError(JobError):
-    """A call to an API failed in one of the ways of `PROBLEMS`; fails the job with it unless it is caught."""
-
-    def __init__(self, type: str, detail: str = "", **members: Any) -> None:
-        status, retryable, title = PROBLEMS[type]
-        super().__init__(detail, status=status, type=type, title=title, retryable=retryable, **members)
-
-
-class UpstreamLimited(UpstreamError):
-    """The API, or a limit that was declared for it, lets nobody through for longer than the job has. Trying again
-    uses up no attempt."""
-
-    free = True
-
-    def __init__(self, wait: float) -> None:
-        super().__init__("upstream-limited", f"nobody is let through for {wait:.0f} s", retry_after=wait)
+from relay.upstream import UpstreamError
 
 
 def explain(failure: Failure) -> Exception:

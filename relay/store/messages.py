@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from relay.state import Claim, Job, Outcome, Standing, State
+from relay import envelope
+from relay.state import Claim, Follow, Job, Outcome, Standing, State
 
 _STAMP = 13  # digits of a time in front of a kept job
 
@@ -110,6 +111,7 @@ class Served(msgspec.Struct, frozen=True):
     attempts: int
     once: bool
     limit: ServedLimit | None
+    then: Follow | None
     schema: dict[str, Any]
 
 
@@ -131,6 +133,7 @@ class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires: int
     attempts: int
     payload: str
+    follows: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -150,12 +153,22 @@ def read_outcome(id: str, data: bytes) -> Outcome:
         kept.expires,
         kept.attempts,
         kept.payload,
+        kept.follows,
     )
 
 
 def read_claim(id: bytes, kept: bytes, attempt: int) -> Claim:
     created, deadline = int(kept[:_STAMP]), int(kept[_STAMP : 2 * _STAMP])
-    return Claim(id.decode(), _decode_job(kept[2 * _STAMP :]), attempt, created, deadline)
+    return Claim(id.decode(), _with_envelope(_decode_job(kept[2 * _STAMP :])), attempt, created, deadline)
+
+
+def _with_envelope(job: Job) -> Job:
+    """A job that was given an outcome has it, as the store keeps it, in place of its arguments."""
+    if not job.arguments.startswith("["):
+        return job
+    id, *kept = msgspec.json.decode(job.arguments)
+    shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
+    return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
 
 
 def kept_job(claim: Claim) -> bytes:

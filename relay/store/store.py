@@ -128,6 +128,10 @@ class Store:
         """Cancel a job that this process' clients no longer want, unless others wait for it."""
         return bool((await self.partition.verb("abandon", self.inbox, self._keep, id))[0])
 
+    async def collected(self, id: str) -> bool:
+        """Somebody has this outcome; whether another job would have been given it."""
+        return bool((await self.partition.verb("collected", id))[0])
+
     async def fetch(self, id: str) -> Outcome | None:
         """An outcome that was too large for the inbox; None if it is no longer kept."""
         data = await self.partition.command("GET", self.partition.keys.result(id))

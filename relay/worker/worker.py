@@ -14,12 +14,13 @@ from twisted.logger import Logger
 
 from relay.context import Context
 from relay.errors import RelayError
-from relay.handlers import Handler, Options, Registry
+from relay.handlers import Handler, Options
 from relay.limits import Rate
 from relay.outbound import Job as OutboundJob
 from relay.outbound import Upstreams
+from relay.registry import Registry
 from relay.settings import Settings
-from relay.state import Claim, State
+from relay.state import Claim, Follow, State
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail, Served, ServedLimit
 from relay.store.store import Store
@@ -189,10 +190,19 @@ class Worker(Service):
                 1 + h.options.retries,
                 h.options.once,
                 _served_limit(h.options),
+                self._follow(h.options.then),
                 h.schema(),
             )
             for h in self._registry
         ]
+
+    def _follow(self, name: str) -> Follow | None:
+        handler = self._registry.get(name)
+        if handler is None:
+            return None
+        o = handler.options
+        lane = f"@{o.limit.name or o.name}" if o.limit else ""
+        return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
 
 
 def _served_limit(options: Options) -> ServedLimit | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from relay.upstream import PROBLEMS
 from tests.processes import Client, RelayProcess, Response, eventually
 
 
@@ -380,8 +381,9 @@ def test_a_client_that_leaves_before_its_submission_was_answered_leaves_nothing(
 
 
 def test_every_problem_type_is_explained(relay: RelayProcess) -> None:
-    for slug in ("no-such-job", "bad-arguments", "store-away"):
+    for slug in ("no-such-job", "bad-arguments", "store-away", *PROBLEMS):
         answer = relay.call("GET", f"/problems/{slug}")
         assert answer.status == 200
+        assert answer.json()["type"] == slug
         assert len(answer.json()["meaning"]) > 20
     is_problem(relay.call("GET", "/problems/card-declined"), 404, "no-such-page")

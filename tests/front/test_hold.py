@@ -47,6 +47,10 @@ class StillRunning:
     def __init__(self) -> None:
         self.known: Any = STANDING
         self.abandoned: list[str] = []
+        self.outcomes: list[Outcome] = []
+
+    def collected(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
 
     def abandon(self, id: str) -> None:
         self.abandoned.append(id)
@@ -221,6 +225,18 @@ def test_a_client_that_got_its_answer_takes_nothing_along() -> None:
     scene.waiter.callback(OUTCOME)
     scene.disconnect()
     assert scene.desk.abandoned == []
+
+
+@pytest.mark.parametrize("seconds", [1, 6])
+def test_an_outcome_counts_as_collected_once_it_was_written_and_not_before(seconds: int) -> None:
+    scene, gone = Scene(TERMS), Scene(TERMS)
+    for each in (scene, gone):
+        each.pass_time(seconds)
+        assert each.desk.outcomes == []
+    scene.waiter.callback(OUTCOME)
+    assert scene.desk.outcomes == [OUTCOME]
+    gone.disconnect()
+    assert gone.desk.outcomes == []
 
 
 def test_an_outcome_that_will_never_be_known_is_a_problem_in_the_grace_and_a_cut_after_it() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.jobs.graph_server import Graph
+from tests.jobs.receiver import Receiver
 from tests.jobs.servers import Moto, Source
 from tests.processes import RelayProcess
 
@@ -26,9 +28,27 @@ def source() -> Iterator[Source]:
 
 
 @pytest.fixture(scope="session")
-def worked(tmp_path_factory: pytest.TempPathFactory, moto: Moto) -> Iterator[RelayProcess]:
+def graph() -> Iterator[Graph]:
+    graph = Graph()
+    yield graph
+    graph.stop()
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def worked(
+    tmp_path_factory: pytest.TempPathFactory, moto: Moto, graph: Graph, receiver: Receiver
+) -> Iterator[RelayProcess]:
     """A relay with one worker."""
-    relay = RelayProcess(tmp_path_factory.mktemp("worked"), "all", *moto.settings(), "--allow-private")
+    settings = [*moto.settings(), *graph.settings(), *receiver.settings(), "--allow-private", "--grace", "1"]
+    modules = ["--jobs", "jobs", "--jobs", "tests.jobs.told_jobs"]
+    relay = RelayProcess(tmp_path_factory.mktemp("worked"), "all", *settings, *modules)
     relay.start()
     yield relay
     relay.stop()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.ssl import CertificateOptions
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 
 from relay.outbound import Http, UpstreamError, UpstreamLimited, pieces
 from relay.outbound.host import OPENS_AFTER
@@ -120,6 +128,27 @@ async def test_a_call_that_can_not_go_in_time_fails_at_once_and_costs_no_attempt
     with pytest.raises(UpstreamLimited) as caught:
         await scene.job().get(scene.api.url + "/limited")
     assert (caught.value.free, caught.value.pause) == (True, 3600)
+
+
+@ensureDeferred
+async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(scene: Scene) -> None:
+    port = scene.reactor.listenSSL(0, Site(Resource()), self_signed(), interface="127.0.0.1")
+    with pytest.raises(UpstreamError) as caught:
+        await scene.job().get(f"https://localhost:{port.getHost().port}/")
+    assert (caught.value.type, caught.value.retryable) == ("upstream-tls", False)
+    await port.stopListening()
+
+
+def self_signed() -> CertificateOptions:
+    """A certificate for localhost, by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return CertificateOptions(key, certificate)
 
 
 @ensureDeferred

@@ -18,7 +18,7 @@ from tests.store.test_store import Session, submit
 
 async def serve(store: Store, calls: int, window: float) -> None:
     limit = ServedLimit("api", calls, window, "")
-    await store.publish([Served("echo", "default", 0, 1, False, limit, {})])
+    await store.publish([Served("echo", "default", 0, 1, False, limit, None, {})])
 
 
 @ensureDeferred

@@ -455,14 +455,14 @@ async def test_idle_sessions_are_woken_by_new_work_and_only_they(
 async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it(
     front: Store, worker: Store
 ) -> None:
-    served = Served("echo", "default", 0, 1, False, None, {"type": "object"})
+    served = Served("echo", "default", 0, 1, False, None, None, {"type": "object"})
     await worker.publish([served])
     first = await front.catalogue()
     assert first.jobs == {"echo": served}
     assert -30 <= first.overdue["echo"] < -29
     await worker.publish([served])
     assert (await front.catalogue()).version == first.version
-    await worker.publish([Served("echo", "other", 0, 1, False, None, {})])
+    await worker.publish([Served("echo", "other", 0, 1, False, None, None, {})])
     assert (await front.catalogue()).version == first.version + 1
     assert (await front.sweep())[1] == first.version + 1
 

@@ -18,10 +18,13 @@ end
 
 -- A job as it is kept: created (13 digits), deadline (13 digits), MessagePack of relay.state.Job.
 local NAME, QUEUE, OWNER, INBOX, PRIORITY, ATTEMPTS, KEY, FINGERPRINT, ONCE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local LANE = 12
+local TRACE, LANE, THEN = 10, 12, 13
 local function created_of(kept) return tonumber(string.sub(kept, 1, 13)) end
 local function deadline_of(kept) return tonumber(string.sub(kept, 14, 26)) end
 local function fields_of(kept) return cmsgpack.unpack(string.sub(kept, 27)) end
+
+-- The id of the job that gets the outcome of another.
+local function following_id(id) return id .. '-then' end
 
 -- Places in a queue: reserve(n) + 1 to reserve(n) + n, as a score without a loss of digits.
 local function reserve(n) return redis.call('INCRBY', K.seq, n) - n end

@@ -13,12 +13,26 @@ local function bury(id, kept, cause)
   redis.call('HSET', K.letter, id, cmsgpack.pack({now, cause, kept}))
 end
 
+-- The job that gets an outcome: at once where nobody waits for it, else after a while, unless `collected` says
+-- meanwhile that somebody has it. Its arguments are the outcome as it is kept, for `relay.store.messages` to read.
+local COLLECTED_WITHIN = 10000
+local function follow(id, job, outcome, delay)
+  local name, queue, priority, attempts, once, lane = unpack(job[THEN])
+  local arguments = cjson.encode({id, unpack(outcome)})
+  local following = {name, queue, job[OWNER], '', priority, attempts, '', '', once, job[TRACE], arguments, lane}
+  redis.call('HSET', K.job, following_id(id), string.format('%013.0f%013.0f', now, 0) .. cmsgpack.pack(following))
+  redis.call('ZADD', K.delay, string.format('%.0f', now + delay), following_id(id))
+end
+
 local function write_outcome(ended, waiting, keep)
   local id, kept, state, payload, attempts, started = unpack(ended)
   local job = fields_of(kept)
-  local outcome = cmsgpack.pack({
-    job[NAME], job[OWNER], state, created_of(kept), started, now, now + keep, attempts, payload,
-  })
+  local fields = {job[NAME], job[OWNER], state, created_of(kept), started, now, now + keep, attempts, payload}
+  if job[THEN] then
+    fields[#fields + 1] = true
+    follow(id, job, fields, (waiting or job[INBOX] ~= '') and COLLECTED_WITHIN or 0)
+  end
+  local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', keep)
   if job[KEY] ~= '' then redis.call('PEXPIRE', named('idem', job[KEY]), keep) end
   local told = #outcome <= 4096 and 'o' .. outcome or 'r'

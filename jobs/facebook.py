@@ -1,0 +1,39 @@
+"""Jobs that read and publish on Facebook; `jobs.graph` says how they are set up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from jobs.graph import Graph
+from jobs.web import URL
+from relay import Context, JobError, Limit, job
+
+Node = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.]{1,128}$", description="an id of Graph's, or me")]
+Field = Annotated[str, Meta(pattern=r"^[a-z_]{1,64}$")]
+LIMIT = Limit(name="facebook")  # what Graph announces: jobs wait for it in Redis
+Text = Annotated[str, Meta(max_length=63_206)]
+
+
+@job(timeout=30, retries=3, limit=LIMIT)
+async def facebook_profile(
+    context: Context, id: Node = "me", fields: list[Field] | None = None
+) -> dict[str, Any]:
+    """Who a person or a page is: `fields`, `id` and `name` unless given."""
+    asked = ",".join(fields or ("id", "name"))
+    return await Graph.open(context.settings).get(context.http, id, fields=asked)
+
+
+@job(timeout=60, once=True, limit=LIMIT)
+async def facebook_publish(
+    context: Context, message: Text = "", photo: URL | None = None, page: Node = "me"
+) -> dict[str, Any]:
+    """Publish a text, or a photo that Facebook fetches from a URL, with the text below it. Gives Graph's answer: the
+    `id` of what was published, and of a photo the `post_id`."""
+    if not message and not photo:
+        raise JobError("give a message or a photo", status=422, type="bad-arguments", title="Bad arguments")
+    graph = Graph.open(context.settings)
+    if photo:
+        return await graph.post(context.http, f"{page}/photos", url=photo, caption=message)
+    return await graph.post(context.http, f"{page}/feed", message=message)

@@ -1,0 +1,122 @@
+"""Facebook's Graph API: calls with the operator's token, and errors told apart.
+
+Settings (``--set NAME=VALUE``):
+
+=======================  ==========================================================================================
+``facebook_token``       the access token that calls are made with
+``facebook_app_secret``  calls carry a proof of it; without it none, which apps can be set to refuse
+``facebook_version``     of the API, ``v24.0`` unless given
+``facebook_url``         ``https://graph.facebook.com`` unless given; it may have a private address
+=======================  ==========================================================================================
+
+Errors: https://developers.facebook.com/docs/graph-api/guides/error-handling
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from relay import JobError
+from relay.outbound import Http
+
+URL = "https://graph.facebook.com"
+VERSION = "v24.0"
+_LIMITED = {4, 17, 32, 341, 613, *range(80000, 80015)}
+_PERMISSION = {3, 10, *range(200, 300)}
+_TOKEN = {102, 190}
+_TRANSIENT = {1, 2}
+
+
+class GraphError(JobError):
+    """Graph refused; `code` and `subcode` are its own, `trace` is what its support asks for."""
+
+    def __init__(self, status: int, error: Mapping[str, Any]) -> None:
+        self.code = error.get("code", 0)
+        kind, shown, title = _kind(self.code, status)
+        super().__init__(
+            str(error.get("message", f"Graph answered {status}")),
+            status=shown,
+            type=kind,
+            title=title,
+            retryable=kind == "facebook-unavailable",
+            code=self.code,
+            subcode=error.get("error_subcode", 0),
+            trace=error.get("fbtrace_id", ""),
+        )
+
+    @property
+    def limited(self) -> bool:
+        """Whether it was one call too many, and will do later."""
+        return self.code in _LIMITED
+
+
+def _kind(code: int, status: int) -> tuple[str, int, str]:
+    if code in _TOKEN:
+        return "facebook-token", 502, "The token has expired or is not valid"
+    if code in _PERMISSION:
+        return "facebook-permission", 403, "The token does not permit this"
+    if code in _TRANSIENT or status >= 500:
+        return "facebook-unavailable", 502, "Graph failed for now"
+    return "facebook-refused", 502, "Graph refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The API, and who calls it."""
+
+    url: str
+    private: bool
+    credentials: Mapping[str, str]
+
+    @classmethod
+    def open(cls, settings: Mapping[str, str]) -> Graph:
+        """Raises `JobError` where no token is set."""
+        token, secret = settings.get("facebook_token", ""), settings.get("facebook_app_secret", "")
+        if not token:
+            raise JobError("no token is set: --set facebook_token=…", status=500, type="not-configured")
+        own = settings.get("facebook_url", "").rstrip("/")
+        credentials = {
+            "access_token": token,
+            **({"appsecret_proof": _proof(secret, token)} if secret else {}),
+        }
+        return cls(f"{own or URL}/{settings.get('facebook_version', VERSION)}", bool(own), credentials)
+
+    async def get(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
+        """Read; raises `GraphError`, `UpstreamError`."""
+        return await self._call(http, "GET", path, {"params": {**fields, **self.credentials}})
+
+    async def post(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
+        """Publish; raises as `get` does. Never sent twice, unless Graph said that it was one call too many."""
+        return await self._call(http, "POST", path, {"data": {**fields, **self.credentials}})
+
+    async def _call(self, http: Http, method: str, path: str, sent: dict[str, Any]) -> dict[str, Any]:
+        url = f"{self.url}/{path}"
+        while True:
+            response = await http.request(method, url, allow_redirects=False, private=self.private, **sent)
+            answer = _object(await response.content())
+            if response.code == 200 and "error" not in answer:
+                return answer
+            said = answer.get("error")
+            error = GraphError(response.code, said if isinstance(said, dict) else {})
+            if not error.limited:
+                raise error
+            await http.limited(url)
+
+
+def _proof(secret: str, token: str) -> str:
+    """https://developers.facebook.com/docs/graph-api/guides/secure-requests"""
+    return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
