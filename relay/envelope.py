@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -87,6 +88,9 @@ def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
 
 
 def _time(milliseconds: int) -> str | UnsetType:
-    if not milliseconds:
-        return UNSET
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(milliseconds // 1000))
+    return _second(milliseconds // 1000) if milliseconds else UNSET
+
+
+@lru_cache(maxsize=1000)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

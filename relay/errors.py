@@ -49,6 +49,12 @@ class MalformedBody(RelayError):
     status, slug, title = 400, "malformed-body", "The body is not a JSON object"
 
 
+class HeadTooLarge(RelayError):
+    """The request's line and headers are larger than `limit` bytes. Send fewer or shorter headers."""
+
+    status, slug, title = 431, "head-too-large", "The headers are too large"
+
+
 class Forbidden(RelayError):
     """This relay answers only programs on its own machine: it has no callers' tokens, so requests that came
     through a proxy or from a web page elsewhere are refused. The operator can start it with `--open`."""

@@ -14,9 +14,10 @@ import pytest
 #: the rooms that each room may import from, itself and the core aside
 BELOW = {
     "core": set(),
+    "direct": set(),
     "outbound": {"outbound"},
-    "store": {"store"},
-    "front": {"front", "store"},
+    "store": {"store", "direct"},
+    "front": {"front", "store", "direct"},
     "worker": {"worker", "outbound", "store"},
 }
 CORE = {

@@ -2,11 +2,13 @@
 
 =============  ============================================================================================
 `front`        the service: listens, sweeps, gets mail, drains
-`site`         twisted.web as relay runs it: limits, deadlines, early refusals
+`site`         the connections: makes them, watches their times, closes them
+`connection`   one client's connection: bytes to requests (llhttp), answers to bytes
+`lingering`    the rest of one whose request was refused
+`request`      what a client sent
 `access`       who may call: closed by default
-`routes`       the addresses; each parses, makes one call, renders
+`routes`       the addresses, declared with Klein; each reads, makes one call, answers
 `order`        what a client asks for, read off its request
-`headers`      header values as text
 `prefer`       the Prefer header (RFC 7240)
 `desk`         what a front does for a caller: submit, look, attach, cancel
 `catalogue`    the jobs that workers serve, and the check of arguments

@@ -7,14 +7,13 @@ browser for any page it shows. Both can be told by their headers.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
-from twisted.web.server import Request
-
 from relay.errors import Forbidden, Malformed
-from relay.front.headers import header_values
+from relay.front.request import Request
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
 _LABEL = 63  # characters between the dots of a host name (RFC 1035)
 
@@ -30,16 +29,16 @@ class Access:
         host = _host(request)
         if self._open:
             return
-        for name in _FORWARDED:
-            if request.requestHeaders.hasHeader(name):
-                raise Forbidden(f"the request was forwarded ({name})")
+        if not _FORWARDED.isdisjoint(request.headers):
+            raise Forbidden(f"the request was forwarded ({', '.join(_FORWARDED & request.headers.keys())})")
         if host and not is_loopback(host):
             raise Forbidden(f"the Host is {host}")
-        for origin in header_values(request, "Origin"):
+        for origin in request.values("origin"):
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
 
+@lru_cache(maxsize=1000)
 def is_loopback(host: str) -> bool:
     """Whether a name or address means this machine."""
     if host.lower() == "localhost":
@@ -51,8 +50,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _host(request: Request) -> str:
-    hosts = header_values(request, "Host")
-    if not hosts and request.clientproto == b"HTTP/1.0":
+    hosts = request.values("host")
+    if not hosts and request.version == "1.0":
         return ""
     if len(hosts) != 1:
         raise Malformed(f"a request has one Host, not {len(hosts)}")
@@ -62,6 +61,7 @@ def _host(request: Request) -> str:
     return name
 
 
+@lru_cache(maxsize=1000)
 def _name(host: str) -> str:
     """The name or address in ``host[:port]``, "" if there is none."""
     match = _HOST.fullmatch(host)

@@ -19,7 +19,7 @@ from relay.front.desk import Desk
 from relay.front.hold import Hold, House
 from relay.front.repair import Repair
 from relay.front.routes import Routes
-from relay.front.site import FrontSite
+from relay.front.site import Site
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
 from relay.settings import Settings
@@ -69,13 +69,11 @@ class Front(Service):
             (LoopingCall(self._room.turn), STRAYS),
         ]
 
-    def _make_site(self) -> FrontSite:
+    def _make_site(self) -> Site:
         settings = self._settings
-        resource = Routes(self._house, settings).app.resource()
-        access = Access(settings.open)
-        return FrontSite(
-            resource, access, settings.body_limit, settings.keepalive, settings.prefix, self._tools.clock
-        )
+        routes, access = Routes(self._house, settings), Access(settings.open)
+        limits = settings.body_limit, settings.keepalive, settings.prefix
+        return Site(self._tools.clock, routes, access, *limits)
 
     def startService(self) -> None:
         super().startService()
@@ -116,6 +114,7 @@ class Front(Service):
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()
+        self._site.stop()
         self._repair.stop()
         await self._inbox.stop()
         await self._tools.store.stop()

@@ -6,37 +6,38 @@ B   committed  200 and a first heartbeat are out; heartbeats follow, and one env
 C   over       answered, or the client went away
 ==  =========  =======================================================================================
 
-In phase A a hold owns the request that twisted.web and Klein made. To commit, it takes the connection over and
-lets go of all that, so that in phase B a waiting client costs its transport, this object, and a Deferred.
+In phase A the client's connection waits, and goes back to it with the answer. To commit, the hold takes the connection
+over, so that in phase B a waiting client costs its transport, this object, and a Deferred.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import datetimeToString
-from twisted.web.resource import IResource
-from twisted.web.server import NOT_DONE_YET, Request
-from zope.interface import implementer
 
 from relay import envelope
+from relay.direct import send
 from relay.errors import RelayError
 from relay.front import answers, wire
+from relay.front.answers import Answer
 from relay.front.desk import Desk
-from relay.front.site import take_over
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing
+
+if TYPE_CHECKING:
+    from relay.front.connection import Connection
 
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """How one request is held; seconds. What was preferred and is met stands in `applied`."""
 
     wait: float
@@ -57,18 +58,16 @@ class House:
     prefix: str
 
 
-@implementer(IResource)
 class Hold:
-    """Waits for one job on behalf of one client, from `render` on."""
+    """Waits for one job on behalf of one client, from `begin` on."""
 
-    isLeaf = True
     __slots__ = (
         "_chunked",
+        "_connection",
         "_gone",
         "_house",
         "_known",
         "_owner",
-        "_request",
         "_terms",
         "_until",
         "_waiter",
@@ -84,31 +83,21 @@ class Hold:
         self._owner = owner
         self._known = known
         self._waiter: Deferred[Outcome] | None = waiter
-        self._request: Any = None
+        self._connection: Connection | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self.slot = -1
 
     # -- phase A --
 
-    def render(self, request: Request) -> int:
-        """Begin to hold the request."""
-        self._request = request
-        self._chunked = request.clientproto == b"HTTP/1.1"
+    def begin(self, connection: Connection) -> None:
+        """Begin to hold the request that a connection serves."""
+        self._connection = connection
+        self._chunked = connection.chunked
         self._until = self._house.clock.seconds() + self._terms.wait
-        request.notifyFinish().addErrback(self.connectionLost)
         self._rest(self._terms.commit)
         assert self._waiter is not None
         self._waiter.addCallbacks(self._answer, self._refuse).addErrback(self._break_off)
-        return NOT_DONE_YET
-
-    def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
-        """Never called: a hold is a leaf."""
-        raise NotImplementedError
-
-    def putChild(self, path: bytes, child: IResource) -> None:
-        """Never called: a hold is a leaf."""
-        raise NotImplementedError
 
     def on_time(self) -> None:
         """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
@@ -117,7 +106,7 @@ class Hold:
         elif self.transport is None:
             self._commit()
         else:
-            self.transport.write(wire.beat(self._chunked))
+            send(self.transport, wire.beat(self._chunked))
             self._rest(self._terms.heartbeat)
 
     def _rest(self, seconds: float) -> None:
@@ -126,16 +115,17 @@ class Hold:
     # -- phase B --
 
     def _commit(self) -> None:
-        request, self._request = self._request, None
-        self.transport = take_over(request, self)
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        self.transport = connection.take_over(self)
         headers = [
-            ("Date", datetimeToString().decode("ascii")),
+            ("Date", answers.date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
             ("Location", answers.location(self._known.id, self._house.prefix)),
         ]
         if self._terms.applied:
             headers.append(("Preference-Applied", self._terms.applied))
-        self.transport.write(wire.head(headers, self._chunked))
+        send(self.transport, wire.head(headers, self._chunked))
         self._rest(self._terms.heartbeat)
 
     def dataReceived(self, data: bytes) -> None:
@@ -155,9 +145,9 @@ class Hold:
 
     def _answer(self, outcome: Outcome) -> None:
         """The job has ended."""
-        if self._request is not None:
+        if self._connection is not None:
             status = answers.outcome_status(outcome) if self._terms.true_status else 200
-            self._finish(answers.outcome(self._request, outcome, status, self._house.prefix))
+            self._finish(answers.outcome(outcome, status, self._house.prefix))
         elif self.transport is not None:
             self._close(envelope.of_outcome(outcome, self._house.prefix))
         else:
@@ -169,9 +159,9 @@ class Hold:
         if failure.check(CancelledError):
             return
         error = failure.value
-        if self._request is None or not isinstance(error, RelayError):
+        if self._connection is None or not isinstance(error, RelayError):
             failure.raiseException()
-        self._finish(answers.problem(self._request, error, self._house.prefix))
+        self._finish(answers.problem(error, self._house.prefix))
 
     def _run_out(self, reattach: bool = False) -> None:
         """The wait is over before the job is: say where it stands, and how to go on."""
@@ -195,34 +185,32 @@ class Hold:
         if isinstance(known, Outcome):
             self._answer(known)
             return
-        if self._request is not None:
-            self._finish(answers.standing(self._request, known, 202, self._house.prefix, reattach))
+        if self._connection is not None:
+            self._finish(answers.standing(known, 202, self._house.prefix, reattach))
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
 
-    def _finish(self, body: bytes) -> None:
-        request = self._request
+    def _finish(self, answer: Answer) -> None:
+        connection = self._connection
         self._over()
-        if self._terms.applied:
-            request.setHeader("Preference-Applied", self._terms.applied)
-        request.write(body)
-        request.finish()
+        assert connection is not None
+        connection.answer(answer.with_head(answers.preference_applied(self._terms.applied)))
 
     def _close(self, body: bytes) -> None:
         transport = self.transport
         self._over()
         assert transport is not None
-        transport.write(wire.tail(body, self._chunked))
+        send(transport, wire.tail(body, self._chunked))
         transport.loseConnection()
 
     def _break_off(self, failure: Failure) -> None:
         """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
         if not failure.check(RelayError):
             _log.failure("a held request could not be answered", failure)
-        transport = self.transport or (self._request and self._request.channel.transport)
+        broken = self.transport or self._connection
         self._over()
-        if transport is not None:
-            transport.abortConnection()
+        if broken is not None:
+            broken.abortConnection()
 
     def _leave(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -231,4 +219,4 @@ class Hold:
 
     def _over(self) -> None:
         self._house.wheel.drop(self)
-        self._request = self.transport = self._waiter = None
+        self._connection = self.transport = self._waiter = None

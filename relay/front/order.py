@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from twisted.web.server import Request
+import msgspec
 from werkzeug.http import parse_options_header
 
 from relay.errors import Malformed, NotJson
-from relay.front.headers import header, header_values
 from relay.front.prefer import Preferences
+from relay.front.request import Request
 
 ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
 LONGEST_DELAY = 30 * 86400  # seconds
@@ -21,8 +20,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, gc=False):
     """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
 
     owner: str
@@ -42,28 +40,22 @@ def read_order(request: Request, name: str, key: str = "") -> Order:
     return Order(
         owner=owner(request),
         name=name,
-        body=_body(request),
-        key=check_key(key) if key else _key(header(request, "Idempotency-Key")),
+        body=request.body,
+        key=check_key(key) if key else _key(request.header("idempotency-key")),
         prefer=preferences(request),
         delay=_seconds(request, "Relay-Delay"),
         deadline=_seconds(request, "Relay-Deadline"),
         cancel=cancel_on_disconnect(request),
-        trace=_trace(header(request, "traceparent")),
+        trace=_trace(request.header("traceparent")),
     )
 
 
 def cancel_on_disconnect(request: Request) -> bool:
     """What a client that goes away wants for its job; raises `Malformed`."""
-    field = header(request, "Relay-On-Disconnect") or "continue"
+    field = request.header("relay-on-disconnect") or "continue"
     if field not in ("continue", "cancel"):
         raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
     return field == "cancel"
-
-
-def _body(request: Request) -> bytes:
-    assert request.content is not None
-    body: bytes = request.content.read()
-    return body
 
 
 def owner(request: Request) -> str:
@@ -72,7 +64,7 @@ def owner(request: Request) -> str:
 
 
 def preferences(request: Request) -> Preferences:
-    fields = header_values(request, "Prefer")
+    fields = request.values("prefer")
     return Preferences.parse(fields) if fields else _NO_PREFERENCES
 
 
@@ -81,10 +73,13 @@ _NO_PREFERENCES = Preferences()
 
 def check_json(request: Request) -> None:
     """Raise `NotJson` for a body that says it is something else."""
-    encoding = header(request, "Content-Encoding")
+    encoding = request.header("content-encoding")
     if encoding and encoding.lower() != "identity":
         raise NotJson(f"Content-Encoding {encoding} is not taken")
-    kind, options = parse_options_header(header(request, "Content-Type"))
+    content_type = request.header("content-type")
+    if content_type in ("application/json", ""):
+        return
+    kind, options = parse_options_header(content_type)
     if kind and kind.lower() != "application/json":
         raise NotJson(f"Content-Type is {kind}, not application/json")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
@@ -109,7 +104,7 @@ def _key(field: str) -> str:
 
 
 def _seconds(request: Request, name: str) -> float:
-    field = header(request, name)
+    field = request.header(name.lower())
     if not field:
         return 0
     if not _SECONDS.fullmatch(field) or float(field) > LONGEST_DELAY:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from werkzeug.http import parse_list_header
 
 _WHOLE = re.compile(r"\d{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(msgspec.Struct, frozen=True, gc=False):
     """Seconds, or None where nothing was said. What is unknown or malformed was never said."""
 
     respond_async: bool = False

@@ -1,4 +1,8 @@
-"""The addresses of a front. Each route parses its request, makes one call, and renders what comes back."""
+"""The addresses of a front. Each route reads its request, makes one call, and answers with what comes back.
+
+They are declared with Klein, which keeps them by name and by address (its ``url_map``); requests are brought to them by
+`Routes.serve`, without the rest of Klein and without twisted.web.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ import inspect
 from typing import Any
 
 from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
@@ -20,15 +24,18 @@ from relay.errors import (
     catalogue,
 )
 from relay.front import answers
+from relay.front.answers import Answer
 from relay.front.desk import Accepted, leave
 from relay.front.hold import Hold, House, Terms
 from relay.front.order import cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
+from relay.front.request import Request
 from relay.settings import Settings
 from relay.state import Outcome, Standing
 from relay.upstream import PROBLEMS
 
-Rendered = bytes | Hold
+Served = Answer | Hold
+_MOST_REMEMBERED = 1000  # addresses whose route is known
 
 
 class _JobName(BaseConverter):
@@ -39,7 +46,7 @@ class _JobId(BaseConverter):
     regex = r"[0-9][a-z0-9-]{0,99}"
 
 
-_app = Klein()
+_app: Any = Klein()  # whose types know only twisted.web's requests
 _app.url_map.converters.update(name=_JobName, id=_JobId)
 _app.url_map.merge_slashes = False
 
@@ -53,63 +60,88 @@ class Routes:
     def __init__(self, house: House, settings: Settings) -> None:
         self._house = house
         self._settings = settings
+        self._bound: Any = self.app
+        self._addresses = self._bound.url_map.bind("localhost")
+        self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
+
+    def serve(self, request: Request) -> Served | Deferred[Served]:
+        """Bring a request to its route."""
+        try:
+            endpoint, arguments = self._route(request)
+            served: Served | Deferred[Served] = self._bound.execute_endpoint(endpoint, request, **arguments)
+        except Exception:
+            return self._refuse(Failure(), request)
+        return served.addErrback(self._refuse, request) if isinstance(served, Deferred) else served
+
+    def _route(self, request: Request) -> tuple[str, dict[str, str]]:
+        """The route of a request, and what its address says. Those of submissions are remembered, for there are few."""
+        asked = request.method, request.target
+        if asked in self._remembered:
+            return self._remembered[asked]
+        route: tuple[str, dict[str, str]] = self._addresses.match(request.path(), request.method)
+        if route[1].keys() == {"name"}:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[asked] = route
+        return route
 
     # -- submit --
 
     @app.route("/jobs/<name:name>", methods=["POST"])
-    async def post(self, request: Request, name: str) -> Rendered:
+    async def post(self, request: Request, name: str) -> Served:
         """Submit a job."""
         return await self._submit(request, name)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
-    async def put(self, request: Request, name: str, key: str) -> Rendered:
+    async def put(self, request: Request, name: str, key: str) -> Served:
         """Submit a job under a key of the client's choice."""
         return await self._submit(request, name, key)
 
-    async def _submit(self, request: Request, name: str, key: str = "") -> Rendered:
+    async def _submit(self, request: Request, name: str, key: str = "") -> Served:
         order = read_order(request, name, key)
         asynchronous = order.delay > 0 or order.prefer.wait == 0
         terms = (
             None if asynchronous or self._full() else self._terms(order.prefer, order.cancel, submission=True)
         )
         accepted = await self._house.desk.submit(order, held=terms is not None)
-        return self._hold_or_tell(request, accepted, terms, order.owner, order.prefer)
+        return self._hold_or_tell(accepted, terms, order.owner, order.prefer)
 
     # -- look, attach, cancel --
 
     @app.route("/jobs/<id:id>", methods=["GET"])
-    async def get(self, request: Request, id: str) -> Rendered:
+    async def get(self, request: Request, id: str) -> Served:
         """Where a job stands, or with `Prefer: wait` its outcome."""
         prefer = preferences(request)
-        if prefer.wait and request.method == b"GET" and not self._full():
+        if prefer.wait and request.method == "GET" and not self._full():
             terms = self._terms(prefer, cancel_on_disconnect(request), submission=False)
             accepted = await self._house.desk.attach(owner(request), id)
-            return self._hold_or_tell(request, accepted, terms, owner(request), prefer)
+            return self._hold_or_tell(accepted, terms, owner(request), prefer)
         known = await self._house.desk.look(owner(request), id)
-        return self._tell(request, known, 200)
+        return self._tell(known, 200)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
-    async def get_by_key(self, request: Request, name: str, key: str) -> Rendered:
+    async def get_by_key(self, request: Request, name: str, key: str) -> Served:
         """The same, of the job that a key stands for."""
-        return await self.get(request, await self._house.desk.find(owner(request), name, key))
+        found: Served = await self.get(request, await self._house.desk.find(owner(request), name, key))
+        return found
 
     @app.route("/jobs/<id:id>", methods=["DELETE"])
-    async def delete(self, request: Request, id: str) -> bytes:
+    async def delete(self, request: Request, id: str) -> Answer:
         """Cancel a job."""
         known = await self._house.desk.cancel(owner(request), id)
-        return self._tell(request, known, 200 if isinstance(known, Outcome) else 202)
+        return self._tell(known, 200 if isinstance(known, Outcome) else 202)
 
     # -- about relay --
 
     @app.route("/readyz", methods=["GET"])
-    def readyz(self, request: Request) -> bytes:
+    def readyz(self, request: Request) -> Answer:
         """For a load balancer: whether this front takes work, and how many requests it holds."""
         ready = not self._house.desk.draining
         held = len(self._house.wheel)
-        return answers.json(request, {"ready": ready, "held": held}, 200 if ready else 503)
+        return answers.json({"ready": ready, "held": held}, 200 if ready else 503)
 
     @app.route("/problems/<slug>", methods=["GET"])
-    def problem(self, request: Request, slug: str) -> bytes:
+    def problem(self, request: Request, slug: str) -> Answer:
         """What a problem type means, and what to do about it."""
         if slug in PROBLEMS:
             status, _, title, meaning = PROBLEMS[slug]
@@ -119,27 +151,23 @@ class Routes:
             meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
         else:
             raise NoSuchPage(f"{slug} is not a problem of relay's: the handler of the job defines it")
-        return answers.json(request, {"type": slug, "title": title, "status": status, "meaning": meaning})
+        return answers.json({"type": slug, "title": title, "status": status, "meaning": meaning})
 
     # -- what goes wrong --
 
-    @app.handle_errors(RelayError)
-    def refuse(self, request: Any, failure: Failure) -> bytes:
-        assert isinstance(failure.value, RelayError)
-        return answers.problem(request, failure.value, self._settings.prefix)
-
-    @app.handle_errors(HTTPException)
-    def not_routed(self, request: Any, failure: Failure) -> bytes:
-        error: RelayError = NoSuchPage()
-        if isinstance(failure.value, MethodNotAllowed):
-            request.setHeader("Allow", ", ".join(sorted(failure.value.valid_methods or ())))
+    def _refuse(self, failure: Failure, request: Request) -> Answer:
+        error, head = failure.value, ""
+        if isinstance(error, CancelledError):  # the client has gone
+            raise error
+        if isinstance(error, MethodNotAllowed):
+            head = f"Allow: {', '.join(sorted(error.valid_methods or ()))}\r\n"
             error = MethodRefused()
-        return answers.problem(request, error, self._settings.prefix)
-
-    @app.handle_errors(Exception)
-    def fail(self, request: Any, failure: Failure) -> bytes:
-        self._log.failure("{method} {path} failed", failure, method=request.method, path=request.path)
-        return answers.problem(request, InternalError(), self._settings.prefix)
+        elif isinstance(error, HTTPException):
+            error = NoSuchPage()
+        elif not isinstance(error, RelayError):
+            self._log.failure("{method} {path} failed", failure, method=request.method, path=request.target)
+            error = InternalError()
+        return answers.problem(error, self._settings.prefix).with_head(head)
 
     # -- how --
 
@@ -166,27 +194,24 @@ class Routes:
         )
 
     def _hold_or_tell(
-        self, request: Request, accepted: Accepted, terms: Terms | None, caller: str, prefer: Preferences
-    ) -> Rendered:
+        self, accepted: Accepted, terms: Terms | None, caller: str, prefer: Preferences
+    ) -> Served:
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if accepted.replayed else 200
-            return self._outcome(request, known, status, accepted.replayed)
+            return self._outcome(known, status, accepted.replayed)
         draining = self._house.desk.draining
         if terms is not None and accepted.waiter is not None and not draining:
             return Hold(self._house, terms, caller, known, accepted.waiter)
-        if prefer.respond_async:
-            request.setHeader("Preference-Applied", "respond-async")
         leave(accepted.waiter)
-        return self._tell(request, known, 202, reattach=terms is not None and draining)
+        told = self._tell(known, 202, reattach=terms is not None and draining)
+        return told.with_head(answers.preference_applied("respond-async" if prefer.respond_async else ""))
 
-    def _tell(
-        self, request: Request, known: Standing | Outcome, status: int, reattach: bool = False
-    ) -> bytes:
+    def _tell(self, known: Standing | Outcome, status: int, reattach: bool = False) -> Answer:
         if isinstance(known, Outcome):
-            return self._outcome(request, known, status)
-        return answers.standing(request, known, status, self._settings.prefix, reattach)
+            return self._outcome(known, status)
+        return answers.standing(known, status, self._settings.prefix, reattach)
 
-    def _outcome(self, request: Request, outcome: Outcome, status: int, replayed: bool = False) -> bytes:
+    def _outcome(self, outcome: Outcome, status: int, replayed: bool = False) -> Answer:
         self._house.desk.collected(outcome)
-        return answers.outcome(request, outcome, status, self._settings.prefix, replayed)
+        return answers.outcome(outcome, status, self._settings.prefix, replayed)

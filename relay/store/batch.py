@@ -1,14 +1,15 @@
-"""Batching without a timer: one command under way at a time; what is asked meanwhile rides on the next."""
+"""Batching without waiting: at once while nothing is under way; else what comes meanwhile rides together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from relay.errors import StoreReset
+from relay.errors import StoreAway, StoreReset
 from relay.store.link import LinkLost
 
 Item = TypeVar("Item")
@@ -20,50 +21,63 @@ Send = Callable[[list[Item], bool], Deferred[Sequence[Answer | Exception]]]
 
 
 class Batch(Generic[Item, Answer]):
-    """Sends what is added, at most `most` items and `most_bytes` at once.
+    """Sends what is added in groups, of at most `enough` items and `most_bytes`. A group goes out when nothing is under
+    way, or as soon as it is full, so that whoever carries out the commands and whoever makes them work side by side.
 
-    When the connection breaks under a command, or the store was reset, the same items are sent again, flagged so;
-    whoever cancels the Deferred of an item is not waited for, and an item that was not sent by then never is.
+    When the connection breaks under a group, or the store was reset, the same items are sent again, flagged so; whoever
+    cancels the Deferred of an item is not waited for, and an item that was not sent by then never is. Items that have
+    no answer within `deadline` seconds fail with `StoreAway`.
     """
 
-    def __init__(self, send: Send[Item, Answer], most: int = 500, most_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        send: Send[Item, Answer],
+        deadline: float,
+        enough: int = 16,
+        most_bytes: int = 1 << 20,
+    ) -> None:
+        self._clock = clock
         self._send = send
-        self._most = most
+        self._deadline = deadline
+        self._enough = enough
         self._most_bytes = most_bytes
-        self._waiting: dict[Deferred[Answer], tuple[Item, int]] = {}
-        self._under_way: dict[Deferred[Answer], tuple[Item, int]] = {}
+        self._open: _Group[Item, Answer] | None = None
+        self._under_way: set[_Group[Item, Answer]] = set()
 
     def add(self, item: Item, size: int) -> Deferred[Answer]:
         """Send an item of `size` bytes; fires with its answer."""
-        answer: Deferred[Answer] = Deferred(self._forget)
-        self._waiting[answer] = (item, size)
-        if not self._under_way:
-            self._next()
+        answer: Deferred[Answer] = Deferred()
+        if self._open is not None and self._open.size + size > self._most_bytes:
+            self._close()
+        group = self._open
+        if group is None:
+            group = self._open = _Group()
+            group.timer = self._clock.callLater(self._deadline, self._late, group)
+        group.items.append((answer, item))
+        group.size += size
+        if not self._under_way or len(group.items) >= self._enough:
+            self._close()
         return answer
 
-    def _forget(self, answer: Deferred[Answer]) -> None:
-        self._waiting.pop(answer, None)
+    def _close(self) -> None:
+        """Send the open group, if there is one."""
+        group, self._open = self._open, None
+        if group is not None:
+            self._under_way.add(group)
+            self._go(group, again=False)
 
-    def _next(self) -> None:
-        size = 0
-        for answer, (item, item_size) in list(self._waiting.items()):
-            size += item_size
-            if self._under_way and (size > self._most_bytes or len(self._under_way) >= self._most):
-                break
-            self._under_way[answer] = (item, item_size)
-            del self._waiting[answer]
-        self._go(again=False)
+    def _go(self, group: _Group[Item, Answer], again: bool) -> None:
+        group.items = [(answer, item) for answer, item in group.items if not answer.called]
+        if group.items:
+            group.sending = self._send([item for _, item in group.items], again)
+            group.sending.addCallbacks(self._answered, self._failed, (group,), {}, (group,))
+        else:
+            self._done(group)
 
-    def _go(self, again: bool) -> None:
-        items = [item for item, _ in self._under_way.values()]
-        if items:
-            self._send(items, again).addCallbacks(self._answered, self._failed)
-
-    def _answered(self, answers: Sequence[Answer | Exception]) -> None:
-        asked, self._under_way = list(self._under_way), {}
-        if self._waiting:
-            self._next()
-        for deferred, answer in zip(asked, answers, strict=True):
+    def _answered(self, answers: Sequence[Answer | Exception], group: _Group[Item, Answer]) -> None:
+        self._done(group)
+        for (deferred, _), answer in zip(group.items, answers, strict=True):
             if deferred.called:
                 continue
             if isinstance(answer, Exception):
@@ -71,12 +85,41 @@ class Batch(Generic[Item, Answer]):
             else:
                 deferred.callback(answer)
 
-    def _failed(self, failure: Failure) -> None:
-        if failure.check(LinkLost, StoreReset):
-            self._under_way = {d: item for d, item in self._under_way.items() if not d.called}
-            self._go(again=True)
-            if not self._under_way and self._waiting:
-                self._next()
-            return
-        error = failure.value if isinstance(failure.value, Exception) else RuntimeError(str(failure.value))
-        self._answered([error] * len(self._under_way))
+    def _failed(self, failure: Failure, group: _Group[Item, Answer]) -> None:
+        if group.late:
+            self._done(group)
+        elif failure.check(LinkLost, StoreReset):
+            self._go(group, again=True)
+        else:
+            error = (
+                failure.value if isinstance(failure.value, Exception) else RuntimeError(str(failure.value))
+            )
+            self._answered([error] * len(group.items), group)
+
+    def _late(self, group: _Group[Item, Answer]) -> None:
+        group.late = True
+        if group is self._open:
+            self._open = None
+        if group.sending is not None:
+            group.sending.cancel()
+        for answer, _ in group.items:
+            if not answer.called:
+                answer.errback(StoreAway())
+
+    def _done(self, group: _Group[Item, Answer]) -> None:
+        self._under_way.discard(group)
+        if group.timer.active():
+            group.timer.cancel()
+        if not self._under_way:
+            self._close()
+
+
+class _Group(Generic[Item, Answer]):
+    __slots__ = ("items", "late", "sending", "size", "timer")
+
+    def __init__(self) -> None:
+        self.items: list[tuple[Deferred[Answer], Item]] = []
+        self.size = 0
+        self.timer: Any = None
+        self.sending: Deferred[Any] | None = None
+        self.late = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hiredis
 import txredisapi
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -17,6 +18,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from relay.direct import send
 from relay.store.address import Address
 
 Reply = Any  # bytes, int, None, or a list of replies
@@ -40,6 +42,16 @@ class _Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
         super().__init__(charset=None, convertNumbers=False)
         self._link = link
 
+    def makeConnection(self, transport: Any) -> None:
+        super().makeConnection(Eager(transport))
+
+    def _build_command(self, *words: Any, **_: Any) -> bytes:
+        packed: bytes = hiredis.pack_command(words)
+        return packed
+
+    def tryConvertData(self, data: Any) -> Any:
+        return data
+
     def connectionMade(self) -> None:
         self.connected = 1
         ensureDeferred(self._link._greet(self))
@@ -57,6 +69,19 @@ class _Connections(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> _Connection:
         return _Connection(self._link)
+
+
+class Eager:
+    """A transport that writes at once what fits; Twisted's own waits for the next turn of its loop."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        send(self._transport, data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Link:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import txredisapi
@@ -29,7 +29,7 @@ class Partition:
 
     def __init__(self, clock: IReactorTime, link: Link) -> None:
         self.keys = Keys()
-        self._clock = clock
+        self.clock = clock
         self._link = link
         self.epoch = ""
         self._server = ""  # the running server's own random name
@@ -50,12 +50,12 @@ class Partition:
         """A new job id: partition, epoch, 80 random bits. Raises `StoreAway` before the store was ever reached."""
         if not self.epoch:
             raise StoreAway
-        return f"{self.keys.partition}-{self.epoch}-{random_name(10)}"
+        return f"{self.keys.partition}-{self.epoch}-{next(_names)}"
 
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
         match id.split("-"):
-            case [partition, epoch, _]:
+            case [partition, epoch, _, *_]:
                 return partition == str(self.keys.partition) and epoch != self.epoch
         return False
 
@@ -97,7 +97,7 @@ class Partition:
 
     def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
         """Raise `StoreAway` where there is no answer in time, or none that is known."""
-        return deferred.addTimeout(DEADLINE, self._clock).addErrback(_as_away)
+        return deferred.addTimeout(DEADLINE, self.clock).addErrback(_as_away)
 
     async def _evaluate(self, verb: str, *words: Any) -> Reply:
         text, sha = script(verb)
@@ -156,6 +156,17 @@ def unfit(info: Mapping[str, str]) -> str:
 def random_name(size: int) -> str:
     """So many random bytes, as lower case letters and digits."""
     return base64.b32encode(os.urandom(size)).decode().lower()
+
+
+def _random_names(size: int) -> Iterator[str]:
+    """`random_name` after `random_name`; the system is asked for many at once."""
+    length = size * 8 // 5
+    while True:
+        many = random_name(size * 256)
+        yield from (many[first : first + length] for first in range(0, len(many), length))
+
+
+_names = _random_names(10)
 
 
 def _as_away(failure: Any) -> Any:

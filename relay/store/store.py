@@ -31,7 +31,7 @@ from relay.store.messages import (
     read_outcome,
     read_standing,
 )
-from relay.store.partition import Partition
+from relay.store.partition import DEADLINE, Partition
 
 MOST_LETTERS = 10_000  # dead letters
 LETTER_TTL = 7 * 86400.0  # seconds
@@ -58,7 +58,9 @@ class Store:
         self._keep = int(terms.keep * 1000)
         self._lease = int(terms.lease * 1000)
         self._queue_limit = terms.queue_limit
-        self._submissions: Batch[Submission, Receipt] = Batch(self._send_submissions)
+        self._submissions: Batch[Submission, Receipt] = Batch(
+            partition.clock, self._send_submissions, DEADLINE
+        )
 
     def start(self) -> None:
         self.partition.start()
@@ -75,7 +77,7 @@ class Store:
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`, `StoreAway`."""
         size = len(submission.job.arguments) + _OVERHEAD
-        return self.partition.within_deadline(self._submissions.add(submission, size))
+        return self._submissions.add(submission, size)
 
     def _send_submissions(
         self, items: list[Submission], again: bool

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -11,12 +13,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
 
 from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.hold import Hold, House, Terms
-from relay.front.site import FrontSite
+from relay.front.site import Site
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing, State
 
@@ -76,17 +77,15 @@ class Scene:
         house = House(self.clock, self.wheel, self.desk, "/v1")  # type: ignore[arg-type]
         hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
 
-        class Page(Resource):
-            isLeaf = True
-            render_POST = lambda _, request: hold.render(request)  # noqa: E731
+        class Pages:
+            serve = staticmethod(lambda request: hold)
 
-        site = FrontSite(Page(), Access(open=True), 1000, 75, "", self.clock)
-        self.channel = site.buildProtocol(None)
-        assert self.channel is not None
+        site = Site(self.clock, Pages(), Access(open=True), 1000, 75, "")
+        self.connection = site.buildProtocol(None)
         self.transport = Transport()
-        self.transport.protocol = self.channel
-        self.channel.makeConnection(self.transport)
-        self.channel.dataReceived(request)
+        self.transport.protocol = self.connection
+        self.connection.makeConnection(self.transport)
+        self.connection.dataReceived(request)
 
     def disconnect(self) -> None:
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
@@ -146,15 +145,16 @@ def test_heartbeats_keep_their_pause_and_the_envelope_ends_it() -> None:
     assert len(scene.wheel) == 0
 
 
-def test_committing_lets_go_of_channel_and_request() -> None:
+def test_committing_lets_go_of_the_connection() -> None:
     scene = Scene(TERMS)
-    request = scene.channel.requests[0]  # type: ignore[union-attr]
+    gone = weakref.ref(scene.connection)
+    del scene.connection
+    assert gone() is not None
     scene.pass_time(5.5)
     assert scene.transport.protocol is scene.hold
-    assert request.channel is None
-    assert request.transport is None
-    assert request.notifications == []
-    assert scene.channel.requests == []  # type: ignore[union-attr]
+    gc.disable()
+    assert gone() is None
+    gc.enable()
     scene.waiter.callback(OUTCOME)
 
 

@@ -1,11 +1,13 @@
-"""Batching: one under way, the rest on the next."""
+"""Batching: at once while nothing is under way, else together."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 
+from relay.errors import StoreAway
 from relay.store.batch import Batch
 from relay.store.link import LinkLost
 
@@ -42,7 +44,7 @@ def results(deferreds: list[Deferred[str]]) -> list[Any]:
 
 def test_what_comes_while_one_is_under_way_rides_on_the_next() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     got = results(add(batch, "a", "b", "c"))
     assert wire.batches() == [(["a"], False)]
     wire.answer()
@@ -52,22 +54,36 @@ def test_what_comes_while_one_is_under_way_rides_on_the_next() -> None:
     assert len(wire.sent) == 2
 
 
-def test_a_batch_has_a_limit_in_items_and_in_bytes() -> None:
+def test_a_group_goes_out_as_soon_as_it_is_full_whatever_is_under_way() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send, most=2, most_bytes=10)
-    results(add(batch, *"abcd"))
-    wire.answer()
-    assert wire.batches()[1] == (["b", "c"], False)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2, enough=2, most_bytes=10)
+    got = results(add(batch, *"abcd"))
+    assert wire.batches() == [(["a"], False), (["b", "c"], False)]
+    for items, _, answer in wire.sent[:2]:
+        answer.callback([item.upper() for item in items])
+    assert wire.batches()[2] == (["d"], False)
     results(add(batch, "e", size=9))
     results(add(batch, "f", size=99))
-    for _ in range(3):
-        wire.answer()
-    assert [items for items, _ in wire.batches()] == [["a"], ["b", "c"], ["d", "e"], ["f"]]
+    assert wire.batches()[3] == (["e"], False)
+    assert got == ["A", "B", "C"]
+
+
+def test_what_has_no_answer_in_time_fails_and_is_not_sent_again() -> None:
+    wire, clock = Wire(), Clock()
+    batch: Batch[str, str] = Batch(clock, wire.send, 2)
+    got = results(add(batch, "a", "b"))
+    clock.advance(2)
+    assert [failure.type for failure in got] == [StoreAway, StoreAway]
+    got = results(add(batch, "d"))
+    assert wire.batches()[-1] == (["d"], False)
+    wire.answer()
+    assert got == ["D"]
+    assert clock.getDelayedCalls() == []
 
 
 def test_a_lost_connection_sends_the_same_items_again_and_says_so() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     got = results(add(batch, "a"))
     wire.sent[0][2].errback(LinkLost())
     assert wire.batches() == [(["a"], False), (["a"], True)]
@@ -77,7 +93,7 @@ def test_a_lost_connection_sends_the_same_items_again_and_says_so() -> None:
 
 def test_who_does_not_wait_any_more_is_not_sent_for() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     first, second, third = add(batch, "a", "b", "c")
     got = results([first, second, third])
     second.cancel()
@@ -90,7 +106,7 @@ def test_who_does_not_wait_any_more_is_not_sent_for() -> None:
 
 def test_the_failure_of_one_is_not_that_of_the_others() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     got = results(add(batch, "x", "a", "b"))
     wire.answer()
     wire.sent[-1][2].callback([KeyError("a"), "B"])
@@ -100,7 +116,7 @@ def test_the_failure_of_one_is_not_that_of_the_others() -> None:
 
 def test_another_error_fails_all_that_were_under_way() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     got = results(add(batch, "a", "b"))
     wire.sent[0][2].errback(RuntimeError("no"))
     assert got[0].check(RuntimeError)
@@ -110,7 +126,7 @@ def test_another_error_fails_all_that_were_under_way() -> None:
 
 def test_what_is_added_by_an_answer_is_sent() -> None:
     wire = Wire()
-    batch: Batch[str, str] = Batch(wire.send)
+    batch: Batch[str, str] = Batch(Clock(), wire.send, 2)
     batch.add("a", 1).addCallback(lambda _: batch.add("b", 1))
     wire.answer()
     wire.answer()

@@ -1,0 +1,271 @@
+"""A client's connection: bytes to requests, answers to bytes, one request at a time.
+
+llhttp (httptools) parses. A request is served when it is whole; what is pipelined behind it waits. Times are watched by
+the site, which looks at every connection's `deadline` now and then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.direct import send
+from relay.errors import HeadTooLarge, Malformed, MethodRefused, RelayError, TooLarge
+from relay.front import answers
+from relay.front.answers import Answer
+from relay.front.lingering import Lingering
+from relay.front.request import Request
+
+if TYPE_CHECKING:
+    from relay.front.hold import Hold
+    from relay.front.site import Site
+
+HEAD_LIMIT = 16 << 10  # bytes of a request's line and headers
+MOST_PIPELINED = 100  # requests; more are not read until these are answered
+REQUEST_TIME = 60.0  # seconds from a request's first byte to its last
+LAST_REQUEST = 1.0  # seconds for the request of who connected just before the end
+PATIENCE = 15.0  # seconds for a client to read its last answer
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(Protocol):
+    """One connection; a hold takes it over when it commits."""
+
+    _log = Logger()
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._waiting: deque[Request] = deque()
+        self._serving: Request | None = None
+        self._working: Deferred[Any] | None = None  # what finds its answer
+        self._hold: Hold | None = None
+        self._reading = False  # in the middle of a request
+        self._refused = False
+        self._answered = False
+        self._closing = False
+        self._advancing = False
+        #: by the site's clock; 0 for none
+        self.deadline = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._target = b""
+        self._headers: dict[str, list[str]] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+        self._in_head = True
+
+    def connectionMade(self) -> None:
+        self._site.connections.add(self)
+        self.deadline = self._site.now() + self._site.keepalive
+
+    # -- from bytes to requests --
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if not self._reading and self._serving is None:
+            self._reading = True
+            self.deadline = self._site.now() + REQUEST_TIME
+        try:
+            self._parser.feed_data(data)
+        except (
+            httptools.HttpParserUpgrade
+        ) as upgrade:  # which nobody has to grant: go on as if nothing was said
+            self._parser = httptools.HttpRequestParser(self)
+            rest = data[upgrade.args[0] :]
+            if rest and not self._refused:
+                self.dataReceived(rest)
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(MethodRefused(), f"Allow: {', '.join(answers.METHODS)}\r\n")
+        except httptools.HttpParserError as error:
+            self._refuse(Malformed(str(error)))
+        if self._in_head and self._reading:
+            self._count_head(len(data))
+
+    def _count_head(self, size: int) -> None:
+        self._size += size
+        if self._size > HEAD_LIMIT:
+            self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
+
+    def on_url(self, url: bytes) -> None:
+        self._reading = True
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        self._size += len(name) + len(value)
+        if self._size > HEAD_LIMIT:
+            self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._size = 0
+        if self._refused:
+            return
+        length = self._headers.get("content-length")
+        if length and int(length[0]) > self._site.body_limit:
+            self._refuse(TooLarge(limit=self._site.body_limit))
+        elif "expect" in self._headers and self._headers["expect"][0].lower() == "100-continue":
+            self._write(_CONTINUE)
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._site.body_limit:
+            self._refuse(TooLarge(limit=self._site.body_limit))
+        else:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        method, version = self._parser.get_method().decode(), self._parser.get_http_version()
+        keep_alive = self._parser.should_keep_alive() and version == "1.1"
+        request = Request(method, self._target, version, self._headers, body, keep_alive)
+        self._begin()
+        self._reading = False
+        self._waiting.append(request)
+        if len(self._waiting) == MOST_PIPELINED:
+            self.transport.pauseProducing()  # type: ignore[union-attr]
+        self._advance()
+
+    # -- from requests to answers --
+
+    def _advance(self) -> None:
+        """Serve what waits, one after the other; an answer that is there at once comes back here."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._waiting and self._serving is None:
+            self._serve(self._waiting.popleft())
+            if len(self._waiting) == MOST_PIPELINED - 1:
+                self.transport.resumeProducing()  # type: ignore[union-attr]
+        self._advancing = False
+
+    def _serve(self, request: Request) -> None:
+        self._serving = request
+        self.deadline = 0.0
+        served = self._site.serve(request)
+        if isinstance(served, Deferred):
+            self._working = served
+            served.addCallback(self._served).addErrback(self._failed)
+        else:
+            self._served(served)
+
+    def _served(self, served: Answer | Hold) -> None:
+        self._working = None
+        if isinstance(served, Answer):
+            self.answer(served)
+        else:
+            self._hold = served
+            served.begin(self)
+
+    def _failed(self, failure: Failure) -> None:
+        """No answer could be made: a cut says *unknown, ask again*, anything else would be a lie."""
+        if self._serving is not None:  # else the client has gone, and nobody looks for an answer any more
+            self._log.failure("a request could not be answered", failure)
+            self.abortConnection()
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the request that is served may be answered in chunks."""
+        return self._serving is not None and self._serving.chunked
+
+    def answer(self, answer: Answer) -> None:
+        """Answer the request that is served, and go on with the next."""
+        request, self._serving, self._hold = self._serving, None, None
+        assert request is not None
+        self._answered = True
+        closing = self._closing or not request.keep_alive or self._site.closing is not None
+        self._write(answers.render(answer, closing, request.method == "HEAD"))
+        if closing:
+            self._refused = True  # nothing more is read
+            self._waiting.clear()
+            self._close()
+            return
+        self.deadline = self._site.now() + (REQUEST_TIME if self._reading else self._site.keepalive)
+        self._advance()
+
+    def _write(self, data: bytes) -> None:
+        send(self.transport, data)
+
+    def _refuse(self, error: RelayError, head: str = "") -> None:
+        """Answer what is no request, or must not be read whole, and go on reading it for a while: a client that is
+        still writing when the connection closes never reads its answer."""
+        if self._refused:
+            return
+        self._refused = True
+        if self._serving is not None:  # its answer goes first, and is the last
+            self._closing = True
+            return
+        answer = answers.problem(error, self._site.prefix)
+        self._write(answers.render(answer.with_head(head), closing=True))
+        lingering = Lingering(self._site.clock)
+        lingering.makeConnection(self.take_over(lingering))
+
+    # -- the end --
+
+    def take_over(self, protocol: Any) -> ITCPTransport:
+        """Give the connection to another protocol, and let go of it."""
+        transport: Any = self.transport
+        # a TLS or PROXY wrapper stands between the socket and its protocol
+        setattr(
+            transport, "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol", protocol
+        )
+        if len(self._waiting) >= MOST_PIPELINED:
+            transport.resumeProducing()
+        self._refused = True
+        self._forget()
+        return transport  # type: ignore[no-any-return]
+
+    def abortConnection(self) -> None:
+        """Cut the connection."""
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    def close_when_idle(self) -> None:
+        """Close after the answer that is due, at once if none is; but who has just connected is about to ask."""
+        if self._serving is not None:
+            self._closing = True
+        elif self._answered and not self._reading:
+            self._close()
+        else:
+            self.deadline = self._site.now() + LAST_REQUEST
+
+    def on_deadline(self) -> None:
+        """The client took too long; at the second time it does not even read."""
+        if self._refused:
+            self.abortConnection()
+        else:
+            self._refused = True
+            self._close()
+
+    def _close(self) -> None:
+        self.deadline = self._site.now() + PATIENCE
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        working, hold = self._working, self._hold
+        self._refused = True
+        self._forget()
+        if working is not None:
+            working.cancel()
+        if hold is not None:
+            hold.connectionLost()
+
+    def _forget(self) -> None:
+        """Let go of all that knows this connection."""
+        self._site.forget(self)
+        self._waiting.clear()
+        self._serving = self._working = self._hold = None
+        self._parser = None
+        self.transport = None

@@ -1,0 +1,36 @@
+"""The rest of a connection whose request was refused: said everything, reads what still comes, to no end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+LINGER_TIME = 5.0  # seconds that a refused body is discarded for
+LINGER_BYTES = 16 << 20
+
+
+class Lingering(Protocol):
+    """Discards."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._left = LINGER_BYTES
+        self._timer = reactor.callLater(LINGER_TIME, self._abort)
+
+    def connectionMade(self) -> None:
+        half_close = getattr(self.transport, "loseWriteConnection", None)
+        if half_close is not None:
+            half_close()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._abort()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        if self._timer.active():
+            self._timer.cancel()
+
+    def _abort(self) -> None:
+        self.transport.abortConnection()  # type: ignore[union-attr]
