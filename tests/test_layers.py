@@ -32,7 +32,7 @@ CORE = {
     "upstream",
     "version",
 }
-ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals"}
+ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"}
 
 
 def room_of(module: str) -> str:

@@ -75,6 +75,10 @@ class Front(Service):
         limits = settings.body_limit, settings.keepalive, settings.prefix
         return Site(self._tools.clock, routes, access, *limits)
 
+    def held(self) -> int:
+        """How many requests are held."""
+        return len(self._wheel)
+
     def startService(self) -> None:
         super().startService()
         self._tools.store.start()

@@ -34,7 +34,7 @@ class Batch(Generic[Item, Answer]):
         clock: IReactorTime,
         send: Send[Item, Answer],
         deadline: float,
-        enough: int = 16,
+        enough: int = 32,
         most_bytes: int = 1 << 20,
     ) -> None:
         self._clock = clock

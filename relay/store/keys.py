@@ -85,7 +85,7 @@ class Keys:
     def __init__(self, partition: int = 0) -> None:
         self.partition = partition
         self.tag = f"{{r{partition}}}:"
-        self.fixed = tuple(self.tag + name for name in FIXED)
+        self.never = self.tag + "never"
 
     def inbox(self, name: str) -> str:
         return f"{self.tag}inbox:{name}"

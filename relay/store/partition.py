@@ -55,7 +55,7 @@ class Partition:
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
         match id.split("-"):
-            case [partition, epoch, _, *_]:
+            case [partition, epoch, _] | [partition, epoch, _, "then"]:
                 return partition == str(self.keys.partition) and epoch != self.epoch
         return False
 
@@ -101,7 +101,7 @@ class Partition:
 
     async def _evaluate(self, verb: str, *words: Any) -> Reply:
         text, sha = script(verb)
-        arguments = (len(self.keys.fixed), *self.keys.fixed, *words)
+        arguments = (1, self.keys.never, *words)
         try:
             return await self._link.command("EVALSHA", sha, *arguments)
         except txredisapi.ResponseError as error:

@@ -1,7 +1,7 @@
 """The Lua scripts: put together from ``lua/``, one file for each verb, and sent by their hashes.
 
 A line ``--@include part`` is replaced by that file, ``--!flag`` in the first line becomes a flag of the script.
-Parts and verbs find their keys in a table ``K``, written here from `relay.store.keys`.
+Parts and verbs find their keys in a table ``K``, by their names in `relay.store.keys`; any other is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import NamedTuple
 from relay.store.keys import FIXED
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+_KEY = re.compile(r"\bK\.(\w+)")
 _FLAG = re.compile(r"\A--!([\w-]+)\n")
+
+#: the tag is what stands before "never" in the declared key
+_TABLE = """\
+local TAG = string.sub(KEYS[1], 1, -6)
+local K = setmetatable({}, {__index = function(_, name) return TAG .. name end})
+"""
 
 
 class Script(NamedTuple):
@@ -27,12 +34,15 @@ class Script(NamedTuple):
 
 @cache
 def script(verb: str) -> Script:
-    """The script of a verb; its keys are the fixed ones of `relay.store.keys`, in their order."""
+    """The script of a verb. Its one declared key is `never`, which says where it has to run."""
     source = _read(verb)
     flag = _FLAG.match(source)
     head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
-    keys = ", ".join(f"{name} = KEYS[{nth}]" for nth, name in enumerate(FIXED, 1))
-    text = f"{head}local K = {{{keys}}}\n{_INCLUDE.sub(_included, source)}".encode()
+    body = _INCLUDE.sub(_included, source)
+    for name in set(_KEY.findall(body)):
+        if name not in FIXED:
+            raise LookupError(f"{verb}.lua: there is no key {name!r} in relay.store.keys")
+    text = f"{head}{_TABLE}{body}".encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 
 

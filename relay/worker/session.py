@@ -8,6 +8,7 @@ without being said.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from relay.store.store import Store
 
 AWAY = 0.1  # seconds before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
+SOME = 32  # jobs that are begun before the next turn
 
 
 class Hands(Protocol):
@@ -51,6 +53,7 @@ class Session:
         self._name = ""
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
+        self._claimed: deque[Claim] = deque()  # those of them that were not begun yet
         self._ends: list[End] = []
         self._progress: dict[str, str] = {}
         self._nudged = False
@@ -126,19 +129,32 @@ class Session:
         number = 1
         while not self._done() and not self._doubted:
             number += 1
-            turned = await self._turn(number)
+            turning = Deferred.fromCoroutine(self._turn(number))
+            self._begin_some()  # while the store is at work
+            turned = await turning
             for claim in turned.claims:
                 self._held[claim.id] = (claim, number)
-                self._hands.take(claim)
-            if not self._nudged and not (turned.more and self._hands.room() > 0):
+                self._claimed.append(claim)
+            self._begin_some()
+            if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
                 await self._sleep(IDLE if turned.due < 0 else min(IDLE, turned.due + 0.001))
+
+    def _begin_some(self) -> None:
+        """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""
+        for _ in range(min(SOME, len(self._claimed))):
+            claim = self._claimed.popleft()
+            if claim.id in self._held:  # and was not lost on the way
+                self._hands.take(claim)
+
+    def _room(self) -> int:
+        return max(0, self._hands.room() - len(self._claimed))
 
     async def _turn(self, number: int) -> Turned:
         self._nudged = False
         ends, self._ends = self._ends, []
         progress, self._progress = tuple(self._progress.items()), {}
         said = tuple((end, self._held[end.id][1]) for end in ends)
-        want = 0 if self._closing else max(0, self._hands.room())
+        want = 0 if self._closing else self._room()
         turn = Turn(number, want, said, progress, len(self._held) - len(ends))
         try:
             turned = await self._answer(turn)

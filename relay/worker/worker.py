@@ -96,6 +96,10 @@ class Worker(Service):
         await self._inbox.stop()
         await self._tools.store.stop()
 
+    def held(self) -> int:
+        """How many jobs are running."""
+        return len(self._attempts)
+
     # -- jobs: what the session calls --
 
     def room(self) -> int:

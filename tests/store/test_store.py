@@ -155,8 +155,8 @@ async def test_submissions_of_one_moment_travel_together(redis: RedisProcess, fr
     before = redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
     receipts = await gatherResults([front.submit(Submission(front.mint(), a_job())) for _ in range(700)])
     assert len({receipt.id for receipt in receipts}) == 700
-    # the first alone, then all that waited for it, at most 500 at once
-    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before <= 3
+    # the first alone, the others in groups of 32
+    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before <= 1 + 22
 
 
 # -- turns --

@@ -1,6 +1,7 @@
 -- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 100 of each a call.
 -- needs: prelude, mail, settle, places
 local function due(key)
+  if redis.call('EXISTS', key) == 0 then return {} end
   return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', now), 'LIMIT', 0, 100)
 end
 

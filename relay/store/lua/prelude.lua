@@ -1,6 +1,5 @@
 -- What every script starts with. Arguments 1 and 2 of each are the partition's tag and the epoch.
 -- A script that was meant for another data set does nothing and says which one this is: {'EPOCH', epoch}.
-local TAG = ARGV[1]
 local epoch = redis.call('GET', K.epoch)
 if epoch ~= ARGV[2] then return {'EPOCH', epoch or ''} end
 

@@ -46,8 +46,11 @@ local function write_settled(keep)
   if #settled == 0 then return end
   local ids = {}
   for i, ended in ipairs(settled) do ids[i] = ended[1] end
-  local waiting = redis.call('HMGET', K.wait, unpack(ids))
+  local waiting = redis.call('EXISTS', K.wait) == 1 and redis.call('HMGET', K.wait, unpack(ids)) or {}
   for i, ended in ipairs(settled) do write_outcome(ended, waiting[i], keep) end
-  for _, key in ipairs({K.job, K.run, K.tries, K.crash, K.wait, K.left, K.progress}) do redis.call('HDEL', key, unpack(ids)) end
-  redis.call('ZREM', K.deadline, unpack(ids))
+  redis.call('HDEL', K.job, unpack(ids))
+  for _, key in ipairs({K.run, K.tries, K.crash, K.wait, K.left, K.progress}) do
+    if redis.call('EXISTS', key) == 1 then redis.call('HDEL', key, unpack(ids)) end
+  end
+  if redis.call('EXISTS', K.deadline) == 1 then redis.call('ZREM', K.deadline, unpack(ids)) end
 end

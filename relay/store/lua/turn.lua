@@ -59,9 +59,19 @@ if number == last_number then
 end
 
 -- 1. what has ended
-local refused = {}
+local refused, runs, kepts = {}, {}, {}
+local function look_up(ends)
+  local ids = {}
+  for i, ended in ipairs(ends) do ids[i] = ended[1] end
+  each_slice(ids, 2000, function(...)
+    local found, jobs = redis.call('HMGET', K.run, ...), redis.call('HMGET', K.job, ...)
+    for i, id in ipairs({...}) do runs[id], kepts[id] = found[i], jobs[i] end
+  end)
+end
+
 local function finish(id, turn, state, payload, delay)
-  local run, kept = redis.call('HGET', K.run, id), redis.call('HGET', K.job, id)
+  local run, kept = runs[id], kepts[id]
+  runs[id] = nil
   local fence = session .. ' ' .. turn .. ' '
   if not (run and kept and string.sub(run, 1, #fence) == fence) then
     refused[#refused + 1] = id
@@ -87,7 +97,9 @@ local function finish(id, turn, state, payload, delay)
 end
 
 local queues = take_list(1)
-for _, ended in ipairs(take_list(5)) do finish(unpack(ended)) end
+local ends = take_list(5)
+look_up(ends)
+for _, ended in ipairs(ends) do finish(unpack(ended)) end
 for _, said in ipairs(take_list(2)) do
   local run = redis.call('HGET', K.run, said[1])
   if run and string.sub(run, 1, #session + 1) == session .. ' ' then

@@ -1,0 +1,34 @@
+"""The garbage collector, kept from stopping those who wait.
+
+A full collection looks at every object there is, which takes more than 100 ms in a front that holds many requests.
+relay makes few circles, and most of those die young; so what was there at the start is never looked at again, young
+objects are collected as always, and all of them only while little is held.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+PAUSE = 60.0  # seconds between full collections
+LITTLE = 1000  # requests held, or jobs
+_YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000  # objects, collections, collections
+
+
+def tame(clock: IReactorTime, held: Callable[[], int]) -> LoopingCall:
+    """Tame the collector from now on; `held` says how many wait. Stop what is returned to stop the full collections."""
+
+    def collect() -> None:
+        if held() < LITTLE:
+            gc.collect()
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
+    collecting = LoopingCall(collect)
+    collecting.clock = clock
+    collecting.start(PAUSE, now=False)
+    return collecting
