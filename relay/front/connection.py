@@ -6,7 +6,6 @@ the site, which looks at every connection's `deadline` now and then.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -42,9 +41,13 @@ class Connection(Protocol):
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._waiting: deque[Request] = deque()
-        self._serving: Request | None = None
+        self._parser: Any = None  # in the middle of a request only
+        self._waiting: list[Request] = []
+        self._serving = False
+        self._last = False  # nothing is answered after what is served now
+        self._bodyless = False  # what is served is HEAD
+        #: whether the request that is served may be answered in chunks
+        self.chunked = False
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._hold: Hold | None = None
         self._reading = False  # in the middle of a request
@@ -72,15 +75,15 @@ class Connection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._refused:
             return
-        if not self._reading and self._serving is None:
+        if not self._reading and not self._serving:
             self._reading = True
             self.deadline = self._site.now() + REQUEST_TIME
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
-        except (
-            httptools.HttpParserUpgrade
-        ) as upgrade:  # which nobody has to grant: go on as if nothing was said
-            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserUpgrade as upgrade:  # nobody has to grant it: as if nothing was said
+            self._parser = None
             rest = data[upgrade.args[0] :]
             if rest and not self._refused:
                 self.dataReceived(rest)
@@ -88,7 +91,9 @@ class Connection(Protocol):
             self._refuse(MethodRefused(), f"Allow: {', '.join(answers.METHODS)}\r\n")
         except httptools.HttpParserError as error:
             self._refuse(Malformed(str(error)))
-        if self._in_head and self._reading:
+        if not self._reading:
+            self._parser = None
+        elif self._in_head:
             self._count_head(len(data))
 
     def _count_head(self, size: int) -> None:
@@ -145,14 +150,17 @@ class Connection(Protocol):
         if self._advancing:
             return
         self._advancing = True
-        while self._waiting and self._serving is None:
-            self._serve(self._waiting.popleft())
+        while self._waiting and not self._serving:
+            self._serve(self._waiting.pop(0))
             if len(self._waiting) == MOST_PIPELINED - 1:
                 self.transport.resumeProducing()  # type: ignore[union-attr]
         self._advancing = False
 
     def _serve(self, request: Request) -> None:
-        self._serving = request
+        self._serving = True
+        self._last = not request.keep_alive
+        self._bodyless = request.method == "HEAD"
+        self.chunked = request.chunked
         self.deadline = 0.0
         served = self._site.serve(request)
         if isinstance(served, Deferred):
@@ -171,22 +179,16 @@ class Connection(Protocol):
 
     def _failed(self, failure: Failure) -> None:
         """No answer could be made: a cut says *unknown, ask again*, anything else would be a lie."""
-        if self._serving is not None:  # else the client has gone, and nobody looks for an answer any more
+        if self._serving:  # else the client has gone, and nobody looks for an answer any more
             self._log.failure("a request could not be answered", failure)
             self.abortConnection()
 
-    @property
-    def chunked(self) -> bool:
-        """Whether the request that is served may be answered in chunks."""
-        return self._serving is not None and self._serving.chunked
-
     def answer(self, answer: Answer) -> None:
         """Answer the request that is served, and go on with the next."""
-        request, self._serving, self._hold = self._serving, None, None
-        assert request is not None
+        self._serving, self._hold = False, None
         self._answered = True
-        closing = self._closing or not request.keep_alive or self._site.closing is not None
-        self._write(answers.render(answer, closing, request.method == "HEAD"))
+        closing = self._last or self._closing or self._site.closing is not None
+        self._write(answers.render(answer, closing, self._bodyless))
         if closing:
             self._refused = True  # nothing more is read
             self._waiting.clear()
@@ -204,7 +206,7 @@ class Connection(Protocol):
         if self._refused:
             return
         self._refused = True
-        if self._serving is not None:  # its answer goes first, and is the last
+        if self._serving:  # its answer goes first, and is the last
             self._closing = True
             return
         answer = answers.problem(error, self._site.prefix)
@@ -234,7 +236,7 @@ class Connection(Protocol):
 
     def close_when_idle(self) -> None:
         """Close after the answer that is due, at once if none is; but who has just connected is about to ask."""
-        if self._serving is not None:
+        if self._serving:
             self._closing = True
         elif self._answered and not self._reading:
             self._close()
@@ -266,6 +268,6 @@ class Connection(Protocol):
         """Let go of all that knows this connection."""
         self._site.forget(self)
         self._waiting.clear()
-        self._serving = self._working = self._hold = None
-        self._parser = None
+        self._serving = False
+        self._working = self._hold = self._parser = None
         self.transport = None

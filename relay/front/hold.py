@@ -28,6 +28,7 @@ from relay.errors import RelayError
 from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
+from relay.front.parked import park
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing
 
@@ -97,7 +98,7 @@ class Hold:
         self._until = self._house.clock.seconds() + self._terms.wait
         self._rest(self._terms.commit)
         assert self._waiter is not None
-        self._waiter.addCallbacks(self._answer, self._refuse).addErrback(self._break_off)
+        self._waiter.addBoth(self._ended)
 
     def on_time(self) -> None:
         """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
@@ -106,7 +107,7 @@ class Hold:
         elif self.transport is None:
             self._commit()
         else:
-            send(self.transport, wire.beat(self._chunked))
+            send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
             self._rest(self._terms.heartbeat)
 
     def _rest(self, seconds: float) -> None:
@@ -117,7 +118,7 @@ class Hold:
     def _commit(self) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
-        self.transport = connection.take_over(self)
+        self.transport = park(connection.take_over(self), self)
         headers = [
             ("Date", answers.date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
@@ -143,8 +144,17 @@ class Hold:
 
     # -- the end --
 
+    def _ended(self, result: Outcome | Failure) -> None:
+        """The job has ended, or the outcome will never be known here."""
+        try:
+            if isinstance(result, Failure):
+                self._refuse(result)
+            else:
+                self._answer(result)
+        except Exception:
+            self._break_off(Failure())
+
     def _answer(self, outcome: Outcome) -> None:
-        """The job has ended."""
         if self._connection is not None:
             status = answers.outcome_status(outcome) if self._terms.true_status else 200
             self._finish(answers.outcome(outcome, status, self._house.prefix))
@@ -155,8 +165,7 @@ class Hold:
         self._house.desk.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
-        """The outcome will never be known here; or the waiter was cancelled, by ourselves."""
-        if failure.check(CancelledError):
+        if failure.check(CancelledError):  # by ourselves
             return
         error = failure.value
         if self._connection is None or not isinstance(error, RelayError):

@@ -35,7 +35,7 @@ from relay.state import Outcome, Standing
 from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
-_MOST_REMEMBERED = 1000  # addresses whose route is known
+_MOST_REMEMBERED = 1000  # routes by address, terms by what is preferred
 
 
 class _JobName(BaseConverter):
@@ -62,6 +62,7 @@ class Routes:
         self._settings = settings
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
+        self._known_terms: dict[tuple[Preferences, bool, bool], Terms | None] = {}
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
@@ -175,7 +176,15 @@ class Routes:
         return len(self._house.wheel) >= self._settings.max_held
 
     def _terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
-        """How to hold a request; None for one that is not to be held."""
+        """How to hold a request; None for one that is not to be held. Alike ones share their terms: most are alike."""
+        asked = prefer, cancel, submission
+        if asked not in self._known_terms:
+            if len(self._known_terms) >= _MOST_REMEMBERED:
+                self._known_terms.clear()
+            self._known_terms[asked] = self._make_terms(*asked)
+        return self._known_terms[asked]
+
+    def _make_terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
         settings = self._settings
         at_once = submission and prefer.respond_async
         if at_once and prefer.wait is None:

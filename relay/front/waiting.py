@@ -8,6 +8,22 @@ from relay.state import Outcome
 from relay.store.messages import Submission, read_outcome
 
 
+class Waiter(Deferred[Outcome]):
+    """Fires with a job's outcome; knows its job, so that one canceller does for all."""
+
+    id = ""
+
+
+class Seats:
+    """All who wait for one job, and its submission in case that the store forgets it."""
+
+    __slots__ = ("pledge", "waiters")
+
+    def __init__(self) -> None:
+        self.pledge: Submission | None = None
+        self.waiters: tuple[Waiter, ...] = ()
+
+
 class WaitingRoom:
     """Each waiter has its own Deferred; cancelling it only takes the waiter out.
 
@@ -16,26 +32,30 @@ class WaitingRoom:
     """
 
     def __init__(self) -> None:
-        self._waiters: dict[str, list[Deferred[Outcome]]] = {}
-        self._pledges: dict[str, Submission] = {}
+        self._seats: dict[str, Seats] = {}
         self._strays: dict[str, bytes] = {}
         self._older_strays: dict[str, bytes] = {}
+        self._canceller = self._leave
 
     def __len__(self) -> int:
         """How many jobs are waited for."""
-        return len(self._waiters)
+        return len(self._seats)
 
     def __contains__(self, id: str) -> bool:
-        return id in self._waiters
+        return id in self._seats
 
     def ids(self) -> list[str]:
         """The jobs that are waited for."""
-        return list(self._waiters)
+        return list(self._seats)
 
     def wait(self, id: str) -> Deferred[Outcome]:
         """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
-        waiter: Deferred[Outcome] = Deferred(lambda cancelled: self._leave(id, cancelled))
-        self._waiters.setdefault(id, []).append(waiter)
+        waiter = Waiter(self._canceller)
+        waiter.id = id
+        seats = self._seats.get(id)
+        if seats is None:
+            seats = self._seats[id] = Seats()
+        seats.waiters += (waiter,)
         stray = self._strays.get(id) or self._older_strays.get(id)
         if stray is not None:
             self.tell(read_outcome(id, stray))
@@ -43,7 +63,7 @@ class WaitingRoom:
 
     def arrived(self, id: str, kept: bytes) -> None:
         """An outcome came, as the store keeps it."""
-        if id in self._waiters:
+        if id in self._seats:
             self.tell(read_outcome(id, kept))
         else:
             self._strays[id] = kept
@@ -66,24 +86,28 @@ class WaitingRoom:
 
     def pledge(self, id: str, submission: Submission) -> None:
         """Keep a submission as long as somebody waits for its job."""
-        if id in self._waiters:
-            self._pledges[id] = submission
+        seats = self._seats.get(id)
+        if seats is not None:
+            seats.pledge = submission
 
     def pledged(self, id: str) -> Submission | None:
-        return self._pledges.get(id)
+        seats = self._seats.get(id)
+        return None if seats is None else seats.pledge
 
     def move(self, id: str, other: str) -> None:
         """Who waited for one job waits for another from now on."""
         for waiter in self._empty(id):
             self.wait(other).chainDeferred(waiter)
 
-    def _empty(self, id: str) -> list[Deferred[Outcome]]:
-        self._pledges.pop(id, None)
-        return self._waiters.pop(id, [])
+    def _empty(self, id: str) -> tuple[Waiter, ...]:
+        seats = self._seats.pop(id, None)
+        return () if seats is None else seats.waiters
 
-    def _leave(self, id: str, waiter: Deferred[Outcome]) -> None:
-        waiters = self._waiters.get(id, [])
-        if waiter in waiters:
-            waiters.remove(waiter)
-        if not waiters:
-            self._empty(id)
+    def _leave(self, waiter: Deferred[Outcome]) -> None:
+        assert isinstance(waiter, Waiter)
+        seats = self._seats.get(waiter.id)
+        if seats is None:
+            return
+        seats.waiters = tuple(other for other in seats.waiters if other is not waiter)
+        if not seats.waiters:
+            del self._seats[waiter.id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 BEAT = b"\n"  # white space, which JSON allows before a document
+CHUNKED_BEAT = b"1\r\n\n\r\n"
 
 _HEADERS = (
     ("Content-Type", "application/json"),
@@ -21,11 +22,7 @@ def head(headers: Iterable[tuple[str, str]], chunked: bool) -> bytes:
     """The status line, all headers, and the first heartbeat: a buffering proxy keeps headers until a body starts."""
     lines = ["HTTP/1.1 200 OK"]
     lines += [f"{name}: {value}" for name, value in (*headers, *_HEADERS, *([_CHUNKED] if chunked else []))]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + beat(chunked)
-
-
-def beat(chunked: bool) -> bytes:
-    return chunk(BEAT) if chunked else BEAT
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (CHUNKED_BEAT if chunked else BEAT)
 
 
 def tail(envelope: bytes, chunked: bool) -> bytes:

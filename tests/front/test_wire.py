@@ -28,7 +28,7 @@ def test_heartbeats_and_an_envelope_are_one_json_document(
     head = wire.head([("Date", "now")], chunked)
     body = (
         head.partition(b"\r\n\r\n")[2]
-        + wire.beat(chunked) * beats
+        + (wire.CHUNKED_BEAT if chunked else wire.BEAT) * beats
         + wire.tail(json.dumps(value).encode(), chunked)
     )
     assert json.loads(unchunk(body) if chunked else body) == value

@@ -1,0 +1,138 @@
+"""The socket of a client that waits, without Twisted's transport.
+
+A transport costs about a KiB, most of it for things that a waiting client does not need. What is left: white space out
+now and then, one answer, and to notice that the client has gone. So a plain TCP (or Unix) transport is taken apart once
+its client is committed, and its socket given to this; one with a wrapper around it (TLS, PROXY) stays as it is.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import suppress
+from typing import Any, Protocol
+
+from twisted.internet import tcp, unix
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IReadWriteDescriptor
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
+_ABORTED = Failure(ConnectionAborted())
+_DISCARDED = 1 << 16  # bytes read at once, to no end
+
+
+class Waits(Protocol):
+    """Whoever waits on a socket."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The client has gone, or was told to."""
+
+
+def park(transport: Any, waits: Waits) -> Any:
+    """What writes to the client from now on: a `Parked` in place of the transport, where that is possible."""
+    if type(transport) not in (tcp.Server, unix.Server) or transport.disconnecting or not transport.connected:
+        return transport
+    if transport.dataBuffer or transport._tempDataBuffer:
+        return transport
+    transport.stopReading()
+    transport.stopWriting()
+    transport.connected = 0
+    parked = Parked(transport.reactor, transport.socket, waits)
+    del transport.socket, transport.fileno, transport.protocol
+    return parked
+
+
+@implementer(IReadWriteDescriptor)
+class Parked:
+    """A socket in the reactor's hands."""
+
+    __slots__ = ("_closing", "_reactor", "_socket", "_unsent", "_waits")
+
+    def __init__(self, reactor: Any, connected: socket.socket, waits: Waits) -> None:
+        self._reactor = reactor
+        self._socket: socket.socket | None = connected
+        self._waits = waits
+        self._unsent = b""
+        self._closing = False
+        reactor.addReader(self)
+
+    # -- what the waiting one does --
+
+    def write(self, data: bytes) -> None:
+        if self._socket is None or self._closing:
+            return
+        if not self._unsent:
+            data = data[self._send(data) :]
+            if not data:
+                return
+            self._reactor.addWriter(self)
+        self._unsent += data
+
+    def loseConnection(self) -> None:
+        """Close once everything was written."""
+        self._closing = True
+        if not self._unsent:
+            self.connectionLost(connectionDone)
+
+    def abortConnection(self) -> None:
+        """Cut the connection, now."""
+        if self._socket is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.connectionLost(_ABORTED)
+
+    def _send(self, data: bytes) -> int:
+        assert self._socket is not None
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return 0  # the reactor meets the same
+
+    # -- what the reactor calls --
+
+    def fileno(self) -> int:
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return "held"
+
+    def doRead(self) -> Any:
+        assert self._socket is not None
+        try:
+            return None if self._socket.recv(_DISCARDED) else CONNECTION_DONE
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return CONNECTION_LOST
+
+    def doWrite(self) -> Any:
+        assert self._socket is not None
+        if self._unsent:
+            try:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            except (BlockingIOError, InterruptedError):
+                return None
+            except OSError:
+                return CONNECTION_LOST
+        if self._unsent:
+            return None
+        self._reactor.removeWriter(self)
+        return CONNECTION_DONE if self._closing else None
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The end, from either side."""
+        if self._socket is None:
+            return
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+        closed, self._socket = self._socket, None
+        if reason is not _ABORTED:
+            with suppress(OSError):
+                closed.shutdown(socket.SHUT_RDWR)
+        closed.close()
+        self._waits.connectionLost(reason)
