@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OPTIONS ?=
 
-.PHONY: run test faults limits check docs install lock clean
+.PHONY: run test faults limits bench check docs install lock clean
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -18,6 +18,9 @@ faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a 
 
 limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for half a minute
 	$(BIN)/python -m tests.limits $(OPTIONS)
+
+bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 20 minutes); OPTIONS="--only latency"
+	$(BIN)/python -m bench $(OPTIONS)
 
 check: .venv/check.stamp  ## style and types
 	$(BIN)/ruff check .

@@ -3,7 +3,8 @@
 =============  ============================================================================================
 `front`        the service: listens, sweeps, gets mail, drains
 `site`         the connections: makes them, watches their times, closes them
-`connection`   one client's connection: bytes to requests (llhttp), answers to bytes
+`connection`   one client's connection: requests in, answers out, one at a time
+`reading`      bytes to requests (llhttp)
 `lingering`    the rest of one whose request was refused
 `request`      what a client sent
 `access`       who may call: closed by default

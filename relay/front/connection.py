@@ -1,14 +1,13 @@
 """A client's connection: bytes to requests, answers to bytes, one request at a time.
 
-llhttp (httptools) parses. A request is served when it is whole; what is pipelined behind it waits. Times are watched by
-the site, which looks at every connection's `deadline` now and then.
+A request is served when it is whole; what is pipelined behind it waits. Times are watched by the site, which looks at
+every connection's `deadline` now and then.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httptools
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -16,17 +15,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.direct import send
-from relay.errors import HeadTooLarge, Malformed, MethodRefused, RelayError, TooLarge
+from relay.errors import RelayError
 from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.lingering import Lingering
+from relay.front.reading import Reader
 from relay.front.request import Request
 
 if TYPE_CHECKING:
     from relay.front.hold import Hold
     from relay.front.site import Site
 
-HEAD_LIMIT = 16 << 10  # bytes of a request's line and headers
 MOST_PIPELINED = 100  # requests; more are not read until these are answered
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last
 LAST_REQUEST = 1.0  # seconds for the request of who connected just before the end
@@ -34,14 +33,14 @@ PATIENCE = 15.0  # seconds for a client to read its last answer
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Connection(Protocol):
+class Connection(Reader, Protocol):
     """One connection; a hold takes it over when it commits."""
 
     _log = Logger()
 
     def __init__(self, site: Site) -> None:
+        super().__init__(site.body_limit)
         self._site = site
-        self._parser: Any = None  # in the middle of a request only
         self._waiting: list[Request] = []
         self._serving = False
         self._last = False  # nothing is answered after what is served now
@@ -50,94 +49,30 @@ class Connection(Protocol):
         self.chunked = False
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._hold: Hold | None = None
-        self._reading = False  # in the middle of a request
-        self._refused = False
         self._answered = False
         self._closing = False
         self._advancing = False
         #: by the site's clock; 0 for none
         self.deadline = 0.0
-        self._begin()
-
-    def _begin(self) -> None:
-        self._target = b""
-        self._headers: dict[str, list[str]] = {}
-        self._body: list[bytes] = []
-        self._size = 0
-        self._in_head = True
 
     def connectionMade(self) -> None:
         self._site.connections.add(self)
         self.deadline = self._site.now() + self._site.keepalive
 
-    # -- from bytes to requests --
+    # -- what is read --
 
     def dataReceived(self, data: bytes) -> None:
-        if self._refused:
-            return
-        if not self._reading and not self._serving:
-            self._reading = True
+        if not self._refused:
+            self.read(data)
+
+    def began(self) -> None:
+        if not self._serving:
             self.deadline = self._site.now() + REQUEST_TIME
-        if self._parser is None:
-            self._parser = httptools.HttpRequestParser(self)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:  # nobody has to grant it: as if nothing was said
-            self._parser = None
-            rest = data[upgrade.args[0] :]
-            if rest and not self._refused:
-                self.dataReceived(rest)
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(MethodRefused(), f"Allow: {', '.join(answers.METHODS)}\r\n")
-        except httptools.HttpParserError as error:
-            self._refuse(Malformed(str(error)))
-        if not self._reading:
-            self._parser = None
-        elif self._in_head:
-            self._count_head(len(data))
 
-    def _count_head(self, size: int) -> None:
-        self._size += size
-        if self._size > HEAD_LIMIT:
-            self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
+    def proceed(self) -> None:
+        self._write(_CONTINUE)
 
-    def on_url(self, url: bytes) -> None:
-        self._reading = True
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-        self._size += len(name) + len(value)
-        if self._size > HEAD_LIMIT:
-            self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._size = 0
-        if self._refused:
-            return
-        length = self._headers.get("content-length")
-        if length and int(length[0]) > self._site.body_limit:
-            self._refuse(TooLarge(limit=self._site.body_limit))
-        elif "expect" in self._headers and self._headers["expect"][0].lower() == "100-continue":
-            self._write(_CONTINUE)
-
-    def on_body(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._site.body_limit:
-            self._refuse(TooLarge(limit=self._site.body_limit))
-        else:
-            self._body.append(data)
-
-    def on_message_complete(self) -> None:
-        if self._refused:
-            return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        method, version = self._parser.get_method().decode(), self._parser.get_http_version()
-        keep_alive = self._parser.should_keep_alive() and version == "1.1"
-        request = Request(method, self._target, version, self._headers, body, keep_alive)
-        self._begin()
-        self._reading = False
+    def take(self, request: Request) -> None:
         self._waiting.append(request)
         if len(self._waiting) == MOST_PIPELINED:
             self.transport.pauseProducing()  # type: ignore[union-attr]
@@ -200,9 +135,9 @@ class Connection(Protocol):
     def _write(self, data: bytes) -> None:
         send(self.transport, data)
 
-    def _refuse(self, error: RelayError, head: str = "") -> None:
-        """Answer what is no request, or must not be read whole, and go on reading it for a while: a client that is
-        still writing when the connection closes never reads its answer."""
+    def refuse(self, error: RelayError, head: str = "") -> None:
+        """Answer, and go on reading for a while: a client that is still writing when the connection closes never reads
+        its answer."""
         if self._refused:
             return
         self._refused = True

@@ -292,6 +292,43 @@ def test_pipelined_requests_are_answered_in_their_order(relay: RelayProcess) -> 
             assert client.response().json()["result"] == number
 
 
+def test_any_number_of_pipelined_requests_is_answered(relay: RelayProcess) -> None:
+    with relay.connect() as client:
+        client.send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3000)
+        for _ in range(3000):
+            assert client.response().status == 200
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5, 20, 40])
+def test_a_pipelined_request_may_arrive_in_pieces_while_another_is_served(
+    relay: RelayProcess, cut: int
+) -> None:
+    behind = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with relay.connect() as client:
+        client.request("POST", "/jobs/sleep", {"seconds": 0.2})
+        client.send(behind[:cut])
+        relay.wait_until_held(1)
+        client.send(behind[cut:])
+        assert client.response().json()["result"] == {"slept": 0.2}
+        assert client.response().json()["ready"] is True
+
+
+def test_an_upgrade_that_nobody_grants_is_a_request_like_any_other(relay: RelayProcess) -> None:
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
+    with relay.connect() as client:
+        client.request("POST", "/jobs/echo", {"message": 1}, offer)
+        client.request("GET", "/readyz", None, offer)
+        client.request("GET", "/readyz")
+        assert client.response().json()["result"] == 1
+        assert [client.response().status for _ in range(2)] == [200, 200]
+
+
+def test_a_whole_url_is_a_target_too(relay: RelayProcess) -> None:
+    with relay.connect() as client:
+        client.send(b"GET http://localhost/readyz?x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.response().json()["ready"] is True
+
+
 def test_requests_behind_a_committed_one_are_not_answered(relay: RelayProcess) -> None:
     with relay.connect() as client:
         client.request("POST", "/jobs/sleep", {"seconds": 1.5})

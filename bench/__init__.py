@@ -1,0 +1,14 @@
+"""relay beside its peers: ``make bench``.
+
+=============  ==================================================================================================
+`systems`      relay and each peer: how it is started, where it is asked
+`peers/`       the peers' own code, as their docs recommend it
+`load`         wrk, and what it printed
+`holding`      a client that holds many connections, in processes of its own
+`measures`     what is measured: jobs a second, memory and CPU of a held connection, latency
+`report`       tables and plots for ``docs/performance.md``
+`work`         counts work instead of time, for CI
+=============  ==================================================================================================
+
+Everything runs on loopback, one system at a time, and only processes that were started here are ended.
+"""
