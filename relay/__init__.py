@@ -15,6 +15,7 @@ The map of the house; imports go down only:
 `relay.worker`         claims jobs, runs their handlers, reports how they ended
 `relay.store`          the only room that knows Redis: keys, scripts, connections, the embedded server
 `relay.outbound`       the HTTP client that handlers get
+`relay.celery`         Celery tasks as jobs
 `relay.state`, `relay.handlers`, `relay.registry`, `relay.context`, `relay.errors`, `relay.envelope`,
 `relay.limits`, `relay.settings`, `relay.upstream`
                        core: values and rules, no reactor, no Redis, no Klein

@@ -15,6 +15,7 @@ import pytest
 BELOW = {
     "core": set(),
     "direct": set(),
+    "celery": {"celery", "store"},
     "outbound": {"outbound"},
     "store": {"store", "direct"},
     "front": {"front", "store", "direct"},

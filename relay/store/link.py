@@ -91,7 +91,7 @@ class Link:
 
     def __init__(self, clock: IReactorTime, endpoint: IStreamClientEndpoint, address: Address) -> None:
         self._address = address
-        self._service = ClientService(endpoint, _Connections(self), retryPolicy=_pause, clock=clock)
+        self._service = ClientService(endpoint, _Connections(self), retryPolicy=pause, clock=clock)
         self._clock = clock
         self._connection: _Connection | None = None
         self._unanswered = 0
@@ -181,5 +181,5 @@ class Link:
         return failure
 
 
-def _pause(attempt: int) -> float:
+def pause(attempt: int) -> float:
     return min(RETRY_LIMIT, RETRY_PAUSE * 2.0 ** min(attempt - 1, 10))

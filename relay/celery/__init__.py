@@ -1,0 +1,102 @@
+"""Existing Celery tasks as relay's jobs, without changing or importing them.
+
+In a module of handlers::
+
+    from relay.celery import celery_job
+
+    resize = celery_job(
+        "myproject.tasks.resize", name="resize", broker="redis://localhost/0", backend="redis://localhost/1", timeout=60
+    )
+
+=========  ========================================================================================================
+`wire`     the messages, as Celery's workers read and write them
+`bridge`   the connections: tasks out, results in
+=========  ========================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from relay.celery import wire
+from relay.celery.bridge import Bridge
+from relay.celery.wire import Reply, Task
+from relay.context import Context
+from relay.errors import JobError
+from relay.handlers import job
+
+__all__ = ["Bridge", "celery_job"]
+
+_LAST_WORDS = 0.5  # seconds left of a job's time to say that Celery had no answer
+_bridges: dict[tuple[str, str, str], Bridge] = {}
+
+
+def celery_job(
+    task: str,
+    *,
+    name: str,
+    broker: str,
+    backend: str,
+    task_queue: str = "celery",
+    task_priority: int = 0,
+    key_prefix: str = "",
+    **options: Any,
+) -> Callable[..., Any]:
+    """A handler that has a Celery task do its work, with the arguments `args` (a list) and `kwargs` (an object).
+
+    `task`: the task's name · `name`: the job's · `broker`, `backend`: Redis URLs, as Celery has them · `task_queue`,
+    `task_priority`: where the task is queued · `key_prefix`: Celery's ``global_keyprefix`` · `options`: as of ``@job``.
+    """
+    target = broker, backend, key_prefix
+
+    async def run(
+        context: Context, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        bridge = _bridge(*target)
+        until = context.deadline - _LAST_WORDS
+        queued = Task(
+            bridge.mint(), task, args or [], kwargs or {}, task_queue, task_priority, context.deadline, name
+        )
+        return _result(await bridge.run(queued, lambda reply: _tell(context, reply), until))
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = f"Celery's {task}."
+    return job(name=name, **options)(run)
+
+
+def _bridge(*target: str) -> Bridge:
+    """One for each broker and backend of this process, from its first task on."""
+    from twisted.internet import reactor
+
+    if target not in _bridges:
+        bridge = _bridges[target] = Bridge(reactor, *target)  # type: ignore[index]
+        bridge.start()
+    return _bridges[target]  # type: ignore[index]
+
+
+def _tell(context: Context, reply: Reply) -> None:
+    """A state on the way, as progress: a custom one may have `current` and `total`."""
+    said = reply.result if isinstance(reply.result, dict) else {}
+    current, total = said.get("current", 0), said.get("total", 0)
+    known = isinstance(current, int | float) and isinstance(total, int | float) and total > 0
+    context.progress(min(1.0, max(0.0, current / total)) if known else 0.0, reply.status.lower())
+
+
+def _result(reply: Reply) -> Any:
+    if reply.status == wire.SUCCESS:
+        return reply.result
+    if reply.status == wire.REVOKED:
+        raise JobError(
+            "the task was revoked", status=409, type="celery-revoked", title="The task was revoked"
+        )
+    said = reply.result if isinstance(reply.result, dict) else {}
+    words = said.get("exc_message") or []
+    raise JobError(
+        ", ".join(map(str, words)) if isinstance(words, list) else str(words),
+        status=500,
+        type="celery-failed",
+        title="The task failed",
+        exc_type=said.get("exc_type", ""),
+        exc_module=said.get("exc_module", ""),
+    )
