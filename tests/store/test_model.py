@@ -184,8 +184,11 @@ class Machine(RuleBasedStateMachine):
             self.trial[name] = self.trial.pop(old)
         assert taken == {id for id in offered if self.may_go_on(id, old)}
         for id in offered:
+            job = self.jobs[id]
             if id in taken:
                 self.adopt(id, session.claims[id], old, name, successor)
+            elif job.state is State.RUNNING and job.attempt > session.claims[id].attempt:
+                job.deaths = max(0, job.deaths - 1)
         for id, job in self.jobs.items():
             if job.holder == old:
                 self.move(id, State.QUEUED)

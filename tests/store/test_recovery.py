@@ -328,6 +328,25 @@ async def test_adoption_sent_again_takes_back_one_death_only(
 
 
 @ensureDeferred
+async def test_a_worker_that_was_taken_for_dead_is_no_death_of_its_jobs(
+    redis: RedisProcess, make_store: MakeStore
+) -> None:
+    front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
+    id = await submit(front)
+    claims = await claimed(await Session(worker).open())
+    while (await standing(front, id)).state is State.RUNNING:
+        await front.sweep()
+    (other,) = await claimed(await Session(worker, "other.1").open())
+    assert (other.id, other.attempt) == (id, 2)
+    assert redis.client.hget("{r0}:crash", id) == b"1"
+    for _ in range(2):  # also where the answer was lost
+        back = await Session(worker, "worker.2").open("worker.1", *claims)
+        assert back.adopted == set()
+        assert redis.client.hget("{r0}:crash", id) == b"0"
+    assert (await standing(front, id)).attempts == 2
+
+
+@ensureDeferred
 async def test_a_worker_registers_again_what_redis_forgot(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:

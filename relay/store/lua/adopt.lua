@@ -21,9 +21,22 @@ local function is_free(id, kept)
   return holder == old or holder == session
 end
 
+-- Another runs the job by now, as an attempt that came after ours: ours was taken for dead under it, and was not.
+local is_new = not redis.call('ZSCORE', K.session, session)
+local function forgive(id, attempt)
+  local run = redis.call('HGET', K.run, id)
+  local later = run and tonumber(string.match(run, '^%S+ %S+ %S+ (%S+)')) > tonumber(attempt)
+  if is_new and later and tonumber(redis.call('HGET', K.crash, id) or 0) > 0 then
+    redis.call('HINCRBY', K.crash, id, -1)
+  end
+end
+
 local function take(id, attempt, kept)
   local known = redis.call('HGET', K.job, id)
-  if not is_free(id, known) then return false end
+  if not is_free(id, known) then
+    forgive(id, attempt)
+    return false
+  end
   local job = fields_of(kept)
   if not known then
     redis.call('HSET', K.job, id, kept)
