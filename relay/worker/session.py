@@ -143,7 +143,8 @@ class Session:
         """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""
         for _ in range(min(SOME, len(self._claimed))):
             claim = self._claimed.popleft()
-            if claim.id in self._held:  # and was not lost on the way
+            held, _ = self._held.get(claim.id, (None, 0))
+            if held is claim:  # and was not lost on the way, or lost and claimed again
                 self._hands.take(claim)
 
     def _room(self) -> int:
