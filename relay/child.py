@@ -13,7 +13,7 @@ import sys
 from setproctitle import setproctitle
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from relay import garbage, service, signals
+from relay import service, signals
 from relay.kept import DRAINING, READY
 from relay.settings import SettingError, Settings
 
@@ -40,7 +40,6 @@ def main(role: str) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", _tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
-    reactor.callWhenRunning(garbage.tame, reactor, made.held)
     signals.install(reactor)
     reactor.run()
 

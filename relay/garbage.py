@@ -18,8 +18,8 @@ LITTLE = 1000  # requests held, or jobs
 _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000  # objects, collections, collections
 
 
-def tame(clock: IReactorTime, held: Callable[[], int]) -> LoopingCall:
-    """Tame the collector from now on; `held` says how many wait. Stop what is returned to stop the full collections."""
+def tame(clock: IReactorTime, held: Callable[[], int]) -> None:
+    """Tame the collector of this process from now on; `held` says how many wait."""
 
     def collect() -> None:
         if held() < LITTLE:
@@ -31,4 +31,3 @@ def tame(clock: IReactorTime, held: Callable[[], int]) -> LoopingCall:
     collecting = LoopingCall(collect)
     collecting.clock = clock
     collecting.start(PAUSE, now=False)
-    return collecting

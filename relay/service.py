@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import signals, sockets
+from relay import garbage, signals, sockets
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -53,7 +53,9 @@ def front(
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
     store = _store(reactor, address, settings, process or "f" + random_name(10))
-    return Front(Tools(reactor, store, _inbox_of(reactor, address, store), endpoints), settings)
+    made = Front(Tools(reactor, store, _inbox_of(reactor, address, store), endpoints), settings)
+    reactor.callWhenRunning(garbage.tame, reactor, made.held)
+    return made
 
 
 def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
@@ -66,9 +68,10 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread = _threads(reactor, settings.concurrency)
-    return Worker(
-        Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread), registry, settings
-    )
+    tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
+    made = Worker(tools, registry, settings)
+    reactor.callWhenRunning(garbage.tame, reactor, made.held)
+    return made
 
 
 def everything(reactor: Any, settings: Settings) -> Supervisor:

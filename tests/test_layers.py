@@ -22,6 +22,7 @@ BELOW = {
     "worker": {"worker", "outbound", "store"},
 }
 CORE = {
+    "along",
     "state",
     "handlers",
     "context",

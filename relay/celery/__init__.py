@@ -26,7 +26,7 @@ from relay.context import Context
 from relay.errors import JobError
 from relay.handlers import job
 
-__all__ = ["Bridge", "celery_job"]
+__all__ = ["celery_job"]
 
 _LAST_WORDS = 0.5  # seconds left of a job's time to say that Celery had no answer
 _bridges: dict[tuple[str, str, str], Bridge] = {}

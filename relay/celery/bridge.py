@@ -51,14 +51,10 @@ class Bridge:
         self._sweep.clock = reactor
 
     def start(self) -> None:
+        """Connect, for as long as this process runs."""
         for each in (self._broker, self._backend, self._results):
             each.start()
         self._sweep.start(SWEEP, now=False)
-
-    async def stop(self) -> None:
-        self._sweep.stop()
-        for each in (self._broker, self._backend, self._results):
-            await each.stop()
 
     def mint(self) -> str:
         """An id whose results are heard here."""

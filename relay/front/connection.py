@@ -43,14 +43,13 @@ class Connection(Reader, Protocol):
         self._site = site
         self._waiting: list[Request] = []
         self._serving = False
-        self._last = False  # nothing is answered after what is served now
         self._bodyless = False  # what is served is HEAD
         #: whether the request that is served may be answered in chunks
         self.chunked = False
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._hold: Hold | None = None
         self._answered = False
-        self._closing = False
+        self._closing = False  # after the answer that is due
         self._advancing = False
         #: by the site's clock; 0 for none
         self.deadline = 0.0
@@ -93,7 +92,7 @@ class Connection(Reader, Protocol):
 
     def _serve(self, request: Request) -> None:
         self._serving = True
-        self._last = not request.keep_alive
+        self._closing = self._closing or not request.keep_alive
         self._bodyless = request.method == "HEAD"
         self.chunked = request.chunked
         self.deadline = 0.0
@@ -122,7 +121,7 @@ class Connection(Reader, Protocol):
         """Answer the request that is served, and go on with the next."""
         self._serving, self._hold = False, None
         self._answered = True
-        closing = self._last or self._closing or self._site.closing is not None
+        closing = self._closing or self._site.closing is not None
         self._write(answers.render(answer, closing, self._bodyless))
         if closing:
             self._refused = True  # nothing more is read

@@ -88,10 +88,8 @@ class Parked:
         assert self._socket is not None
         try:
             return self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
+        except OSError:  # no room yet, or an end that the reactor meets, too
             return 0
-        except OSError:
-            return 0  # the reactor meets the same
 
     # -- what the reactor calls --
 

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from relay.along import along
 from relay.store.address import Address
 from relay.store.link import SILENCE, pause
 
@@ -37,19 +38,9 @@ class Subscription:
     def start(self) -> None:
         self._service.startService()
 
-    def stop(self) -> Deferred[None]:
-        return self._service.stopService()
-
     def listening(self) -> Deferred[None]:
         """Fires once it listens; at once if it does."""
-        waiting: Deferred[None] = Deferred()
-
-        def passed(_: None) -> None:
-            if not waiting.called:
-                waiting.callback(None)
-
-        self._up.addCallback(passed)
-        return waiting
+        return along(self._up)
 
     async def began(self, connection: Any) -> None:
         try:

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from relay.along import along
 from relay.context import Context
 from relay.errors import RelayError
 from relay.handlers import Handler, Options
@@ -83,7 +84,7 @@ class Worker(Service):
         """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
         self._running_down = True
         if self._attempts:
-            ends = DeferredList([_copy(attempt.free) for attempt in self._attempts.values()])
+            ends = DeferredList([along(attempt.free) for attempt in self._attempts.values()])
             await ends.addTimeout(self._settings.drain, self._tools.clock, lambda *_: None)
         for attempt in list(self._attempts.values()):
             attempt.stop(State.QUEUED)
@@ -215,15 +216,3 @@ def _served_limit(options: Options) -> ServedLimit | None:
         return None
     rate = Rate.parse(limit.rate)
     return ServedLimit(limit.name or options.name, rate.calls, rate.window, limit.per)
-
-
-def _copy(deferred: Deferred[None]) -> Deferred[None]:
-    """A Deferred that fires along with another, and can be given up without it."""
-    copy: Deferred[None] = Deferred()
-
-    def passed(result: None) -> None:
-        if not copy.called:
-            copy.callback(None)
-
-    deferred.addBoth(passed)
-    return copy
