@@ -16,18 +16,33 @@ The map of the house; imports go down only:
 `relay.store`          the only room that knows Redis: keys, scripts, connections, the embedded server
 `relay.outbound`       the HTTP client that handlers get
 `relay.celery`         Celery tasks as jobs
+`relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
 `relay.state`, `relay.handlers`, `relay.registry`, `relay.context`, `relay.errors`, `relay.envelope`,
-`relay.limits`, `relay.settings`, `relay.upstream`
+`relay.limits`, `relay.settings`, `relay.tickets`, `relay.upstream`
                        core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 
-A module of handlers needs four names, and these are they.
+A module of handlers needs four names, and these are they. They are imported when they are asked for, so that
+`relay.handover` brings no Twisted into another server.
 """
 
-from relay.context import Context
-from relay.errors import JobError
-from relay.handlers import job
-from relay.limits import Limit
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from relay.version import VERSION as __version__
 
+if TYPE_CHECKING:
+    from relay.context import Context
+    from relay.errors import JobError
+    from relay.handlers import job
+    from relay.limits import Limit
+
 __all__ = ["Context", "JobError", "Limit", "__version__", "job"]
+
+_HOMES = {"Context": "context", "JobError": "errors", "Limit": "limits", "job": "handlers"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"relay.{_HOMES[name]}"), name)

@@ -56,8 +56,9 @@ class HeadTooLarge(RelayError):
 
 
 class Forbidden(RelayError):
-    """This relay answers only programs on its own machine: it has no callers' tokens, so requests that came
-    through a proxy or from a web page elsewhere are refused. The operator can start it with `--open`."""
+    """Either the ticket is forged or has expired: ask the server that gave it to you for another. Or this relay
+    answers only programs on its own machine: it has no callers' tokens, so requests that came through a proxy or from
+    a web page elsewhere are refused. The operator can start it with `--open`."""
 
     status, slug, title = 403, "forbidden", "Not open to this caller"
 

@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import garbage, signals, sockets
+from relay import garbage, signals, sockets, tickets
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -53,7 +53,8 @@ def front(
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
     store = _store(reactor, address, settings, process or "f" + random_name(10))
-    made = Front(Tools(reactor, store, _inbox_of(reactor, address, store), endpoints), settings)
+    inbox = _inbox_of(reactor, address, store)
+    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
@@ -77,6 +78,7 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
 def everything(reactor: Any, settings: Settings) -> Supervisor:
     """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
     _registry(settings)  # a mistake in a handler is told here, not by a worker that dies over and over
+    _secrets(settings)
     listening = sockets.bind(reactor, settings.listen, settings.open)
     for bound in listening:
         _log.info("relay listens on {address}", address=sockets.shown(bound))
@@ -125,6 +127,13 @@ def _registry(settings: Settings) -> Registry:
     if not list(registry):
         raise SettingError(f"--jobs: no handlers in {', '.join(settings.jobs)}")
     return registry
+
+
+def _secrets(settings: Settings) -> list[str]:
+    try:
+        return tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else []
+    except (OSError, ValueError) as error:
+        raise SettingError(f"--ticket-secrets: {error}") from error
 
 
 def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -46,6 +47,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     open: Annotated[
         bool, _about("answer anyone: listen beyond this machine, behind proxies, for web pages")
     ] = False
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        _about(
+            "address, network or `unix:` of a proxy whose X-Forwarded-For or PROXY is believed; may be given again"
+        ),
+    ] = ()
+    ticket_secrets: Annotated[
+        str, _about("file with what tickets are signed with, a secret on each line; without it none is taken")
+    ] = ""
     prefix: Annotated[
         str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""
@@ -151,6 +161,7 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise SettingError(_explain(error, values, source)) from error
     _check_queues(settings, source)
+    _check_proxies(settings, source)
     return {name: getattr(settings, name) for name in values}
 
 
@@ -158,6 +169,16 @@ def _check_queues(settings: Settings, source: str) -> None:
     for queue in settings.queues:
         if not QUEUE_NAME.fullmatch(queue):
             raise SettingError(f"--queues {source}: {queue!r} is not of the form {QUEUE_NAME.pattern}")
+
+
+def _check_proxies(settings: Settings, source: str) -> None:
+    for proxy in settings.trusted_proxy:
+        try:
+            proxy == "unix:" or ip_network(proxy, strict=False)
+        except ValueError:
+            raise SettingError(
+                f"--trusted-proxy {source}: {proxy!r} is no address, no network, and not unix:"
+            ) from None
 
 
 def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:

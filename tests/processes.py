@@ -42,16 +42,17 @@ class LoggedProcess:
     def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
         self._command = command
         self._environment = environment
-        self._directory = directory
+        self.directory = directory
         self._lines: list[str] = []
         self._news = threading.Condition()
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
+        self._lines = []
         self.process = subprocess.Popen(
             self._command,
             env=self._environment,
-            cwd=self._directory,
+            cwd=self.directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -140,8 +141,8 @@ class Response:
 class Client:
     """One connection, byte by byte."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         self._buffer = b""
 
     def send(self, data: bytes) -> None:
@@ -229,7 +230,6 @@ class RelayProcess(LoggedProcess):
     def __init__(
         self, directory: Path, *options: str, environment: dict[str, str] | None = None, port: int = 0
     ) -> None:
-        self.directory = directory
         self.role = options[0]
         listen = () if self.role == "worker" else ("--listen", f"tcp:{port}:interface=127.0.0.1")
         twistd = str(Path(sys.executable).parent / "twistd")

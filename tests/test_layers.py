@@ -15,6 +15,7 @@ import pytest
 BELOW = {
     "core": set(),
     "direct": set(),
+    "handover": set(),
     "celery": {"celery", "store"},
     "outbound": {"outbound"},
     "store": {"store", "direct"},
@@ -31,6 +32,7 @@ CORE = {
     "limits",
     "registry",
     "settings",
+    "tickets",
     "upstream",
     "version",
 }
@@ -87,6 +89,11 @@ MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.pl
 @pytest.mark.parametrize("module", MODULES)
 def test_no_reactor_is_installed_by_importing(module: str) -> None:
     code = f"import {module}, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_other_servers_get_no_twisted() -> None:
+    code = "import relay.handover, sys; sys.exit(any(name.startswith('twisted') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

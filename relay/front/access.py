@@ -11,9 +11,10 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from relay.errors import Forbidden, Malformed
+from relay.front.proxies import Proxies, forwarded, peer
 from relay.front.request import Request
 
-_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
+_TICKETS = b"/tickets/"  # where a ticket stands for the caller
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
 _LABEL = 63  # characters between the dots of a host name (RFC 1035)
 
@@ -21,21 +22,31 @@ _LABEL = 63  # characters between the dots of a host name (RFC 1035)
 class Access:
     """Checks each request before anything else is done with it."""
 
-    def __init__(self, open: bool) -> None:
+    def __init__(self, open: bool, proxies: Proxies) -> None:
         self._open = open
+        self._proxies = proxies
 
     def check(self, request: Request) -> None:
         """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not."""
         host = _host(request)
-        if self._open:
+        if self._open or request.target.startswith(_TICKETS):
             return
-        if not _FORWARDED.isdisjoint(request.headers):
-            raise Forbidden(f"the request was forwarded ({', '.join(_FORWARDED & request.headers.keys())})")
+        self._check_forwarded(request)
         if host and not is_loopback(host):
             raise Forbidden(f"the Host is {host}")
         for origin in request.values("origin"):
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
+
+    def _check_forwarded(self, request: Request) -> None:
+        how = forwarded(request)
+        if not how:
+            return
+        if not self._proxies.trusts(peer(request)):
+            raise Forbidden(f"the request was forwarded ({how})")
+        client = self._proxies.client(request)
+        if not is_loopback(client):
+            raise Forbidden(f"the request was forwarded for {client}")
 
 
 @lru_cache(maxsize=1000)

@@ -72,6 +72,7 @@ class Connection(Reader, Protocol):
         self._write(_CONTINUE)
 
     def take(self, request: Request) -> None:
+        request.transport = self.transport
         self._waiting.append(request)
         if len(self._waiting) == MOST_PIPELINED:
             self.transport.pauseProducing()  # type: ignore[union-attr]

@@ -17,6 +17,7 @@ from relay.front.access import Access
 from relay.front.catalogue import Catalogue
 from relay.front.desk import Desk
 from relay.front.hold import Hold, House
+from relay.front.proxies import Proxies
 from relay.front.repair import Repair
 from relay.front.routes import Routes
 from relay.front.site import Site
@@ -41,6 +42,8 @@ class Tools:
     store: Store
     inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
     endpoints: Sequence[IStreamServerEndpoint]
+    secrets: Sequence[str]
+    """What tickets are signed with."""
 
 
 class Front(Service):
@@ -71,7 +74,9 @@ class Front(Service):
 
     def _make_site(self) -> Site:
         settings = self._settings
-        routes, access = Routes(self._house, settings), Access(settings.open)
+        proxies = Proxies(settings.trusted_proxy)
+        routes = Routes(self._house, settings, self._tools.secrets, proxies)
+        access = Access(settings.open, proxies)
         limits = settings.body_limit, settings.keepalive, settings.prefix
         return Site(self._tools.clock, routes, access, *limits)
 

@@ -5,6 +5,7 @@ Latin-1 throughout, in which every byte is a character, so that no client can se
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -13,9 +14,9 @@ from relay.errors import Malformed
 
 
 class Request:
-    """One request. `target` is as it was sent, header names are lower case."""
+    """One request. `target` is as it was sent, header names are lower case; `transport` is what it came over."""
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "target", "version")
+    __slots__ = ("body", "headers", "keep_alive", "method", "target", "transport", "version")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Request:
         self.headers = headers
         self.body = body
         self.keep_alive = keep_alive
+        self.transport: Any = None
 
     @property
     def chunked(self) -> bool:

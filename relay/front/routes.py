@@ -7,6 +7,8 @@ They are declared with Klein, which keeps them by name and by address (its ``url
 from __future__ import annotations
 
 import inspect
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from klein import Klein
@@ -16,7 +18,9 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
+from relay import tickets
 from relay.errors import (
+    Forbidden,
     InternalError,
     MethodRefused,
     NoSuchPage,
@@ -27,11 +31,13 @@ from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.desk import Accepted, leave
 from relay.front.hold import Hold, House, Terms
-from relay.front.order import cancel_on_disconnect, owner, preferences, read_order
+from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
+from relay.front.proxies import Proxies
 from relay.front.request import Request
 from relay.settings import Settings
 from relay.state import Outcome, Standing
+from relay.tickets import TicketError
 from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
@@ -57,9 +63,11 @@ class Routes:
     app = _app
     _log = Logger()
 
-    def __init__(self, house: House, settings: Settings) -> None:
+    def __init__(self, house: House, settings: Settings, secrets: Sequence[str], proxies: Proxies) -> None:
         self._house = house
         self._settings = settings
+        self._secrets = secrets
+        self._proxies = proxies
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
         self._known_terms: dict[tuple[Preferences, bool, bool], Terms | None] = {}
@@ -100,10 +108,7 @@ class Routes:
 
     async def _submit(self, request: Request, name: str, key: str = "") -> Served:
         order = read_order(request, name, key)
-        asynchronous = order.delay > 0 or order.prefer.wait == 0
-        terms = (
-            None if asynchronous or self._full() else self._terms(order.prefer, order.cancel, submission=True)
-        )
+        terms = None if order.delay else self._submitters_terms(order.prefer, order.cancel)
         accepted = await self._house.desk.submit(order, held=terms is not None)
         return self._hold_or_tell(accepted, terms, order.owner, order.prefer)
 
@@ -131,6 +136,22 @@ class Routes:
         """Cancel a job."""
         known = await self._house.desk.cancel(owner(request), id)
         return self._tell(known, 200 if isinstance(known, Outcome) else 202)
+
+    @app.route("/tickets/<string:ticket>", methods=["GET"])
+    async def attach_by_ticket(self, request: Request, ticket: str) -> Served:
+        """The answer to a submission that another server made for its client, and handed the client over with."""
+        try:
+            id, _, preferred = tickets.read(self._secrets, ticket, time.time())
+        except TicketError as error:
+            client = self._proxies.client(request)
+            self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
+            raise Forbidden(str(error)) from error
+        if request.method == "HEAD":
+            return self._tell(await self._house.desk.look(ANONYMOUS, id), 200)
+        prefer = Preferences.parse([preferred]) if preferred else preferences(request)
+        terms = self._submitters_terms(prefer, cancel_on_disconnect(request))
+        accepted = await self._house.desk.attach(ANONYMOUS, id)
+        return self._hold_or_tell(accepted, terms, ANONYMOUS, prefer)
 
     # -- about relay --
 
@@ -175,6 +196,11 @@ class Routes:
     def _full(self) -> bool:
         return len(self._house.wheel) >= self._settings.max_held
 
+    def _submitters_terms(self, prefer: Preferences, cancel: bool) -> Terms | None:
+        if prefer.wait == 0 or self._full():
+            return None
+        return self._terms(prefer, cancel, submission=True)
+
     def _terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
         """How to hold a request; None for one that is not to be held. Alike ones share their terms: most are alike."""
         asked = prefer, cancel, submission
@@ -207,7 +233,7 @@ class Routes:
     ) -> Served:
         known = accepted.known
         if isinstance(known, Outcome):
-            status = answers.outcome_status(known) if accepted.replayed else 200
+            status = answers.outcome_status(known) if terms is None or terms.true_status else 200
             return self._outcome(known, status, accepted.replayed)
         draining = self._house.desk.draining
         if terms is not None and accepted.waiter is not None and not draining:

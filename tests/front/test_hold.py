@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.hold import Hold, House, Terms
+from relay.front.proxies import Proxies
 from relay.front.site import Site
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing, State
@@ -80,7 +81,7 @@ class Scene:
         class Pages:
             serve = staticmethod(lambda request: hold)
 
-        site = Site(self.clock, Pages(), Access(open=True), 1000, 75, "")
+        site = Site(self.clock, Pages(), Access(True, Proxies()), 1000, 75, "")
         self.connection = site.buildProtocol(None)
         self.transport = Transport()
         self.transport.protocol = self.connection

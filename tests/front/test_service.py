@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import signal
 import socket
 import ssl
@@ -10,11 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import write_certificate
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
 
 QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "1")
@@ -130,35 +126,15 @@ def test_an_idle_connection_is_closed_after_keepalive(redis: RedisProcess, tmp_p
     front.stop()
 
 
-def certificate(directory: Path) -> Path:
-    """A self-signed certificate for localhost, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    signed = (
-        builder.not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    encoding = serialization.Encoding.PEM
-    path = directory / "localhost.pem"
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
-    path.write_bytes(private + signed.public_bytes(encoding))
-    return path
-
-
 def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
     redis: RedisProcess, tmp_path: Path, worker: RelayProcess
 ) -> None:
-    pem = certificate(tmp_path)
+    pem = write_certificate(tmp_path)
     path = tmp_path / "front.sock"
     listen = (
         *("--listen", f"unix:{path}"),
         *("--listen", f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"),
-        *("--listen", "haproxy:tcp:0:interface=127.0.0.1"),
+        *("--listen", "haproxy:tcp:0:interface=127.0.0.1", "--open"),
     )
     front = start_front(redis, tmp_path, *listen)
     front.wait_for("relay front listens", count=4)

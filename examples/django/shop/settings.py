@@ -1,0 +1,15 @@
+"""The least that Django needs. `RELAY_URL` and the secret are what relay adds."""
+
+import os
+from pathlib import Path
+
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "for this example only")
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "shop.urls"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+
+#: who may ask: a token for each user, in place of your own way to tell them
+API_TOKENS = {"anna's token": "anna", "ben's token": "ben"}
+
+RELAY_URL = os.environ.get("RELAY_URL", "http://127.0.0.1:8080")
+RELAY_SECRET = Path(os.environ.get("RELAY_TICKET_SECRETS", "ticket-secrets")).read_text().splitlines()[0]

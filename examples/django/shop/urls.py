@@ -1,0 +1,9 @@
+from django.urls import path
+
+from shop import views
+
+urlpatterns = [
+    path("orders/<int:number>/invoice", views.invoice),
+    path("report", views.report),
+    path("hello", views.hello),
+]

@@ -1,0 +1,57 @@
+"""Django decides who may do what; relay does the waiting."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from relay.handover import Handover, HandoverError
+
+relay = Handover(settings.RELAY_URL, settings.RELAY_SECRET)
+
+
+@csrf_exempt
+@require_POST
+def invoice(request: HttpRequest, number: int) -> HttpResponse:
+    """The invoice of an order, made by relay's workers."""
+    user = _user(request)
+    if user is None:
+        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
+    return _hand_over(request, user, "invoice", {"user": user, "number": number})
+
+
+@csrf_exempt
+@require_POST
+def report(request: HttpRequest) -> HttpResponse:
+    """A report, made by Celery's workers."""
+    user = _user(request)
+    if user is None:
+        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
+    return _hand_over(request, user, "report", {"args": [user]})
+
+
+def hello(request: HttpRequest) -> HttpResponse:
+    """Any other page."""
+    return HttpResponse("hello\n", content_type="text/plain")
+
+
+def _user(request: HttpRequest) -> str | None:
+    """In place of your own way to tell who asks."""
+    return settings.API_TOKENS.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+
+
+def _hand_over(request: HttpRequest, user: str, job: str, arguments: dict[str, Any]) -> HttpResponse:
+    """Queue a job, and let the client wait for it at relay."""
+    key = request.headers.get("Idempotency-Key")
+    try:
+        headers = relay.submit(
+            job, arguments, key=f"{user} {key}" if key else "", prefer=request.headers.get("Prefer", "")
+        )
+    except HandoverError as error:
+        later = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        return JsonResponse(
+            error.problem, status=error.status, headers=later, content_type="application/problem+json"
+        )
+    return HttpResponse(headers=headers)

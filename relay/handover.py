@@ -1,0 +1,124 @@
+"""Hand a waiting client over from another server, such as Django or Flask behind nginx: for synchronous code.
+
+::
+
+    relay = Handover("http://127.0.0.1:8080", secret)
+
+    def resize(request):  # a view of Django's, which has found out who asks
+        accept = relay.submit("resize", {"width": 100}, key=..., prefer=request.headers.get("Prefer", ""))
+        return HttpResponse(headers=accept)
+
+The job is queued, and nginx, which reads ``X-Accel-Redirect``, takes the client to relay, where it waits. The
+server's own worker is free at once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from urllib3.util import Retry, Timeout
+
+from relay.tickets import SHORTEST_SECRET, Ticket, sign
+
+_CONNECT = 2.0  # seconds
+_UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
+#: nobody knows whether relay took the job: its key makes it safe to ask again
+_RETRY = Retry(
+    2,
+    status_forcelist=(502, 504),
+    allowed_methods=None,
+    redirect=0,
+    backoff_factor=0.1,
+    raise_on_status=False,
+)
+
+
+class HandoverError(Exception):
+    """The job was not queued. `problem` is what relay says of it (RFC 9457), `status` the status to answer with, and
+    `retry_after` seconds, 0 where trying again does not help."""
+
+    def __init__(self, problem: Mapping[str, Any], retry_after: int = 0) -> None:
+        super().__init__(problem.get("detail") or problem["title"])
+        self.problem = dict(problem)
+        self.status = int(problem["status"])
+        self.retry_after = retry_after
+
+
+class Handover:
+    """Submits jobs to the relay at `url`, and signs tickets for those who wait for them.
+
+    `secret` is one of relay's ``--ticket-secrets``. `tickets` is the path under which nginx passes requests on to
+    relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment. Relay has `timeout`
+    seconds to answer. One of these serves all threads of a process, and any number of processes forked from it.
+    """
+
+    def __init__(
+        self, url: str, secret: str, tickets: str = "/tickets/", good_for: float = 30, timeout: float = 5
+    ) -> None:
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"the secret has fewer than {SHORTEST_SECRET} characters")
+        self._url = url.rstrip("/")
+        self._secret = secret
+        self._tickets = tickets
+        self._good_for = good_for
+        self._pool = urllib3.PoolManager(
+            maxsize=10, retries=_RETRY, timeout=Timeout(connect=_CONNECT, read=timeout)
+        )
+
+    def submit(
+        self,
+        job: str,
+        arguments: Mapping[str, Any] | None = None,
+        key: str = "",
+        prefer: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Have a job done for the client of the present request, and return the headers that hand it over.
+
+        `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
+        client of yours from another. `prefer` is the client's Prefer header, `headers` are further ones for relay, such
+        as ``Relay-Deadline``. Raises `HandoverError`.
+        """
+        return self.headers(self.enqueue(job, arguments, key, headers), prefer)
+
+    def enqueue(
+        self,
+        job: str,
+        arguments: Mapping[str, Any] | None = None,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        """Have a job done, and return its id. Raises `HandoverError`."""
+        given = {
+            **(headers or {}),
+            "Content-Type": "application/json",
+            "Prefer": "respond-async",
+            "Idempotency-Key": f'"{quote(key or uuid.uuid4().hex)}"',
+        }
+        try:
+            answer = self._pool.request(
+                "POST", f"{self._url}/jobs/{job}", body=json.dumps(dict(arguments or {})), headers=given
+            )
+            said = answer.json()
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise HandoverError(_UNKNOWN, 1) from error
+        if answer.headers.get("Relay-Source") != "job":
+            problem = said if "status" in said and "title" in said else _UNKNOWN
+            raise HandoverError(problem, int(answer.headers.get("Retry-After", 0)))
+        return str(said["id"])
+
+    def headers(self, id: str, prefer: str = "") -> dict[str, str]:
+        """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
+        charset and the Cache-Control of this answer, so both are relay's."""
+        ticket = sign(self._secret, Ticket(id, time.time() + self._good_for, prefer))
+        return {
+            "X-Accel-Redirect": self._tickets + ticket,
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+        }

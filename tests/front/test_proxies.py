@@ -1,0 +1,115 @@
+"""Who asks, behind proxies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.testing import StringTransport
+
+from relay.errors import Forbidden
+from relay.front.access import Access
+from relay.front.proxies import UNIX, Proxies
+from relay.front.request import Request
+
+NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
+
+
+class Wrapped:
+    """A transport as Twisted's PROXY wrapper makes it."""
+
+    wrappedProtocol = None
+
+    def __init__(self, proxy: Any, said: Any) -> None:
+        self.transport = StringTransport(peerAddress=proxy)
+        self._said = said
+
+    def getPeer(self) -> Any:
+        return self._said
+
+
+def asked(transport: Any, *forwarded_for: str, **headers: str) -> Request:
+    given = {"host": ["localhost"], **{name: [value] for name, value in headers.items()}}
+    if forwarded_for:
+        given["x-forwarded-for"] = list(forwarded_for)
+    request = Request("GET", b"/jobs/0", "1.1", given)
+    request.transport = transport
+    return request
+
+
+def over(peer: Any, *forwarded_for: str) -> Request:
+    return asked(StringTransport(peerAddress=peer), *forwarded_for)
+
+
+@pytest.mark.parametrize(
+    ("said", "client"),
+    [
+        ([], "10.0.0.1"),
+        (["203.0.113.9"], "203.0.113.9"),
+        (["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        (["203.0.113.9", "10.0.0.2"], "203.0.113.9"),
+        (["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        (["127.0.0.1, 203.0.113.9"], "203.0.113.9"),  # what a client wrote itself
+        (["203.0.113.9:1234"], "203.0.113.9"),
+        (["2001:db8::1"], "2001:db8::1"),
+        (["[2001:db8::1]:443"], "2001:db8::1"),
+        (["::ffff:203.0.113.9"], "203.0.113.9"),
+        (["127.0.0.1, nonsense"], "unknown"),
+        ([""], "unknown"),
+        (["localhost"], "unknown"),
+    ],
+)
+def test_the_client_is_the_last_that_is_no_trusted_proxy(said: list[str], client: str) -> None:
+    assert Proxies(["10.0.0.0/8"]).client(over(NGINX, *said)) == client
+
+
+def test_who_is_not_trusted_is_the_client_whatever_it_says() -> None:
+    assert Proxies().client(over(NGINX, "127.0.0.1")) == "10.0.0.1"
+    assert Proxies(["10.0.0.2"]).client(over(NGINX, "127.0.0.1")) == "10.0.0.1"
+    assert (
+        Proxies(["10.0.0.2"]).client(asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1)))) == "10.0.0.1"
+    )
+
+
+def test_unix_sockets_and_ipv6_are_trusted_by_name() -> None:
+    assert Proxies().client(over(UNIXAddress("/a"), "203.0.113.9")) == UNIX
+    assert Proxies([UNIX]).client(over(UNIXAddress("/a"), "203.0.113.9")) == "203.0.113.9"
+    assert (
+        Proxies(["2001:db8::/64"]).client(over(IPv6Address("TCP", "2001:db8::1", 1), "203.0.113.9"))
+        == "203.0.113.9"
+    )
+
+
+def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_headers_say() -> None:
+    said = Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))
+    assert Proxies(["10.0.0.1"]).client(asked(said)) == "203.0.113.9"
+    assert Proxies(["10.0.0.1"]).client(asked(said, "127.0.0.1")) == "203.0.113.9"
+    assert Proxies(["10.0.0.1", "203.0.113.9"]).client(asked(said, "127.0.0.1")) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "request_", "said"),
+    [
+        ([], over(NGINX, "127.0.0.1"), "was forwarded (x-forwarded-for)"),
+        ([], asked(StringTransport(), via="1.1 squid"), "was forwarded (via)"),
+        ([], asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1))), "was forwarded (PROXY)"),
+        (["10.0.0.1"], over(NGINX, "203.0.113.9"), "was forwarded for 203.0.113.9"),
+        (["10.0.0.1"], asked(Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))), "for 203.0.113.9"),
+        (["10.0.0.1"], over(NGINX, "127.0.0.1, 203.0.113.9"), "for 203.0.113.9"),
+    ],
+)
+def test_a_closed_relay_refuses_who_asks_from_elsewhere(
+    trusted: list[str], request_: Request, said: str
+) -> None:
+    with pytest.raises(Forbidden) as refused:
+        Access(False, Proxies(trusted)).check(request_)
+    assert said in refused.value.detail
+    Access(True, Proxies(trusted)).check(request_)
+
+
+def test_a_closed_relay_serves_this_machine_behind_a_trusted_proxy_too() -> None:
+    closed = Access(False, Proxies(["10.0.0.1"]))
+    closed.check(over(NGINX, "127.0.0.1"))
+    closed.check(asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1))))
+    closed.check(asked(Wrapped(NGINX, NGINX)))  # the proxy's own question, how relay is

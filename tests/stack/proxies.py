@@ -1,0 +1,86 @@
+"""The proxies in front of relay, as real processes, with the configurations that are shipped."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import write_certificate
+from tests.processes import ROOT, Client, LoggedProcess
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def executable(name: str) -> str:
+    """Where a server is; the test is skipped on a machine without it (``.ci/run`` installs it)."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.skip(f"{name} is not installed on this machine")
+    return found
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    """A configuration with some things changed, each of which has to be there."""
+    for old, new in changes.items():
+        assert re.search(old, text), f"{old} is not in it"
+        text = re.sub(old, lambda _, new=new: new, text)
+    return text
+
+
+class Nginx(LoggedProcess):
+    """nginx with a configuration."""
+
+    def __init__(self, directory: Path, configuration: str, port: int) -> None:
+        self.port = port
+        temporary = "".join(
+            f"{kind}_temp_path {directory}/{kind};\n"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        file = directory / "nginx.conf"
+        file.write_text(configuration.replace("http {", f"http {{\n{temporary}", 1))
+        settings = f"daemon off; pid {directory}/nginx.pid; error_log stderr notice;"
+        command = [executable("nginx"), "-p", str(directory), "-c", str(file), "-g", settings]
+        super().__init__(command, dict(os.environ), directory)
+
+    def start(self) -> None:
+        super().start()
+        self.wait_for("start worker process ")
+
+    def connect(self, source: str = "127.0.0.1") -> Client:
+        return Client(self.port, source)
+
+
+def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Nginx:
+    """nginx with ``deploy/nginx.conf``, but for ports and paths."""
+    certificate = write_certificate(directory)
+    port, plain = free_port(), free_port()
+    servers = [f"server 127.0.0.1:{front} max_fails=0;" for front in fronts]
+    changes = {
+        r"server 127\.0\.0\.1:8080 max_fails=0;\s+server 127\.0\.0\.1:8080 max_fails=0;": "\n".join(servers),
+        r"listen 80;": f"listen 127.0.0.1:{plain};",
+        r"listen 443 ssl http2;": f"listen 127.0.0.1:{port}{' ssl http2' if tls else ''};",
+        r"/etc/ssl/relay/\w+\.pem": str(certificate),
+        r"/var/log/nginx/relay\.log": f"{directory}/access.log",
+    }
+    return Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
+
+
+class SecureClient(Client):
+    """A client that speaks TLS."""
+
+    def __init__(self, port: int, certificate: Path, source: str = "127.0.0.1") -> None:
+        super().__init__(port, source)
+        context = ssl.create_default_context(cafile=str(certificate))
+        context.set_alpn_protocols(["http/1.1"])
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")

@@ -1,0 +1,128 @@
+"""Hand-over: another server submits, and signs a ticket for its client, who waits at a front."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from relay.handover import Handover, HandoverError
+from relay.tickets import Ticket, sign
+from tests.processes import RelayProcess, Response
+from tests.stack.conftest import SECRET, Fronts
+from tests.stack.proxies import free_port
+
+BOX = {"box": {"width": 2, "height": 3}}
+
+
+@pytest.fixture
+def server(fronts: Fronts) -> Handover:
+    """Another server, next to the first front."""
+    return Handover(f"http://127.0.0.1:{fronts.one.port}/", SECRET)
+
+
+def go(
+    front: RelayProcess, headers: dict[str, str], method: str = "GET", sent: dict[str, str] | None = None
+) -> Response:
+    """Where the client goes with the headers that the other server answered."""
+    return front.call(method, headers["X-Accel-Redirect"], headers=sent)
+
+
+def test_the_client_gets_what_a_submission_of_its_own_would_get(server: Handover, fronts: Fronts) -> None:
+    answer = go(fronts.other, server.submit("area", BOX))
+    assert (answer.status, answer.json()["result"]) == (200, 6)
+    assert answer.headers["relay-job-id"] == answer.json()["id"]
+    failed = go(fronts.other, server.submit("decline"))
+    assert (failed.status, failed.json()["error"]["type"]) == (402, "/problems/card-declined")
+
+
+def test_it_is_held_with_heartbeats(server: Handover, fronts: Fronts) -> None:
+    with fronts.other.connect() as client:
+        client.request("GET", server.submit("patient")["X-Accel-Redirect"])
+        assert client.head()[0] == 200
+        assert [client.chunk(), client.chunk()] == [b"\n", b"\n"]
+        fronts.end_all()
+        assert json.loads(b"".join(client.chunks()))["state"] == "cancelled"
+
+
+def test_what_the_client_prefers_comes_along_in_the_ticket(server: Handover, fronts: Fronts) -> None:
+    for prefer in ("wait=0", "respond-async"):
+        answer = go(fronts.other, server.submit("patient", prefer=prefer), sent={"Prefer": "wait=20"})
+        assert (answer.status, answer.json()["complete"]) == (202, False)
+    answer = go(fronts.other, server.submit("patient", prefer="wait=1, heartbeat=0"))
+    assert (answer.status, answer.headers["preference-applied"]) == (202, "wait=1, heartbeat=0")
+    assert go(fronts.other, server.submit("patient"), "HEAD").status == 200
+
+
+def test_a_key_makes_sending_again_safe(server: Handover, fronts: Fronts) -> None:
+    for key in ("anna 1", 'a "quoted" \\ key', "schlüssel/1", "x" * 80):
+        ids = {go(fronts.one, server.submit("area", BOX, key=key)).json()["id"] for _ in range(2)}
+        assert len(ids) == 1, key
+    assert server.enqueue("area", BOX) != server.enqueue("area", BOX)
+
+
+def test_an_outcome_that_is_known_already_is_handed_over_too(server: Handover, fronts: Fronts) -> None:
+    """Also one that failed, with whose status the submission is answered."""
+    for _ in range(2):
+        assert go(fronts.other, server.submit("decline", key="known")).status == 402
+
+
+def test_what_relay_refuses_is_told_as_relay_says_it(server: Handover, fronts: Fronts) -> None:
+    with pytest.raises(HandoverError) as refused:
+        server.submit("area", {"box": 1})
+    assert (refused.value.status, refused.value.problem["type"]) == (422, "/problems/bad-arguments")
+    assert refused.value.retry_after == 0
+    with pytest.raises(HandoverError) as unknown:
+        server.submit("nonsense")
+    assert unknown.value.status == 404
+    server.submit("area", {**BOX, "scale": 1}, key="reused")
+    with pytest.raises(HandoverError) as reused:
+        server.submit("area", {**BOX, "scale": 2}, key="reused")
+    assert reused.value.status == 422
+
+
+def test_a_relay_that_is_away_is_a_503(fronts: Fronts) -> None:
+    with pytest.raises(HandoverError) as away:
+        Handover(f"http://127.0.0.1:{free_port()}", SECRET).submit("area", BOX)
+    assert (away.value.status, away.value.retry_after) == (503, 1)
+    assert away.value.problem["title"] == "relay can't be reached"
+
+
+def test_a_front_that_came_back_is_found_again(server: Handover, fronts: Fronts) -> None:
+    server.enqueue("area", BOX)
+    fronts.one.kill()
+    fronts.one.start()
+    server.enqueue("area", BOX)  # the connection that was kept is dead
+
+
+@pytest.mark.parametrize(
+    ("secret", "good_for", "said"),
+    [("another secret, of somebody else", 30, "not signed"), (SECRET, -10, "expired")],
+)
+def test_a_forged_or_expired_ticket_is_refused(
+    fronts: Fronts, secret: str, good_for: float, said: str
+) -> None:
+    accept = Handover(f"http://127.0.0.1:{fronts.one.port}", secret, good_for=good_for).submit("patient")
+    answer = go(fronts.one, accept)
+    assert (answer.status, answer.json()["type"]) == (403, "/problems/forbidden")
+    assert said in answer.json()["detail"]
+
+
+def test_a_ticket_is_good_for_its_own_job_only(server: Handover, fronts: Fronts) -> None:
+    one, other = (server.headers(server.enqueue("patient"))["X-Accel-Redirect"] for _ in range(2))
+    payload, signature = one.rpartition(".")[0], other.rpartition(".")[2]
+    assert fronts.one.call("GET", f"{payload}.{signature}").status == 403
+    assert fronts.one.call("DELETE", one).status == 405
+    assert fronts.one.call("GET", f"{one}/more").status == 404
+
+
+def test_a_job_that_is_gone_is_a_404(fronts: Fronts) -> None:
+    epoch = fronts.one.call("POST", "/jobs/area", BOX).json()["id"].split("-")[1]
+    ticket = sign(SECRET, Ticket(f"0-{epoch}-aaaaaaaaaaaaaaaa", time.time() + 30, ""))
+    assert fronts.one.call("GET", f"/tickets/{ticket}").status == 404
+
+
+def test_a_secret_that_is_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="16 characters"):
+        Handover("http://127.0.0.1", "short")

@@ -1,0 +1,62 @@
+"""Tickets: who gets in with one, and who does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relay.tickets import Ticket, TicketError, read, read_secrets, sign
+
+SECRET, OTHER = "s" * 16, "o" * 16
+TICKET = Ticket("0-abc-def", 1000.0, "wait=5")
+
+
+def test_a_ticket_is_read_as_it_was_signed() -> None:
+    text = sign(SECRET, TICKET)
+    assert read([SECRET], text, 999) == TICKET
+    assert text.replace("-", "").replace("_", "").replace(".", "").isalnum()
+
+
+def test_each_secret_lets_in_so_that_they_can_be_changed() -> None:
+    for secret in (SECRET, OTHER):
+        assert read([SECRET, OTHER], sign(secret, TICKET), 0) == TICKET
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a.b", sign(OTHER, TICKET), sign(SECRET, TICKET)[:-1], "é", "a" * 9999]
+)
+def test_what_nobody_of_ours_signed_is_refused(text: str) -> None:
+    with pytest.raises(TicketError, match="not signed"):
+        read([SECRET], text, 0)
+
+
+def test_no_byte_of_a_ticket_can_be_changed() -> None:
+    text = sign(SECRET, TICKET)
+    payload, signature = text.rsplit(".", 1)
+    for at in range(len(payload)):
+        forged = payload[:at] + ("A" if payload[at] != "A" else "B") + payload[at + 1 :]
+        with pytest.raises(TicketError, match="not signed"):
+            read([SECRET], f"{forged}.{signature}", 0)
+
+
+def test_a_ticket_expires_with_some_room_for_clocks_that_differ() -> None:
+    text = sign(SECRET, TICKET)
+    assert read([SECRET], text, 1004) == TICKET
+    with pytest.raises(TicketError, match="expired"):
+        read([SECRET], text, 1006)
+
+
+def test_without_secrets_no_ticket_is_taken() -> None:
+    with pytest.raises(TicketError, match="--ticket-secrets"):
+        read([], sign(SECRET, TICKET), 0)
+
+
+def test_secrets_are_lines_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(f"{SECRET}\n\n  {OTHER} \n")
+    assert read_secrets(str(file)) == [SECRET, OTHER]
+    for text in ("", "\n", f"{SECRET}\nshort\n"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="16 characters"):
+            read_secrets(str(file))
