@@ -16,7 +16,7 @@ run           hash    id → ``session turn started attempt score``: **the fence
 session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, then the ids that it claimed
 tries         hash    id → attempts that have ended without an outcome; sparse
-crash         hash    id → how many workers died under it; sparse
+crash         hash    id → the sessions that died under it, joined by spaces; sparse
 trial         hash    session → `tries` (a suspected job, and nothing else) or `empties` (itself, to try one)
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse

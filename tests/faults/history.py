@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+DEATHS = 5  # that make a dead letter
 
 
 def read(directory: Path, pattern: str) -> list[Event]:
@@ -91,13 +92,13 @@ def run_twice(clients: list[Event], jobs: list[Event]) -> list[str]:
 
 
 def innocent(dead: set[str], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
-    """Of the dead letters that are no poison, with each of their starts: those that were ever beside a poison job,
-    and those that only our own kills hit, again and again."""
+    """Of the dead letters that are no poison, with each of their starts: those that a poison job helped to their five
+    deaths, and those that had five without one beside them, by our own kills."""
     poisoned = {e["pid"] for e in jobs if e["id"] in poison}
     beside, killed = [], []
     for id in sorted(dead - poison):
         starts = [(e["pid"], e["at"]) for e in jobs if e["id"] == id]
-        found = beside if any(pid in poisoned for pid, _ in starts) else killed
+        found = beside if sum(pid not in poisoned for pid, _ in starts) < DEATHS else killed
         found.append(f"{id}: {starts}")
     return beside, killed
 

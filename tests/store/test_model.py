@@ -50,7 +50,7 @@ class ModelJob:
     turn: int = 0
     attempt: int = 0
     tries: int = 0
-    deaths: int = 0
+    deaths: list[str] = field(default_factory=list)  # the sessions
     payload: str = ""
 
 
@@ -184,11 +184,9 @@ class Machine(RuleBasedStateMachine):
             self.trial[name] = self.trial.pop(old)
         assert taken == {id for id in offered if self.may_go_on(id, old)}
         for id in offered:
-            job = self.jobs[id]
+            forgiven = self.forgive(self.jobs[id], {old})
             if id in taken:
-                self.adopt(id, session.claims[id], old, name, successor)
-            elif job.state is State.RUNNING and job.attempt > session.claims[id].attempt:
-                job.deaths = max(0, job.deaths - 1)
+                self.adopt(id, session.claims[id], forgiven, name, successor)
         for id, job in self.jobs.items():
             if job.holder == old:
                 self.move(id, State.QUEUED)
@@ -198,10 +196,13 @@ class Machine(RuleBasedStateMachine):
         job = self.jobs[id]
         return not job.state.complete and (job.state is not State.RUNNING or job.holder == old)
 
-    def adopt(self, id: str, claim: Claim, old: str, name: str, successor: ModelSession) -> None:
+    def forgive(self, job: ModelJob, none: set[str]) -> bool:
+        before, job.deaths = job.deaths, [session for session in job.deaths if session not in none]
+        return len(job.deaths) < len(before)
+
+    def adopt(self, id: str, claim: Claim, forgiven: bool, name: str, successor: ModelSession) -> None:
         job = self.jobs[id]
-        if job.state is not State.RUNNING and job.tries >= claim.attempt:
-            job.deaths, job.tries = job.deaths - 1, job.tries - 1
+        job.tries -= forgiven
         if job.state is State.SCHEDULED:
             job.place = self.next_place(job)
         job.state, job.holder, job.turn, job.attempt = State.RUNNING, name, 1, claim.attempt
@@ -298,6 +299,9 @@ class Machine(RuleBasedStateMachine):
         assert set(self.do(self.store.reap(process))) == held
         for id in held:
             self.bury_or_give_back(id)
+        for id in held:
+            if len(self.jobs[id].deaths) >= MOST:
+                self.acquit_neighbours(id)
         for name in died:
             self.gone(name)
 
@@ -307,14 +311,20 @@ class Machine(RuleBasedStateMachine):
             self.move(id, State.FAILED)
             job.payload = "interrupted"
             return
-        job.deaths += 1
-        if job.deaths >= MOST:
+        job.deaths.append(job.holder)
+        if len(job.deaths) >= MOST:
             self.move(id, State.FAILED)
             job.payload = "worker-died"
             return
         self.move(id, State.QUEUED)
         job.tries += 1
-        job.suspected = job.deaths >= SUSPECT
+        job.suspected = len(job.deaths) >= SUSPECT
+
+    def acquit_neighbours(self, guilty: str) -> None:
+        """They are not to blame for the deaths that it died."""
+        for id, job in self.jobs.items():
+            if id != guilty and self.forgive(job, set(self.jobs[guilty].deaths)):
+                job.suspected = job.suspected and len(job.deaths) >= SUSPECT
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), lost=st.booleans())

@@ -131,6 +131,26 @@ async def test_only_one_busy_session_empties_itself_and_goes_on_when_another_tri
 
 
 @ensureDeferred
+async def test_neighbours_of_what_was_found_guilty_are_not_to_blame_for_its_deaths(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    unlucky = await submit(front)
+    await die(worker, 9)
+    poison, neighbour = [await submit(front) for _ in range(2)]
+    for number in range(2):
+        assert await die(worker, number) == {unlucky, poison, neighbour}
+    other = await Session(worker, "other.1").open()
+    assert [c.id for c in await claimed(other)] == [unlucky]  # a suspect by now, and tried alone
+    for number in range(2, 5):
+        taken = await die(worker, number)
+        assert poison in taken
+    assert (await outcome(front, poison)).payload == "worker-died"
+    assert redis.client.hgetall("{r0}:crash") == {unlucky.encode(): b"dying9.1"}
+    assert (await standing(front, neighbour)).state is State.QUEUED
+    assert not redis.client.exists("{r0}:suspect:default")
+
+
+@ensureDeferred
 async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighbours_do_not(
     front: Store, worker: Store
 ) -> None:
@@ -324,7 +344,8 @@ async def test_adoption_sent_again_takes_back_one_death_only(
     for _ in range(2):
         again = await Session(worker, "worker.2").open("worker.1", *claims)
         assert again.adopted == {id}
-    assert redis.client.hgetall("{r0}:crash") == redis.client.hgetall("{r0}:tries") == {id.encode(): b"1"}
+    assert redis.client.hgetall("{r0}:tries") == {id.encode(): b"1"}
+    assert redis.client.hgetall("{r0}:crash") == {id.encode(): b"dying1.1"}
 
 
 @ensureDeferred
@@ -338,11 +359,11 @@ async def test_a_worker_that_was_taken_for_dead_is_no_death_of_its_jobs(
         await front.sweep()
     (other,) = await claimed(await Session(worker, "other.1").open())
     assert (other.id, other.attempt) == (id, 2)
-    assert redis.client.hget("{r0}:crash", id) == b"1"
+    assert redis.client.hget("{r0}:crash", id) == b"worker.1"
     for _ in range(2):  # also where the answer was lost
         back = await Session(worker, "worker.2").open("worker.1", *claims)
         assert back.adopted == set()
-        assert redis.client.hget("{r0}:crash", id) == b"0"
+        assert not redis.client.exists("{r0}:crash")
     assert (await standing(front, id)).attempts == 2
 
 

@@ -9,6 +9,7 @@
 --@include mail
 --@include settle
 --@include places
+--@include deaths
 --@include release
 local old, session, number = ARGV[3], ARGV[4], ARGV[5]
 local lease, keep, count = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -21,22 +22,10 @@ local function is_free(id, kept)
   return holder == old or holder == session
 end
 
--- Another runs the job by now, as an attempt that came after ours: ours was taken for dead under it, and was not.
-local is_new = not redis.call('ZSCORE', K.session, session)
-local function forgive(id, attempt)
-  local run = redis.call('HGET', K.run, id)
-  local later = run and tonumber(string.match(run, '^%S+ %S+ %S+ (%S+)')) > tonumber(attempt)
-  if is_new and later and tonumber(redis.call('HGET', K.crash, id) or 0) > 0 then
-    redis.call('HINCRBY', K.crash, id, -1)
-  end
-end
-
 local function take(id, attempt, kept)
   local known = redis.call('HGET', K.job, id)
-  if not is_free(id, known) then
-    forgive(id, attempt)
-    return false
-  end
+  local was_given_back = forgive(id, {[old] = true}) -- for our death, which was none
+  if not is_free(id, known) then return false end
   local job = fields_of(kept)
   if not known then
     redis.call('HSET', K.job, id, kept)
@@ -45,11 +34,7 @@ local function take(id, attempt, kept)
     end
   end
   local run = redis.call('HGET', K.run, id)
-  if not run and tonumber(redis.call('HGET', K.tries, id) or 0) >= tonumber(attempt) then
-    -- it was given back, but its worker had not died
-    redis.call('HINCRBY', K.crash, id, -1)
-    redis.call('HINCRBY', K.tries, id, -1)
-  end
+  if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
   local place = run and string.match(run, '%S+$') or redis.call('ZSCORE', place_key(job), id)
     or redis.call('ZSCORE', named('suspect', job[QUEUE]), id) or score(job[PRIORITY], reserve(1) + 1)
   dequeue(id, job)

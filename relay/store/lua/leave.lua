@@ -6,6 +6,7 @@
 --@include mail
 --@include settle
 --@include places
+--@include deaths
 --@include release
 local session = ARGV[3]
 local back = release(function(other) return other == session end, false)

@@ -6,6 +6,7 @@
 --@include mail
 --@include settle
 --@include places
+--@include deaths
 --@include release
 local process = ARGV[3]
 local back = release(function(session) return process_of(session) == process end, true)

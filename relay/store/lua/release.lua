@@ -1,26 +1,25 @@
 -- Closes sessions: what they hold goes back, or ends where it has crashed too often or must not run twice.
--- needs: prelude, mail, settle, places
--- How often workers may die under a job: at first it goes back like any other, for most are merely neighbours of what
--- killed their worker, or of nothing at all. From SUSPECT on it runs alone in its session, at MOST it is a dead letter:
--- it was alone at two deaths.
-local SUSPECT, MOST = 3, 5
+-- needs: prelude, mail, settle, places, deaths
 
--- crashed: its worker died under it, so it is suspected, and the attempt counts
+local guilty = {}
+
+-- crashed: its worker died under it, so the attempt counts. At first it goes back like any other, for most are merely
+-- neighbours of what killed their worker, or of nothing at all.
 local function give_back(id, run, kept, crashed)
   redis.call('HDEL', K.run, id)
-  local attempt, old_score = string.match(run, '^%S+ %S+ %S+ (%S+) (%S+)$')
-  local started = tonumber(string.match(run, '^%S+ %S+ (%S+)'))
+  local session, started, attempt, old_score = string.match(run, '^(%S+) %S+ (%S+) (%S+) (%S+)$')
   local job = fields_of(kept)
   if not crashed then
     enqueue(id, job, old_score)
   elseif job[ONCE] then
-    settle(id, kept, 'failed', 'interrupted', tonumber(attempt), started)
+    settle(id, kept, 'failed', 'interrupted', tonumber(attempt), tonumber(started))
     return
   else
-    local deaths = redis.call('HINCRBY', K.crash, id, 1)
+    local deaths = add_death(id, session)
     if deaths >= MOST then
+      guilty[#guilty + 1] = id
       bury(id, kept, 'worker-died')
-      settle(id, kept, 'failed', 'worker-died', tonumber(attempt), started)
+      settle(id, kept, 'failed', 'worker-died', tonumber(attempt), tonumber(started))
       return
     end
     redis.call('HINCRBY', K.tries, id, 1)
@@ -61,5 +60,6 @@ local function release(is_closed, crashed)
       end
     end
   end
+  for _, id in ipairs(guilty) do acquit_neighbours(id) end
   return back
 end

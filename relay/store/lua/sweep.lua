@@ -9,6 +9,7 @@
 --@include settle
 --@include places
 --@include due
+--@include deaths
 --@include release
 local inbox, ttl, keep = named('inbox', ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local there = redis.call('EXISTS', inbox)
