@@ -1,5 +1,5 @@
 """``python -m bench [--rounds N] [--only NAME …]``: measure, keep the figures in ``bench/results.json``, and write the
-tables and the plot of ``docs/performance.md``."""
+tables of ``docs/performance.md`` and of the guides, and the plot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import measures, report, systems
+from bench import measures, moves, report, systems
 
 RESULTS = systems.HERE / "results.json"
 
@@ -34,6 +34,9 @@ def main() -> None:
         "many": lambda: measures.many(100_000),
         "latency": lambda: measures.latency(10_000),
         "growth": lambda: measures.growth(15_000, 1_000_000),
+        "django": moves.django,
+        "gunicorn": moves.gevent,
+        "polling": moves.poll,
     }
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name, measure in plan.items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from relay import job
 
 
@@ -17,3 +19,11 @@ def echo(message: Any = None) -> Any:
 def later(message: Any = None) -> Any:
     """The same, in a queue that no worker takes from until it is wanted."""
     return message
+
+
+@job
+async def slow(seconds: float) -> None:
+    """Wait for somebody else."""
+    from twisted.internet import reactor
+
+    await deferLater(reactor, seconds)

@@ -39,6 +39,9 @@ class Group:
             start_new_session=True,
         )
 
+    def signal(self, name: str, number: int) -> None:
+        self._started[name].send_signal(number)
+
     def cpu(self) -> dict[str, float]:
         """µs of CPU that each has used, its children included."""
         return {name: sum(map(_cpu, _family(started.pid))) for name, started in self._started.items()}

@@ -1,4 +1,5 @@
-"""The tables of ``docs/performance.md``, written anew from the figures: each stands between two markers."""
+"""The tables of ``docs/performance.md`` and of the guides, written anew from the figures: each stands between two
+markers."""
 
 from __future__ import annotations
 
@@ -7,16 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = ("performance", "next-to-django", "from-gunicorn", "from-polling")
 
 
 def write(results: Mapping[str, Any]) -> None:
     """Replace what stands between the markers of each table."""
-    text = PAGE.read_text()
-    for name, table in TABLES.items():
-        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = marked.sub(lambda found, table=table: found[1] + table(results) + found[2], text)
-    PAGE.write_text(text)
+    for page in PAGES:
+        path = DOCS / f"{page}.md"
+        text = path.read_text()
+        for name, table in TABLES.items():
+            marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+            text = marked.sub(lambda found, table=table: found[1] + table(results) + found[2], text)
+        path.write_text(text)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -95,7 +99,44 @@ def fronts(results: Mapping[str, Any]) -> str:
     return _table(["fronts", "jobs a second", "fronts, µs a job", "Redis and worker"], rows)
 
 
+def django(results: Mapping[str, Any]) -> str:
+    found = results["django"]
+    cases = ("before", "after", "many")
+    head = [
+        "",
+        *(f"{found[c]['clients']:,} clients, {'before' if c == 'before' else 'after'}" for c in cases),
+    ]
+    rows = [
+        ["all have their result after", *(f"{found[c]['seconds']:.1f} s" for c in cases)],
+        ["one client, median", *(f"{found[c]['median']:.1f} s" for c in cases)],
+        ["another page of Django's meanwhile, median", *(f"{found[c]['page_ms']:,.0f} ms" for c in cases)],
+    ]
+    return _table(head, rows)
+
+
+def gunicorn(results: Mapping[str, Any]) -> str:
+    found = results["gunicorn"]
+    rows = []
+    for name, case in (("gunicorn + gevent, its defaults", found["gunicorn"]), ("relay", found["relay"])):
+        page = "none within 10 s" if case["page_ms"] is None else f"{case['page_ms']:.0f} ms"
+        rows.append([name, page, f"{case['whole']:,}", f"{case['cut']:,}"])
+    return _table(["", "an answer for the next one", "after a restart: told how to go on", "cut off"], rows)
+
+
+def poll(results: Mapping[str, Any]) -> str:
+    rows = []
+    for name, case in results["polling"].items():
+        late = f"{case['late_ms']:,.0f} ms, {case['late_p99_ms']:,.0f} ms"
+        rows.append([name, f"{case['requests']:.1f}", late, f"{case['us'] / 1000:.2f} ms"])
+    return _table(
+        ["", "requests for a job", "told late by (median, p99)", "CPU of all of relay for a job"], rows
+    )
+
+
 TABLES = {
+    "django": django,
+    "gunicorn": gunicorn,
+    "polling": poll,
     "jobs": jobs,
     "queued": queued,
     "cpu": cpu,

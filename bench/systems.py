@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,24 +68,14 @@ def redis(group: Group, directory: Path) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def relay(*options: str) -> Callable[[Group, Path, int], None]:
+def relay(
+    *options: str, jobs: str = "bench.jobs", environment: Mapping[str, str] | None = None
+) -> Callable[[Group, Path, int], None]:
     def start(group: Group, directory: Path, port: int) -> None:
-        group.start(
-            "relay",
-            [
-                *(TWISTD, "-n", "--pidfile=", "relay", "all", "--data", str(directory / "data")),
-                *(
-                    "--listen",
-                    f"tcp:{port}:interface=127.0.0.1:backlog=1024",
-                    "--jobs",
-                    "bench.jobs",
-                    "--drain",
-                    "1",
-                ),
-                *options,
-            ],
-            cwd=HERE.parent,
-        )
+        listen = f"tcp:{port}:interface=127.0.0.1:backlog=1024"
+        command = [TWISTD, "-n", "--pidfile=", "relay", "all", "--data", str(directory / "data")]
+        command += ["--listen", listen, "--jobs", jobs, "--drain", "1", *options]
+        group.start("relay", command, environment, HERE.parent)
 
     return start
 
@@ -107,10 +97,13 @@ def uvicorn(environment: str, app: str, **given: str) -> Callable[[Group, Path, 
     return start
 
 
-def gunicorn(app: str, worker: bool) -> Callable[[Group, Path, int], None]:
+def gunicorn(
+    app: str, worker: bool, connections: int = 20000, graceful: int = 30
+) -> Callable[[Group, Path, int], None]:
     def start(group: Group, directory: Path, port: int) -> None:
         settings = {"REDIS": redis(group, directory)}
-        options = ("-k", "gevent", "-w", "1", "--worker-connections", "20000", "--backlog", "2048")
+        options = ("-k", "gevent", "-w", "1", "--worker-connections", str(connections), "--backlog", "2048")
+        options += ("--graceful-timeout", str(graceful))
         group.start(
             "front",
             [program("celery", "gunicorn"), f"{app}:app", "-b", f"127.0.0.1:{port}", *options],

@@ -9,6 +9,11 @@ app = Flask(__name__)
 over = Event()
 
 
+@app.get("/hello")
+def hello():  # type: ignore[no-untyped-def]
+    return "hello\n"
+
+
 @app.post("/hold")
 def hold():  # type: ignore[no-untyped-def]
     over.wait()

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,15 @@ class Shop:
             client.request("GET", "/hello")
             return client.response().body
 
-    def stop_workers(self, number: int) -> None:
-        for worker in self.relay.children("relay worker"):
-            os.kill(worker, number)
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """relay's worker does nothing."""
+        (worker,) = self.relay.children("relay worker")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +136,10 @@ def test_a_client_that_sends_again_finds_its_job_again(shop: Shop) -> None:
 
 
 def test_two_thousand_wait_behind_two_synchronous_workers(shop: Shop) -> None:
-    shop.stop_workers(signal.SIGSTOP)
-    clients = [shop.ask(number, f"127.0.1.{number % 4 + 1}") for number in range(WAITING)]
-    shop.relay.wait_until_held(WAITING)
-    assert shop.say_hello() == b"hello\n"
-    shop.stop_workers(signal.SIGCONT)
+    with shop.paused():
+        clients = [shop.ask(number, f"127.0.1.{number % 4 + 1}") for number in range(WAITING)]
+        shop.relay.wait_until_held(WAITING)
+        assert shop.say_hello() == b"hello\n"
     for number, client in enumerate(clients):
         assert client.response().json()["result"]["url"].endswith(f"/{number}.pdf")
         client.close()
@@ -164,7 +170,8 @@ def test_a_killed_front_costs_nobody_in_grace_its_answer(shop: Shop) -> None:
 def test_a_killed_worker_costs_nobody_its_answer(shop: Shop) -> None:
     with shop.ask() as client:
         shop.relay.wait_until_held(1)
-        shop.stop_workers(signal.SIGKILL)
+        (worker,) = shop.relay.children("relay worker")
+        os.kill(worker, signal.SIGKILL)
         answer = client.response().json()
         assert (answer["state"], answer["attempts"]) == ("succeeded", 2)
 
