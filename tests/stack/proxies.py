@@ -76,6 +76,16 @@ def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Ng
     return Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
 
 
+class HAProxy(LoggedProcess):
+    """HAProxy with a configuration."""
+
+    def __init__(self, directory: Path, configuration: str, port: int) -> None:
+        self.port = port
+        file = directory / "haproxy.cfg"
+        file.write_text(configuration)
+        super().__init__([executable("haproxy"), "-db", "-f", str(file)], dict(os.environ), directory)
+
+
 class SecureClient(Client):
     """A client that speaks TLS."""
 

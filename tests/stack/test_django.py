@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess
-from tests.stack.proxies import Nginx, changed, free_port
+from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess, eventually
+from tests.stack.proxies import HAProxy, Nginx, changed, free_port
 
 EXAMPLE = ROOT / "examples/django"
 ANNA = {"Authorization": "Bearer anna's token"}
@@ -189,7 +190,31 @@ def test_relay_as_a_whole_is_away(shop: Shop, tmp_path: Path) -> None:
 # -- through all of them --
 
 
-def test_a_report_comes_back_from_celery_through_all_of_them(shop: Shop) -> None:
-    with shop.nginx.connect() as client:
+@pytest.fixture
+def outermost(shop: Shop, tmp_path: Path) -> Iterator[HAProxy]:
+    """HAProxy in front of nginx."""
+    port = free_port()
+    timeouts = "timeout connect 2s\n timeout client 60s\n timeout server 60s"
+    haproxy = HAProxy(
+        tmp_path,
+        f"defaults\n mode http\n {timeouts}\n"
+        f"listen nginx\n bind 127.0.0.1:{port}\n server nginx 127.0.0.1:{shop.nginx.port}\n",
+        port,
+    )
+    haproxy.start()
+    eventually(lambda: listens(port), "HAProxy listens")
+    yield haproxy
+    haproxy.stop()
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), Client(port):
+        return True
+    return False
+
+
+def test_a_report_comes_back_from_celery_through_all_of_them(outermost: HAProxy) -> None:
+    """Client, HAProxy, nginx, gunicorn, Django, relay, Celery, and back."""
+    with Client(outermost.port) as client:
         client.request("POST", "/report", {}, ANNA)
         assert client.response().json()["result"] == "the report of anna"

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import ROOT, LoggedProcess, RelayProcess, eventually
+from tests.processes import ROOT, RelayProcess, eventually
 from tests.stack.conftest import OPTIONS, Fronts
-from tests.stack.proxies import SecureClient, changed, executable, free_port
+from tests.stack.proxies import HAProxy, SecureClient, changed, free_port
 
 
-class HAProxy(LoggedProcess):
+class Shipped(HAProxy):
+    """HAProxy with ``deploy/haproxy.cfg``, but for ports and paths."""
+
     def __init__(self, directory: Path, fronts: list[int]) -> None:
-        self._certificate = write_certificate(directory)
-        self.port = free_port()
+        port, self._certificate = free_port(), write_certificate(directory)
         changes = {
             r"maxconn 40000": "maxconn 1000",
-            r"bind :443 ssl crt /etc/ssl/relay/both.pem": f"bind 127.0.0.1:{self.port} ssl crt {self._certificate}",
+            r"bind :443 ssl crt /etc/ssl/relay/both.pem": f"bind 127.0.0.1:{port} ssl crt {self._certificate}",
             r"127\.0\.0\.1:8080 send": f"127.0.0.1:{fronts[0]} send",
             r"127\.0\.0\.1:8081 send": f"127.0.0.1:{fronts[1]} send",
         }
-        file = directory / "haproxy.cfg"
-        file.write_text(changed((ROOT / "deploy/haproxy.cfg").read_text(), changes))
-        super().__init__([executable("haproxy"), "-db", "-f", str(file)], dict(os.environ), directory)
+        super().__init__(directory, changed((ROOT / "deploy/haproxy.cfg").read_text(), changes), port)
 
     def connect(self, source: str = "127.0.0.1") -> SecureClient:
         return SecureClient(self.port, self._certificate, source)
@@ -60,15 +58,15 @@ def proxied(standing: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def shipped(proxied: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HAProxy]:
-    haproxy = HAProxy(tmp_path_factory.mktemp("haproxy"), [front.proxied for front in proxied.both])
+def shipped(proxied: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
+    haproxy = Shipped(tmp_path_factory.mktemp("haproxy"), [front.proxied for front in proxied.both])
     haproxy.start()
     eventually(lambda: answers(haproxy), "HAProxy has found the fronts")
     yield haproxy
     haproxy.stop()
 
 
-def answers(haproxy: HAProxy) -> bool:
+def answers(haproxy: Shipped) -> bool:
     try:
         with haproxy.connect() as client:
             client.request("GET", "/problems/forbidden")
@@ -78,7 +76,7 @@ def answers(haproxy: HAProxy) -> bool:
 
 
 @pytest.fixture
-def haproxy(shipped: HAProxy, proxied: Fronts) -> Iterator[HAProxy]:
+def haproxy(shipped: Shipped, proxied: Fronts) -> Iterator[Shipped]:
     yield shipped
     for front in proxied.both:
         if front.process is not None and front.process.poll() is not None:
@@ -86,7 +84,7 @@ def haproxy(shipped: HAProxy, proxied: Fronts) -> Iterator[HAProxy]:
     proxied.end_all()
 
 
-def test_heartbeats_come_through_one_by_one(haproxy: HAProxy, proxied: Fronts) -> None:
+def test_heartbeats_come_through_one_by_one(haproxy: Shipped, proxied: Fronts) -> None:
     with haproxy.connect() as client:
         client.request("POST", "/jobs/patient", {})
         assert client.head()[0] == 200
@@ -96,7 +94,7 @@ def test_heartbeats_come_through_one_by_one(haproxy: HAProxy, proxied: Fronts) -
 
 
 def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
-    haproxy: HAProxy, proxied: Fronts
+    haproxy: Shipped, proxied: Fronts
 ) -> None:
     with haproxy.connect("127.0.0.88") as client:
         client.request("GET", "/tickets/forged", headers={"X-Forwarded-For": "9.9.9.9"})
@@ -113,7 +111,7 @@ def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
     ],
 )
 def test_a_killed_front_costs_no_client_with_a_key_its_answer(
-    haproxy: HAProxy, proxied: Fronts, method: str, path: str, headers: dict[str, str]
+    haproxy: Shipped, proxied: Fronts, method: str, path: str, headers: dict[str, str]
 ) -> None:
     with haproxy.connect() as client:
         client.request(method, path, {}, {**headers, "Prefer": "heartbeat=0"})
@@ -126,7 +124,7 @@ def test_a_killed_front_costs_no_client_with_a_key_its_answer(
     assert (answer.status, answer.json()["state"]) == (409, "cancelled")
 
 
-def test_without_a_key_nothing_is_sent_twice(haproxy: HAProxy, proxied: Fronts) -> None:
+def test_without_a_key_nothing_is_sent_twice(haproxy: Shipped, proxied: Fronts) -> None:
     with haproxy.connect() as client:
         client.request("POST", "/jobs/patient", {}, {"Prefer": "heartbeat=0"})
         proxied.holding().kill()
