@@ -45,6 +45,10 @@ class Fronts:
         found: RelayProcess = eventually(look, "a front holds the request")
         return found
 
+    def wait_for_log(self, text: str) -> None:
+        """Until one of them has logged this."""
+        eventually(lambda: any(text in front.log_tail() for front in self.both), f"{text} is logged")
+
     def jobs(self) -> int:
         """How many jobs are alive."""
         return int(self.redis.client.hlen("{r0}:job"))
