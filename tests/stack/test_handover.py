@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import threading
 import time
 
 import pytest
@@ -13,6 +16,7 @@ from tests.processes import RelayProcess, Response
 from tests.stack.conftest import SECRET, Fronts
 from tests.stack.proxies import free_port
 
+ACCEPTED = b'HTTP/1.1 202 Accepted\r\nRelay-Source: job\r\nContent-Length: 14\r\n\r\n{"id":"0-a-b"}'
 BOX = {"box": {"width": 2, "height": 3}}
 
 
@@ -94,6 +98,28 @@ def test_a_front_that_came_back_is_found_again(server: Handover, fronts: Fronts)
     fronts.one.kill()
     fronts.one.start()
     server.enqueue("area", BOX)  # the connection that was kept is dead
+
+
+def test_where_no_answer_came_the_same_is_sent_again_under_its_key() -> None:
+    asked: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        for answer in (b"", ACCEPTED):
+            connected, _ = listening.accept()
+            with connected:
+                asked.append(connected.recv(65536))
+                connected.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=serve, args=(listening,), daemon=True)
+        serving.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert Handover(url, SECRET).enqueue("area", BOX) == "0-a-b"
+        serving.join()
+    first, second = (re.search(rb"Idempotency-Key: (.*)\r\n", request) for request in asked)
+    assert first is not None
+    assert second is not None
+    assert first[1] == second[1]
 
 
 @pytest.mark.parametrize(
