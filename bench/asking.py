@@ -51,6 +51,8 @@ class Connection:
 
     async def _read(self, reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        if head[0].split()[1] not in ("200", "202"):
+            raise RuntimeError(f"answered with {head[0]}")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
         if headers.get("transfer-encoding") != "chunked":
             return headers, await reader.readexactly(int(headers["content-length"]))
@@ -70,23 +72,23 @@ class Connection:
 Client = Callable[[Connection], Awaitable[Asked]]
 
 
-def waiting(path: str, body: Any = None) -> Client:
+def waiting(path: str, body: Callable[[], Any] = dict) -> Client:
     """Asks once, and waits for the answer."""
 
     async def ask(connection: Connection) -> Asked:
         began = time.monotonic()
-        _, answer = await connection.call("POST", path, body)
+        _, answer = await connection.call("POST", path, body())
         return _asked(began, answer, 1)
 
     return ask
 
 
-def polling(path: str, body: Any = None) -> Client:
+def polling(path: str, body: Callable[[], Any] = dict) -> Client:
     """Asks, and asks again every second until it is there."""
 
     async def ask(connection: Connection) -> Asked:
         began, requests = time.monotonic(), 1
-        headers, answer = await connection.call("POST", path, body, _LATER)
+        headers, answer = await connection.call("POST", path, body(), _LATER)
         while json.loads(answer)["complete"] is False:
             await asyncio.sleep(PAUSE)
             _, answer = await connection.call("GET", headers["location"])
