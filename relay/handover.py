@@ -82,7 +82,7 @@ class Handover:
         """Have a job done for the client of the present request, and return the headers that hand it over.
 
         `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
-        client of yours from another. `prefer` is the client's Prefer header, `headers` are further ones for relay, such
+        client of yours from another. `prefer` counts before the client's own Prefer header, `headers` are ones for relay, such
         as ``Relay-Deadline``. Raises `HandoverError`.
         """
         return self.headers(self.enqueue(job, arguments, key, headers), prefer)
