@@ -82,8 +82,8 @@ class Handover:
         """Have a job done for the client of the present request, and return the headers that hand it over.
 
         `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
-        client of yours from another. `prefer` counts before the client's own Prefer header, `headers` are ones for relay, such
-        as ``Relay-Deadline``. Raises `HandoverError`.
+        client of yours from another. `prefer` counts before the client's own Prefer header; `headers` are for relay,
+        such as ``Relay-Deadline``. Raises `HandoverError`.
         """
         return self.headers(self.enqueue(job, arguments, key, headers), prefer)
 

@@ -56,6 +56,10 @@ def test_what_the_client_prefers_comes_along_in_the_ticket(server: Handover, fro
         assert (answer.status, answer.json()["complete"]) == (202, False)
     answer = go(fronts.other, server.submit("patient", prefer="wait=1, heartbeat=0"))
     assert (answer.status, answer.headers["preference-applied"]) == (202, "wait=1, heartbeat=0")
+    answer = go(
+        fronts.other, server.submit("patient"), sent={"Prefer": "wait=0"}
+    )  # its own counts where none is
+    assert answer.status == 202
     assert go(fronts.other, server.submit("patient"), "HEAD").status == 200
 
 
