@@ -16,7 +16,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
@@ -29,6 +28,7 @@ from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
 from relay.front.parked import park
+from relay.front.terms import Terms
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing
 
@@ -36,17 +36,6 @@ if TYPE_CHECKING:
     from relay.front.connection import Connection
 
 _log = Logger()
-
-
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """How one request is held; seconds. What was preferred and is met stands in `applied`."""
-
-    wait: float
-    commit: float  # when to commit; never if that is not before the end of the wait
-    heartbeat: float
-    true_status: bool  # a submission that ends in grace shows its outcome as its status; a look is 200
-    applied: str = ""
-    cancel: bool = False  # the job, when the client goes away
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,18 +30,19 @@ from relay.errors import (
 from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.desk import Accepted, leave
-from relay.front.hold import Hold, House, Terms
+from relay.front.hold import Hold, House
 from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
 from relay.front.proxies import Proxies
 from relay.front.request import Request
+from relay.front.terms import Terms, TermsBook
 from relay.settings import Settings
 from relay.state import Outcome, Standing
 from relay.tickets import TicketError
 from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
-_MOST_REMEMBERED = 1000  # routes by address, terms by what is preferred
+_MOST_REMEMBERED = 1000  # routes by address
 
 
 class _JobName(BaseConverter):
@@ -70,7 +71,7 @@ class Routes:
         self._proxies = proxies
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
-        self._known_terms: dict[tuple[Preferences, bool, bool], Terms | None] = {}
+        self._book = TermsBook(settings)
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
@@ -119,7 +120,7 @@ class Routes:
         """Where a job stands, or with `Prefer: wait` its outcome."""
         prefer = preferences(request)
         if prefer.wait and request.method == "GET" and not self._full():
-            terms = self._terms(prefer, cancel_on_disconnect(request), submission=False)
+            terms = self._book.of_look(prefer, cancel_on_disconnect(request))
             accepted = await self._house.desk.attach(owner(request), id)
             return self._hold_or_tell(accepted, terms, owner(request), prefer)
         known = await self._house.desk.look(owner(request), id)
@@ -197,36 +198,7 @@ class Routes:
         return len(self._house.wheel) >= self._settings.max_held
 
     def _submitters_terms(self, prefer: Preferences, cancel: bool) -> Terms | None:
-        if prefer.wait == 0 or self._full():
-            return None
-        return self._terms(prefer, cancel, submission=True)
-
-    def _terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
-        """How to hold a request; None for one that is not to be held. Alike ones share their terms: most are alike."""
-        asked = prefer, cancel, submission
-        if asked not in self._known_terms:
-            if len(self._known_terms) >= _MOST_REMEMBERED:
-                self._known_terms.clear()
-            self._known_terms[asked] = self._make_terms(*asked)
-        return self._known_terms[asked]
-
-    def _make_terms(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
-        settings = self._settings
-        at_once = submission and prefer.respond_async
-        if at_once and prefer.wait is None:
-            return None
-        wait = min(settings.max_wait, settings.max_wait if prefer.wait is None else prefer.wait)
-        heartbeat = settings.heartbeat if prefer.heartbeat is None else prefer.heartbeat
-        applied = [f"wait={prefer.wait}"] if prefer.wait == wait else []
-        if at_once:
-            return Terms(
-                min(wait, settings.grace), wait, 0, True, ", ".join(["respond-async", *applied]), cancel
-            )
-        if prefer.heartbeat is not None:
-            applied.append(f"heartbeat={prefer.heartbeat}")
-        return Terms(
-            wait, settings.grace if heartbeat else wait, heartbeat, submission, ", ".join(applied), cancel
-        )
+        return None if self._full() else self._book.of_submission(prefer, cancel)
 
     def _hold_or_tell(
         self, accepted: Accepted, terms: Terms | None, caller: str, prefer: Preferences

@@ -16,9 +16,10 @@ from twisted.python.failure import Failure
 
 from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
-from relay.front.hold import Hold, House, Terms
+from relay.front.hold import Hold, House
 from relay.front.proxies import Proxies
 from relay.front.site import Site
+from relay.front.terms import Terms
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing, State
 
