@@ -28,7 +28,7 @@ catalogue     string  raised whenever `serve` changes
 queues        set     every queue that a session took from
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
 dead          zset    id of a dead letter, by when it died
-letter        hash    id → time, cause and job of a dead letter, MessagePack
+letter        hash    id → time, cause, job, and `crash` of a dead letter, MessagePack
 ============  ======  ======================================================================================
 
 Families, one key for each name:

@@ -72,12 +72,14 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A dead letter: a job that failed for good, with the time (ms) and its problem (JSON, or a slug of relay's)."""
+    """A dead letter: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
+    sessions of workers that died under it."""
 
     id: str
     job: Job
     died: int
     cause: str
+    sessions: tuple[str, ...]
 
 
 class Fenced(Exception):
@@ -176,8 +178,9 @@ def kept_job(claim: Claim) -> bytes:
     return b"%013d%013d%b" % (claim.created, claim.deadline, _encode(claim.job))
 
 
-def read_letter(id: bytes, died: int, cause: bytes, kept: bytes) -> Letter:
-    return Letter(id.decode(), _decode_job(kept[2 * _STAMP :]), died, cause.decode())
+def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes) -> Letter:
+    job = _decode_job(kept[2 * _STAMP :])
+    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()))
 
 
 def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:

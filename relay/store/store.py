@@ -224,7 +224,7 @@ class Store:
     async def dead(self, most: int = 100) -> list[Letter]:
         """The newest dead letters."""
         rows = await self.partition.verb("dead", most)
-        return [read_letter(*row) for row in zip(rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True)]
+        return [read_letter(*row) for row in zip(*(rows[n::5] for n in range(5)), strict=True)]
 
     async def revive(self, letter: Letter) -> str:
         """Run a dead letter's job again, under a new id, without its key and with nobody waiting."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-DEATHS = 5  # that make a dead letter
 
 
 def read(directory: Path, pattern: str) -> list[Event]:
@@ -91,14 +90,14 @@ def run_twice(clients: list[Event], jobs: list[Event]) -> list[str]:
     return [id for id, count in starts.items() if count > 1]
 
 
-def innocent(dead: set[str], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
-    """Of the dead letters that are no poison, with each of their starts: those that a poison job helped to their five
-    deaths, and those that had five without one beside them, by our own kills."""
-    poisoned = {e["pid"] for e in jobs if e["id"] in poison}
+def innocent(dead: dict[str, set[str]], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
+    """Of the dead letters that are no poison, with their starts: those one of whose deaths was a poison job's, too, and
+    those that only our own kills hit, again and again. `dead` has the sessions that died under each."""
+    poisoned = set().union(*(dead[id] for id in poison))
     beside, killed = [], []
-    for id in sorted(dead - poison):
+    for id in sorted(dead.keys() - poison):
         starts = [(e["pid"], e["at"]) for e in jobs if e["id"] == id]
-        found = beside if sum(pid not in poisoned for pid, _ in starts) < DEATHS else killed
+        found = beside if dead[id] & poisoned else killed
         found.append(f"{id}: {starts}")
     return beside, killed
 

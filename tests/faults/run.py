@@ -17,6 +17,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from tests.faults import history
 from tests.faults.history import Verdict
 from tests.faults.rig import FRONTS, KEEPING, LEASE, LOSING, WORKERS, Rig
@@ -149,7 +151,9 @@ def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[hi
 def _innocent(rig: Rig, jobs: list[history.Event]) -> tuple[list[str], list[str]]:
     letters = rig.redis.client.hgetall("{r0}:letter")
     poison = {id.decode() for id, letter in letters.items() if b"poison" in letter}
-    return history.innocent({id.decode() for id in letters}, poison, jobs)
+    decoder = msgspec.msgpack.Decoder(tuple[float, str, msgspec.Raw, str])
+    dead = {id.decode(): set(decoder.decode(letter)[3].split()) for id, letter in letters.items()}
+    return history.innocent(dead, poison, jobs)
 
 
 def _leftovers(rig: Rig) -> list[str]:

@@ -35,10 +35,8 @@ def test_the_checker_sees_what_was_acknowledged_and_never_ended() -> None:
 
 
 def test_the_checker_tells_what_died_beside_a_poison_from_what_was_killed() -> None:
-    starts = [("poison", 1), ("alive", 1)]
-    starts += [("beside", pid) for pid in (1, 2, 3, 4, 5)] + [("killed", pid) for pid in (1, 2, 3, 4, 5, 6)]
-    jobs = [{"id": id, "pid": pid, "at": 1.0} for id, pid in starts]
-    beside, killed = innocent({"poison", "beside", "killed"}, {"poison"}, jobs)
+    dead = {"poison": {"a", "b"}, "beside": {"b", "c"}, "killed": {"c", "d"}}
+    beside, killed = innocent(dead, {"poison"}, [{"id": "beside", "pid": 1, "at": 1.0}])
     assert [line.partition(":")[0] for line in beside] == ["beside"]
     assert [line.partition(":")[0] for line in killed] == ["killed"]
 

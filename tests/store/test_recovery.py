@@ -166,6 +166,7 @@ async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighb
         assert (await standing(front, id)).state is State.QUEUED
     (letter,) = await front.dead()
     assert (letter.id, letter.cause, letter.job.name) == (poison, "worker-died", "echo")
+    assert letter.sessions == tuple(f"dying{number}.1" for number in range(5))
 
 
 @ensureDeferred

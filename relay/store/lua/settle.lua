@@ -10,7 +10,7 @@ end
 -- Keeps a job that failed for good, to be looked at and run again.
 local function bury(id, kept, cause)
   redis.call('ZADD', K.dead, string.format('%.0f', now), id)
-  redis.call('HSET', K.letter, id, cmsgpack.pack({now, cause, kept}))
+  redis.call('HSET', K.letter, id, cmsgpack.pack({now, cause, kept, redis.call('HGET', K.crash, id) or ''}))
 end
 
 -- The job that gets an outcome: at once where nobody waits for it, else after a while, unless `collected` says
