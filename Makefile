@@ -19,7 +19,7 @@ faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a 
 limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for half a minute
 	$(BIN)/python -m tests.limits $(OPTIONS)
 
-bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 20 minutes); OPTIONS="--only latency"
+bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 25 minutes); OPTIONS="--only latency"
 	$(BIN)/python -m bench $(OPTIONS)
 
 check: .venv/check.stamp  ## style and types

@@ -6,7 +6,10 @@
 `load`         wrk, and what it printed
 `holding`      a client that holds many connections, in processes of its own
 `measures`     what is measured: jobs a second, memory and CPU of a held connection, latency
-`report`       tables and plots for ``docs/performance.md``
+`moves`        what a move to relay changes: the same clients before and after
+`asking`       clients that wait, and clients that poll
+`report`       tables for ``docs/performance.md`` and the guides
+`plot`         the plot
 `work`         counts work instead of time, for CI
 =============  ==================================================================================================
 
