@@ -33,7 +33,7 @@ def main() -> None:
         "memory": lambda: measures.memory(10_000),
         "many": lambda: measures.many(100_000),
         "latency": lambda: measures.latency(10_000),
-        "growth": lambda: measures.growth(15_000, 1_000_000),
+        "growth": lambda: measures.growth(50_000, 1_000_000),
         "django": moves.django,
         "gunicorn": moves.gevent,
         "polling": moves.poll,

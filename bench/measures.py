@@ -151,14 +151,15 @@ def _used_by(group: Group, system: System) -> Callable[[], int]:
 class Fleet:
     """A Redis, several fronts on ports of their own, and a worker that serves ``later`` but does not take it yet."""
 
-    def __init__(self, group: Group, directory: Path, fronts: int) -> None:
-        self._group = group
+    def __init__(self, group: Group, directory: Path, fronts: int, *options: str) -> None:
+        self.group = group
         self._redis = redis(group, directory)
         self._worker("worker", "default")
         self.ports = [free_port() for _ in range(fronts)]
         for number, port in enumerate(self.ports):
             listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
-            self._twistd(f"front{number}", "front", "--listen", listen, "--max-held", "20000", "--drain", "1")
+            given = ("--listen", listen, "--max-held", "20000", "--drain", "1", *options)
+            self._twistd(f"front{number}", "front", *given)
         for port in self.ports:
             wait_for_port(port)
         time.sleep(2)
@@ -167,22 +168,22 @@ class Fleet:
         self._worker("taker", "later")
 
     def front_cpu(self) -> float:
-        return sum(used for name, used in self._group.cpu().items() if name.startswith("front"))
+        return sum(used for name, used in self.group.cpu().items() if name.startswith("front"))
 
     def _worker(self, name: str, queue: str) -> None:
         self._twistd(name, "worker", "--jobs", "bench.jobs", "--queues", queue)
 
     def _twistd(self, name: str, role: str, *options: str) -> None:
         command = [TWISTD, "-n", "--pidfile=", "relay", role, "--redis", self._redis, *options]
-        self._group.start(name, command, cwd=HERE.parent)
+        self.group.start(name, command, cwd=HERE.parent)
 
 
 @contextmanager
-def fleet(fronts: int) -> Iterator[Fleet]:
+def fleet(fronts: int, *options: str) -> Iterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="relay-bench-") as directory:
         group = Group(Path(directory))
         try:
-            yield Fleet(group, Path(directory), fronts)
+            yield Fleet(group, Path(directory), fronts, *options)
         finally:
             group.stop()
 
@@ -244,35 +245,41 @@ def latency(others: int) -> dict[str, Any]:
     }
 
 
-def growth(held: int, queued: int) -> dict[str, float]:
+def growth(held: int, queued: int) -> dict[str, dict[str, float]]:
     """µs of CPU for one job, all processes together: with 100 and with many held, with none and with many queued."""
-    found = {}
-    options = (
-        "--max-held",
-        "20000",
-        "--queues",
-        "default",
-        "--heartbeat",
-        "600",
-        "--queue-limit",
-        str(2 * queued),
-    )
-    cases = (("100 held", 100, 0), (f"{held:,} held", held, 0), (f"{queued:,} queued", 0, queued))
-    for name, many_held, many_queued in cases:
-        system = System("relay", relay(*options), "/jobs/echo")
-        with running(system) as (group, url):
-            load(url + "/jobs/echo", WARM)
-            holding = Holding(url + "/jobs/later", many_held, "127.0.0.4") if many_held else None
-            if holding:
-                holding.wait_for("committed", many_held)
-            while many_queued > 0:
-                many_queued -= load(url + "/jobs/later", 10, 256, ASYNC).requests
-            before = sum(group.cpu().values())
-            done = sum(load(url + "/jobs/echo", MEASURED).requests for _ in range(2))
-            found[name] = (sum(group.cpu().values()) - before) / done
-            if holding:
-                holding.stop()
-    return found
+    return {
+        "held": {f"{count:,} held, by four fronts": _cpu_beside_held(count) for count in (100, held)},
+        "queued": {f"{count:,} queued": _cpu_beside_queued(count) for count in (0, queued)},
+    }
+
+
+def _cpu_beside_held(count: int, fronts: int = 4) -> float:
+    with fleet(fronts, "--heartbeat", "600") as running_fleet:
+        urls = [f"http://127.0.0.1:{port}" for port in running_fleet.ports]
+        load(urls[0] + "/jobs/echo", WARM)
+        share = count // fronts
+        holdings = [Holding(url + "/jobs/later", share, f"127.0.1.{n + 1}") for n, url in enumerate(urls)]
+        for holding in holdings:
+            holding.wait_for("committed", share, 600)
+        used = _cpu_under_load(running_fleet.group, urls[0])
+        for holding in holdings:
+            holding.stop()
+    return used
+
+
+def _cpu_beside_queued(count: int) -> float:
+    options = ("--queues", "default", "--queue-limit", str(2 * count + 1000))
+    with running(System("relay", relay(*options), "/jobs/echo")) as (group, url):
+        load(url + "/jobs/echo", WARM)
+        while count > 0:
+            count -= load(url + "/jobs/later", 10, 256, ASYNC).requests
+        return _cpu_under_load(group, url)
+
+
+def _cpu_under_load(group: Group, url: str) -> float:
+    before = sum(group.cpu().values())
+    done = sum(load(url + "/jobs/echo", MEASURED).requests for _ in range(2))
+    return (sum(group.cpu().values()) - before) / done
 
 
 def machine() -> dict[str, Any]:

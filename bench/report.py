@@ -85,9 +85,10 @@ def latency(results: Mapping[str, Any]) -> str:
 
 
 def growth(results: Mapping[str, Any]) -> str:
-    found = results["growth"]
-    first = next(iter(found.values()))
-    rows = [[name, f"{used:.0f}", f"{used / first - 1:+.0%}"] for name, used in found.items()]
+    rows = []
+    for found in results["growth"].values():
+        first = next(iter(found.values()))
+        rows += [[name, f"{used:.0f}", f"{used / first - 1:+.0%}"] for name, used in found.items()]
     return _table(["beside", "µs of CPU for one job, all processes", ""], rows)
 
 

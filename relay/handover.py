@@ -14,7 +14,9 @@ server's own worker is free at once.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -27,11 +29,13 @@ from urllib3.util import Retry, Timeout
 from relay.tickets import SHORTEST_SECRET, Ticket, sign
 
 _CONNECT = 2.0  # seconds
+_LONGEST_KEY = 255  # characters
 _UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
 #: nobody knows whether relay took the job: its key makes it safe to ask again
 _RETRY = Retry(
-    2,
+    1,
     status_forcelist=(502, 504),
+    respect_retry_after_header=False,  # a view has no time to sleep
     allowed_methods=None,
     redirect=0,
     backoff_factor=0.1,
@@ -40,8 +44,9 @@ _RETRY = Retry(
 
 
 class HandoverError(Exception):
-    """The job was not queued. `problem` is what relay says of it (RFC 9457), `status` the status to answer with, and
-    `retry_after` seconds, 0 where trying again does not help."""
+    """The job was not queued, as far as is known: a relay that did not answer may have it (so a key is good to have).
+    `problem` is what relay says of it (RFC 9457), `status` the status to answer with, and `retry_after` seconds, 0
+    where trying again does not help."""
 
     def __init__(self, problem: Mapping[str, Any], retry_after: int = 0) -> None:
         super().__init__(problem.get("detail") or problem["title"])
@@ -54,12 +59,13 @@ class Handover:
     """Submits jobs to the relay at `url`, and signs tickets for those who wait for them.
 
     `secret` is one of relay's ``--ticket-secrets``. `tickets` is the path under which nginx passes requests on to
-    relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment. Relay has `timeout`
-    seconds to answer. One of these serves all threads of a process, and any number of processes forked from it.
+    relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment, and again if the
+    front that holds the client dies, so it should be more than relay's ``--max-wait``. relay is asked twice at most,
+    with `timeout` seconds for each answer. One of these serves all threads of a process, and those forked from it.
     """
 
     def __init__(
-        self, url: str, secret: str, tickets: str = "/tickets/", good_for: float = 30, timeout: float = 5
+        self, url: str, secret: str, tickets: str = "/tickets/", good_for: float = 630, timeout: float = 4
     ) -> None:
         if len(secret) < SHORTEST_SECRET:
             raise ValueError(f"the secret has fewer than {SHORTEST_SECRET} characters")
@@ -67,9 +73,8 @@ class Handover:
         self._secret = secret
         self._tickets = tickets
         self._good_for = good_for
-        self._pool = urllib3.PoolManager(
-            maxsize=10, retries=_RETRY, timeout=Timeout(connect=_CONNECT, read=timeout)
-        )
+        self._timeout = Timeout(connect=_CONNECT, read=timeout)
+        self._pools: dict[int, urllib3.PoolManager] = {}
 
     def submit(
         self,
@@ -99,19 +104,20 @@ class Handover:
             **(headers or {}),
             "Content-Type": "application/json",
             "Prefer": "respond-async",
-            "Idempotency-Key": f'"{quote(key or uuid.uuid4().hex)}"',
+            "Idempotency-Key": f'"{_readable(key or uuid.uuid4().hex)}"',
         }
         try:
-            answer = self._pool.request(
+            answer = self._pool().request(
                 "POST", f"{self._url}/jobs/{job}", body=json.dumps(dict(arguments or {})), headers=given
             )
             said = answer.json()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise HandoverError(_UNKNOWN, 1) from error
-        if answer.headers.get("Relay-Source") != "job":
-            problem = said if "status" in said and "title" in said else _UNKNOWN
-            raise HandoverError(problem, int(answer.headers.get("Retry-After", 0)))
-        return str(said["id"])
+        if answer.headers.get("Relay-Source") == "job":
+            return str(said["id"])
+        if answer.headers.get("Relay-Source") == "relay":
+            raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
+        raise HandoverError(_UNKNOWN, 1)
 
     def headers(self, id: str, prefer: str = "") -> dict[str, str]:
         """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
@@ -122,3 +128,16 @@ class Handover:
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
         }
+
+    def _pool(self) -> urllib3.PoolManager:
+        """This process' connections."""
+        pid = os.getpid()
+        if pid not in self._pools:
+            self._pools = {pid: urllib3.PoolManager(maxsize=10, retries=_RETRY, timeout=self._timeout)}
+        return self._pools[pid]
+
+
+def _readable(key: str) -> str:
+    """A key as ASCII, and not too long."""
+    quoted = quote(key)
+    return quoted if len(quoted) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

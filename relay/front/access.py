@@ -1,7 +1,8 @@
 """Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered.
 
 Listening on loopback is not enough for that: a proxy on this machine passes the whole world on, and so does a
-browser for any page it shows. Both can be told by their headers.
+browser for any page it shows. Both can be told by their headers (a proxy that sends none and calls itself localhost can
+not).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from relay.errors import Forbidden, Malformed
-from relay.front.proxies import Proxies, forwarded, peer
+from relay.front.proxies import Proxies, forwarded, peer, said
 from relay.front.request import Request
 
 _TICKETS = b"/tickets/"  # where a ticket stands for the caller
@@ -44,6 +45,8 @@ class Access:
             return
         if not self._proxies.trusts(peer(request)):
             raise Forbidden(f"the request was forwarded ({how})")
+        if not said(request):
+            raise Forbidden(f"the request was forwarded ({how}), and the proxy does not say for whom")
         client = self._proxies.client(request)
         if not is_loopback(client):
             raise Forbidden(f"the request was forwarded for {client}")

@@ -15,7 +15,10 @@ from relay.front.request import Request
 
 UNIX = "unix:"  # for who connects to a unix socket
 UNKNOWN = "unknown"
-_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"})
+_FORWARDED = frozenset(
+    {"forwarded", "via", "x-real-ip"}
+    | {f"x-forwarded-{what}" for what in ("by", "for", "host", "port", "prefix", "proto", "server", "ssl")}
+)
 
 
 class Proxies:
@@ -39,7 +42,7 @@ class Proxies:
     def client(self, request: Request) -> str:
         """The address of who asks: the last one in the chain of proxies that is not a trusted proxy's."""
         address = peer(request)
-        chain = _said(request)
+        chain = said(request)
         while chain and self.trusts(address):
             address = _address(chain.pop())
         return address
@@ -70,12 +73,12 @@ def _is_proxied(transport: Any) -> bool:
     return socket is not transport and bool(socket.getPeer() != transport.getPeer())
 
 
-def _said(request: Request) -> list[str]:
-    """Who asked whom, as the proxies say."""
-    said = [part for field in request.values("x-forwarded-for") for part in field.split(",")]
+def said(request: Request) -> list[str]:
+    """Who asked whom, as the proxies say; the nearest last."""
+    chain = [part for field in request.values("x-forwarded-for") for part in field.split(",")]
     if _is_proxied(request.transport):
-        said.append(_host(request.transport.getPeer()))
-    return said
+        chain.append(_host(request.transport.getPeer()))
+    return chain
 
 
 def _host(address: Any) -> str:

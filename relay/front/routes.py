@@ -124,7 +124,7 @@ class Routes:
             accepted = await self._house.desk.attach(owner(request), id)
             return self._hold_or_tell(accepted, terms, owner(request), prefer)
         known = await self._house.desk.look(owner(request), id)
-        return self._tell(known, 200)
+        return self._show(known, 200) if request.method == "HEAD" else self._tell(known, 200)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
     async def get_by_key(self, request: Request, name: str, key: str) -> Served:
@@ -148,7 +148,7 @@ class Routes:
             self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
             raise Forbidden(str(error)) from error
         if request.method == "HEAD":
-            return self._tell(await self._house.desk.look(ANONYMOUS, id), 200)
+            return self._show(await self._house.desk.look(ANONYMOUS, id), 200)
         prefer = Preferences.parse([preferred]) if preferred else preferences(request)
         terms = self._submitters_terms(prefer, cancel_on_disconnect(request))
         accepted = await self._house.desk.attach(ANONYMOUS, id)
@@ -206,7 +206,8 @@ class Routes:
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if terms is None or terms.true_status else 200
-            return self._outcome(known, status, accepted.replayed)
+            self._house.desk.collected(known)
+            return self._show(known, status, replayed=accepted.replayed)
         draining = self._house.desk.draining
         if terms is not None and accepted.waiter is not None and not draining:
             return Hold(self._house, terms, caller, known, accepted.waiter)
@@ -214,11 +215,14 @@ class Routes:
         told = self._tell(known, 202, reattach=terms is not None and draining)
         return told.with_head(answers.preference_applied("respond-async" if prefer.respond_async else ""))
 
-    def _tell(self, known: Standing | Outcome, status: int, reattach: bool = False) -> Answer:
+    def _tell(self, known: Standing | Outcome, status: int, *, reattach: bool = False) -> Answer:
         if isinstance(known, Outcome):
-            return self._outcome(known, status)
-        return answers.standing(known, status, self._settings.prefix, reattach)
+            self._house.desk.collected(known)
+        return self._show(known, status, reattach=reattach)
 
-    def _outcome(self, outcome: Outcome, status: int, replayed: bool = False) -> Answer:
-        self._house.desk.collected(outcome)
-        return answers.outcome(outcome, status, self._settings.prefix, replayed)
+    def _show(
+        self, known: Standing | Outcome, status: int, *, reattach: bool = False, replayed: bool = False
+    ) -> Answer:
+        if isinstance(known, Outcome):
+            return answers.outcome(known, status, self._settings.prefix, replayed)
+        return answers.standing(known, status, self._settings.prefix, reattach)

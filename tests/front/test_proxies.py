@@ -94,6 +94,12 @@ def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_header
         ([], over(NGINX, "127.0.0.1"), "was forwarded (x-forwarded-for)"),
         ([], asked(StringTransport(), via="1.1 squid"), "was forwarded (via)"),
         ([], asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1))), "was forwarded (PROXY)"),
+        (["10.0.0.1"], asked(StringTransport(peerAddress=NGINX), **{"x-real-ip": "127.0.0.1"}), "for whom"),
+        (
+            ["10.0.0.1"],
+            asked(StringTransport(peerAddress=NGINX), **{"x-forwarded-proto": "https"}),
+            "for whom",
+        ),
         (["10.0.0.1"], over(NGINX, "203.0.113.9"), "was forwarded for 203.0.113.9"),
         (["10.0.0.1"], asked(Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))), "for 203.0.113.9"),
         (["10.0.0.1"], over(NGINX, "127.0.0.1, 203.0.113.9"), "for 203.0.113.9"),

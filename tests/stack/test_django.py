@@ -77,6 +77,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     worker = [sys.executable, "-m", "celery", "-A", "shop.tasks", "worker", "-c", "2", "-l", "INFO"]
     celery = LoggedProcess([*worker, "--without-mingle"], environment, directory)
     changes = {
+        r"\n +\w+_temp_path .*": "",
         r"daemon off;\npid nginx\.pid;\nerror_log stderr notice;\n": "",
         r"127\.0\.0\.1:8000": f"127.0.0.1:{ports['nginx']}",
         r"127\.0\.0\.1:8001": f"127.0.0.1:{ports['django']}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -64,7 +65,7 @@ def test_what_the_client_prefers_comes_along_in_the_ticket(server: Handover, fro
 
 
 def test_a_key_makes_sending_again_safe(server: Handover, fronts: Fronts) -> None:
-    for key in ("anna 1", 'a "quoted" \\ key', "schlüssel/1", "x" * 80):
+    for key in ("anna 1", 'a "quoted" \\ key', "schlüssel/1", "x" * 300):
         ids = {go(fronts.one, server.submit("area", BOX, key=key)).json()["id"] for _ in range(2)}
         assert len(ids) == 1, key
     assert server.enqueue("area", BOX) != server.enqueue("area", BOX)
@@ -124,6 +125,42 @@ def test_where_no_answer_came_the_same_is_sent_again_under_its_key() -> None:
     assert first is not None
     assert second is not None
     assert first[1] == second[1]
+
+
+def test_a_relay_that_says_later_is_not_waited_for() -> None:
+    later = b'{"type": "/problems/queue-full", "title": "The queue is full", "status": 503}'
+    head = (
+        f"HTTP/1.1 503 Later\r\nRelay-Source: relay\r\nRetry-After: 5\r\nContent-Length: {len(later)}\r\n\r\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=answer_once, args=(listening, head.encode() + later), daemon=True)
+        serving.start()
+        with pytest.raises(HandoverError) as full:
+            Handover(f"http://127.0.0.1:{listening.getsockname()[1]}", SECRET).enqueue("area", BOX)
+        serving.join()
+    assert (full.value.status, full.value.retry_after) == (503, 5)
+
+
+def answer_once(listening: socket.socket, answer: bytes) -> None:
+    connected, _ = listening.accept()
+    with connected:
+        connected.recv(65536)
+        connected.sendall(answer)
+    listening.close()  # whoever asks again is refused, and known by that
+
+
+def test_a_process_that_was_forked_has_connections_of_its_own(server: Handover, fronts: Fronts) -> None:
+    server.enqueue("area", BOX)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, "".join(server.enqueue("area", BOX) for _ in range(20)).encode())
+        os._exit(0)
+    mine = [server.enqueue("area", BOX) for _ in range(20)]
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 65536).decode()
+    assert len(set(mine)) == 20
+    assert not any(id in theirs for id in mine)
 
 
 @pytest.mark.parametrize(

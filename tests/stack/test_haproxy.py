@@ -93,6 +93,14 @@ def test_heartbeats_come_through_one_by_one(haproxy: Shipped, proxied: Fronts) -
         assert json.loads(b"".join(client.chunks()))["state"] == "cancelled"
 
 
+def test_a_client_that_goes_away_is_noticed(haproxy: Shipped, proxied: Fronts) -> None:
+    with haproxy.connect() as client:
+        client.request("POST", "/jobs/patient", {}, {"Prefer": "heartbeat=0"})
+        proxied.holding()
+    for front in proxied.both:
+        front.wait_until_nothing_is_held()
+
+
 def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
     haproxy: Shipped, proxied: Fronts
 ) -> None:

@@ -1,7 +1,8 @@
 """The least that Django needs. `RELAY_URL` and the secret are what relay adds."""
 
 import os
-from pathlib import Path
+
+from relay.tickets import read_secrets
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "for this example only")
 ALLOWED_HOSTS = ["*"]
@@ -12,4 +13,4 @@ MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 API_TOKENS = {"anna's token": "anna", "ben's token": "ben"}
 
 RELAY_URL = os.environ.get("RELAY_URL", "http://127.0.0.1:8080")
-RELAY_SECRET = Path(os.environ.get("RELAY_TICKET_SECRETS", "ticket-secrets")).read_text().splitlines()[0]
+RELAY_SECRET = read_secrets(os.environ.get("RELAY_TICKET_SECRETS", "ticket-secrets"))[0]
