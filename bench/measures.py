@@ -245,35 +245,45 @@ def latency(others: int) -> dict[str, Any]:
     }
 
 
-def growth(held: int, queued: int) -> dict[str, dict[str, float]]:
-    """µs of CPU for one job, all processes together: with 100 and with many held, with none and with many queued."""
+def growth(held: int, queued: int, rounds: int = 3) -> dict[str, dict[str, float]]:
+    """µs of CPU for one job, all processes together: with 100 and with many held, with none and with many queued, each
+    in one and the same relay; medians of some rounds."""
+    beside_held = [_cpu_beside_held(100, held) for _ in range(rounds)]
+    beside_queued = [_cpu_beside_queued(queued) for _ in range(rounds)]
+    names = (("100 held, by four fronts", f"{held:,} held"), ("none queued", f"{queued:,} queued"))
     return {
-        "held": {f"{count:,} held, by four fronts": _cpu_beside_held(count) for count in (100, held)},
-        "queued": {f"{count:,} queued": _cpu_beside_queued(count) for count in (0, queued)},
+        what: {
+            name: statistics.median(used) for name, used in zip(named, zip(*found, strict=True), strict=True)
+        }
+        for what, named, found in zip(("held", "queued"), names, (beside_held, beside_queued), strict=True)
     }
 
 
-def _cpu_beside_held(count: int, fronts: int = 4) -> float:
+def _cpu_beside_held(few: int, many: int, fronts: int = 4) -> list[float]:
     with fleet(fronts, "--heartbeat", "600") as running_fleet:
         urls = [f"http://127.0.0.1:{port}" for port in running_fleet.ports]
         load(urls[0] + "/jobs/echo", WARM)
-        share = count // fronts
-        holdings = [Holding(url + "/jobs/later", share, f"127.0.1.{n + 1}") for n, url in enumerate(urls)]
-        for holding in holdings:
-            holding.wait_for("committed", share, 600)
-        used = _cpu_under_load(running_fleet.group, urls[0])
+        found, holdings = [], []
+        for count in (few, many - few):
+            share = count // fronts
+            added = [Holding(url + "/jobs/later", share, f"127.0.1.{n + 1}") for n, url in enumerate(urls)]
+            for holding in added:
+                holding.wait_for("committed", share, 600)
+            holdings += added
+            found.append(_cpu_under_load(running_fleet.group, urls[0]))
         for holding in holdings:
             holding.stop()
-    return used
+    return found
 
 
-def _cpu_beside_queued(count: int) -> float:
-    options = ("--queues", "default", "--queue-limit", str(2 * count + 1000))
+def _cpu_beside_queued(count: int) -> list[float]:
+    options = ("--queues", "default", "--queue-limit", str(2 * count))
     with running(System("relay", relay(*options), "/jobs/echo")) as (group, url):
         load(url + "/jobs/echo", WARM)
+        before = _cpu_under_load(group, url)
         while count > 0:
             count -= load(url + "/jobs/later", 10, 256, ASYNC).requests
-        return _cpu_under_load(group, url)
+        return [before, _cpu_under_load(group, url)]
 
 
 def _cpu_under_load(group: Group, url: str) -> float:

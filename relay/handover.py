@@ -90,7 +90,7 @@ class Handover:
         client of yours from another. `prefer` counts before the client's own Prefer header; `headers` are for relay,
         such as ``Relay-Deadline``. Raises `HandoverError`.
         """
-        return self.headers(self.enqueue(job, arguments, key, headers), prefer)
+        return self.headers(self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"}), prefer)
 
     def enqueue(
         self,
@@ -99,11 +99,15 @@ class Handover:
         key: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """Have a job done, and return its id. Raises `HandoverError`."""
+        """Have a job done that nobody waits for, and return its id. Raises `HandoverError`."""
+        return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})
+
+    def _send(
+        self, job: str, arguments: Mapping[str, Any] | None, key: str, headers: Mapping[str, str]
+    ) -> str:
         given = {
-            **(headers or {}),
+            **headers,
             "Content-Type": "application/json",
-            "Prefer": "respond-async",
             "Idempotency-Key": f'"{_readable(key or uuid.uuid4().hex)}"',
         }
         try:

@@ -44,8 +44,8 @@ class Desk:
         self.draining = False
 
     async def submit(self, order: Order, held: bool) -> Accepted:
-        """Have a job done; `held` if somebody waits for it. Raises what `Catalogue.offer`, `Offer.read` and
-        `Store.submit` do, and `Draining`."""
+        """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
+        `Offer.read` and `Store.submit` do, and `Draining`."""
         if self.draining:
             raise Draining
         offer = await self._catalogue.offer(order.name, held)

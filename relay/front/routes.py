@@ -110,7 +110,8 @@ class Routes:
     async def _submit(self, request: Request, name: str, key: str = "") -> Served:
         order = read_order(request, name, key)
         terms = None if order.delay else self._submitters_terms(order.prefer, order.cancel)
-        accepted = await self._house.desk.submit(order, held=terms is not None)
+        soon = order.prefer.wait == 0 and not order.delay  # somebody will attach, here or elsewhere
+        accepted = await self._house.desk.submit(order, held=terms is not None or soon)
         return self._hold_or_tell(accepted, terms, order.owner, order.prefer)
 
     # -- look, attach, cancel --

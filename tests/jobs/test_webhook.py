@@ -72,6 +72,22 @@ def test_the_outcome_of_a_client_that_went_away_is_posted(worked: RelayProcess, 
     assert told(receiver)["data"]["result"] == "gone"
 
 
+def test_who_says_that_somebody_is_about_to_attach_is_given_time(
+    worked: RelayProcess, receiver: Receiver
+) -> None:
+    id = worked.call("POST", "/jobs/announce", {"text": "soon"}, {"Prefer": "wait=0"}).json()["id"]
+
+    def following() -> dict | None:
+        answer = worked.call("GET", f"/jobs/{id}-then")
+        return answer.json() if answer.status == 200 else None
+
+    assert eventually(following, "the job has ended")["state"] == "scheduled"
+    assert worked.call("HEAD", f"/jobs/{id}").status == 200  # is no collecting
+    assert following() is not None
+    assert worked.call("GET", f"/jobs/{id}").json()["result"] == "soon"
+    eventually(lambda: following() is None, "the outcome is known to be collected")
+
+
 def test_who_comes_back_in_time_takes_it(worked: RelayProcess, receiver: Receiver) -> None:
     with worked.connect() as client:
         client.request("PUT", "/jobs/announce/key", {"text": "back", "seconds": 0.5})
