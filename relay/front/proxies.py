@@ -82,7 +82,7 @@ def said(request: Request) -> list[str]:
 
 
 def _host(address: Any) -> str:
-    return getattr(address, "host", UNIX)
+    return _address(address.host) if hasattr(address, "host") else UNIX
 
 
 @lru_cache(maxsize=1000)

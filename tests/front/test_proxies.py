@@ -81,6 +81,12 @@ def test_unix_sockets_and_ipv6_are_trusted_by_name() -> None:
     )
 
 
+def test_an_ipv4_address_on_an_ipv6_socket_is_itself() -> None:
+    nginx = IPv6Address("TCP", "::ffff:10.0.0.1", 1)
+    assert Proxies(["10.0.0.1"]).client(over(nginx, "203.0.113.9")) == "203.0.113.9"
+    assert Proxies().client(over(nginx)) == "10.0.0.1"
+
+
 def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_headers_say() -> None:
     said = Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))
     assert Proxies(["10.0.0.1"]).client(asked(said)) == "203.0.113.9"
