@@ -139,8 +139,8 @@ class StoreFull(RelayError):
 
 
 class NoWorker(RelayError):
-    """No worker has offered this job for a while, so nobody would answer. Send the same again later, or with
-    `Prefer: respond-async` to queue it all the same."""
+    """No worker has offered this job for a while, so nobody would answer, or relay has just been started, and no worker
+    has come yet. Send the same again later; but for the second case, `Prefer: respond-async` queues it all the same."""
 
     status, slug, title, retry_after = 503, "no-worker", "No worker for this job", 5
 

@@ -79,11 +79,14 @@ class Catalogue:
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool) -> Offer:
-        """The offer of this name; raises `UnknownJob`, and for one that will be waited for `NoWorker`."""
+        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, and as long as
+        no worker has come at all."""
         offer = self._offers.get(name)
         if offer is None or (held and self._is_overdue(name)):
             await self.refresh()
             offer = self._offers.get(name)
+        if not self._offers:
+            raise NoWorker("no worker has said yet what it serves")
         if offer is None:
             raise UnknownJob(f"no worker serves {name!r}")
         if held and self._is_overdue(name):

@@ -83,6 +83,15 @@ def test_a_job_that_no_worker_serves_any_more_is_503_for_who_would_wait(
     front.stop()
 
 
+def test_before_the_first_worker_has_come_no_job_is_unknown(redis: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(redis, tmp_path)
+    for headers in ({}, {"Prefer": "respond-async"}):
+        answer = front.call("POST", "/jobs/echo", headers=headers)
+        assert (answer.status, answer.json()["type"]) == (503, "/problems/no-worker")
+        assert answer.headers["retry-after"] == "5"
+    front.stop()
+
+
 def test_a_prefix_is_in_locations_and_problem_types(
     redis: RedisProcess, tmp_path: Path, worker: RelayProcess
 ) -> None:
