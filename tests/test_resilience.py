@@ -133,10 +133,6 @@ def test_private_addresses_are_out_of_reach_unless_the_operator_says_so(
     assert guarded.stop() == 0
 
 
-def test_before_any_worker_was_there_no_job_is_known(front: RelayProcess) -> None:
-    assert front.call("POST", "/jobs/echo", {}).status == 404
-
-
 def test_a_redis_that_is_away_is_503_within_2_seconds_and_all_resumes(
     server: RedisProcess, front: RelayProcess, worker: RelayProcess
 ) -> None:
