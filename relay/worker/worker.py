@@ -30,6 +30,7 @@ from relay.worker.session import Session
 
 SWEEP = 1.0  # seconds between sweeps
 PUBLISH = 5.0  # seconds between the promises to serve
+FORGET = 10.0  # seconds, once to twice, for a job to get here after it was cancelled
 _LEAVE = 5.0  # seconds for the last words
 
 
@@ -59,8 +60,14 @@ class Worker(Service):
         self._attempts: dict[str, Attempt] = {}
         self._busy = 0
         self._running_down = False
+        self._cancelled: set[str] = set()  # of late, before they were here
+        self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
-        self._recurring = [(LoopingCall(self._sweep), SWEEP), (LoopingCall(self._publish), PUBLISH)]
+        self._recurring = [
+            (LoopingCall(self._sweep), SWEEP),
+            (LoopingCall(self._publish), PUBLISH),
+            (LoopingCall(self._forget_cancelled), FORGET),
+        ]
         queues = settings.queues or tuple(sorted({h.options.queue for h in registry}))
         self._session = Session(tools.clock, tools.store, queues, self)
         self._turning: Deferred[None] | None = None
@@ -111,6 +118,9 @@ class Worker(Service):
         if handler is None:
             self._session.report(End(claim.id, State.FAILED, "not-served"))
             return
+        if claim.id in self._cancelled or claim.id in self._cancelled_before:
+            self._session.report(End(claim.id, State.CANCELLED))
+            return
         attempt = Attempt(claim, handler, self._context(claim, handler), self._settings.result_limit)
         self._attempts[claim.id] = attempt
         self._busy += 1
@@ -157,8 +167,18 @@ class Worker(Service):
         for message in mail:
             if message.letter == "w":
                 self._session.nudge()
-            elif message.letter == "c" and message.id in self._attempts:
-                self._attempts[message.id].stop(State.CANCELLED)
+            elif message.letter == "c":
+                self._cancel(message.id)
+
+    def _cancel(self, id: str) -> None:
+        """Stop a job; one that the store has given us, and that is not here yet, is not begun."""
+        if id in self._attempts:
+            self._attempts[id].stop(State.CANCELLED)
+        else:
+            self._cancelled.add(id)
+
+    def _forget_cancelled(self) -> None:
+        self._cancelled_before, self._cancelled = self._cancelled, set()
 
     def _doubt(self) -> None:
         """Redis has come back as another: offer it what we hold, and say again what we serve."""

@@ -1,0 +1,55 @@
+"""A worker, without its store: what it is told, and what it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from relay import job
+from relay.registry import Registry
+from relay.settings import Settings
+from relay.state import State
+from relay.store.messages import End, Mail
+from relay.worker.worker import Tools, Worker
+from tests.worker.test_session import claim
+
+
+@job(name="echo")
+def never() -> Deferred[None]:
+    return Deferred()
+
+
+@pytest.fixture
+def worker() -> Worker:
+    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock())
+    return Worker(tools, Registry([never]), Settings())
+
+
+def ends(worker: Worker) -> list[End]:
+    session: Any = worker._session
+    return session._ends
+
+
+def test_a_job_that_was_cancelled_before_it_got_here_is_not_begun(worker: Worker) -> None:
+    """The store had given it to us, and said that it was cancelled on another connection, which was quicker."""
+    late = claim(1)
+    worker._told([Mail("c", late.id, b"")])
+    worker._forget_cancelled()
+    worker.take(late)
+    assert ends(worker) == [End(late.id, State.CANCELLED)]
+    assert worker.held() == 0
+
+
+def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
+    late = claim(1)
+    worker._told([Mail("c", late.id, b"")])
+    for _ in range(2):
+        worker._forget_cancelled()
+    worker.take(late)
+    assert worker.held() == 1
+    assert ends(worker) == []
+    worker.drop(late.id)
