@@ -54,7 +54,8 @@ class _Pieces(Protocol):
                 await self._waiting
         if self._reason is not None and not self._reason.check(ResponseDone, PotentialDataLoss):
             self._reason.raiseException()
-        piece = bytes(self._buffer[: self._size])
+        with memoryview(self._buffer) as view:  # a slice of the buffer would be copied twice
+            piece = bytes(view[: self._size])
         del self._buffer[: self._size]
         return piece
 
