@@ -5,7 +5,7 @@ Every key starts with the hash tag of its partition, so that a partition lives i
 ============  ======  ======================================================================================
 key           type    content
 ============  ======  ======================================================================================
-never         —       never exists; declared by every script, so that a resharding stops it before it writes
+never         —       never exists; declared by every script with `epoch`, so that a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
 server        string  which run of which server the epoch was made for
 seq           string  raised for every place in a queue: order of arrival
@@ -85,7 +85,9 @@ class Keys:
     def __init__(self, partition: int = 0) -> None:
         self.partition = partition
         self.tag = f"{{r{partition}}}:"
-        self.never = self.tag + "never"
+        #: what every script declares. Two keys, for one alone would let a client that follows ASK run a script on half the
+        #: data in the middle of a resharding: with two of which one is missing, both sides refuse.
+        self.declared = (self.tag + "never", self.tag + "epoch")
 
     def inbox(self, name: str) -> str:
         return f"{self.tag}inbox:{name}"

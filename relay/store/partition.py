@@ -101,7 +101,7 @@ class Partition:
 
     async def _evaluate(self, verb: str, *words: Any) -> Reply:
         text, sha = script(verb)
-        arguments = (1, self.keys.never, *words)
+        arguments = (len(self.keys.declared), *self.keys.declared, *words)
         try:
             return await self._link.command("EVALSHA", sha, *arguments)
         except txredisapi.ResponseError as error:

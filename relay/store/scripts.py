@@ -18,7 +18,7 @@ _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _KEY = re.compile(r"\bK\.(\w+)")
 _FLAG = re.compile(r"\A--!([\w-]+)\n")
 
-#: the tag is what stands before "never" in the declared key
+#: the tag is what stands before "never" in the first declared key
 _TABLE = """\
 local TAG = string.sub(KEYS[1], 1, -6)
 local K = setmetatable({}, {__index = function(_, name) return TAG .. name end})
@@ -34,7 +34,7 @@ class Script(NamedTuple):
 
 @cache
 def script(verb: str) -> Script:
-    """The script of a verb. Its one declared key is `never`, which says where it has to run."""
+    """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
     source = _read(verb)
     flag = _FLAG.match(source)
     head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
