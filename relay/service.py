@@ -139,7 +139,8 @@ def _secrets(settings: Settings) -> list[str]:
 def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
     partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
     partition.on_unfit = lambda why: _refuse(reactor, why)
-    return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit))
+    dead = settings.dead_keep, settings.dead_bytes, settings.dead_arguments
+    return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit, *dead))
 
 
 def _refuse(reactor: Any, why: str) -> None:

@@ -71,6 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_wait: Annotated[float, _about("a request is held for so long at most", gt=0)] = 600
     keepalive: Annotated[Seconds, _about("an idle kept-alive connection is closed after this")] = 75
     keep: Annotated[Count, _about("outcomes and keys are kept for so long")] = 3600
+    dead_keep: Annotated[Count, _about("how long a dead letter is kept")] = 7 * 86400
+    dead_bytes: Annotated[Count, _about("most bytes of all dead letters; the oldest go first")] = 64 << 20
+    dead_arguments: Annotated[
+        Count,
+        _about("largest arguments that are kept with a dead letter; without them it can't be run again"),
+    ] = 1 << 20
     max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
     body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
     result_limit: Annotated[Count, _about("largest result of a job")] = 1 << 20

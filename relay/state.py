@@ -82,6 +82,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     attempt: int  # 1 for the first
     created: int
     deadline: int
+    started: int = 0  # when it was handed out: `deadline - started` is what was left of its time then
+    starts: int = 1  # how often it was handed out by now, those times included that counted as no attempt
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):

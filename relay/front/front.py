@@ -147,11 +147,11 @@ class Front(Service):
 
     async def _sweep(self) -> None:
         try:
-            there, version = await self._tools.store.sweep()
-            if not there and self._joined:
+            swept = await self._tools.store.sweep()
+            if not swept.there and self._joined:
                 self._repair.soon()
             self._joined = True
-            await self._catalogue.hear(version)
+            await self._catalogue.hear(swept.version)
         except RelayError:
             pass  # the next sweep finds a store that answers, or another epoch
         except Exception:

@@ -8,41 +8,52 @@ key           type    content
 never         —       never exists; declared by every script with `epoch`, so that a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
 server        string  which run of which server the epoch was made for
-seq           string  raised for every place in a queue: order of arrival
+seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
 delay         zset    id, by the time at which it is due (delayed, or backing off)
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running
-run           hash    id → ``session turn started attempt score``: **the fence**, only its holder may finish
+heads         zset    job name, by the first place in its lines: see ``lua/places.lua``
+shut          zset    ``name lane`` of a lane whose limit lets nothing go now, by when it is to be looked at
+suspects      zset    job name with suspected jobs, by the first place of them
+run           hash    id → ``session turn started attempt place``: **the fence**, only its holder may finish
 session       zset    session (``<inbox>.<n>``), by the end of its lease
-turn          hash    session → last turn's number, then the ids that it claimed
+turn          hash    session → last turn's number, the session's roster, the ids that the turn claimed
+roster        hash    session → the names that it serves, each between spaces; their digest is called its roster, too
+closing       hash    session that was closed and holds jobs that did not go back yet → `left` or `crashed`
 tries         hash    id → attempts that have ended without an outcome; sparse
+uncounted     hash    id → starts that used up no attempt (given back, postponed); sparse
 crash         hash    id → the sessions that died under it, joined by spaces; sparse
+cancel        hash    id of a running job that somebody cancelled; sparse
 trial         hash    session → `tries` (a suspected job, and nothing else) or `empties` (itself, to try one)
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
-serve         hash    job name → how fronts check and queue it, JSON
+serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
+declared      hash    job name → since when the worker of that declaration publishes (ms)
 rate          hash    limit's name → ``calls window``, as declared
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
-queues        set     every queue that a session took from
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
 dead          zset    id of a dead letter, by when it died
-letter        hash    id → time, cause, job, and `crash` of a dead letter, MessagePack
+letter        hash    id → time, cause, job, deaths, and whether its arguments were cut, of a dead letter, MessagePack
+buried        string  bytes of all dead letters, roughly
 ============  ======  ======================================================================================
 
 Families, one key for each name:
 
 =============  ======  ======================================================================================
-ready:queue    zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
-lane:queue:l   zset    the same of jobs in a lane: those that one limit lets go no faster than it allows
-lanes:queue    zset    lane with jobs, by when it is to be looked at
+ready:name     zset    id, by -priority·2⁴⁵ + seq: first come, first served within a priority
+lane:name:l    zset    the same of jobs in a lane: those that one limit lets go no faster than it allows
+lanes:name     zset    open lane, by its first place
+suspect:name   zset    the same of jobs whose workers died under them often: run alone
+takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
+idle:roster    hash    session → free places, of sessions that found too little work
+held:session   set     ids that the session runs
+blame:session  string  id of the job that is to blame for the session's death: it was no doing of its neighbours; expires
 log:scope      zset    what went under a limit, by when
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
-suspect:queue  zset    the same of jobs whose workers died under them often: run alone
-idle:queue     hash    session → free places, of sessions that found too little work
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
-                       ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake
+                       ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake · ``h`` a beat
 result:id      string  the outcome, MessagePack; expires
 idem:digest    string  ``id fingerprint``; expires with its outcome
 =============  ======  ======================================================================================
@@ -51,31 +62,12 @@ idem:digest    string  ``id fingerprint``; expires with its outcome
 from __future__ import annotations
 
 FIXED = (
-    "never",
-    "epoch",
-    "server",
-    "seq",
-    "job",
-    "delay",
-    "deadline",
-    "run",
-    "session",
-    "turn",
-    "tries",
-    "crash",
-    "trial",
-    "wait",
-    "left",
-    "progress",
-    "serve",
-    "rate",
-    "served",
-    "catalogue",
-    "queues",
-    "swept",
-    "quiet",
-    "dead",
-    "letter",
+    *("never", "epoch", "server", "seq"),
+    *("job", "delay", "deadline", "heads", "shut", "suspects"),
+    *("run", "session", "turn", "roster", "closing"),
+    *("tries", "uncounted", "crash", "cancel", "trial", "wait", "left", "progress"),
+    *("serve", "declared", "rate", "served", "catalogue"),
+    *("swept", "quiet", "dead", "letter", "buried"),
 )
 
 

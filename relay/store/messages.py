@@ -24,7 +24,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
         """As the arguments of the submit script."""
         job = self.job
         kept = _encode(job)
-        where = job.queue, job.priority, job.lane
+        where = job.name, job.priority, job.lane
         return self.id, job.key, job.fingerprint, *where, self.delay, self.deadline, kept
 
 
@@ -45,9 +45,10 @@ class End(msgspec.Struct, frozen=True, gc=False):
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
     free: bool = False  # this one does not count
+    dead: bool = False  # it failed for good, and is kept as a dead letter
 
     def words(self, turn: int) -> tuple[str | int, ...]:
-        state = "postponed" if self.free else self.state.value
+        state = "postponed" if self.free else "dead" if self.dead else self.state.value
         return self.id, turn, state, self.payload, self.delay
 
 
@@ -73,13 +74,31 @@ class Turned(msgspec.Struct, frozen=True):
 
 class Letter(msgspec.Struct, frozen=True):
     """A dead letter: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
-    sessions of workers that died under it."""
+    sessions of workers that died under it. Its arguments may have been too large to keep (`cut`)."""
 
     id: str
     job: Job
     died: int
     cause: str
     sessions: tuple[str, ...]
+    cut: bool
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """A job that the closed session of a dead worker held, and that goes back, or ended with it."""
+
+    session: str
+    id: str
+    name: str
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What a sweep found: whether the caller's inbox was there, the catalogue's version, and what was given back of workers
+    whose leases had ended."""
+
+    there: bool
+    version: int
+    given_back: list[GivenBack]
 
 
 class Fenced(Exception):
@@ -143,6 +162,10 @@ _decode_job = msgspec.msgpack.Decoder(Job).decode
 _decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
 
 
+#: stands for a job whose record can't be read
+UNREADABLE = Job("", "", "", "", 0, 1, "", "", False, "", "{}")
+
+
 def read_outcome(id: str, data: bytes) -> Outcome:
     kept = _decode_outcome(data)
     return Outcome(
@@ -159,9 +182,13 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     )
 
 
-def read_claim(id: bytes, kept: bytes, attempt: int) -> Claim:
+def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int) -> Claim:
     created, deadline = int(kept[:_STAMP]), int(kept[_STAMP : 2 * _STAMP])
-    return Claim(id.decode(), _with_envelope(_decode_job(kept[2 * _STAMP :])), attempt, created, deadline)
+    try:
+        job = _with_envelope(_decode_job(kept[2 * _STAMP :]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        job = UNREADABLE  # one that nobody serves: the claims beside it are not to suffer
+    return Claim(id.decode(), job, attempt, created, deadline, started, starts)
 
 
 def _with_envelope(job: Job) -> Job:
@@ -178,9 +205,15 @@ def kept_job(claim: Claim) -> bytes:
     return b"%013d%013d%b" % (claim.created, claim.deadline, _encode(claim.job))
 
 
-def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes) -> Letter:
+def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> Letter:
     job = _decode_job(kept[2 * _STAMP :])
-    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()))
+    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
+
+
+def read_given_back(rows: list[bytes]) -> list[GivenBack]:
+    """Session, id and name of each, one after the other."""
+    words = [row.decode() for row in rows]
+    return [GivenBack(*row) for row in zip(words[::3], words[1::3], words[2::3], strict=True)]
 
 
 def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:

@@ -86,7 +86,7 @@ class Partition:
             raise StoreReset
         if status != b"OK":
             raise Fenced(status.decode())
-        now, *rest = answer
+        now, _, *rest = answer
         return int(now), rest
 
     async def _run_anew(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:

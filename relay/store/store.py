@@ -6,7 +6,9 @@ Every verb has its deadline and raises `StoreAway` when it passes; what has to s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +21,17 @@ from relay.state import Claim, Outcome, Standing
 from relay.store.batch import Batch
 from relay.store.messages import (
     Catalogue,
+    GivenBack,
     Letter,
     Receipt,
     Served,
     Submission,
+    Swept,
     Turn,
     Turned,
     kept_job,
     read_claim,
+    read_given_back,
     read_letter,
     read_outcome,
     read_standing,
@@ -34,7 +39,10 @@ from relay.store.messages import (
 from relay.store.partition import DEADLINE, Partition
 
 MOST_LETTERS = 10_000  # dead letters
-LETTER_TTL = 7 * 86400.0  # seconds
+MOST_ITEMS = 500  # jobs of one script: ids, claims, ends
+MOST_BYTES = 1 << 20  # of one script's jobs, roughly
+MOST_SWEEPS = 100  # in a row, while there is more to do at once
+FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 _OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
@@ -42,11 +50,27 @@ _OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What processes that share a store should agree on: seconds, seconds, jobs."""
+    """What processes that share a store should agree on."""
 
-    keep: float
-    lease: float
-    queue_limit: int
+    keep: float  # seconds that an outcome is kept
+    lease: float  # seconds that a silent worker keeps its jobs
+    queue_limit: int  # jobs alive at once
+    dead_keep: float = 7 * 86400  # seconds that a dead letter is kept
+    dead_bytes: int = 64 << 20  # of all dead letters
+    dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
+
+    def words(self) -> str:
+        """As scripts read them that end jobs."""
+        return f"{int(self.keep * 1000)} {self.dead_bytes} {self.dead_arguments}"
+
+
+class Roster:
+    """The names that a worker serves, and a digest that stands for them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(sorted(names))
+        digest = hashlib.blake2b(" ".join(self.names).encode(), digest_size=10).digest()
+        self.digest = base64.b32encode(digest).decode().lower()
 
 
 class Store:
@@ -55,9 +79,11 @@ class Store:
     def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
         self.inbox = inbox
         self.partition = partition
-        self._keep = int(terms.keep * 1000)
+        self._terms = terms.words()
+        self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
         self._queue_limit = terms.queue_limit
+        self._published_since = 0  # by Redis' clock, ms
         self._submissions: Batch[Submission, Receipt] = Batch(
             partition.clock, self._send_submissions, DEADLINE
         )
@@ -94,8 +120,9 @@ class Store:
 
     async def submit_again(self, submissions: list[Submission]) -> Sequence[Receipt | Exception]:
         """Add jobs under ids that may be known already."""
-        sent = self._send_submissions(submissions, True)
-        answers: Sequence[Receipt | Exception] = await self.partition.within_deadline(sent)
+        answers: list[Receipt | Exception] = []
+        for some in portions(submissions, lambda submission: len(submission.job.arguments)):
+            answers += await self.partition.within_deadline(self._send_submissions(some, True))
         return answers
 
     async def find(self, digest: str) -> str:
@@ -117,18 +144,21 @@ class Store:
 
     async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
         """The same of many ids, whoever owns them; None for those that the store does not know."""
-        replies = await self.partition.verb("attach", "*", self.inbox, *ids)
-        return [read_standing(id, reply) for id, reply in zip(ids, replies, strict=True)]
+        found: list[Standing | Outcome | None] = []
+        for some in portions(ids, len):
+            replies = await self.partition.verb("attach", "*", self.inbox, *some)
+            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=True)]
+        return found
 
     async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
         """End a job that waits, ask for the end of one that runs: how it stood, and how it ended if it has."""
-        reply = await self.partition.verb("cancel", owner, self._keep, id)
+        reply = await self.partition.verb("cancel", owner, self._terms, id)
         before = self._known(id, reply[0])
         return before, read_outcome(id, reply[1]) if reply[1] else None
 
     async def abandon(self, id: str) -> bool:
         """Cancel a job that this process' clients no longer want, unless others wait for it."""
-        return bool((await self.partition.verb("abandon", self.inbox, self._keep, id))[0])
+        return bool((await self.partition.verb("abandon", self.inbox, self._terms, id))[0])
 
     async def collected(self, id: str) -> bool:
         """Somebody has this outcome; whether another job would have been given it."""
@@ -141,7 +171,7 @@ class Store:
 
     async def catalogue(self) -> Catalogue:
         """What workers serve."""
-        now, (version, *rows) = await self.partition.timed_verb("catalogue")
+        now, (version, rows) = await self.partition.timed_verb("catalogue")
         jobs, overdue = {}, {}
         for name, text, until in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
             jobs[name.decode()] = msgspec.json.decode(text, type=Served)
@@ -157,37 +187,47 @@ class Store:
     # -- verbs of workers --
 
     async def adopt(
-        self, old: str, session: str, number: int, queues: Sequence[str], claims: Sequence[Claim]
+        self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
     ) -> set[str]:
         """Open a session in place of an old one ("" for none), as its turn `number`: the ids of those claims that
         it may go on with."""
-        words: list[Any] = [old, session, number, self._lease, self._keep, len(queues), *queues]
-        for claim in claims:
-            words.extend((claim.id, claim.attempt, kept_job(claim)))
-        return {id.decode() for id in await self.partition.verb("adopt", *words)}
+        taken: set[str] = set()
+        parts = list(portions([(claim, kept_job(claim)) for claim in claims], lambda part: len(part[1])))
+        for nth, part in enumerate(parts or [[]], 1):
+            words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
+            words.extend((roster.digest, len(roster.names), *roster.names))
+            for claim, kept in part:
+                words.extend((claim.id, claim.attempt, claim.started, kept))
+            taken |= {id.decode() for id in await self.partition.verb("adopt", *words)}
+        return taken
 
-    async def turn(self, session: str, queues: Sequence[str], turn: Turn) -> Turned:
-        """Take a turn. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the same turn again."""
-        words: list[Any] = [session, turn.number, self._lease, self._keep, turn.want, turn.holds]
-        words.extend((len(queues), *queues, len(turn.ends)))
+    async def turn(self, session: str, turn: Turn) -> Turned:
+        """Take a turn, with at most `MOST_ITEMS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the same
+        turn again."""
+        words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
+        words.append(len(turn.ends))
         for end, claimed in turn.ends:
             words.extend(end.words(claimed))
         words.append(len(turn.progress))
         for said in turn.progress:
             words.extend(said)
         more, due, refused, claims = (await self.partition.run("turn", words))[1]
-        rows = zip(claims[::3], claims[1::3], claims[2::3], strict=True)
-        taken = [read_claim(id, kept, attempt) for id, kept, attempt in rows]
+        taken = [read_claim(*row) for row in zip(*(claims[n::5] for n in range(5)), strict=True)]
         return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000)
 
     async def leave(self, session: str) -> list[str]:
         """Close a session; the ids that it still held go back to their places."""
-        return [id.decode() for id in await self.partition.verb("leave", session, self._keep)]
+        back = await self._give_back("leave", session)
+        return [job.id for job in back if job.session == session]
 
-    async def publish(self, served: Iterable[Served]) -> None:
-        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on."""
+    async def publish(self, roster: Roster, served: Iterable[Served]) -> None:
+        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name that
+        one counts whose worker began later to say so."""
         words = [word for job in served for word in (job.name, msgspec.json.encode(job, order="sorted"))]
-        await self.partition.verb("publish", int(SERVED_TTL * 1000), *words)
+        said = await self.partition.verb(
+            "publish", int(SERVED_TTL * 1000), self._published_since, roster.digest, *words
+        )
+        self._published_since = int(said[0])
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
@@ -203,31 +243,43 @@ class Store:
 
     # -- verbs of whoever looks after the others --
 
-    async def sweep(self) -> tuple[bool, int]:
-        """Keep the inbox alive, let time pass, reap by lease; whether the inbox was there, and the catalogue's
-        version."""
-        words = (
-            self.inbox,
-            int(INBOX_TTL * 1000),
-            self._keep,
-            self._lease,
-            MOST_LETTERS,
-            int(LETTER_TTL * 1000),
-        )
-        there, version = await self.partition.verb("sweep", *words)
-        return bool(there), version
+    async def sweep(self) -> Swept:
+        """Keep the inbox alive, let time pass, give back what those held whose leases have ended; again and again while
+        there is more to do."""
+        terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
+        was_there, back = None, []
+        for _ in range(MOST_SWEEPS):
+            there, version, more, *rows = await self.partition.verb(
+                "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
+            )
+            was_there = bool(there) if was_there is None else was_there
+            back += read_given_back(rows)
+            if not more:
+                break
+        return Swept(bool(was_there), version, back)
 
-    async def reap(self, process: str) -> list[str]:
-        """A process has died: the ids that it held, which go back or ended with it."""
-        return [id.decode() for id in await self.partition.verb("reap", process, self._keep)]
+    async def reap(self, process: str) -> list[GivenBack]:
+        """A process has died: what it held goes back, or ended with it."""
+        return await self._give_back("reap", process)
+
+    async def _give_back(self, verb: str, who: str) -> list[GivenBack]:
+        back: list[GivenBack] = []
+        more = True
+        while more:
+            more, *rows = await self.partition.verb(verb, who, self._terms)
+            back += read_given_back(rows)
+        return back
 
     async def dead(self, most: int = 100) -> list[Letter]:
         """The newest dead letters."""
         rows = await self.partition.verb("dead", most)
-        return [read_letter(*row) for row in zip(*(rows[n::5] for n in range(5)), strict=True)]
+        return [read_letter(*row) for row in zip(*(rows[n::6] for n in range(6)), strict=True)]
 
     async def revive(self, letter: Letter) -> str:
-        """Run a dead letter's job again, under a new id, without its key and with nobody waiting."""
+        """Run a dead letter's job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
+        where its arguments were not kept."""
+        if letter.cut:
+            raise ValueError(f"the arguments of {letter.id} were too large to be kept")
         job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
         return (await self.submit(Submission(self.mint(), job))).id
 
@@ -244,3 +296,17 @@ def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exce
             return KeyReused()
         case _:
             return QueueFull()
+
+
+def portions(items: Sequence[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+    """Items in groups of what one script may have, at least one each."""
+    group: list[Any] = []
+    total = 0
+    for item in items:
+        if group and (len(group) >= MOST_ITEMS or total + size(item) > MOST_BYTES):
+            yield group
+            group, total = [], 0
+        group.append(item)
+        total += size(item)
+    if group:
+        yield group

@@ -9,7 +9,7 @@ without being said.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -20,7 +20,7 @@ from relay.errors import RelayError, StoreAway, StoreReset
 from relay.state import Claim
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
-from relay.store.store import Store
+from relay.store.store import MOST_BYTES, MOST_ITEMS, Roster, Store
 
 AWAY = 0.1  # seconds before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
@@ -45,10 +45,10 @@ class Session:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, queues: Sequence[str], hands: Hands) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, roster: Roster, hands: Hands) -> None:
         self._clock = clock
         self._store = store
-        self._queues = queues
+        self._roster = roster
         self._hands = hands
         self._name = ""
         self._opened = 0
@@ -109,7 +109,7 @@ class Session:
         self._doubted = False
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [claim for claim, _ in self._held.values()]
-        taken = await self._store.adopt(self._name, name, 1, self._queues, claims)
+        taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
         self._name, self._opened = name, self._opened + 1
         for claim in claims:
             if claim.id in taken:
@@ -151,9 +151,11 @@ class Session:
         return max(0, self._hands.room() - len(self._claimed))
 
     async def _turn(self, number: int) -> Turned:
-        self._nudged = False
-        ends, self._ends = self._ends, []
-        progress, self._progress = tuple(self._progress.items()), {}
+        ends, self._ends = _portion(self._ends)
+        progress = tuple(islice(self._progress.items(), MOST_ITEMS))
+        for id, _ in progress:
+            del self._progress[id]
+        self._nudged = bool(self._ends or self._progress)
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
         turn = Turn(number, want, said, progress, len(self._held) - len(ends))
@@ -171,7 +173,7 @@ class Session:
     async def _answer(self, turn: Turn) -> Turned:
         while True:
             try:
-                return await self._store.turn(self._name, self._queues, turn)
+                return await self._store.turn(self._name, turn)
             except LinkLost:
                 continue
 
@@ -186,3 +188,14 @@ class Session:
             pass
         finally:
             self._sleeping = None
+
+
+def _portion(ends: list[End]) -> tuple[list[End], list[End]]:
+    """What one turn can tell, one end at least, and what is left for the next."""
+    count, size = 0, 0
+    for end in ends[:MOST_ITEMS]:
+        size += len(end.payload)
+        if count and size > MOST_BYTES:
+            break
+        count += 1
+    return ends[:count], ends[count:]

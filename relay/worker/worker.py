@@ -24,7 +24,7 @@ from relay.settings import Settings
 from relay.state import Claim, Follow, State
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail, Served, ServedLimit
-from relay.store.store import Store
+from relay.store.store import Roster, Store
 from relay.worker.attempt import Attempt, InThread
 from relay.worker.session import Session
 
@@ -68,8 +68,8 @@ class Worker(Service):
             (LoopingCall(self._publish), PUBLISH),
             (LoopingCall(self._forget_cancelled), FORGET),
         ]
-        queues = settings.queues or tuple(sorted({h.options.queue for h in registry}))
-        self._session = Session(tools.clock, tools.store, queues, self)
+        self._roster = Roster(handler.options.name for handler in registry)
+        self._session = Session(tools.clock, tools.store, self._roster, self)
         self._turning: Deferred[None] | None = None
         tools.store.partition.on_amnesia = self._doubt
 
@@ -195,7 +195,7 @@ class Worker(Service):
 
     async def _publish(self) -> None:
         try:
-            await self._tools.store.publish(self._served())
+            await self._tools.store.publish(self._roster, self._served())
         except RelayError:
             return  # as above
         except Exception:

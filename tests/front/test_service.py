@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_a_job_that_no_worker_serves_any_more_is_503_for_who_would_wait(
     worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", *QUICK)
     worker.start()
     worker.stop()
-    redis.client.zadd("{r0}:served", {"echo": 1})  # as after half a minute
+    redis.client.zadd("{r0}:served", {"echo": time.time() * 1000 - 1})  # as after half a minute
     front = start_front(redis, tmp_path)
     answer = front.call("POST", "/jobs/echo")
     assert answer.status == 503

@@ -24,9 +24,9 @@ async def make_store(redis: RedisProcess) -> MakeStore:
     address = Address.parse(redis.url)
     made: list[Store] = []
 
-    def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000) -> Store:
+    def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Store:
         partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
-        store = Store(partition, name, Terms(keep, lease, queue_limit))
+        store = Store(partition, name, Terms(keep, lease, queue_limit, **dead))
         store.start()
         made.append(store)
         return store

@@ -85,7 +85,7 @@ async def test_failures_cancellations_and_what_expires_are_told_too(front: Store
     session = await Session(worker).open()
     failed = await submit(front, inbox="", then=TELL)
     await session.turn(10, *(End(c.id, State.FAILED, "job-failed") for c in (await session.turn()).claims))
-    cancelled = await submit(front, inbox="", then=TELL, queue="another")
+    cancelled = await submit(front, inbox="", then=TELL, name="another")
     await front.cancel("me", cancelled)
     claims = {claim.id: json.loads(claim.job.arguments)["outcome"] for claim in (await session.turn()).claims}
     assert claims[f"{failed}-then"]["error"]["type"] == "/problems/job-failed"

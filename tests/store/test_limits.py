@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from relay.limits import Learned, Rate
 from relay.state import State
 from relay.store.messages import End, Served, ServedLimit
-from relay.store.store import Store
+from relay.store.store import Roster, Store
 from tests.processes import RedisProcess
 from tests.store.test_recovery import outcome, standing
 from tests.store.test_store import Session, submit
@@ -18,7 +18,7 @@ from tests.store.test_store import Session, submit
 
 async def serve(store: Store, calls: int, window: float) -> None:
     limit = ServedLimit("api", calls, window, "")
-    await store.publish([Served("echo", "default", 0, 1, False, limit, None, {})])
+    await store.publish(Roster(["echo"]), [Served("echo", "default", 0, 1, False, limit, None, {})])
 
 
 @ensureDeferred

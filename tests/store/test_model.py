@@ -25,11 +25,12 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from relay.errors import KeyReused
 from relay.state import TRANSITIONS, Claim, Outcome, Standing, State
 from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned, read_standing
-from relay.store.store import Store
+from relay.store.store import Roster, Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
 from tests.store.test_store import a_job
 
+ECHO = Roster(["echo"])
 LATER = 10**9  # milliseconds: never, as far as a test goes
 SUSPECT, MOST = 3, 5  # deaths
 
@@ -50,6 +51,8 @@ class ModelJob:
     turn: int = 0
     attempt: int = 0
     tries: int = 0
+    uncounted: int = 0
+    cancelled: bool = False  # while it runs
     deaths: list[str] = field(default_factory=list)  # the sessions
     payload: str = ""
 
@@ -74,6 +77,7 @@ class Machine(RuleBasedStateMachine):
         self.do(self.store.sweep())
         self.jobs: dict[str, ModelJob] = {}
         self.sessions: dict[str, ModelSession] = {}
+        self.blame: dict[str, str] = {}  # session → the job that is guilty of its death
         self.trial: dict[str, str] = {}  # the sessions that try a suspect, or empty themselves to
         self.seq = 0
         self.opened = 0
@@ -162,7 +166,7 @@ class Machine(RuleBasedStateMachine):
         self.opened += 1
         name = f"{process}.{self.opened}"
         for _ in range(1 + lost):
-            assert self.do(self.store.adopt("", name, 1, ["default"], [])) == set()
+            assert self.do(self.store.adopt("", name, 1, ECHO, [])) == set()
         self.sessions[name] = ModelSession(process)
 
     @precondition(lambda self: self.sessions)
@@ -178,27 +182,40 @@ class Machine(RuleBasedStateMachine):
         )
         claims = [session.claims[id] for id in offered]
         for _ in range(1 + lost):
-            taken = self.do(self.store.adopt(old, name, 1, ["default"], claims))
+            taken = self.do(self.store.adopt(old, name, 1, ECHO, claims))
         successor = self.sessions[name] = ModelSession(session.process)
         if old in self.trial:
             self.trial[name] = self.trial.pop(old)
         assert taken == {id for id in offered if self.may_go_on(id, old)}
         for id in offered:
-            forgiven = self.forgive(self.jobs[id], {old})
+            forgiven = self.forgive(self.jobs[id], old)
             if id in taken:
                 self.adopt(id, session.claims[id], forgiven, name, successor)
         for id, job in self.jobs.items():
             if job.holder == old:
-                self.move(id, State.QUEUED)
-                job.suspected = False
+                self.give_back(id)
 
     def may_go_on(self, id: str, old: str) -> bool:
         job = self.jobs[id]
         return not job.state.complete and (job.state is not State.RUNNING or job.holder == old)
 
-    def forgive(self, job: ModelJob, none: set[str]) -> bool:
-        before, job.deaths = job.deaths, [session for session in job.deaths if session not in none]
+    def give_back(self, id: str) -> None:
+        job = self.jobs[id]
+        if job.cancelled:
+            self.move(id, State.CANCELLED)
+            job.payload = ""
+            return
+        self.move(id, State.QUEUED)
+        job.uncounted += 1
+        job.suspected = False
+
+    def forgive(self, job: ModelJob, alive: str) -> bool:
+        before, job.deaths = job.deaths, [session for session in job.deaths if session != alive]
         return len(job.deaths) < len(before)
+
+    def deaths_of(self, id: str) -> list[str]:
+        """Those that count: no other job is to blame for them."""
+        return [session for session in self.jobs[id].deaths if self.blame.get(session, id) == id]
 
     def adopt(self, id: str, claim: Claim, forgiven: bool, name: str, successor: ModelSession) -> None:
         job = self.jobs[id]
@@ -227,31 +244,41 @@ class Machine(RuleBasedStateMachine):
         session.number += 1
         holds = len(held) - len(ended)
         turn = Turn(session.number, want, tuple(ends), holds=holds)
-        turned: Turned = self.do(self.store.turn(name, ["default"], turn))
+        turned: Turned = self.do(self.store.turn(name, turn))
         assert turned.refused == foreign
         for end, _ in ends[: len(ended)]:
             self.settle(session, end)
         self.promote()
         expected = self.claim(name, session, want, holds)
         assert [claim.id for claim in turned.claims] == expected
+        for claim in turned.claims:
+            job = self.jobs[claim.id]
+            assert (claim.attempt, claim.starts) == (job.tries + 1, job.tries + job.uncounted + 1)
         session.claims |= {claim.id: claim for claim in turned.claims}
         if lost:
-            again = self.do(self.store.turn(name, ["default"], turn))
+            again = self.do(self.store.turn(name, turn))
             assert again.claims == turned.claims
             assert again.refused == []
         with pytest.raises(Fenced):
-            self.do(self.store.turn(name, ["default"], Turn(session.number - 1, 9)))
+            self.do(self.store.turn(name, Turn(session.number - 1, 9)))
 
     def end(self, id: str, state: State, at_once: bool) -> End:
         return End(id, state, f'"{id}"', 0 if at_once else LATER)
 
     def settle(self, session: ModelSession, end: End) -> None:
         job = self.jobs[end.id]
+        if job.cancelled and end.state in (State.SCHEDULED, State.QUEUED):
+            self.move(end.id, State.CANCELLED)
+            job.payload = ""
+            return
         self.move(end.id, end.state)
         job.suspected = False
         if end.state is State.SCHEDULED:
             job.tries += 1
             job.payload = "at once" if not end.delay else ""
+        elif end.state is State.QUEUED:
+            job.uncounted += 1
+            job.payload = ""
         else:
             job.payload = end.payload
 
@@ -264,20 +291,31 @@ class Machine(RuleBasedStateMachine):
                 job.place, job.payload = self.next_place(job), ""
 
     def claim(self, name: str, session: ModelSession, want: int, holds: int) -> list[str]:
-        suspects, ready = self.waiting(suspected=True), self.waiting(suspected=False)
-        if self.is_trying(name, holds, can_try=bool(suspects) and want > 0):
-            taken = suspects[:1] if holds == 0 else []
+        if self.is_trying(name, holds, want):
+            taken = self.waiting(suspected=True)[:1] if holds == 0 else []
         else:
-            taken = ready[: min(want, ceil(len(ready) / len(self.sessions)))]
+            ready = self.waiting(suspected=False)
+            waiting = len(ready) + len(self.waiting(suspected=True))
+            taken = ready[: min(want, ceil(waiting / len(self.sessions)))]
         for id in taken:
             self.move(id, State.RUNNING)
             job = self.jobs[id]
+            job.suspected = False
             job.holder, job.turn, job.attempt = name, session.number, job.tries + 1
         return taken
 
-    def is_trying(self, name: str, holds: int, can_try: bool) -> bool:
+    def finds_a_suspect(self) -> bool:
+        """Whoever was found innocent meanwhile is none any more."""
+        for id in self.waiting(suspected=True):
+            if len(self.deaths_of(id)) >= SUSPECT:
+                return True
+            self.jobs[id].suspected = False
+        return False
+
+    def is_trying(self, name: str, holds: int, want: int) -> bool:
         if holds and self.trial.get(name) == "tries":
             return True
+        can_try = want > 0 and self.finds_a_suspect()
         others = self.trial.keys() - {name}
         if not can_try or (holds and name not in self.trial and others):
             self.trial.pop(name, None)
@@ -292,39 +330,41 @@ class Machine(RuleBasedStateMachine):
     # -- the end of sessions --
 
     @precondition(lambda self: self.sessions)
-    @rule(process=st.sampled_from(["p", "q"]))
-    def die(self, process: str) -> None:
+    @rule(process=st.sampled_from(["p", "q"]), stalled=st.booleans())
+    def die(self, process: str, stalled: bool) -> None:
+        """If it stood still for too long, its watchdog has said whose doing that was."""
         died = {name for name, session in self.sessions.items() if session.process == process}
         held = {id for id, job in self.jobs.items() if job.holder in died}
-        assert set(self.do(self.store.reap(process))) == held
-        for id in held:
-            self.bury_or_give_back(id)
-        for id in held:
-            if len(self.jobs[id].deaths) >= MOST:
-                self.acquit_neighbours(id)
+        for session in died:
+            if blames := [id for id, job in self.jobs.items() if job.holder == session and stalled]:
+                self.redis.client.set(f"{{r0}}:blame:{session}", blames[0])
+                self.blame[session] = blames[0]
+        back = self.do(self.store.reap(process))
+        assert {job.id for job in back} == held
+        for job in back:  # in this order one is found guilty before its neighbours are judged, or after
+            self.bury_or_give_back(job.id)
         for name in died:
             self.gone(name)
 
     def bury_or_give_back(self, id: str) -> None:
         job = self.jobs[id]
-        if job.once:
-            self.move(id, State.FAILED)
-            job.payload = "interrupted"
+        if job.cancelled or job.once:
+            self.move(id, State.CANCELLED if job.cancelled else State.FAILED)
+            job.payload = "" if job.cancelled else "interrupted"
             return
-        job.deaths.append(job.holder)
-        if len(job.deaths) >= MOST:
+        job.tries += 1
+        deaths = []
+        if self.blame.get(job.holder, id) == id:
+            job.deaths.append(job.holder)
+            deaths = self.deaths_of(id)
+        if len(deaths) >= MOST:
+            for session in deaths:
+                self.blame.setdefault(session, id)
             self.move(id, State.FAILED)
             job.payload = "worker-died"
             return
         self.move(id, State.QUEUED)
-        job.tries += 1
-        job.suspected = len(job.deaths) >= SUSPECT
-
-    def acquit_neighbours(self, guilty: str) -> None:
-        """They are not to blame for the deaths that it died."""
-        for id, job in self.jobs.items():
-            if id != guilty and self.forgive(job, set(self.jobs[guilty].deaths)):
-                job.suspected = job.suspected and len(job.deaths) >= SUSPECT
+        job.suspected = len(deaths) >= SUSPECT
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), lost=st.booleans())
@@ -335,11 +375,10 @@ class Machine(RuleBasedStateMachine):
         if lost:
             assert self.do(self.store.leave(name)) == []
         for id in held:
-            self.move(id, State.QUEUED)
-            self.jobs[id].suspected = False
+            self.give_back(id)
         self.gone(name)
         with pytest.raises(Fenced):
-            self.do(self.store.turn(name, ["default"], Turn(99, 9)))
+            self.do(self.store.turn(name, Turn(99, 9)))
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), lost=st.booleans())
@@ -352,6 +391,8 @@ class Machine(RuleBasedStateMachine):
         if job.state in (State.QUEUED, State.SCHEDULED):
             self.move(id, State.CANCELLED)
             job.payload = ""
+        elif job.state is State.RUNNING:
+            job.cancelled = True
 
     # -- what has to be true all the time --
 
@@ -379,8 +420,15 @@ class Machine(RuleBasedStateMachine):
         running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
         assert set(redis.hkeys("{r0}:job")) == alive
         assert set(redis.hkeys("{r0}:run")) == running
-        for sparse in ("tries", "crash", "wait", "left", "progress"):
+        for sparse in ("tries", "uncounted", "crash", "wait", "left", "progress"):
             assert set(redis.hkeys(f"{{r0}}:{sparse}")) <= alive
+        cancelled = {id.encode() for id, job in self.jobs.items() if job.cancelled}
+        assert set(redis.hkeys("{r0}:cancel")) == cancelled & running
+        for name in self.sessions:
+            held = {id.encode() for id, job in self.jobs.items() if job.holder == name}
+            assert set(redis.smembers(f"{{r0}}:held:{name}")) == held
+        sets = {key.decode().removeprefix("{r0}:held:") for key in redis.scan_iter("{r0}:held:*")}
+        assert sets <= self.sessions.keys()
         assert {name.encode() for name in self.sessions} == set(redis.zrange("{r0}:session", 0, -1))
         trial = {name.encode(): does.encode() for name, does in self.trial.items()}
         assert redis.hgetall("{r0}:trial") == trial

@@ -7,7 +7,7 @@ from pytest_twisted import ensureDeferred
 
 from relay.errors import NoSuchJob, StoreFull, StoreReset
 from relay.state import Claim, Outcome, Standing, State
-from relay.store.messages import End, Fenced, Submission
+from relay.store.messages import End, Fenced, GivenBack, Submission
 from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
@@ -40,7 +40,7 @@ async def test_what_a_dead_process_held_goes_back_to_its_place_and_is_suspected(
     first, second = await submit(front), await submit(front)
     session = await Session(worker).open()
     await claimed(session, 1)
-    assert await front.reap("worker") == [first]
+    assert await front.reap("worker") == [GivenBack("worker.1", first, "echo")]
     assert (await standing(front, first)).state is State.QUEUED
     with pytest.raises(Fenced):
         await session.turn()
@@ -145,9 +145,101 @@ async def test_neighbours_of_what_was_found_guilty_are_not_to_blame_for_its_deat
         taken = await die(worker, number)
         assert poison in taken
     assert (await outcome(front, poison)).payload == "worker-died"
-    assert redis.client.hgetall("{r0}:crash") == {unlucky.encode(): b"dying9.1"}
-    assert (await standing(front, neighbour)).state is State.QUEUED
-    assert not redis.client.exists("{r0}:suspect:default")
+    assert redis.client.get("{r0}:blame:dying1.1") == poison.encode()
+    await front.reap("other")
+    assert not redis.client.exists("{r0}:suspect:echo", "{r0}:suspects")  # two deaths were its own
+    last = await Session(worker, "last.1").open()
+    assert [c.id for c in await claimed(last)] == [unlucky, neighbour]
+
+
+@ensureDeferred
+async def test_who_was_found_innocent_while_it_waited_as_a_suspect_is_none(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    suspect = await submit_a_suspect(front, worker)
+    for number in range(3):
+        redis.client.set(f"{{r0}}:blame:dying{number}.1", "0-another")
+    fresh = await submit(front)
+    session = await Session(worker, "other.1").open()
+    assert [c.id for c in await claimed(session)] == [suspect, fresh]
+    assert not redis.client.exists("{r0}:suspect:echo", "{r0}:suspects", "{r0}:trial")
+
+
+@ensureDeferred
+async def test_a_job_that_stopped_its_worker_for_good_is_alone_to_blame(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    blocks, neighbour = await submit(front), await submit(front)
+    for number in range(4):
+        session = await Session(worker, f"w{number}.1").open()
+        assert {c.id for c in await claimed(session)} >= ({blocks} if number > 2 else {blocks, neighbour})
+        redis.client.set(f"{{r0}}:blame:w{number}.1", blocks)
+        await front.reap(f"w{number}")
+    assert redis.client.hgetall("{r0}:crash").keys() == {blocks.encode()}
+    assert (await standing(front, neighbour)).attempts == 3  # they were begun all the same
+
+
+@ensureDeferred
+async def test_what_a_large_worker_held_goes_back_in_parts(
+    redis: RedisProcess, make_store: MakeStore, worker: Store
+) -> None:
+    front = make_store("front", queue_limit=10_000)
+    await front.sweep()
+    ids = {(await front.submit(Submission(front.mint(), a_job(once=n % 2 == 0)))).id for n in range(1300)}
+    session = await Session(worker).open()
+    for _ in range(3):
+        await claimed(session, 20_000)
+    assert redis.client.hlen("{r0}:run") == 1300
+    before = redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert {back.id for back in await front.reap("worker")} == ids
+    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 3
+    assert redis.client.hlen("{r0}:job") == redis.client.zcard("{r0}:ready:echo") == 650
+    assert not redis.client.exists("{r0}:run", "{r0}:closing", "{r0}:held:worker.1")
+
+
+@ensureDeferred
+async def test_a_sweep_goes_on_where_the_last_part_of_a_dead_worker_was_left(
+    redis: RedisProcess, make_store: MakeStore, worker: Store
+) -> None:
+    front = make_store("front", queue_limit=10_000)
+    await front.sweep()
+    for _ in range(700):
+        await front.submit(Submission(front.mint(), a_job()))
+    session = await Session(worker).open()
+    for _ in range(2):
+        await claimed(session, 20_000)
+    await front.partition.verb("reap", "worker", front._terms)  # and whoever did so died
+    assert redis.client.hlen("{r0}:run") == 200
+    swept = await front.sweep()
+    assert len(swept.given_back) == 200
+    assert redis.client.zcard("{r0}:ready:echo") == 700
+
+
+@ensureDeferred
+async def test_a_worker_that_holds_many_goes_on_with_all_of_them(
+    redis: RedisProcess, make_store: MakeStore, worker: Store
+) -> None:
+    front = make_store("front", queue_limit=10_000)
+    await front.sweep()
+    for _ in range(1100):
+        await front.submit(Submission(front.mint(), a_job()))
+    session = await Session(worker).open()
+    claims = [claim for _ in range(3) for claim in await claimed(session, 20_000)]
+    again = await Session(worker, "worker.2").open("worker.1", *claims)
+    assert len(again.adopted) == 1100
+    assert redis.client.scard("{r0}:held:worker.2") == 1100
+    assert not redis.client.exists("{r0}:held:worker.1", "{r0}:closing")
+    assert redis.client.zrange("{r0}:session", 0, -1) == [b"worker.2"]
+
+
+@ensureDeferred
+async def test_an_adopted_job_was_started_when_it_was(front: Store, worker: Store) -> None:
+    id = await submit(front)
+    (claim,) = await claimed(await Session(worker).open())
+    while (await front.partition.timed_verb("look", "me"))[0] <= claim.started:
+        pass
+    await Session(worker, "worker.2").open("worker.1", claim)
+    assert (await standing(front, id)).started == claim.started
 
 
 @ensureDeferred
@@ -192,6 +284,53 @@ async def test_dead_letters_are_bounded_in_count_and_age(redis: RedisProcess, fr
     await front.sweep()
     assert redis.client.zcard("{r0}:dead") == 10_000
     assert not redis.client.exists("{r0}:letter")
+
+
+async def fail(front: Store, worker: Store, size: int) -> str:
+    id = await submit(front, attempts=2, arguments=f'{{"x":"{"x" * size}"}}')
+    session = await Session(worker).open()
+    await claimed(session)
+    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
+    await worker.leave("worker.1")
+    return id
+
+
+@ensureDeferred
+async def test_dead_letters_are_bounded_in_bytes_the_oldest_go_first(
+    redis: RedisProcess, make_store: MakeStore
+) -> None:
+    terms = {"dead_bytes": 20_000}
+    front, worker = make_store("front", **terms), make_store("worker", **terms)
+    ids = [await fail(front, worker, 3000) for _ in range(9)]
+    assert [letter.id for letter in await front.dead()] == ids[:-7:-1]
+    assert int(redis.client.get("{r0}:buried")) <= 20_000
+    redis.client.zadd("{r0}:dead", dict.fromkeys(ids[3:], 1))  # long ago
+    await front.sweep()
+    assert not redis.client.exists("{r0}:dead", "{r0}:letter", "{r0}:buried")
+
+
+@ensureDeferred
+async def test_arguments_that_are_too_large_are_not_kept_with_a_dead_letter(make_store: MakeStore) -> None:
+    terms = {"dead_arguments": 1000}
+    front, worker = make_store("front", **terms), make_store("worker", **terms)
+    small, large = [await fail(front, worker, size) for size in (10, 3000)]
+    letters = {letter.id: letter for letter in await front.dead()}
+    assert letters[small].job.arguments == '{"x":"xxxxxxxxxx"}'
+    assert (letters[large].cut, letters[large].job.arguments) == (True, "")
+    with pytest.raises(ValueError, match="too large to be kept"):
+        await front.revive(letters[large])
+
+
+@ensureDeferred
+async def test_a_failure_that_says_so_is_a_dead_letter_however_few_its_attempts(
+    front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    await claimed(session)
+    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/bad-arguments"}', dead=True))
+    assert (await outcome(front, id)).state is State.FAILED
+    assert [letter.id for letter in await front.dead()] == [id]
 
 
 @ensureDeferred

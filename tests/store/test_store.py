@@ -9,9 +9,11 @@ from twisted.internet.defer import gatherResults
 from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
 from relay.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import End, Fenced, Receipt, Served, Submission, Turn, Turned
-from relay.store.store import Store
+from relay.store.store import Roster, Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
+
+SERVES = ("echo", "tell")
 
 
 def a_job(**changed: object) -> Job:
@@ -35,14 +37,14 @@ async def submit(store: Store, **changed: object) -> str:
 class Session:
     """A worker's side of the dialogue, a turn at a time."""
 
-    def __init__(self, store: Store, name: str = "worker.1", queues: tuple[str, ...] = ("default",)) -> None:
-        self.store, self.name, self.queues = store, name, queues
+    def __init__(self, store: Store, name: str = "worker.1", serves: tuple[str, ...] = SERVES) -> None:
+        self.store, self.name, self.roster = store, name, Roster(serves)
         self.number = 1
         self.claimed: dict[str, int] = {}
 
     async def open(self, old: str = "", *claims: Claim) -> Session:
         await self.store.sweep()
-        self.adopted = await self.store.adopt(old, self.name, 1, self.queues, claims)
+        self.adopted = await self.store.adopt(old, self.name, 1, self.roster, claims)
         self.claimed = dict.fromkeys(self.adopted, 1)
         return self
 
@@ -50,7 +52,7 @@ class Session:
         self.number = number or self.number + 1
         said = tuple((end, self.claimed.get(end.id, 0)) for end in ends)
         held = self.claimed.keys() - {end.id for end in ends}
-        turned = await self.store.turn(self.name, self.queues, Turn(self.number, want, said, holds=len(held)))
+        turned = await self.store.turn(self.name, Turn(self.number, want, said, holds=len(held)))
         self.claimed = {id: self.claimed[id] for id in held} | {c.id: self.number for c in turned.claims}
         return turned
 
@@ -88,7 +90,7 @@ async def test_nothing_but_the_outcome_is_left_of_a_job_that_ended(
     id = await submit(front, key="digest")
     session = await Session(worker).open()
     await session.turn(10, *succeeded(await session.turn()))
-    for key in ("job", "run", "tries", "wait", "progress", "delay", "deadline", "ready:default"):
+    for key in ("job", "run", "tries", "wait", "progress", "delay", "deadline", "ready:echo"):
         assert not redis.client.exists(f"{{r0}}:{key}"), key
     assert 0 < redis.client.ttl(f"{{r0}}:result:{id}") <= 60
     assert 0 < redis.client.ttl("{r0}:idem:digest") <= 60
@@ -118,15 +120,61 @@ async def test_queues_are_first_come_first_served_within_a_priority(front: Store
 
 
 @ensureDeferred
-async def test_a_worker_takes_from_its_queues_only_and_rotates_them(front: Store, worker: Store) -> None:
-    for queue in ("a", "b", "c"):
-        for _ in range(3):
-            await submit(front, queue=queue)
-    session = await Session(worker, queues=("a", "b")).open()
-    first = [(await session.turn(1)).claims[0].job.queue for _ in range(6)]
-    assert sorted(first) == ["a", "a", "a", "b", "b", "b"]
-    assert first[:2] != [first[0], first[0]]
-    assert not (await session.turn()).claims
+async def test_a_job_goes_only_to_a_session_that_serves_its_name(front: Store, worker: Store) -> None:
+    ids = {name: [await submit(front, name=name) for _ in range(2)] for name in ("a", "b", "c")}
+    session = await Session(worker, serves=("a", "b")).open()
+    assert {c.id for c in (await session.turn()).claims} == {*ids["a"], *ids["b"]}
+    turned = await session.turn()
+    assert (turned.claims, turned.more) == ([], False)
+    other = await Session(worker, "worker.2", serves=("c",)).open()
+    assert [c.id for _ in ids["c"] for c in (await other.turn()).claims] == ids["c"]
+
+
+@ensureDeferred
+async def test_what_came_first_goes_first_whatever_its_name_and_priority_comes_before_that(
+    front: Store, worker: Store
+) -> None:
+    line = [("a", 0), ("b", 0), ("a", 5), ("c", -1), ("b", 5), ("a", 0), ("c", 0)]
+    ids = [await submit(front, name=name, priority=priority) for name, priority in line]
+    session = await Session(worker, serves=("a", "b", "c")).open()
+    taken = [(await session.turn(1)).claims[0].id for _ in line]
+    assert [ids.index(id) for id in taken] == [2, 4, 0, 1, 5, 6, 3]
+
+
+@ensureDeferred
+async def test_the_last_of_a_name_that_is_cancelled_leaves_nothing_behind(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    for lane in ("", "@api"):
+        id = await submit(front, lane=lane)
+        await front.cancel("me", id)
+    left = [key for key in redis.client.keys("{r0}:*") if b"lane" in key or b"ready" in key]
+    assert left == []
+    assert not redis.client.exists("{r0}:heads", "{r0}:shut")
+
+
+@ensureDeferred
+async def test_more_than_one_script_may_claim_are_claimed_by_the_next(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    sent = [front.submit(Submission(front.mint(), a_job(name=f"job{n % 3}"))) for n in range(1000)]
+    await gatherResults(sent)
+    session = await Session(worker, serves=("job0", "job1", "job2")).open()
+    sizes = [len((await session.turn(20_000)).claims) for _ in range(3)]
+    assert sizes == [500, 500, 0]
+    assert redis.client.scard("{r0}:held:worker.1") == 1000
+
+
+@ensureDeferred
+async def test_large_jobs_are_claimed_a_few_at_a_time(make_store: MakeStore, worker: Store) -> None:
+    front = make_store("front")
+    ids = [await submit(front, arguments=f'{{"x":"{"x" * 300_000}"}}') for _ in range(6)]
+    session = await Session(worker).open()
+    first = await session.turn(6)
+    assert [c.id for c in first.claims] == ids[:4]
+    assert first.more
+    assert [c.id for c in (await session.turn(6)).claims] == ids[4:]
 
 
 @ensureDeferred
@@ -252,7 +300,7 @@ async def test_progress_is_told_while_the_job_runs(front: Store, worker: Store) 
     session = await Session(worker).open()
     await session.turn()
     turn = Turn(3, 0, progress=((id, '{"fraction":0.5}'), ("0-unknown", "{}")))
-    await worker.turn("worker.1", ["default"], turn)
+    await worker.turn("worker.1", turn)
     standing = await front.look("me", id)
     assert isinstance(standing, Standing)
     assert standing.progress == '{"fraction":0.5}'
@@ -318,11 +366,11 @@ async def test_a_submission_sent_again_after_a_lost_answer_is_the_same_job(
     await send(again=True)
     turned = await session.turn()
     await send(again=True)
-    assert not redis.client.exists("{r0}:ready:default")  # it runs already
+    assert not redis.client.exists("{r0}:ready:echo")  # it runs already
     await session.turn(0, *succeeded(turned))
     receipt = await send(again=True)
     assert receipt.outcome is not None  # and has ended by now
-    assert not redis.client.exists("{r0}:job", "{r0}:ready:default")
+    assert not redis.client.exists("{r0}:job", "{r0}:ready:echo")
 
 
 # -- time --
@@ -347,6 +395,23 @@ async def test_a_sweep_of_any_process_lets_deadlines_pass(front: Store) -> None:
         await front.sweep()
     assert known.state is State.EXPIRED
     assert known.started == 0
+
+
+@ensureDeferred
+async def test_a_job_whose_deadline_has_passed_is_not_claimed(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(), deadline=1))).id
+    other = await submit(front)
+    session = await Session(worker).open()
+    while (await front.partition.timed_verb("look", "me"))[0] <= 1 + (await front.look("me", other)).created:
+        pass
+    redis.client.delete("{r0}:deadline")  # so many expire that its turn has not come
+    assert [c.id for c in (await session.turn()).claims] == [other]
+    known = await front.look("me", id)
+    assert isinstance(known, Outcome)
+    assert (known.state, known.started, known.attempts) == (State.EXPIRED, 0, 0)
 
 
 @ensureDeferred
@@ -391,6 +456,62 @@ async def test_the_worker_of_a_running_job_is_asked_to_cancel_it(
     assert after is None
     mail = [pair for _, entry in redis.client.xrange("{r0}:inbox:worker") for pair in entry.items()]
     assert (id.encode(), b"c") in mail
+
+
+@ensureDeferred
+@pytest.mark.parametrize("how", ["dies", "leaves", "gives back", "tries again"])
+async def test_a_cancel_that_the_worker_did_not_hear_of_holds(
+    redis: RedisProcess, front: Store, worker: Store, how: str
+) -> None:
+    id = await submit(front, attempts=2)
+    session = await Session(worker).open()
+    await session.turn()
+    await front.cancel("me", id)
+    if how == "dies":
+        await front.reap("worker")
+    elif how == "leaves":
+        await worker.leave("worker.1")
+    else:
+        state = State.QUEUED if how == "gives back" else State.SCHEDULED
+        await session.turn(0, End(id, state))
+    known = await front.look("me", id)
+    assert isinstance(known, Outcome)
+    assert (known.state, known.attempts) == (State.CANCELLED, 1)
+    assert not redis.client.exists("{r0}:cancel", "{r0}:job", "{r0}:ready:echo")
+
+
+@ensureDeferred
+async def test_a_worker_that_goes_on_hears_of_a_cancel_once_more(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    session = await Session(worker).open()
+    claims = (await session.turn()).claims
+    await front.cancel("me", id)
+    redis.client.delete("{r0}:inbox:worker")  # before it was read
+    await Session(worker, "worker.2").open("worker.1", *claims)
+    mail = [pair for _, entry in redis.client.xrange("{r0}:inbox:worker") for pair in entry.items()]
+    assert (id.encode(), b"c") in mail
+
+
+@ensureDeferred
+async def test_every_start_is_counted_and_attempts_are_those_that_were_not_given_back(
+    front: Store, worker: Store
+) -> None:
+    id = await submit(front, attempts=3)
+    session = await Session(worker).open()
+    counted = []
+    for end in (
+        End(id, State.QUEUED),
+        End(id, State.SCHEDULED),
+        End(id, State.SCHEDULED, free=True),
+        End(id, State.SUCCEEDED, "1"),
+    ):
+        (claim,) = (await session.turn(1)).claims
+        counted.append((claim.attempt, claim.starts))
+        assert claim.started >= claim.created
+        await session.turn(0, end)
+    assert counted == [(1, 1), (1, 2), (2, 3), (2, 4)]
 
 
 # -- who is told --
@@ -456,15 +577,49 @@ async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it
     front: Store, worker: Store
 ) -> None:
     served = Served("echo", "default", 0, 1, False, None, None, {"type": "object"})
-    await worker.publish([served])
+    await worker.publish(Roster(["echo"]), [served])
     first = await front.catalogue()
     assert first.jobs == {"echo": served}
     assert -30 <= first.overdue["echo"] < -29
-    await worker.publish([served])
+    await worker.publish(Roster(["echo"]), [served])
     assert (await front.catalogue()).version == first.version
-    await worker.publish([Served("echo", "other", 0, 1, False, None, None, {})])
+    await worker.publish(Roster(["echo"]), [Served("echo", "other", 0, 1, False, None, None, {})])
     assert (await front.catalogue()).version == first.version + 1
-    assert (await front.sweep())[1] == first.version + 1
+    assert (await front.sweep()).version == first.version + 1
+
+
+@ensureDeferred
+async def test_the_newest_declaration_counts_while_old_workers_say_theirs(
+    redis: RedisProcess, make_store: MakeStore
+) -> None:
+    old, new = make_store("old"), make_store("new")
+    declared = [Served("echo", queue, 0, 1, False, None, None, {}) for queue in ("old", "new")]
+    roster = Roster(["echo"])
+    await old.publish(roster, declared[:1])
+    redis.client.hincrby("{r0}:declared", "echo", -1)  # a millisecond ago
+    old._published_since -= 1
+    await new.publish(roster, declared[1:])
+    version = (await new.catalogue()).version
+    for _ in range(2):
+        await old.publish(roster, declared[:1])
+        await new.publish(roster, declared[1:])
+    assert (await new.catalogue()).version == version
+    assert (await new.catalogue()).jobs == {"echo": declared[1]}
+
+
+@ensureDeferred
+async def test_what_nobody_serves_any_more_goes_away(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await worker.publish(
+        Roster(["echo", "gone"]),
+        [Served(n, "default", 0, 1, False, None, None, {}) for n in ("echo", "gone")],
+    )
+    redis.client.zadd("{r0}:served", {"gone": 1})
+    version = (await front.catalogue()).version
+    assert (await front.sweep()).version == version + 1
+    assert list((await front.catalogue()).jobs) == ["echo"]
+    assert not redis.client.exists("{r0}:takers:gone")
 
 
 # -- the epoch --
@@ -514,7 +669,7 @@ async def test_a_script_of_another_epoch_changes_nothing(redis: RedisProcess, fr
     redis.client.set("{r0}:epoch", "another")
     redis.client.set("{r0}:server", redis.client.info()["run_id"])
     with pytest.raises(StoreReset):
-        await front.partition.run("sweep", ("front", 1000, 1000, 1000, 1, 1))
+        await front.partition.run("sweep", ("front", 1000, "1 1 1", 1000, 1, 1, 1))
     assert sorted(redis.client.keys()) == [b"{r0}:epoch", b"{r0}:server"]
 
 
@@ -530,4 +685,4 @@ async def test_scripts_that_redis_forgot_are_sent_again(redis: RedisProcess, fro
     await submit(front)
     redis.client.script_flush()
     await submit(front)
-    assert redis.client.zcard("{r0}:ready:default") == 2
+    assert redis.client.zcard("{r0}:ready:echo") == 2

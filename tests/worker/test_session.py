@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from relay.state import Claim, Job
 from relay.store.messages import Fenced, Turned
+from relay.store.store import Roster
 from relay.worker.session import SOME, Session
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
@@ -59,7 +60,7 @@ def test_a_job_that_was_lost_before_it_was_begun_and_claimed_again_is_begun_once
     again = claim(3 * SOME, attempt=2)
     store: Any = Store(first, Fenced("gone"), [again])
     hands = Hands()
-    running = Deferred.fromCoroutine(Session(Clock(), store, ["default"], hands).run())
+    running = Deferred.fromCoroutine(Session(Clock(), store, Roster(["echo"]), hands).run())
     assert [c for c in hands.taken if c.id == again.id] == [again]
     running.addErrback(lambda _: None)
     running.cancel()

@@ -1,19 +1,24 @@
 --!allow-oom
--- adopt: a live worker goes on under a new session with what it runs, or has ended and could not say.
--- arguments: tag, epoch, old session, new session, turn number, lease (ms), keep (ms), count of queues, the queues,
---            for each job: id, attempt, job as kept
--- answer:    {'OK', now, ids that it may go on with}: those that nobody else holds and that have not ended. What
---            Redis forgot is registered again. What the old session held beyond them goes back to its place.
+-- adopt: opens a session: a live worker goes on under it with what it runs, or has ended and could not say.
+-- arguments: tag, epoch, old session ('' for none), new session, turn number, lease (ms), terms, whether this is the last
+--            part (1) of what it holds, its roster (a digest of names), count of names that it serves, the names,
+--            for each job: id, attempt, started (ms), job as kept; at most 500 jobs a call
+-- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
+--            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.
 --@include prelude
+--@include writes
 --@include mail
+--@include letters
+--@include times
 --@include settle
 --@include places
 --@include deaths
 --@include release
 local old, session, number = ARGV[3], ARGV[4], ARGV[5]
-local lease, keep, count = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local first = 9 + count
+local lease, is_last, roster, count = tonumber(ARGV[6]), ARGV[8] == '1', ARGV[9], tonumber(ARGV[10])
+local first = 11 + count
+read_terms(ARGV[7])
 
 local function is_free(id, kept)
   local run = redis.call('HGET', K.run, id)
@@ -22,9 +27,16 @@ local function is_free(id, kept)
   return holder == old or holder == session
 end
 
-local function take(id, attempt, kept)
+-- where it waited, or was taken from
+local function place_of_claim(id, job)
+  local run = redis.call('HGET', K.run, id)
+  return run and string.match(run, '^%S+ %S+ %S+ %S+ (%S+)') or redis.call('ZSCORE', line_of(job[NAME], job[LANE]), id)
+    or redis.call('ZSCORE', named('suspect', job[NAME]), id) or score(job[PRIORITY], reserve(1) + 1)
+end
+
+local function take(id, attempt, started, kept)
   local known = redis.call('HGET', K.job, id)
-  local was_given_back = forgive(id, {[old] = true}) -- for our death, which was none
+  local was_given_back = forgive(id, old) -- for our death, which was none
   if not is_free(id, known) then return false end
   local job = fields_of(kept)
   if not known then
@@ -33,25 +45,34 @@ local function take(id, attempt, kept)
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
   end
-  local run = redis.call('HGET', K.run, id)
+  local place = place_of_claim(id, job)
   if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
-  local place = run and string.match(run, '%S+$') or redis.call('ZSCORE', place_key(job), id)
-    or redis.call('ZSCORE', named('suspect', job[QUEUE]), id) or score(job[PRIORITY], reserve(1) + 1)
   dequeue(id, job)
-  redis.call('HSET', K.run, id, string.format('%s %s %.0f %s %.0f', session, number, now, attempt, place))
+  redis.call('HSET', K.run, id, string.format('%s %s %s %s %.0f', session, number, started, attempt, place))
+  redis.call('SREM', named('held', old), id)
+  redis.call('SADD', named('held', session), id)
+  if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, 'c') end
   return true
 end
 
+local names = {}
+for i = 11, 10 + count do
+  names[#names + 1] = ARGV[i]
+  redis.call('ZADD', named('takers', ARGV[i]), 'GT', digits(now + lease), roster)
+end
+redis.call('ZADD', K.session, digits(now + lease), session)
+redis.call('HSET', K.turn, session, number .. ' ' .. roster)
+redis.call('HSET', K.roster, session, ' ' .. table.concat(names, ' ') .. ' ')
 local does = redis.call('HGET', K.trial, old)
 if does then redis.call('HSET', K.trial, session, does) end
 local taken = {}
-for i = first, #ARGV, 3 do
-  if take(ARGV[i], ARGV[i + 1], ARGV[i + 2]) then taken[#taken + 1] = ARGV[i] end
+for i = first, #ARGV, 4 do
+  if take(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) then taken[#taken + 1] = ARGV[i] end
 end
-release(function(other) return other == old end, false)
-redis.call('ZADD', K.session, string.format('%.0f', now + lease), session)
-redis.call('HSET', K.turn, session, number)
-for i = 9, 8 + count do redis.call('SADD', K.queues, ARGV[i]) end
-write_settled(keep)
+if is_last then
+  close_session(old, false)
+  release(old)
+end
+write_settled()
 send_mail()
-return {'OK', now, unpack(taken)}
+return {'OK', now, seq, unpack(taken)}

@@ -1,8 +1,9 @@
 --!allow-oom
 -- attach: where jobs stand, and tell this inbox when they end.
--- arguments: tag, epoch, owner, inbox, ids
--- answer:    {'OK', now, a standing for each} (see standing.lua)
+-- arguments: tag, epoch, owner, inbox, ids (at most 500)
+-- answer:    {'OK', now, seq, a standing for each} (see standing.lua)
 --@include prelude
+--@include writes
 --@include places
 --@include standing
 --@include waiters
@@ -13,4 +14,4 @@ for i = 5, #ARGV do
   if known[1] == 'live' then add_waiter(id, known[3], inbox) end
   found[#found + 1] = known
 end
-return {'OK', now, unpack(found)}
+return {'OK', now, seq, unpack(found)}

@@ -1,16 +1,20 @@
 --!allow-oom
 -- cancel: ends a job that waits; asks the worker of one that runs to stop it.
--- arguments: tag, epoch, owner, keep (ms), id
--- answer:    {'OK', now, standing before, outcome after it where the job waited}
+-- arguments: tag, epoch, owner, terms, id
+-- answer:    {'OK', now, seq, standing before, outcome after it where the job waited}
 --@include prelude
+--@include writes
 --@include places
 --@include mail
+--@include letters
+--@include times
 --@include settle
 --@include standing
 --@include cancel_job
 local id = ARGV[5]
+read_terms(ARGV[4])
 local known = standing(id, ARGV[3])
 if known[1] == 'live' then cancel_job(id, known[3]) end
-write_settled(tonumber(ARGV[4]))
+write_settled()
 send_mail()
-return {'OK', now, known, redis.call('GET', named('result', id))}
+return {'OK', now, seq, known, redis.call('GET', named('result', id))}

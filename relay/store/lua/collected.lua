@@ -1,10 +1,11 @@
 --!allow-oom
 -- collected: somebody has the outcome of this job, so the job that would have been given it is not begun.
 -- arguments: tag, epoch, id
--- answer:    {'OK', now, 1 if there was such a job, and nothing of it was done}
+-- answer:    {'OK', now, seq, 1 if there was such a job, and nothing of it was done}
 --@include prelude
+--@include writes
 local following = following_id(ARGV[3])
-if redis.call('HEXISTS', K.tries, following) == 1 then return {'OK', now, 0} end
+if redis.call('HEXISTS', K.tries, following) == 1 then return {'OK', now, seq, 0} end
 local waited = redis.call('ZREM', K.delay, following)
 if waited == 1 then redis.call('HDEL', K.job, following) end
-return {'OK', now, waited}
+return {'OK', now, seq, waited}

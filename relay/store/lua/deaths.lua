@@ -1,9 +1,17 @@
--- Deaths of workers under a job: which sessions died, for a death that was none, or another's doing, is taken back.
--- needs: prelude, mail, places
--- From SUSPECT deaths on a job runs alone in its session, at MOST it is a dead letter: it was alone at two of them.
+-- Deaths of workers under a job: which sessions died while they ran it. A death does not count for a job when another one
+-- is to blame for it (`blame:session`), and is taken back when its session turns out to be alive.
+-- needs: prelude
+-- From SUSPECT deaths on a job runs alone in its session; at MOST it is a dead letter: it was alone at two of them.
 local SUSPECT, MOST = 3, 5
+local BLAMED_FOR = 86400 -- seconds
 
-local function deaths_of(id)
+local blamed = {} -- of this script: session → the id that is to blame for its death, or false
+local function to_blame(session)
+  if blamed[session] == nil then blamed[session] = redis.call('GET', named('blame', session)) end
+  return blamed[session]
+end
+
+local function all_deaths(id)
   local sessions = {}
   for session in string.gmatch(redis.call('HGET', K.crash, id) or '', '%S+') do
     sessions[#sessions + 1] = session
@@ -11,49 +19,43 @@ local function deaths_of(id)
   return sessions
 end
 
-local function write_deaths(id, sessions)
-  if #sessions > 0 then
-    redis.call('HSET', K.crash, id, table.concat(sessions, ' '))
+-- those deaths that count
+local function deaths_of(id)
+  local sessions = {}
+  for _, session in ipairs(all_deaths(id)) do
+    local guilty = to_blame(session)
+    if not guilty or guilty == id then sessions[#sessions + 1] = session end
+  end
+  return sessions
+end
+
+local function add_death(id, session)
+  local before = redis.call('HGET', K.crash, id)
+  redis.call('HSET', K.crash, id, before and before .. ' ' .. session or session)
+end
+
+-- takes back the death of a session that is alive; whether there was one
+local function forgive(id, alive)
+  local left, found = {}, false
+  for _, session in ipairs(all_deaths(id)) do
+    if session == alive then found = true else left[#left + 1] = session end
+  end
+  if not found then return false end
+  if #left > 0 then
+    redis.call('HSET', K.crash, id, table.concat(left, ' '))
   else
     redis.call('HDEL', K.crash, id)
   end
+  return true
 end
 
--- how many there are by now
-local function add_death(id, session)
-  local sessions = deaths_of(id)
-  sessions[#sessions + 1] = session
-  write_deaths(id, sessions)
-  return #sessions
-end
-
--- takes back those deaths of which `is_none` says that they are none; whether there were any
-local function forgive(id, is_none)
-  local before, after = deaths_of(id), {}
-  for _, session in ipairs(before) do
-    if not is_none[session] then after[#after + 1] = session end
-  end
-  if #after < #before then write_deaths(id, after) end
-  return #after < #before, #after
-end
-
--- A job is found guilty of its deaths: they were not the doing of those who were beside it. Who is no suspect any more
--- goes back to the others.
-local function acquit_neighbours(guilty)
-  local its = {}
-  for _, session in ipairs(deaths_of(guilty)) do its[session] = true end
-  for _, id in ipairs(redis.call('HKEYS', K.crash)) do
-    local forgiven, left = false, 0
-    if id ~= guilty then forgiven, left = forgive(id, its) end
-    local kept = forgiven and left < SUSPECT and redis.call('HGET', K.job, id)
-    if kept then
-      local job = fields_of(kept)
-      local place = redis.call('ZSCORE', named('suspect', job[QUEUE]), id)
-      if place then
-        redis.call('ZREM', named('suspect', job[QUEUE]), id)
-        enqueue(id, job, place)
-        wake(job[QUEUE], 1)
-      end
+-- A job is found guilty of its deaths: they were not the doing of those that were beside it. A suspect among them is found
+-- to be none when it is looked at next.
+local function convict(id, sessions)
+  for _, session in ipairs(sessions) do
+    if not to_blame(session) then
+      redis.call('SET', named('blame', session), id, 'EX', BLAMED_FOR)
+      blamed[session] = id
     end
   end
 end

@@ -1,13 +1,14 @@
 --!allow-oom
 -- grant: how many of so many calls may go now.
 -- arguments: tag, epoch, scope, calls
--- answer:    {'OK', now, calls that go (-1: no limit is known), ms until more may}
+-- answer:    {'OK', now, seq, calls that go (-1: no limit is known), ms until more may}
 --@include prelude
+--@include writes
 --@include limit
 local scope, calls = ARGV[3], tonumber(ARGV[4])
 local room, at = room_of(scope)
-if not room then return {'OK', now, -1, 0} end
+if not room then return {'OK', now, seq, -1, 0} end
 local granted = math.min(calls, room)
 record(scope, granted)
 if granted < calls then room, at = room_of(scope) end
-return {'OK', now, granted, math.max(1, at - now)}
+return {'OK', now, seq, granted, math.max(1, at - now)}

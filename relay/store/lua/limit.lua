@@ -2,7 +2,7 @@
 -- A log of each scope has the times of what went. Windows are taken a little longer than they are, for what goes out at
 -- once arrives one after the other; and of a short one no more than a tenth, and a little, goes in a tenth of it.
 -- Jobs (whose scopes begin with @) are let go a little slower than calls, which are then seldom held up a second time.
--- needs: prelude
+-- needs: writes
 local SHORT = 60000
 
 -- {calls, window (ms)} of each rate that counts for a scope, and until when nobody goes
@@ -49,10 +49,10 @@ local function record(scope, n)
   if longest == 0 or n < 1 then return end
   local log, seq, entries = named('log', scope), reserve(n), {}
   for i = 1, n do
-    entries[#entries + 1] = string.format('%.0f', now)
-    entries[#entries + 1] = string.format('%.0f', seq + i)
+    entries[#entries + 1] = digits(now)
+    entries[#entries + 1] = digits(seq + i)
   end
   each_slice(entries, 2000, function(...) redis.call('ZADD', log, ...) end)
-  redis.call('ZREMRANGEBYSCORE', log, '-inf', string.format('%.0f', now - longest))
+  redis.call('ZREMRANGEBYSCORE', log, '-inf', digits(now - longest))
   redis.call('PEXPIRE', log, math.ceil(longest) + 1000)
 end

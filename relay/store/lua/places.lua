@@ -1,17 +1,62 @@
--- Where jobs wait to be taken: in their queue, or in a lane of it, which lets go of them no faster than its limits allow.
+-- Where jobs wait to be claimed: each name has a line of its own (`ready`), and one for each lane of it, which lets go of
+-- them no faster than its limit allows. `heads` has each name by the first place in its lines, `lanes` each lane of a name
+-- that is open, likewise: so a session finds what goes first among the names that it serves, whatever the line. A head may
+-- be lower than the line's first place (that one was taken out), never higher: whoever claims puts it right.
 -- needs: prelude
-local function place_key(job)
-  if job[LANE] == '' then return named('ready', job[QUEUE]) end
-  return named('lane', job[QUEUE] .. ':' .. job[LANE])
+local function line_of(name, lane)
+  if lane == '' then return named('ready', name) end
+  return named('lane', name .. ':' .. lane)
 end
 
+local known_heads = {} -- of this script: names whose head is at least as low
+local function raise_name(name, place)
+  local known = known_heads[name]
+  if known and known <= tonumber(place) then return end
+  redis.call('ZADD', K.heads, 'LT', place, name)
+  known_heads[name] = tonumber(place)
+end
+
+local function raise_lane(name, lane, place)
+  redis.call('ZADD', named('lanes', name), 'LT', place, lane)
+  raise_name(name, place)
+end
+
+-- A place is given as digits.
 local function enqueue(id, job, place)
-  redis.call('ZADD', place_key(job), place, id)
-  if job[LANE] ~= '' then redis.call('ZADD', named('lanes', job[QUEUE]), 'NX', 0, job[LANE]) end
+  local name, lane = job[NAME], job[LANE]
+  redis.call('ZADD', line_of(name, lane), place, id)
+  if lane == '' then
+    raise_name(name, place)
+  elseif not redis.call('ZSCORE', K.shut, name .. ' ' .. lane) then
+    raise_lane(name, lane, place)
+  end
+end
+
+local function suspect(id, name, place)
+  redis.call('ZADD', named('suspect', name), place, id)
+  redis.call('ZADD', K.suspects, 'LT', place, name)
+end
+
+local function forget_line(name, lane)
+  if redis.call('EXISTS', line_of(name, lane)) == 1 then return end
+  if lane ~= '' then
+    redis.call('ZREM', named('lanes', name), lane)
+    redis.call('ZREM', K.shut, name .. ' ' .. lane)
+  end
+  if redis.call('EXISTS', line_of(name, ''), named('lanes', name)) == 0 then redis.call('ZREM', K.heads, name) end
+end
+
+local function unsuspect(id, name)
+  if redis.call('ZREM', named('suspect', name), id) == 0 then return end
+  if redis.call('EXISTS', named('suspect', name)) == 0 then redis.call('ZREM', K.suspects, name) end
 end
 
 local function dequeue(id, job)
-  for _, key in ipairs({place_key(job), named('suspect', job[QUEUE]), K.delay, K.deadline}) do
-    redis.call('ZREM', key, id)
+  if redis.call('ZREM', line_of(job[NAME], job[LANE]), id) == 1 then
+    forget_line(job[NAME], job[LANE])
+  else
+    unsuspect(id, job[NAME])
   end
+  redis.call('ZREM', K.delay, id)
+  redis.call('ZREM', K.deadline, id)
 end

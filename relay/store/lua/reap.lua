@@ -1,16 +1,26 @@
 --!allow-oom
 -- reap: a process has died; its sessions are closed, what they held is suspected and goes back.
--- arguments: tag, epoch, process, keep (ms)
--- answer:    {'OK', now, ids given back}
+-- arguments: tag, epoch, process, terms
+-- answer:    {'OK', now, seq, 1 if more has to go back: sent again it goes on, session, id, name of each that did, …}
 --@include prelude
+--@include writes
 --@include mail
+--@include letters
+--@include times
 --@include settle
 --@include places
 --@include deaths
 --@include release
-local process = ARGV[3]
-local back = release(function(session) return process_of(session) == process end, true)
+local process, mine = ARGV[3], nil
+read_terms(ARGV[4])
+for _, session in ipairs(redis.call('ZRANGE', K.session, 0, -1)) do
+  if process_of(session) == process then
+    close_session(session, true)
+    mine = session
+  end
+end
 redis.call('DEL', named('inbox', process))
-write_settled(tonumber(ARGV[4]))
+local more = release(mine)
+write_settled()
 send_mail()
-return {'OK', now, unpack(back)}
+return {'OK', now, seq, more and 1 or 0, unpack(given_back)}

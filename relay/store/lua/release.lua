@@ -1,65 +1,92 @@
--- Closes sessions: what they hold goes back, or ends where it has crashed too often or must not run twice.
--- needs: prelude, mail, settle, places, deaths
+-- Closes sessions: what they hold goes back, or ends where it has crashed too often, must not run twice, or was cancelled.
+-- A closed session's jobs go back at most 500 a script, whoever runs it: `closing` has the sessions that still hold some.
+-- needs: writes, mail, letters, times, settle, places, deaths
+local MOST_BACK = 500
+local given_back = {} -- session, id, name, …
 
-local guilty = {}
-
--- crashed: its worker died under it, so the attempt counts. At first it goes back like any other, for most are merely
+-- A worker died under this job, so the attempt counts. At first it goes back like any other, for most are merely
 -- neighbours of what killed their worker, or of nothing at all.
-local function give_back(id, run, kept, crashed)
-  redis.call('HDEL', K.run, id)
-  local session, started, attempt, old_score = string.match(run, '^(%S+) %S+ (%S+) (%S+) (%S+)$')
-  local job = fields_of(kept)
-  if not crashed then
-    enqueue(id, job, old_score)
-  elseif job[ONCE] then
-    settle(id, kept, 'failed', 'interrupted', tonumber(attempt), tonumber(started))
+local function give_back_crashed(id, job, kept, session, attempt, started, place)
+  local guilty = to_blame(session)
+  if job[ONCE] then
+    settle(id, kept, 'failed', 'interrupted', attempt, started)
     return
+  end
+  redis.call('HINCRBY', K.tries, id, 1)
+  local deaths = {}
+  if not guilty or guilty == id then
+    add_death(id, session)
+    deaths = deaths_of(id)
+  end
+  if #deaths >= MOST then
+    convict(id, deaths)
+    bury(id, kept, 'worker-died', table.concat(deaths, ' '))
+    settle(id, kept, 'failed', 'worker-died', attempt, started)
+  elseif #deaths >= SUSPECT then
+    suspect(id, job[NAME], place)
+    wake(job[NAME], 1000) -- one of all may hold nothing
   else
-    local deaths = add_death(id, session)
-    if deaths >= MOST then
-      guilty[#guilty + 1] = id
-      bury(id, kept, 'worker-died')
-      settle(id, kept, 'failed', 'worker-died', tonumber(attempt), tonumber(started))
-      return
-    end
-    redis.call('HINCRBY', K.tries, id, 1)
-    if deaths < SUSPECT then
-      enqueue(id, job, old_score)
-    else
-      redis.call('ZADD', named('suspect', job[QUEUE]), old_score, id)
-      wake(job[QUEUE], 1000) -- one of all may hold nothing
-    end
+    enqueue(id, job, place)
+  end
+end
+
+local function give_back(id, session, crashed, run, kept)
+  local holder, started, attempt, place = string.match(run, '^(%S+) %S+ (%S+) (%S+) (%S+)')
+  if holder ~= session then return end
+  local job = fields_of(kept)
+  given_back[#given_back + 1] = session
+  given_back[#given_back + 1] = id
+  given_back[#given_back + 1] = job[NAME]
+  redis.call('HDEL', K.run, id)
+  if redis.call('HEXISTS', K.cancel, id) == 1 then
+    settle(id, kept, 'cancelled', '', tonumber(attempt), tonumber(started))
+    return
   end
   local latest = deadline_of(kept)
-  if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
-  wake(job[QUEUE], 1)
-end
-
-local function close_session(session)
-  redis.call('ZREM', K.session, session)
-  redis.call('HDEL', K.turn, session)
-  redis.call('HDEL', K.trial, session)
-  for _, queue in ipairs(redis.call('SMEMBERS', K.queues)) do
-    redis.call('HDEL', named('idle', queue), session)
+  if latest > 0 then at_time(K.deadline, latest, id) end
+  wake(job[NAME], 1)
+  if crashed then
+    give_back_crashed(id, job, kept, session, tonumber(attempt), tonumber(started), place)
+  else
+    redis.call('HINCRBY', K.uncounted, id, 1)
+    enqueue(id, job, place)
   end
 end
 
--- closes the sessions for which `is_closed` says so; the ids that they held
-local function release(is_closed, crashed)
-  local back, runs = {}, nil
-  for _, session in ipairs(redis.call('ZRANGE', K.session, 0, -1)) do
-    if is_closed(session) then
-      close_session(session)
-      runs = runs or redis.call('HGETALL', K.run)
-      for i = 1, #runs, 2 do
-        local kept = string.sub(runs[i + 1], 1, #session + 1) == session .. ' ' and redis.call('HGET', K.job, runs[i])
-        if kept then
-          give_back(runs[i], runs[i + 1], kept, crashed)
-          back[#back + 1] = runs[i]
-        end
-      end
+local function close_session(session, crashed)
+  if redis.call('ZREM', K.session, session) == 0 then return end
+  local roster = string.match(redis.call('HGET', K.turn, session) or '', '^%d+ (%S+)')
+  if roster then redis.call('HDEL', named('idle', roster), session) end
+  for _, key in ipairs({K.turn, K.trial, K.roster}) do redis.call('HDEL', key, session) end
+  if redis.call('EXISTS', named('held', session)) == 1 then
+    redis.call('HSET', K.closing, session, crashed and 'crashed' or 'left')
+  end
+end
+
+local function release_some(session, crashed, most)
+  local ids = redis.call('SRANDMEMBER', named('held', session), most)
+  if #ids > 0 then
+    local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
+    redis.call('SREM', named('held', session), unpack(ids))
+    for i, id in ipairs(ids) do
+      if runs[i] and jobs[i] then give_back(id, session, crashed, runs[i], jobs[i]) end
     end
   end
-  for _, id in ipairs(guilty) do acquit_neighbours(id) end
-  return back
+  if #ids < most then redis.call('HDEL', K.closing, session) end
+  return #ids
+end
+
+-- Gives back what closed sessions hold, `first` before all others; whether some is left.
+local function release(first)
+  if redis.call('EXISTS', K.closing) == 0 then return false end
+  local left = MOST_BACK
+  local how = first and redis.call('HGET', K.closing, first)
+  if how then left = left - release_some(first, how == 'crashed', left) end
+  local others = redis.call('HRANDFIELD', K.closing, 50, 'WITHVALUES')
+  for i = 1, #others, 2 do
+    if left > 0 and others[i] ~= first then
+      left = left - release_some(others[i], others[i + 1] == 'crashed', left)
+    end
+  end
+  return redis.call('EXISTS', K.closing) == 1
 end

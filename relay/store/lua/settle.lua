@@ -1,16 +1,11 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, mail
+-- needs: prelude, mail, letters, times
+local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress}
 local settled = {}
 
 -- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all
 local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
-end
-
--- Keeps a job that failed for good, to be looked at and run again.
-local function bury(id, kept, cause)
-  redis.call('ZADD', K.dead, string.format('%.0f', now), id)
-  redis.call('HSET', K.letter, id, cmsgpack.pack({now, cause, kept, redis.call('HGET', K.crash, id) or ''}))
 end
 
 -- The job that gets an outcome: at once where nobody waits for it, else after a while, unless `collected` says
@@ -21,7 +16,7 @@ local function follow(id, job, outcome, delay)
   local arguments = cjson.encode({id, unpack(outcome)})
   local following = {name, queue, job[OWNER], '', priority, attempts, '', '', once, job[TRACE], arguments, lane}
   redis.call('HSET', K.job, following_id(id), string.format('%013.0f%013.0f', now, 0) .. cmsgpack.pack(following))
-  redis.call('ZADD', K.delay, string.format('%.0f', now + delay), following_id(id))
+  at_time(K.delay, now + delay, following_id(id))
 end
 
 local function write_outcome(ended, waiting, keep)
@@ -42,15 +37,20 @@ local function write_outcome(ended, waiting, keep)
   end
 end
 
-local function write_settled(keep)
+-- Writes what was settled since the last time; sets `settled` free for more.
+local function write_settled()
   if #settled == 0 then return end
-  local ids = {}
-  for i, ended in ipairs(settled) do ids[i] = ended[1] end
-  local waiting = redis.call('EXISTS', K.wait) == 1 and redis.call('HMGET', K.wait, unpack(ids)) or {}
-  for i, ended in ipairs(settled) do write_outcome(ended, waiting[i], keep) end
-  redis.call('HDEL', K.job, unpack(ids))
-  for _, key in ipairs({K.run, K.tries, K.crash, K.wait, K.left, K.progress}) do
-    if redis.call('EXISTS', key) == 1 then redis.call('HDEL', key, unpack(ids)) end
+  local batch, ids, waiting = settled, {}, {}
+  settled = {}
+  for i, ended in ipairs(batch) do ids[i] = ended[1] end
+  local is_sparse = redis.call('EXISTS', unpack(SPARSE)) > 0 -- most jobs leave nothing in any of these
+  if is_sparse then
+    each_slice(ids, 2000, function(...)
+      for _, inboxes in ipairs(redis.call('HMGET', K.wait, ...)) do waiting[#waiting + 1] = inboxes end
+    end)
   end
-  if redis.call('EXISTS', K.deadline) == 1 then redis.call('ZREM', K.deadline, unpack(ids)) end
+  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i], KEEP) end
+  for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
+    each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)
+  end
 end

@@ -1,9 +1,11 @@
 -- What is known of a job, if it is this owner's ('*' is anyone).
 -- needs: prelude, places
 -- {'none'} · {'done', outcome} · {'live', state, job as kept, started, attempts, position, progress}
-local function place_of(id, kept)
+local function place_in_line(id, kept)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
-  return 'queued', (redis.call('ZRANK', place_key(fields_of(kept)), id) or 0) + 1
+  local job = fields_of(kept)
+  local rank = redis.call('ZRANK', line_of(job[NAME], job[LANE]), id) or redis.call('ZRANK', named('suspect', job[NAME]), id)
+  return 'queued', (rank or 0) + 1
 end
 
 local function standing(id, owner)
@@ -15,7 +17,7 @@ local function standing(id, owner)
       local started, attempt = string.match(run, '^%S+ %S+ (%S+) (%S+)')
       return {'live', 'running', kept, tonumber(started), tonumber(attempt), 0, progress}
     end
-    local state, position = place_of(id, kept)
+    local state, position = place_in_line(id, kept)
     return {'live', state, kept, 0, tonumber(redis.call('HGET', K.tries, id) or 0), position, progress}
   end
   local outcome = redis.call('GET', named('result', id))

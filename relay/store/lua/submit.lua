@@ -1,18 +1,20 @@
 -- submit: adds jobs, at most 500 and 1 MiB a call.
 -- arguments: tag, epoch, queue limit, inbox, again (1: these ids may have been sent before), then for each
---            job: id, key digest, fingerprint, queue, priority, lane, delay (ms), deadline (ms from now, 0 none), Job
--- answer:    {'OK', now, one of these for each job}:
+--            job: id, key digest, fingerprint, name, priority, lane, delay (ms), deadline (ms from now, 0 none), Job
+-- answer:    {'OK', now, seq, one of these for each job}:
 --            {'new'} · {'known', id}: its key stands for a live job, which now has this inbox as a waiter ·
 --            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'}
 -- A refused job leaves nothing behind, its key included. Sent again with again = 1 it adds nothing twice.
 --@include prelude
+--@include writes
 --@include mail
 --@include waiters
+--@include times
 --@include places
 local limit, inbox, again = tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 local room = limit - redis.call('HLEN', K.job)
 local count = (#ARGV - 5) / 9
-local seq = reserve(count)
+local line = reserve(count)
 local jobs, ready, fresh, answers = {}, {}, {}, {}
 
 -- what is known of a job that was accepted before; nil if nothing is
@@ -36,26 +38,28 @@ local function recall_key(digest, fingerprint)
   return known
 end
 
-local function place(id, queue, priority, lane, delay, nth)
+local function stand_in_line(id, name, priority, lane, delay, nth)
   if delay > 0 then
-    redis.call('ZADD', K.delay, string.format('%.0f', now + delay), id)
+    at_time(K.delay, now + delay, id)
     return
   end
+  local place = score(priority, line + nth)
+  wake(name, 1)
   if lane ~= '' then
-    enqueue(id, {[QUEUE] = queue, [LANE] = lane}, score(priority, seq + nth))
-    wake(queue, 1)
+    enqueue(id, {[NAME] = name, [LANE] = lane}, place)
     return
   end
-  local places = ready[queue]
+  local places = ready[name]
   if not places then
     places = {}
-    ready[queue] = places
+    ready[name] = places
   end
-  places[#places + 1] = score(priority, seq + nth)
+  raise_name(name, place)
+  places[#places + 1] = place
   places[#places + 1] = id
 end
 
-local function add(nth, id, digest, fingerprint, queue, priority, lane, delay, deadline, job)
+local function add(nth, id, digest, fingerprint, name, priority, lane, delay, deadline, job)
   if room < 1 then return {'full'} end
   room = room - 1
   local latest = deadline > 0 and now + deadline or 0
@@ -63,21 +67,20 @@ local function add(nth, id, digest, fingerprint, queue, priority, lane, delay, d
   jobs[#jobs + 1] = string.format('%013.0f%013.0f', now, latest) .. job
   fresh[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. fingerprint) end
-  if latest > 0 then redis.call('ZADD', K.deadline, string.format('%.0f', latest), id) end
-  place(id, queue, priority, lane, delay, nth)
+  if latest > 0 then at_time(K.deadline, latest, id) end
+  stand_in_line(id, name, priority, lane, delay, nth)
   return {'new'}
 end
 
 for nth = 1, count do
-  local id, digest, fingerprint, queue, priority, lane, delay, deadline, job = unpack(ARGV, nth * 9 - 3, nth * 9 + 5)
+  local id, digest, fingerprint, name, priority, lane, delay, deadline, job = unpack(ARGV, nth * 9 - 3, nth * 9 + 5)
   answers[nth] = recall_key(digest, fingerprint) or (again and recall(id))
-    or add(nth, id, digest, fingerprint, queue, tonumber(priority), lane, tonumber(delay), tonumber(deadline), job)
+    or add(nth, id, digest, fingerprint, name, tonumber(priority), lane, tonumber(delay), tonumber(deadline), job)
 end
 
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
-for queue, places in pairs(ready) do
-  redis.call('ZADD', named('ready', queue), unpack(places))
-  wake(queue, #places / 2)
+for name, places in pairs(ready) do
+  each_slice(places, 2000, function(...) redis.call('ZADD', line_of(name, ''), ...) end)
 end
 send_mail()
-return {'OK', now, unpack(answers)}
+return {'OK', now, seq, unpack(answers)}

@@ -1,45 +1,54 @@
 --!allow-oom
--- sweep: what every process does every second: keeps its inbox alive (or makes it), lets time pass for jobs, reaps
--- sessions whose lease has ended. After a time without sweeps (Redis was away, or all of us were) nobody is reaped
--- for one lease: the silence was not the workers'.
--- arguments: tag, epoch, inbox, its time to live (ms), keep (ms), lease (ms), most dead letters, their age (ms)
--- answer:    {'OK', now, 1 if the inbox was there, version of the catalogue}
+-- sweep: what every process does every second: keeps its inbox alive (or makes it) and writes a beat into it, lets time
+-- pass for jobs, reaps sessions whose lease has ended. After a time without sweeps (Redis was away, or all of us were)
+-- nobody is reaped for one lease: the silence was not the workers'.
+-- arguments: tag, epoch, inbox, its time to live (ms), terms, lease (ms), most dead letters, their age (ms),
+--            time after which a job that nobody serves is forgotten (ms)
+-- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
+--             session, id, name of each job that was given back, …}
 --@include prelude
+--@include writes
 --@include mail
+--@include letters
+--@include times
 --@include settle
 --@include places
 --@include due
 --@include deaths
 --@include release
-local inbox, ttl, keep = named('inbox', ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local inbox, ttl = named('inbox', ARGV[3]), ARGV[4]
+read_terms(ARGV[5])
 local there = redis.call('EXISTS', inbox)
-if there == 0 then redis.call('XADD', inbox, '*', '-', 'h') end
+redis.call('XADD', inbox, '*', '-', 'h')
 redis.call('PEXPIRE', inbox, ttl)
 promote()
 expire()
 
 local lease = tonumber(ARGV[6])
 local swept = tonumber(redis.call('GET', K.swept) or 0)
-redis.call('SET', K.swept, string.format('%.0f', now))
-if now - swept > 2000 then redis.call('SET', K.quiet, string.format('%.0f', now + lease)) end
+redis.call('SET', K.swept, digits(now))
+if now - swept > 2000 then redis.call('SET', K.quiet, digits(now + lease)) end
+local late = {}
 if now > tonumber(redis.call('GET', K.quiet) or 0) then
-  local late = {}
-  for _, session in ipairs(redis.call('ZRANGEBYSCORE', K.session, '-inf', string.format('%.0f', now))) do
-    late[session] = true
-  end
-  if next(late) then release(function(session) return late[session] end, true) end
+  late = redis.call('ZRANGEBYSCORE', K.session, '-inf', digits(now), 'LIMIT', 0, 100)
+  for _, session in ipairs(late) do close_session(session, true) end
 end
+local more = release() or #late == 100
 
-local function forget_letters(ids)
-  if #ids == 0 then return end
-  redis.call('ZREM', K.dead, unpack(ids))
-  redis.call('HDEL', K.letter, unpack(ids))
-end
-local oldest = string.format('%.0f', now - tonumber(ARGV[8]))
-forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', oldest, 'LIMIT', 0, 100))
+forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARGV[8])), 'LIMIT', 0, 100))
 local over = redis.call('ZCARD', K.dead) - tonumber(ARGV[7])
 if over > 0 then forget_letters(redis.call('ZRANGE', K.dead, 0, math.min(100, over) - 1)) end
 
-write_settled(keep)
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.served, '-inf', digits(now - tonumber(ARGV[9])), 'LIMIT', 0, 10)) do
+  redis.call('ZREM', K.served, name)
+  redis.call('HDEL', K.serve, name)
+  redis.call('HDEL', K.declared, name)
+  redis.call('DEL', named('takers', name))
+  redis.call('INCR', K.catalogue)
+end
+
+write_settled()
 send_mail()
-return {'OK', now, there, tonumber(redis.call('GET', K.catalogue) or 0)}
+local due_now = next_due() == 0
+return {'OK', now, seq, there, tonumber(redis.call('GET', K.catalogue) or 0), (more or due_now) and 1 or 0,
+  unpack(given_back)}

@@ -1,0 +1,43 @@
+-- Dead letters: jobs that failed for good, kept to be looked at and run again; bounded in count, age and bytes.
+-- needs: prelude
+-- KEEP (ms that an outcome is kept), LETTER_BYTES (of all letters), LETTER_ARGUMENTS (of one) are read off the argument
+-- `terms`: the three numbers, joined by spaces.
+local KEEP, LETTER_BYTES, LETTER_ARGUMENTS = 0, 0, 0
+local function read_terms(terms)
+  local keep, bytes, arguments = string.match(terms, '^(%d+) (%d+) (%d+)$')
+  KEEP, LETTER_BYTES, LETTER_ARGUMENTS = tonumber(keep), tonumber(bytes), tonumber(arguments)
+end
+
+local LETTER_OVERHEAD = 120 -- bytes that Redis needs for one, roughly
+
+local function forget_letters(ids)
+  if #ids == 0 then return end
+  local freed = 0
+  for _, id in ipairs(ids) do freed = freed + redis.call('HSTRLEN', K.letter, id) + LETTER_OVERHEAD end
+  redis.call('ZREM', K.dead, unpack(ids))
+  redis.call('HDEL', K.letter, unpack(ids))
+  local left = redis.call('DECRBY', K.buried, digits(freed))
+  if left < 0 or redis.call('EXISTS', K.dead) == 0 then redis.call('DEL', K.buried) end
+end
+
+-- The job without arguments that are larger than a letter may have.
+local function shortened(kept)
+  local job = fields_of(kept)
+  if #job[ARGUMENTS] <= LETTER_ARGUMENTS then return kept, 0 end
+  job[ARGUMENTS] = ''
+  return string.sub(kept, 1, 26) .. cmsgpack.pack(job), 1
+end
+
+-- deaths: sessions of workers that died under the job, joined by spaces
+local function bury(id, kept, cause, deaths)
+  local short, cut = shortened(kept)
+  local letter = cmsgpack.pack({now, cause, short, deaths, cut})
+  redis.call('ZADD', K.dead, digits(now), id)
+  redis.call('HSET', K.letter, id, letter)
+  local buried = redis.call('INCRBY', K.buried, digits(#letter + LETTER_OVERHEAD))
+  for _ = 1, 100 do
+    if buried <= LETTER_BYTES then return end
+    forget_letters(redis.call('ZRANGE', K.dead, 0, 0))
+    buried = tonumber(redis.call('GET', K.buried) or 0)
+  end
+end

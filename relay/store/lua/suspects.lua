@@ -1,0 +1,35 @@
+-- Jobs that are suspected of killing their workers come first, but one at a time and alone, so that what dies with them is
+-- their doing: in a session that holds nothing, and while there is none, in one that takes nothing new until it does.
+-- needs: prelude, places, deaths, claims
+
+-- The first name that is served and has a suspect. Those whose deaths were found to be another's doing are none any more.
+local function suspected_name(serves)
+  for _, name in ipairs(redis.call('ZRANGE', K.suspects, 0, 999)) do
+    for _ = 1, serves(name) and 20 or 0 do
+      local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
+      if not id then break end
+      if #deaths_of(id) >= SUSPECT then return name end
+      local kept = redis.call('HGET', K.job, id)
+      unsuspect(id, name)
+      if kept then enqueue(id, fields_of(kept), digits(tonumber(place))) end
+    end
+  end
+end
+
+-- Whether this session takes nothing else: it tries a suspect, or empties itself to.
+local function tries_suspects(session, want, holds, serves)
+  if redis.call('EXISTS', K.suspects, K.trial) == 0 then return false end
+  local does = redis.call('HGET', K.trial, session)
+  if does == 'tries' and holds > 0 then return true end
+  local name = want > 0 and suspected_name(serves)
+  if not name or (holds > 0 and not does and redis.call('HLEN', K.trial) > 0) then
+    if does then redis.call('HDEL', K.trial, session) end
+    return false
+  end
+  redis.call('HSET', K.trial, session, holds > 0 and 'empties' or 'tries')
+  if holds == 0 then
+    local _, next_place = take_from(named('suspect', name), 1, math.huge)
+    if not next_place then redis.call('ZREM', K.suspects, name) end
+  end
+  return true
+end
