@@ -439,7 +439,7 @@ def test_a_history_that_lost_its_end_is_completed(
         front.wait_until_held(2)
         id = front.call("GET", "/jobs/echo/last").json()["id"]
         server.client.hdel("{r0}:job", id)
-        server.client.zrem("{r0}:ready:default", id)
+        server.client.zrem("{r0}:ready:echo", id)
         server.client.set("{r0}:server", "the run before")
         server.client.client_kill_filter(_type="normal", skipme=True)
         assert running.response().json()["attempts"] == 1

@@ -5,7 +5,7 @@ Every key starts with the hash tag of its partition, so that a partition lives i
 ============  ======  ======================================================================================
 key           type    content
 ============  ======  ======================================================================================
-never         —       never exists; declared by every script with `epoch`, so that a resharding stops it before it writes
+never         —       never exists; declared by every script, as `epoch` is: a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
 server        string  which run of which server the epoch was made for
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
@@ -49,7 +49,7 @@ suspect:name   zset    the same of jobs whose workers died under them often: run
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
 held:session   set     ids that the session runs
-blame:session  string  id of the job that is to blame for the session's death: it was no doing of its neighbours; expires
+blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 log:scope      zset    what went under a limit, by when
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
@@ -77,8 +77,8 @@ class Keys:
     def __init__(self, partition: int = 0) -> None:
         self.partition = partition
         self.tag = f"{{r{partition}}}:"
-        #: what every script declares. Two keys, for one alone would let a client that follows ASK run a script on half the
-        #: data in the middle of a resharding: with two of which one is missing, both sides refuse.
+        #: What every script declares. With one key a client that follows ASK runs a script on half the data in the
+        #: middle of a resharding. With two, of which one is missing, both sides refuse.
         self.declared = (self.tag + "never", self.tag + "epoch")
 
     def inbox(self, name: str) -> str:

@@ -93,8 +93,8 @@ class GivenBack(msgspec.Struct, frozen=True):
 
 
 class Swept(msgspec.Struct, frozen=True):
-    """What a sweep found: whether the caller's inbox was there, the catalogue's version, and what was given back of workers
-    whose leases had ended."""
+    """What a sweep found: whether the caller's inbox was there, the catalogue's version, and what was given back of
+    workers whose leases had ended."""
 
     there: bool
     version: int
@@ -222,9 +222,14 @@ def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:
         return read_outcome(id, reply[1])
     if reply[0] == b"none":
         return None
-    _, state, kept, started, attempts, position, progress = reply
-    job = _decode_job(kept[2 * _STAMP :])
-    created = int(kept[:_STAMP])
+    _, state, name, created, started, attempts, position, progress = reply
     return Standing(
-        id, job.name, State(state.decode()), created, started, attempts, position, progress.decode()
+        id,
+        name.decode(),
+        State(state.decode()),
+        created,
+        started,
+        attempts,
+        position,
+        progress.decode(),
     )

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
 
-from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
 from relay.limits import Learned
 from relay.state import Claim, Outcome, Standing
 from relay.store.batch import Batch
@@ -45,6 +46,7 @@ MOST_SWEEPS = 100  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
+_SHOWN = 20  # jobs of a dead worker that are named in the log
 _OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
 
 
@@ -75,6 +77,8 @@ class Roster:
 
 class Store:
     """The verbs; `inbox` is the name of this process' own."""
+
+    _log = Logger()
 
     def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
         self.inbox = inbox
@@ -145,9 +149,12 @@ class Store:
     async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
         """The same of many ids, whoever owns them; None for those that the store does not know."""
         found: list[Standing | Outcome | None] = []
-        for some in portions(ids, len):
+        while len(found) < len(ids):
+            some = ids[len(found) : len(found) + MOST_ITEMS]
             replies = await self.partition.verb("attach", "*", self.inbox, *some)
-            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=True)]
+            if not replies:
+                raise StoreAway("no answer about jobs")
+            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
         return found
 
     async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
@@ -202,8 +209,8 @@ class Store:
         return taken
 
     async def turn(self, session: str, turn: Turn) -> Turned:
-        """Take a turn, with at most `MOST_ITEMS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the same
-        turn again."""
+        """Take a turn, with at most `MOST_ITEMS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the
+        same turn again."""
         words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
         words.append(len(turn.ends))
         for end, claimed in turn.ends:
@@ -221,8 +228,8 @@ class Store:
         return [job.id for job in back if job.session == session]
 
     async def publish(self, roster: Roster, served: Iterable[Served]) -> None:
-        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name that
-        one counts whose worker began later to say so."""
+        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name
+        that one counts whose worker began later to say so."""
         words = [word for job in served for word in (job.name, msgspec.json.encode(job, order="sorted"))]
         said = await self.partition.verb(
             "publish", int(SERVED_TTL * 1000), self._published_since, roster.digest, *words
@@ -256,11 +263,14 @@ class Store:
             back += read_given_back(rows)
             if not more:
                 break
+        self._tell_given_back(back, "its lease ended")
         return Swept(bool(was_there), version, back)
 
     async def reap(self, process: str) -> list[GivenBack]:
         """A process has died: what it held goes back, or ended with it."""
-        return await self._give_back("reap", process)
+        back = await self._give_back("reap", process)
+        self._tell_given_back(back, "its process ended")
+        return back
 
     async def _give_back(self, verb: str, who: str) -> list[GivenBack]:
         back: list[GivenBack] = []
@@ -269,6 +279,20 @@ class Store:
             more, *rows = await self.partition.verb(verb, who, self._terms)
             back += read_given_back(rows)
         return back
+
+    def _tell_given_back(self, back: list[GivenBack], why: str) -> None:
+        held: dict[str, list[str]] = {}
+        for job in back:
+            held.setdefault(job.session, []).append(f"{job.name} {job.id}")
+        for session, jobs in held.items():
+            shown = ", ".join(jobs[:_SHOWN]) + (", …" if len(jobs) > _SHOWN else "")
+            self._log.warn(
+                "worker session {session} is closed, {why}: {count} jobs go back: {jobs}",
+                session=session,
+                why=why,
+                count=len(jobs),
+                jobs=shown,
+            )
 
     async def dead(self, most: int = 100) -> list[Letter]:
         """The newest dead letters."""

@@ -151,7 +151,7 @@ class Session:
         return max(0, self._hands.room() - len(self._claimed))
 
     async def _turn(self, number: int) -> Turned:
-        ends, self._ends = _portion(self._ends)
+        ends, self._ends = self._portion()
         progress = tuple(islice(self._progress.items(), MOST_ITEMS))
         for id, _ in progress:
             del self._progress[id]
@@ -169,6 +169,16 @@ class Session:
         for id in turned.refused:
             self._log.warn("the end of job {id} was refused: it is no longer ours", id=id)
         return turned
+
+    def _portion(self) -> tuple[list[End], list[End]]:
+        """The ends that one turn can tell, one at least, and those left for the next: the script reads their jobs."""
+        count, size = 0, 0
+        for end in self._ends[:MOST_ITEMS]:
+            size += len(end.payload) + len(self._held[end.id][0].job.arguments)
+            if count and size > MOST_BYTES:
+                break
+            count += 1
+        return self._ends[:count], self._ends[count:]
 
     async def _answer(self, turn: Turn) -> Turned:
         while True:
@@ -188,14 +198,3 @@ class Session:
             pass
         finally:
             self._sleeping = None
-
-
-def _portion(ends: list[End]) -> tuple[list[End], list[End]]:
-    """What one turn can tell, one end at least, and what is left for the next."""
-    count, size = 0, 0
-    for end in ends[:MOST_ITEMS]:
-        size += len(end.payload)
-        if count and size > MOST_BYTES:
-            break
-        count += 1
-    return ends[:count], ends[count:]

@@ -141,9 +141,7 @@ class Rig:
         path = f"/jobs/poison/{self.random.random()}"
         eventually(lambda: self._ended(path), "the poison is found out", patience=60)
         redis = self.redis.client
-        eventually(
-            lambda: not redis.exists("{r0}:trial", "{r0}:suspect:default"), "the others are through", 60
-        )
+        eventually(lambda: not redis.exists("{r0}:trial", "{r0}:suspects"), "the others are through", 60)
 
     def _ended(self, path: str) -> bool:
         with contextlib.suppress(OSError, EOFError):

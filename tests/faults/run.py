@@ -27,8 +27,8 @@ from tests.processes import RelayProcess, eventually
 LOSING_SHARE = 0.1  # of the faults and of the jobs
 MEASURED = 3500  # jobs while speed is measured, and not counted otherwise
 _PAUSE = (0.1, 0.7)  # seconds between faults
-_TRACES = ("job", "run", "wait", "left", "tries", "crash", "trial", "progress", "delay", "deadline")
-_TRACES += ("ready:default", "suspect:default")
+_TRACES = ("job", "run", "wait", "left", "tries", "uncounted", "crash", "cancel", "trial", "progress")
+_TRACES += ("delay", "deadline", "heads", "shut", "suspects", "closing")
 
 
 @dataclass
@@ -151,7 +151,7 @@ def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[hi
 def _innocent(rig: Rig, jobs: list[history.Event]) -> tuple[list[str], list[str]]:
     letters = rig.redis.client.hgetall("{r0}:letter")
     poison = {id.decode() for id, letter in letters.items() if b"poison" in letter}
-    decoder = msgspec.msgpack.Decoder(tuple[float, str, msgspec.Raw, str])
+    decoder = msgspec.msgpack.Decoder(tuple[float, str, msgspec.Raw, str, int])
     dead = {id.decode(): set(decoder.decode(letter)[3].split()) for id, letter in letters.items()}
     return history.innocent(dead, poison, jobs)
 

@@ -1,7 +1,7 @@
 --!allow-oom
 -- attach: where jobs stand, and tell this inbox when they end.
 -- arguments: tag, epoch, owner, inbox, ids (at most 500)
--- answer:    {'OK', now, seq, a standing for each} (see standing.lua)
+-- answer:    {'OK', now, seq, a standing for each} (see standing.lua), of the first ids only where they are large
 --@include prelude
 --@include writes
 --@include places
@@ -9,9 +9,9 @@
 --@include waiters
 local inbox, found = ARGV[4], {}
 for i = 5, #ARGV do
-  local id = ARGV[i]
-  local known = standing(id, ARGV[3])
-  if known[1] == 'live' then add_waiter(id, known[3], inbox) end
+  local known, kept = standing(ARGV[i], ARGV[3])
+  if kept then add_waiter(ARGV[i], kept, inbox) end
   found[#found + 1] = known
+  if read_bytes >= READ_MOST then break end
 end
 return {'OK', now, seq, unpack(found)}

@@ -13,8 +13,8 @@
 --@include cancel_job
 local id = ARGV[5]
 read_terms(ARGV[4])
-local known = standing(id, ARGV[3])
-if known[1] == 'live' then cancel_job(id, known[3]) end
+local known, kept = standing(id, ARGV[3])
+if kept then cancel_job(id, kept) end
 write_settled()
 send_mail()
 return {'OK', now, seq, known, redis.call('GET', named('result', id))}

@@ -1,7 +1,7 @@
 -- Which jobs a session gets: of the names that it serves the highest priority first, then first come, whatever the line.
 -- needs: writes, mail, letters, due, settle, places, limit
 -- At most MOST_CLAIMS jobs and about MOST_CLAIMED bytes of them a script, looked at in portions.
-local MOST_CLAIMS, MOST_CLAIMED, PORTION, MOST_VISITS = 500, 1048576, 50, 1000
+local MOST_CLAIMS, MOST_CLAIMED, MOST_VISITS = 500, 1048576, 1000
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
 local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; {name, lane} that are full by now
 
@@ -34,9 +34,9 @@ end
 local function take_from(key, most, upto)
   local taken = 0
   while true do
-    local ids, rows = peek(key, math.min(PORTION, most - taken), upto)
+    local ids, rows = peek(key, math.min(portion(), most - taken), upto)
     if #ids == 0 then return taken, tonumber(rows[2]) end
-    local jobs, out = redis.call('HMGET', K.job, unpack(ids)), {}
+    local jobs, out = read_jobs(ids), {}
     for i, id in ipairs(ids) do
       if claimed_bytes >= MOST_CLAIMED then break end
       out[i] = id

@@ -1,4 +1,4 @@
--- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 500 of each a call.
+-- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 500 of each a script.
 -- needs: writes, mail, times, settle, places
 local MOST_DUE = 500
 is_timed = redis.call('EXISTS', K.delay, K.deadline, K.shut) > 0
@@ -11,29 +11,26 @@ end
 local function promote()
   local ids = due(K.delay)
   if #ids == 0 then return end
-  local jobs = redis.call('HMGET', K.job, unpack(ids))
-  redis.call('ZREM', K.delay, unpack(ids))
   local place = reserve(#ids)
-  for i, id in ipairs(ids) do
-    if jobs[i] then
-      local job = fields_of(jobs[i])
-      enqueue(id, job, score(job[PRIORITY], place + i))
-      wake(job[NAME], 1)
-    end
-  end
+  local reached = each_job(ids, function(id, kept, nth)
+    if not kept then return end
+    local job = fields_of(kept)
+    enqueue(id, job, score(job[PRIORITY], place + nth))
+    wake(job[NAME], 1)
+  end)
+  if reached > 0 then redis.call('ZREM', K.delay, unpack(ids, 1, reached)) end
 end
 
 local function expire()
   local ids = due(K.deadline)
   if #ids == 0 then return end
-  local jobs, tries = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.tries, unpack(ids))
-  redis.call('ZREM', K.deadline, unpack(ids))
-  for i, id in ipairs(ids) do
-    if jobs[i] then
-      dequeue(id, fields_of(jobs[i]))
-      settle(id, jobs[i], 'expired', '', tonumber(tries[i] or 0), 0)
-    end
-  end
+  local tries = redis.call('HMGET', K.tries, unpack(ids))
+  local reached = each_job(ids, function(id, kept, nth)
+    if not kept then return end
+    dequeue(id, fields_of(kept))
+    settle(id, kept, 'expired', '', tonumber(tries[nth] or 0), 0)
+  end)
+  if reached > 0 then redis.call('ZREM', K.deadline, unpack(ids, 1, reached)) end
 end
 
 -- milliseconds until something becomes due, -1 for nothing in sight

@@ -63,17 +63,26 @@ local function close_session(session, crashed)
   end
 end
 
+-- how many were looked at
 local function release_some(session, crashed, most)
-  local ids = redis.call('SRANDMEMBER', named('held', session), most)
-  if #ids > 0 then
-    local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
-    redis.call('SREM', named('held', session), unpack(ids))
-    for i, id in ipairs(ids) do
-      if runs[i] and jobs[i] then give_back(id, session, crashed, runs[i], jobs[i]) end
+  local looked = 0
+  while looked < most and read_bytes < READ_MOST do
+    local size = math.min(portion(), most - looked)
+    local ids = redis.call('SRANDMEMBER', named('held', session), size)
+    if #ids > 0 then
+      local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), read_jobs(ids)
+      redis.call('SREM', named('held', session), unpack(ids))
+      for i, id in ipairs(ids) do
+        if runs[i] and jobs[i] then give_back(id, session, crashed, runs[i], jobs[i]) end
+      end
+    end
+    looked = looked + #ids
+    if #ids < size then
+      redis.call('HDEL', K.closing, session)
+      return looked
     end
   end
-  if #ids < most then redis.call('HDEL', K.closing, session) end
-  return #ids
+  return looked
 end
 
 -- Gives back what closed sessions hold, `first` before all others; whether some is left.
@@ -84,7 +93,7 @@ local function release(first)
   if how then left = left - release_some(first, how == 'crashed', left) end
   local others = redis.call('HRANDFIELD', K.closing, 50, 'WITHVALUES')
   for i = 1, #others, 2 do
-    if left > 0 and others[i] ~= first then
+    if left > 0 and read_bytes < READ_MOST and others[i] ~= first then
       left = left - release_some(others[i], others[i + 1] == 'crashed', left)
     end
   end
