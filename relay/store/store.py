@@ -40,7 +40,8 @@ from relay.store.messages import (
 from relay.store.partition import DEADLINE, Partition
 
 MOST_LETTERS = 10_000  # dead letters
-MOST_ITEMS = 500  # jobs of one script: ids, claims, ends
+MOST_ENDS = 250  # of one turn
+MOST_ITEMS = 100  # jobs of another script
 MOST_BYTES = 1 << 20  # of one script's jobs, roughly
 MOST_SWEEPS = 100  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
@@ -199,17 +200,18 @@ class Store:
         """Open a session in place of an old one ("" for none), as its turn `number`: the ids of those claims that
         it may go on with."""
         taken: set[str] = set()
-        parts = list(portions([(claim, kept_job(claim)) for claim in claims], lambda part: len(part[1])))
+        kept = [(claim, kept_job(claim)) for claim in claims]
+        parts = list(portions(kept, lambda part: len(part[1])))
         for nth, part in enumerate(parts or [[]], 1):
             words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
             words.extend((roster.digest, len(roster.names), *roster.names))
-            for claim, kept in part:
-                words.extend((claim.id, claim.attempt, claim.started, kept))
+            for claim, record in part:
+                words.extend((claim.id, claim.attempt, claim.started, record))
             taken |= {id.decode() for id in await self.partition.verb("adopt", *words)}
         return taken
 
     async def turn(self, session: str, turn: Turn) -> Turned:
-        """Take a turn, with at most `MOST_ITEMS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the
+        """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the
         same turn again."""
         words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
         words.append(len(turn.ends))
@@ -323,7 +325,7 @@ def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exce
 
 
 def portions(items: Sequence[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
-    """Items in groups of what one script may have, at least one each."""
+    """Items in groups of what one script may have, one at least in each."""
     group: list[Any] = []
     total = 0
     for item in items:

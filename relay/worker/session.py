@@ -20,7 +20,7 @@ from relay.errors import RelayError, StoreAway, StoreReset
 from relay.state import Claim
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
-from relay.store.store import MOST_BYTES, MOST_ITEMS, Roster, Store
+from relay.store.store import MOST_BYTES, MOST_ENDS, Roster, Store
 
 AWAY = 0.1  # seconds before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
@@ -152,7 +152,7 @@ class Session:
 
     async def _turn(self, number: int) -> Turned:
         ends, self._ends = self._portion()
-        progress = tuple(islice(self._progress.items(), MOST_ITEMS))
+        progress = tuple(islice(self._progress.items(), MOST_ENDS))
         for id, _ in progress:
             del self._progress[id]
         self._nudged = bool(self._ends or self._progress)
@@ -173,7 +173,7 @@ class Session:
     def _portion(self) -> tuple[list[End], list[End]]:
         """The ends that one turn can tell, one at least, and those left for the next: the script reads their jobs."""
         count, size = 0, 0
-        for end in self._ends[:MOST_ITEMS]:
+        for end in self._ends[:MOST_ENDS]:
             size += len(end.payload) + len(self._held[end.id][0].job.arguments)
             if count and size > MOST_BYTES:
                 break

@@ -1,120 +1,21 @@
 -- Which jobs a session gets: of the names that it serves the highest priority first, then first come, whatever the line.
--- needs: writes, mail, letters, due, settle, places, limit
--- At most MOST_CLAIMS jobs and about MOST_CLAIMED bytes of them a script, looked at in portions.
-local MOST_CLAIMS, MOST_CLAIMED, MOST_VISITS = 500, 1048576, 1000
+-- needs: writes, mail, letters, due, settle, places, lines, limit
+-- At most MOST_CLAIMS jobs and about MOST_CLAIMED bytes of them a script.
+local MOST_CLAIMS, MOST_CLAIMED = 250, 1048576
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
-local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; {name, lane} that are full by now
-
-local function is_late(kept)
-  local latest = deadline_of(kept)
-  return latest > 0 and latest <= now
-end
+local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; lines of lanes that are full
+local settle_lines -- in line_ends.lua
+local touched, touched_names = {}, {} -- lines that were read, names whose heads may have changed
 
 local function claim(id, kept, place)
-  if is_late(kept) then
+  local latest = deadline_of(kept)
+  if latest > 0 and latest <= now then
     settle(id, kept, 'expired', '', tonumber(redis.call('HGET', K.tries, id) or 0), 0)
-    return 0
+    return false
   end
   claims[#claims + 1] = {id, kept, place}
   claimed_bytes = claimed_bytes + #kept
-  return 1
-end
-
--- the ids of a line's next portion whose places are not behind `upto`; the rows they stand in
-local function peek(key, most, upto)
-  local rows, ids = redis.call('ZRANGE', key, 0, most, 'WITHSCORES'), {}
-  for i = 1, math.min(#rows, 2 * most), 2 do
-    if tonumber(rows[i + 1]) > upto then break end
-    ids[#ids + 1] = rows[i]
-  end
-  return ids, rows
-end
-
--- Takes from a line at most so many jobs, none behind `upto`: how many, and the place that is first now (nil: none).
-local function take_from(key, most, upto)
-  local taken = 0
-  while true do
-    local ids, rows = peek(key, math.min(portion(), most - taken), upto)
-    if #ids == 0 then return taken, tonumber(rows[2]) end
-    local jobs, out = read_jobs(ids), {}
-    for i, id in ipairs(ids) do
-      if claimed_bytes >= MOST_CLAIMED then break end
-      out[i] = id
-      if jobs[i] then taken = taken + claim(id, jobs[i], digits(tonumber(rows[2 * i]))) end
-    end
-    if #out > 0 then redis.call('ZREM', key, unpack(out)) end
-    local next_place = tonumber(rows[2 * #out + 2])
-    if not next_place or next_place > upto or taken >= most or #out < #ids then return taken, next_place end
-  end
-end
-
--- The same of a lane, no more than its limit lets go; a lane that is full by now is not open any more.
-local function take_from_lane(name, lane, most, upto)
-  if not rooms[lane] then rooms[lane] = room_of(lane) or math.huge end
-  local next_place, is_empty = nil, false
-  if rooms[lane] >= 1 then
-    local taken
-    taken, next_place = take_from(line_of(name, lane), math.min(most, rooms[lane]), upto)
-    rooms[lane], went[lane] = rooms[lane] - taken, (went[lane] or 0) + taken
-    is_empty = not next_place
-  end
-  if not is_empty and rooms[lane] >= 1 then
-    redis.call('ZADD', named('lanes', name), digits(next_place), lane)
-    return next_place
-  end
-  redis.call('ZREM', named('lanes', name), lane)
-  if not is_empty then shut[#shut + 1] = {name, lane} end
-  return nil
-end
-
-local function least(...)
-  local found = nil
-  for i = 1, select('#', ...) do
-    local value = select(i, ...)
-    if value and (not found or value < found) then found = value end
-  end
-  return found
-end
-
--- Takes what goes first of a name: from its own line, or from the lane that is first; the place that is first now.
-local function take_of(name, most, upto)
-  local lanes = redis.call('ZRANGE', named('lanes', name), 0, 1, 'WITHSCORES')
-  if #lanes == 0 then
-    local _, next_place = take_from(line_of(name, ''), most, upto)
-    return next_place
-  end
-  local own = tonumber(redis.call('ZRANGE', line_of(name, ''), 0, 0, 'WITHSCORES')[2])
-  local lane, first, second = lanes[1], tonumber(lanes[2]), tonumber(lanes[4])
-  if own and own < first then
-    local _, next_place = take_from(line_of(name, ''), most, math.min(upto, first))
-    return least(next_place, first)
-  end
-  return least(own, second, take_from_lane(name, lane, most, least(upto, own, second)))
-end
-
-local function insert(open, entry)
-  local at = #open + 1
-  while at > 1 and open[at - 1].place > entry.place do at = at - 1 end
-  table.insert(open, at, entry)
-end
-
--- Lanes whose time has come are open again.
-local function reopen_lanes()
-  if not is_timed then return end
-  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', K.shut, '-inf', digits(now), 'LIMIT', 0, 100)) do
-    local name, lane = string.match(entry, '^(%S+) (.*)$')
-    redis.call('ZREM', K.shut, entry)
-    local place = redis.call('ZRANGE', line_of(name, lane), 0, 0, 'WITHSCORES')[2]
-    if place then raise_lane(name, lane, digits(tonumber(place))) end
-  end
-end
-
-local function count_lanes()
-  for lane, count in pairs(went) do record(lane, count) end
-  for _, full in ipairs(shut) do
-    local _, at = room_of(full[2])
-    at_time(K.shut, at, full[1] .. ' ' .. full[2])
-  end
+  return true
 end
 
 -- A fair share of what waits for all sessions.
@@ -134,20 +35,77 @@ local function open_names(serves)
   return open
 end
 
+local function add_line(open, key, chunk, name, lane)
+  local line = open_line(key, chunk, {name = name, lane = lane, is_line = true, out = {}})
+  touched[#touched + 1] = line
+  if line.place then insert(open, line) end
+end
+
+-- What is first is not a line of jobs yet: a name, whose lines are opened, or the lanes of a name, the first of which is.
+local function open_first(open, first, chunk)
+  if first.lanes then
+    local lane = next_of(first)
+    if first.place then insert(open, first) end
+    add_line(open, line_of(first.name, lane), chunk, first.name, lane)
+    return
+  end
+  touched_names[first.name] = true
+  add_line(open, line_of(first.name, ''), chunk, first.name, '')
+  local lanes = open_line(named('lanes', first.name), 16, {name = first.name, lanes = true})
+  if lanes.place then insert(open, lanes) end
+end
+
+-- Whether a job of this line may go; a lane that is full is put aside.
+local function has_room(line)
+  if line.lane == '' then return true end
+  if not rooms[line.lane] then rooms[line.lane] = room_of(line.lane) or math.huge end
+  if rooms[line.lane] >= 1 then
+    rooms[line.lane] = rooms[line.lane] - 1
+    return true
+  end
+  line.is_shut = true
+  return false
+end
+
+-- The next jobs that go, so many at the most: their ids, and {line, place} of each.
+local function pick(open, most)
+  local ids, from = {}, {}
+  while #ids < most and #open > 0 do
+    local first = table.remove(open, 1)
+    if not first.is_line then
+      open_first(open, first, most)
+    elseif has_room(first) then
+      from[#from + 1] = {first, digits(first.place)}
+      ids[#ids + 1] = next_of(first)
+      if first.place then insert(open, first) end
+    end
+  end
+  return ids, from
+end
+
+local function take_picked(ids, from)
+  local jobs = read_jobs(ids)
+  for i, id in ipairs(ids) do
+    local line, place = unpack(from[i])
+    line.out[#line.out + 1] = id
+    local goes = jobs[i] and claim(id, jobs[i], place)
+    if line.lane ~= '' then
+      if goes then went[line.lane] = (went[line.lane] or 0) + 1 else rooms[line.lane] = rooms[line.lane] + 1 end
+    end
+  end
+end
+
 -- Claims a share of the jobs that are served, of so many that are wanted; the first name that has more, nil for none.
 local function claim_some(want, serves)
-  local open, touched, visits = open_names(serves), {}, 0
+  local open = open_names(serves)
   local most = #open > 0 and share_of(want) or 0
-  while #open > 0 and #claims < most and claimed_bytes < MOST_CLAIMED and visits < MOST_VISITS do
-    local first = table.remove(open, 1)
-    visits = visits + 1
-    first.place = take_of(first.name, most - #claims, open[1] and open[1].place or math.huge)
-    touched[first.name] = first.place or false
-    if first.place then insert(open, first) end
+  local looked = 0 -- at jobs, those that turn out to be late included
+  while #claims < most and looked < MOST_CLAIMS and claimed_bytes < MOST_CLAIMED do
+    local ids, from = pick(open, math.min(portion(), most - #claims))
+    if #ids == 0 then break end
+    take_picked(ids, from)
+    looked = looked + #ids
   end
-  for name, place in pairs(touched) do
-    if place then redis.call('ZADD', K.heads, digits(place), name) else redis.call('ZREM', K.heads, name) end
-  end
-  count_lanes()
+  settle_lines()
   return open[1] and open[1].name
 end

@@ -28,7 +28,7 @@ local function fields_of(kept) return cmsgpack.unpack(string.sub(kept, 27)) end
 local READ_MOST, PORTION = 4194304, 64
 local read_count, read_bytes = 0, 0
 local function portion()
-  if read_count == 0 then return 8 end
+  if read_count == 0 then return 4 end
   local average = read_bytes / read_count + 1
   return math.max(1, math.min(PORTION, math.floor((READ_MOST - read_bytes) / average)))
 end

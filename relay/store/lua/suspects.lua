@@ -28,8 +28,10 @@ local function tries_suspects(session, want, holds, serves)
   end
   redis.call('HSET', K.trial, session, holds > 0 and 'empties' or 'tries')
   if holds == 0 then
-    local _, next_place = take_from(named('suspect', name), 1, math.huge)
-    if not next_place then redis.call('ZREM', K.suspects, name) end
+    local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
+    local kept = redis.call('HGET', K.job, id)
+    unsuspect(id, name)
+    if kept then claim(id, kept, digits(tonumber(place))) end
   end
   return true
 end

@@ -1,0 +1,44 @@
+-- After claims: lines, lanes and heads are put right.
+-- needs: due, places, limit, claims
+
+local function settle_lane(line)
+  local lanes, lane = named('lanes', line.name), line.lane
+  if line.place and not line.is_shut and rooms[lane] and rooms[lane] < 1 then line.is_shut = true end
+  if line.place and not line.is_shut then
+    redis.call('ZADD', lanes, digits(line.place), lane)
+    return
+  end
+  redis.call('ZREM', lanes, lane)
+  if line.is_shut then shut[#shut + 1] = line end
+end
+
+local function settle_name(name, own)
+  local first = tonumber(redis.call('ZRANGE', named('lanes', name), 0, 0, 'WITHSCORES')[2])
+  if own and (not first or own < first) then first = own end
+  if first then redis.call('ZADD', K.heads, digits(first), name) else redis.call('ZREM', K.heads, name) end
+end
+
+function settle_lines()
+  local own = {}
+  for _, line in ipairs(touched) do
+    if #line.out > 0 then redis.call('ZREM', line.key, unpack(line.out)) end
+    if line.lane ~= '' then settle_lane(line) else own[line.name] = line.place end
+  end
+  for name in pairs(touched_names) do settle_name(name, own[name]) end
+  for lane, count in pairs(went) do record(lane, count) end
+  for _, line in ipairs(shut) do
+    local _, at = room_of(line.lane)
+    at_time(K.shut, at, line.name .. ' ' .. line.lane)
+  end
+end
+
+-- Lanes whose time has come are open again.
+local function reopen_lanes()
+  if not is_timed then return end
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', K.shut, '-inf', digits(now), 'LIMIT', 0, 100)) do
+    local name, lane = string.match(entry, '^(%S+) (.*)$')
+    redis.call('ZREM', K.shut, entry)
+    local place = redis.call('ZRANGE', line_of(name, lane), 0, 0, 'WITHSCORES')[2]
+    if place then raise_lane(name, lane, digits(tonumber(place))) end
+  end
+end
