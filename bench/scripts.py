@@ -1,7 +1,7 @@
-"""How long the longest scripts keep Redis to themselves, where there is much of everything: ``python -m bench.scripts``.
+"""How long the longest scripts keep Redis to themselves, where there is much of everything.
 
-Measured is the CPU time of Redis' main thread for one call, with its append-only file on. Nobody else is served meanwhile,
-so this is what each of them may have to wait.
+``python -m bench.scripts``. What is measured is the CPU time of Redis' main thread for one call, with its append-only
+file on. Nobody else is served meanwhile, so this is what each of them may have to wait.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Lab:
         rows: list[Any] = []
         while len(rows) < 5 * count:
             number += 1
-            rows += [value for value in self.turn(session, number, count - len(rows) // 5, len(rows) // 5)]
+            rows += list(self.turn(session, number, count - len(rows) // 5, len(rows) // 5))
         return rows, number
 
     def sweep(self) -> int:
