@@ -107,6 +107,7 @@ class RedisProcess(LoggedProcess):
     def __init__(self, directory: Path, *options: str) -> None:
         self._embedded = Embedded(str(directory))
         self.url = self._embedded.url
+        self.socket = str(self._embedded.socket)
         super().__init__([*self._embedded.command(), *options], dict(os.environ), directory)
         self.client = valkey.Valkey(unix_socket_path=str(self._embedded.socket))
 

@@ -33,6 +33,7 @@ class Verdict:
     refused: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)  # jobs that misbehave, and did not end as they have to
     unknown: int = 0  # of clients without a key, who may never know
 
 
@@ -50,12 +51,30 @@ def judge(clients: list[Event], jobs: list[Event]) -> Verdict:
     return verdict
 
 
+#: the state of jobs that misbehave, and the problem types they may have; any of them may also lose five workers
+_ODD_ENDS = {
+    "block": ("succeeded", ()),
+    "swallow": ("failed", ("/problems/job-timeout",)),
+    "hang": ("failed", ("/problems/job-timeout",)),
+    "unencodable": ("failed", ("/problems/job-failed",)),
+}
+
+
+def _is_odd(body: dict[str, Any]) -> bool:
+    error = body.get("error", {}).get("type", "")
+    if body["job"] not in _ODD_ENDS or error == "/problems/worker-died":
+        return False
+    state, types = _ODD_ENDS[body["job"]]
+    return body["state"] != state or (bool(types) and error not in types)
+
+
 def _judge_client(name: str, events: list[Event], verdict: Verdict, outcomes: dict[str, set[str]]) -> None:
     kind = events[0]["kind"]
     told = [e["answer"]["body"] for e in events if e["event"] == "told"]
     acknowledged = [e["answer"]["body"]["id"] for e in events if e["event"] == "acknowledged"]
     seen = {e["event"] for e in events}
     verdict.told += len(told)
+    verdict.odd += [f"{name}: {body}" for body in told if _is_odd(body)]
     for body in told:
         outcomes[body["id"]].add(
             json.dumps([body["state"], body.get("result"), body.get("error")], sort_keys=True)
@@ -88,6 +107,15 @@ def run_twice(clients: list[Event], jobs: list[Event]) -> list[str]:
         if event["event"] == "started" and event["id"] in once:
             starts[event["id"]] += 1
     return [id for id, count in starts.items() if count > 1]
+
+
+def same_start_twice(jobs: list[Event]) -> list[str]:
+    """Every start of a job has a number of its own: starts that share one were not counted."""
+    seen: dict[tuple[str, int], int] = defaultdict(int)
+    for event in jobs:
+        if event["event"] == "started":
+            seen[event["id"], event["starts"]] += 1
+    return [f"{id}: start {number}, {count} times" for (id, number), count in seen.items() if count > 1]
 
 
 def innocent(dead: dict[str, set[str]], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from relay import Context, job
+from relay import Context, JobError, job
 
 _DIRECTORY = Path(os.environ.get("FAULTS_DIRECTORY", "."))
 
@@ -20,6 +20,7 @@ def _write(event: str, context: Context) -> None:
         "event": event,
         "id": context.job_id,
         "attempt": context.attempt,
+        "starts": context.starts,
         "pid": os.getpid(),
         "at": time.time(),
     }
@@ -47,6 +48,43 @@ def work(context: Context, seconds: float, number: int) -> Deferred[str]:
 def once(context: Context, seconds: float, number: int) -> Deferred[str]:
     """The same, but never a second time."""
     return work(context, seconds, number)
+
+
+@job(timeout=60)
+def block(context: Context, seconds: float, number: int) -> str:
+    """Stop the worker's reactor for longer than its lease, at most."""
+    _write("started", context)
+    time.sleep(seconds)
+    _write("finished", context)
+    return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+
+
+@job(timeout=0.3)
+async def swallow(context: Context, seconds: float, number: int) -> None:
+    """Go on whatever happens, for a while."""
+    from twisted.internet import reactor
+
+    _write("started", context)
+    until = time.monotonic() + 2 + seconds
+    while time.monotonic() < until:
+        try:
+            await deferLater(reactor, 0.1)
+        except Exception:
+            continue
+
+
+@job(thread=True, timeout=0.3)
+def hang(context: Context, seconds: float, number: int) -> None:
+    """Stay in a thread for longer than the job has."""
+    _write("started", context)
+    time.sleep(1 + seconds)
+
+
+@job(timeout=60)
+def unencodable(context: Context, seconds: float, number: int) -> None:
+    """Fail with what JSON can't write."""
+    _write("started", context)
+    raise JobError("\udce9", status=422, type="odd", cause=ValueError("an exception"))
 
 
 @job

@@ -1,4 +1,4 @@
-"""Redis and relay as processes, and the faults that can be done to them. It signals only what it started."""
+"""relay as processes, and the faults that can be done to it and its Redis. It signals only what it started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,12 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import valkey
-
+from tests.faults.servers import LEASE, Servers, free_port
 from tests.processes import ROOT, RedisProcess, RelayProcess, eventually
 
-LEASE = 2.0  # seconds, so that it can be lost often
 FRONTS, WORKERS = 2, 4
+
+
+CROWD = 1500  # jobs at once
 
 
 class Rig:
@@ -28,17 +28,25 @@ class Rig:
     def __init__(self, directory: Path, seed: int) -> None:
         self.directory = directory
         self.random = random.Random(seed)
-        self.redis = RedisProcess(directory, "--appendfsync", "always")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.servers = Servers(directory, self.random)
+        self.port = free_port()
         self.relay = self._make_relay()
         self._background: list[threading.Thread] = []
-        #: how long it took: a killed worker's jobs to run again (by pid and time), Redis to be of use again
+        #: by pid and time: how long it took their jobs to run again
         self.killed_workers: list[tuple[int, float]] = []
-        self.redis_back: list[float] = []
+
+    @property
+    def redis(self) -> RedisProcess:
+        """The present server."""
+        return self.servers.redis
+
+    def fault(self, name: str) -> None:
+        """Do what is named."""
+        of = self if hasattr(self, name) else self.servers
+        getattr(of, name)()
 
     def start(self) -> None:
-        self.redis.start()
+        self.servers.start()
         self._start_relay()
 
     def stop(self) -> None:
@@ -46,7 +54,7 @@ class Rig:
             thread.join()
         self.redis.signal(signal.SIGCONT)
         self.relay.stop()
-        self.redis.stop()
+        self.servers.stop()
 
     def clients(self, seed: int, count: int) -> subprocess.Popen[bytes]:
         """A process of clients; it ends when all have their outcome, or gave up."""
@@ -60,13 +68,13 @@ class Rig:
             "--heartbeat": 1,
             "--drain": 3,
             "--keep": 900,
-            "--concurrency": 20,
+            "--concurrency": 10_000,
         }
         settings |= {
             "--fronts": FRONTS,
             "--workers": WORKERS,
             "--jobs": "tests.faults.jobs",
-            "--redis": self.redis.url,
+            "--redis": self.servers.url,
         }
         options = [str(word) for option in settings.items() for word in option]
         environment = {"FAULTS_DIRECTORY": str(self.directory)}
@@ -98,40 +106,26 @@ class Rig:
         self.relay = self._make_relay()
         self._start_relay()
 
+    def kill_rack(self) -> None:
+        """All workers at once."""
+        for pid in self._children("relay worker"):
+            os.kill(pid, signal.SIGKILL)
+
     def stop_worker(self) -> None:
         """Longer than its lease, then let it go on."""
         pid = self.random.choice(self._children("relay worker"))
         os.kill(pid, signal.SIGSTOP)
         self._later(LEASE + 1 + self.random.random(), lambda: os.kill(pid, signal.SIGCONT))
 
-    def cut_connections(self) -> None:
-        self._on_redis(lambda redis: redis.client_kill_filter(_type="normal", skipme=True))
-
-    def pause_redis(self) -> None:
-        """Longer than the lease."""
-        self.redis.signal(signal.SIGSTOP)
-        time.sleep(LEASE + 0.5)
-        self.redis.signal(signal.SIGCONT)
-
-    def restart_redis(self) -> None:
-        self.redis.stop()
-        self.redis.start()
-        self.redis_back.append(time.time())
-
-    def kill_redis(self) -> None:
-        self.redis.signal(signal.SIGKILL)
-        assert self.redis.process is not None
-        self.redis.process.wait()
-        self.redis.start()
-        self.redis_back.append(time.time())
-
-    def fill_redis(self) -> None:
-        self._on_redis(lambda redis: redis.config_set("maxmemory", 1))
-        time.sleep(0.7)
-        self._on_redis(lambda redis: redis.config_set("maxmemory", 0))
-
-    def forget_scripts(self) -> None:
-        self._on_redis(lambda redis: redis.script_flush())
+    def crowd(self) -> None:
+        """More jobs at once than a script takes, and the death of a worker that holds a share of them."""
+        body, prefer = {"seconds": 1.5, "number": -1}, {"Prefer": "respond-async"}
+        with contextlib.suppress(OSError, EOFError), self.relay.connect() as client:
+            for _ in range(CROWD):
+                client.request("POST", "/jobs/work", body, prefer)
+                if client.response().status >= 500:
+                    break
+        self.kill_worker()
 
     def poison(self) -> None:
         """A job that kills its workers, until it is found out and those that were beside it are through: what befalls
@@ -154,9 +148,6 @@ class Rig:
         self.relay.signal(signal.SIGHUP)
         time.sleep(2)
 
-    def flush(self) -> None:
-        self._on_redis(lambda redis: redis.flushall())
-
     def _kill(self, role: str) -> int:
         pid = self.random.choice(self._children(role))
         os.kill(pid, signal.SIGKILL)
@@ -165,10 +156,6 @@ class Rig:
     def _children(self, role: str) -> list[int]:
         found: list[int] = eventually(lambda: self.relay.children(role), role)
         return found
-
-    def _on_redis(self, ask: Callable[[valkey.Valkey], object]) -> None:
-        with contextlib.suppress(valkey.exceptions.ConnectionError):
-            ask(self.redis.client)
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         def run() -> None:
@@ -183,6 +170,7 @@ class Rig:
 #: what can be drawn while the store keeps its history, with its weight
 KEEPING: dict[str, int] = {
     "kill_worker": 20,
+    "kill_rack": 2,
     "kill_front": 12,
     "kill_supervisor": 4,
     "stop_worker": 12,
@@ -191,9 +179,21 @@ KEEPING: dict[str, int] = {
     "restart_redis": 6,
     "kill_redis": 6,
     "fill_redis": 6,
+    "fill_the_disk": 4,
+    "pause_clients": 3,
+    "run_a_long_script": 5,
+    "crowd": 3,
+    "fail_over": 4,
     "forget_scripts": 8,
     "poison": 4,
     "replace_all": 3,
 }
 #: and what loses it
-LOSING: dict[str, int] = {"flush": 3, "kill_worker": 1, "kill_front": 1, "cut_connections": 1}
+LOSING: dict[str, int] = {
+    "flush": 3,
+    "fail_over_lagging": 3,
+    "fail_over_split": 3,
+    "kill_worker": 1,
+    "kill_front": 1,
+    "cut_connections": 1,
+}

@@ -36,12 +36,14 @@ class Figures:
     """What a run found; `wrong` is empty if all is well."""
 
     seed: int
+    user: str = ""  # whether relay's Redis user may ask INFO
     faults: Counter[str] = field(default_factory=Counter)
     kept: Verdict = field(default_factory=Verdict)
     lost: Verdict = field(default_factory=Verdict)
     run_twice: list[str] = field(default_factory=list)
     innocent: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)  # dead letters that are the doing of our own kills alone
+    uncounted: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     again: list[float] = field(default_factory=list)  # seconds until a killed worker's jobs ran again
     orphaned: float = 0.0  # the same, of a worker without a parent
@@ -57,6 +59,8 @@ class Figures:
             *(f"erased while history was kept: {x}" for x in kept.erased),
             *(f"erased in silence: {x}" for x in lost.silent),
             *(f"ran twice: {x}" for x in self.run_twice),
+            *(f"the same start twice, history kept: {x}" for x in self.uncounted),
+            *(f"ended otherwise than it has to: {x}" for x in [*kept.odd, *lost.odd]),
             *(f"innocent dead letter: {x}" for x in self.innocent),
             *(f"left over: {x}" for x in self.leftovers),
         ]
@@ -68,12 +72,15 @@ class Figures:
             "executions": f"{kept.executions + lost.executions}",
             "outcomes told": f"{kept.told + lost.told}",
             "faults": f"{sum(self.faults.values())}",
+            "relay's user may ask INFO": "no" if self.user else "yes",
             "acknowledged jobs without an outcome, history kept": f"{len(kept.without_outcome)}",
             "jobs with two outcomes, or a waiter told something else, history kept": f"{len(kept.contradictions)}",
             "clients with a key that ended without the outcome": f"{len(kept.gave_up) + len(lost.gave_up)}",
             "jobs acknowledged by 202 and erased with the history (410)": f"{len(lost.erased)}",
             "of these, silently (404)": f"{len(lost.silent)}",
             "`once` jobs started twice": f"{len(self.run_twice)}",
+            "starts that were not counted, history kept": f"{len(self.uncounted)}",
+            "jobs that misbehave, and ended otherwise than they have to": f"{len(kept.odd) + len(lost.odd)}",
             "innocent jobs in the dead letters because of a poison job": f"{len(self.innocent)}",
             "jobs in the dead letters that five faults hit, one after the other": f"{len(self.killed)}",
             "killed worker under `all`, until its jobs run again: median, longest": _seconds(self.again),
@@ -92,6 +99,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
     """Speed is measured, with so many jobs, unless that is 0; then both stages follow."""
     figures = Figures(seed)
     rig = Rig(directory, seed)
+    figures.user = rig.servers.user
     rig.start()
     try:
         if measured:
@@ -103,6 +111,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         figures.innocent, figures.killed = _innocent(rig, _events(directory, 0)[1])
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
+        figures.uncounted = history.same_start_twice(_events(directory, 0)[1])
         begun = time.time()
         _stage(rig, figures, *losing, LOSING, seed + 1)
         figures.lost = history.judge(*_events(directory, begun))
@@ -117,13 +126,13 @@ def _measure(rig: Rig, figures: Figures, seed: int, jobs: int) -> None:
     clients = rig.clients(seed, jobs)
     time.sleep(1)
     for fault in (*["kill_worker"] * 5, *["restart_redis"] * 3):
-        getattr(rig, fault)()
+        rig.fault(fault)
         figures.faults[fault] += 1
         time.sleep(2)
     clients.wait(600)
     told, executions = _events(rig.directory, 0)
     figures.again = history.until_run_again(executions, rig.killed_workers)
-    figures.back = history.until_told(told, rig.redis_back)
+    figures.back = history.until_told(told, rig.servers.back)
 
 
 def _stage(rig: Rig, figures: Figures, jobs: int, faults: int, weights: dict[str, int], seed: int) -> None:
@@ -135,7 +144,7 @@ def _stage(rig: Rig, figures: Figures, jobs: int, faults: int, weights: dict[str
     names = draw.choices(list(weights), list(weights.values()), k=faults)
     for number, name in enumerate(names):
         print(f"\r{number + 1}/{faults} {name:20}", end="", file=sys.stderr, flush=True)
-        getattr(rig, name)()
+        rig.fault(name)
         figures.faults[name] += 1
         time.sleep(draw.uniform(*_PAUSE))
     print(file=sys.stderr)
@@ -208,7 +217,7 @@ def _orphan(rig: Rig) -> float:
     module = rig.directory / "orphans.py"
     module.write_text(_ORPHANS)
     environment = {"FAULTS_DIRECTORY": str(rig.directory)}
-    command = ("worker", "--redis", rig.redis.url, "--jobs", "orphans", "--lease", str(LEASE))
+    command = ("worker", "--redis", rig.servers.url, "--jobs", "orphans", "--lease", str(LEASE))
     one, other = (RelayProcess(rig.directory, *command, environment=environment) for _ in range(2))
     one.start()
     eventually(
