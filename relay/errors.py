@@ -1,34 +1,13 @@
-"""Everything that can go wrong for a caller: one base, each error with its HTTP status and problem type.
+"""Everything that can go wrong for a caller, each error with its HTTP status and problem type.
 
-The docstring of each class is what ``/problems/{slug}`` shows: what happened, and what to do about it.
-Problems have the form of RFC 9457.
+The docstring of each class is what ``/problems/{slug}`` shows: what happened, and what to do about it. Their base, and
+the error that handlers raise, are in `relay.problem`.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-
-class RelayError(Exception):
-    """Something went wrong."""
-
-    status: ClassVar[int] = 500
-    slug: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "Internal error"
-    #: seconds for ``Retry-After``; 0 where trying again does not help
-    retry_after: ClassVar[int] = 0
-
-    def __init__(self, detail: str = "", **members: Any) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail
-        self.members = members
-
-    def problem(self, prefix: str = "") -> dict[str, Any]:
-        """The members of ``application/problem+json``."""
-        shown = {"type": f"{prefix}/problems/{self.slug}", "title": self.title, "status": self.status}
-        if self.detail:
-            shown["detail"] = self.detail
-        return {**shown, **self.members}
+from relay.problem import JobError as JobError
+from relay.problem import RelayError as RelayError
 
 
 class InternalError(RelayError):
@@ -204,55 +183,21 @@ class ResultTooLarge(RelayError):
 
 
 class ResultNotJson(RelayError):
-    """The job ended, but what its handler returned can't be written as JSON."""
+    """The job ended, but what its handler returned can't be written as JSON; `detail` says what, and where."""
 
     status, slug, title = 500, "result-not-json", "The result is not JSON"
+
+
+class ResultNotDeclared(RelayError):
+    """The job ended, but its handler returned something other than what it declares to return; `detail` says where."""
+
+    status, slug, title = 500, "result-not-declared", "The result is not what the job declares"
 
 
 class NotServed(RelayError):
     """The worker that took the job has no handler of this name any more."""
 
     status, slug, title = 500, "not-served", "The handler has changed"
-
-
-class JobError(RelayError):
-    """Raised by a handler: fails its job with this problem.
-
-    `status` is what a waiting client is answered with; `type` is a slug of the handler's own (it is shown
-    under ``/problems/``) or a whole URI; `retryable`: another attempt may help, in `retry_after` seconds at the
-    earliest; further members are shown as they are::
-
-        raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
-    """
-
-    #: whether trying again leaves the attempt uncounted: it was not the job's doing
-    free: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        detail: str = "",
-        *,
-        status: int = 500,
-        type: str = "job-failed",
-        title: str = "",
-        retryable: bool = False,
-        retry_after: float = 0,
-        **members: Any,
-    ) -> None:
-        if not 400 <= status <= 599:
-            raise ValueError(f"the status of a JobError is 400…599, not {status}")
-        super().__init__(detail, **members)
-        self.job_status = status
-        self.type = type
-        self.job_title = title or type.replace("-", " ").capitalize()
-        self.retryable = retryable
-        self.pause = retry_after
-
-    def problem(self, prefix: str = "") -> dict[str, Any]:
-        """The members of the problem; a `type` that is a whole URI is left as it is."""
-        kind = self.type if ":" in self.type else f"{prefix}/problems/{self.type}"
-        own = {"type": kind, "title": self.job_title, "status": self.job_status}
-        return {**super().problem(prefix), **own, "retryable": self.retryable}
 
 
 def catalogue() -> dict[str, type[RelayError]]:

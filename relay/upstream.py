@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from relay.errors import JobError
+from relay.problem import LONGEST_RETRY_AFTER
 
 _CLIENTS = "Look at the URL that was sent."
 _OPERATORS = "Tell the operator; sending the same again gives the same."
@@ -71,4 +72,5 @@ class UpstreamLimited(UpstreamError):
     free = True
 
     def __init__(self, wait: float) -> None:
-        super().__init__("upstream-limited", f"nobody is let through for {wait:.0f} s", retry_after=wait)
+        later = min(max(0.0, wait), LONGEST_RETRY_AFTER)  # an API may name any time
+        super().__init__("upstream-limited", f"nobody is let through for {wait:.0f} s", retry_after=later)

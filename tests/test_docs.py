@@ -79,6 +79,7 @@ def test_every_problem_type_and_setting_is_in_the_docs() -> None:
         "job-failed",
         "result-too-large",
         "result-not-json",
+        "result-not-declared",
         "not-served",
         "interrupted",
         "worker-died",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Any
+
 import pytest
 
 from relay.errors import JobError, QueueFull, TooLarge, catalogue
+from relay.upstream import UpstreamLimited
 
 
 def test_every_problem_has_its_own_slug_a_status_and_an_explanation() -> None:
@@ -43,3 +47,54 @@ def test_a_handlers_problem_is_shown_as_it_says() -> None:
 def test_a_job_error_is_an_error(status: int) -> None:
     with pytest.raises(ValueError, match="400…599"):
         JobError(status=status)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it has no text")
+
+
+def test_the_detail_may_be_an_exception() -> None:
+    assert JobError(ValueError("no such customer")).detail == "no such customer"
+    assert JobError(KeyError()).detail == "KeyError"
+    assert JobError(Mute()).detail == "Mute"
+
+
+def test_a_status_may_be_one_of_pythons() -> None:
+    assert type(JobError(status=HTTPStatus.PAYMENT_REQUIRED).job_status) is int
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ({"detail": {"message": "no"}}, TypeError),
+        ({"detail": None}, TypeError),
+        ({"title": 5}, TypeError),
+        ({"type": 5}, TypeError),
+        ({"type": ""}, ValueError),
+        ({"type": "card declined"}, ValueError),
+        ({"type": "caf\udce9"}, ValueError),
+        ({"type": "x" * 501}, ValueError),
+        ({"status": "402"}, TypeError),
+        ({"status": True}, TypeError),
+        ({"status": 402.0}, TypeError),
+        ({"retryable": "no"}, TypeError),
+        ({"retry_after": "30"}, TypeError),
+        ({"retry_after": None}, TypeError),
+        ({"retry_after": True}, TypeError),
+        ({"retry_after": float("inf")}, ValueError),
+        ({"retry_after": float("nan")}, ValueError),
+        ({"retry_after": 1e18}, ValueError),
+        ({"retry_after": -5}, ValueError),
+    ],
+)
+def test_a_job_error_names_the_argument_that_can_not_be_used(
+    arguments: dict[str, Any], kind: type[Exception]
+) -> None:
+    with pytest.raises(kind, match=f"the {next(iter(arguments))} of a JobError"):
+        JobError(**arguments)
+
+
+@pytest.mark.parametrize("seconds", [1e18, float("inf"), -1.0])
+def test_an_api_may_ask_for_any_pause(seconds: float) -> None:
+    assert 0 <= UpstreamLimited(seconds).pause <= 30 * 86_400

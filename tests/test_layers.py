@@ -30,6 +30,7 @@ CORE = {
     "errors",
     "envelope",
     "limits",
+    "problem",
     "registry",
     "settings",
     "tickets",

@@ -1,0 +1,118 @@
+"""What goes wrong, as a problem (RFC 9457): the base of relay's errors, and the one that handlers raise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+LONGEST_RETRY_AFTER = 30 * 86_400  # seconds
+LONGEST_TYPE = 500  # characters
+
+
+class RelayError(Exception):
+    """Something went wrong."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+    #: seconds for ``Retry-After``; 0 where trying again does not help
+    retry_after: ClassVar[int] = 0
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.members = members
+
+    def problem(self, prefix: str = "") -> dict[str, Any]:
+        """The members of ``application/problem+json``."""
+        shown = {"type": f"{prefix}/problems/{self.slug}", "title": self.title, "status": self.status}
+        if self.detail:
+            shown["detail"] = self.detail
+        return {**shown, **self.members}
+
+
+class JobError(RelayError):
+    """Raised by a handler: fails its job with this problem.
+
+    `detail`: a text, or an exception, whose text it is then · `status` (400…599): what a waiting client is answered
+    with · `type`: a slug of the handler's own (it is shown under ``/problems/``) or a whole URI · `retryable`: another
+    attempt may help, in `retry_after` seconds (at most 30 days) at the earliest · further members are shown as they
+    are::
+
+        raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
+
+    Raises `TypeError` or `ValueError`, which names the argument, for one that can't be used.
+    """
+
+    #: whether trying again leaves the attempt uncounted: it was not the job's doing
+    free: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str | BaseException = "",
+        *,
+        status: int = 500,
+        type: str = "job-failed",
+        title: str = "",
+        retryable: bool = False,
+        retry_after: float = 0,
+        **members: Any,
+    ) -> None:
+        detail = text_of(detail) if isinstance(detail, BaseException) else detail
+        for name, value in (("detail", detail), ("type", type), ("title", title)):
+            _check(name, value, isinstance(value, str), "text")
+        _check("retryable", retryable, isinstance(retryable, bool), "True or False")
+        _check_status(status)
+        _check_type(type)
+        _check_pause(retry_after)
+        super().__init__(detail, **members)
+        self.job_status = int(status)
+        self.type = type
+        self.job_title = title or type.replace("-", " ").capitalize()
+        self.retryable = retryable
+        self.pause = retry_after
+
+    def problem(self, prefix: str = "") -> dict[str, Any]:
+        """The members of the problem; a `type` that is a whole URI is left as it is."""
+        kind = self.type if ":" in self.type else f"{prefix}/problems/{self.type}"
+        own = {"type": kind, "title": self.job_title, "status": self.job_status}
+        return {**super().problem(prefix), **own, "retryable": self.retryable}
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says, or the name of its class where it says nothing; never raises."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__
+
+
+def _check(name: str, value: object, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise TypeError(f"the {name} of a JobError is {wanted}, not a value of type {type(value).__name__}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_status(status: int) -> None:
+    _check("status", status, isinstance(status, int) and _is_number(status), "a whole number")
+    if not 400 <= status <= 599:
+        raise ValueError(f"the status of a JobError is 400…599, not {status}")
+
+
+def _check_type(type: str) -> None:
+    if not type or len(type) > LONGEST_TYPE or not type.isprintable() or " " in type:
+        raise ValueError(
+            f"the type of a JobError is a slug or a URI of at most {LONGEST_TYPE} printable characters "
+            f"without spaces, not {type[:LONGEST_TYPE]!r}"
+        )
+
+
+def _check_pause(seconds: float) -> None:
+    _check("retry_after", seconds, _is_number(seconds), "a number of seconds")
+    if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_RETRY_AFTER):
+        raise ValueError(
+            f"the retry_after of a JobError is 0…{LONGEST_RETRY_AFTER} seconds (30 days), not {seconds}"
+        )
