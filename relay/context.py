@@ -2,38 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from relay.outbound import Http
+
+Result = TypeVar("Result")
+
+
+class Attached(Protocol):
+    """What a worker does for the handlers that it runs."""
+
+    cancelled: bool
+
+    @property
+    def http(self) -> Http: ...
+
+    def progress(self, fraction: float, message: str) -> None: ...
+
+    def wait(self, make: Callable[[], Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Given to a handler that has a parameter annotated with this class."""
+    """Given to a handler that has a parameter annotated with this class. All of it but `http` can be used in any
+    thread."""
 
     job_id: str
     attempt: int
-    """1 for the first time that the job is started."""
+    """1 for the first time that the job is tried."""
+    starts: int
+    """1 for the first time that the job is started; counts also what does not count as an attempt (its worker died, or
+    was stopped)."""
     deadline: float
-    """When the job will be stopped: seconds since the epoch."""
+    """When the job will be stopped: seconds since the epoch, by the clock of the worker's machine."""
     idempotency_key: str
     """The same for every attempt of this job, and no other's: for calls that must not be made twice."""
     trace: str
     """The submission's ``traceparent``; "" without one. Calls through `http` carry it on."""
-    http: Http
-    """A treq client: pooled, with timeouts out of the job's time, retries, and kept from private addresses."""
     settings: Mapping[str, str]
     """What the operator set for handlers, with ``--set NAME=VALUE``."""
     log: Logger
-    _progress: Callable[[float, str], None]
+    """Its lines carry the job's name and id."""
+    _attached: Attached
+
+    @property
+    def http(self) -> Http:
+        """A treq client: pooled, with timeouts out of the job's time, retries, and kept from private addresses. It
+        belongs to the reactor's thread: in another it raises `RuntimeError`, and `wait` is the way to use it."""
+        return self._attached.http
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was stopped: by its timeout, a deadline, a client, or as its worker ends. For threads, which
+        have to see for themselves."""
+        return self._attached.cancelled
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Say how far the job is: `fraction` from 0 to 1, and a word for the people who look."""
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"a fraction is between 0 and 1, not {fraction}")
-        self._progress(fraction, message)
+        """Say how far the job is: `fraction` from 0 to 1, and a word for the people who look. Never fails: what is
+        beyond 0 or 1 is taken as that, what is not a number as nothing, and of the message 500 characters are kept.
+        """
+        self._attached.progress(fraction, message)
+
+    @overload
+    def wait(self, make: Callable[[], Deferred[Result]]) -> Result: ...
+
+    @overload
+    def wait(self, make: Callable[[], Awaitable[Result]]) -> Result: ...
+
+    def wait(self, make: Callable[[], Any]) -> Any:
+        """For handlers in threads: call `make` in the reactor's thread, and block until the Deferred or coroutine that
+        it returns has its result, which is returned, or raised::
+
+            response = context.wait(lambda: context.http.get(url))
+            text = context.wait(response.text)
+
+        Raises `CancelledError` (of twisted.internet.defer) when the job is stopped meanwhile, and from the job's end
+        on; `RuntimeError` in the reactor's thread, where handlers await.
+        """
+        return self._attached.wait(make)

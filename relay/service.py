@@ -69,7 +69,8 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread = _threads(reactor, settings.concurrency)
-    tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
+    inbox = _inbox_of(reactor, address, store)
+    tools = Tools(reactor, store, inbox, upstreams, in_thread, reactor.callFromThread)
     made = Worker(tools, registry, settings)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made

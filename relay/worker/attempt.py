@@ -2,141 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
-import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.context import Context
-from relay.errors import (
-    Interrupted,
-    JobError,
-    JobFailed,
-    JobTimeout,
-    RelayError,
-    ResultNotJson,
-    ResultTooLarge,
-)
 from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
-from relay.worker.retry import pause
+from relay.worker.causes import with_causes
+from relay.worker.end import Ends
+from relay.worker.overdue import Overdue
+from relay.worker.ties import Ties
 
-#: calls a blocking function with keyword arguments in a thread
-InThread = Callable[..., Deferred[Any]]
+GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
+LINGER = 60.0  # seconds for which a job is not tried again elsewhere as its handler, which was stopped, runs on here
+POSTPONED = 15.0  # seconds after which it is, where the worker ends meanwhile
 
-_encode = msgspec.json.Encoder().encode
+
+class InThread(Protocol):
+    """Calls a function in a thread."""
+
+    def __call__(self, function: Any, /) -> Deferred[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the attempts of one worker share."""
+
+    clock: IReactorTime
+    in_thread: InThread
+    ends: Ends
+    overdue: Overdue
 
 
 class Attempt:
-    """Runs a handler once. `end` fires when the attempt has its end, `free` when it takes up no place any more:
-    the two differ for a thread, which can't be stopped and may outlive the end of its attempt."""
+    """Runs a handler once. `end` fires when the attempt has its end, `free` when its handler is really over.
+
+    A handler that is stopped has `GRACE` seconds to clean up. If it runs on after that, the attempt ends without it
+    where no other follows. Else its end waits for the handler, `LINGER` seconds at most, so that the job does not run
+    twice at the same time.
+    """
 
     _log = Logger()
 
-    def __init__(self, claim: Claim, handler: Handler, context: Context, result_limit: int) -> None:
+    def __init__(
+        self,
+        place: Place,
+        claim: Claim,
+        handler: Handler,
+        context: Context | None = None,
+        ties: Ties | None = None,
+    ) -> None:
         self.claim = claim
+        self.end: Deferred[End] = Deferred()
         self.free: Deferred[None] = Deferred()
+        self._place = place
         self._handler = handler
         self._context = context
-        self._result_limit = result_limit
+        self._ties = ties
         self._running: Deferred[Any] | None = None
         self._stopped: State | None = None
+        self._leaving = False
         self._timer: IDelayedCall | None = None
-        self._threaded = False
 
-    def begin(self, clock: IReactorTime, in_thread: InThread) -> Deferred[End]:
-        """Call the handler; it is stopped when its time is over."""
-        running = maybeDeferred(self._call, in_thread)
-        if not running.called:
-            self._running = running
-            self._timer = clock.callLater(max(0.0, self._context.deadline - clock.seconds()), self._overrun)
-        return running.addCallbacks(self._succeeded, self._failed).addBoth(self._finish)
+    def begin(self, seconds: float) -> None:
+        """Call the handler, and stop it after so many seconds: those that the job has, or those to its deadline."""
+        try:
+            made = self._call()
+        except BaseException:
+            made = Failure()
+        if not isinstance(made, Deferred):
+            self._over(made)
+            return
+        self._running = made
+        made.addBoth(self._over)
+        if self._running is not None:
+            late = State.EXPIRED if seconds < self._handler.options.timeout else State.FAILED
+            self._timer = self._place.clock.callLater(max(0.0, seconds), self.stop, late)
 
     def stop(self, why: State) -> None:
-        """Cancel the handler: `CANCELLED`, `EXPIRED`, or `QUEUED` to give the job back."""
-        if self._running is not None:
+        """Cancel the handler: its time is over (`FAILED`), its deadline (`EXPIRED`), it is `CANCELLED`, or given back
+        (`QUEUED`). The first reason counts, but for a cancellation, which counts more."""
+        if self._running is None or self.end.called:
+            return
+        again = self._stopped is not None
+        if not again or why is State.CANCELLED:
             self._stopped = why
-            self._running.cancel()
+        if not again:
+            self._set_timer(GRACE, self._insist)
+            self._cancel(self._running)
+        elif self._place.overdue.has(self.claim):
+            self._insist()
+
+    def leave(self) -> None:
+        """The worker ends: give the job back, if need be without waiting for its handler."""
+        self._leaving = True
+        self.stop(State.QUEUED)
 
     # -- the call --
 
-    def _call(self, in_thread: InThread) -> Any:
+    def _call(self) -> Any:
         arguments = self._handler.decode(self.claim.job.arguments)
         if self._handler.context:
             arguments[self._handler.context] = self._context
-        if not self._handler.options.thread:
-            return (
-                Deferred.fromCoroutine(made)
-                if _is_coroutine(made := self._handler.function(**arguments))
-                else made
-            )
-        self._threaded = True
-        thread = in_thread(self._handler.function, **arguments)
-        answer: Deferred[Any] = Deferred()
-        thread.addBoth(self._thread_done, answer)
-        return answer
+        if self._handler.options.thread:
+            return self._place.in_thread(partial(self._handler.function, **arguments))
+        made = self._handler.function(**arguments)
+        return Deferred.fromCoroutine(made) if _is_coroutine(made) else made
 
-    def _thread_done(self, result: Any, answer: Deferred[Any]) -> None:
-        if not answer.called:
-            answer.callback(result)
-        elif isinstance(result, Failure):
-            self._log.failure("job {id} failed after it was stopped", failure=result, id=self.claim.id)
-        if not self.free.called:
-            self.free.callback(None)
-
-    def _overrun(self) -> None:
-        late = self.claim.deadline and self._context.deadline * 1000 >= self.claim.deadline
-        self.stop(State.EXPIRED if late else State.FAILED)
-
-    def _finish(self, end: Any) -> Any:
-        self._running = None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if not self._threaded and not self.free.called:
-            self.free.callback(None)
-        self._context.http.close()
-        return end
+    def _cancel(self, running: Deferred[Any]) -> None:
+        if self._ties is not None:
+            self._ties.cancel()
+        if self._handler.options.thread:  # which goes on whatever its Deferred says
+            return
+        try:
+            running.cancel()
+        except BaseException:
+            self._log.failure("job {id} could not be cancelled", with_causes(Failure()), id=self.claim.id)
 
     # -- its end --
 
-    def _succeeded(self, result: Any) -> End:
+    def _over(self, outcome: Any) -> None:
+        """The handler is over, whatever it did."""
+        self._running = None
+        self._set_timer(0, None)
         try:
-            payload = _encode(result)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            return self._failure_end(ResultNotJson(str(error)), again=False)
-        if len(payload) > self._result_limit:
-            return self._failure_end(ResultTooLarge(limit=self._result_limit), again=False)
-        return self._end(State.SUCCEEDED, payload.decode())
+            if self.end.called:
+                self._place.ends.late(self.claim, outcome)
+            else:
+                self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped))
+            self._place.overdue.remove(self.claim)
+        finally:
+            self.free.callback(None)
 
-    def _failed(self, failure: Failure) -> End:
-        error = failure.value
-        if self._stopped is not None:  # however the handler, or what it called, put its cancellation
-            if self._stopped is State.FAILED:
-                return self._failure_end(JobTimeout(), again=True)
-            if self._stopped is State.QUEUED and self.claim.job.once:
-                return self._end(State.FAILED, Interrupted.slug)
-            return self._end(self._stopped)
-        if isinstance(error, RelayError):
-            return self._failure_end(error, again=isinstance(error, JobError) and error.retryable)
-        self._log.failure("job {id} ({name}) failed", failure, id=self.claim.id, name=self.claim.job.name)
-        return self._failure_end(JobFailed(), again=True)
+    def _insist(self) -> None:
+        """The handler was stopped and does not stop."""
+        assert self._stopped is not None
+        self._set_timer(0, None)
+        if not self._place.overdue.has(self.claim):
+            self._place.overdue.add(self.claim)
+            self._close()
+        if self._leaving or self._place.ends.is_last(self.claim, self._stopped):
+            self._give_up()
+        else:
+            self._set_timer(LINGER - GRACE, self._give_up)
 
-    def _failure_end(self, error: RelayError, again: bool) -> End:
-        wait = pause(self.claim.attempt, self.claim.job.attempts) if again else None
-        if wait is not None:
-            wanted = error.pause if isinstance(error, JobError) else 0
-            free = isinstance(error, JobError) and error.free
-            return self._end(State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)
-        shown = {"retryable": again, **error.problem(), "source": "job"}
-        return self._end(State.FAILED, _encode(shown).decode())
+    def _give_up(self) -> None:
+        """End the attempt though its handler runs on."""
+        assert self._stopped is not None
+        end = self._place.ends.of_stop(self.claim, self._stopped)
+        if self._leaving and not end.state.complete:
+            free = end.free or end.state is State.QUEUED
+            end = End(self.claim.id, State.SCHEDULED, delay=max(end.delay, int(POSTPONED * 1000)), free=free)
+        self._tell(end)
 
-    def _end(self, state: State, payload: str = "", delay: int = 0, free: bool = False) -> End:
-        return End(self.claim.id, state, payload, delay, free)
+    def _tell(self, end: End) -> None:
+        self._close()
+        self.end.callback(end)
+
+    def _close(self) -> None:
+        if self._ties is None:
+            return
+        try:
+            self._ties.close()
+        except BaseException:
+            self._log.failure("job {id} could not be closed", with_causes(Failure()), id=self.claim.id)
+
+    def _set_timer(self, seconds: float, then: Any) -> None:
+        """One timer at a time; none where there is nothing to do `then`."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._place.clock.callLater(seconds, then) if then is not None else None
 
 
 def _is_coroutine(made: Any) -> bool:

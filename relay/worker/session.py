@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from relay.errors import RelayError, StoreAway, StoreReset
@@ -25,6 +25,7 @@ from relay.store.store import MOST_BYTES, MOST_ENDS, Roster, Store
 AWAY = 0.1  # seconds before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
 SOME = 32  # jobs that are begun before the next turn
+PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
 
 
 class Hands(Protocol):
@@ -56,6 +57,8 @@ class Session:
         self._claimed: deque[Claim] = deque()  # those of them that were not begun yet
         self._ends: list[End] = []
         self._progress: dict[str, str] = {}
+        self._telling: IDelayedCall | None = None
+        self._told_progress = -PROGRESS
         self._nudged = False
         self._doubted = False
         self._closing = False
@@ -71,7 +74,17 @@ class Session:
     def progress(self, id: str, said: str) -> None:
         """How far a job is, as JSON; only the last word before a turn is sent."""
         self._progress[id] = said
-        self.nudge()
+        if self._telling is None:
+            now = self._clock.seconds()
+            self._telling = self._clock.callLater(
+                max(0.0, self._told_progress + PROGRESS - now), self._tell_progress
+            )
+
+    def _tell_progress(self) -> None:
+        self._telling = None
+        if self._progress:  # and did not go out with another turn
+            self._told_progress = self._clock.seconds()
+            self.nudge()
 
     def nudge(self) -> None:
         """There is something to say, or to take: have a turn soon."""

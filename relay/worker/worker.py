@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from relay.along import along
-from relay.context import Context
 from relay.errors import RelayError
-from relay.handlers import Handler, Options
+from relay.handlers import Options
 from relay.limits import Rate
-from relay.outbound import Job as OutboundJob
 from relay.outbound import Upstreams
 from relay.registry import Registry
 from relay.settings import Settings
@@ -25,8 +21,12 @@ from relay.state import Claim, Follow, State
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail, Served, ServedLimit
 from relay.store.store import Roster, Store
-from relay.worker.attempt import Attempt, InThread
+from relay.worker.attempt import InThread, Place
+from relay.worker.end import Ends
+from relay.worker.overdue import Overdue
+from relay.worker.runner import Equipment, Runner
 from relay.worker.session import Session
+from relay.worker.ties import FromThread
 
 SWEEP = 1.0  # seconds between sweeps
 PUBLISH = 5.0  # seconds between the promises to serve
@@ -43,6 +43,7 @@ class Tools:
     inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
     upstreams: Upstreams
     in_thread: InThread
+    from_thread: FromThread
 
 
 class Worker(Service):
@@ -54,11 +55,8 @@ class Worker(Service):
         self._tools = tools
         self._registry = registry
         self._settings = settings
-        self._for_handlers = settings.for_handlers()
         #: fires when fronts can know what this worker serves
         self.ready: Deferred[None] = Deferred()
-        self._attempts: dict[str, Attempt] = {}
-        self._busy = 0
         self._running_down = False
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
@@ -70,6 +68,10 @@ class Worker(Service):
         ]
         self._roster = Roster(handler.options.name for handler in registry)
         self._session = Session(tools.clock, tools.store, self._roster, self)
+        overdue = Overdue(tools.clock, settings.concurrency)
+        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
+        equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)
+        self._runner = Runner(place, equipment, self._session)
         self._turning: Deferred[None] | None = None
         tools.store.partition.on_amnesia = self._doubt
 
@@ -90,11 +92,7 @@ class Worker(Service):
     async def _stop(self) -> None:
         """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
         self._running_down = True
-        if self._attempts:
-            ends = DeferredList([along(attempt.free) for attempt in self._attempts.values()])
-            await ends.addTimeout(self._settings.drain, self._tools.clock, lambda *_: None)
-        for attempt in list(self._attempts.values()):
-            attempt.stop(State.QUEUED)
+        await self._runner.drain(self._settings.drain)
         self._session.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
@@ -106,60 +104,30 @@ class Worker(Service):
 
     def held(self) -> int:
         """How many jobs are running."""
-        return len(self._attempts)
+        return self._runner.held()
+
+    def hung(self) -> int:
+        """How many handlers still run after the worker has stopped: the process has to end without them, for a thread
+        can't be stopped."""
+        return self._runner.hung()
 
     # -- jobs: what the session calls --
 
     def room(self) -> int:
-        return 0 if self._running_down else self._settings.concurrency - self._busy
+        return 0 if self._running_down else self._settings.concurrency - self._runner.busy()
 
     def take(self, claim: Claim) -> None:
         handler = self._registry.get(claim.job.name)
         if handler is None:
+            self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
             self._session.report(End(claim.id, State.FAILED, "not-served"))
-            return
-        if claim.id in self._cancelled or claim.id in self._cancelled_before:
+        elif claim.id in self._cancelled or claim.id in self._cancelled_before:
             self._session.report(End(claim.id, State.CANCELLED))
-            return
-        attempt = Attempt(claim, handler, self._context(claim, handler), self._settings.result_limit)
-        self._attempts[claim.id] = attempt
-        self._busy += 1
-        attempt.free.addCallback(self._freed)
-        attempt.begin(self._tools.clock, self._tools.in_thread).addCallback(self._ended, attempt)
+        else:
+            self._runner.begin(claim, handler)
 
     def drop(self, id: str) -> None:
-        attempt = self._attempts.pop(id, None)
-        if attempt is not None:
-            attempt.stop(State.QUEUED)
-
-    def _ended(self, end: End, attempt: Attempt) -> None:
-        if self._attempts.get(end.id) is attempt:
-            del self._attempts[end.id]
-            self._session.report(end)
-
-    def _freed(self, _: None) -> None:
-        self._busy -= 1
-        self._session.nudge()
-
-    def _context(self, claim: Claim, handler: Handler) -> Context:
-        deadline = self._tools.clock.seconds() + handler.options.timeout
-        if claim.deadline:
-            deadline = min(deadline, claim.deadline / 1000)
-        return Context(
-            job_id=claim.id,
-            attempt=claim.attempt,
-            deadline=deadline,
-            idempotency_key=claim.id,
-            trace=claim.job.trace,
-            http=self._tools.upstreams.client(
-                OutboundJob(claim.id, deadline, claim.job.trace, claim.job.lane)
-            ),
-            settings=self._for_handlers,
-            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
-            _progress=lambda fraction, message: self._session.progress(
-                claim.id, msgspec.json.encode({"fraction": fraction, "message": message}).decode()
-            ),
-        )
+        self._runner.drop(id)
 
     # -- what the worker is told, and what it tells --
 
@@ -172,9 +140,7 @@ class Worker(Service):
 
     def _cancel(self, id: str) -> None:
         """Stop a job; one that the store has given us, and that is not here yet, is not begun."""
-        if id in self._attempts:
-            self._attempts[id].stop(State.CANCELLED)
-        else:
+        if not self._runner.stop(id, State.CANCELLED):
             self._cancelled.add(id)
 
     def _forget_cancelled(self) -> None:

@@ -25,7 +25,7 @@ def never() -> Deferred[None]:
 
 @pytest.fixture
 def worker() -> Worker:
-    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock())
+    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), Mock())
     return Worker(tools, Registry([never]), Settings())
 
 

@@ -1,0 +1,106 @@
+"""What an exception means, and how it is told: wrappers and groups opened, causes and notes kept, sizes bounded."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from twisted.internet.defer import FirstError
+from twisted.python.failure import Failure
+
+from relay.errors import JobError, RelayError
+from relay.problem import text_of
+
+DEEPEST = 10  # wrappers around an exception, causes behind it
+LONGEST_LINE = 500  # characters of what is told in one line
+LONGEST_TRACEBACK = 16 << 10  # characters of a traceback in the log; the middle is left out
+
+
+def error_of(failure: Failure) -> BaseException:
+    value: BaseException | None = failure.value
+    return value if value is not None else RuntimeError(f"{failure.type} without a value")
+
+
+def decisive(error: BaseException) -> BaseException:
+    """The exception that decides over the job: of a wrapper (`FirstError`, a group) what is in it. Where it holds
+    several, an error that says that another attempt does not help decides, then one that nobody foresaw, then, of
+    errors that may all pass, the one that asks for the longest pause."""
+    errors = list(_leaves(error, DEEPEST)) or [error]
+    own = [e for e in errors if isinstance(e, JobError)]
+    final = [e for e in own if not e.retryable]
+    unforeseen = [e for e in errors if not isinstance(e, JobError)]
+    if final or unforeseen:
+        return (final or unforeseen)[0]
+    return max(own, key=lambda e: (not e.free, e.pause))
+
+
+def told(error: BaseException) -> str:
+    """An exception and what it came from, in one line."""
+    line: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(line) < DEEPEST:
+        line.append(_shown(cause))
+        cause = cause.__cause__
+    return printable(", from ".join(line).replace("\n", " "))[:LONGEST_LINE]
+
+
+def _shown(error: BaseException) -> str:
+    kind, text = type(error).__name__, text_of(error)
+    if isinstance(error, RelayError):
+        problem = error.problem()
+        misfits = problem.get("errors")
+        kind = f"{error.type} ({error.job_status})" if isinstance(error, JobError) else error.slug
+        text = f"{text} {misfits}" if misfits else text
+    return text if text == kind else f"{kind}: {text}"[:LONGEST_LINE]
+
+
+class Told(Failure):
+    """A failure whose traceback in the log has causes, notes and what groups hold, which Twisted's has not."""
+
+    def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
+        try:
+            lines = traceback.format_exception(self.type, self.value, self.getTracebackObject())
+            error = error_of(self)
+            for held in _leaves(error, DEEPEST):
+                if held is not error and not isinstance(error, BaseExceptionGroup):
+                    lines += ["\nin which there was\n\n", *traceback.format_exception(held)]
+            return printable(_cut("".join(lines)))
+        except Exception:  # an exception that can't even be shown
+            return f"{getattr(self.type, '__name__', self.type)} (its traceback can't be shown)\n"
+
+
+def with_causes(failure: Failure) -> Told:
+    return Told(failure.value, failure.type, failure.getTracebackObject())
+
+
+def printable(text: str) -> str:
+    """Text that any log can be written in: parts of characters (surrogates) are shown by their numbers."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST_TRACEBACK:
+        return text
+    half = LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n… ({len(text) - 2 * half} characters are left out)\n{text[-half:]}"
+
+
+def _leaves(error: BaseException, depth: int) -> Iterator[BaseException]:
+    held = _held(error) if depth > 0 else []
+    if not held:
+        yield error
+    for each in held:
+        yield from _leaves(each, depth - 1)
+
+
+def _held(error: BaseException) -> Sequence[BaseException]:
+    """What a wrapper holds; nothing for an error of its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.exceptions
+    held: Any = [error.subFailure] if isinstance(error, FirstError) else None
+    if held is None:  # FailureGroup of Twisted's race(), ResponseFailed of its client
+        held = getattr(error, "failures", None) or getattr(error, "reasons", None)
+    if not isinstance(held, list | tuple):
+        return []
+    return [error_of(each) for each in held if isinstance(each, Failure)]

@@ -1,0 +1,163 @@
+"""The end of an attempt: made out of what its handler did, and told in the worker's log where it is a bad one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from relay.errors import (
+    Interrupted,
+    JobError,
+    JobExpired,
+    JobFailed,
+    JobTimeout,
+    RelayError,
+    ResultTooLarge,
+)
+from relay.handlers import Handler
+from relay.state import Claim, State
+from relay.store.messages import End
+from relay.worker.causes import decisive, error_of, told, with_causes
+from relay.worker.result import ResultType
+from relay.worker.retry import pause
+from relay.worker.shown import problem
+
+
+class Ends:
+    """Makes the ends of one worker's attempts. No method raises, whatever handlers return and raise: an error in making
+    an end is an end, too."""
+
+    _log = Logger()
+
+    def __init__(self, result_limit: int) -> None:
+        self._result_limit = result_limit
+        self._types: dict[str, ResultType] = {}  # of results, by name of the job
+
+    def of(self, claim: Claim, handler: Handler, outcome: Any, stopped: State | None = None) -> End:
+        """The end of an attempt whose handler returned `outcome`, or raised it (a `Failure`), after it was `stopped`,
+        if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, or `QUEUED` (given back)."""
+        try:
+            if not isinstance(outcome, Failure):
+                return self._of_result(claim, handler, outcome)
+            if stopped is not None:  # however the handler, or what it called, put its cancellation
+                return self._of_stop(claim, stopped, error_of(outcome))
+            return self._of_error(claim, outcome)
+        except BaseException:
+            return self._last_resort(claim)
+
+    def of_stop(self, claim: Claim, stopped: State) -> End:
+        """The end of an attempt whose handler does not stop."""
+        try:
+            return self._of_stop(claim, stopped)
+        except BaseException:
+            return self._last_resort(claim)
+
+    @staticmethod
+    def is_last(claim: Claim, stopped: State) -> bool:
+        """Whether no other attempt follows one that was stopped so."""
+        if stopped is State.QUEUED:
+            return claim.job.once
+        return stopped is not State.FAILED or claim.attempt >= claim.job.attempts
+
+    def late(self, claim: Claim, outcome: Any) -> None:
+        """What a handler did after its attempt had its end is of no use, but it is told."""
+        text = "job {id} ({name}) had its end before its handler"
+        if not isinstance(outcome, Failure):
+            self._say(
+                claim, LogLevel.info, text + " returned a value of type {kind}", kind=type(outcome).__name__
+            )
+        elif not outcome.check(CancelledError):
+            self._say_failure(claim, text + " failed: {why}", outcome)
+
+    # -- each kind --
+
+    def _of_result(self, claim: Claim, handler: Handler, result: Any) -> End:
+        declared = self._types.get(claim.job.name)
+        if declared is None:
+            declared = self._types[claim.job.name] = ResultType(handler.function)
+        try:
+            payload = declared.encode(result)
+        except RelayError as error:
+            return self._fail(claim, error, again=False)
+        if len(payload) > self._result_limit:
+            return self._fail(claim, ResultTooLarge(limit=self._result_limit), again=False)
+        return End(claim.id, State.SUCCEEDED, payload.decode())
+
+    def _of_stop(self, claim: Claim, stopped: State, error: BaseException | None = None) -> End:
+        raised = "" if error is None or isinstance(error, CancelledError) else f" (it raised {told(error)})"
+        if stopped is State.FAILED:
+            return self._fail(
+                claim, JobTimeout(), again=True, level=LogLevel.warn, why="its time was over" + raised
+            )
+        if stopped is State.QUEUED and claim.job.once:
+            self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
+            return End(claim.id, State.FAILED, Interrupted.slug)
+        if stopped is State.QUEUED:
+            self._say(claim, LogLevel.info, "job {id} ({name}) is given back, attempt {attempt} not counted")
+        else:
+            words = JobExpired.title if stopped is State.EXPIRED else "it was cancelled"
+            self._say_end(claim, LogLevel.info, words + raised)
+        return End(claim.id, stopped)
+
+    def _of_error(self, claim: Claim, failure: Failure) -> End:
+        error = decisive(error_of(failure))
+        if not isinstance(error, RelayError):
+            return self._fail(claim, JobFailed(), again=True, why=told(error), failure=failure)
+        again = error.retryable if isinstance(error, JobError) else error.retry_after > 0
+        return self._fail(claim, error, again)
+
+    def _fail(
+        self,
+        claim: Claim,
+        error: RelayError,
+        again: bool,
+        *,
+        why: str = "",
+        level: Any = LogLevel.info,
+        failure: Failure | None = None,
+    ) -> End:
+        """Fail the job, or its attempt where it is tried again."""
+        wait = pause(claim.attempt, claim.job.attempts) if again else None
+        if wait is None:
+            end = End(claim.id, State.FAILED, problem(error, again))
+        else:
+            wanted, free = (error.pause, error.free) if isinstance(error, JobError) else (0.0, False)
+            end = End(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)
+        self._say_end(claim, level, why or told(error), end, failure)
+        return end
+
+    def _last_resort(self, claim: Claim) -> End:
+        """The end where making one went wrong."""
+        failure = Failure()
+        wait = pause(claim.attempt, claim.job.attempts)
+        end = End(claim.id, State.FAILED, JobFailed.slug)
+        if wait is not None:
+            end = End(claim.id, State.SCHEDULED, delay=int(wait * 1000))
+        self._say_end(claim, LogLevel.error, "its end could not be made", end, failure)
+        return end
+
+    # -- what is logged --
+
+    def _say_end(
+        self, claim: Claim, level: Any, why: str, end: End | None = None, failure: Failure | None = None
+    ) -> None:
+        """One line for an attempt that ended badly, with a traceback where nobody foresaw it."""
+        text = "job {id} ({name}) failed in attempt {attempt} of {attempts}: {why}"
+        if end is not None and end.state is State.SCHEDULED:
+            text += "; it is tried again in {delay:.1f} s"
+        fields = {"attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0}
+        if failure is None:
+            self._say(claim, level, text, why=why, **fields)
+        else:
+            self._say_failure(claim, text, failure, why=why, **fields)
+
+    def _say_failure(self, claim: Claim, text: str, failure: Failure, **fields: Any) -> None:
+        shown = {"why": told(error_of(failure)), "log_failure": with_causes(failure), **fields}
+        self._say(claim, LogLevel.error, text, **shown)
+
+    def _say(self, claim: Claim, level: Any, text: str, **fields: Any) -> None:
+        job = {"id": claim.id, "name": claim.job.name, "attempt": claim.attempt}
+        self._log.emit(level, text, **job, **fields)

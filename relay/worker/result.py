@@ -1,0 +1,177 @@
+"""What a handler returned, as JSON: written, or refused with its place; and held to what the handler declares."""
+
+from __future__ import annotations
+
+import json
+from collections import UserList, deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from types import SimpleNamespace
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from relay.errors import ResultNotDeclared, ResultNotJson
+
+DEEPEST = 32  # levels in which the place of a misfit is looked for
+LONGEST_PLACE = 200  # characters
+
+
+def encode(value: Any) -> bytes:
+    """Any value as JSON. Raises `ResultNotJson`, which says what can't be written, and where."""
+    try:
+        return _encode_strictly(value)
+    except Exception as error:
+        raise ResultNotJson(_explain(value, error)) from None
+
+
+class ResultType:
+    """What the annotation of a function says of its result, as far as it can be said in JSON."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        declared = _declared(function)
+        self._class = declared if isinstance(declared, type) else None
+        self._decode = _syntax if declared is Any else msgspec.json.Decoder(declared).decode
+
+    def encode(self, value: Any) -> bytes:
+        """A result as JSON. Raises `ResultNotJson`, or `ResultNotDeclared`, with the place."""
+        written = encode(value)
+        if self._decode is _syntax or (self._class is not None and type(value) is self._class):
+            return written
+        try:
+            self._decode(written)
+        except msgspec.ValidationError as error:
+            raise ResultNotDeclared(str(error)) from None
+        return written
+
+
+# -- writing --
+
+
+def _plain(value: Any) -> Any:
+    """What msgspec does not write by itself, as what it does."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and not isinstance(value, bool):  # a bool only as a key, which JSON has not
+        return int.__index__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, deque | UserList):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_syntax = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _encode_strictly(value: Any) -> bytes:
+    written = _encode(value)
+    _syntax(written)  # what stands in a msgspec.Raw is copied as it is
+    if not written.isascii():
+        written.decode()
+    if b"null" in written and not _is_finite(value):  # msgspec writes NaN and infinity as null
+        raise ValueError("NaN and infinity can't be written as JSON")
+    return written
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        json.dumps(
+            msgspec.to_builtins(value, enc_hook=_plain_or_raw, str_keys=True),
+            allow_nan=False,
+            check_circular=False,
+        )
+    except ValueError:
+        return False
+    return True
+
+
+def _plain_or_raw(value: Any) -> Any:
+    return None if isinstance(value, msgspec.Raw) else _plain(value)
+
+
+# -- what can't be written --
+
+
+def _explain(value: Any, error: Exception) -> str:
+    """What can't be written, and where: the smallest part of `value` that fails as the whole does."""
+    try:
+        place, part = _place(value)
+        pointer = "/" + "/".join(str(name).replace("~", "~0").replace("/", "~1") for name in place)
+        shown = pointer if len(pointer) <= LONGEST_PLACE else pointer[:LONGEST_PLACE] + "…"
+        why = "it is nested too deeply, or in a circle" if isinstance(error, RecursionError) else _what(part)
+        return f"at {shown}: {why}".encode("utf-8", "backslashreplace").decode()
+    except Exception:  # an object that can't even be looked at
+        return f"a value of type {type(value).__name__} can't be written as JSON"
+
+
+def _place(value: Any) -> tuple[list[Any], Any]:
+    place: list[Any] = []
+    while len(place) < DEEPEST:
+        for name, member in _members(value):
+            if _is_unwritable(member):
+                place.append(name)
+                value = member
+                break
+        else:
+            break
+    return place, value
+
+
+def _is_unwritable(value: Any) -> bool:
+    try:
+        _encode_strictly(value)
+    except Exception:
+        return True
+    return False
+
+
+def _members(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list | tuple | set | frozenset | deque | UserList):
+        yield from enumerate(value)
+    elif isinstance(value, msgspec.Struct):
+        yield from ((name, getattr(value, name)) for name in value.__struct_fields__)
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from ((field.name, getattr(value, field.name, None)) for field in fields(value))
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{float.__repr__(value)} can't be written as JSON"
+    if isinstance(value, str):
+        return "text with half a character (a surrogate) can't be written as JSON"
+    if isinstance(value, Mapping):
+        for key in value:
+            if _is_unwritable({key: 0}):
+                return f"a key of type {type(key).__name__} can't be written as JSON"
+    return f"a value of type {type(value).__name__} can't be written as JSON"
+
+
+# -- what was declared --
+
+
+def _declared(function: Callable[..., Any]) -> Any:
+    """The type of a function's result; `Any` where it has none, or one that says nothing of JSON."""
+    try:
+        written = SimpleNamespace(__annotations__={"return": function.__annotations__["return"]})
+        scope = getattr(function, "__globals__", {})
+        declared = _awaited(get_type_hints(written, scope, include_extras=True)["return"])
+        msgspec.json.schema(declared)
+    except Exception:  # none, a name that is not defined when it runs, a class that msgspec does not know
+        return Any
+    return Any if declared is object else declared
+
+
+def _awaited(declared: Any) -> Any:
+    origin, arguments = get_origin(declared), get_args(declared)
+    if declared in (Deferred, Awaitable, Coroutine):
+        return Any
+    if origin is Deferred or origin is Awaitable or origin is Coroutine:
+        return arguments[-1]
+    return declared

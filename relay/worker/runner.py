@@ -1,0 +1,167 @@
+"""The attempts that a worker runs: begun, stopped, counted, and brought to their end when the worker ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from relay.context import Context
+from relay.handlers import Handler
+from relay.outbound import Http, Upstreams
+from relay.outbound import Job as OutboundJob
+from relay.state import Claim, State
+from relay.store.messages import End
+from relay.worker.attempt import GRACE, Attempt, Place
+from relay.worker.progress import words
+from relay.worker.ties import FromThread, Ties
+
+_LEAVE = 2 * GRACE  # seconds for the ends of what is stopped as the worker ends
+
+
+class Reports(Protocol):
+    """Who is told what becomes of the attempts."""
+
+    def report(self, end: End) -> None: ...
+
+    def progress(self, id: str, said: str) -> None: ...
+
+    def nudge(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What the handlers of one worker are given."""
+
+    upstreams: Upstreams
+    settings: Mapping[str, str]
+    from_thread: FromThread
+    now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
+
+
+class Runner:
+    """Runs attempts, each in a place of its own, which it takes until its handler is really over."""
+
+    def __init__(self, place: Place, equipment: Equipment, reports: Reports) -> None:
+        self._place = place
+        self._equipment = equipment
+        self._reports = reports
+        self._attempts: dict[str, Attempt] = {}  # those that have no end yet
+        self._running: set[Attempt] = set()  # those whose handlers run
+        self._leaving = False
+        self._emptied: Deferred[None] | None = None
+
+    def busy(self) -> int:
+        """How many places are taken."""
+        return len(self._running)
+
+    def held(self) -> int:
+        """How many jobs have no end yet."""
+        return len(self._attempts)
+
+    def begin(self, claim: Claim, handler: Handler) -> None:
+        """Run a job, and report its end."""
+        if self._leaving:
+            self._reports.report(End(claim.id, State.QUEUED))
+            return
+        seconds = _seconds(claim, handler, self._equipment.now)
+        ties = context = None
+        if handler.context:
+            ties = self._ties(claim, seconds)
+            context = self._context(claim, seconds, ties)
+        attempt = Attempt(self._place, claim, handler, context, ties)
+        self._attempts[claim.id] = attempt
+        self._running.add(attempt)
+        attempt.free.addCallback(self._freed, attempt)
+        attempt.end.addCallback(self._ended, attempt)
+        attempt.begin(seconds)
+
+    def stop(self, id: str, why: State) -> bool:
+        """Stop a job; False if it is not here."""
+        attempt = self._attempts.get(id)
+        if attempt is not None:
+            attempt.stop(why)
+        return attempt is not None
+
+    def drop(self, id: str) -> None:
+        """Stop a job whose end is of no use any more."""
+        attempt = self._attempts.pop(id, None)
+        if attempt is not None:
+            attempt.stop(State.QUEUED)
+            self._say_if_empty()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every job has its end, for so many seconds at most; then give the rest back. What runs on after
+        that is `hung`."""
+        await self._empty(seconds)
+        self._leaving = True
+        for attempt in list(self._attempts.values()):
+            attempt.leave()
+        await self._empty(_LEAVE)
+
+    def hung(self) -> int:
+        """How many handlers run that are not waited for: after `drain`, those that did not stop, in threads or not. The
+        process has to end without them."""
+        return len(self._running)
+
+    # -- what attempts do --
+
+    def _ended(self, end: End, attempt: Attempt) -> None:
+        if self._attempts.get(end.id) is attempt:
+            del self._attempts[end.id]
+            self._reports.report(end)
+            self._say_if_empty()
+
+    def _freed(self, _: None, attempt: Attempt) -> None:
+        self._running.discard(attempt)
+        self._reports.nudge()
+
+    async def _empty(self, seconds: float) -> None:
+        if self._attempts:
+            self._emptied = Deferred()
+            await self._emptied.addTimeout(seconds, self._place.clock, lambda *_: None)
+            self._emptied = None
+
+    def _say_if_empty(self) -> None:
+        if self._emptied is not None and not self._attempts and not self._emptied.called:
+            self._emptied.callback(None)
+
+    # -- what handlers are given --
+
+    def _ties(self, claim: Claim, seconds: float) -> Ties:
+        until = self._place.clock.seconds() + seconds
+
+        def open_http() -> Http:
+            job = OutboundJob(claim.id, until, claim.job.trace, claim.job.lane)
+            return self._equipment.upstreams.client(job)
+
+        def tell(fraction: float, message: str) -> None:
+            if said := words(fraction, message):
+                self._reports.progress(claim.id, said)
+
+        return Ties(self._equipment.from_thread, open_http, tell)
+
+    def _context(self, claim: Claim, seconds: float, ties: Ties) -> Context:
+        return Context(
+            job_id=claim.id,
+            attempt=claim.attempt,
+            starts=claim.starts,
+            deadline=self._equipment.now() + seconds,
+            idempotency_key=claim.id,
+            trace=claim.job.trace,
+            settings=self._equipment.settings,
+            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
+            _attached=ties,
+        )
+
+
+def _seconds(claim: Claim, handler: Handler, now: Callable[[], float]) -> float:
+    """How long an attempt may take. What is left to its deadline is told by Redis' clock, if that is known."""
+    if not claim.deadline:
+        return handler.options.timeout
+    started = claim.started / 1000 if claim.started else now()
+    return min(handler.options.timeout, claim.deadline / 1000 - started)

@@ -1,0 +1,130 @@
+"""What ties a running handler to its worker: its client, its progress, its cancellation, from whatever thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.worker.causes import with_causes
+
+if TYPE_CHECKING:
+    from relay.outbound import Http
+
+#: has a function called in the reactor's thread, soon
+FromThread = Callable[..., object]
+_handing = threading.Lock()  # for what one thread leaves and another takes
+
+
+class Ties:
+    """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
+    `tell` is given what is said of its progress, always in the reactor's thread."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        from_thread: FromThread,
+        open_http: Callable[[], Http],
+        tell: Callable[[float, str], None],
+    ) -> None:
+        #: whether the attempt was stopped
+        self.cancelled = False
+        self._from_thread = from_thread
+        self._open_http = open_http
+        self._tell = tell
+        self._reactors = threading.get_ident()
+        self._http: Http | None = None
+        self._closed = False
+        self._waiting: dict[Deferred[Any], Future[Any]] = {}
+        self._said: tuple[float, str] | None = None  # by another thread, and not taken up yet
+
+    # -- for the handler --
+
+    @property
+    def http(self) -> Http:
+        if threading.get_ident() != self._reactors:
+            raise RuntimeError(
+                "context.http is for the reactor's thread; "
+                "in another thread call context.wait(lambda: context.http.get(url))"
+            )
+        if self._http is None:
+            self._http = self._open_http()
+            if self._closed:
+                self._http.close()
+        return self._http
+
+    def progress(self, fraction: float, message: str) -> None:
+        if threading.get_ident() == self._reactors:
+            self._take(fraction, message)
+            return
+        with _handing:
+            first, self._said = self._said is None, (fraction, message)
+        if first:  # what is said before it is taken up only takes the place of what was said
+            self._from_thread(self._take_up)
+
+    def wait(self, make: Callable[[], Any]) -> Any:
+        if threading.get_ident() == self._reactors:
+            raise RuntimeError(
+                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread await"
+            )
+        answer: Future[Any] = Future()
+        self._from_thread(self._begin, make, answer)
+        return answer.result()
+
+    # -- for the attempt --
+
+    def cancel(self) -> None:
+        """The attempt is stopped: a thread can see it, and what it waits for is cancelled."""
+        self.cancelled = True
+        for waiting in list(self._waiting):
+            try:
+                waiting.cancel()
+            except BaseException:
+                self._log.failure("what a thread waited for could not be cancelled", with_causes(Failure()))
+
+    def close(self) -> None:
+        """The attempt has its end: its connections are closed, its progress is of no interest, nothing is waited
+        for any more."""
+        self._closed = True
+        if self._waiting:
+            self.cancel()
+            for answer in self._waiting.values():  # of what can't be cancelled
+                answer.set_exception(CancelledError("the job is over"))
+            self._waiting.clear()
+        if self._http is not None:
+            self._http.close()
+
+    # -- in the reactor's thread --
+
+    def _take_up(self) -> None:
+        with _handing:
+            said, self._said = self._said, None
+        if said is not None:
+            self._take(*said)
+
+    def _take(self, fraction: float, message: str) -> None:
+        if not self._closed:
+            self._tell(fraction, message)
+
+    def _begin(self, make: Callable[[], Any], answer: Future[Any]) -> None:
+        if self._closed:
+            answer.set_exception(CancelledError("the job is over"))
+            return
+        waiting = maybeDeferred(make)
+        self._waiting[waiting] = answer
+        waiting.addBoth(self._done, waiting)
+
+    def _done(self, result: Any, waiting: Deferred[Any]) -> None:
+        answer = self._waiting.pop(waiting, None)
+        if answer is None:
+            return
+        if isinstance(result, Failure):
+            answer.set_exception(result.value)
+        else:
+            answer.set_result(result)

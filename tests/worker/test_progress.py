@@ -1,0 +1,37 @@
+"""What handlers say of their progress."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from relay.worker.progress import LONGEST, words
+
+
+@pytest.mark.parametrize(
+    ("fraction", "kept"),
+    [(0.5, 0.5), (1, 1), (1.0000001, 1), (-3, 0), (float("inf"), 1), ("0.5", 0.5), (10**400, None)]
+    + [(float("nan"), None), (None, None), ("half", None), (object(), None)],
+)
+def test_a_fraction_is_within_0_and_1_or_nothing(fraction: Any, kept: float | None) -> None:
+    said = words(fraction, "")
+    assert (json.loads(said)["fraction"] if said else None) == kept
+
+
+class Mute:
+    def __str__(self) -> str:
+        raise RuntimeError("it has no text")
+
+
+def test_a_message_is_a_short_text() -> None:
+    def message(given: Any) -> Any:
+        return json.loads(words(0.5, given))["message"]
+
+    assert message("half of it") == "half of it"
+    assert message("caf\udce9") == "caf?"
+    assert message({"a": 1}) == "{'a': 1}"
+    assert message(None) == ""
+    assert len(message("x" * 20_000_000)) == LONGEST
+    assert words(0.5, Mute()) == ""
