@@ -12,8 +12,10 @@ from relay.worker.progress import LONGEST, words
 
 @pytest.mark.parametrize(
     ("fraction", "kept"),
-    [(0.5, 0.5), (1, 1), (1.0000001, 1), (-3, 0), (float("inf"), 1), ("0.5", 0.5), (10**400, None)]
-    + [(float("nan"), None), (None, None), ("half", None), (object(), None)],
+    [
+        *((0.5, 0.5), (1, 1), (1.0000001, 1), (-3, 0), (float("inf"), 1), ("0.5", 0.5)),
+        *((float("nan"), None), (10**400, None), (None, None), ("half", None), (object(), None)),
+    ],
 )
 def test_a_fraction_is_within_0_and_1_or_nothing(fraction: Any, kept: float | None) -> None:
     said = words(fraction, "")

@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from relay.state import Claim, Job
-from relay.store.messages import Fenced, Turned
+from relay.store.messages import Fenced, Turn, Turned
 from relay.store.store import Roster
-from relay.worker.session import SOME, Session
+from relay.worker.session import PROGRESS, SOME, Session
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
 
@@ -62,5 +62,35 @@ def test_a_job_that_was_lost_before_it_was_begun_and_claimed_again_is_begun_once
     hands = Hands()
     running = Deferred.fromCoroutine(Session(Clock(), store, Roster(["echo"]), hands).run())
     assert [c for c in hands.taken if c.id == again.id] == [again]
+    running.addErrback(lambda _: None)
+    running.cancel()
+
+
+class Patient(Store):
+    """Answers every turn, and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[Turn] = []
+
+    async def turn(self, *given: Any) -> Turned:
+        self.turns.append(given[-1])
+        return Turned([], [], False, -1)
+
+
+def test_progress_alone_takes_a_few_turns_a_second() -> None:
+    clock, store = Clock(), Patient()
+    given: Any = store
+    session = Session(clock, given, Roster(["echo"]), Hands())
+    running = Deferred.fromCoroutine(session.run())
+    before = len(store.turns)
+    for number in range(3000):
+        session.progress("0-a-1", str(number))
+        clock.advance(0.001)
+    clock.advance(PROGRESS)
+    said = [turn.progress for turn in store.turns[before:] if turn.progress]
+    assert len(said) <= 3 / PROGRESS + 2
+    assert said[0] == (("0-a-1", "0"),)
+    assert said[-1] == (("0-a-1", "2999"),)
     running.addErrback(lambda _: None)
     running.cancel()

@@ -1,0 +1,212 @@
+"""The attempts of a worker, and how they come to their end with it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from unittest.mock import Mock
+
+import msgspec
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from relay import Context, job
+from relay.handlers import handler
+from relay.state import Claim, State
+from relay.store.messages import End
+from relay.worker.attempt import GRACE, Place
+from relay.worker.end import Ends
+from relay.worker.overdue import Overdue
+from relay.worker.runner import Equipment, Runner
+from tests.worker.test_session import claim
+
+DRAIN = 30.0
+
+
+class Scene:
+    """A runner, and what it reports."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.ends: list[End] = []
+        self.said: list[tuple[str, str]] = []
+        self.threads: list[Deferred[Any]] = []
+        self.upstreams = Mock()
+        place = Place(self.clock, self.in_thread, Ends(1000), Overdue(self.clock, 9))
+        now = self.clock.seconds
+        equipment = Equipment(self.upstreams, {}, Mock(), lambda: 1e9 + now())
+        self.runner = Runner(place, equipment, self)
+
+    def report(self, end: End) -> None:
+        self.ends.append(end)
+
+    def progress(self, id: str, said: str) -> None:
+        self.said.append((id, said))
+
+    def nudge(self) -> None:
+        pass
+
+    def in_thread(self, function: Any) -> Deferred[Any]:
+        self.threads.append(Deferred())
+        return self.threads[-1]
+
+    def begin(self, number: int, function: Any) -> None:
+        self.runner.begin(claim(number), handler(function))
+
+    def drain(self) -> list[None]:
+        done: list[None] = []
+        Deferred.fromCoroutine(self.runner.drain(DRAIN)).addCallback(done.append)
+        return done
+
+
+@job(name="echo", timeout=99)
+def waits() -> Deferred[None]:
+    return Deferred()
+
+
+@job(name="echo", timeout=99, thread=True)
+def blocks() -> None: ...
+
+
+@job(name="echo", timeout=99)
+def deaf() -> Deferred[None]:
+    return Deferred(lambda _: None).addBoth(lambda _: Deferred(lambda _: None).addBoth(lambda _: Deferred()))
+
+
+def test_a_drain_without_jobs_is_over_at_once() -> None:
+    assert Scene().drain() == [None]
+
+
+def test_a_drain_waits_for_jobs_and_gives_the_rest_back() -> None:
+    scene = Scene()
+    first: Deferred[int] = Deferred()
+    scene.begin(1, job(name="echo")(lambda: first))
+    scene.begin(2, waits)
+    done = scene.drain()
+    first.callback(1)
+    assert scene.ends == [End("0-a-1", State.SUCCEEDED, "1")]
+    scene.clock.advance(DRAIN)
+    assert scene.ends[1:] == [End("0-a-2", State.QUEUED)]
+    assert done == [None]
+    assert (scene.runner.held(), scene.runner.busy(), scene.runner.hung()) == (0, 0, 0)
+
+
+def test_a_drain_ends_when_all_jobs_have() -> None:
+    scene = Scene()
+    scene.begin(1, blocks)
+    done = scene.drain()
+    scene.threads[0].callback(None)
+    assert done == [None]
+    assert scene.runner.hung() == 0
+
+
+def test_what_does_not_stop_at_the_end_of_a_drain_is_postponed_and_hung() -> None:
+    scene = Scene()
+    scene.begin(1, blocks)
+    scene.begin(2, deaf)
+    done = scene.drain()
+    scene.clock.pump([DRAIN, GRACE])
+    assert [(end.state, end.delay >= 5000, end.free) for end in scene.ends] == [
+        (State.SCHEDULED, True, True)
+    ] * 2
+    assert done == [None]
+    assert (scene.runner.held(), scene.runner.hung()) == (0, 2)
+
+
+def test_a_job_that_comes_when_the_drain_is_over_goes_back() -> None:
+    scene = Scene()
+    scene.drain()
+    scene.begin(1, waits)
+    assert scene.ends == [End("0-a-1", State.QUEUED)]
+
+
+def test_a_place_is_taken_until_the_handler_is_over() -> None:
+    scene = Scene()
+    scene.begin(1, blocks)
+    scene.runner.stop("0-a-1", State.CANCELLED)
+    scene.clock.advance(GRACE)
+    assert [end.state for end in scene.ends] == [State.CANCELLED]
+    assert (scene.runner.held(), scene.runner.busy()) == (0, 1)
+    assert not scene.runner.stop("0-a-1", State.CANCELLED)
+    scene.threads[0].callback(None)
+    assert scene.runner.busy() == 0
+
+
+def test_a_job_that_another_has_is_stopped_and_not_reported() -> None:
+    scene = Scene()
+    scene.begin(1, waits)
+    done = scene.drain()
+    scene.runner.drop("0-a-1")
+    assert (scene.ends, scene.runner.held(), done) == ([], 0, [None])
+
+
+# -- time --
+
+
+@pytest.fixture
+def contexts() -> list[Context]:
+    return []
+
+
+def begin_with(scene: Scene, contexts: list[Context], **times: int) -> Claim:
+    @job(name="echo", timeout=99)
+    def looks(context: Context) -> Deferred[None]:
+        contexts.append(context)
+        assert context.http
+        return Deferred()
+
+    made = msgspec.structs.replace(claim(1), **times)
+    scene.runner.begin(made, handler(looks))
+    return made
+
+
+def test_the_time_to_the_deadline_is_told_by_the_clock_of_redis(contexts: list[Context]) -> None:
+    """Which may be far from that of this machine."""
+    scene = Scene()
+    begin_with(scene, contexts, started=7_000_000, deadline=7_005_000)
+    assert contexts[0].deadline == 1e9 + 5
+    assert scene.upstreams.client.call_args.args[0].deadline == 5  # by the reactor's clock
+    scene.clock.advance(5)
+    assert [end.state for end in scene.ends] == [State.EXPIRED]
+
+
+def test_a_timeout_before_the_deadline_is_one(contexts: list[Context]) -> None:
+    scene = Scene()
+    begin_with(scene, contexts, started=7_000_000, deadline=8_000_000)
+    assert contexts[0].deadline == 1e9 + 99
+    scene.clock.advance(99)
+    assert [end.state for end in scene.ends] == [State.FAILED]
+
+
+def test_a_deadline_that_has_passed_stops_the_handler_at_once(contexts: list[Context]) -> None:
+    scene = Scene()
+    begin_with(scene, contexts, started=7_000_000, deadline=6_000_000)
+    scene.clock.advance(0)
+    assert [end.state for end in scene.ends] == [State.EXPIRED]
+
+
+def test_without_the_time_of_the_claim_this_machines_clock_has_to_do(contexts: list[Context]) -> None:
+    scene = Scene()
+    begin_with(scene, contexts, deadline=1_000_000_005_000)
+    assert contexts[0].deadline == 1e9 + 5
+
+
+def test_a_context_counts_every_start(contexts: list[Context]) -> None:
+    scene = Scene()
+    begin_with(scene, contexts, starts=4)
+    assert (contexts[0].attempt, contexts[0].starts) == (1, 4)
+
+
+def test_what_is_said_of_progress_never_fails_a_job(contexts: list[Context]) -> None:
+    scene = Scene()
+    begin_with(scene, contexts)
+    odd: list[Any] = [float("nan"), None, "half"]
+    for fraction in odd:
+        contexts[0].progress(fraction)
+    contexts[0].progress(1.0000001, "caf\udce9")
+    assert scene.said == [("0-a-1", '{"fraction":1.0,"message":"caf?"}')]
+
+
+def test_the_clock_of_the_machine_is_the_usual_one() -> None:
+    assert Equipment(Mock(), {}, Mock()).now is time.time

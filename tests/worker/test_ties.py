@@ -1,0 +1,166 @@
+"""What handlers do with their context, from the reactor's thread and from others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import LogEvent
+
+from relay.worker.ties import Ties
+
+PATIENCE = 10.0
+
+
+class Reactor:
+    """The reactor's thread, which is the test's: runs what other threads ask for when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+        self.opened = 0
+        self.closed = 0
+        self.told: list[tuple[float, str]] = []
+        self.ties = Ties(lambda function, *given: self.asked.put((function, given)), self.open, self.tell)
+
+    def open(self) -> Any:
+        self.opened += 1
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def tell(self, fraction: float, message: str) -> None:
+        self.told.append((fraction, message))
+
+    def turn(self) -> None:
+        function, given = self.asked.get(timeout=PATIENCE)
+        function(*given)
+
+
+def in_thread(function: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+@pytest.fixture
+def reactor() -> Reactor:
+    return Reactor()
+
+
+def test_a_client_is_made_when_it_is_asked_for_and_closed_with_the_attempt(reactor: Reactor) -> None:
+    reactor.ties.close()
+    assert (reactor.opened, reactor.closed) == (0, 0)
+    for _ in range(2):
+        http: Any = reactor.ties.http
+        assert http is reactor
+    assert (reactor.opened, reactor.closed) == (1, 1)  # opened too late, so closed at once
+
+
+def test_a_thread_is_told_how_to_use_the_client(reactor: Reactor) -> None:
+    with pytest.raises(RuntimeError, match=r"context\.wait\(lambda: context\.http"):
+        in_thread(lambda: reactor.ties.http).result(PATIENCE)
+
+
+def test_a_thread_waits_for_what_is_done_in_the_reactors(reactor: Reactor) -> None:
+    slow: Deferred[str] = Deferred()
+    where: list[int] = []
+
+    def make() -> Deferred[str]:
+        where.append(threading.get_ident())
+        assert reactor.ties.http
+        return slow
+
+    waiting = in_thread(lambda: reactor.ties.wait(make))
+    reactor.turn()
+    assert where == [threading.get_ident()]
+    assert not waiting.done()
+    slow.callback("done")
+    assert waiting.result(PATIENCE) == "done"
+
+
+def test_a_thread_may_wait_for_a_coroutine_or_get_its_error(reactor: Reactor) -> None:
+    async def five() -> int:
+        return await succeed(5)
+
+    async def fails() -> None:
+        raise LookupError("not there")
+
+    waiting = in_thread(lambda: reactor.ties.wait(five))
+    reactor.turn()
+    assert waiting.result(PATIENCE) == 5
+    waiting = in_thread(lambda: reactor.ties.wait(fails))
+    reactor.turn()
+    with pytest.raises(LookupError, match="not there"):
+        waiting.result(PATIENCE)
+
+
+def test_waiting_in_the_reactors_thread_is_refused(reactor: Reactor) -> None:
+    with pytest.raises(RuntimeError, match="await"):
+        reactor.ties.wait(Deferred)
+
+
+def test_what_a_thread_waits_for_is_cancelled_with_the_job(reactor: Reactor) -> None:
+    waiting = in_thread(lambda: reactor.ties.wait(Deferred))
+    reactor.turn()
+    reactor.ties.cancel()
+    assert reactor.ties.cancelled
+    with pytest.raises(CancelledError):
+        waiting.result(PATIENCE)
+    again = in_thread(lambda: reactor.ties.wait(lambda: succeed("cleaned up")))  # there is time for this
+    reactor.turn()
+    assert again.result(PATIENCE) == "cleaned up"
+
+
+def test_when_the_job_is_over_a_thread_waits_for_nothing(
+    reactor: Reactor, no_logged_failures: list[LogEvent]
+) -> None:
+    def breaks(_: Any) -> None:
+        raise RuntimeError("the canceller broke")
+
+    for make in (lambda: Deferred(lambda _: None).addBoth(lambda _: Deferred()), lambda: Deferred(breaks)):
+        reactor = Reactor()
+        waiting = in_thread(lambda: reactor.ties.wait(make))  # noqa: B023  # is awaited within the loop
+        reactor.turn()
+        reactor.ties.close()
+        with pytest.raises(CancelledError):
+            waiting.result(PATIENCE)
+        later = in_thread(lambda: reactor.ties.wait(lambda: succeed(1)))  # noqa: B023
+        reactor.turn()
+        with pytest.raises(CancelledError):
+            later.result(PATIENCE)
+    assert no_logged_failures.pop()["log_failure"].check(RuntimeError)
+
+
+def test_progress_is_told_in_the_reactors_thread_the_last_word_only(reactor: Reactor) -> None:
+    reactor.ties.progress(0.1, "here")
+
+    def speaks() -> None:
+        for number in range(1000):
+            reactor.ties.progress(number / 1000, str(number))
+
+    in_thread(speaks).result(PATIENCE)
+    assert reactor.told == [(0.1, "here")]
+    reactor.turn()
+    assert reactor.told == [(0.1, "here"), (0.999, "999")]
+    assert reactor.asked.empty()
+
+
+def test_progress_after_the_end_is_of_no_interest(reactor: Reactor) -> None:
+    in_thread(lambda: reactor.ties.progress(0.5, "")).result(PATIENCE)
+    reactor.ties.close()
+    reactor.ties.progress(0.6, "")
+    reactor.turn()
+    assert reactor.told == []
