@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from relay.errors import JobCancelled, JobExpired, RelayError, catalogue
+from relay.errors import JobCancelled, JobExpired, JobFailed, RelayError, catalogue
 from relay.state import Outcome, Standing, State
 
 _encode = msgspec.json.Encoder().encode
@@ -77,9 +77,10 @@ def of_standing(standing: Standing, reattach: bool = False) -> bytes:
 
 
 def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
-    """The problem of a job that did not succeed."""
+    """The problem of a job that did not succeed. One that this version does not know (a newer worker reported it) is
+    shown as `job-failed`."""
     if not outcome.payload.startswith("{"):
-        kind = _ENDED.get(outcome.state) or catalogue()[outcome.payload]
+        kind = _ENDED.get(outcome.state) or catalogue().get(outcome.payload, JobFailed)
         return {**kind().problem(prefix), "source": "relay", "retryable": False}
     error: dict[str, Any] = msgspec.json.decode(outcome.payload)
     if prefix and error["type"].startswith("/"):

@@ -48,6 +48,11 @@ def test_cancelled_and_expired_jobs_have_a_problem_too() -> None:
         assert (error["type"], error["source"]) == (f"/v1/problems/{slug}", "relay")
 
 
+def test_a_problem_of_a_newer_worker_is_shown_as_a_failure() -> None:
+    outcome = Outcome("i", "j", State.FAILED, 1, 1, 1, 1, 1, "not-known-here")
+    assert json.loads(envelope.of_outcome(outcome))["error"]["type"] == "/problems/job-failed"
+
+
 def test_what_is_not_known_yet_is_left_out() -> None:
     shown = json.loads(
         envelope.of_standing(Standing("i", "j", State.QUEUED, 1_000, position=3), reattach=True)

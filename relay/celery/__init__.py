@@ -16,6 +16,7 @@ In a module of handlers::
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -54,11 +55,11 @@ def celery_job(
         context: Context, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None
     ) -> Any:
         bridge = _bridge(*target)
-        until = context.deadline - _LAST_WORDS
+        seconds = context.deadline - time.time() - _LAST_WORDS
         queued = Task(
             bridge.mint(), task, args or [], kwargs or {}, task_queue, task_priority, context.deadline, name
         )
-        return _result(await bridge.run(queued, lambda reply: _tell(context, reply), until))
+        return _result(await bridge.run(queued, lambda reply: _tell(context, reply), seconds))
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"Celery's {task}."

@@ -61,9 +61,10 @@ class Bridge:
         self._minted += 1
         return f"{self._process}.{self._minted}"
 
-    async def run(self, task: Task, heard: Heard, until: float) -> Reply:
+    async def run(self, task: Task, heard: Heard, seconds: float) -> Reply:
         """Queue a task, and wait for its end; `heard` is called with each state before that. Raises `JobError` where
-        Celery is away, and for an end that does not come before `until`; whoever stops waiting revokes the task."""
+        Celery is away, and for an end that does not come within `seconds`; whoever stops waiting revokes the task."""
+        until = self._clock.seconds() + seconds
         await self._in_time(self._results.listening(), "result backend")
         answer: Deferred[Reply] = Deferred()
         self._waiting[task.id] = answer, heard

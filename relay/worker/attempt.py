@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.context import Context
@@ -124,7 +124,9 @@ class Attempt:
         try:
             running.cancel()
         except BaseException:
-            self._log.failure("job {id} could not be cancelled", with_causes(Failure()), id=self.claim.id)
+            self._log.failure(
+                "job {id} could not be cancelled", with_causes(Failure()), LogLevel.error, id=self.claim.id
+            )
 
     # -- its end --
 
@@ -172,7 +174,9 @@ class Attempt:
         try:
             self._ties.close()
         except BaseException:
-            self._log.failure("job {id} could not be closed", with_causes(Failure()), id=self.claim.id)
+            self._log.failure(
+                "job {id} could not be closed", with_causes(Failure()), LogLevel.error, id=self.claim.id
+            )
 
     def _set_timer(self, seconds: float, then: Any) -> None:
         """One timer at a time; none where there is nothing to do `then`."""

@@ -42,7 +42,8 @@ def told(error: BaseException) -> str:
     while cause is not None and len(line) < DEEPEST:
         line.append(_shown(cause))
         cause = cause.__cause__
-    return printable(", from ".join(line).replace("\n", " "))[:LONGEST_LINE]
+    text = printable(", from ".join(line)[:LONGEST_LINE])[:LONGEST_LINE]
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _shown(error: BaseException) -> str:

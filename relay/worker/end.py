@@ -81,9 +81,11 @@ class Ends:
         try:
             payload = declared.encode(result)
         except RelayError as error:
-            return self._fail(claim, error, again=False)
+            return self._fail(claim, error, again=False, level=LogLevel.warn)
         if len(payload) > self._result_limit:
-            return self._fail(claim, ResultTooLarge(limit=self._result_limit), again=False)
+            return self._fail(
+                claim, ResultTooLarge(limit=self._result_limit), again=False, level=LogLevel.warn
+            )
         return End(claim.id, State.SUCCEEDED, payload.decode())
 
     def _of_stop(self, claim: Claim, stopped: State, error: BaseException | None = None) -> End:
@@ -99,7 +101,7 @@ class Ends:
             self._say(claim, LogLevel.info, "job {id} ({name}) is given back, attempt {attempt} not counted")
         else:
             words = JobExpired.title if stopped is State.EXPIRED else "it was cancelled"
-            self._say_end(claim, LogLevel.info, words + raised)
+            self._say_end(claim, LogLevel.info, words + raised, End(claim.id, stopped))
         return End(claim.id, stopped)
 
     def _of_error(self, claim: Claim, failure: Failure) -> End:
@@ -145,10 +147,11 @@ class Ends:
         self, claim: Claim, level: Any, why: str, end: End | None = None, failure: Failure | None = None
     ) -> None:
         """One line for an attempt that ended badly, with a traceback where nobody foresaw it."""
-        text = "job {id} ({name}) failed in attempt {attempt} of {attempts}: {why}"
+        text = "job {id} ({name}) {state} in attempt {attempt} of {attempts}: {why}"
+        state = end.state.value if end is not None and end.state.complete else State.FAILED.value
         if end is not None and end.state is State.SCHEDULED:
             text += "; it is tried again in {delay:.1f} s"
-        fields = {"attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0}
+        fields = {"state": state, "attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0}
         if failure is None:
             self._say(claim, level, text, why=why, **fields)
         else:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.worker.causes import with_causes
@@ -86,7 +86,9 @@ class Ties:
             try:
                 waiting.cancel()
             except BaseException:
-                self._log.failure("what a thread waited for could not be cancelled", with_causes(Failure()))
+                self._log.failure(
+                    "what a thread waited for could not be cancelled", with_causes(Failure()), LogLevel.error
+                )
 
     def close(self) -> None:
         """The attempt has its end: its connections are closed, its progress is of no interest, nothing is waited

@@ -532,17 +532,17 @@ async def waits() -> None:
 @pytest.mark.parametrize(
     ("why", "line"),
     [
-        (State.FAILED, "its time was over"),
-        (State.EXPIRED, "The deadline passed"),
-        (State.CANCELLED, "it was cancelled"),
-        (State.QUEUED, "How the job ended is unknown"),
+        (State.FAILED, "failed in attempt 1 of 1: its time was over"),
+        (State.EXPIRED, "expired in attempt 1 of 1: The deadline passed"),
+        (State.CANCELLED, "cancelled in attempt 1 of 1: it was cancelled"),
+        (State.QUEUED, "failed in attempt 1 of 1: How the job ended is unknown"),
     ],
 )
 def test_a_job_that_is_stopped_leaves_one_line(why: State, line: str, told: list[LogEvent]) -> None:
     scene = Scene(job(name="f", once=True)(waits)).begin()
     scene.attempt.stop(why)
     (event,) = told
-    assert eventAsText(event).endswith(f"job 0-a-b (f) failed in attempt 1 of 1: {line}")
+    assert eventAsText(event).endswith(f"job 0-a-b (f) {line}")
 
 
 def test_a_job_error_leaves_one_line_with_what_it_came_from(told: list[LogEvent]) -> None:
