@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import UserList, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -65,6 +66,8 @@ def _plain(value: Any) -> Any:
 
 
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_pack = msgspec.msgpack.Encoder(enc_hook=_plain).encode
+_MAYBE_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _syntax = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -79,6 +82,13 @@ def _encode_strictly(value: Any) -> bytes:
 
 
 def _is_finite(value: Any) -> bool:
+    """Whether no float in `value` is NaN or infinite. MessagePack, which has these, is quickly written and searched;
+    only what looks like one there is looked at more closely."""
+    try:
+        if not _MAYBE_NOT_FINITE.search(_pack(value)):
+            return True
+    except OverflowError:  # a large number, which JSON has
+        pass
     try:
         json.dumps(
             msgspec.to_builtins(value, enc_hook=_plain_or_raw, str_keys=True),

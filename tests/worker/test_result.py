@@ -76,6 +76,8 @@ class Row(TypedDict):
         ),
         ([Raw(b'{"null": null}'), None], [{"null": None}, None]),
         (["null", float("1e308")], ["null", 1e308]),
+        ([None, 2**200], [None, 2**200]),
+        ([None, "\u02ff\U0001f000" * 100, b"\xcb\x7f\xf8"], [None, "\u02ff\U0001f000" * 100, "y3/4"]),
     ],
 )
 def test_what_can_be_written(value: Any, written: Any) -> None:
@@ -96,6 +98,7 @@ for _ in range(100_000):
         ({"a": [threading.Lock()]}, "at /a/0: a value of type lock can't be written"),
         ({"prices": [1.0, 2.0, None, NAN]}, "at /prices/3: nan can't be written"),
         ([Real("inf")], "at /0: inf can't be written"),
+        ([2**200, NAN], "at /1: nan can't be written"),
         ([Box(float("-inf"))], "at /0/width: -inf can't be written"),
         (Place([None, Letter.NAN]), "at /name/1: a value of type Letter can't"),
         ({"names": ["a", "\ud800"]}, "at /names/1: text with half a character"),
