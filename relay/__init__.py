@@ -18,7 +18,7 @@ The map of the house; imports go down only:
 `relay.celery`         Celery tasks as jobs
 `relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
 `relay.state`, `relay.handlers`, `relay.registry`, `relay.context`, `relay.errors`, `relay.envelope`,
-`relay.limits`, `relay.settings`, `relay.tickets`, `relay.upstream`
+`relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.upstream`
                        core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 

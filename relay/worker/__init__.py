@@ -3,7 +3,11 @@
 =============  ============================================================================================
 `worker`       the service: what is running, what is told to it, how it stops
 `session`      the dialogue with the store: numbered turns, one under way at a time
+`runner`       the attempts that are under way: begun, stopped, drained
 `attempt`      one job, run once: from its claim to its end
+`ties`         what its handler can do meanwhile, from any thread; `progress`: what it says of itself
+`end`          what its end is, made of `result` (what was returned) or `causes` and `shown` (what was raised)
 `retry`        whether a failed job is tried again, and when
+`overdue`      handlers that do not stop, and the places that they take
 =============  ============================================================================================
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -65,12 +66,12 @@ class Ends:
     def late(self, claim: Claim, outcome: Any) -> None:
         """What a handler did after its attempt had its end is of no use, but it is told."""
         text = "job {id} ({name}) had its end before its handler"
-        if not isinstance(outcome, Failure):
-            self._say(
-                claim, LogLevel.info, text + " returned a value of type {kind}", kind=type(outcome).__name__
-            )
-        elif not outcome.check(CancelledError):
-            self._say_failure(claim, text + " failed: {why}", outcome)
+        with suppress(BaseException):
+            if not isinstance(outcome, Failure):
+                kind = type(outcome).__name__
+                self._say(claim, LogLevel.info, text + " returned a value of type {kind}", kind=kind)
+            elif not outcome.check(CancelledError):
+                self._say_failure(claim, text + " failed: {why}", outcome)
 
     # -- each kind --
 
@@ -146,7 +147,12 @@ class Ends:
     def _say_end(
         self, claim: Claim, level: Any, why: str, end: End | None = None, failure: Failure | None = None
     ) -> None:
-        """One line for an attempt that ended badly, with a traceback where nobody foresaw it."""
+        """One line for an attempt that ended badly, with a traceback where nobody foresaw it. An end does not depend on
+        its line."""
+        with suppress(BaseException):
+            self._say_how(claim, level, why, end, failure)
+
+    def _say_how(self, claim: Claim, level: Any, why: str, end: End | None, failure: Failure | None) -> None:
         text = "job {id} ({name}) {state} in attempt {attempt} of {attempts}: {why}"
         state = end.state.value if end is not None and end.state.complete else State.FAILED.value
         if end is not None and end.state is State.SCHEDULED:

@@ -122,6 +122,7 @@ class Worker(Service):
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
             self._session.report(End(claim.id, State.FAILED, "not-served"))
         elif claim.id in self._cancelled or claim.id in self._cancelled_before:
+            self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
             self._session.report(End(claim.id, State.CANCELLED))
         else:
             self._runner.begin(claim, handler)

@@ -359,6 +359,13 @@ def test_an_error_in_what_ends_an_attempt_does_not_keep_it_from_ending(
     assert no_logged_failures.pop()["log_failure"].check(ZeroDivisionError)
 
 
+@pytest.mark.parametrize("function", [raises(ValueError), raises(JobError), lambda: object()])
+def test_an_end_does_not_depend_on_a_log(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ends, "_log", None)
+    scene = Scene(job(name="f")(function)).begin()
+    assert (scene.end.state, scene.freed) == (State.FAILED, [None])
+
+
 def test_a_failure_that_is_returned_is_one(no_logged_failures: list[LogEvent]) -> None:
     async def later() -> Failure:
         return Failure(ValueError("returned"))
