@@ -83,7 +83,7 @@ class Context:
             response = context.wait(lambda: context.http.get(url))
             text = context.wait(response.text)
 
-        Raises `CancelledError` (of twisted.internet.defer) when the job is stopped meanwhile, and from the job's end
-        on; `RuntimeError` in the reactor's thread, where handlers await.
+        Raises `CancelledError` (of twisted.internet.defer) when the job is stopped meanwhile, and always from a second
+        after that on, or from the job's end; `RuntimeError` in the reactor's thread, where handlers await.
         """
         return self._attached.wait(make)

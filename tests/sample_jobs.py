@@ -76,6 +76,20 @@ def blocking(seconds: float) -> str:
     return threading.current_thread().name
 
 
+@job(thread=True)
+def lines_of(context: Context, url: str) -> int:
+    response = context.wait(lambda: context.http.get(url))
+    return len(context.wait(response.text).splitlines())
+
+
+@job(thread=True)
+def wait_for_a_coroutine(context: Context) -> str:
+    async def name() -> str:
+        return threading.current_thread().name
+
+    return context.wait(name)
+
+
 @job(retries=1)
 async def second_time(context: Context) -> int:
     if context.attempt == 1:

@@ -99,7 +99,7 @@ class Ends:
             self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
             return End(claim.id, State.FAILED, Interrupted.slug)
         if stopped is State.QUEUED:
-            self._say(claim, LogLevel.info, "job {id} ({name}) is given back, attempt {attempt} not counted")
+            self._say(claim, LogLevel.debug, "job {id} ({name}) is given back, attempt {attempt} not counted")
         else:
             words = JobExpired.title if stopped is State.EXPIRED else "it was cancelled"
             self._say_end(claim, LogLevel.info, words + raised, End(claim.id, stopped))

@@ -22,7 +22,15 @@ def front(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
 
 @pytest.fixture
 def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
-    jobs = ("--jobs", "tests.worker.thread_jobs", "--drain", "0.2")
+    jobs = (
+        "--jobs",
+        "tests.worker.thread_jobs",
+        "--jobs",
+        "tests.sample_jobs",
+        "--allow-private",
+        "--drain",
+        "0.2",
+    )
     worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, *jobs)
     worker.start()
     yield worker
@@ -45,6 +53,12 @@ def look(front: RelayProcess, location: str) -> Any:
 
 def test_a_thread_can_use_its_context(front: RelayProcess, worker: RelayProcess) -> None:
     assert front.call("POST", "/jobs/talk").json()["result"] == ["MainThread", True, False, 1]
+
+
+def test_a_thread_calls_apis_through_the_reactor(front: RelayProcess, worker: RelayProcess) -> None:
+    url = f"http://127.0.0.1:{front.port}/readyz"
+    assert front.call("POST", "/jobs/lines_of", {"url": url}).json()["result"] == 1
+    assert front.call("POST", "/jobs/wait_for_a_coroutine").json()["result"] == "MainThread"
 
 
 @pytest.mark.parametrize("name", ["wait", "hang", "cling"])

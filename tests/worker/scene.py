@@ -1,0 +1,73 @@
+"""One attempt with a clock, for the tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import Logger
+
+from relay import Context
+from relay.handlers import handler
+from relay.state import Claim, Job, State
+from relay.store.messages import End
+from relay.worker.attempt import Attempt, Place
+from relay.worker.end import Ends
+from relay.worker.overdue import Overdue
+
+
+class Scene:
+    """A handler about to be run once."""
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: Any = None, seconds: float = 0, **job: Any
+    ) -> None:
+        self.clock = Clock()
+        self.handler = handler(function)
+        self.seconds = seconds or self.handler.options.timeout
+        once = self.handler.options.once
+        text = json.dumps(arguments or {})
+        kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)
+        claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, 0)
+        self.closed = 0
+        self.cancelled = False
+        self.overdue = Overdue(self.clock, places=2)
+        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue)
+        ties: Any = self
+        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", {}, Logger(), ties)
+        self.attempt = Attempt(place, claim, self.handler, context, ties)
+        self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
+        self.ends: list[End] = []
+        self.freed: list[None] = []
+        self.attempt.end.addCallback(self.ends.append)
+        self.attempt.free.addCallback(self.freed.append)
+
+    def close(self) -> None:
+        """What the attempt does with its ties, which this stands in for."""
+        self.closed += 1
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def begin(self) -> Scene:
+        self.attempt.begin(self.seconds)
+        return self
+
+    def in_thread(self, function: Callable[..., Any]) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.threads.append((function, done))
+        return done
+
+    @property
+    def end(self) -> End:
+        (end,) = self.ends
+        return end
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert self.end.state is State.FAILED
+        return msgspec.json.decode(self.end.payload, type=dict[str, Any])

@@ -1,0 +1,117 @@
+"""What is said of an end, and what decides over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, gatherResults, race
+from twisted.logger import LogEvent, eventAsText
+
+from relay import JobError, job
+from relay.state import State
+from tests.worker.scene import Scene
+
+
+async def waits() -> None:
+    await Deferred()
+
+
+@pytest.mark.parametrize(
+    ("why", "line"),
+    [
+        (State.FAILED, "failed in attempt 1 of 1: its time was over"),
+        (State.EXPIRED, "expired in attempt 1 of 1: The deadline passed"),
+        (State.CANCELLED, "cancelled in attempt 1 of 1: it was cancelled"),
+        (State.QUEUED, "failed in attempt 1 of 1: How the job ended is unknown"),
+    ],
+)
+def test_a_job_that_is_stopped_leaves_one_line(why: State, line: str, told: list[LogEvent]) -> None:
+    scene = Scene(job(name="f", once=True)(waits)).begin()
+    scene.attempt.stop(why)
+    (event,) = told
+    assert eventAsText(event).endswith(f"job 0-a-b (f) {line}")
+
+
+def test_a_job_error_leaves_one_line_with_what_it_came_from(told: list[LogEvent]) -> None:
+    async def declines() -> None:
+        try:
+            raise ConnectionError("reset\nby the peer")
+        except ConnectionError as error:
+            raise JobError("no", status=402, type="card-declined") from error
+
+    Scene(job(name="f")(declines)).begin()
+    (event,) = told
+    assert eventAsText(event).endswith("card-declined (402): no, from ConnectionError: reset by the peer")
+
+
+def test_a_job_that_is_tried_again_says_when(told: list[LogEvent]) -> None:
+    def limited() -> None:
+        raise JobError("slow down", retryable=True, retry_after=120)
+
+    Scene(job(name="f")(limited), attempts=2).begin()
+    assert eventAsText(told[-1]).endswith("job-failed (500): slow down; it is tried again in 120.0 s")
+
+
+def test_arguments_that_do_not_fit_leave_a_line(told: list[LogEvent]) -> None:
+    Scene(job(name="f")(lambda: None), {"new": 1}).begin()
+    assert "bad-arguments" in eventAsText(told[-1])
+
+
+def test_a_job_that_ends_well_leaves_none(told: list[LogEvent]) -> None:
+    Scene(job(name="f")(lambda: 5)).begin()
+    assert told == []
+
+
+# -- errors within others --
+
+
+def held_in_first_error() -> Any:
+    return gatherResults([fail(JobError("no", status=402, type="declined"))], consumeErrors=True)
+
+
+async def held_in_a_group() -> None:
+    raise ExceptionGroup("one", [ExceptionGroup("two", [JobError("no", status=402, type="declined")])])
+
+
+async def final_beside_others() -> None:
+    raise ExceptionGroup(
+        "many", [ValueError(), JobError(retryable=True), JobError(status=402, type="declined")]
+    )
+
+
+def held_in_a_race() -> Any:
+    return race([fail(JobError("no", status=402, type="declined"))])
+
+
+@pytest.mark.parametrize(
+    "function", [held_in_first_error, held_in_a_group, final_beside_others, held_in_a_race]
+)
+def test_a_final_error_within_others_is_final(function: Any) -> None:
+    problem = Scene(job(name="f")(function), attempts=3).begin().problem
+    assert (problem["type"], problem["status"]) == ("/problems/declined", 402)
+
+
+def test_several_errors_that_may_pass_are_waited_for_together() -> None:
+    def both() -> None:
+        raise ExceptionGroup("both", [JobError(retryable=True, retry_after=n) for n in (10, 50, 20)])
+
+    end = Scene(job(name="f")(both), attempts=3).begin().end
+    assert (end.state, end.delay) == (State.SCHEDULED, 50_000)
+
+
+def test_the_traceback_has_causes_notes_and_what_groups_hold(no_logged_failures: list[LogEvent]) -> None:
+    def caused() -> None:
+        try:
+            raise KeyError("the cause")
+        except KeyError as error:
+            wrapped = ValueError("the effect")
+            wrapped.add_note("a note")
+            raise ExceptionGroup("a group", [wrapped]) from error
+
+    Scene(job(name="f")(caused)).begin()
+    Scene(job(name="f")(lambda: gatherResults([fail(LookupError("held"))], consumeErrors=True))).begin()
+    texts = [eventAsText(event) for event in no_logged_failures]
+    assert all(word in texts[0] for word in ("KeyError: 'the cause'", "ValueError: the effect", "a note"))
+    assert "LookupError: held" in texts[1]
+    no_logged_failures.clear()
