@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -69,10 +70,11 @@ class Attempt:
         self._running: Deferred[Any] | None = None
         self._stopped: State | None = None
         self._leaving = False
+        self._expires = math.inf  # by the clock
         self._timer: IDelayedCall | None = None
 
-    def begin(self, seconds: float) -> None:
-        """Call the handler, and stop it after so many seconds: those that the job has, or those to its deadline."""
+    def begin(self, left: float = math.inf) -> None:
+        """Call the handler, and stop it when its time is over, or that to the job's deadline: `left` seconds."""
         try:
             made = self._call()
         except BaseException:
@@ -83,8 +85,10 @@ class Attempt:
         self._running = made
         made.addBoth(self._over)
         if self._running is not None:
-            late = State.EXPIRED if seconds < self._handler.options.timeout else State.FAILED
-            self._timer = self._place.clock.callLater(max(0.0, seconds), self.stop, late)
+            clock, timeout = self._place.clock, self._handler.options.timeout
+            self._expires = clock.seconds() + left
+            late = State.EXPIRED if left < timeout else State.FAILED
+            self._timer = clock.callLater(max(0.0, min(timeout, left)), self.stop, late)
 
     def stop(self, why: State) -> None:
         """Cancel the handler: its time is over (`FAILED`), its deadline (`EXPIRED`), it is `CANCELLED`, or given back
@@ -153,11 +157,14 @@ class Attempt:
         if self._leaving or self._place.ends.is_last(self.claim, self._stopped):
             self._give_up()
         else:
-            self._set_timer(LINGER - GRACE, self._give_up)
+            left = self._expires - self._place.clock.seconds()
+            self._set_timer(max(0.0, min(LINGER - GRACE, left)), self._give_up)
 
     def _give_up(self) -> None:
         """End the attempt though its handler runs on."""
         assert self._stopped is not None
+        if self._place.clock.seconds() >= self._expires and self._stopped is State.FAILED:
+            self._stopped = State.EXPIRED
         end = self._place.ends.of_stop(self.claim, self._stopped)
         if self._leaving and not end.state.complete:
             free = end.free or end.state is State.QUEUED

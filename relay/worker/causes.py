@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import FirstError
+from twisted.internet.defer import CancelledError, FirstError
 from twisted.python.failure import Failure
 
 from relay.errors import JobError, RelayError
 from relay.problem import text_of
 
 DEEPEST = 10  # wrappers around an exception, causes behind it
+_MOST = 100  # exceptions that are looked at in one
 LONGEST_LINE = 500  # characters of what is told in one line
 LONGEST_TRACEBACK = 16 << 10  # characters of a traceback in the log; the middle is left out
 
@@ -26,7 +31,7 @@ def decisive(error: BaseException) -> BaseException:
     """The exception that decides over the job: of a wrapper (`FirstError`, a group) what is in it. Where it holds
     several, an error that says that another attempt does not help decides, then one that nobody foresaw, then, of
     errors that may all pass, the one that asks for the longest pause."""
-    errors = list(_leaves(error, DEEPEST)) or [error]
+    errors = list(islice(_leaves(error, DEEPEST), _MOST)) or [error]
     own = [e for e in errors if isinstance(e, JobError)]
     final = [e for e in own if not e.retryable]
     unforeseen = [e for e in errors if not isinstance(e, JobError)]
@@ -46,33 +51,37 @@ def told(error: BaseException) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether an exception says no more than that something was cancelled."""
+    return isinstance(error, CancelledError | asyncio.CancelledError | concurrent.futures.CancelledError)
+
+
 def _shown(error: BaseException) -> str:
     kind, text = type(error).__name__, text_of(error)
-    if isinstance(error, RelayError):
-        problem = error.problem()
-        misfits = problem.get("errors")
-        kind = f"{error.type} ({error.job_status})" if isinstance(error, JobError) else error.slug
-        text = f"{text} {misfits}" if misfits else text
+    with suppress(Exception):  # an error of a handler's own class may not even have these
+        if isinstance(error, JobError):
+            kind = f"{error.type} ({error.job_status})"
+        elif isinstance(error, RelayError):
+            kind = error.slug
+            text = f"{text} {error.members['errors']}"
     return text if text == kind else f"{kind}: {text}"[:LONGEST_LINE]
 
 
-class Told(Failure):
+class Traced(Failure):
     """A failure whose traceback in the log has causes, notes and what groups hold, which Twisted's has not."""
 
     def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
         try:
             lines = traceback.format_exception(self.type, self.value, self.getTracebackObject())
-            error = error_of(self)
-            for held in _leaves(error, DEEPEST):
-                if held is not error and not isinstance(error, BaseExceptionGroup):
-                    lines += ["\nin which there was\n\n", *traceback.format_exception(held)]
+            for held in islice(_hidden(error_of(self), DEEPEST), _MOST):
+                lines += ["\nin which there was\n\n", *traceback.format_exception(held)]
             return printable(_cut("".join(lines)))
         except Exception:  # an exception that can't even be shown
             return f"{getattr(self.type, '__name__', self.type)} (its traceback can't be shown)\n"
 
 
-def with_causes(failure: Failure) -> Told:
-    return Told(failure.value, failure.type, failure.getTracebackObject())
+def with_causes(failure: Failure) -> Traced:
+    return Traced(failure.value, failure.type, failure.getTracebackObject())
 
 
 def printable(text: str) -> str:
@@ -93,6 +102,14 @@ def _leaves(error: BaseException, depth: int) -> Iterator[BaseException]:
         yield error
     for each in held:
         yield from _leaves(each, depth - 1)
+
+
+def _hidden(error: BaseException, depth: int) -> Iterator[BaseException]:
+    """What is held in wrappers that Python does not know, and so does not show."""
+    for held in _held(error) if depth > 0 else []:
+        if not isinstance(error, BaseExceptionGroup):
+            yield held
+        yield from _hidden(held, depth - 1)
 
 
 def _held(error: BaseException) -> Sequence[BaseException]:

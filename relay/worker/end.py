@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.defer import CancelledError
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -21,7 +20,7 @@ from relay.errors import (
 from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
-from relay.worker.causes import decisive, error_of, told, with_causes
+from relay.worker.causes import decisive, error_of, is_cancellation, told, with_causes
 from relay.worker.result import ResultType
 from relay.worker.retry import pause
 from relay.worker.shown import problem
@@ -70,7 +69,7 @@ class Ends:
             if not isinstance(outcome, Failure):
                 kind = type(outcome).__name__
                 self._say(claim, LogLevel.info, text + " returned a value of type {kind}", kind=kind)
-            elif not outcome.check(CancelledError):
+            elif not is_cancellation(error_of(outcome)):
                 self._say_failure(claim, text + " failed: {why}", outcome)
 
     # -- each kind --
@@ -90,7 +89,7 @@ class Ends:
         return End(claim.id, State.SUCCEEDED, payload.decode())
 
     def _of_stop(self, claim: Claim, stopped: State, error: BaseException | None = None) -> End:
-        raised = "" if error is None or isinstance(error, CancelledError) else f" (it raised {told(error)})"
+        raised = "" if error is None or is_cancellation(error) else f" (it raised {told(error)})"
         if stopped is State.FAILED:
             return self._fail(
                 claim, JobTimeout(), again=True, level=LogLevel.warn, why="its time was over" + raised

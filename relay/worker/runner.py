@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,9 +69,10 @@ class Runner:
         if self._leaving:
             self._reports.report(End(claim.id, State.QUEUED))
             return
-        seconds = _seconds(claim, handler, self._equipment.now)
+        left = _left(claim, self._equipment.now)
         ties = context = None
         if handler.context:
+            seconds = min(handler.options.timeout, left)
             ties = self._ties(claim, seconds)
             context = self._context(claim, seconds, ties)
         attempt = Attempt(self._place, claim, handler, context, ties)
@@ -78,7 +80,7 @@ class Runner:
         self._running.add(attempt)
         attempt.free.addCallback(self._freed, attempt)
         attempt.end.addCallback(self._ended, attempt)
-        attempt.begin(seconds)
+        attempt.begin(left)
 
     def stop(self, id: str, why: State) -> bool:
         """Stop a job; False if it is not here."""
@@ -159,9 +161,9 @@ class Runner:
         )
 
 
-def _seconds(claim: Claim, handler: Handler, now: Callable[[], float]) -> float:
-    """How long an attempt may take. What is left to its deadline is told by Redis' clock, if that is known."""
+def _left(claim: Claim, now: Callable[[], float]) -> float:
+    """Seconds to the deadline of a job, told by Redis' clock, if that is known."""
     if not claim.deadline:
-        return handler.options.timeout
+        return math.inf
     started = claim.started / 1000 if claim.started else now()
-    return min(handler.options.timeout, claim.deadline / 1000 - started)
+    return claim.deadline / 1000 - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ class Scene:
     ) -> None:
         self.clock = Clock()
         self.handler = handler(function)
-        self.seconds = seconds or self.handler.options.timeout
+        self.seconds = seconds or math.inf
         once = self.handler.options.once
         text = json.dumps(arguments or {})
         kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)

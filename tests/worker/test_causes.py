@@ -55,6 +55,18 @@ def test_an_error_is_told_in_one_line_with_what_it_came_from() -> None:
     assert len(told(error)) <= LONGEST_LINE
 
 
+def test_a_traceback_has_what_wrappers_hold_in_groups_too() -> None:
+    text = with_causes(Failure(ExceptionGroup("", [first(KeyError("the cause")), FINAL]))).getTraceback()
+    assert "in which there was\n\nKeyError: 'the cause'" in text
+
+
+def test_a_wrapper_with_itself_many_times_is_looked_at_in_bounds() -> None:
+    held = FailureGroup([])
+    held.failures = [Failure(held)] * 100
+    assert decisive(held) is held
+    assert len(with_causes(Failure(held)).getTraceback()) < LONGEST_TRACEBACK + 100
+
+
 def test_a_traceback_has_a_size() -> None:
     text = with_causes(Failure(ValueError("x" * 100_000 + "the end"))).getTraceback()
     assert len(text) < LONGEST_TRACEBACK + 100

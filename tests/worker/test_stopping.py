@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -9,11 +10,16 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import LogEvent, eventAsText
 
-from relay import job
+from relay import JobError, job
 from relay.state import State
 from relay.store.messages import End
 from relay.worker.attempt import GRACE, LINGER, POSTPONED
 from tests.worker.scene import Scene
+
+
+class Broken(JobError):
+    def __init__(self) -> None:
+        pass
 
 
 def paused() -> Deferred[int]:
@@ -115,6 +121,12 @@ def test_but_not_for_ever() -> None:
     assert (scene.end.state, scene.freed) == (State.SCHEDULED, [])
 
 
+def test_nor_past_the_jobs_deadline() -> None:
+    scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None), seconds=20, attempts=2).begin()
+    scene.clock.pump([5, GRACE, 20 - 5 - GRACE])
+    assert scene.end.state is State.EXPIRED
+
+
 def test_a_job_that_would_be_tried_again_can_still_be_cancelled() -> None:
     scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None), attempts=2).begin()
     scene.clock.pump([5, GRACE])
@@ -146,6 +158,19 @@ def test_a_job_that_must_not_run_twice_is_interrupted_by_the_workers_end_though_
     scene.attempt.leave()
     scene.clock.advance(GRACE)
     assert scene.end == End("0-a-b", State.FAILED, "interrupted")
+
+
+@pytest.mark.parametrize("error", [Broken(), asyncio.CancelledError()])
+def test_a_cancelled_job_is_cancelled_whatever_its_handler_raises(error: BaseException) -> None:
+    async def wraps() -> None:
+        try:
+            await Deferred()
+        except CancelledError:
+            raise error from None
+
+    scene = Scene(job(name="f")(wraps), attempts=2).begin()
+    scene.attempt.stop(State.CANCELLED)
+    assert scene.end.state is State.CANCELLED
 
 
 def test_what_a_handler_returns_too_late_is_in_the_log(told: list[LogEvent]) -> None:
