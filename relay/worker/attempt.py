@@ -22,8 +22,8 @@ from relay.worker.overdue import Overdue
 from relay.worker.ties import Ties
 
 GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
-LINGER = 60.0  # seconds for which a job is not tried again elsewhere as its handler, which was stopped, runs on here
-POSTPONED = 15.0  # seconds after which it is, where the worker ends meanwhile
+LINGER = 60.0  # seconds that another attempt waits for a handler that was stopped and runs on
+POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
 
 
 class InThread(Protocol):
@@ -74,7 +74,7 @@ class Attempt:
         self._timer: IDelayedCall | None = None
 
     def begin(self, left: float = math.inf) -> None:
-        """Call the handler, and stop it when its time is over, or that to the job's deadline: `left` seconds."""
+        """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
             made = self._call()
         except BaseException:

@@ -28,15 +28,15 @@ def error_of(failure: Failure) -> BaseException:
 
 
 def decisive(error: BaseException) -> BaseException:
-    """The exception that decides over the job: of a wrapper (`FirstError`, a group) what is in it. Where it holds
-    several, an error that says that another attempt does not help decides, then one that nobody foresaw, then, of
-    errors that may all pass, the one that asks for the longest pause."""
+    """The exception that decides over the job: the one in a wrapper (`FirstError`, a group). Where it holds several, a
+    `JobError` that is not retryable decides; without one, an unexpected exception; without that, of the retryable ones
+    the one that asks for the longest pause."""
     errors = list(islice(_leaves(error, DEEPEST), _MOST)) or [error]
     own = [e for e in errors if isinstance(e, JobError)]
     final = [e for e in own if not e.retryable]
-    unforeseen = [e for e in errors if not isinstance(e, JobError)]
-    if final or unforeseen:
-        return (final or unforeseen)[0]
+    unexpected = [e for e in errors if not isinstance(e, JobError)]
+    if final or unexpected:
+        return (final or unexpected)[0]
     return max(own, key=lambda e: (not e.free, e.pause))
 
 

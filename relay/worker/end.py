@@ -108,8 +108,9 @@ class Ends:
         error = decisive(error_of(failure))
         if not isinstance(error, RelayError):
             return self._fail(claim, JobFailed(), again=True, why=told(error), failure=failure)
-        again = error.retryable if isinstance(error, JobError) else error.retry_after > 0
-        return self._fail(claim, error, again)
+        if isinstance(error, JobError):
+            return self._fail(claim, error, error.retryable)
+        return self._fail(claim, error, again=error.retry_after > 0, level=LogLevel.warn)
 
     def _fail(
         self,
@@ -146,8 +147,8 @@ class Ends:
     def _say_end(
         self, claim: Claim, level: Any, why: str, end: End | None = None, failure: Failure | None = None
     ) -> None:
-        """One line for an attempt that ended badly, with a traceback where nobody foresaw it. An end does not depend on
-        its line."""
+        """One line for an attempt that ended badly, with a traceback for an unexpected exception. The end does not
+        depend on its line."""
         with suppress(BaseException):
             self._say_how(claim, level, why, end, failure)
 

@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
     """What msgspec does not write by itself, as what it does."""
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, int) and not isinstance(value, bool):  # a bool only as a key, which JSON has not
+    if isinstance(value, int) and not isinstance(value, bool):  # JSON has no such key
         return int.__index__(value)
     if isinstance(value, float):
         return float.__float__(value)
