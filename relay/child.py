@@ -1,30 +1,34 @@
 """A process of ``relay all``: ``python -m relay.child front|worker``.
 
-Its settings come in the environment, its sockets as file descriptors from 3 on; its log goes to its parent, and so do
-two lines of its own, when it is ready and when it begins to drain.
+Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
+output, and two words, when it is ready and when it begins to drain, through a descriptor of their own, so that nothing
+that a handler prints is taken for one.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
 
 from setproctitle import setproctitle
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import Logger, globalLogBeginner
 
-from relay import service, signals
+from relay import output, service, signals
 from relay.kept import DRAINING, READY
 from relay.settings import SettingError, Settings
 
 _FIRST_SOCKET = 3
+_log = Logger()
 
 
 def main(role: str) -> None:
     setproctitle(f"relay {role}")
-    globalLogBeginner.beginLoggingTo(
-        [textFileLogObserver(sys.stdout, timeFormat="")], redirectStandardIO=False
-    )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    globalLogBeginner.beginLoggingTo([output.observer(sys.stdout)], redirectStandardIO=False)
+    parent = Parent(int(os.environ.pop("RELAY_CONTROL")))
     from twisted.internet import reactor
 
     settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
@@ -36,17 +40,26 @@ def main(role: str) -> None:
         )
     except SettingError as error:
         sys.exit(f"relay: {error}")
-    made.ready.addCallback(lambda _: _tell(READY))
-    reactor.addSystemEventTrigger("before", "shutdown", _tell, DRAINING)
+    made.ready.addCallback(lambda _: parent.tell(READY))
+    reactor.addSystemEventTrigger("before", "shutdown", parent.tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
     signals.install(reactor)
     reactor.run()
 
 
-def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+class Parent:
+    """Where words to the parent go; never an error, as the parent may be gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_inheritable(descriptor, False)
+
+    def tell(self, word: str) -> None:
+        try:
+            os.write(self._descriptor, f"{word}\n".encode())
+        except OSError as error:
+            _log.warn("the parent can't be told {word}: {error}", word=word, error=error)
 
 
 def _sockets() -> list[socket.socket]:

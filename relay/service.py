@@ -29,7 +29,7 @@ from relay.store.link import Link
 from relay.store.messages import Mail
 from relay.store.partition import Partition, random_name
 from relay.store.store import Store, Terms
-from relay.supervise import Supervisor
+from relay.supervise import PATIENCE, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -88,13 +88,14 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     environment = {**os.environ, **settings.environ(), "RELAY_SOCKETS": str(len(listening))}
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
-        return Kept(reactor, role, number, [sys.executable, "-m", "relay.child", role], environment, handed)
+        command = [sys.executable, "-m", "relay.child", role]
+        return Kept(reactor, role, number, command, environment, settings.drain + PATIENCE, handed)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]
     children += [child("worker", n + 1) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ) if embedded else None
+    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
-    supervisor = Supervisor(reactor, redis, children, store, settings.drain)
+    supervisor = Supervisor(reactor, redis, children, store)
     if embedded is not None:
         supervisor.release = embedded.close
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)

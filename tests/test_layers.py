@@ -36,7 +36,10 @@ CORE = {
     "upstream",
     "version",
 }
-ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"}
+ABOVE = {
+    *("service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    "output",
+}
 
 
 def room_of(module: str) -> str:
