@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"
+STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
 _log = Logger()
 
 
@@ -71,8 +74,33 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     in_thread = _threads(reactor, settings.concurrency)
     tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
     made = Worker(tools, registry, settings)
+    _watch(reactor, made, store, address, registry, settings)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
+
+
+def _watch(
+    reactor: Any, made: Worker, store: Store, address: Address, registry: Registry, settings: Settings
+) -> None:
+    """Have a thread notice when a handler stands in the reactor's way."""
+    from relay.store.renewal import Renewal
+    from relay.worker.sight import Origins, look
+    from relay.worker.watchdog import Watchdog, WatchThread
+
+    origins, partition = Origins(handler.function for handler in registry), store.partition
+    watchdog = Watchdog(
+        look=lambda: look(reactor_thread, origins),
+        running=made.held,
+        lease=Renewal(address, partition.keys, settings.lease, lambda: (made.session(), partition.epoch)),
+        lease_time=settings.lease,
+        stall=settings.stall,
+        seconds=time.monotonic,
+        end=lambda: os._exit(STALLED),
+    )
+    thread = WatchThread(watchdog)
+    reactor_thread = threading.get_ident()
+    reactor.callWhenRunning(thread.start, reactor)
+    reactor.addSystemEventTrigger("during", "shutdown", thread.stop)
 
 
 def everything(reactor: Any, settings: Settings) -> Supervisor:

@@ -24,6 +24,7 @@ from relay.errors import (
 from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
+from relay.worker.current import call
 from relay.worker.retry import pause
 
 #: calls a blocking function with keyword arguments in a thread
@@ -51,7 +52,7 @@ class Attempt:
 
     def begin(self, clock: IReactorTime, in_thread: InThread) -> Deferred[End]:
         """Call the handler; it is stopped when its time is over."""
-        running = maybeDeferred(self._call, in_thread)
+        running = maybeDeferred(call, self.claim, self._call, in_thread=in_thread)
         if not running.called:
             self._running = running
             self._timer = clock.callLater(max(0.0, self._context.deadline - clock.seconds()), self._overrun)

@@ -108,6 +108,10 @@ class Worker(Service):
         """How many jobs are running."""
         return len(self._attempts)
 
+    def session(self) -> str:
+        """The name of the present session; "" before the first was opened."""
+        return self._session.name
+
     # -- jobs: what the session calls --
 
     def room(self) -> int:

@@ -1,0 +1,70 @@
+"""A handler that blocks its worker, on real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import RedisProcess, RelayProcess, eventually
+
+LINE = 1 + next(
+    number
+    for number, line in enumerate((Path(__file__).parent / "blocking_jobs.py").read_text().splitlines())
+    if "this line is named" in line
+)
+PLACE = rf"blocking_jobs\.py:{LINE} in block"
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Path:
+    return tmp_path / "ran"
+
+
+def options(ran: Path) -> tuple[str, ...]:
+    return ("--jobs", "tests.blocking_jobs", "--set", f"ran={ran}", "--grace", "0.3", "--drain", "1")
+
+
+@pytest.fixture
+def workers(server: RedisProcess, tmp_path: Path, ran: Path) -> Iterator[list[RelayProcess]]:
+    made = [
+        RelayProcess(tmp_path, "worker", "--redis", server.url, "--lease", "2", *options(ran))
+        for _ in range(2)
+    ]
+    for worker in made:
+        worker.start()
+    yield made
+    for worker in made:
+        worker.stop()
+
+
+def test_a_handler_that_blocks_for_longer_than_the_lease_runs_once(
+    server: RedisProcess, workers: list[RelayProcess], tmp_path: Path, ran: Path
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
+    front.start()
+    eventually(lambda: front.call("GET", "/readyz").status == 200, "the front is ready")
+    answer = front.call("POST", "/jobs/block", {"seconds": 4}, {"Prefer": "wait=30, heartbeat=0"}).json()
+    assert (answer["state"], answer["attempts"]) == ("succeeded", 1)
+    assert [line.split()[0] for line in ran.read_text().splitlines()] == ["began", "ended"]
+    (worker,) = [worker for worker in workers if "stands still" in worker.log_tail()]
+    worker.wait_for(rf"job {answer['id']} \(block\) blocks it, at .*{PLACE}")
+    worker.wait_for(r"goes on, after it stood still for \d\.\d s")
+    assert "void" not in worker.log_tail()
+    assert front.stop() == 0
+
+
+def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_last(
+    tmp_path: Path, ran: Path
+) -> None:
+    relay = RelayProcess(tmp_path, "all", "--stall", "1", *options(ran))
+    relay.start()
+    answer = relay.call("POST", "/jobs/block", {"seconds": 600}, {"Prefer": "wait=60, heartbeat=0"}).json()
+    assert answer["error"]["type"] == "/problems/worker-died"
+    assert ran.read_text().splitlines() == [f"began {answer['id']}"] * 5
+    relay.wait_for(
+        rf"#critical.* worker 1: .*is ended.* job {answer['id']} \(block\) blocks it, at .*{PLACE}"
+    )
+    relay.wait_for(rf"#warn.* worker 1 .* has died; 1 jobs that it held go back: .*{answer['id']}")
+    relay.stop()
