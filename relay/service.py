@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import garbage, signals, sockets, tickets
+from relay import ending, garbage, signals, sockets, tickets
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -58,6 +58,7 @@ def front(
     store = _store(reactor, address, settings, process or "f" + random_name(10))
     inbox = _inbox_of(reactor, address, store)
     made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
+    ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
@@ -71,10 +72,11 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     registry = _registry(settings)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
-    in_thread = _threads(reactor, settings.concurrency)
+    in_thread, busy = _threads(reactor, settings.concurrency)
     tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
     made = Worker(tools, registry, settings)
     _watch(reactor, made, store, address, registry, settings)
+    ending.install(reactor, lambda: max(busy(), getattr(made, "hung", int)()))
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
@@ -126,6 +128,7 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     supervisor = Supervisor(reactor, redis, children, store)
     if embedded is not None:
         supervisor.release = embedded.close
+    ending.install(reactor)
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor
 
@@ -186,8 +189,12 @@ def _inbox_of(
     return lambda deliver: Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
 
 
-def _threads(reactor: Any, most: int) -> Callable[..., Any]:
+def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """Something that calls a blocking function in a thread, and something that says how many threads are busy."""
     pool = ThreadPool(0, most, "handlers")
     reactor.callWhenRunning(pool.start)
     reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
-    return lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments)
+    return (
+        lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments),
+        lambda: len(pool.working),
+    )

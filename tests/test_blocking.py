@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,4 +68,45 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
         rf"#critical.* worker 1: .*is ended.* job {answer['id']} \(block\) blocks it, at .*{PLACE}"
     )
     relay.wait_for(rf"#warn.* worker 1 .* has died; 1 jobs that it held go back: .*{answer['id']}")
+    relay.stop()
+
+
+def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
+    server: RedisProcess, tmp_path: Path, ran: Path
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
+    queues = {"pool": "in_the_pool", "reactor": "in_the_reactors_pool", "own": "in_a_thread_of_its_own"}
+    workers = [
+        RelayProcess(tmp_path, "worker", "--redis", server.url, "--queues", queue, *options(ran))
+        for queue in queues
+    ]
+    for process in (front, *workers):
+        process.start()
+    for name in queues.values():
+        submit = lambda name=name: front.call("POST", f"/jobs/{name}", None, {"Prefer": "respond-async"})  # noqa: E731
+        eventually(lambda submit=submit: submit().status == 202, "it is submitted")
+    eventually(
+        lambda: ran.exists() and {line.split()[0] for line in ran.read_text().splitlines()} == {*queues},
+        "they run",
+    )
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    for worker in workers:
+        assert worker.process is not None
+        assert worker.process.wait(10) == 0
+    workers[0].wait_for("1 threads of handlers still run")
+    workers[1].wait_for("the process ends without its threads: .*twisted.internet.reactor")
+    workers[2].wait_for("the process ends without its threads: .*endless")
+    assert front.stop() == 0
+
+
+def test_no_restart_leaves_a_process_behind(tmp_path: Path, ran: Path) -> None:
+    relay = RelayProcess(tmp_path, "all", *options(ran))
+    relay.start()
+    former = relay.children("relay worker")
+    relay.call("POST", "/jobs/in_the_pool", None, {"Prefer": "respond-async"})
+    eventually(ran.exists, "it runs")
+    relay.signal(signal.SIGHUP)
+    relay.wait_for("relay worker serves", count=2)
+    eventually(lambda: not set(former) & set(relay.children("relay worker")), "it has gone")
     relay.stop()
