@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import ending, garbage, signals, sockets, tickets
+from relay import ending, garbage, names, signals, sockets, tickets
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -70,6 +70,7 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
 
     address = _address(settings)
     registry = _registry(settings)
+    names.install(reactor)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)

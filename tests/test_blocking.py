@@ -100,6 +100,25 @@ def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
     assert front.stop() == 0
 
 
+def test_names_are_found_while_handlers_fill_the_reactors_threads(
+    server: RedisProcess, tmp_path: Path, ran: Path
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
+    worker = RelayProcess(
+        tmp_path, "worker", "--redis", server.url, "--allow-private", "--jobs", "jobs", *options(ran)
+    )
+    for process in (front, worker):
+        process.start()
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    for _ in range(10):
+        front.call("POST", "/jobs/in_the_reactors_pool", None, {"Prefer": "respond-async"})
+    eventually(lambda: ran.exists() and len(ran.read_text().splitlines()) == 10, "they run")
+    url = f"http://localhost:{front.port}/readyz"
+    assert front.call("POST", "/jobs/fetch", {"url": url}).json()["result"]["status"] == 200
+    assert worker.stop() == 0
+    assert front.stop() == 0
+
+
 def test_no_restart_leaves_a_process_behind(tmp_path: Path, ran: Path) -> None:
     relay = RelayProcess(tmp_path, "all", *options(ran))
     relay.start()
