@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from relay import Context, job
@@ -26,25 +29,28 @@ async def block(context: Context, seconds: float) -> str:
 
 
 @job(timeout=60)
-def beside(context: Context) -> Deferred[None]:
-    """Runs until it is cancelled, and blocks nobody."""
-    note(context, "began")
-    return Deferred()
+async def beside(context: Context) -> str:
+    """Goes on until it is told to end, and blocks nobody."""
+    note(context, "beside")
+    end = Path(context.settings["ran"] + ".end")
+    while not os.path.exists(end):  # noqa: ASYNC240
+        await deferLater(reactor, 0.05)
+    return "done"
 
 
-@job(queue="pool", thread=True)
+@job(thread=True)
 def in_the_pool(context: Context) -> None:
     note(context, "pool")
     time.sleep(600)
 
 
-@job(queue="reactor")
+@job
 async def in_the_reactors_pool(context: Context) -> None:
     note(context, "reactor")
     await deferToThread(time.sleep, 600)
 
 
-@job(queue="own")
+@job
 def in_a_thread_of_its_own(context: Context) -> Deferred[None]:
     threading.Thread(target=time.sleep, args=(600,), name="endless").start()
     note(context, "own")

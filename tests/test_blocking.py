@@ -57,17 +57,26 @@ def test_a_handler_that_blocks_for_longer_than_the_lease_runs_once(
 
 
 def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_last(
-    tmp_path: Path, ran: Path
+    server: RedisProcess, tmp_path: Path, ran: Path
 ) -> None:
-    relay = RelayProcess(tmp_path, "all", "--stall", "1", *options(ran))
+    """What was beside it is not to blame, and runs again."""
+    relay = RelayProcess(tmp_path, "all", "--redis", server.url, "--stall", "1", *options(ran))
     relay.start()
-    answer = relay.call("POST", "/jobs/block", {"seconds": 600}, {"Prefer": "wait=60, heartbeat=0"}).json()
+    later = {"Prefer": "respond-async"}
+    beside = relay.call("POST", "/jobs/beside", None, later).json()["id"]
+    eventually(ran.exists, "it runs")
+    blocks = relay.call("POST", "/jobs/block", {"seconds": 600}, later).json()["id"]
+    eventually(lambda: server.client.hexists("{r0}:crash", blocks), "its worker has died under it")
+    assert not server.client.hexists("{r0}:crash", beside)
+    relay.wait_for(rf"#critical.* worker 1: .*is ended.* job {blocks} \(block\) blocks it, at .*{PLACE}")
+    relay.wait_for(r"#error.* worker 1 ended \(.*exit code 70")
+    relay.wait_for(rf"its process ended: 2 jobs go back: .*block {blocks}")
+    Path(f"{ran}.end").touch()
+    wait = {"Prefer": "wait=60, heartbeat=0"}
+    answer = relay.call("GET", f"/jobs/{blocks}", None, wait).json()
     assert answer["error"]["type"] == "/problems/worker-died"
-    assert ran.read_text().splitlines() == [f"began {answer['id']}"] * 5
-    relay.wait_for(
-        rf"#critical.* worker 1: .*is ended.* job {answer['id']} \(block\) blocks it, at .*{PLACE}"
-    )
-    relay.wait_for(rf"#warn.* worker 1 .* has died; 1 jobs that it held go back: .*{answer['id']}")
+    assert ran.read_text().splitlines().count(f"began {blocks}") == 5
+    assert relay.call("GET", f"/jobs/{beside}", None, wait).json()["state"] == "succeeded"
     relay.stop()
 
 
@@ -75,18 +84,19 @@ def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
     server: RedisProcess, tmp_path: Path, ran: Path
 ) -> None:
     front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
-    queues = {"pool": "in_the_pool", "reactor": "in_the_reactors_pool", "own": "in_a_thread_of_its_own"}
-    workers = [
-        RelayProcess(tmp_path, "worker", "--redis", server.url, "--queues", queue, *options(ran))
-        for queue in queues
-    ]
+    names = {"pool": "in_the_pool", "reactor": "in_the_reactors_pool", "own": "in_a_thread_of_its_own"}
+    workers = []
+    for module, name in names.items():  # one for each job
+        (tmp_path / f"{module}_only.py").write_text(f"from tests.blocking_jobs import {name}\n")
+        jobs = ("--jobs", f"{module}_only", *options(ran)[2:])
+        workers.append(RelayProcess(tmp_path, "worker", "--redis", server.url, *jobs))
     for process in (front, *workers):
         process.start()
-    for name in queues.values():
+    for name in names.values():
         submit = lambda name=name: front.call("POST", f"/jobs/{name}", None, {"Prefer": "respond-async"})  # noqa: E731
         eventually(lambda submit=submit: submit().status == 202, "it is submitted")
     eventually(
-        lambda: ran.exists() and {line.split()[0] for line in ran.read_text().splitlines()} == {*queues},
+        lambda: ran.exists() and {line.split()[0] for line in ran.read_text().splitlines()} == {*names},
         "they run",
     )
     for worker in workers:
