@@ -15,7 +15,7 @@ import sys
 from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
-from relay import output, service, signals
+from relay import clock, output, service, signals
 from relay.kept import DRAINING, READY
 from relay.settings import SettingError, Settings
 
@@ -31,6 +31,7 @@ def main(role: str) -> None:
     parent = Parent(int(os.environ.pop("RELAY_CONTROL")))
     from twisted.internet import reactor
 
+    clock.steady(reactor)
     settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
     try:
         made = (
