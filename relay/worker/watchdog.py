@@ -96,20 +96,25 @@ class Watchdog:
 
     def _goes_on(self) -> None:
         if self._sight is not None:
-            self._log.warn(
-                "the worker goes on, after it stood still for {seconds:.1f} s", seconds=self._still
-            )
+            self._log.warn("the worker goes on after it stood still for {seconds:.1f} s", seconds=self._still)
+        if self._still:
             self._lease.close()
         self._still = self._blocked = self._unrenewed = 0.0
         self._sight, self._lost = None, ""
 
     def _stands_still(self) -> None:
         if self._still >= NOTICE:
-            self._notice(self._look())
+            self._notice(self._sight_now())
         if self._sight is not None and self._blocked >= self._stall:
             self._give_up(self._sight)
         elif self._unrenewed >= self._pause:
             self._renew()
+
+    def _sight_now(self) -> Sight:
+        try:
+            return self._look()
+        except Exception as error:  # frames of another thread may hold anything
+            return Sight(None, f"a place that can't be told ({error!r})")
 
     def _notice(self, sight: Sight) -> None:
         """Log what is seen, once for each job that the reactor stands still in."""
@@ -120,7 +125,7 @@ class Watchdog:
             if before is not None and before.claim is not None:
                 self._blocked = 0.0  # another job blocks, so the one before has come to its end
             self._log.warn(
-                f"the worker stands still since {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
+                f"the worker has stood still for {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
                 **self._said(sight),
             )
 
@@ -143,15 +148,16 @@ class Watchdog:
         self._lost = lost
 
     def _give_up(self, sight: Sight) -> None:
-        self._log.critical(
-            f"the worker is ended, as it stands still since {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
-            **self._said(sight),
-        )
+        who = _WHO[sight.claim is None]
         try:
+            self._log.critical(
+                f"the worker has stood still for {{seconds:.1f}} s and is ended: {who}", **self._said(sight)
+            )
             self._lease.renew(blame=sight.claim.id if sight.claim is not None else "", last=True)
         except Exception as error:
             self._log.error("the job can't be blamed for it: {error}", error=repr(error))
-        self._end()
+        finally:
+            self._end()
 
 
 #: by whether the job is unknown

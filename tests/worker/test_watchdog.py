@@ -176,6 +176,18 @@ def test_an_unknown_culprit_is_a_place_and_a_count(
     no_logged_failures.clear()
 
 
+def test_frames_that_can_not_be_read_are_no_reason_to_lose_the_lease(
+    events: list[LogEvent], no_logged_failures: list[LogEvent]
+) -> None:
+    scene = Scene(lease=9, stall=10)
+    scene.watchdog._look = lambda: Sight(None, str(1 / 0))
+    scene.run(20)
+    assert scene.renewals[:3] == [3, 6, 9]
+    assert scene.ended
+    assert "ZeroDivisionError" in events[0]["where"]
+    no_logged_failures.clear()
+
+
 def test_a_process_that_was_stopped_or_a_machine_that_slept_raises_no_alarm(events: list[LogEvent]) -> None:
     scene = Scene(stall=5)
     for _ in range(10):
