@@ -1,8 +1,8 @@
 """A process of ``relay all``: ``python -m relay.child front|worker``.
 
 Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
-output, and two words, when it is ready and when it begins to drain, through a descriptor of their own, so that nothing
-that a handler prints is taken for one.
+output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
+prints is taken for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
 from relay import clock, output, service, signals
-from relay.kept import DRAINING, READY
+from relay.process import ALIVE, DRAINING, READY
 from relay.settings import SettingError, Settings
 
 _FIRST_SOCKET = 3
@@ -37,7 +37,7 @@ def main(role: str) -> None:
         made = (
             service.front(reactor, settings, process, _sockets())
             if role == "front"
-            else service.worker(reactor, settings, process)
+            else service.worker(reactor, settings, process, lambda: parent.tell(ALIVE))
         )
     except SettingError as error:
         sys.exit(f"relay: {error}")
@@ -55,10 +55,13 @@ class Parent:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         os.set_inheritable(descriptor, False)
+        os.set_blocking(descriptor, False)  # a parent that was stopped reads nothing
 
     def tell(self, word: str) -> None:
         try:
             os.write(self._descriptor, f"{word}\n".encode())
+        except BlockingIOError:
+            pass
         except OSError as error:
             _log.warn("the parent can't be told {word}: {error}", word=word, error=error)
 

@@ -63,8 +63,10 @@ def front(
     return made
 
 
-def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
-    """A worker with the handlers of its modules. Raises `SettingError`."""
+def worker(
+    reactor: Any, settings: Settings, process: str = "", alive: Callable[[], None] = lambda: None
+) -> Worker:
+    """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
     from relay.outbound import Upstreams
     from relay.worker.worker import Tools, Worker
 
@@ -76,14 +78,20 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     in_thread, busy = _threads(reactor, settings.concurrency)
     tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
     made = Worker(tools, registry, settings)
-    _watch(reactor, made, store, address, registry, settings)
+    _watch(reactor, made, store, address, registry, settings, alive)
     ending.install(reactor, lambda: max(busy(), getattr(made, "hung", int)()))
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
 
 def _watch(
-    reactor: Any, made: Worker, store: Store, address: Address, registry: Registry, settings: Settings
+    reactor: Any,
+    made: Worker,
+    store: Store,
+    address: Address,
+    registry: Registry,
+    settings: Settings,
+    alive: Callable[[], None],
 ) -> None:
     """Have a thread notice when a handler stands in the reactor's way."""
     from relay.store.renewal import Renewal
@@ -100,7 +108,7 @@ def _watch(
         seconds=time.monotonic,
         end=lambda: os._exit(STALLED),
     )
-    thread = WatchThread(watchdog)
+    thread = WatchThread(watchdog, alive)
     reactor_thread = threading.get_ident()
     reactor.callWhenRunning(thread.start, reactor)
     reactor.addSystemEventTrigger("during", "shutdown", thread.stop)
@@ -120,7 +128,8 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
         command = [sys.executable, "-m", "relay.child", role]
-        return Kept(reactor, role, number, command, environment, settings.drain + PATIENCE, handed)
+        patience, silence = settings.drain + PATIENCE, settings.stall + PATIENCE
+        return Kept(reactor, role, number, command, environment, patience, handed, silence)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]
     children += [child("worker", n + 1) for n in range(settings.workers)]

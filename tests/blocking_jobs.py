@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,13 @@ async def block(context: Context, seconds: float) -> str:
     time.sleep(seconds)  # noqa: ASYNC251  this line is named
     note(context, "ended")
     return "done"
+
+
+@job(timeout=60)
+def backtrack(context: Context) -> bool:
+    """Holds the interpreter's lock for some centuries."""
+    note(context, "backtracks")
+    return re.fullmatch(r"(a+)+b", "a" * 60) is not None
 
 
 @job(timeout=60)

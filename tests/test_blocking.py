@@ -80,6 +80,19 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
     relay.stop()
 
 
+def test_a_worker_whose_interpreter_is_stuck_is_killed(tmp_path: Path, ran: Path) -> None:
+    """Nothing within the process can notice."""
+    relay = RelayProcess(tmp_path, "all", "--stall", "1", *options(ran))
+    relay.start()
+    (stuck,) = relay.children("relay worker")
+    relay.call("POST", "/jobs/backtrack", None, {"Prefer": "respond-async"})
+    eventually(ran.exists, "it runs")
+    relay.wait_for(r"worker 1 \(\w+\) is killed: it gave no sign of life for 6\.0 s")
+    eventually(lambda: stuck not in relay.children("relay worker"), "it is gone")
+    relay.wait_for("its process ended: 1 jobs go back: backtrack")
+    relay.stop()
+
+
 def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
     server: RedisProcess, tmp_path: Path, ran: Path
 ) -> None:

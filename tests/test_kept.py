@@ -15,9 +15,10 @@ from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from relay import output
-from relay.kept import DRAINING, LAST_OUTPUT, READY, Child, Kept
+from relay.kept import Kept
+from relay.process import ALIVE, DRAINING, LAST_OUTPUT, LISTEN, READY, Child
 
-PATIENCE = 7.0
+PATIENCE, SILENCE = 7.0, 20.0
 CONTROL = 3
 
 
@@ -51,7 +52,7 @@ class Reactor(Clock):
 
 @pytest.fixture
 def kept() -> Kept:
-    return Kept(Reactor(), "worker", 1, ["program"], {}, PATIENCE)
+    return Kept(Reactor(), "worker", 1, ["program"], {}, PATIENCE, silence=SILENCE)
 
 
 @pytest.fixture
@@ -218,3 +219,41 @@ def test_a_process_has_ended_even_if_another_keeps_its_output_open(
     child.processEnded(Failure(ProcessTerminated(signal=9)))
     assert buried == [child.name]
     no_logged_failures.pop()
+
+
+def test_a_process_that_gave_signs_of_life_and_gives_none_is_killed(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    """Its interpreter is stuck in a call that lets no other thread run."""
+    clock: Any = kept.clock
+    child = kept.start()
+    clock.advance(10 * SILENCE)  # it starts
+    say(child, ALIVE)
+    for _ in range(100):
+        clock.advance(LISTEN)
+        say(child, ALIVE)
+    clock.pump([LISTEN] * int(SILENCE))
+    assert signals(child) == []
+    clock.advance(LISTEN)
+    assert signals(child) == [signal.SIGKILL]
+    assert no_logged_failures.pop()["seconds"] == SILENCE
+
+
+def test_a_parent_that_was_stopped_kills_nobody(kept: Kept) -> None:
+    """It has not read what they said meanwhile."""
+    clock: Any = kept.clock
+    child = kept.start()
+    say(child, ALIVE)
+    for _ in range(10):
+        clock.advance(10 * SILENCE)
+        say(child, ALIVE)
+    assert signals(child) == []
+
+
+def test_a_process_that_gives_no_signs_of_life_is_left_alone(kept: Kept) -> None:
+    clock: Any = kept.clock
+    child = kept.start()
+    say(child, READY)
+    clock.pump([LISTEN] * 100)
+    assert signals(child) == []
+    assert not clock.getDelayedCalls()

@@ -9,7 +9,7 @@
                                         ▼ a beat                  log that it is over
 
 Time in which the thread stood still as well counts for little: the process was stopped, or the machine slept. So a call
-that holds the interpreter's lock is not noticed while it lasts.
+that holds the interpreter's lock is not noticed here; under ``all`` the supervisor misses the thread's signs of life.
 """
 
 from __future__ import annotations
@@ -168,12 +168,13 @@ _WHO = {
 
 
 class WatchThread:
-    """Has a watchdog look at the reactor until it is stopped."""
+    """Has a watchdog look at the reactor until it is stopped; calls `alive` each time."""
 
     _log = Logger()
 
-    def __init__(self, watchdog: Watchdog) -> None:
+    def __init__(self, watchdog: Watchdog, alive: Callable[[], None]) -> None:
         self._watchdog = watchdog
+        self._alive = alive
         self._stopped = threading.Event()
         self._beating = LoopingCall(watchdog.beat)
         self._failed = False
@@ -189,10 +190,12 @@ class WatchThread:
             self._beating.stop()
 
     def _run(self) -> None:
-        while not self._stopped.wait(BEAT):
+        while not self._stopped.is_set():
             try:
+                self._alive()
                 self._watchdog.tick()
             except Exception:
                 if not self._failed:
                     self._log.failure("the watchdog failed, and goes on")
                 self._failed = True
+            self._stopped.wait(BEAT)
