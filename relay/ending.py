@@ -13,12 +13,26 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 PATIENCE = 3.0  # seconds, after all services have stopped, for the process to end by itself
 _MOST_SHOWN = 20  # threads that are named
 
 _log = Logger()
+_status = [0]  # with which this process ends
+
+
+def fail(reactor: Any) -> None:
+    """Stop this process, once it runs, in due order and with exit status 1."""
+
+    def stop() -> None:
+        with contextlib.suppress(ReactorNotRunning):  # it is stopping
+            reactor.stop()
+
+    _status[0] = 1
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    reactor.callWhenRunning(stop)
 
 
 def install(reactor: Any, hung: Callable[[], int] = lambda: 0) -> None:
@@ -47,4 +61,4 @@ def _leave() -> None:
     for stream in (sys.stdout, sys.stderr, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # it is closed, and nobody reads it
             stream.flush()  # type: ignore[union-attr]
-    os._exit(0)
+    os._exit(_status[0])

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import ending, garbage, names, signals, sockets, tickets
+from relay import ending, garbage, names, signals, sockets, tickets, watch
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"
-STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
 _log = Logger()
 
 
@@ -78,40 +75,10 @@ def worker(
     in_thread, busy = _threads(reactor, settings.concurrency)
     tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
     made = Worker(tools, registry, settings)
-    _watch(reactor, made, store, address, registry, settings, alive)
+    watch.install(reactor, made, registry, store, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), getattr(made, "hung", int)()))
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
-
-
-def _watch(
-    reactor: Any,
-    made: Worker,
-    store: Store,
-    address: Address,
-    registry: Registry,
-    settings: Settings,
-    alive: Callable[[], None],
-) -> None:
-    """Have a thread notice when a handler stands in the reactor's way."""
-    from relay.store.renewal import Renewal
-    from relay.worker.sight import Origins, look
-    from relay.worker.watchdog import Watchdog, WatchThread
-
-    origins, partition = Origins(handler.function for handler in registry), store.partition
-    watchdog = Watchdog(
-        look=lambda: look(reactor_thread, origins),
-        running=made.held,
-        lease=Renewal(address, partition.keys, settings.lease, lambda: (made.session(), partition.epoch)),
-        lease_time=settings.lease,
-        stall=settings.stall,
-        seconds=time.monotonic,
-        end=lambda: os._exit(STALLED),
-    )
-    thread = WatchThread(watchdog, alive)
-    reactor_thread = threading.get_ident()
-    reactor.callWhenRunning(thread.start, reactor)
-    reactor.addSystemEventTrigger("during", "shutdown", thread.stop)
 
 
 def everything(reactor: Any, settings: Settings) -> Supervisor:
@@ -188,8 +155,7 @@ def _store(reactor: Any, address: Address, settings: Settings, process: str) -> 
 def _refuse(reactor: Any, why: str) -> None:
     """End the process: better no service than one that loses jobs."""
     _log.critical("relay: --redis: {why}", why=why)
-    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-    reactor.callWhenRunning(reactor.stop)
+    ending.fail(reactor)
 
 
 def _inbox_of(

@@ -38,7 +38,7 @@ CORE = {
 }
 ABOVE = {
     *("service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
-    *("output", "process", "ending", "clock", "names"),
+    *("output", "process", "ending", "clock", "names", "watch"),
 }
 
 
