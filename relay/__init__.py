@@ -10,7 +10,7 @@ The map of the house; imports go down only:
 =====================  ====================================================================================
 `relay.tap`            what ``twistd relay`` calls: command line → settings → service
 `relay.service`        the composition root: the only room that builds and connects
-`relay.supervise`      the processes of ``relay all``, each of them a `relay.kept`
+`relay.supervise`      the processes of ``relay all``, each of them a `relay.kept` (its `relay.process`, `relay.output`)
 `relay.front`          HTTP: routes, holds, heartbeats (a held request lives in `relay.front.hold`)
 `relay.worker`         claims jobs, runs their handlers, reports how they ended
 `relay.store`          the only room that knows Redis: keys, scripts, connections, the embedded server

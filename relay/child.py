@@ -1,52 +1,69 @@
 """A process of ``relay all``: ``python -m relay.child front|worker``.
 
-Its settings come in the environment, its sockets as file descriptors from 3 on; its log goes to its parent, and so do
-two lines of its own, when it is ready and when it begins to drain.
+Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
+output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
+prints is taken for it.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
 
 from setproctitle import setproctitle
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import Logger, globalLogBeginner
 
-from relay import service, signals
-from relay.kept import DRAINING, READY
+from relay import clock, output, service, signals
+from relay.process import ALIVE, DRAINING, READY
 from relay.settings import SettingError, Settings
 
 _FIRST_SOCKET = 3
+_log = Logger()
 
 
 def main(role: str) -> None:
     setproctitle(f"relay {role}")
-    globalLogBeginner.beginLoggingTo(
-        [textFileLogObserver(sys.stdout, timeFormat="")], redirectStandardIO=False
-    )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    globalLogBeginner.beginLoggingTo([output.observer(sys.stdout)], redirectStandardIO=False)
+    parent = Parent(int(os.environ.pop("RELAY_CONTROL")))
     from twisted.internet import reactor
 
+    clock.steady(reactor)
     settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
     try:
         made = (
             service.front(reactor, settings, process, _sockets())
             if role == "front"
-            else service.worker(reactor, settings, process)
+            else service.worker(reactor, settings, process, lambda: parent.tell(ALIVE))
         )
     except SettingError as error:
         sys.exit(f"relay: {error}")
-    made.ready.addCallback(lambda _: _tell(READY))
-    reactor.addSystemEventTrigger("before", "shutdown", _tell, DRAINING)
+    made.ready.addCallback(lambda _: parent.tell(READY))
+    reactor.addSystemEventTrigger("before", "shutdown", parent.tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
     signals.install(reactor)
     reactor.run()
 
 
-def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+class Parent:
+    """Where words to the parent go; never an error, as the parent may be gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_inheritable(descriptor, False)
+        os.set_blocking(descriptor, False)  # a parent that was stopped reads nothing
+
+    def tell(self, word: str) -> None:
+        try:
+            os.write(self._descriptor, f"{word}\n".encode())
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            _log.warn("the parent can't be told {word}: {error}", word=word, error=error)
 
 
 def _sockets() -> list[socket.socket]:

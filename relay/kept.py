@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IProcessTransport
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.defer import gatherResults
+from twisted.internet.error import ProcessDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay import launch
-from relay.store.partition import random_name
+from relay.process import STDERR, STDOUT, Child
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
 LONGEST_PAUSE = 5.0
 STEADY = 10.0  # seconds after which a process counts as well, and the pause begins anew
-#: what a child writes on a line of its own, to its parent
-READY, DRAINING = "relay: ready", "relay: draining"
-
-
-class Child(ProcessProtocol):
-    """One process; `name` is its own among all that were ever started."""
-
-    _log = Logger()
-
-    def __init__(self, kept: Kept) -> None:
-        self.name = kept.role[0] + random_name(10)
-        self.ready: Deferred[None] = Deferred()  # or ended before it was
-        self.leaving = False
-        self.ended: Deferred[None] = Deferred()
-        self.process: IProcessTransport | None = None
-        self._kept = kept
-        self._line = b""
-
-    def signal(self, number: int) -> None:
-        if self.process is not None and self.process.pid is not None:
-            self.process.signalProcess(number)
-
-    def leave(self) -> None:
-        """Ask the process to drain, once: a second signal would end it at once."""
-        if not self.leaving:
-            self.leaving = True
-            self.signal(signal.SIGTERM)
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            self._said(line.decode("utf-8", "replace").strip())
-
-    def _said(self, line: str) -> None:
-        if line == READY:
-            self.ready.callback(None)
-            self._kept.is_ready(self)
-        elif line == DRAINING:
-            self.leaving = True
-            self._kept.is_leaving(self)
-        else:
-            self._log.info("{title}: {line}", title=self._kept.title, line=line)
-
-    def processEnded(self, reason: Failure) -> None:
-        self.process = None
-        if not self.ready.called:
-            self.ready.callback(None)
-        self._kept.has_ended(self, reason)
-        self.ended.callback(None)
+_FIRST = 3  # descriptor of the first socket that is handed over; words come through the one after the last
 
 
 class Kept:
     """A process that has a successor whenever it ends, or begins to drain, until it is stopped.
 
     `sockets` are handed to it as file descriptors from 3 on; `buried` is called with the name of each child that ended.
+    A process is killed that was told to stop `patience` seconds ago, or that gave signs of life and none any more for
+    `silence` seconds.
     """
 
     _log = Logger()
@@ -88,11 +41,16 @@ class Kept:
         number: int,
         command: Sequence[str],
         environment: Mapping[str, str],
+        patience: float,
         sockets: Sequence[socket.socket] = (),
+        silence: float = math.inf,
     ) -> None:
         self.role = role
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
+        self.clock = reactor
+        self.patience = patience
+        self.silence = silence
         self._reactor = reactor
         self._command = command
         self._environment = dict(environment)
@@ -106,15 +64,12 @@ class Kept:
 
     def start(self) -> Child:
         """Start a process; the one before, if any, is succeeded by it."""
-        child = self._child = Child(self)
+        control = _FIRST + len(self._sockets)
+        child = self._child = Child(self, control)
         launched = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid()), *self._command]
-        descriptors = {
-            0: "w",
-            1: "r",
-            2: "r",
-            **{3 + n: bound.fileno() for n, bound in enumerate(self._sockets)},
-        }
-        environment = {**self._environment, "RELAY_PROCESS": child.name}
+        handed = {_FIRST + n: bound.fileno() for n, bound in enumerate(self._sockets)}
+        descriptors = {0: "w", STDOUT: "r", STDERR: "r", **handed, control: "r"}
+        environment = {**self._environment, "RELAY_PROCESS": child.name, "RELAY_CONTROL": str(control)}
         self._began = self._reactor.seconds()
         self._all.add(child)
         child.process = self._reactor.spawnProcess(
@@ -126,16 +81,15 @@ class Kept:
         """Start a successor; the present process leaves once that is ready."""
         await self.start().ready
 
-    async def stop(self, patience: float) -> None:
-        """Ask the process to end, insist after `patience` seconds."""
+    async def stop(self) -> None:
+        """Ask the processes to end, those that were not asked before."""
         self._stopping = True
         if self._restart is not None and self._restart.active():
             self._restart.cancel()
         children = list(self._all)
-        self.signal(signal.SIGTERM)
-        insist = self._reactor.callLater(patience, self.signal, signal.SIGKILL)
+        for child in children:
+            child.leave()
         await gatherResults([child.ended for child in children])
-        insist.cancel()
 
     def signal(self, number: int) -> None:
         for child in self._all:
@@ -156,17 +110,23 @@ class Kept:
 
     def has_ended(self, child: Child, reason: Failure) -> None:
         self._all.discard(child)
-        if self._stopping:
-            return
         self.buried(child.name)
-        if child is not self._child:
+        if child is not self._child and not reason.check(ProcessDone):
+            self._log.warn(
+                "{title} ({name}) ended while it drained: {why}",
+                title=self.title,
+                name=child.name,
+                why=reason.getErrorMessage(),
+            )
+        if self._stopping or child is not self._child:
             return
         self._child = None
         if self._reactor.seconds() - self._began > STEADY:
             self._pause = FIRST_PAUSE
         self._log.error(
-            "{title} ended ({why}), started again in {pause} s",
+            "{title} ended ({why}), started again in {pause} s (it was {name})",
             title=self.title,
+            name=child.name,
             why=reason.getErrorMessage(),
             pause=self._pause,
         )

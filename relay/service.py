@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import garbage, signals, sockets, tickets
+from relay import ending, garbage, names, signals, sockets, tickets, watch
 from relay.handlers import HandlerError
 from relay.kept import Kept
 from relay.registry import Registry
@@ -29,7 +29,7 @@ from relay.store.link import Link
 from relay.store.messages import Mail
 from relay.store.partition import Partition, random_name
 from relay.store.store import Store, Terms
-from relay.supervise import Supervisor
+from relay.supervise import PATIENCE, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -55,23 +55,29 @@ def front(
     store = _store(reactor, address, settings, process or "f" + random_name(10))
     inbox = _inbox_of(reactor, address, store)
     made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
+    ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
 
-def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
-    """A worker with the handlers of its modules. Raises `SettingError`."""
+def worker(
+    reactor: Any, settings: Settings, process: str = "", alive: Callable[[], None] = lambda: None
+) -> Worker:
+    """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
     from relay.outbound import Upstreams
     from relay.worker.worker import Tools, Worker
 
     address = _address(settings)
     registry = _registry(settings)
+    names.install(reactor)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
-    in_thread = _threads(reactor, settings.concurrency)
+    in_thread, busy = _threads(reactor, settings.concurrency)
     inbox = _inbox_of(reactor, address, store)
     tools = Tools(reactor, store, inbox, upstreams, in_thread, reactor.callFromThread)
     made = Worker(tools, registry, settings)
+    watch.install(reactor, made, registry, store, address, settings, alive)
+    ending.install(reactor, lambda: max(busy(), made.hung()))
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
 
@@ -89,15 +95,18 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     environment = {**os.environ, **settings.environ(), "RELAY_SOCKETS": str(len(listening))}
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
-        return Kept(reactor, role, number, [sys.executable, "-m", "relay.child", role], environment, handed)
+        command = [sys.executable, "-m", "relay.child", role]
+        patience, silence = settings.drain + PATIENCE, settings.stall + PATIENCE
+        return Kept(reactor, role, number, command, environment, patience, handed, silence)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]
     children += [child("worker", n + 1) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ) if embedded else None
+    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
-    supervisor = Supervisor(reactor, redis, children, store, settings.drain)
+    supervisor = Supervisor(reactor, redis, children, store)
     if embedded is not None:
         supervisor.release = embedded.close
+    ending.install(reactor)
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor
 
@@ -147,8 +156,7 @@ def _store(reactor: Any, address: Address, settings: Settings, process: str) -> 
 def _refuse(reactor: Any, why: str) -> None:
     """End the process: better no service than one that loses jobs."""
     _log.critical("relay: --redis: {why}", why=why)
-    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-    reactor.callWhenRunning(reactor.stop)
+    ending.fail(reactor)
 
 
 def _inbox_of(
@@ -158,8 +166,12 @@ def _inbox_of(
     return lambda deliver: Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
 
 
-def _threads(reactor: Any, most: int) -> Callable[..., Any]:
+def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """Something that calls a blocking function in a thread, and something that says how many threads are busy."""
     pool = ThreadPool(0, most, "handlers")
     reactor.callWhenRunning(pool.start)
     reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
-    return lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments)
+    return (
+        lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments),
+        lambda: len(pool.working),
+    )

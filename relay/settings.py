@@ -86,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], _about("queues that a worker takes from, all of its jobs' by default")
     ] = ()
     lease: Annotated[float, _about("a worker that is silent for so long loses its jobs", ge=1)] = 10
+    stall: Annotated[float, _about("how long a handler may block its worker before that is ended", ge=1)] = 60
     drain: Annotated[Seconds, _about("a process that is stopped gets so long to finish what it has")] = 30
     per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False

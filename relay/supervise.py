@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,8 +17,9 @@ from relay.errors import RelayError
 from relay.kept import Kept
 from relay.store.store import Store
 
-_PATIENCE = 5.0  # seconds beyond the drain until a process that does not stop is killed
+PATIENCE = 5.0  # seconds beyond the drain until a process that does not stop is killed
 _REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
+_REMIND = 60.0  # seconds between log lines about a process that can't be reaped
 
 
 class Supervisor(Service):
@@ -26,19 +28,17 @@ class Supervisor(Service):
 
     _log = Logger()
 
-    def __init__(
-        self, reactor: Any, redis: Kept | None, children: Sequence[Kept], store: Store, drain: float
-    ) -> None:
+    def __init__(self, reactor: Any, redis: Kept | None, children: Sequence[Kept], store: Store) -> None:
         self._reactor = reactor
         self._redis = redis
         self._children = children
         self._store = store
-        self._patience = drain + _PATIENCE
         self._restarting: Deferred[None] | None = None
+        self._reaping: set[Deferred[None]] = set()
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
         for child in children:
-            child.buried = self._reap_soon
+            child.buried = partial(self._reap_soon, child.title)
 
     def startService(self) -> None:
         super().startService()
@@ -53,10 +53,11 @@ class Supervisor(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        await gatherResults([ensureDeferred(child.stop(self._patience)) for child in self._children])
+        await gatherResults([ensureDeferred(child.stop()) for child in self._children])
+        await DeferredList(list(self._reaping))
         await self._store.stop()
         if self._redis is not None:
-            await self._redis.stop(_PATIENCE)
+            await self._redis.stop()
         self.release()
 
     def stop_at_once(self) -> None:
@@ -83,18 +84,29 @@ class Supervisor(Service):
 
     # -- children that ended --
 
-    def _reap_soon(self, name: str) -> None:
-        ensureDeferred(self._reap(name)).addErrback(
-            lambda failure: self._log.failure("reaping failed", failure)
-        )
+    def _reap_soon(self, title: str, name: str) -> None:
+        reaping = ensureDeferred(self._reap(title, name))
+        self._reaping.add(reaping)
+        reaping.addErrback(lambda failure: self._log.failure("reaping failed", failure))
+        reaping.addBoth(lambda _: self._reaping.discard(reaping))
 
-    async def _reap(self, name: str) -> None:
-        while self.running:
+    async def _reap(self, title: str, name: str) -> None:
+        """Give back what a process held: again and again until it is done; once, when everything stops."""
+        began, told = self._reactor.seconds(), -_REMIND
+        while True:
             try:
-                back = await self._store.reap(name)
-            except RelayError:
-                await deferLater(self._reactor, _REAP_PAUSE)
-                continue
-            if back:
-                self._log.warn("{count} jobs of {name} go back", count=len(back), name=name)
-            return
+                await self._store.reap(name)  # which logs what goes back
+                return
+            except Exception as error:
+                now = self._reactor.seconds()
+                is_news = not isinstance(error, RelayError) or now - began >= _REMIND  # a store may be away
+                if is_news and now - told >= _REMIND:
+                    told = now
+                    self._log.failure(
+                        "{title} ({name}) has ended, and its jobs can't be given back yet",
+                        title=title,
+                        name=name,
+                    )
+            if not self.running:
+                return
+            await deferLater(self._reactor, _REAP_PAUSE)

@@ -77,8 +77,9 @@ def make(role: str, given: dict[str, Any]) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
     from twisted.internet import reactor
 
-    from relay import service, signals
+    from relay import clock, service, signals
 
+    clock.steady(reactor)
     roles: dict[str, Callable[[Any, Settings], IService]] = {
         "all": service.everything,
         "front": service.front,

@@ -37,7 +37,10 @@ CORE = {
     "upstream",
     "version",
 }
-ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"}
+ABOVE = {
+    *("service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    *("output", "process", "ending", "clock", "names", "watch"),
+}
 
 
 def room_of(module: str) -> str:

@@ -60,11 +60,8 @@ class Endpoints:
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         if uri.scheme not in (b"http", b"https"):
             raise UpstreamError("bad-url", f"the scheme is {uri.scheme.decode('latin-1')}, not http or https")
-        guard = Guard(self._reactor)
-        reactor = self._reactor if self._allow_private else guard
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(
-            reactor, uri.host, uri.port, timeout=CONNECT_TIMEOUT
-        )
+        guard = Guard(self._reactor, self._allow_private)
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(guard, uri.host, uri.port, timeout=CONNECT_TIMEOUT)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(optionsForClientTLS(uri.host.decode("ascii")), endpoint)
         return GuardedEndpoint(endpoint, guard)
@@ -72,11 +69,18 @@ class Endpoints:
 
 @implementer(IReactorTCP, IReactorTime, IReactorPluggableNameResolver, IHostnameResolver)
 class Guard:
-    """The reactor as an endpoint sees it, but that no name resolves to a private address."""
+    """The reactor as an endpoint sees it, but that no name resolves to a private address unless that is allowed."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, allow_private: bool) -> None:
         self._reactor = reactor
+        self._allow_private = allow_private
+        self._resolution: IHostResolution | None = None
         self.refused = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody answered for the name, of a resolver that tells (`relay.names`)."""
+        return getattr(self._resolution, "silent", False)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -89,7 +93,9 @@ class Guard:
         self, resolutionReceiver: IResolutionReceiver, hostName: str, *args: Any, **kw: Any
     ) -> IHostResolution:
         resolver: IHostnameResolver = self._reactor.nameResolver
-        return resolver.resolveHostName(_PublicOnly(resolutionReceiver, self), hostName, *args, **kw)
+        receiver = resolutionReceiver if self._allow_private else _PublicOnly(resolutionReceiver, self)
+        self._resolution = resolver.resolveHostName(receiver, hostName, *args, **kw)
+        return self._resolution
 
 
 @implementer(IResolutionReceiver)
@@ -109,7 +115,7 @@ class _PublicOnly:
 
 @implementer(IStreamClientEndpoint)
 class GuardedEndpoint:
-    """An endpoint that says so when its guard left it no address."""
+    """An endpoint that says why its guard left it no address."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, guard: Guard) -> None:
         self._endpoint = endpoint
@@ -121,4 +127,6 @@ class GuardedEndpoint:
     def _explain(self, failure: Failure) -> Failure:
         if failure.check(DNSLookupError) and self._guard.refused:
             raise UpstreamError("private-address", "the host has a private address")
+        if failure.check(DNSLookupError) and self._guard.silent:
+            raise UpstreamError("upstream-timeout", "no answer for the name of the host", phase="name")
         return failure

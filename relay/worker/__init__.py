@@ -9,5 +9,8 @@
 `end`          what its end is, made of `result` (what was returned) or `causes` and `shown` (what was raised)
 `retry`        whether a failed job is tried again, and when
 `overdue`      handlers that do not stop, and the places that they take
+`current`      for which job code runs
+`watchdog`     a thread that notices when the reactor stands still, because a handler blocks it
+`sight`        what it sees: the job, and the line
 =============  ============================================================================================
 """

@@ -17,6 +17,7 @@ from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
 from relay.worker.causes import with_causes
+from relay.worker.current import call
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
 from relay.worker.ties import Ties
@@ -76,7 +77,7 @@ class Attempt:
     def begin(self, left: float = math.inf) -> None:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
-            made = self._call()
+            made = call(self.claim, self._call)
         except BaseException:
             made = Failure()
         if not isinstance(made, Deferred):

@@ -64,6 +64,11 @@ class Session:
         self._closing = False
         self._sleeping: Deferred[None] | None = None
 
+    @property
+    def name(self) -> str:
+        """The name of the present session; "" before the first was opened."""
+        return self._name
+
     # -- what the worker says --
 
     def report(self, end: End) -> None:

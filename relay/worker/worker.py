@@ -111,6 +111,10 @@ class Worker(Service):
         can't be stopped."""
         return self._runner.hung()
 
+    def session(self) -> str:
+        """The name of the present session; "" before the first was opened."""
+        return self._session.name
+
     # -- jobs: what the session calls --
 
     def room(self) -> int:

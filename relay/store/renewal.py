@@ -1,0 +1,83 @@
+"""A lease that is renewed without the reactor: for a worker whose reactor stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from relay.store.address import Address
+from relay.store.keys import Keys
+from relay.store.scripts import script
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_DEADLINE = 1.0  # seconds for a connection, and for an answer
+
+
+class Renewal:
+    """Speaks to the server at `address` on a blocking connection of its own, which is opened when it is needed.
+
+    `who` tells the session of this worker and the epoch of the store. Not for the reactor's thread.
+    """
+
+    def __init__(
+        self, address: Address, keys: Keys, lease: float, who: Callable[[], tuple[str, str]]
+    ) -> None:
+        self._address = address
+        self._keys = keys
+        self._lease = int(lease * 1000)
+        self._who = who
+        self._client: Redis | None = None
+
+    def renew(self, blame: str = "", last: bool = False) -> bool:
+        """Renew the lease, or let it end now where this is the `last` time; whether the store still knew the session.
+
+        `blame` is the id of the job that stopped the worker: the death counts against it, and against no other job that
+        the session held. Raises `redis.exceptions.RedisError`.
+        """
+        session, epoch = self._who()
+        status, *rest = self._run(self._keys.tag, epoch, session, 0 if last else self._lease, blame)
+        return bool(status == b"OK" and rest[-1])
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _run(self, *words: Any) -> list[Any]:
+        from redis.exceptions import NoScriptError
+
+        text, sha = script("renew")
+        client, arguments = self._connected(), (len(self._keys.declared), *self._keys.declared, *words)
+        answer: Any
+        try:
+            answer = client.evalsha(sha, *arguments)
+        except NoScriptError:
+            answer = client.eval(text.decode(), *arguments)
+        return list(answer)
+
+    def _connected(self) -> Redis:
+        if self._client is None:
+            self._client = _connect(self._address)
+        return self._client
+
+
+def _connect(address: Address) -> Redis:
+    """A client that tries once and, in the older protocol, asks for nothing that its user may not be allowed."""
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    options: dict[str, Any] = {
+        "db": address.database,
+        "username": address.user or None,
+        "password": address.password or None,
+        "socket_timeout": _DEADLINE,
+        "socket_connect_timeout": _DEADLINE,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if address.scheme == "unix":
+        return Redis(unix_socket_path=address.host, **options)
+    return Redis(address.host, address.port, ssl=address.scheme == "rediss", **options)

@@ -1,0 +1,23 @@
+"""Which job code runs for: kept in its context, where the watchdog finds it from another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TypeVar
+
+from relay.state import Claim
+
+Result = TypeVar("Result")
+
+#: the job whose handler was begun in this context; coroutines and generators that Twisted runs keep a copy of it
+CURRENT: ContextVar[Claim] = ContextVar("relay_job")
+
+
+def call(claim: Claim, function: Callable[..., Result], /, **arguments: object) -> Result:
+    """Call a function on behalf of a job."""
+    token = CURRENT.set(claim)
+    try:
+        return function(**arguments)
+    finally:
+        CURRENT.reset(token)

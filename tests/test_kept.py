@@ -1,0 +1,259 @@
+"""Processes that are kept alive, with a clock and processes that only remember what was done to them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+
+from relay import output
+from relay.kept import Kept
+from relay.process import ALIVE, DRAINING, LAST_OUTPUT, LISTEN, READY, Child
+
+PATIENCE, SILENCE = 7.0, 20.0
+CONTROL = 3
+
+
+class Process:
+    """A process' transport."""
+
+    pid = 1
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self.closed: list[int] = []
+
+    def signalProcess(self, number: int) -> None:
+        self.signals.append(number)
+
+    def closeChildFD(self, descriptor: int) -> None:
+        self.closed.append(descriptor)
+
+
+class Reactor(Clock):
+    """A clock that starts processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.environments: list[dict[str, str]] = []
+
+    def spawnProcess(self, child: Child, *_: Any, env: dict[str, str], **__: Any) -> Process:
+        self.environments.append(env)
+        return Process()
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept(Reactor(), "worker", 1, ["program"], {}, PATIENCE, silence=SILENCE)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[tuple[LogLevel, str]]]:
+    lines: list[tuple[Any, str]] = []
+
+    def watch(event: LogEvent) -> None:
+        if "line" in event:
+            lines.append((event["log_level"], event["line"]))
+
+    globalLogPublisher.addObserver(watch)
+    yield lines
+    globalLogPublisher.removeObserver(watch)
+
+
+def say(child: Child, word: str) -> None:
+    child.childDataReceived(CONTROL, f"{word}\n".encode())
+
+
+def end(child: Child) -> None:
+    child.processExited(Failure(ProcessDone(0)))
+    child.processEnded(Failure(ProcessDone(0)))
+
+
+def signals(child: Child) -> list[int]:
+    process: Any = child.process
+    return process.signals
+
+
+def children(kept: Kept) -> set[Child]:
+    return kept._all
+
+
+def test_words_are_heard_through_a_descriptor_of_their_own_only(kept: Kept, logged: list[Any]) -> None:
+    """A handler that prints them is a handler that prints."""
+    child = kept.start()
+    child.childDataReceived(1, b"relay: ready\nrelay: draining\nready\ndraining\n")
+    assert not child.ready.called
+    assert children(kept) == {child}
+    assert [text for _, text in logged] == ["relay: ready", "relay: draining", "ready", "draining"]
+    say(child, READY)
+    say(child, READY)
+    assert child.ready.called
+
+
+def test_the_level_and_the_indentation_of_a_line_survive(
+    kept: Kept, logged: list[Any], no_logged_failures: list[LogEvent]
+) -> None:
+    written = StringIO()
+    observer = output.observer(written)
+    log = Logger(observer=observer)
+    log.info("fine")
+    log.warn("careful")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.failure("it broke")
+    child = kept.start()
+    child.childDataReceived(1, written.getvalue().encode())
+    child.childDataReceived(1, b"  printed\n<4>said by a library\n\n")
+    child.childDataReceived(2, b"Fatal\n")
+    assert logged[0][0] is LogLevel.info
+    assert logged[1][0] is LogLevel.warn
+    trace = [text for level, text in logged if level is LogLevel.critical]
+    assert any(text.startswith("\t") and "ValueError" in text for text in trace)
+    assert any(text.startswith("\t  File ") for text in trace)
+    assert logged[-3:] == [
+        (LogLevel.info, "  printed"),
+        (LogLevel.warn, "said by a library"),
+        (LogLevel.warn, "Fatal"),
+    ]
+    no_logged_failures.clear()
+
+
+def test_a_line_without_an_end_takes_up_little_memory(kept: Kept, logged: list[Any]) -> None:
+    child = kept.start()
+    for _ in range(300):
+        child.childDataReceived(1, b"y" * 10_000)
+        assert len(child._lines[1]._rest) <= output.LONGEST_LINE
+    child.childDataReceived(1, b"z\nnext\n" + b"x" * 20_000 + b"\nlast")
+    first, second, third = [text for _, text in logged]
+    assert first.startswith("yyy")
+    assert "cut" in first
+    assert second == "next"
+    assert "cut" in third
+    say(child, DRAINING)  # so that its end is none to log
+    end(child)
+    assert logged[-1][1] == "last"
+
+
+def test_lines_are_put_together_from_pieces_each_descriptor_apart(kept: Kept, logged: list[Any]) -> None:
+    child = kept.start()
+    for descriptor, piece in ((1, b"a"), (2, b"b"), (1, b"\xc3"), (1, b"\xa4\r\n"), (2, b"c\n")):
+        child.childDataReceived(descriptor, piece)
+    assert [text for _, text in logged] == ["aä", "bc"]
+
+
+def test_a_process_that_does_not_leave_is_killed_after_its_patience(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    """Also one that has a successor, long before everything stops."""
+    clock: Any = kept.clock
+    first = kept.start()
+    say(first, READY)
+    second = kept.start()
+    say(second, READY)
+    assert signals(first) == [signal.SIGTERM]
+    clock.advance(PATIENCE - 1)
+    assert signals(first) == [signal.SIGTERM]
+    clock.advance(1)
+    assert signals(first) == [signal.SIGTERM, signal.SIGKILL]
+    assert signals(second) == []
+    assert no_logged_failures.pop()["name"] == first.name
+
+
+def test_a_process_that_was_told_to_leave_by_another_is_killed_too(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    clock: Any = kept.clock
+    first = kept.start()
+    say(first, DRAINING)
+    assert len(children(kept)) == 2
+    clock.advance(PATIENCE)
+    assert signals(first) == [signal.SIGKILL]
+    no_logged_failures.pop()
+
+
+def test_a_process_that_leaves_in_time_is_not_killed(kept: Kept) -> None:
+    clock: Any = kept.clock
+    first = kept.start()
+    say(first, DRAINING)
+    end(first)
+    assert not clock.getDelayedCalls()
+
+
+def test_stopping_tells_each_process_once(kept: Kept) -> None:
+    """A second signal would end one that drains already, with all that it runs."""
+    first = kept.start()
+    say(first, DRAINING)
+    (second,) = children(kept) - {first}
+    stopping = Deferred.fromCoroutine(kept.stop())
+    assert (signals(first), signals(second)) == ([], [signal.SIGTERM])
+    end(first)
+    assert not stopping.called
+    end(second)
+    assert stopping.called
+
+
+def test_a_process_has_ended_even_if_another_keeps_its_output_open(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    """As a program does that a handler started, and that outlives the worker."""
+    clock: Any = kept.clock
+    buried: list[str] = []
+    kept.buried = buried.append
+    child = kept.start()
+    process: Any = child.process
+    child.processExited(Failure(ProcessTerminated(signal=9)))
+    clock.advance(LAST_OUTPUT)
+    assert buried == [child.name]
+    assert CONTROL in process.closed
+    clock.advance(1)
+    assert len(children(kept)) == 1
+    child.processEnded(Failure(ProcessTerminated(signal=9)))
+    assert buried == [child.name]
+    no_logged_failures.pop()
+
+
+def test_a_process_that_gave_signs_of_life_and_gives_none_is_killed(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    """Its interpreter is stuck in a call that lets no other thread run."""
+    clock: Any = kept.clock
+    child = kept.start()
+    clock.advance(10 * SILENCE)  # it starts
+    say(child, ALIVE)
+    for _ in range(100):
+        clock.advance(LISTEN)
+        say(child, ALIVE)
+    clock.pump([LISTEN] * int(SILENCE))
+    assert signals(child) == []
+    clock.advance(LISTEN)
+    assert signals(child) == [signal.SIGKILL]
+    assert no_logged_failures.pop()["seconds"] == SILENCE
+
+
+def test_a_parent_that_was_stopped_kills_nobody(kept: Kept) -> None:
+    """It has not read what they said meanwhile."""
+    clock: Any = kept.clock
+    child = kept.start()
+    say(child, ALIVE)
+    for _ in range(10):
+        clock.advance(10 * SILENCE)
+        say(child, ALIVE)
+    assert signals(child) == []
+
+
+def test_a_process_that_gives_no_signs_of_life_is_left_alone(kept: Kept) -> None:
+    clock: Any = kept.clock
+    child = kept.start()
+    say(child, READY)
+    clock.pump([LISTEN] * 100)
+    assert signals(child) == []
+    assert not clock.getDelayedCalls()
