@@ -24,12 +24,14 @@ BELOW = {
 }
 CORE = {
     "along",
+    "arguments",
     "state",
     "handlers",
     "context",
     "errors",
     "envelope",
     "limits",
+    "options",
     "registry",
     "settings",
     "tickets",

@@ -1,70 +1,15 @@
-"""The jobs that workers serve, as a front knows them, and the check of arguments against their schemas."""
+"""The jobs that workers serve, as a front knows them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
-import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 
-from relay.errors import BadArguments, MalformedBody, NoWorker, UnknownJob
-from relay.store.messages import Served
+from relay.errors import NoWorker, UnknownJob
+from relay.front.offer import Offer
 from relay.store.store import Store
-
-_MOST_ERRORS = 20  # misfits named in one answer
-_NO_ARGUMENTS: dict[str, Any] = {}
-
-
-class Offer:
-    """A job that can be submitted."""
-
-    def __init__(self, served: Served) -> None:
-        self.served = served
-        self._validator = jsonschema_rs.validator_for(served.schema, validate_formats=True)
-
-    def read(self, body: bytes) -> dict[str, Any]:
-        """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
-        arguments = _decode(body) if body.strip() else _NO_ARGUMENTS
-        if not self._validator.is_valid(arguments):
-            raise BadArguments(errors=self._misfits(arguments))
-        return arguments
-
-    def lane(self, arguments: Mapping[str, Any]) -> str:
-        """Where a job with these arguments waits, if its starts are limited; "" if not."""
-        limit = self.served.limit
-        if limit is None or limit.per not in arguments:
-            return f"@{limit.name}" if limit else ""
-        value = msgspec.json.encode(arguments[limit.per], order="sorted")
-        return f"@{limit.name} {hashlib.blake2b(value, digest_size=10).hexdigest()}"
-
-    def _misfits(self, arguments: dict[str, Any]) -> list[dict[str, str]]:
-        misfits = []
-        for error in self._validator.iter_errors(arguments):
-            misfits.append({"at": "/".join(("", *map(str, error.instance_path))), "detail": error.message})
-            if len(misfits) == _MOST_ERRORS:
-                break
-        return misfits
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        arguments = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MalformedBody(str(error)) from error
-    except RecursionError as error:
-        raise MalformedBody("nested too deeply") from error
-    if not isinstance(arguments, dict):
-        raise MalformedBody(f"a JSON {type(arguments).__name__}, not an object")
-    return arguments
-
-
-def fingerprint(arguments: Mapping[str, Any]) -> str:
-    """The same for the same arguments, however they were written down."""
-    return hashlib.blake2b(msgspec.json.encode(arguments, order="sorted"), digest_size=15).hexdigest()
 
 
 class Catalogue:
