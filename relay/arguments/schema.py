@@ -35,7 +35,13 @@ def published(arguments: type[msgspec.Struct]) -> dict[str, Any]:
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
     """Checks JSON against a schema; raises whatever comes of a schema that is not one."""
-    return jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_LINEAR)
+    return jsonschema_rs.validator_for(
+        schema, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse
+    )
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"a schema refers to {uri}: parts of it that lie elsewhere are not fetched")
 
 
 def decoder(schema: dict[str, Any]) -> ArgumentsType | None:

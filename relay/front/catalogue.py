@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from relay.errors import NoWorker, UnknownJob
 from relay.front.offer import Offer
+from relay.store import messages
+from relay.store.messages import Served
 from relay.store.store import Store
+
+RETURN = 60.0  # seconds for workers to come back to a store that was reset
+
+
+class Entry:
+    """What was declared under a name: an offer, or something that this front can't read (which is logged, once)."""
+
+    _log = Logger()
+
+    def __init__(self, name: str, text: bytes) -> None:
+        self.text = text
+        self.offer: Offer | None = None
+        try:
+            served = msgspec.json.decode(text, type=Served)
+            if served.name != name:
+                raise ValueError(f"it declares {served.name!r}")
+            self.offer = Offer(served)
+        except (
+            Exception
+        ) as error:  # a worker of another version, or of another hand: others are not to suffer
+            self._log.error("the declaration of job {name} can't be read: {error}", name=name, error=error)
 
 
 class Catalogue:
@@ -19,29 +44,32 @@ class Catalogue:
         self._clock = clock
         self._store = store
         self._version = ("", -1)  # of which epoch
-        self._offers: dict[str, Offer] = {}
+        self._entries: dict[str, Entry] = {}
+        self._absent: dict[str, float] = {}  # since a store was reset: until when each is still known
         self._served_until: dict[str, float] = {}  # by our clock
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool) -> Offer:
-        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, and as long as
-        no worker has come at all."""
-        offer = self._offers.get(name)
-        if offer is None or (held and self._is_overdue(name)):
+        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, for one whose
+        declaration can't be read, and as long as no worker has come at all."""
+        entry = self._entries.get(name)
+        if entry is None or (held and self._is_overdue(name)):
             await self.refresh()
-            offer = self._offers.get(name)
-        if not self._offers:
+            entry = self._entries.get(name)
+        if not self._entries:
             raise NoWorker("no worker has said yet what it serves")
-        if offer is None:
+        if entry is None:
             raise UnknownJob(f"no worker serves {name!r}")
+        if entry.offer is None:
+            raise NoWorker("the declaration of this job can't be read; the front's log says why")
         if held and self._is_overdue(name):
             raise NoWorker
-        return offer
+        return entry.offer
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
         known = (self._store.partition.epoch, version) == self._version
-        if not known or any(self._is_overdue(name) for name in self._offers):
+        if not known or self._absent or any(self._is_overdue(name) for name in self._entries):
             await self.refresh()
 
     def refresh(self) -> Deferred[None]:
@@ -59,13 +87,26 @@ class Catalogue:
 
     async def _refresh(self) -> None:
         catalogue = await self._store.catalogue()
-        version = (self._store.partition.epoch, catalogue.version)
-        if version != self._version:
-            # a store that was reset knows no jobs until workers have come back: it does not make ours unknown
-            self._offers |= {name: Offer(served) for name, served in catalogue.jobs.items()}
-            self._version = version
+        self._replace(catalogue, self._store.partition.epoch)
+
+    def _replace(self, catalogue: messages.Catalogue, epoch: str) -> None:
         now = self._clock.seconds()
-        self._served_until |= {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        if epoch != self._version[0]:  # the store knows none of ours until their workers have come back to it
+            self._absent = dict.fromkeys(self._entries, now + RETURN)
+        self._version = (epoch, catalogue.version)
+        self._absent = {
+            name: until
+            for name, until in self._absent.items()
+            if until > now and name not in catalogue.declared
+        }
+        kept = {name: self._entries[name] for name in self._absent}
+        self._entries = kept | {name: self._entry(name, text) for name, text in catalogue.declared.items()}
+        until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        self._served_until = {name: self._served_until.get(name, 0.0) for name in kept} | until
+
+    def _entry(self, name: str, text: bytes) -> Entry:
+        known = self._entries.get(name)
+        return known if known is not None and known.text == text else Entry(name, text)
 
     def _is_overdue(self, name: str) -> bool:
         return self._clock.seconds() > self._served_until.get(name, 0.0)
