@@ -27,6 +27,7 @@ CORE = {
     "arguments",
     "state",
     "handlers",
+    "importing",
     "context",
     "errors",
     "envelope",
@@ -38,7 +39,7 @@ CORE = {
     "upstream",
     "version",
 }
-ABOVE = {"service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"}
+ABOVE = {"service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"}
 
 
 def room_of(module: str) -> str:
