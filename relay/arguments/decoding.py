@@ -94,13 +94,20 @@ class ArgumentsType:
             return Union[annotation, UnsetType], UNSET  # noqa: UP007 - of a name that is not there yet
         if isinstance(member.default, list | dict):
             return annotation, msgspec.field(default_factory=self._later(annotation, member.default))
-        return annotation, msgspec.convert(member.default, _either(_single(member.shape)))
+        return annotation, _converted(member)
 
     def _later(self, annotation: Any, default: Any) -> Callable[[], Any]:
         """Decodes a default once the records are there."""
         holder = msgspec.defstruct("Holder", [("value", annotation)])
         self._holders.append(holder)
         return cache(lambda: msgspec.convert({"value": default}, holder, str_keys=True).value)  # type: ignore[attr-defined]
+
+
+def _converted(member: Member) -> Any:
+    try:
+        return msgspec.convert(member.default, _either(_single(member.shape)))
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the default of {member.name} does not fit: {error}") from error
 
 
 def _default_of(field: msgspec.structs.FieldInfo) -> Any:

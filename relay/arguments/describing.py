@@ -87,6 +87,7 @@ class _Found:
             return Reference(self.place(info))
         make = _SHAPES.get(type(info))
         if make is None:
+            _refuse_foreign_model(getattr(info, "cls", None))
             name = getattr(getattr(info, "cls", None), "__name__", type(info).__name__)
             raise Unsupported(f"{name} is not a type that JSON can be decoded to")
         return make(self, info)

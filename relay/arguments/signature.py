@@ -91,18 +91,16 @@ def _is_context(annotation: Any) -> bool:
 
 def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[Any, ...]:
     """As `msgspec.defstruct` wants it, tried alone so that what is wrong can be told of this argument."""
-    field: tuple[Any, ...] = parameter.name, annotation
-    if parameter.default is not parameter.empty:
-        field = *field, _default(parameter)
     try:
         refuse_foreign_notes(annotation)
-        alone = msgspec.defstruct("arguments", [field], kw_only=True)
+        alone = msgspec.defstruct("arguments", [(parameter.name, annotation)])
         published(alone)
     except Exception as error:  # of msgspec's own kinds, or of what types do when they are looked at
         raise SignatureError(f"argument {parameter.name}: {error}") from error
-    if parameter.default is not parameter.empty:
-        _check_default(parameter, annotation)
-    return field
+    if parameter.default is parameter.empty:
+        return parameter.name, annotation
+    _check_default(parameter, annotation)
+    return parameter.name, annotation, _default(parameter)
 
 
 def _default(parameter: inspect.Parameter) -> Any:

@@ -301,7 +301,12 @@ def test_what_matches_a_pattern_on_fronts_matches_on_workers(pattern: str) -> No
     schema = validator({"pattern": for_fronts(pattern)})
 
     @settings(max_examples=80, deadline=None, database=None)
-    @given(st.text(st.characters() | st.sampled_from("abcd \t\n\x1c\x85\ufeff٣é_$.²Ⅷ"), max_size=3))
+    @given(
+        st.text(
+            st.characters(exclude_categories=["Cs"]) | st.sampled_from("abcd \t\n\x1c\x85\ufeff٣é_$.²Ⅷ"),
+            max_size=3,
+        )
+    )
     def check(text: str) -> None:
         if schema.is_valid(text):
             assert re.search(pattern, text)

@@ -201,3 +201,17 @@ def test_hostile_entries_in_redis_leave_the_jobs_beside_them_alone(
     assert (answer.status, answer.json()["type"]) == (503, "/problems/no-worker")
     for process in (front, worker):
         process.stop()
+
+
+def test_a_worker_promises_the_jobs_of_its_queues_only(redis: RedisProcess, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from relay import job\n"
+        "@job(queue='slow')\ndef heavy(outcome=None): ...\n"
+        "@job(queue='fast', then=heavy)\ndef quick(): return 'fast'\n"
+    )
+    options = "--redis", redis.url, "--jobs", "mine", "--queues", "fast", "--drain", "1"
+    worker = RelayProcess(tmp_path, "worker", *options)
+    worker.start()
+    worker.wait_for("relay worker serves quick$")
+    assert redis.client.hkeys("{r0}:serve") == [b"quick"]
+    worker.stop()
