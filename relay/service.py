@@ -68,6 +68,8 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
 
     address = _address(settings)
     registry = chosen(settings)
+    for queue in sorted(set(settings.queues) - registry.queues()):
+        _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread = _threads(reactor, settings.concurrency)

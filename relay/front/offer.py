@@ -18,12 +18,10 @@ from relay.errors import BadArguments, MalformedBody
 from relay.store.messages import Served
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
+_TOO_DEEP = f"nested more than {MOST_NESTED} deep"
 _MOST_ERRORS = 20  # misfits named in one answer
 _EXACT = 2.0**53  # floats below are as exact as integers
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 _WHOLE_FLOAT = re.compile(rb"\d\.0[,\]}]|\d\.0$|\de")
 _PLACE = re.compile(r"(.*) - at (?:`(key)` in )?`\$(.*)`", re.DOTALL)
 #: what decoding raises for arguments that do not fit (a `TypeError`: for what can't be in a set)
@@ -102,22 +100,26 @@ def _decode(body: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedBody(str(error)) from error
     except RecursionError as error:
-        raise MalformedBody(f"nested more than {MOST_NESTED} deep") from error
+        raise MalformedBody(_TOO_DEEP) from error
     if not isinstance(arguments, dict):
         raise MalformedBody(f"a JSON {type(arguments).__name__}, not an object")
-    if body.count(b"[") + body.count(b"{") > MOST_NESTED and _depth(body) > MOST_NESTED:
-        raise MalformedBody(f"nested more than {MOST_NESTED} deep")
+    if len(body) > 2 * MOST_NESTED and _is_too_deep(body, arguments):
+        raise MalformedBody(_TOO_DEEP)
     return arguments
 
 
-def _depth(body: bytes) -> int:
-    """How deep JSON is nested, up to one more than is allowed: how often its innermost brackets can be taken away."""
-    brackets = _STRING.sub(b"", body).translate(_ONE_BRACKET, _NO_BRACKETS)
-    depth = 0
-    while brackets and depth <= MOST_NESTED:
-        brackets = brackets.replace(b"[]", b"")
-        depth += 1
-    return depth
+def _is_too_deep(body: bytes, arguments: dict[str, Any]) -> bool:
+    if body.count(b"[") + body.count(b"{") <= MOST_NESTED:
+        return False
+    level: list[Any] = [arguments]
+    for _ in range(MOST_NESTED):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def _canonical(value: Any) -> bytes:
