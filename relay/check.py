@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from types import TracebackType
 
 from relay.settings import SettingError, Settings
+
+_REFUSED = 78  # EX_CONFIG: the last line says what is wrong
 
 
 class Check:
@@ -21,13 +24,12 @@ class Check:
     raises `SettingError`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self._output = tempfile.TemporaryFile()  # not a pipe: what the modules start may hold on to it
         self._process = subprocess.Popen(
             [sys.executable, "-m", "relay.check"],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            errors="replace",
+            stdout=self._output,
         )
 
     def __enter__(self) -> None:
@@ -38,14 +40,13 @@ class Check:
     ) -> None:
         if error is not None:
             self._process.kill()
-        said, _ = self._process.communicate()
-        if error is None and self._process.returncode != 0:
-            lines = said.strip().splitlines()
-            raise SettingError(
-                lines[-1]
-                if self._process.returncode == 1 and lines
-                else f"--jobs: the process that imported them ended with {self._process.returncode}"
-            )
+        status = self._process.wait()
+        with self._output as output:
+            output.seek(0)
+            lines = output.read().decode("utf-8", "replace").strip().splitlines()
+        if error is None and status:
+            told = lines[-1] if status == _REFUSED and lines else ""
+            raise SettingError(told or f"--jobs: the process that imported them ended with {status}")
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
         chosen(Settings.read({}, os.environ))
     except SettingError as error:
         print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent
-        status = 1
+        status = _REFUSED
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -16,6 +16,7 @@ from types import ModuleType
 from relay.options import HandlerError
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_MOST_CALLERS = 4  # of the place where it went wrong
 _MOST = 500  # characters of another's words
 
 
@@ -52,6 +53,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _told(name: str, error: BaseException) -> str:
+    """What went wrong, and where in code that is not installed: the place, then those that it was called from."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -68,7 +70,8 @@ def _told(name: str, error: BaseException) -> str:
     if not own:
         return f"{name}: {said}"
     *before, last = (f"{_shown(frame.filename)} line {frame.lineno}" for frame in own)
-    return f"{last}: {said}" + (f" (called from {before[-1]})" if before else "")
+    callers = ", ".join(before[: -_MOST_CALLERS - 1 : -1])
+    return f"{last}: {said}" + (f" (called from {callers})" if callers else "")
 
 
 def _is_installed(filename: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,10 +74,12 @@ def test_queues_without_jobs_are_one_clear_line(tmp_path: Path, role: str) -> No
 
 def test_modules_of_handlers_are_not_imported_by_the_supervisor(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
-        "import os, threading\n"
+        "import os, subprocess, threading\n"
         "from relay import job\n"
         "open('imported', 'a').write(f'{os.getpid()}\\n')\n"
         "threading.Thread(target=threading.Event().wait).start()\n"  # one that never ends
+        "outlives = subprocess.Popen(['sleep', '60'], stderr=subprocess.DEVNULL)\n"
+        "open('outlives', 'w').write(str(outlives.pid))\n"
         "@job(timeout=None)\ndef f(): ...\n"
     )
     process = subprocess.Popen(
@@ -88,6 +91,7 @@ def test_modules_of_handlers_are_not_imported_by_the_supervisor(tmp_path: Path) 
         text=True,
     )
     said, _ = process.communicate(timeout=30)
+    os.kill(int((tmp_path / "outlives").read_text()), signal.SIGTERM)
     assert process.returncode == 1
     assert said.startswith("relay: --jobs: job f (mine.f): timeout None")
     assert said.count("\n") == 1
