@@ -6,43 +6,25 @@ run; `relay.registry` finds such functions in the modules a worker is given.
 
 from __future__ import annotations
 
+import functools
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, TypeVar, get_type_hints, overload
+from typing import Any, TypeVar, overload
 
 import msgspec
 
-from relay.context import Context
+from relay import options as checks
+from relay.arguments import signature
 from relay.errors import BadArguments
 from relay.limits import Limit
+from relay.options import QUEUE_NAME, HandlerError, Options
 
-JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-QUEUE_NAME = JOB_NAME
-PRIORITIES = range(-256, 256)
+__all__ = ["MARK", "QUEUE_NAME", "Handler", "HandlerError", "Options", "handler", "job"]
+
 MARK = "__relay_job__"  # the attribute with a handler's `Options`
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class HandlerError(Exception):
-    """A handler is declared in a way that can't work; the message names it and says what to change."""
-
-
-class Options(msgspec.Struct, frozen=True):
-    """How a job is run, as its handler declares it."""
-
-    name: str
-    queue: str = "default"
-    priority: int = 0  # -256…255, higher goes first
-    timeout: float = 60.0  # seconds for one attempt
-    retries: int = 0  # attempts after the first that fails
-    once: bool = False  # never to be started a second time
-    thread: bool = False  # a blocking function, to be called in a thread
-    limit: Limit | None = None  # how often it may be started, all workers together
-    then: str = ""  # the job that is given an outcome which nobody collected
 
 
 @overload
@@ -84,51 +66,72 @@ def job(
     """
 
     def mark(function: Function) -> Function:
+        chosen = name if name != "" else getattr(function, "__name__", "")
         limited = Limit(limit) if isinstance(limit, str) else limit
-        following = then if isinstance(then, str) else getattr(then, MARK, Options(name="")).name
-        declared = Options(name=name or function.__name__, limit=limited, then=following, **options)
-        _check(function, declared, then)
+        following = getattr(then, MARK, Options(name="")).name if callable(then) else then
+        unknown = checks.refuse_unknown(options)
+        if unknown:
+            raise HandlerError(f"{_title(chosen, function)}: {unknown}")
+        declared = Options(name=chosen, limit=limited, then=following, **options)
+        for misfit in _misfits(function, declared, then):
+            raise HandlerError(f"{_title(chosen, function)}: {misfit}")
         setattr(function, MARK, declared)
         return function
 
     return mark if function is None else mark(function)
 
 
-def _check(function: Callable[..., Any], options: Options, then: Any) -> None:
-    wrong = [
+def _title(name: Any, function: Any) -> str:
+    """A job and where it is declared."""
+    place = getattr(function, "__qualname__", None) or type(function).__name__
+    return f"job {name} ({getattr(function, '__module__', None) or '?'}.{place})"
+
+
+def _misfits(function: Any, options: Options, then: Any) -> Iterator[str]:
+    wrong = _misfit_of_function(function)
+    if wrong:
+        yield wrong
+    yield from checks.misfits(options, function)
+    if callable(then) and not options.then:
+        yield "then is a function that is not a job"
+
+
+def _misfit_of_function(function: Any) -> str:
+    """Why a handler can't be what was given; "" if it can."""
+    kinds: list[tuple[Callable[[Any], bool], str]] = [
+        (lambda f: isinstance(f, staticmethod | classmethod | property), "a part of a class"),
+        (inspect.isclass, "a class"),
+        (inspect.ismethod, "a method of an object"),
+        (lambda f: isinstance(f, functools.partial), "a functools.partial"),
+        (inspect.isbuiltin, "built into Python"),
+        (lambda f: not callable(f) or not hasattr(f, "__name__"), "not a function"),
+        (_is_method, "a method"),
         (
-            not JOB_NAME.fullmatch(options.name),
-            f"name {options.name!r} is not of the form {JOB_NAME.pattern}",
+            inspect.isgeneratorfunction,
+            "a generator (it yields; @inlineCallbacks would make it one of Twisted's)",
         ),
-        (
-            not QUEUE_NAME.fullmatch(options.queue),
-            f"queue {options.queue!r} is not of the same form as a name",
-        ),
-        (options.priority not in PRIORITIES, f"priority {options.priority!r} is not within -256…255"),
-        (not options.timeout > 0, f"timeout {options.timeout!r} is not a number of seconds above 0"),
-        (not options.retries >= 0, f"retries {options.retries!r} is not 0 or more"),
-        (options.once and options.retries > 0, "once=True and retries contradict each other"),
-        (callable(then) and not options.then, "then is a function that is no job"),
-        (
-            options.thread and inspect.iscoroutinefunction(function),
-            "thread=True is for blocking functions, not for async def",
-        ),
+        (inspect.isasyncgenfunction, "an asynchronous generator (it yields, but a job has one result)"),
     ]
-    if options.limit is not None:
-        wrong.append(_misfit(function, options.limit))
-    for bad, why in wrong:
-        if bad:
-            raise HandlerError(f"@job {function.__module__}.{function.__qualname__}: {why}")
+    for is_one, kind in kinds:
+        if is_one(function):
+            return f"it is {kind}: declare a function of the module, plain or async"
+    return ""
 
 
-def _misfit(function: Callable[..., Any], limit: Limit) -> tuple[bool, str]:
-    try:
-        limit.check()
-    except ValueError as error:
-        return True, f"limit: {error}"
-    return bool(limit.per) and limit.per not in inspect.signature(function).parameters, (
-        f"limit: there is no argument {limit.per!r} to count by"
+def _is_method(function: Any) -> bool:
+    within = getattr(function, "__qualname__", "").rpartition(".")[0]
+    return (
+        bool(within)
+        and not within.endswith("<locals>")
+        and next(iter(_names(function)), "") in ("self", "cls")
     )
+
+
+def _names(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,57 +140,42 @@ class Handler:
 
     function: Callable[..., Any]
     options: Options
-    arguments: type[msgspec.Struct]
-    context: str  # the parameter that wants the Context; "" for none
+    signature: signature.Signature
+
+    @property
+    def context(self) -> str:
+        """The parameter that wants the Context; "" for none."""
+        return self.signature.context
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the arguments (draft 2020-12), as fronts check it."""
-        return msgspec.json.schema(self.arguments)
+        """The JSON Schema of the arguments (draft 2020-12), with the shapes by which fronts decode."""
+        return self.signature.schema
 
     def takes(self, argument: str) -> bool:
         """Whether it can be called with this argument and no other."""
-        fields = msgspec.structs.fields(self.arguments)
+        fields = msgspec.structs.fields(self.signature.arguments)
         return any(field.name == argument for field in fields) and all(
             field.name == argument or not field.required for field in fields
         )
 
     def decode(self, arguments: str) -> dict[str, Any]:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
+        type = self.signature.arguments
         try:
-            decoded = msgspec.json.decode(arguments, type=self.arguments)
-        except msgspec.ValidationError as error:
+            decoded = msgspec.json.decode(arguments, type=type)
+        except (msgspec.MsgspecError, TypeError, RecursionError) as error:  # a list has no place in a set
             raise BadArguments(str(error)) from error
-        return {field: getattr(decoded, field) for field in self.arguments.__struct_fields__}
+        return {field: getattr(decoded, field) for field in type.__struct_fields__}
 
 
 def handler(function: Callable[..., Any]) -> Handler:
-    """What ``@job`` said of a function, with its arguments typed by its signature."""
+    """What ``@job`` said of a function, with its arguments typed by its signature; raises `HandlerError`."""
     options: Options = getattr(function, MARK)
-    parameters = list(_parameters(function, options.name))
-    contexts = [name for name, annotation, _ in parameters if annotation is Context]
-    fields = [
-        (name, annotation) if default is inspect.Parameter.empty else (name, annotation, default)
-        for name, annotation, default in parameters
-        if annotation is not Context
-    ]
+    title = _title(options.name, function)
     try:
-        arguments = msgspec.defstruct(options.name, fields, kw_only=True, forbid_unknown_fields=True)
-        msgspec.json.schema(arguments)
-    except TypeError as error:
-        raise HandlerError(
-            f"job {options.name}: an argument's type can't be sent as JSON: {error}"
-        ) from error
-    return Handler(function, options, arguments, contexts[0] if contexts else "")
-
-
-def _parameters(function: Callable[..., Any], name: str) -> Iterator[tuple[str, Any, Any]]:
-    parameters = inspect.signature(function).parameters
-    written = {
-        p.name: p.annotation for p in parameters.values() if p.annotation is not inspect.Parameter.empty
-    }
-    scope = getattr(function, "__globals__", {})
-    hints = get_type_hints(SimpleNamespace(__annotations__=written), scope, include_extras=True)
-    for parameter in parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise HandlerError(f"job {name}: {parameter} can't be passed by name, as arguments are")
-        yield parameter.name, hints.get(parameter.name, Any), parameter.default
+        read = signature.read(function, options.name)
+    except signature.SignatureError as error:
+        raise HandlerError(f"{title}: {error}") from error
+    if options.limit is not None and options.limit.per and options.limit.per == read.context:
+        raise HandlerError(f"{title}: limit: {read.context} is the Context, not an argument to count by")
+    return Handler(function, options, read)

@@ -42,6 +42,9 @@ class Limit(msgspec.Struct, frozen=True):
 
     def check(self) -> None:
         """Raises `ValueError`."""
+        for field in self.__struct_fields__:
+            if not isinstance(getattr(self, field), str):
+                raise ValueError(f"{field} {getattr(self, field)!r} is not text")
         Rate.parse(self.rate)
         if self.name and not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not of the form {_NAME.pattern}")

@@ -1,21 +1,42 @@
-"""The handlers of one worker: found in modules, and fit for each other."""
+"""The handlers of one worker: found in modules, chosen by their queues, and fit for each other."""
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable, Iterable, Iterator
-from importlib import import_module
-from types import ModuleType
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from relay.handlers import MARK, Handler, HandlerError, Options, handler
+from relay.handlers import MARK, Handler, handler
+from relay.importing import modules
+from relay.options import HandlerError, Options
+from relay.settings import SettingError, Settings
+
+
+def chosen(settings: Settings) -> Registry:
+    """The handlers that a worker with these settings serves; raises `SettingError`."""
+    if os.getcwd() not in sys.path:  # twistd does not look where it is started
+        sys.path.insert(0, os.getcwd())
+    try:
+        registry = Registry.load(settings.jobs)
+    except HandlerError as error:
+        raise SettingError(f"--jobs: {error}") from error
+    if not list(registry):
+        raise SettingError(f"--jobs: there are no handlers in {', '.join(settings.jobs)}")
+    narrowed = registry.only(settings.queues)
+    if not list(narrowed):
+        asked, there = (", ".join(sorted(set(queues))) for queues in (settings.queues, registry.queues()))
+        raise SettingError(f"--queues: none of the jobs is in {asked}; their queues are {there}")
+    return narrowed
 
 
 class Registry:
-    """The handlers of one worker, by the names of their jobs."""
+    """The handlers of one worker, by the names of their jobs. To iterate over it gives those that it serves; `get`
+    knows also those that were left out by their queue, which may follow jobs that it serves."""
 
     def __init__(self, functions: Iterable[Callable[..., Any]]) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._queues: frozenset[str] | None = None  # None for all
         for function in functions:
             self._add(handler(function))
         for each in self:
@@ -29,6 +50,17 @@ class Registry:
             for function in _marked(module):
                 found[id(function)] = function
         return cls(found.values())
+
+    def only(self, queues: Collection[str]) -> Registry:
+        """The same, serving the jobs of these queues only; all of them where none is named."""
+        narrowed = Registry(())
+        narrowed._handlers = self._handlers
+        narrowed._queues = frozenset(queues) or None
+        return narrowed
+
+    def queues(self) -> set[str]:
+        """The queues of the jobs that it serves."""
+        return {handler.options.queue for handler in self}
 
     def _add(self, added: Handler) -> None:
         name = added.options.name
@@ -55,21 +87,23 @@ class Registry:
             raise HandlerError(f"job {options.name}: {options.then} can't be called with an outcome alone")
 
     def __iter__(self) -> Iterator[Handler]:
-        return iter(self._handlers.values())
+        for each in self._handlers.values():
+            if self._queues is None or each.options.queue in self._queues:
+                yield each
 
     def get(self, name: str) -> Handler | None:
         return self._handlers.get(name)
 
 
 def _marked(name: str) -> Iterator[Callable[..., Any]]:
-    for module in _modules(name):
-        for value in vars(module).values():
-            if isinstance(getattr(value, MARK, None), Options):
+    for module in modules(name):
+        for value in list(vars(module).values()):
+            if isinstance(_mark_of(value), Options):
                 yield value
 
 
-def _modules(name: str) -> Iterator[ModuleType]:
-    top = import_module(name)
-    yield top
-    for found in pkgutil.walk_packages(getattr(top, "__path__", ()), f"{name}."):
-        yield import_module(found.name)
+def _mark_of(value: Any) -> Any:
+    try:
+        return getattr(value, MARK, None)
+    except Exception:  # a proxy, for something that is not there now
+        return None

@@ -7,9 +7,11 @@ together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the
 from __future__ import annotations
 
 import os
+import site
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,9 +20,9 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from relay import ending, garbage, names, signals, sockets, tickets, watch
-from relay.handlers import HandlerError
+from relay.check import Check
 from relay.kept import Kept
-from relay.registry import Registry
+from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
 from relay.store.embedded import Embedded, EmbeddedError
@@ -68,7 +70,9 @@ def worker(
     from relay.worker.worker import Tools, Worker
 
     address = _address(settings)
-    registry = _registry(settings)
+    registry = chosen(settings)
+    for queue in sorted(set(settings.queues) - registry.queues()):
+        _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
     names.install(reactor)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
@@ -84,15 +88,17 @@ def worker(
 
 def everything(reactor: Any, settings: Settings) -> Supervisor:
     """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
-    _registry(settings)  # a mistake in a handler is told here, not by a worker that dies over and over
     _secrets(settings)
-    listening = sockets.bind(reactor, settings.listen, settings.open)
+    with Check(
+        _environment(settings)
+    ):  # a mistake in a handler is told here, not by a worker that dies over and over
+        listening = sockets.bind(reactor, settings.listen, settings.open)
     for bound in listening:
         _log.info("relay listens on {address}", address=sockets.shown(bound))
     embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
-    environment = {**os.environ, **settings.environ(), "RELAY_SOCKETS": str(len(listening))}
+    environment = {**_environment(settings), "RELAY_SOCKETS": str(len(listening))}
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
         command = [sys.executable, "-m", "relay.child", role]
@@ -127,16 +133,14 @@ def _embedded(settings: Settings) -> Embedded:
         raise SettingError(f"--data: {error}") from error
 
 
-def _registry(settings: Settings) -> Registry:
-    if os.getcwd() not in sys.path:  # twistd does not look where it is started
-        sys.path.insert(0, os.getcwd())
-    try:
-        registry = Registry.load(settings.jobs)
-    except (HandlerError, ImportError, SyntaxError) as error:
-        raise SettingError(f"--jobs: {error}") from error
-    if not list(registry):
-        raise SettingError(f"--jobs: no handlers in {', '.join(settings.jobs)}")
-    return registry
+def _environment(settings: Settings) -> dict[str, str]:
+    """Of a child process: with its settings, and where it finds the relay that this is."""
+    environment = {**os.environ, **settings.environ()}
+    folder = str(Path(__file__).parents[1])
+    if folder not in (*site.getsitepackages(), site.getusersitepackages()):
+        paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -6,6 +6,7 @@ file, and the reference in the docs are all read off it.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -184,17 +185,20 @@ def _check_proxies(settings: Settings, source: str) -> None:
             proxy == "unix:" or ip_network(proxy, strict=False)
         except ValueError:
             raise SettingError(
-                f"--trusted-proxy {source}: {proxy!r} is no address, no network, and not unix:"
+                f"--trusted-proxy {source}: {proxy!r} is not an address, a network or unix:"
             ) from None
 
 
 def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:
+    for given in values:
+        if given not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(str(given), Settings.__struct_fields__, 1)
+            meant = f": did you mean {near[0].replace('_', '-')}?" if near else ""
+            return f"there is no setting {str(given).replace('_', '-')} ({source}){meant}"
     what, _, place = str(error).partition(" - at `$.")
-    if not place:
-        return f"{what.replace('Object contains', 'there is an')} {source}"
     wanted = what.partition(", got")[0]
     name = place.strip("`").partition("[")[0].partition(".")[0]
-    return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values[name]!r}"
+    return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values.get(name)!r}"
 
 
 def config_path(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str | None:

@@ -176,5 +176,5 @@ def test_what_follows_a_job_has_to_be_there_and_fit() -> None:
         Registry([job(then="tell", name="one")(lambda: None)])
     with pytest.raises(HandlerError, match="tell can't be called with an outcome alone"):
         Registry([job(tell), job(then=tell, name="one")(lambda: None)])
-    with pytest.raises(HandlerError, match="a function that is no job"):
+    with pytest.raises(HandlerError, match="a function that is not a job"):
         job(then=print, name="one")(lambda: None)

@@ -24,13 +24,16 @@ BELOW = {
 }
 CORE = {
     "along",
+    "arguments",
     "state",
     "handlers",
+    "importing",
     "context",
     "errors",
     "envelope",
     "limits",
     "problem",
+    "options",
     "registry",
     "settings",
     "tickets",
@@ -38,7 +41,7 @@ CORE = {
     "version",
 }
 ABOVE = {
-    *("service", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
     *("output", "process", "ending", "clock", "names", "watch"),
 }
 

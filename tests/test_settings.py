@@ -48,7 +48,9 @@ def test_handlers_get_what_was_set_for_them() -> None:
         ({"prefix": "v1"}, "--prefix"),
         ({"queues": ["A b"]}, "--queues"),
         ({"set": ["Nothing"]}, "--set"),
-        ({"nonsense": "1"}, "nonsense"),
+        ({"nonsense": "1"}, "there is no setting nonsense (from the command line)"),
+        ({"max_wate": "1"}, "there is no setting max-wate (from the command line): did you mean max-wait?"),
+        ({"trusted_proxy": ["x"]}, "--trusted-proxy from the command line: 'x' is not an address"),
     ],
 )
 def test_a_setting_that_can_not_be_used_is_named_in_one_line(given: dict[str, Any], said: str) -> None:

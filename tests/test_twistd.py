@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,47 @@ def test_a_mistake_in_a_handler_is_one_clear_line(tmp_path: Path) -> None:
     assert status == 1
     assert errors.count("\n") == 1
     assert "mine.f" in errors
+
+
+@pytest.mark.parametrize("role", ["all", "worker"])
+def test_queues_without_jobs_are_one_clear_line(tmp_path: Path, role: str) -> None:
+    redis = ["--redis", "redis://127.0.0.1:1"] if role == "worker" else []
+    options = [*redis, "--jobs", "tests.sample_jobs", "--queues", "typo"]
+    status, errors = run(tmp_path, "relay", role, "--listen", "tcp:0:interface=127.0.0.1", *options)
+    assert status == 1
+    assert errors == "relay: --queues: none of the jobs is in typo; their queues are default\n"
+
+
+def test_modules_of_handlers_are_not_imported_by_the_supervisor(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import os, subprocess, threading\n"
+        "from relay import job\n"
+        "open('imported', 'a').write(f'{os.getpid()}\\n')\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"  # one that never ends
+        "outlives = subprocess.Popen(['sleep', '60'], stderr=subprocess.DEVNULL)\n"
+        "open('outlives', 'w').write(str(outlives.pid))\n"
+        "@job(timeout=None)\ndef f(): ...\n"
+    )
+    process = subprocess.Popen(
+        [TWISTD, "-n", "--pidfile=", "relay", "--listen", "tcp:0:interface=127.0.0.1", "--jobs", "mine"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said, _ = process.communicate(timeout=30)
+    os.kill(int((tmp_path / "outlives").read_text()), signal.SIGTERM)
+    assert process.returncode == 1
+    assert said.startswith("relay: --jobs: job f (mine.f): timeout None")
+    assert said.count("\n") == 1
+    assert str(process.pid) not in (tmp_path / "imported").read_text().split()
+
+
+def test_a_module_that_ends_its_process_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    status, errors = run(tmp_path, "relay", "--listen", "tcp:0:interface=127.0.0.1", "--jobs", "mine")
+    assert (status, errors) == (1, "relay: --jobs: the process that imported them ended with -9\n")
 
 
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, relay: RelayProcess) -> None:

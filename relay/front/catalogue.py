@@ -1,70 +1,40 @@
-"""The jobs that workers serve, as a front knows them, and the check of arguments against their schemas."""
+"""The jobs that workers serve, as a front knows them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from relay.errors import BadArguments, MalformedBody, NoWorker, UnknownJob
+from relay.errors import NoWorker, UnknownJob
+from relay.front.offer import Offer
+from relay.store import messages
 from relay.store.messages import Served
 from relay.store.store import Store
 
-_MOST_ERRORS = 20  # misfits named in one answer
-_NO_ARGUMENTS: dict[str, Any] = {}
+RETURN = 60.0  # seconds for workers to come back to a store that was reset
 
 
-class Offer:
-    """A job that can be submitted."""
+class Entry:
+    """What was declared under a name: an offer, or something that this front can't read (which is logged, once)."""
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
-        self._validator = jsonschema_rs.validator_for(served.schema, validate_formats=True)
+    _log = Logger()
 
-    def read(self, body: bytes) -> dict[str, Any]:
-        """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
-        arguments = _decode(body) if body.strip() else _NO_ARGUMENTS
-        if not self._validator.is_valid(arguments):
-            raise BadArguments(errors=self._misfits(arguments))
-        return arguments
-
-    def lane(self, arguments: Mapping[str, Any]) -> str:
-        """Where a job with these arguments waits, if its starts are limited; "" if not."""
-        limit = self.served.limit
-        if limit is None or limit.per not in arguments:
-            return f"@{limit.name}" if limit else ""
-        value = msgspec.json.encode(arguments[limit.per], order="sorted")
-        return f"@{limit.name} {hashlib.blake2b(value, digest_size=10).hexdigest()}"
-
-    def _misfits(self, arguments: dict[str, Any]) -> list[dict[str, str]]:
-        misfits = []
-        for error in self._validator.iter_errors(arguments):
-            misfits.append({"at": "/".join(("", *map(str, error.instance_path))), "detail": error.message})
-            if len(misfits) == _MOST_ERRORS:
-                break
-        return misfits
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        arguments = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MalformedBody(str(error)) from error
-    except RecursionError as error:
-        raise MalformedBody("nested too deeply") from error
-    if not isinstance(arguments, dict):
-        raise MalformedBody(f"a JSON {type(arguments).__name__}, not an object")
-    return arguments
-
-
-def fingerprint(arguments: Mapping[str, Any]) -> str:
-    """The same for the same arguments, however they were written down."""
-    return hashlib.blake2b(msgspec.json.encode(arguments, order="sorted"), digest_size=15).hexdigest()
+    def __init__(self, name: str, text: bytes) -> None:
+        self.text = text
+        self.offer: Offer | None = None
+        try:
+            served = msgspec.json.decode(text, type=Served)
+            if served.name != name:
+                raise ValueError(f"it declares {served.name!r}")
+            self.offer = Offer(served)
+        except (
+            Exception
+        ) as error:  # a worker of another version, or of another hand: others are not to suffer
+            self._log.error("the declaration of job {name} can't be read: {error}", name=name, error=error)
 
 
 class Catalogue:
@@ -74,29 +44,32 @@ class Catalogue:
         self._clock = clock
         self._store = store
         self._version = ("", -1)  # of which epoch
-        self._offers: dict[str, Offer] = {}
+        self._entries: dict[str, Entry] = {}
+        self._absent: dict[str, float] = {}  # since a store was reset: until when each is still known
         self._served_until: dict[str, float] = {}  # by our clock
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool) -> Offer:
-        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, and as long as
-        no worker has come at all."""
-        offer = self._offers.get(name)
-        if offer is None or (held and self._is_overdue(name)):
+        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, for one whose
+        declaration can't be read, and as long as no worker has come at all."""
+        entry = self._entries.get(name)
+        if entry is None or (held and self._is_overdue(name)):
             await self.refresh()
-            offer = self._offers.get(name)
-        if not self._offers:
+            entry = self._entries.get(name)
+        if not self._entries:
             raise NoWorker("no worker has said yet what it serves")
-        if offer is None:
+        if entry is None:
             raise UnknownJob(f"no worker serves {name!r}")
+        if entry.offer is None:
+            raise NoWorker("the declaration of this job can't be read; the front's log says why")
         if held and self._is_overdue(name):
             raise NoWorker
-        return offer
+        return entry.offer
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
         known = (self._store.partition.epoch, version) == self._version
-        if not known or any(self._is_overdue(name) for name in self._offers):
+        if not known or self._absent or any(self._is_overdue(name) for name in self._entries):
             await self.refresh()
 
     def refresh(self) -> Deferred[None]:
@@ -114,13 +87,26 @@ class Catalogue:
 
     async def _refresh(self) -> None:
         catalogue = await self._store.catalogue()
-        version = (self._store.partition.epoch, catalogue.version)
-        if version != self._version:
-            # a store that was reset knows no jobs until workers have come back: it does not make ours unknown
-            self._offers |= {name: Offer(served) for name, served in catalogue.jobs.items()}
-            self._version = version
+        self._replace(catalogue, self._store.partition.epoch)
+
+    def _replace(self, catalogue: messages.Catalogue, epoch: str) -> None:
         now = self._clock.seconds()
-        self._served_until |= {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        if epoch != self._version[0]:  # the store knows none of ours until their workers have come back to it
+            self._absent = dict.fromkeys(self._entries, now + RETURN)
+        self._version = (epoch, catalogue.version)
+        self._absent = {
+            name: until
+            for name, until in self._absent.items()
+            if until > now and name not in catalogue.declared
+        }
+        kept = {name: self._entries[name] for name in self._absent}
+        self._entries = kept | {name: self._entry(name, text) for name, text in catalogue.declared.items()}
+        until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        self._served_until = {name: self._served_until.get(name, 0.0) for name in kept} | until
+
+    def _entry(self, name: str, text: bytes) -> Entry:
+        known = self._entries.get(name)
+        return known if known is not None and known.text == text else Entry(name, text)
 
     def _is_overdue(self, name: str) -> bool:
         return self._clock.seconds() > self._served_until.get(name, 0.0)

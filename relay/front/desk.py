@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from relay.errors import AlreadyComplete, Draining, NoSuchJob, RelayError, StoreAway, StoreReset
-from relay.front.catalogue import Catalogue, Offer, fingerprint
+from relay.front.catalogue import Catalogue
+from relay.front.offer import Offer
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
@@ -100,10 +101,10 @@ class Desk:
             priority=served.priority,
             attempts=served.attempts,
             key=digest(order.owner, order.name, order.key) if order.key else "",
-            fingerprint=fingerprint(arguments) if order.key else "",
+            fingerprint=offer.fingerprint(arguments) if order.key else "",
             once=served.once,
             trace=order.trace,
-            arguments=order.body.decode() if order.body.strip() else "{}",
+            arguments=arguments.text,
             lane=offer.lane(arguments),
             then=served.then,
         )

@@ -137,10 +137,11 @@ class Served(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """The jobs that are or were served, each with how many seconds ago the last promise to serve it ran out."""
+    """The jobs that are or were served: each as its worker declared it (the JSON of a `Served`, or whatever else was
+    written there), and with how many seconds ago the last promise to serve it ran out."""
 
     version: int
-    jobs: dict[str, Served]
+    declared: dict[str, bytes]
     overdue: dict[str, float]
 
 

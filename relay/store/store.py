@@ -180,11 +180,11 @@ class Store:
     async def catalogue(self) -> Catalogue:
         """What workers serve."""
         now, (version, rows) = await self.partition.timed_verb("catalogue")
-        jobs, overdue = {}, {}
-        for name, text, until in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
-            jobs[name.decode()] = msgspec.json.decode(text, type=Served)
-            overdue[name.decode()] = (now - until) / 1000
-        return Catalogue(version, jobs, overdue)
+        names = [name.decode("utf-8", "replace") for name in rows[::3]]
+        overdue = ((now - until) / 1000 for until in rows[2::3])
+        return Catalogue(
+            version, dict(zip(names, rows[1::3], strict=True)), dict(zip(names, overdue, strict=True))
+        )
 
     def _known(self, id: str, reply: list[Any]) -> Standing | Outcome:
         found = read_standing(id, reply)

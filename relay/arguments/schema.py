@@ -1,0 +1,50 @@
+"""What a worker publishes of a job's arguments, and how fronts read it; workers read it too, to see that it can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from relay.arguments import patterns
+from relay.arguments.decoding import ArgumentsType
+from relay.arguments.describing import Unsupported, describe
+from relay.arguments.shape import Shapes
+
+KEYWORD = "x-relay-shapes"  # of a published schema
+_LINEAR = jsonschema_rs.RegexOptions()  # an engine whose time does not explode
+
+
+def published(arguments: type[msgspec.Struct]) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of these arguments, with their shapes. Raises `Unsupported` for types that fronts
+    could not read."""
+    try:
+        shapes = describe(arguments)
+        schema = patterns.schema_for_fronts(msgspec.json.schema(arguments))
+        schema[KEYWORD] = msgspec.to_builtins(shapes)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unsupported(str(error).partition("\n")[0].rstrip(":")) from error
+    try:
+        validator(schema)
+        decoder(schema)
+    except Exception as error:  # a bad pattern, bounds that no number has: whatever fronts would stumble over
+        raise Unsupported(f"fronts can't check it: {str(error).partition(chr(10))[0]}") from error
+    return dict(schema)
+
+
+def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    """Checks JSON against a schema; raises whatever comes of a schema that is not one."""
+    return jsonschema_rs.validator_for(
+        schema, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse
+    )
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"a schema refers to {uri}: parts of it that lie elsewhere are not fetched")
+
+
+def decoder(schema: dict[str, Any]) -> ArgumentsType | None:
+    """Decodes arguments; None for a schema without shapes. Raises whatever comes of shapes that make no sense."""
+    shapes = schema.get(KEYWORD)
+    return ArgumentsType(msgspec.convert(shapes, Shapes)) if shapes is not None else None

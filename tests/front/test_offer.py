@@ -1,0 +1,109 @@
+"""What arguments count for: the fingerprint of a key, and the lane of a limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from relay import Limit
+from relay.front.offer import Offer
+from relay.store.messages import Served
+from tests.arguments.sides import NOTHING, handler_of, offer_of
+
+
+@dataclass
+class Box:
+    width: int
+    depth: float = 1000.5
+    tags: list[str] = field(default_factory=list)
+
+
+def prints(offer: Offer, *bodies: str) -> set[str]:
+    return {offer.fingerprint(offer.read(body.encode())) for body in bodies}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "bodies"),
+    [
+        (int, NOTHING, ('{"x": 7}', ' {"x":7.0}\n', '{"x": 7e0}', '{"x": 1, "x": 7}')),
+        (float, NOTHING, ('{"x": 7}', '{"x": 7.0}', '{"x": 0.7e1}')),
+        (
+            Any,
+            NOTHING,
+            ('{"x": [{"a": 7, "b": 1}]}', '{"x": [{"b": 1.0, "a": 7.0}]}', '{"x":[{"a":7e0,"b":1}]}'),
+        ),
+        (Any, NOTHING, ('{"x": "\\u00e9"}', '{"x": "é"}')),
+        (int, 1000, ("{}", "", '{"x": 1000}', '{"x": 1000.0}')),
+        (int | None, None, ("{}", '{"x": null}')),
+        (list[int], [1, 2], ("{}", '{"x": [1, 2]}', '{"x": [1.0, 2]}')),
+        (Decimal, Decimal("1.50"), ("{}", '{"x": "1.50"}')),
+        (datetime, NOTHING, ('{"x": "2026-01-01T00:00:00Z"}', '{"x": "2026-01-01T00:00:00+00:00"}')),
+        (set[int], NOTHING, ('{"x": [3, 1, 2]}', '{"x": [1, 2, 3]}')),
+        (Box, Box(1), ("{}", '{"x": {"width": 1}}', '{"x": {"depth": 1000.5, "width": 1.0, "tags": []}}')),
+        (
+            dict[str, Box],
+            NOTHING,
+            ('{"x": {"a": {"width": 1}}}', '{"x": {"a": {"width": 1, "depth": 1000.5}}}'),
+        ),
+        (dict[int, int], NOTHING, ('{"x": {"1": 1, "2": 2}}', '{"x": {"2": 2.0, "1": 1}}')),
+    ],
+    ids=str,
+)
+def test_a_fingerprint_is_of_what_the_arguments_mean(
+    annotation: Any, default: Any, bodies: tuple[str, ...]
+) -> None:
+    assert len(prints(offer_of(handler_of(annotation, default)), *bodies)) == 1
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "bodies"),
+    [
+        (Any, NOTHING, ('{"x": 7}', '{"x": "7"}', '{"x": 7.5}', '{"x": "7.0"}', '{"x": true}', '{"x": [7]}')),
+        (Any, True, ('{"x": true}', '{"x": 1}')),
+        (int | None, 0, ('{"x": 0}', '{"x": null}')),
+        (list[int], NOTHING, ('{"x": [1, 2]}', '{"x": [2, 1]}')),
+    ],
+)
+def test_what_differs_has_another_fingerprint(annotation: Any, default: Any, bodies: tuple[str, ...]) -> None:
+    assert len(prints(offer_of(handler_of(annotation, default)), *bodies)) == len(bodies)
+
+
+def test_an_argument_that_is_added_with_a_default_leaves_fingerprints_as_they_were() -> None:
+    @dataclass
+    class Before:
+        width: int
+
+    before = offer_of(handler_of(Before))
+    after = offer_of(handler_of(Before, Before(3)))
+    assert prints(before, '{"x": {"width": 4}}') == prints(after, '{"x": {"width": 4}}')
+
+
+def lanes(offer: Offer, *bodies: str) -> set[str]:
+    return {offer.lane(offer.read(body.encode())) for body in bodies}
+
+
+def test_a_limit_counts_values_and_not_how_they_are_written() -> None:
+    offer = offer_of(handler_of(Annotated[float, Meta(ge=0)], 7.0, Limit("5/s", per="x")))
+    assert len(lanes(offer, "{}", '{"x": 7}', '{"x": 7.0}')) == 1
+    assert len(lanes(offer, "{}", '{"x": 8}')) == 2
+    whole = offer_of(handler_of(Any, None, Limit("5/s", per="x")))
+    assert len(lanes(whole, '{"x": {"a": 1, "b": [2]}}', '{"x": {"b": [2.0], "a": 1.0}}')) == 1
+    assert len(lanes(whole, "{}", '{"x": null}')) == 1
+
+
+def test_a_limit_without_an_argument_has_one_lane() -> None:
+    assert lanes(offer_of(handler_of(int, 1, Limit("5/s"))), "{}", '{"x": 2}') == {"@takes"}
+    assert lanes(offer_of(handler_of(int, 1)), "{}") == {""}
+
+
+def test_an_entry_without_shapes_is_checked_by_its_schema_alone() -> None:
+    served = Served("old", "default", 0, 1, False, None, None, {"properties": {"x": {"type": "integer"}}})
+    offer = Offer(served)
+    assert msgspec.json.decode(offer.read(b'{"x": 7.0}').text) == {"x": 7.0}
+    assert len(prints(offer, '{"x": 7.0}', '{"x": 7}')) == 1
