@@ -30,6 +30,7 @@ CORE = {
     "errors",
     "envelope",
     "limits",
+    "recurring",
     "registry",
     "settings",
     "tickets",
