@@ -6,6 +6,7 @@ together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -27,7 +29,8 @@ from relay.store.embedded import Embedded, EmbeddedError
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
-from relay.store.partition import Partition, random_name
+from relay.store.names import random_name
+from relay.store.partition import Partition
 from relay.store.store import Store, Terms
 from relay.supervise import Supervisor
 
@@ -69,7 +72,8 @@ def worker(reactor: Any, settings: Settings, process: str = "") -> Worker:
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread = _threads(reactor, settings.concurrency)
-    tools = Tools(reactor, store, _inbox_of(reactor, address, store), upstreams, in_thread)
+    inbox = _inbox_of(reactor, address, store)
+    tools = Tools(reactor, store, inbox, upstreams, in_thread, lambda why: _give_up(reactor, why))
     made = Worker(tools, registry, settings)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
@@ -138,23 +142,34 @@ def _secrets(settings: Settings) -> list[str]:
 
 def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
     partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
-    partition.on_unfit = lambda why: _refuse(reactor, why)
+    partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     dead = settings.dead_keep, settings.dead_bytes, settings.dead_arguments
     return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit, *dead))
 
 
-def _refuse(reactor: Any, why: str) -> None:
-    """End the process: better no service than one that loses jobs."""
-    _log.critical("relay: --redis: {why}", why=why)
+def _give_up(reactor: Any, why: str) -> None:
+    """End the process: better no service than one that loses jobs, or does nothing."""
+    _log.critical("relay: {why}", why=why)
+
+    def stop() -> None:
+        with contextlib.suppress(ReactorNotRunning):  # it is stopping
+            reactor.stop()
+
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-    reactor.callWhenRunning(reactor.stop)
+    reactor.callWhenRunning(stop)
 
 
 def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
-    link = Link(reactor, address.endpoint(reactor), address)
-    return lambda deliver: Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+    link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+
+    def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
+        inbox = Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+        inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
+        return inbox
+
+    return made
 
 
 def _threads(reactor: Any, most: int) -> Callable[..., Any]:
