@@ -20,9 +20,7 @@ BODIES: list[Any] = [lambda: 1 / 0, lambda: fail(ValueError()), _raises]
 
 
 @pytest.mark.parametrize("fails", BODIES)
-def test_an_error_is_logged_and_the_next_call_is_made(
-    fails: Any, no_logged_failures: list[LogEvent]
-) -> None:
+def test_an_error_is_logged_and_the_next_call_is_made(fails: Any, no_logged_failures: list[LogEvent]) -> None:
     clock, calls = Clock(), []
 
     def body() -> Any:
