@@ -70,6 +70,10 @@ class Health:
             self._complaints[topic] = now
             self._log.emit(level, f"Redis at {{at}} {what}", at=self.at, **values)
 
+    def leave_out(self, topic: str) -> None:
+        """This was said already, by another."""
+        self._complaints[topic] = self._clock.seconds()
+
     def _say_away(self) -> None:
         self._stop_timer()
         self._away = self._clock.seconds()

@@ -63,7 +63,7 @@ class Link:
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
         #: called when the server refuses the greeting
-        self.on_refused: Callable[[Refused], None] = lambda refusal: None
+        self.on_refused: Callable[[Refused], None] = self.health.refused
 
     @property
     def up(self) -> bool:
@@ -200,7 +200,6 @@ class Link:
             return
         self._failures += 1
         self._turned_away = True
-        self.health.refused(refusal)
         self.on_refused(refusal)
 
 

@@ -53,9 +53,7 @@ class Opening:
         #: called when what the store knows of us may be old, or nothing
         self.on_amnesia: Callable[[], None] = lambda: None
         link.on_up = self.anew
-        link.on_refused = lambda refusal: self._unusable(
-            f"{link.health.at} refuses: {refusal}", refusal.later
-        )
+        link.on_refused = self._refused
 
     @property
     def done(self) -> bool:
@@ -112,12 +110,11 @@ class Opening:
         except CancelledError:
             raise
         except Refused as refusal:
-            self._link.health.refused(refusal)
-            self._unusable(f"{self._link.health.at} refuses: {refusal}", refusal.later)
+            self._refused(refusal)
             return False
         except Unfit as unfit:
-            self._link.health.complain("unfit", LogLevel.error, "is not used: {why}", why=str(unfit))
-            self._unusable(str(unfit))
+            if not self._ends(str(unfit)):
+                self._link.health.complain("unfit", LogLevel.error, "is not used: {why}", why=str(unfit))
             return False
         except Exception as error:
             self._link.health.complain("odd", LogLevel.error, "can't be opened: {error}", error=repr(error))
@@ -167,11 +164,22 @@ class Opening:
             else:
                 each.errback(error)
 
-    def _unusable(self, why: str, passing: bool = False) -> None:
-        """A server that can't be used from the start is an operator's mistake. Later on it is waited for."""
-        if not (self.epoch or passing or self._is_unfit):
+    def _refused(self, refusal: Refused) -> None:
+        health = self._link.health
+        if refusal.later or not self._ends(f"{health.at} refuses: {refusal}"):
+            health.refused(refusal)
+        else:
+            health.leave_out(refusal.word)
+
+    def _ends(self, why: str) -> bool:
+        """Whether this ends the program: a server that can't be used from the start is an operator's mistake. Later on
+        it is waited for."""
+        if self.epoch:
+            return False
+        if not self._is_unfit:
             self._is_unfit = True
             self.on_unfit(why)
+        return True
 
     def _tell_amnesia(self) -> None:
         try:
