@@ -13,6 +13,7 @@ from relay.store.refusal import Refused
 START = 1.0  # seconds for a Redis that is started together with relay
 STEADY = 1.0  # seconds that every link has to last until Redis counts as back
 REPEAT = 60.0  # seconds until the same complaint is made again
+MOST = 20  # different complaints in that time
 
 
 class Health:
@@ -59,14 +60,15 @@ class Health:
             self._stop_timer()
 
     def refused(self, refusal: Refused) -> None:
-        """Redis did not carry out a command: said once a minute for each word."""
+        """Redis did not carry out a command: what it says is said once a minute."""
         level = LogLevel.warn if refusal.later else LogLevel.error
-        self.complain(refusal.word, level, "refuses: {error}", error=str(refusal))
+        self.complain(str(refusal), level, "refuses: {error}", error=str(refusal))
 
     def complain(self, topic: str, level: Any, what: str, **values: Any) -> None:
         """Say something of this Redis, once a minute for each topic."""
         now = self._clock.seconds()
-        if now - self._complaints.get(topic, -REPEAT) >= REPEAT:
+        self._complaints = {other: at for other, at in self._complaints.items() if now - at < REPEAT}
+        if topic not in self._complaints and len(self._complaints) < MOST:
             self._complaints[topic] = now
             self._log.emit(level, f"Redis at {{at}} {what}", at=self.at, **values)
 

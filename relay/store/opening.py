@@ -169,7 +169,7 @@ class Opening:
         if refusal.later or not self._ends(f"{health.at} refuses: {refusal}"):
             health.refused(refusal)
         else:
-            health.leave_out(refusal.word)
+            health.leave_out(str(refusal))
 
     def _ends(self, why: str) -> bool:
         """Whether this ends the program: a server that can't be used from the start is an operator's mistake. Later on

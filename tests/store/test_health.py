@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from relay.store.address import Address
-from relay.store.health import Health
+from relay.store.health import MOST, Health
 from relay.store.link import Link
 from relay.store.refusal import Refused
 from tests.store.memory import MemoryRedis, Words, plain
@@ -108,9 +108,7 @@ def test_links_that_are_stopped_say_nothing_and_leave_no_timer(redis: MemoryRedi
     assert redis.clock.getDelayedCalls() == []
 
 
-def test_a_refusal_is_said_once_a_minute_for_each_word(
-    lines: list[str], no_logged_failures: list[LogEvent]
-) -> None:
+def test_a_refusal_is_said_once_a_minute(lines: list[str], no_logged_failures: list[LogEvent]) -> None:
     clock = Clock()
     health = Health(clock, "redis://h:6379")
     for _ in range(610):
@@ -135,4 +133,16 @@ def test_a_password_that_is_wrong_is_tried_ever_less_often(
     redis.turn(59)
     assert lines == ["Redis at redis://h:6379 refuses: WRONGPASS no"]
     assert redis.connects < 2 * 40
+    no_logged_failures.clear()
+
+
+def test_refusals_that_are_all_different_do_not_fill_the_log(
+    lines: list[str], no_logged_failures: list[LogEvent]
+) -> None:
+    clock = Clock()
+    health = Health(clock, "redis://h:6379")
+    for number in range(590):
+        health.refused(Refused(f"ERR {number}"))
+        clock.advance(0.1)
+    assert len(lines) == MOST
     no_logged_failures.clear()
