@@ -24,7 +24,8 @@ class Check:
     raises `SettingError`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._output = tempfile.TemporaryFile()  # not a pipe: what the modules start may hold on to it
+        # not a pipe: what the modules start may hold on to it
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the check
         self._process = subprocess.Popen(
             [sys.executable, "-m", "relay.check"],
             env=environment,

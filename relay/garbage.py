@@ -11,7 +11,8 @@ import gc
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+
+from relay.recurring import recurring
 
 PAUSE = 60.0  # seconds between full collections
 LITTLE = 1000  # requests held, or jobs
@@ -28,6 +29,4 @@ def tame(clock: IReactorTime, held: Callable[[], int]) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
-    collecting = LoopingCall(collect)
-    collecting.clock = clock
-    collecting.start(PAUSE, now=False)
+    recurring(clock, collect).start(PAUSE, now=False)

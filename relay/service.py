@@ -29,7 +29,8 @@ from relay.store.embedded import Embedded, EmbeddedError
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
-from relay.store.partition import Partition, random_name
+from relay.store.names import random_name
+from relay.store.partition import Partition
 from relay.store.store import Store, Terms
 from relay.supervise import PATIENCE, Supervisor
 
@@ -78,7 +79,8 @@ def worker(
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
     inbox = _inbox_of(reactor, address, store)
-    tools = Tools(reactor, store, inbox, upstreams, in_thread, reactor.callFromThread)
+    in_threads = in_thread, reactor.callFromThread
+    tools = Tools(reactor, store, inbox, upstreams, *in_threads, lambda why: _give_up(reactor, why))
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
@@ -152,22 +154,28 @@ def _secrets(settings: Settings) -> list[str]:
 
 def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
     partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
-    partition.on_unfit = lambda why: _refuse(reactor, why)
+    partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     dead = settings.dead_keep, settings.dead_bytes, settings.dead_arguments
     return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit, *dead))
 
 
-def _refuse(reactor: Any, why: str) -> None:
-    """End the process: better no service than one that loses jobs."""
-    _log.critical("relay: --redis: {why}", why=why)
+def _give_up(reactor: Any, why: str) -> None:
+    """End the process: better no service than one that loses jobs, or does nothing."""
+    _log.critical("relay: {why}", why=why)
     ending.fail(reactor)
 
 
 def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
-    link = Link(reactor, address.endpoint(reactor), address)
-    return lambda deliver: Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+    link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+
+    def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
+        inbox = Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+        inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
+        return inbox
+
+    return made
 
 
 def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:

@@ -34,6 +34,7 @@ CORE = {
     "limits",
     "problem",
     "options",
+    "recurring",
     "registry",
     "settings",
     "tickets",

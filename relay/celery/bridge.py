@@ -13,15 +13,17 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from relay.celery import wire
 from relay.celery.wire import Reply, Task
 from relay.errors import JobError
+from relay.recurring import recurring
 from relay.store.address import Address
-from relay.store.link import Link, LinkLost
-from relay.store.partition import random_name
+from relay.store.health import Health
+from relay.store.link import Elsewhere, Link, LinkLost, Refused
+from relay.store.names import random_name
 from relay.store.subscription import Subscription
 
 AWAY = 5.0  # seconds for a broker or a backend that does not answer
@@ -43,12 +45,13 @@ class Bridge:
         self._waiting: dict[str, tuple[Deferred[Reply], Heard]] = {}
         self._broker_address, backend_address = Address.parse(broker), Address.parse(backend)
         self._broker = Link(reactor, self._broker_address.endpoint(reactor), self._broker_address)
-        self._backend = Link(reactor, backend_address.endpoint(reactor), backend_address)
+        one_server = self._broker_address.shown == backend_address.shown
+        health = self._broker.health if one_server else Health(reactor, backend_address.shown)
+        self._backend = Link(reactor, backend_address.endpoint(reactor), backend_address, health)
         pattern = f"{prefix}{wire.RESULT_PREFIX}{self._process}.*"
-        self._results = Subscription(reactor, backend_address, pattern, self._published)
+        self._results = Subscription(reactor, backend_address, pattern, self._published, health)
         self._results.on_up = self._ask_soon
-        self._sweep = LoopingCall(self._ask_soon)
-        self._sweep.clock = reactor
+        self._sweep = recurring(reactor, self._ask)
 
     def start(self) -> None:
         """Connect, for as long as this process runs."""
@@ -91,28 +94,34 @@ class Bridge:
         """Tell workers not to begin a task; one that runs goes on."""
         channel = wire.revocation_channel(self._broker_address.database, self._prefix)
         told = self._broker.command("PUBLISH", channel, wire.revocation(id)).addTimeout(AWAY, self._clock)
-        told.addErrback(lambda failure: failure.trap(LinkLost, TimeoutError))
+        told.addErrback(self._not_told, id)
+
+    def _not_told(self, failure: Failure, id: str) -> None:
+        """What can't be revoked ends by itself, or finds that it has expired."""
+        if isinstance(failure.value, Refused):
+            self._broker.health.refused(failure.value)
+        elif not failure.check(LinkLost, TimeoutError):
+            self._log.failure("task {id} could not be revoked", failure, id=id)
 
     async def _push(self, task: Task) -> None:
         key = wire.queue_key(task.queue, task.priority, self._prefix)
+        message = wire.task_message(task)
         try:
-            await self._in_time(self._broker.command("LPUSH", key, wire.task_message(task)), "broker")
-        except (
-            LinkLost
-        ):  # it may have gone out, so it must not go out again: its result will tell, or its time
+            await self._in_time(self._broker.command("LPUSH", key, message), "broker")
+        except Elsewhere as error:
+            raise _away("broker") from error
+        except Refused as refusal:
+            self._broker.health.refused(refusal)
+            raise _away("broker") from refusal
+        except LinkLost:
+            # it may have gone out, so it must not go out again: its result will tell, or its time
             self._log.warn("it is not known whether task {id} was queued", id=task.id)
 
     async def _in_time(self, deferred: Deferred[Any], what: str) -> Any:
         try:
             return await deferred.addTimeout(AWAY, self._clock)
         except TimeoutError:
-            raise JobError(
-                f"Celery's {what} is away",
-                status=503,
-                type="celery-away",
-                title="Celery can't be reached",
-                retryable=True,
-            ) from None
+            raise _away(what) from None
 
     # -- results --
 
@@ -135,10 +144,20 @@ class Bridge:
             heard(reply)
 
     def _ask_soon(self) -> None:
-        ensureDeferred(self._ask()).addErrback(lambda failure: failure.trap(LinkLost, TimeoutError))
+        ensureDeferred(self._ask()).addErrback(
+            lambda failure: self._log.failure("results could not be asked for", failure)
+        )
 
     async def _ask(self) -> None:
-        """Look for results whose publication was missed."""
+        """Look for results whose publication was missed; where that fails, the next sweep does."""
+        try:
+            await self._look()
+        except (LinkLost, TimeoutError):
+            pass
+        except Refused as refusal:
+            self._backend.health.refused(refusal)
+
+    async def _look(self) -> None:
         ids = list(self._waiting)
         if not ids:
             return
@@ -147,3 +166,13 @@ class Bridge:
         for id, message in zip(ids, kept, strict=True):
             if message is not None:
                 self._take(id, message)
+
+
+def _away(what: str) -> JobError:
+    return JobError(
+        f"Celery's {what} is away",
+        status=503,
+        type="celery-away",
+        title="Celery can't be reached",
+        retryable=True,
+    )

@@ -9,13 +9,14 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.errors import RelayError
+from relay.errors import InternalError, RelayError
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
 from relay.front.desk import Desk
+from relay.front.fetching import Fetching
 from relay.front.hold import Hold, House
 from relay.front.proxies import Proxies
 from relay.front.repair import Repair
@@ -23,6 +24,7 @@ from relay.front.routes import Routes
 from relay.front.site import Site
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
+from relay.recurring import recurring
 from relay.settings import Settings
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
@@ -60,6 +62,7 @@ class Front(Service):
         self._wheel = Wheel(tools.clock)
         self._house = House(tools.clock, self._wheel, self._desk, settings.prefix)
         self._repair = Repair(tools.clock, tools.store, self._room)
+        self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
         tools.store.partition.on_amnesia = self._repair.soon
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
@@ -68,8 +71,8 @@ class Front(Service):
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
         self._recurring = [
-            (LoopingCall(self._sweep), SWEEP),
-            (LoopingCall(self._room.turn), STRAYS),
+            (recurring(tools.clock, self._sweep), SWEEP),
+            (recurring(tools.clock, self._room.turn), STRAYS),
         ]
 
     def _make_site(self) -> Site:
@@ -90,7 +93,6 @@ class Front(Service):
         self._inbox.start()
         self._wheel.start()
         for call, seconds in self._recurring:
-            call.clock = self._tools.clock
             call.start(seconds)
         ensureDeferred(self._listen()).addErrback(self._deaf)
 
@@ -125,6 +127,7 @@ class Front(Service):
         self._wheel.stop()
         self._site.stop()
         self._repair.stop()
+        self._fetching.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
 
@@ -133,29 +136,27 @@ class Front(Service):
     def _told(self, mail: list[Mail]) -> None:
         for message in mail:
             if message.letter == "o":
-                self._room.arrived(message.id, message.data)
+                self._arrived(message)
             elif message.letter == "r":
-                ensureDeferred(self._fetch(message.id)).addErrback(self._unheard)
+                self._fetching.fetch(message.id)
 
-    async def _fetch(self, id: str) -> None:
-        outcome = await self._tools.store.fetch(id)
-        if outcome is not None:
-            self._room.tell(outcome)
-
-    def _unheard(self, failure: object) -> None:
-        self._log.failure("an outcome could not be fetched", failure)  # type: ignore[arg-type]
+    def _arrived(self, message: Mail) -> None:
+        try:
+            self._room.arrived(message.id, message.data)
+        except Exception:
+            self._log.failure("the outcome of job {id} can't be read", id=message.id)
+            self._room.fail(message.id, InternalError())
 
     async def _sweep(self) -> None:
         try:
             swept = await self._tools.store.sweep()
+            self._inbox.expect()
             if not swept.there and self._joined:
                 self._repair.soon()
             self._joined = True
             await self._catalogue.hear(swept.version)
         except RelayError:
             pass  # the next sweep finds a store that answers, or another epoch
-        except Exception:
-            self._log.failure("a sweep failed")
 
 
 def _shown(port: IListeningPort) -> str:

@@ -17,7 +17,7 @@ from relay.state import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
 
-PAUSE = 1.0  # seconds
+PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
 _SLICE = 200  # jobs a call
 
 
@@ -31,30 +31,46 @@ class Repair:
         self._store = store
         self._room = room
         self._coming: IDelayedCall | None = None
+        self._pause = PAUSE  # before the next attempt, if this one fails
 
     def soon(self) -> None:
         """Something may have been forgotten."""
-        if self._coming is None or not self._coming.active():
-            self._coming = self._clock.callLater(PAUSE, self._begin)
+        self._in(PAUSE)
 
     def stop(self) -> None:
         if self._coming is not None and self._coming.active():
             self._coming.cancel()
 
-    def _begin(self) -> None:
-        ensureDeferred(self.run()).addErrback(self._failed)
+    def _in(self, seconds: float) -> None:
+        if self._coming is None or not self._coming.active():
+            self._coming = self._clock.callLater(seconds, self._begin)
 
-    def _failed(self, failure: object) -> None:
-        self._log.failure("what is held could not be attached again", failure)  # type: ignore[arg-type]
+    def _begin(self) -> None:
+        ensureDeferred(self.run()).addErrback(
+            lambda failure: self._log.failure("a repair broke off", failure)
+        )
 
     async def run(self) -> None:
-        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more."""
-        ids = self._room.ids()
-        try:
-            for first in range(0, len(ids), _SLICE):
+        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
+        be attached is tried again, for nobody else would."""
+        if await self._all():
+            self._pause = PAUSE
+        else:
+            self._in(self._pause)
+            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+
+    async def _all(self) -> bool:
+        """Whether nothing is left to be done."""
+        ids, complete = self._room.ids(), True
+        for first in range(0, len(ids), _SLICE):
+            try:
                 await self._repair(ids[first : first + _SLICE])
-        except RelayError:
-            self.soon()
+            except RelayError:  # the store is away
+                return False
+            except Exception:  # the others can be attached all the same
+                self._log.failure("some of what is held could not be attached again")
+                complete = False
+        return complete
 
     async def _repair(self, ids: Sequence[str]) -> None:
         again = []

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from relay.errors import RelayError
 from relay.front import answers
@@ -16,6 +16,7 @@ from relay.front.answers import Answer
 from relay.front.connection import Connection
 from relay.front.hold import Hold
 from relay.front.request import Request
+from relay.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
 
@@ -33,6 +34,7 @@ class Site(Factory):
     """Makes connections, and knows what their requests are checked against."""
 
     noisy = False
+    _log = Logger()
 
     def __init__(
         self,
@@ -53,8 +55,7 @@ class Site(Factory):
         self.connections: set[Connection] = set()
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._looking = recurring(clock, self._look)
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         return Connection(self)
@@ -95,4 +96,10 @@ class Site(Factory):
         now = self.now()
         for connection in list(self.connections):
             if 0 < connection.deadline <= now:
-                connection.on_deadline()
+                self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        try:
+            connection.on_deadline()
+        except Exception:  # the others have deadlines, too
+            self._log.failure("a connection could not be ended in time")

@@ -7,8 +7,9 @@ from math import ceil
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+
+from relay.recurring import recurring
 
 TICK = 0.25  # seconds
 
@@ -33,8 +34,7 @@ class Wheel:
         self._slots: dict[int, set[Waits]] = {}
         self._turned = self._slot_at(clock.seconds())
         self._count = 0
-        self._turning = LoopingCall(self._turn)
-        self._turning.clock = clock
+        self._turning = recurring(clock, self._turn)
 
     def __len__(self) -> int:
         return self._count

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -74,6 +74,10 @@ class Gate:
             self._told[scope, lane] = learned.rate, self._clock.seconds()
         except RelayError as error:
             self._log.warn("what {scope} said is not kept: {error}", scope=scope, error=repr(error))
+        except CancelledError:
+            raise
+        except Exception:  # the call went well all the same
+            self._log.failure("what {scope} said is not kept", scope=scope)
 
     async def _ask(self, scope: str, queue: deque[tuple[Deferred[None], float]]) -> None:
         try:

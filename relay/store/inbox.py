@@ -1,7 +1,10 @@
 """A process' inbox: a stream of its own, read by one blocking command at a time on a connection of its own.
 
 What was read is trimmed along with the next read. After the connection broke everything is read again from the
-start, so nothing is missed; readers don't mind hearing a thing twice.
+start, so nothing is missed; readers don't mind hearing a thing twice. Whatever goes wrong, reading goes on.
+
+Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads at the wrong place (a former
+master, half a connection): it reads on over another connection.
 """
 
 from __future__ import annotations
@@ -11,17 +14,23 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.internet.task import deferLater
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
-from relay.store.link import SILENCE, Link, LinkLost
+from relay.store.link import SILENCE, Link, LinkLost, Refused, pause
 from relay.store.messages import Mail
 
+DEAF = 5  # sweeps that a reader may not have heard
+AGAIN = 1.0  # seconds before a Redis that refuses is asked again, at most
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
+_START = b"0"
 
 
 class Inbox:
-    """Reads the stream `key` and calls `deliver` with each batch of mail."""
+    """Reads the stream `key` and calls `deliver` with the mail, a message at a time: one that can't be delivered takes
+    no other along."""
 
     _log = Logger()
 
@@ -33,31 +42,62 @@ class Inbox:
         self._key = key
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
+        self._unheard = 0  # sweeps
+        #: called when reading has ended though it was not stopped
+        self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
+            "an inbox is not read", failure
+        )
 
     def start(self) -> None:
         self._link.start()
         self._reading = ensureDeferred(self._read())
-        self._reading.addErrback(lambda failure: failure.trap(CancelledError))
+        self._reading.addErrback(self._ended)
 
     def stop(self) -> Deferred[None]:
         if self._reading is not None:
             self._reading.cancel()
         return self._link.stop()
 
+    def expect(self) -> None:
+        """A sweep has written into the inbox."""
+        if not self._link.up:
+            self._unheard = 0
+            return
+        self._unheard += 1
+        if self._unheard > DEAF:
+            self._unheard = 0
+            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read anew")
+
+    # -- reading --
+
     async def _read(self) -> None:
-        seen = b"0"
+        seen, failures = _START, 0
         while True:
             try:
                 seen = self._take(await self._wait(seen)) or seen
+                failures = 0
+                continue
             except LinkLost:
-                seen = b"0"
+                seen = _START
+                continue
             except TimeoutError:
-                self._link.drop()
-                seen = b"0"
+                self._link.drop("the inbox is silent")
+                seen = _START
+                continue
+            except CancelledError:
+                raise
+            except Refused as refusal:
+                self._link.health.refused(refusal)
+            except Exception as error:
+                self._link.health.complain(
+                    "odd inbox", LogLevel.error, "sends mail that can't be read: {error}", error=repr(error)
+                )
+            seen, failures = _START, failures + 1
+            await deferLater(self._clock, pause(failures, AGAIN))
 
     def _wait(self, seen: bytes) -> Deferred[Any]:
-        if seen != b"0":
-            self._link.command("XTRIM", self._key, "MINID", _after(seen)).addErrback(lambda _: None)
+        if seen != _START:
+            self._link.command("XTRIM", self._key, "MINID", _after(seen)).addErrback(self._not_trimmed)
         block = int(_BLOCK * 1000)
         words = ("XREAD", "COUNT", _MOST, "BLOCK", block, "STREAMS", self._key, seen)
         waiting = self._link.command(*words, blocking=True)
@@ -65,21 +105,31 @@ class Inbox:
             waiting.addTimeout(_BLOCK + SILENCE, self._clock)
         return waiting
 
+    def _not_trimmed(self, failure: Failure) -> None:
+        if isinstance(failure.value, Refused):
+            self._link.health.refused(failure.value)
+
     def _take(self, reply: Any) -> bytes | None:
-        if not reply:
+        """Deliver what was read; the last entry's id, None without one (a stream may be there and have no entry)."""
+        entries = reply[0][1] if reply else None
+        if not entries:
             return None
-        entries = reply[0][1]
-        mail = [
-            Mail(chr(text[0]), id.decode(), text[1:])
-            for _, pairs in entries
-            for id, text in zip(pairs[::2], pairs[1::2], strict=True)
-        ]
-        try:
-            self._deliver(mail)
-        except Exception:
-            self._log.failure("mail could not be delivered")
+        self._unheard = 0
+        for _, pairs in entries:
+            for id, text in zip(pairs[::2], pairs[1::2], strict=True):
+                self._hand_over(id, text)
         last: bytes = entries[-1][0]
         return last
+
+    def _hand_over(self, id: bytes, text: bytes) -> None:
+        try:
+            self._deliver([Mail(chr(text[0]), id.decode(), text[1:])])
+        except Exception:
+            self._log.failure("mail for job {id} could not be delivered", id=id.decode("utf-8", "replace"))
+
+    def _ended(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.on_end(failure)
 
 
 def _after(entry: bytes) -> bytes:

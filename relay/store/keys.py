@@ -8,6 +8,7 @@ key           type    content
 never         —       never exists; declared by every script, as `epoch` is: a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
 server        string  which run of which server the epoch was made for
+renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
 delay         zset    id, by the time at which it is due (delayed, or backing off)
@@ -62,7 +63,7 @@ idem:digest    string  ``id fingerprint``; expires with its outcome
 from __future__ import annotations
 
 FIXED = (
-    *("never", "epoch", "server", "seq"),
+    *("never", "epoch", "server", "renewed", "seq"),
     *("job", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "wait", "left", "progress"),

@@ -1,7 +1,8 @@
 """A link: one plain connection to Redis that comes back by itself.
 
 Commands given while it is down wait for it, and are forgotten when their Deferred is cancelled; a command that
-was sent when the connection broke fails with `LinkLost`, its outcome unknown.
+was sent when the connection broke fails with `LinkLost`, its outcome unknown. What Redis refuses fails with `Refused`,
+or with `Elsewhere` if another connection may lead to the right server: then this one is given up.
 """
 
 from __future__ import annotations
@@ -9,98 +10,60 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import hiredis
 import txredisapi
-from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, fail
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from relay.direct import send
+from relay.recurring import recurring
 from relay.store.address import Address
+from relay.store.health import Health
+from relay.store.refusal import Elsewhere, LinkLost, Refused, read_refusal
+from relay.store.wire import Connection, Connections, Reconnecting
+
+__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply", "pause"]
 
 Reply = Any  # bytes, int, None, or a list of replies
 
 RETRY_PAUSE = 0.1  # seconds, doubled up to:
 RETRY_LIMIT = 0.25
-#: errors of a server that is not, or no longer, the one to ask; it carried nothing out
-NOT_NOW = ("LOADING", "MASTERDOWN", "READONLY", "UNBLOCKED", "TRYAGAIN", "CLUSTERDOWN")
+REFUSED_LIMIT = 2.0  # the same for a server that refuses the greeting
 #: seconds without any reply after which a connection is given up for another
 SILENCE = 5.0
-
-
-class LinkLost(Exception):
-    """The connection broke while the command was under way: it may or may not have been carried out."""
-
-
-class _Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
-    """Redis' protocol with bytes in and bytes out, that tells its link when it comes and goes."""
-
-    def __init__(self, link: Link) -> None:
-        super().__init__(charset=None, convertNumbers=False)
-        self._link = link
-
-    def makeConnection(self, transport: Any) -> None:
-        super().makeConnection(Eager(transport))
-
-    def _build_command(self, *words: Any, **_: Any) -> bytes:
-        packed: bytes = hiredis.pack_command(words)
-        return packed
-
-    def tryConvertData(self, data: Any) -> Any:
-        return data
-
-    def connectionMade(self) -> None:
-        self.connected = 1
-        ensureDeferred(self._link._greet(self))
-
-    def connectionLost(self, why: Any) -> None:
-        self._link._lost(self)
-        super().connectionLost(why)
-
-
-class _Connections(Factory):
-    noisy = False
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def buildProtocol(self, addr: IAddress | None) -> _Connection:
-        return _Connection(self._link)
-
-
-class Eager:
-    """A transport that writes at once what fits; Twisted's own waits for the next turn of its loop."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
-    def write(self, data: bytes) -> None:
-        send(self._transport, data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+_LASTING = 1.0  # seconds after which a connection counts as a good one
 
 
 class Link:
-    """One connection to the server at `address`, kept by a ClientService on `endpoint`."""
+    """One connection to the server at `address`, made again on `endpoint` whenever it is lost. Links to one server
+    share its `health`."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, endpoint: IStreamClientEndpoint, address: Address) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        address: Address,
+        health: Health | None = None,
+    ) -> None:
+        self.health = health or Health(clock, address.shown)
         self._address = address
-        self._service = ClientService(endpoint, _Connections(self), retryPolicy=pause, clock=clock)
+        self._service = Reconnecting(endpoint, Connections(self), self._not_made, self._pause, clock)
         self._clock = clock
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
+        self._made = 0.0  # when the present connection was
+        self._failures = 0  # in a row
+        self._turned_away = False  # by the last greeting
+        self._stopping = False
         self._unanswered = 0
         self._heard = 0.0  # when the last answer came, or the first command that is unanswered went
-        self._watch = LoopingCall(self._check_silence)
-        self._watch.clock = clock
+        self._watch = recurring(clock, self._check_silence)
         self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
+        #: called when the server refuses the greeting
+        self.on_refused: Callable[[Refused], None] = self.health.refused
 
     @property
     def up(self) -> bool:
@@ -111,10 +74,15 @@ class Link:
         self._watch.start(SILENCE / 5)
 
     def stop(self) -> Deferred[None]:
-        self._watch.stop()
+        self._stopping = True
+        self.health.forget(self)
+        if self._watch.running:
+            self._watch.stop()
         for waiting in list(self._waiting):
             waiting.cancel()
         return self._service.stopService()
+
+    # -- commands --
 
     def command(self, *words: bytes | str | int, blocking: bool = False) -> Deferred[Reply]:
         """Send a command. A `blocking` one may be silent for as long as it likes."""
@@ -122,64 +90,124 @@ class Link:
             waiting: Deferred[Reply] = Deferred(self._forget)
             self._waiting[waiting] = (words, blocking)
             return waiting
-        sent: Deferred[Reply] = self._connection.execute_command(*words)
+        try:
+            sent: Deferred[Reply] = self._connection.execute_command(*words)
+        except Exception:
+            return fail(Failure()).addErrback(self._as_refused)
         if blocking:
-            return sent.addErrback(self._as_lost)
+            return sent.addErrback(self._as_refused)
         if not self._unanswered:
             self._heard = self._clock.seconds()
         self._unanswered += 1
-        answer: Deferred[Reply] = (
-            Deferred()
-        )  # one that can be cancelled while the server still owes us a reply
+        # one that can be cancelled while the server still owes us a reply
+        answer: Deferred[Reply] = Deferred()
         sent.addBoth(self._answered, answer)
-        return answer.addErrback(self._as_lost)
+        return answer.addErrback(self._as_refused)
+
+    def drop(self, why: str) -> None:
+        """Give the present connection up for another."""
+        connection = self._connection
+        if connection is not None:
+            self.lost(connection, why)
+            connection.transport.abortConnection()
 
     def _forget(self, waiting: Deferred[Reply]) -> None:
         self._waiting.pop(waiting, None)
-
-    def drop(self) -> None:
-        """Give the present connection up for another."""
-        if self._connection is not None:
-            self._connection.transport.abortConnection()
 
     def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
         self._unanswered -= 1
         self._heard = self._clock.seconds()
         if not answer.called:
             answer.callback(result)
+        elif isinstance(result, Failure):
+            self._as_refused(result, swallow=True)
+
+    def _as_refused(self, failure: Failure, swallow: bool = False) -> Any:
+        """Tell a connection that is of no use from a command that failed."""
+        error = failure.value
+        told: Exception
+        if isinstance(error, txredisapi.ConnectionError):
+            told = LinkLost(str(error))
+        elif isinstance(error, txredisapi.ResponseError):
+            told = read_refusal(str(error))
+        else:
+            return failure
+        if isinstance(told, Elsewhere):
+            self.drop(str(told))
+        if swallow:
+            return None
+        raise told from error
 
     def _check_silence(self) -> None:
         if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
-            self.drop()
+            self.drop(f"it has been silent for {SILENCE:.0f} s")
 
-    async def _greet(self, connection: _Connection) -> None:
+    # -- what the connection says --
+
+    def made(self, connection: Connection) -> None:
+        """A connection was made: greet the server."""
+        ensureDeferred(self._greet(connection)).addErrback(
+            lambda failure: self._log.failure("a greeting failed", failure)
+        )
+
+    def lost(self, connection: Connection, why: str) -> None:
+        """A connection is no longer of use."""
+        if self._connection is not connection:
+            return  # it was never greeted, or was dropped
+        self._connection = None
+        if self._clock.seconds() - self._made > _LASTING:
+            self._failures = 0
+        self._failed(why)
+
+    def _not_made(self, failure: Failure) -> Failure:
+        self._turned_away = False
+        self._failed(failure.getErrorMessage())
+        return failure
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        if not self._stopping:
+            self.health.lost(self, why)
+
+    def _pause(self, attempt: int) -> float:
+        return pause(max(1, self._failures), REFUSED_LIMIT if self._turned_away else RETRY_LIMIT)
+
+    async def _greet(self, connection: Connection) -> None:
         try:
             for words in (*self._address.greeting, ("PING",)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
         except Exception as error:
-            if not isinstance(error, txredisapi.ConnectionError) and not str(error).startswith(NOT_NOW):
-                self._log.error("Redis at {at} refuses: {error}", at=self._address.shown, error=str(error))
-            connection.transport.loseConnection()
+            self._not_greeted(connection, error)
             return
-        self._connection = connection
-        self.on_up()
+        self._connection, self._made, self._turned_away = connection, self._clock.seconds(), False
+        self.health.up(self)
+        try:
+            self.on_up()
+        except Exception:
+            self._log.failure("what waits for a link failed")
         waiting, self._waiting = self._waiting, {}
         for deferred, (words, blocking) in waiting.items():
-            self.command(*words, blocking=blocking).chainDeferred(deferred)
+            self.command(*words, blocking=blocking).addBoth(_pass_on, deferred)
 
-    def _lost(self, connection: _Connection) -> None:
-        if self._connection is connection:
-            self._connection = None
+    def _not_greeted(self, connection: Connection, error: Exception) -> None:
+        connection.transport.abortConnection()
+        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
+        if not isinstance(refusal, Refused):
+            self._turned_away = False
+            self._failed(
+                "it does not answer" if isinstance(error, TimeoutError) else str(error) or repr(error)
+            )
+            return
+        self._failures += 1
+        self._turned_away = True
+        self.on_refused(refusal)
 
-    def _as_lost(self, failure: Any) -> Any:
-        """Tell a connection that is of no use from a command that failed."""
-        not_now = failure.check(txredisapi.ResponseError) and str(failure.value).startswith(NOT_NOW)
-        if not_now:
-            self.drop()
-        if not_now or failure.check(txredisapi.ConnectionError):
-            raise LinkLost(str(failure.value)) from failure.value
-        return failure
+
+def _pass_on(result: Any, waiting: Deferred[Reply]) -> None:
+    if not waiting.called:  # else it was given up meanwhile
+        waiting.callback(result)  # a Failure too is passed on
 
 
-def pause(attempt: int) -> float:
-    return min(RETRY_LIMIT, RETRY_PAUSE * 2.0 ** min(attempt - 1, 10))
+def pause(attempt: int, limit: float = RETRY_LIMIT) -> float:
+    """Seconds before an attempt that follows so many that failed: 0.1, doubled with each up to `limit`."""
+    return min(limit, RETRY_PAUSE * 2.0 ** min(attempt - 1, 10))

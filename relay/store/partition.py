@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-import base64
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import txredisapi
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import LogLevel
 
 from relay.errors import StoreAway, StoreFull, StoreReset
 from relay.store.keys import Keys
-from relay.store.link import Link, LinkLost, Reply
+from relay.store.link import Link, LinkLost, Refused, Reply
 from relay.store.messages import Fenced
-from relay.store.scripts import script
+from relay.store.names import random_name as random_name
+from relay.store.names import random_names
+from relay.store.opening import Opening
+from relay.store.scripts import evaluate
 
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
-_OLDEST = 7  # major version of Redis, for the flags of scripts
 
 
 class Partition:
     """Reached through `link`, whose coming up it watches."""
 
-    _log = Logger()
-
     def __init__(self, clock: IReactorTime, link: Link) -> None:
         self.keys = Keys()
         self.clock = clock
+        self.health = link.health
         self._link = link
-        self.epoch = ""
-        self._server = ""  # the running server's own random name
-        #: called once Redis turns out to be one that relay can't work with, with the reason
+        self._opening = Opening(clock, link, self.keys)
+        self._opening.on_unfit = lambda why: self.on_unfit(why)
+        self._opening.on_amnesia = lambda: self.on_amnesia()
+        #: called once if Redis turns out to be one that relay can't work with when it is first reached, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
         #: called when another server, another data set, or the same one after a restart has come up: what it knows
         #: of us may be old, or nothing
         self.on_amnesia: Callable[[], None] = lambda: None
-        link.on_up = self._came_up
+
+    @property
+    def epoch(self) -> str:
+        """The name of the data set, "" before the store was ever reached."""
+        return self._opening.epoch
 
     def start(self) -> None:
         self._link.start()
 
     def stop(self) -> Deferred[None]:
+        self._opening.stop()
         return self._link.stop()
 
     def mint(self) -> str:
@@ -63,7 +67,7 @@ class Partition:
 
     def command(self, *words: Any) -> Deferred[Reply]:
         """A plain command; raises `StoreAway`."""
-        return self.within_deadline(self._link.command(*words))
+        return self.within_deadline(self._link.command(*words).addErrback(self._as_away))
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         """What a script answers, less its status and time; raises `StoreAway`, `StoreFull`, `Fenced`."""
@@ -77,17 +81,40 @@ class Partition:
         return answer
 
     async def run(self, verb: str, words: Iterable[Any]) -> tuple[int, list[Any]]:
-        """The same without a deadline, for who sends again after `LinkLost`, and begins anew after `StoreReset`."""
-        if not self.epoch:
-            await self._open()
-        status, *answer = await self._evaluate(verb, self.keys.tag, self.epoch, *words)
-        if status == b"EPOCH":
-            await self._open()
-            raise StoreReset
-        if status != b"OK":
-            raise Fenced(status.decode())
-        now, _, *rest = answer
-        return int(now), rest
+        """The same without a deadline, for who sends again after `LinkLost` (it may have been carried out), begins anew
+        after `StoreReset`, and waits after `StoreAway` (it was not carried out)."""
+        if not self._opening.done:
+            await self._opening.wait()
+        epoch = self.epoch
+        try:
+            reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
+        except Refused as refusal:
+            if refusal.word == "OOM" and verb == "submit":
+                raise StoreFull from refusal
+            self._link.health.refused(refusal)
+            raise StoreAway from refusal
+        return self._read(verb, epoch, reply)
+
+    def _read(self, verb: str, epoch: str, reply: Reply) -> tuple[int, list[Any]]:
+        """What a script answered to one that took the data set to be of this epoch."""
+        match reply:
+            case [b"OK", int(now), int(seq), *answer]:
+                self._opening.heard(seq)
+                return now, answer
+            case [b"EPOCH", *_]:
+                if epoch == self.epoch:  # else that was noticed by another
+                    self._opening.anew()
+                raise StoreReset
+            case [bytes(status)]:
+                raise Fenced(status.decode("utf-8", "replace"))
+        self._link.health.complain(
+            "odd",
+            LogLevel.error,
+            "answers {verb} with what it can't: {reply}",
+            verb=verb,
+            reply=repr(reply)[:200],
+        )
+        raise StoreAway
 
     async def _run_anew(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
         try:
@@ -97,79 +124,14 @@ class Partition:
 
     def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
         """Raise `StoreAway` where there is no answer in time, or none that is known."""
-        return deferred.addTimeout(DEADLINE, self.clock).addErrback(_as_away)
+        return deferred.addTimeout(DEADLINE, self.clock).addErrback(self._as_away)
 
-    async def _evaluate(self, verb: str, *words: Any) -> Reply:
-        text, sha = script(verb)
-        arguments = (len(self.keys.declared), *self.keys.declared, *words)
-        try:
-            return await self._link.command("EVALSHA", sha, *arguments)
-        except txredisapi.ResponseError as error:
-            if str(error).startswith("NOSCRIPT"):
-                return await self._link.command("EVAL", text, *arguments)
-            if "OOM" in str(error):
-                raise StoreFull from error
-            raise
-
-    # -- the epoch --
-
-    def _came_up(self) -> None:
-        ensureDeferred(self._open()).addErrback(self._not_opened)
-
-    def _not_opened(self, failure: Any) -> None:
-        if not failure.check(LinkLost):
-            self._log.error("the store can't be opened: {error}", error=failure.value)
-
-    async def _open(self) -> None:
-        """Learn which server and which data set this is; an empty one is given an epoch."""
-        server = await self._check_server()
-        epoch = (await self._evaluate("open", random_name(5), server)).decode()
-        before, present = (self._server, self.epoch), (server, epoch)
-        self._server, self.epoch = present
-        if before[1] and before != present:
-            self._log.warn("another store: {before} is now {present}", before=before, present=present)
-            self.on_amnesia()
-
-    async def _check_server(self) -> str:
-        """The server's name of this run; raises `StoreAway` for one that relay can't work with."""
-        try:
-            reply = await self._link.command("INFO")
-        except txredisapi.ResponseError:
-            return ""  # a managed server may keep this to itself
-        info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
-        why = unfit(info)
-        if why:
-            self.on_unfit(why)
-            raise StoreAway(why)
-        return str(info.get("run_id", ""))
+    def _as_away(self, failure: Any) -> Any:
+        if failure.check(Refused):
+            self._link.health.refused(failure.value)
+        if failure.check(TimeoutError, LinkLost, Refused):
+            raise StoreAway from failure.value
+        return failure
 
 
-def unfit(info: Mapping[str, str]) -> str:
-    """Why relay can't work with a server, by what it says of itself; "" if it can."""
-    if int(info.get("redis_version", "7").partition(".")[0]) < _OLDEST:
-        return f"Redis {info['redis_version']} is too old: relay needs {_OLDEST}.0 or later"
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        return f"maxmemory-policy is {info['maxmemory_policy']}, which loses jobs: set it to noeviction"
-    return ""
-
-
-def random_name(size: int) -> str:
-    """So many random bytes, as lower case letters and digits."""
-    return base64.b32encode(os.urandom(size)).decode().lower()
-
-
-def _random_names(size: int) -> Iterator[str]:
-    """`random_name` after `random_name`; the system is asked for many at once."""
-    length = size * 8 // 5
-    while True:
-        many = random_name(size * 256)
-        yield from (many[first : first + length] for first in range(0, len(many), length))
-
-
-_names = _random_names(10)
-
-
-def _as_away(failure: Any) -> Any:
-    if failure.check(TimeoutError, LinkLost):
-        raise StoreAway from failure.value
-    return failure
+_names = random_names(10)

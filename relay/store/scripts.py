@@ -10,9 +10,10 @@ import hashlib
 import re
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from relay.store.keys import FIXED
+from relay.store.keys import FIXED, Keys
+from relay.store.link import Link, Refused, Reply
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _KEY = re.compile(r"\bK\.(\w+)")
@@ -44,6 +45,19 @@ def script(verb: str) -> Script:
             raise LookupError(f"{verb}.lua: there is no key {name!r} in relay.store.keys")
     text = f"{head}{_TABLE}{body}".encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+
+
+async def evaluate(link: Link, keys: Keys, verb: str, *words: Any) -> Reply:
+    """Run a script where the link leads, by its hash, or by its text where Redis does not have it; raises what
+    `Link.command` does."""
+    text, sha = script(verb)
+    arguments = (len(keys.declared), *keys.declared, *words)
+    try:
+        return await link.command("EVALSHA", sha, *arguments)
+    except Refused as refusal:
+        if refusal.word != "NOSCRIPT":
+            raise
+    return await link.command("EVAL", text, *arguments)
 
 
 def _included(match: re.Match[str]) -> str:

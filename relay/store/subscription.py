@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import txredisapi
-from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from relay.along import along
 from relay.store.address import Address
-from relay.store.link import SILENCE, pause
+from relay.store.health import Health
+from relay.store.link import REFUSED_LIMIT, SILENCE, pause
+from relay.store.refusal import Refused, read_refusal
+from relay.store.wire import Reconnecting
 
 
 class Subscription:
@@ -23,16 +26,23 @@ class Subscription:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, address: Address, pattern: str, deliver: Callable[[bytes, bytes], None]
+        self,
+        reactor: Any,
+        address: Address,
+        pattern: str,
+        deliver: Callable[[bytes, bytes], None],
+        health: Health,
     ) -> None:
         self.address = address
+        self.health = health
         self.pattern = pattern
         self.deliver = deliver
         self.clock: IReactorTime = reactor
         self.on_up: Callable[[], None] = lambda: None
         self._up: Deferred[None] = Deferred()
-        self._service = ClientService(
-            address.endpoint(reactor), _Subscribers(self), retryPolicy=pause, clock=reactor
+        self._failures = 0  # in a row
+        self._service = Reconnecting(
+            address.endpoint(reactor), _Subscribers(self), self._not_made, self._pause, reactor
         )
 
     def start(self) -> None:
@@ -47,15 +57,38 @@ class Subscription:
             for words in (*self.address.greeting, ("PSUBSCRIBE", self.pattern)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self.clock)
         except Exception as error:
-            self._log.error("no subscription at {at}: {error}", at=self.address.shown, error=repr(error))
-            connection.transport.loseConnection()
+            connection.transport.abortConnection()
+            self._not_begun(error)
             return
+        self._failures = 0
+        self.health.up(self)
         self._up.callback(None)
         self.on_up()
 
-    def ended(self) -> None:
+    def ended(self, why: str) -> None:
+        """A connection is no longer there."""
         if self._up.called:
             self._up = Deferred()
+            self._failed(why)
+
+    def _not_begun(self, error: Exception) -> None:
+        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
+        if isinstance(refusal, Refused):
+            self._failures += 1
+            self.health.refused(refusal)
+        else:
+            self._failed(str(error) or repr(error))
+
+    def _not_made(self, failure: Failure) -> Failure:
+        self._failed(failure.getErrorMessage())
+        return failure
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        self.health.lost(self, why)
+
+    def _pause(self, attempt: int) -> float:
+        return pause(max(1, self._failures), REFUSED_LIMIT)
 
 
 class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
@@ -65,7 +98,16 @@ class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
 
     def connectionMade(self) -> None:
         self.connected = 1
-        ensureDeferred(self._subscription.began(self))
+        ensureDeferred(self._subscription.began(self)).addErrback(
+            lambda failure: Subscription._log.failure("a subscription failed", failure)
+        )
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        try:
+            super().dataReceived(data, unpause)
+        except Exception as error:  # what it says is not Redis' protocol
+            self._subscription.ended(f"what it says can't be read: {error}")
+            self.transport.abortConnection()
 
     def messageReceived(self, pattern: Any, channel: bytes, message: bytes) -> None:
         try:
@@ -73,8 +115,8 @@ class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
         except Exception:  # else txredisapi would drop the connection
             Subscription._log.failure("a message could not be delivered")
 
-    def connectionLost(self, why: Any) -> None:
-        self._subscription.ended()
+    def connectionLost(self, why: Failure) -> None:
+        self._subscription.ended(why.getErrorMessage())
         super().connectionLost(why)
 
 

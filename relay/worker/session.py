@@ -12,17 +12,18 @@ from collections import deque
 from itertools import islice
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from relay.errors import RelayError, StoreAway, StoreReset
-from relay.state import Claim
-from relay.store.link import LinkLost
+from relay.state import Claim, State
+from relay.store.link import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.store import MOST_BYTES, MOST_ENDS, Roster, Store
 
-AWAY = 0.1  # seconds before a store that was away is asked again
+AGAIN = 1.0  # seconds before a store that was away is asked again, at most
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
 SOME = 32  # jobs that are begun before the next turn
 PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
@@ -62,6 +63,7 @@ class Session:
         self._nudged = False
         self._doubted = False
         self._closing = False
+        self._failures = 0  # in a row
         self._sleeping: Deferred[None] | None = None
 
     @property
@@ -115,12 +117,24 @@ class Session:
             try:
                 await self._open()
                 await self._turns()
+                continue
             except (Fenced, StoreReset) as error:
                 self._log.warn("session {name} is void: {error}", name=self._name, error=repr(error))
+                continue
             except (StoreAway, LinkLost):
-                await self._sleep(AWAY)
+                pass
+            except CancelledError:
+                raise
+            except Exception:  # a mistake of ours, or of Redis': what is held is offered to another session
+                self._log.failure("session {name} broke off", name=self._name)
+            await self._pause()
         if self._name:
             await self._leave()
+
+    async def _pause(self) -> None:
+        """Before Redis is asked again: longer with each failure in a row, whatever there is to say meanwhile."""
+        self._failures += 1
+        await deferLater(self._clock, pause(self._failures, AGAIN))
 
     async def _open(self) -> None:
         """Open a session in place of the last, and go on with what of its jobs nobody else has."""
@@ -163,7 +177,14 @@ class Session:
             claim = self._claimed.popleft()
             held, _ = self._held.get(claim.id, (None, 0))
             if held is claim:  # and was not lost on the way, or lost and claimed again
-                self._hands.take(claim)
+                self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        try:
+            self._hands.take(claim)
+        except Exception:
+            self._log.failure("job {id} could not be begun", id=claim.id)
+            self.report(End(claim.id, State.FAILED, "job-failed"))
 
     def _room(self) -> int:
         return max(0, self._hands.room() - len(self._claimed))
@@ -179,7 +200,7 @@ class Session:
         turn = Turn(number, want, said, progress, len(self._held) - len(ends))
         try:
             turned = await self._answer(turn)
-        except (Fenced, StoreReset):
+        except Exception:
             self._ends = ends + self._ends
             raise
         for end in ends:
@@ -201,9 +222,13 @@ class Session:
     async def _answer(self, turn: Turn) -> Turned:
         while True:
             try:
-                return await self._store.turn(self._name, turn)
+                turned = await self._store.turn(self._name, turn)
+                self._failures = 0
+                return turned
             except LinkLost:
                 continue
+            except StoreAway:  # it was not carried out
+                await self._pause()
 
     def _done(self) -> bool:
         return self._closing and not self._ends

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from relay.errors import RelayError
 from relay.handlers import Options
 from relay.limits import Rate
 from relay.outbound import Upstreams
+from relay.recurring import recurring
 from relay.registry import Registry
 from relay.settings import Settings
 from relay.state import Claim, Follow, State
@@ -44,6 +45,8 @@ class Tools:
     upstreams: Upstreams
     in_thread: InThread
     from_thread: FromThread
+    #: ends the process, for a reason, so that another takes its place
+    give_up: Callable[[str], None] = lambda why: None
 
 
 class Worker(Service):
@@ -58,13 +61,14 @@ class Worker(Service):
         #: fires when fronts can know what this worker serves
         self.ready: Deferred[None] = Deferred()
         self._running_down = False
+        self._is_mute = False
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
         self._recurring = [
-            (LoopingCall(self._sweep), SWEEP),
-            (LoopingCall(self._publish), PUBLISH),
-            (LoopingCall(self._forget_cancelled), FORGET),
+            (recurring(tools.clock, self._sweep), SWEEP),
+            (recurring(tools.clock, self._publish), PUBLISH),
+            (recurring(tools.clock, self._forget_cancelled), FORGET),
         ]
         self._roster = Roster(handler.options.name for handler in registry)
         self._session = Session(tools.clock, tools.store, self._roster, self)
@@ -80,10 +84,17 @@ class Worker(Service):
         self._tools.store.start()
         self._inbox.start()
         for call, seconds in self._recurring:
-            call.clock = self._tools.clock
             call.start(seconds)
         self._turning = ensureDeferred(self._session.run())
-        self._turning.addErrback(lambda failure: self._log.failure("the worker's session ended", failure))
+        self._turning.addErrback(self._broke_off)
+
+    def _broke_off(self, failure: Failure) -> None:
+        """A worker that can't say anything any more is of no use: end, and do not wait for what runs."""
+        if failure.check(CancelledError):
+            return
+        self._log.failure("the worker's session ended", failure)
+        self._is_mute = True
+        self._tools.give_up("the worker's session ended")
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -92,7 +103,7 @@ class Worker(Service):
     async def _stop(self) -> None:
         """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
         self._running_down = True
-        await self._runner.drain(self._settings.drain)
+        await self._runner.drain(0 if self._is_mute else self._settings.drain)
         self._session.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
@@ -154,24 +165,22 @@ class Worker(Service):
     def _doubt(self) -> None:
         """Redis has come back as another: offer it what we hold, and say again what we serve."""
         self._session.doubt()
-        ensureDeferred(self._publish())
+        ensureDeferred(self._publish()).addErrback(
+            lambda failure: self._log.failure("what is served could not be published", failure)
+        )
 
     async def _sweep(self) -> None:
         try:
             await self._tools.store.sweep()
         except RelayError:
-            pass  # the next sweep finds a store that answers, or another epoch
-        except Exception:
-            self._log.failure("a sweep failed")
+            return  # the next sweep finds a store that answers, or another epoch
+        self._inbox.expect()
 
     async def _publish(self) -> None:
         try:
             await self._tools.store.publish(self._roster, self._served())
         except RelayError:
             return  # as above
-        except Exception:
-            self._log.failure("what is served could not be published")
-            return
         if not self.ready.called:
             names = ", ".join(sorted(handler.options.name for handler in self._registry))
             self._log.info("relay worker serves {names}", names=names)

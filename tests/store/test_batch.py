@@ -131,3 +131,25 @@ def test_what_is_added_by_an_answer_is_sent() -> None:
     wire.answer()
     wire.answer()
     assert wire.batches() == [(["a"], False), (["b"], False)]
+
+
+def test_a_command_that_can_not_be_made_fails_its_items_and_nothing_else() -> None:
+    wire = Wire()
+    sent, wire.send = wire.send, lambda items, again: 1 / 0  # type: ignore[method-assign, assignment]
+    batch: Batch[str, str] = Batch(Clock(), lambda items, again: wire.send(items, again), 2)
+    got = results(add(batch, "a"))
+    assert got[0].check(ZeroDivisionError)
+    wire.send = sent  # type: ignore[method-assign]
+    got = results(add(batch, "b"))
+    wire.answer()
+    assert got == ["B"]
+
+
+def test_answers_that_are_not_one_for_each_item_are_nobodys() -> None:
+    wire, clock = Wire(), Clock()
+    batch: Batch[str, str] = Batch(clock, wire.send, 2)
+    got = results(add(batch, "x", "a", "b"))
+    wire.answer()
+    wire.sent[-1][2].callback(["A"])
+    assert [failure.type for failure in got[1:]] == [StoreAway, StoreAway]
+    assert clock.getDelayedCalls() == []

@@ -14,9 +14,11 @@ from twisted.logger import LogEvent
 from relay.errors import StoreAway
 from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
-from relay.store.link import NOT_NOW, Link, LinkLost
+from relay.store.link import Link, LinkLost
 from relay.store.messages import Mail
-from relay.store.partition import Partition, unfit
+from relay.store.opening import unfit
+from relay.store.partition import Partition
+from relay.store.refusal import ELSEWHERE, Refused
 from relay.store.store import Store, Terms
 from tests.processes import RedisProcess
 
@@ -88,17 +90,10 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
     server.client.config_set("requirepass", "right")
     address = Address.parse(server.url.replace("unix://", "unix://:right@"))
     link = Link(reactor, address.endpoint(reactor), Address("unix", address.host, 0, 0, "", "wrong"))
-    refused: Deferred[None] = Deferred()
-    lost = link._lost
-
-    def watch(connection: object) -> None:
-        lost(connection)  # type: ignore[arg-type]
-        if not refused.called:
-            refused.callback(None)
-
-    link._lost = watch  # type: ignore[method-assign]
+    refused: Deferred[Refused] = Deferred()
+    link.on_refused = lambda refusal: refused.callback(refusal) if not refused.called else None
     link.start()
-    await refused
+    assert (await refused).word == "WRONGPASS"
     assert not link.up
     link._address = address
     assert await link.command("PING") == b"PONG"
@@ -238,7 +233,7 @@ async def test_a_server_that_still_loads_its_file_is_waited_for(server: RedisPro
 
 
 @ensureDeferred
-@pytest.mark.parametrize("error", NOT_NOW)
+@pytest.mark.parametrize("error", ELSEWHERE)
 async def test_a_server_that_is_not_the_one_to_ask_is_left(server: RedisProcess, error: str) -> None:
     link = make_link(server)
     link.start()

@@ -661,7 +661,8 @@ async def test_a_server_that_was_started_anew_has_another_epoch(redis: RedisProc
     id = await submit(front)
     epoch = front.partition.epoch
     redis.client.set("{r0}:server", "the one before")
-    await front.partition._open()
+    front.partition._opening.anew()
+    await front.sweep()
     assert front.partition.epoch != epoch
     assert isinstance(await front.look("me", id), Standing)
 

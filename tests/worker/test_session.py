@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from relay.state import Claim, Job
-from relay.store.messages import Fenced, Turn, Turned
+from relay.errors import StoreAway
+from relay.state import Claim, Job, State
+from relay.store.link import LinkLost
+from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.store import Roster
 from relay.worker.session import PROGRESS, SOME, Session
 
@@ -94,3 +97,97 @@ def test_progress_alone_takes_a_few_turns_a_second() -> None:
     assert said[-1] == (("0-a-1", "2999"),)
     running.addErrback(lambda _: None)
     running.cancel()
+
+
+class Away(Exception):
+    """Nothing that a session knows of."""
+
+
+class Recorder(Store):
+    """Keeps what was said to it; a turn's answer may be an exception."""
+
+    def __init__(self, *answers: list[Claim] | Exception) -> None:
+        super().__init__(*answers)
+        self.turns: list[Any] = []
+        self.adopted: list[tuple[str, list[str]]] = []
+        self.refusals: list[Exception] = []
+
+    async def adopt(self, old: str, new: str, number: int, roster: Any, claims: Any) -> set[str]:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.adopted.append((new, [claim.id for claim in claims]))
+        return {claim.id for claim in claims}
+
+    async def turn(self, name: str, turn: Any) -> Turned:
+        self.turns.append((name, turn.number, [end.id for end, _ in turn.ends]))
+        return await super().turn()
+
+
+def begun(store: Recorder, hands: Hands | None = None) -> tuple[Clock, Session, Hands]:
+    clock, hands = Clock(), hands or Hands()
+    session: Any = Session(clock, store, Roster(["echo"]), hands)  # type: ignore[arg-type]
+    Deferred.fromCoroutine(session.run()).addErrback(lambda _: None)
+    return clock, session, hands
+
+
+def test_a_turn_that_was_not_carried_out_is_sent_again_with_its_number_ever_less_often() -> None:
+    store = Recorder([claim(1)], *[StoreAway()] * 20, [claim(2)])
+    clock, session, hands = begun(store)
+    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    for _ in range(18):
+        session.nudge()  # what ends meanwhile does not hurry it
+    assert len(store.turns) == 2
+    clock.pump([0.05] * 100)
+    assert 5 < len(store.turns) < 12
+    clock.pump([0.1] * 200)
+    assert [turned.id for turned in hands.taken] == [claim(1).id, claim(2).id]
+    assert {number for _, number, _ in store.turns[1:22]} == {3}
+    assert len(store.adopted) == 1
+
+
+def test_a_turn_whose_answer_was_lost_is_sent_again_at_once() -> None:
+    store = Recorder(LinkLost(), LinkLost(), [claim(1)])
+    _, _, hands = begun(store)
+    assert hands.taken == [claim(1)]
+
+
+@pytest.mark.parametrize("error", [Away(), ValueError(), KeyError("x"), RuntimeError()])
+def test_an_error_that_nobody_foresaw_costs_a_session_and_nothing_else(
+    error: Exception, no_logged_failures: list[Any]
+) -> None:
+    store = Recorder([claim(1), claim(2)], error, [claim(3)])
+    clock, session, hands = begun(store)
+    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    clock.pump([0.1] * 20)
+    assert store.adopted == [("worker.1", []), ("worker.2", [claim(1).id, claim(2).id])]
+    assert [turned.id for turned in hands.taken] == [claim(n).id for n in (1, 2, 3)]
+    assert any(claim(1).id in ends for name, _, ends in store.turns if name == "worker.2")
+    no_logged_failures.clear()
+
+
+@pytest.mark.parametrize("error", [StoreAway(), LinkLost(), Away()])
+def test_a_session_that_can_not_be_opened_is_opened_later(
+    error: Exception, no_logged_failures: list[Any]
+) -> None:
+    store = Recorder([claim(1)])
+    store.refusals = [error] * 10
+    clock, _, hands = begun(store)
+    clock.pump([0.1] * 20)
+    assert hands.taken == []
+    clock.pump([0.1] * 100)
+    assert hands.taken == [claim(1)]
+    no_logged_failures.clear()
+
+
+def test_a_job_that_can_not_be_begun_fails_and_takes_no_other_along(no_logged_failures: list[Any]) -> None:
+    class Clumsy(Hands):
+        def take(self, claim: Claim) -> None:
+            super().take(claim)
+            if claim.id.endswith("-1"):
+                raise ValueError
+
+    store = Recorder([claim(1), claim(2)], [])
+    _, _, hands = begun(store, Clumsy())
+    assert [turned.id for turned in hands.taken] == [claim(1).id, claim(2).id]
+    assert [ends for _, _, ends in store.turns] == [[], [claim(1).id], []]
+    no_logged_failures.clear()

@@ -1,10 +1,27 @@
 --!allow-oom
--- open: names the data set. A server that was started anew may have lost the end of its history, so its data set gets
--- another name; what is known in it stays known, but what is not is told apart from what never was.
--- arguments: a new epoch, the server's name of this run ('' if it is not known)
--- answer:    the epoch
-local epoch, server = redis.call('GET', K.epoch), redis.call('GET', K.server)
-if epoch and (ARGV[2] == '' or server == ARGV[2]) then return epoch end
+-- open: names the data set. One that may have lost the end of its history gets another name: what is known in it stays
+-- known, but what is not is told apart from what never was.
+-- arguments: a new epoch, the server's name of this run ('' if it is not known), the highest seq that the caller has
+--            heard of (-1 for none), the epoch that the caller knew ('' for none)
+-- answer:    {the epoch, seq}
+-- History may be lost where the server is another run, or another one, than the epoch was made for, and where seq is
+-- behind what was heard. Who does not know the server has to suspect it each time, unless the epoch has changed since
+-- they knew it. They come together, so an epoch of the last 2 s is not renewed for them.
+local epoch, seq = redis.call('GET', K.epoch), tonumber(redis.call('GET', K.seq) or 0)
+local server, seen = ARGV[2], tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local is_fresh = now - tonumber(redis.call('GET', K.renewed) or 0) < 2000
+
+local function may_have_lost()
+  if not epoch then return true end
+  if server ~= '' and redis.call('GET', K.server) ~= server then return true end
+  if is_fresh then return false end
+  return seen > seq or (server == '' and ARGV[4] == epoch)
+end
+
+if not may_have_lost() then return {epoch, seq} end
 redis.call('SET', K.epoch, ARGV[1])
-redis.call('SET', K.server, ARGV[2])
-return ARGV[1]
+redis.call('SET', K.renewed, string.format('%.0f', now))
+if server ~= '' then redis.call('SET', K.server, server) end
+return {ARGV[1], seq}

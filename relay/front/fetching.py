@@ -1,0 +1,73 @@
+"""Outcomes that are too large for the inbox: fetched until they are here, or known to be gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.errors import InternalError, NoSuchJob, RelayError
+from relay.front.waiting import WaitingRoom
+from relay.state import Outcome
+from relay.store.store import Store
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds before a store that was away is asked again
+
+
+class Fetching:
+    """Tells a waiting room the outcomes that it is asked to `fetch`."""
+
+    _log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, store: Store, room: WaitingRoom, doubt: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._room = room
+        self._doubt = doubt  # called when the store may have lost history
+        self._under_way: set[Deferred[None]] = set()
+
+    def fetch(self, id: str) -> None:
+        """A job has ended: tell those who wait for it how."""
+        fetching = ensureDeferred(self._fetch(id))
+        self._under_way.add(fetching)
+        fetching.addErrback(self._failed, id).addBoth(lambda _: self._under_way.discard(fetching))
+
+    def stop(self) -> None:
+        for fetching in list(self._under_way):
+            fetching.cancel()
+
+    async def _fetch(self, id: str) -> None:
+        pause = FIRST_PAUSE
+        while id in self._room:
+            try:
+                await self._try(id)
+                return
+            except RelayError:  # the store is away
+                await deferLater(self._clock, pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _try(self, id: str) -> None:
+        outcome = await self._store.fetch(id)
+        if outcome is not None:
+            self._room.tell(outcome)
+            return
+        # It was there when we were told of it. Either the store forgot, and runs the job again or knows nothing of it,
+        # or the time for which it is kept is over.
+        (known,) = await self._store.attach_all([id])
+        if isinstance(known, Outcome):
+            self._room.tell(known)
+        elif known is None and self._store.partition.minted_elsewhere(id):
+            self._doubt()
+        elif known is None:
+            self._room.fail(id, NoSuchJob())
+
+    def _failed(self, failure: Failure, id: str) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("the outcome of job {id} can't be read", failure, id=id)
+            self._room.fail(id, InternalError())

@@ -1,0 +1,29 @@
+"""Recurring work: a LoopingCall that no error ends. Twisted's own stops for good at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+_log = Logger()
+
+
+def recurring(clock: IReactorTime, body: Callable[[], Any]) -> LoopingCall:
+    """Calls `body` (a function, or one that returns a Deferred or is ``async``) again and again once it is started.
+    An error of one call is logged, and the next call is made all the same."""
+
+    def call() -> Deferred[None]:
+        return maybeDeferred(body).addErrback(failed)
+
+    def failed(failure: Failure) -> None:
+        _log.failure("{what} failed", failure, what=getattr(body, "__qualname__", repr(body)))
+
+    looping = LoopingCall(call)
+    looping.clock = clock
+    return looping

@@ -1,0 +1,206 @@
+"""The opening of a link: each new connection learns which server and which data set it leads to, before any verb
+is sent.
+
+What may have been lost is noticed here: another server, the same one after a restart, another data set, a data set
+that is older than what was heard of it. Where a server does not say who it is (that takes the right to INFO), each
+connection that is made again counts as lost history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from relay.errors import StoreAway
+from relay.store.keys import Keys
+from relay.store.link import Link, LinkLost, Refused, pause
+from relay.store.names import random_name
+from relay.store.scripts import evaluate
+
+AGAIN = 1.0  # seconds between attempts at a server that refuses, or is not fit, at most
+_OLDEST = 7  # major version of Redis, for the flags of scripts
+_MUTE = ("NOPERM", "ERR")  # what a server answers to INFO that keeps it to itself, or has renamed it
+
+
+class Unfit(Exception):
+    """A server that relay can't work with; says why."""
+
+
+class Opening:
+    """Of a link, whose coming up it watches. `epoch` names the data set, "" before one was ever reached."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, link: Link, keys: Keys) -> None:
+        self.epoch = ""
+        self._clock = clock
+        self._link = link
+        self._keys = keys
+        self._server = ""  # the running server's own random name, "" if it is not known
+        self._seq = -1  # the highest that was heard, -1 before
+        self._is_done = False  # for the present connection
+        self._failed = False  # the last attempt
+        self._is_unfit = False  # which was told
+        self._waiting: dict[Deferred[None], None] = {}
+        self._running: Deferred[None] | None = None
+        #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
+        self.on_unfit: Callable[[str], None] = lambda why: None
+        #: called when what the store knows of us may be old, or nothing
+        self.on_amnesia: Callable[[], None] = lambda: None
+        link.on_up = self.anew
+        link.on_refused = self._refused
+
+    @property
+    def done(self) -> bool:
+        """Whether verbs may be sent now."""
+        return self._is_done and self._link.up
+
+    def wait(self) -> Deferred[None]:
+        """Fires once verbs may be sent; fails with `StoreAway` where it is known that this takes longer."""
+        if self.done:
+            return succeed(None)
+        if self._failed:
+            return fail(StoreAway())
+        waiting: Deferred[None] = Deferred(self._forget)
+        self._waiting[waiting] = None
+        return waiting
+
+    def anew(self) -> None:
+        """Open the present connection, or open it once more."""
+        self._is_done = self._failed = False
+        self.stop()
+        self._running = ensureDeferred(self._run())
+        self._running.addErrback(self._ended)
+
+    def stop(self) -> None:
+        """Make no further attempts until the link comes up again."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+
+    def heard(self, seq: int) -> None:
+        """A script told how far the data set is (-1: it did not). One that is behind what was heard before has lost
+        some of it."""
+        if 0 <= seq < self._seq and self._is_done:
+            self.anew()
+        else:
+            self._seq = max(self._seq, seq)
+
+    # -- one connection --
+
+    async def _run(self) -> None:
+        attempt = 0
+        while not await self._attempt():
+            attempt += 1
+            self._failed = True
+            self._release(StoreAway())
+            await deferLater(self._clock, pause(attempt, AGAIN))
+
+    async def _attempt(self) -> bool:
+        """Whether no other is needed."""
+        try:
+            await self._open()
+        except LinkLost:  # it comes up again
+            pass
+        except CancelledError:
+            raise
+        except Refused as refusal:
+            self._refused(refusal)
+            return False
+        except Unfit as unfit:
+            if not self._ends(str(unfit)):
+                self._link.health.complain("unfit", LogLevel.error, "is not used: {why}", why=str(unfit))
+            return False
+        except Exception as error:
+            self._link.health.complain("odd", LogLevel.error, "can't be opened: {error}", error=repr(error))
+            return False
+        return True
+
+    async def _open(self) -> None:
+        server = await self._ask_server()
+        words = random_name(5), server, self._seq, self.epoch
+        epoch, seq = await evaluate(self._link, self._keys, "open", *words)
+        before, present = (self._server, self.epoch), (server, epoch.decode())
+        is_older = int(seq) < self._seq
+        (self._server, self.epoch), self._seq = present, int(seq)
+        self._is_done = True
+        if before[1] and (before != present or not server or is_older):
+            self._log.warn("another store: {before} is now {present}", before=before, present=present)
+            self._tell_amnesia()
+        self._release()
+
+    async def _ask_server(self) -> str:
+        """The server's name of this run, "" where it does not say; raises `Unfit`."""
+        try:
+            reply = await self._link.command("INFO")
+        except Refused as refusal:
+            if refusal.word not in _MUTE:
+                raise
+            self._link.health.complain("mute", LogLevel.warn, _MUTE_WARNING, error=str(refusal))
+            return ""
+        info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
+        why = unfit(info)
+        if why:
+            raise Unfit(why)
+        return str(info.get("run_id", ""))
+
+    # -- who waits, and who is told --
+
+    def _forget(self, waiting: Deferred[None]) -> None:
+        self._waiting.pop(waiting, None)
+
+    def _release(self, error: Exception | None = None) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting:
+            if each.called:  # given up by what another one did
+                continue
+            if error is None:
+                each.callback(None)
+            else:
+                each.errback(error)
+
+    def _refused(self, refusal: Refused) -> None:
+        health = self._link.health
+        if refusal.later or not self._ends(f"{health.at} refuses: {refusal}"):
+            health.refused(refusal)
+        else:
+            health.leave_out(str(refusal))
+
+    def _ends(self, why: str) -> bool:
+        """Whether this ends the program: a server that can't be used from the start is an operator's mistake. Later on
+        it is waited for."""
+        if self.epoch:
+            return False
+        if not self._is_unfit:
+            self._is_unfit = True
+            self.on_unfit(why)
+        return True
+
+    def _tell_amnesia(self) -> None:
+        try:
+            self.on_amnesia()
+        except Exception:
+            self._log.failure("what the store may have lost could not be looked after")
+
+    def _ended(self, failure: Failure) -> None:
+        failure.trap(CancelledError)
+
+
+_MUTE_WARNING = (
+    "does not answer INFO ({error}): relay can't check its version and its maxmemory-policy, and takes each "
+    "connection that is made again for one to a server that may have lost something"
+)
+
+
+def unfit(info: Mapping[str, str]) -> str:
+    """Why relay can't work with a server, by what it says of itself; "" if it can."""
+    if int(info.get("redis_version", "7").partition(".")[0]) < _OLDEST:
+        return f"Redis {info['redis_version']} is too old: relay needs {_OLDEST}.0 or later"
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        return f"maxmemory-policy is {info['maxmemory_policy']}, which loses jobs: set it to noeviction"
+    return ""

@@ -1,0 +1,117 @@
+"""A Redis in memory, as far as links can tell: it answers what the test says, when the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+Words = list[bytes]
+
+
+class _Transport(StringTransport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocol: Any = None
+        self.reader = hiredis.Reader()
+        self.closing = False
+
+    def abortConnection(self) -> None:
+        self.closing = True
+
+    loseConnection = abortConnection  # type: ignore[assignment]
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryRedis:
+    """`answer` makes the reply to each command, as it goes over the wire; None for silence, or for one that comes later
+    by `push`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.answer: Callable[[Words], bytes | None] = plain
+        self.refuses = False
+        self.asked: list[Words] = []
+        self.connects = 0
+        self._open: list[_Transport] = []
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        self.connects += 1
+        if self.refuses:
+            return fail(ConnectionRefusedError())
+        transport = _Transport()
+        transport.protocol = factory.buildProtocol(None)
+        self._open.append(transport)
+        self.clock.callLater(0, transport.protocol.makeConnection, transport)
+        return succeed(transport.protocol)
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Let time pass and everything be answered, in steps that no timer of a link is shorter than."""
+        end = self.clock.seconds() + seconds
+        while True:
+            self._serve()
+            left = end - self.clock.seconds()
+            self.clock.advance(min(0.05, max(0.0, left)))
+            if left <= 0:
+                self._serve()
+                return
+
+    def push(self, data: bytes) -> None:
+        """Say something on every connection."""
+        for transport in list(self._open):
+            transport.protocol.dataReceived(data)
+        self.turn()
+
+    def cut(self) -> None:
+        """Close every connection."""
+        for transport in self._open:
+            transport.closing = True
+        self.turn()
+
+    def verbs(self) -> list[bytes]:
+        """The first word of each command so far."""
+        return [words[0] for words in self.asked]
+
+    def _serve(self) -> None:
+        busy = True
+        while busy:
+            busy = False
+            for transport in list(self._open):
+                transport.reader.feed(transport.value())
+                transport.clear()
+                while (words := transport.reader.gets()) is not False and not transport.closing:
+                    busy = True
+                    self.asked.append(words)
+                    reply = self.answer(words)
+                    if reply is not None:
+                        transport.protocol.dataReceived(reply)
+                if transport.closing:
+                    busy = True
+                    self._open.remove(transport)
+                    transport.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+def plain(words: Words) -> bytes | None:
+    """A healthy server without data: nothing comes for a reader that blocks."""
+    match words[0]:
+        case b"PING":
+            return b"+PONG\r\n"
+        case b"INFO":
+            return bulk(b"redis_version:7.0.15\r\nrun_id:abc\r\nmaxmemory_policy:noeviction\r\n")
+        case b"EVALSHA":
+            return b"*2\r\n$5\r\nepoch\r\n:0\r\n"
+        case b"XREAD":
+            return None
+    return b"+OK\r\n"
+
+
+def bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,185 @@
+"""An inbox is read, whatever Redis says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent
+from twisted.python.failure import Failure
+
+from relay.store.address import Address
+from relay.store.inbox import DEAF, Inbox
+from relay.store.link import Link
+from relay.store.messages import Mail
+from tests.store.memory import MemoryRedis, Words, bulk, plain
+
+
+def entry(number: int, id: bytes = b"job", text: bytes = b"w") -> bytes:
+    """What XREAD answers with one entry."""
+    pairs = b"*2\r\n" + bulk(id) + bulk(text)
+    return b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n*2\r\n" + bulk(b"%d-0" % number) + pairs
+
+
+EMPTY = b"*1\r\n*2\r\n" + bulk(b"box") + b"*0\r\n"
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.redis = MemoryRedis(Clock())
+        self.redis.answer = self.answer
+        self.read: bytes | None = None
+        self.trim = b":0\r\n"
+        self.heard: list[Mail] = []
+        self.ended: list[Failure] = []
+        link = Link(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
+        self.inbox = Inbox(self.redis.clock, link, "box", self.deliver)
+        self.inbox.on_end = self.ended.append
+        self.inbox.start()
+
+    def answer(self, words: Words) -> bytes | None:
+        if words[0] == b"XREAD":
+            reply, self.read = self.read, None
+            return reply
+        return self.trim if words[0] == b"XTRIM" else plain(words)
+
+    def deliver(self, mail: list[Mail]) -> None:
+        for message in mail:
+            if message.letter == "!":
+                raise ValueError
+        self.heard += mail
+
+    def reads(self) -> list[bytes]:
+        """From where was read so far."""
+        return [words[-1] for words in self.redis.asked if words[0] == b"XREAD"]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = Scene()
+    scene.redis.turn()
+    return scene
+
+
+ODD = [
+    b"-BUSY no\r\n",
+    b"-NOPERM no\r\n",
+    b"-READONLY no\r\n",
+    b"-UNBLOCKED no\r\n",
+    b"-WRONGTYPE no\r\n",
+    b"-ERR max number of clients reached\r\n",
+    EMPTY,
+    b"$-1\r\n",
+    b"*-1\r\n",
+    b"*0\r\n",
+    b":1\r\n",
+    b"+OK\r\n",
+    b"*1\r\n$-1\r\n",
+    b"*1\r\n*1\r\n" + bulk(b"box"),
+    b"*1\r\n*2\r\n" + bulk(b"box") + b"$-1\r\n",
+    b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n*2\r\n$-1\r\n$-1\r\n",
+    b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n:1\r\n",
+    b"HTTP/1.1 400 Bad Request\r\n",
+]
+
+
+@pytest.mark.parametrize("said", ODD)
+def test_reading_goes_on_after_an_odd_answer(
+    scene: Scene, said: bytes, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.push(said)
+    scene.redis.turn(2)
+    scene.redis.push(entry(1))
+    assert [mail.id for mail in scene.heard] == ["job"]
+    assert scene.ended == []
+    no_logged_failures.clear()
+
+
+def test_a_redis_that_refuses_for_long_is_asked_about_once_a_second(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.answer = lambda words: b"-NOPERM no\r\n" if words[0] == b"XREAD" else plain(words)
+    scene.redis.push(b"-NOPERM no\r\n")
+    scene.redis.turn(59)
+    assert 50 < len(scene.reads()) < 80
+    assert len(no_logged_failures) == 1
+    no_logged_failures.clear()
+
+
+def test_a_message_that_can_not_be_delivered_takes_no_other_along(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    pairs = (b"bad", b"!"), (b"empty", b""), (b"good", b"w")
+    words = b"".join(bulk(id) + bulk(text) for id, text in pairs)
+    scene.redis.push(b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n*2\r\n" + bulk(b"5-0") + b"*6\r\n" + words)
+    assert [mail.id for mail in scene.heard] == ["good"]
+    assert scene.reads()[-1] == b"5-0"
+    assert len(no_logged_failures) == 2
+    no_logged_failures.clear()
+
+
+def test_mail_that_can_not_be_trimmed_is_told(scene: Scene, no_logged_failures: list[LogEvent]) -> None:
+    scene.trim = b"-NOPERM no\r\n"
+    scene.redis.push(entry(1))
+    scene.redis.push(entry(2))
+    assert len(scene.heard) == 2
+    assert len(no_logged_failures) == 1
+    no_logged_failures.clear()
+
+
+# -- a reader that hears nothing --
+
+
+def test_one_that_hears_nothing_of_what_sweeps_write_reads_anew_over_another_connection(scene: Scene) -> None:
+    scene.redis.push(entry(1))
+    for _ in range(DEAF):
+        scene.inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == 1
+    scene.inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == 2
+    assert scene.reads()[-1] == b"0"
+
+
+def test_one_that_hears_them_goes_on(scene: Scene) -> None:
+    for number in range(1, 4 * DEAF):
+        scene.inbox.expect()
+        scene.redis.push(entry(number, b"-", b"h"))
+    assert scene.redis.connects == 1
+
+
+def test_sweeps_do_not_count_while_the_link_is_down(scene: Scene) -> None:
+    scene.redis.refuses = True
+    scene.redis.cut()
+    for _ in range(4 * DEAF):
+        scene.inbox.expect()
+    scene.redis.refuses = False
+    scene.redis.turn(1)
+    connects = scene.redis.connects
+    for _ in range(DEAF):
+        scene.inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == connects
+
+
+# -- the end --
+
+
+def test_an_inbox_that_is_stopped_has_not_ended_by_itself(scene: Scene) -> None:
+    scene.inbox.stop()
+    scene.redis.turn()
+    assert scene.ended == []
+
+
+def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise SystemError
+
+    monkeypatch.setattr("relay.store.inbox.pause", broken)  # a mistake of ours, where nobody looks for one
+    scene.redis.push(b"-BUSY no\r\n")
+    (failure,) = scene.ended
+    assert failure.check(SystemError)
+    assert not failure.check(CancelledError)
