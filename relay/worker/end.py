@@ -9,6 +9,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.errors import (
+    BadArguments,
     Interrupted,
     JobError,
     JobExpired,
@@ -125,7 +126,8 @@ class Ends:
         """Fail the job, or its attempt where it is tried again."""
         wait = pause(claim.attempt, claim.job.attempts) if again else None
         if wait is None:
-            end = End(claim.id, State.FAILED, problem(error, again))
+            dead = isinstance(error, BadArguments)  # they did fit when the job was accepted
+            end = End(claim.id, State.FAILED, problem(error, again), dead=dead)
         else:
             wanted, free = (error.pause, error.free) if isinstance(error, JobError) else (0.0, False)
             end = End(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)

@@ -53,9 +53,10 @@ def test_a_job_that_is_tried_again_says_when(told: list[LogEvent]) -> None:
     assert eventAsText(told[-1]).endswith("job-failed (500): slow down; it is tried again in 120.0 s")
 
 
-def test_arguments_that_do_not_fit_leave_a_line(told: list[LogEvent]) -> None:
-    Scene(job(name="f")(lambda: None), {"new": 1}).begin()
+def test_arguments_that_do_not_fit_leave_a_line_and_a_dead_letter(told: list[LogEvent]) -> None:
+    scene = Scene(job(name="f")(lambda: None), {"new": 1}).begin()
     assert "bad-arguments" in eventAsText(told[-1])
+    assert scene.end.dead
 
 
 def test_a_job_that_ends_well_leaves_none(told: list[LogEvent]) -> None:
