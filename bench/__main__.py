@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import measures, moves, report, systems
+from bench import measures, moves, report, scripts, systems
 
 RESULTS = systems.HERE / "results.json"
 
@@ -34,6 +34,7 @@ def main() -> None:
         "many": lambda: measures.many(100_000),
         "latency": lambda: measures.latency(10_000),
         "growth": lambda: measures.growth(50_000, 1_000_000),
+        "scripts": scripts.measure,
         "django": moves.django,
         "gunicorn": moves.gevent,
         "polling": moves.poll,

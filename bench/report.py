@@ -137,7 +137,17 @@ def poll(results: Mapping[str, Any]) -> str:
     )
 
 
+def scripts(results: Mapping[str, Any]) -> str:
+    rows = []
+    for situation, verbs in results["scripts"].items():
+        longest = max(verbs, key=verbs.__getitem__)
+        others = ", ".join(f"{verb} {ms:.1f}" for verb, ms in sorted(verbs.items()) if verb != longest)
+        rows.append([situation, f"{longest} {verbs[longest]:.1f} ms", others])
+    return _table(["while there are", "the longest", "others, ms"], rows)
+
+
 TABLES = {
+    "scripts": scripts,
     "django": django,
     "gunicorn": gunicorn,
     "polling": poll,

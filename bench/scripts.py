@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import valkey
 
+from bench import report
 from relay.state import Job
 from relay.store.embedded import Embedded
 from relay.store.keys import Keys
@@ -232,9 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     given = parser.parse_args()
-    for situation, verbs in measure(given.scale).items():
-        shown = ", ".join(f"{verb} {longest:.1f}" for verb, longest in sorted(verbs.items()))
-        sys.stdout.write(f"{situation}: {shown} ms\n")
+    sys.stdout.write(report.scripts({"scripts": measure(given.scale)}))
 
 
 if __name__ == "__main__":
