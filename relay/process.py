@@ -13,7 +13,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.output import Lines, leveled
-from relay.store.partition import random_name
+from relay.store.names import random_name
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open
 LISTEN = 1.0  # seconds between looks for signs of life
