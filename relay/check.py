@@ -24,8 +24,8 @@ class Check:
     raises `SettingError`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        # not a pipe: what the modules start may hold on to it
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the check
+        #: not a pipe: what the modules start may hold on to it
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the exit
         self._process = subprocess.Popen(
             [sys.executable, "-m", "relay.check"],
             env=environment,

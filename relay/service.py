@@ -91,9 +91,8 @@ def worker(
 def everything(reactor: Any, settings: Settings) -> Supervisor:
     """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
     _secrets(settings)
-    with Check(
-        _environment(settings)
-    ):  # a mistake in a handler is told here, not by a worker that dies over and over
+    # a mistake in a handler is told here, not by a worker that dies over and over
+    with Check(_environment(settings)):
         listening = sockets.bind(reactor, settings.listen, settings.open)
     for bound in listening:
         _log.info("relay listens on {address}", address=sockets.shown(bound))

@@ -132,7 +132,8 @@ def _annotation(shape: Shape) -> Any:
             return _sized(bytes if binary else str, least, most)
         case Listed(item, unique, least, most):
             inner = _annotation(item)
-            return _sized(frozenset[inner] if unique else list[inner], least, most)  # type: ignore[valid-type]
+            kind = frozenset[inner] if unique else tuple[inner, ...]  # type: ignore[valid-type]
+            return _sized(kind, least, most)
         case Row(items):
             return tuple[tuple(_annotation(item) for item in items)]  # type: ignore[misc]
         case Table(key, value, least, most):

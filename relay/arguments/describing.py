@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -69,8 +70,9 @@ class _Found:
 
     def _record(self, info: Any) -> Record:
         _refuse_foreign_model(info.cls)
-        for hint in get_type_hints(get_origin(info.cls) or info.cls, include_extras=True).values():
-            refuse_foreign_notes(hint)
+        with suppress(NameError):  # of a name that msgspec did not need
+            for hint in get_type_hints(get_origin(info.cls) or info.cls, include_extras=True).values():
+                refuse_foreign_notes(hint)
         members = tuple(self._member(field) for field in info.fields)
         if isinstance(info, inspect.StructType):
             return Record(members, info.forbid_unknown_fields, info.array_like, info.tag_field, info.tag)
@@ -144,12 +146,36 @@ def _text(_: _Found, info: Any) -> Shape:
 
 def _listed(found: _Found, info: Any) -> Shape:
     unique = isinstance(info, inspect.SetType | inspect.FrozenSetType)
+    if unique and not _is_hashable(info.item_type):
+        raise Unsupported(
+            "a set of what has no hash in Python (lists, dicts, sets, dataclasses that are not frozen)"
+        )
     return Listed(found.shape(info.item_type), unique, info.min_length, info.max_length)
 
 
 def _table(found: _Found, info: Any) -> Shape:
+    if not _is_hashable(info.key_type):
+        raise Unsupported("a dict whose keys have no hash in Python (bytearray)")
     key, value = found.shape(info.key_type), found.shape(info.value_type)
     return Table(key, value, info.min_length, info.max_length)
+
+
+def _is_hashable(info: Any, within: tuple[Any, ...] = ()) -> bool:
+    """Whether its values can be in a set, as far as types tell (what is `Any` is found out by both sides)."""
+    if type(info) in _UNHASHABLE:
+        return False
+    if any(info is each for each in within):
+        return True
+    within = (*within, info)
+    if isinstance(info, _RECORDS):
+        cls = get_origin(info.cls) or info.cls
+        return cls.__hash__ is not None and all(_is_hashable(field.type, within) for field in info.fields)
+    parts = (
+        *getattr(info, "types", ()),
+        *getattr(info, "item_types", ()),
+        *(getattr(info, name) for name in ("item_type", "type") if hasattr(info, name)),
+    )
+    return all(_is_hashable(part, within) for part in parts)
 
 
 def _plain(of: PlainName) -> Callable[[_Found, Any], Shape]:
@@ -157,6 +183,15 @@ def _plain(of: PlainName) -> Callable[[_Found, Any], Shape]:
 
 
 _RECORDS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.NamedTupleType)
+_UNHASHABLE = (
+    inspect.ListType,
+    inspect.CollectionType,
+    inspect.SetType,
+    inspect.DictType,
+    inspect.ByteArrayType,
+    inspect.TypedDictType,
+    getattr(inspect, "FrozenDictType", inspect.DictType),
+)
 _SHAPES: dict[type, Callable[[_Found, Any], Shape]] = {
     inspect.AnyType: _plain("any"),
     inspect.RawType: _plain("any"),

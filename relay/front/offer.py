@@ -124,10 +124,25 @@ def _is_too_deep(body: bytes, arguments: dict[str, Any]) -> bool:
 
 def _canonical(value: Any) -> bytes:
     """JSON that is the same for what is the same: keys and sets in order, 7.0 as 7."""
-    text = msgspec.json.encode(msgspec.to_builtins(value, str_keys=True, order="sorted"), order="sorted")
+    try:
+        plain = msgspec.to_builtins(value, str_keys=True, order="sorted")
+    except TypeError:  # a set of this and that, which has no order
+        plain = msgspec.to_builtins(_with_lists(value), str_keys=True)
+    text = msgspec.json.encode(plain, order="sorted")
     if not _WHOLE_FLOAT.search(text):
         return text
     return msgspec.json.encode(_with_whole_numbers(msgspec.json.decode(text)), order="sorted")
+
+
+def _with_lists(value: Any) -> Any:
+    """With a list in place of each set, in the order of its items' JSON."""
+    if isinstance(value, msgspec.Struct):
+        return {type(value).__name__: _with_lists(msgspec.structs.asdict(value))}
+    if isinstance(value, dict):
+        return {key: _with_lists(each) for key, each in value.items()}
+    if isinstance(value, frozenset):
+        return sorted((_with_lists(each) for each in value), key=msgspec.json.encode)
+    return [_with_lists(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def _with_whole_numbers(value: Any) -> Any:

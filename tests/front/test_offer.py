@@ -45,6 +45,8 @@ def prints(offer: Offer, *bodies: str) -> set[str]:
         (Decimal, Decimal("1.50"), ("{}", '{"x": "1.50"}')),
         (datetime, NOTHING, ('{"x": "2026-01-01T00:00:00Z"}', '{"x": "2026-01-01T00:00:00+00:00"}')),
         (set[int], NOTHING, ('{"x": [3, 1, 2]}', '{"x": [1, 2, 3]}')),
+        (set[Any], NOTHING, ('{"x": [3, "a", null]}', '{"x": [null, "a", 3.0]}')),
+        (dict[str, set[int | str]], NOTHING, ('{"x": {"a": [3, "a"]}}', '{"x": {"a": ["a", 3]}}')),
         (Box, Box(1), ("{}", '{"x": {"width": 1}}', '{"x": {"depth": 1000.5, "width": 1.0, "tags": []}}')),
         (
             dict[str, Box],
