@@ -5,12 +5,18 @@
 `lua/`         the verbs, a file each, with its contract in its head
 `scripts`      puts the verbs together from their parts
 `address`      a Redis URL
+`wire`         Redis' protocol, over a connection that is made again
+`refusal`      what Redis says when it does not do a thing
+`health`       what the log says of a Redis: away, back, what it refuses
 `link`         one connection that comes back by itself
+`opening`      what each new connection learns before it is used: server, data set, lost history
 `batch`        one command under way, the rest rides on the next
 `messages`     the values that go in and out
-`partition`    runs scripts on one partition, each within its deadline; knows the epoch
+`partition`    runs scripts on one partition, each within its deadline
 `store`        the verbs as Python sees them
 `inbox`        what a process is told: reads its stream
+`subscription` a pattern subscription that comes back by itself
+`names`        random names
 `embedded`     a Redis server of relay's own
 =============  ============================================================================================
 """

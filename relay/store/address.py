@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,8 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
 PORT = 6379
+_LONGEST_PATH = 107  # bytes (sun_path, less its end)
+_MOST_SHOWN = 50  # characters of what is wrong
 
 
 class AddressError(ValueError):
@@ -39,17 +42,15 @@ class Address:
             parts = urlsplit(url)
             user, password = unquote(parts.username or ""), unquote(parts.password or "")
             if parts.scheme == "unix":
-                path, database = (
-                    unquote(parts.netloc.rpartition("@")[2] + parts.path),
-                    parts.query.removeprefix("db="),
-                )
-                if not path.startswith("/"):
-                    raise AddressError("a unix socket needs a whole path, as in unix:///run/redis.sock")
-                return cls("unix", path, 0, int(database or 0), user, password)
+                path = _checked_path(unquote(parts.netloc.rpartition("@")[2] + parts.path))
+                database = parts.query.removeprefix("db=")
+                return cls("unix", path, 0, _number(database), user, password)
             if parts.scheme not in ("redis", "rediss") or not parts.hostname:
                 raise AddressError("expected redis://host:port/database, rediss://… or unix:///path")
-            database = parts.path.strip("/")
-            return cls(parts.scheme, parts.hostname, parts.port or PORT, int(database or 0), user, password)
+            host, port = _checked_host(parts.hostname), PORT if parts.port is None else parts.port
+            if not port:
+                raise AddressError("a port is a number from 1 to 65535")
+            return cls(parts.scheme, host, port, _number(parts.path.strip("/")), user, password)
         except ValueError as error:
             raise AddressError(str(error)) from error
 
@@ -75,3 +76,27 @@ class Address:
         if self.scheme == "rediss":
             endpoint = wrapClientTLS(optionsForClientTLS(self.host), endpoint)
         return endpoint
+
+
+def _checked_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise AddressError("a unix socket needs a whole path, as in unix:///run/redis.sock")
+    if len(os.fsencode(path)) > _LONGEST_PATH or "\0" in path:
+        raise AddressError(f"the path of a unix socket has at most {_LONGEST_PATH} bytes")
+    return path
+
+
+def _checked_host(host: str) -> str:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise AddressError(f"{host[:_MOST_SHOWN]!r} can't be a host") from None
+    if any(character.isspace() for character in host):
+        raise AddressError(f"{host[:_MOST_SHOWN]!r} can't be a host")
+    return host
+
+
+def _number(database: str) -> int:
+    if database and not (database.isascii() and database.isdigit()):
+        raise AddressError(f"a database is a number from 0, not {database[:_MOST_SHOWN]!r}")
+    return int(database or 0)

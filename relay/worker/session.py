@@ -24,7 +24,7 @@ from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.store import MOST_BYTES, MOST_ENDS, Roster, Store
 
 AGAIN = 1.0  # seconds before a store that was away is asked again, at most
-IDLE = 1.0  # seconds between the turns of a worker that has nothing to say
+IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
 SOME = 32  # jobs that are begun before the next turn
 PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
 
@@ -47,8 +47,11 @@ class Session:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, roster: Roster, hands: Hands) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: Store, roster: Roster, hands: Hands, idle: float = IDLE
+    ) -> None:
         self._clock = clock
+        self._idle = idle
         self._store = store
         self._roster = roster
         self._hands = hands
@@ -169,7 +172,7 @@ class Session:
                 self._claimed.append(claim)
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
-                await self._sleep(IDLE if turned.due < 0 else min(IDLE, turned.due + 0.001))
+                await self._sleep(self._idle if turned.due < 0 else min(self._idle, turned.due + 0.001))
 
     def _begin_some(self) -> None:
         """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""

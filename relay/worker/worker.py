@@ -26,7 +26,7 @@ from relay.worker.attempt import InThread, Place
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner
-from relay.worker.session import Session
+from relay.worker.session import IDLE, Session
 from relay.worker.ties import FromThread
 
 SWEEP = 1.0  # seconds between sweeps
@@ -71,7 +71,8 @@ class Worker(Service):
             (recurring(tools.clock, self._forget_cancelled), FORGET),
         ]
         self._roster = Roster(handler.options.name for handler in registry)
-        self._session = Session(tools.clock, tools.store, self._roster, self)
+        idle = min(IDLE, settings.lease / 3)
+        self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
         place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
         equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)

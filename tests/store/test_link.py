@@ -266,7 +266,19 @@ def test_an_address_is_read_from_its_url(url: str, expected: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "http://h", "redis://", "redis://h:x", "redis://h/x", "unix://r.sock", "h:6379"]
+    "url",
+    [
+        *("", "http://h", "redis://", "redis://h:x", "redis://h/x", "unix://r.sock", "h:6379"),
+        *(
+            "redis://h:0",
+            "redis://h:65536",
+            "redis://h/-1",
+            "redis://h/0/1",
+            "redis://h/\u0661",
+            "redis://[::1",
+        ),
+        *("redis://a..b", f"redis://{'a' * 64}", "redis://a b", f"unix:///{'a' * 107}", "unix:///a?db=-1"),
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(AddressError):

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from relay import job
@@ -53,3 +53,23 @@ def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
     assert worker.held() == 1
     assert ends(worker) == []
     worker.drop(late.id)
+
+
+def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
+    no_logged_failures: list[Any],
+) -> None:
+    reasons: list[str] = []
+    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), reasons.append)
+    worker = Worker(tools, Registry([never]), Settings())
+    worker.take(claim(1))
+    broken: Any = worker._session
+    broken.run = lambda: fail(SystemError())
+    worker.startService()
+    assert reasons == ["the worker's session ended"]
+    stopped: list[Any] = []
+    stop: Any = worker._tools
+    stop.upstreams.close = stop.store.stop = lambda: succeed(None)
+    worker._inbox.stop = lambda: succeed(None)  # type: ignore[method-assign]
+    worker.stopService().addBoth(stopped.append)
+    assert stopped == [None]  # it does not wait for the job
+    no_logged_failures.clear()

@@ -36,7 +36,7 @@ end
 
 local function take(id, attempt, started, kept)
   local known = redis.call('HGET', K.job, id)
-  local was_given_back = forgive(id, old) -- for our death, which was none
+  local was_given_back = to_blame(old) ~= id and forgive(id, old) -- for our death, which was none
   if not is_free(id, known) then return false end
   local job = fields_of(kept)
   if not known then
