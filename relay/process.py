@@ -8,11 +8,11 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.output import Lines, leveled
+from relay.recurring import recurring
 from relay.store.names import random_name
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open
@@ -55,8 +55,7 @@ class Child(ProcessProtocol):
         self._keeper = keeper
         self._control = control
         self._silent = 0  # looks without a sign of life
-        self._listening = LoopingCall(self._listen)
-        self._listening.clock = keeper.clock
+        self._listening = recurring(keeper.clock, self._listen)
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
 
     def signal(self, number: int) -> None:

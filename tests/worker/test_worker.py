@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -58,18 +58,18 @@ def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
 def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     no_logged_failures: list[Any],
 ) -> None:
-    reasons: list[str] = []
-    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), reasons.append)
-    worker = Worker(tools, Registry([never]), Settings())
+    clock, reasons, stopped = Clock(), list[str](), list[Any]()
+    store = Mock(inbox="worker", sweep=AsyncMock(), publish=AsyncMock(), stop=lambda: succeed(None))
+    inbox = Mock(stop=lambda: succeed(None))
+    upstreams = Mock(close=lambda: succeed(None))
+    tools = Tools(clock, store, lambda _: inbox, upstreams, Mock(), Mock(), reasons.append)
+    worker = Worker(tools, Registry([never]), Settings(drain=30))
     worker.take(claim(1))
     broken: Any = worker._session
     broken.run = lambda: fail(SystemError())
     worker.startService()
     assert reasons == ["the worker's session ended"]
-    stopped: list[Any] = []
-    stop: Any = worker._tools
-    stop.upstreams.close = stop.store.stop = lambda: succeed(None)
-    worker._inbox.stop = lambda: succeed(None)  # type: ignore[method-assign]
     worker.stopService().addBoth(stopped.append)
-    assert stopped == [None]  # it does not wait for the job
+    clock.pump([0.5] * 8)  # what runs has a second to clean up, and not the drain
+    assert stopped == [None]
     no_logged_failures.clear()
