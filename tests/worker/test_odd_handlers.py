@@ -123,7 +123,7 @@ async def generates() -> Any:
 
 
 @pytest.mark.parametrize(
-    "function", [lambda: (n for n in ()), generates, lambda: asyncio.Future, lambda: len]
+    "function", [lambda: (n for n in ()), lambda: generates(), lambda: asyncio.Future, lambda: len]
 )
 def test_what_is_not_a_result_is_refused_as_one(function: Any) -> None:
     assert Scene(job(name="f")(function)).begin().problem["type"] == "/problems/result-not-json"
