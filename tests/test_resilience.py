@@ -241,8 +241,10 @@ def test_new_handlers_are_deployed_by_restarting_workers_only(
 
 
 @pytest.fixture
-def everything(tmp_path: Path) -> Iterator[RelayProcess]:
-    relay = RelayProcess(tmp_path, "all", "--fronts", "2", "--workers", "2", *QUICK)
+def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RelayProcess]:
+    """A whole relay, with further options as the fixture's parameter."""
+    options = getattr(request, "param", ())
+    relay = RelayProcess(tmp_path, "all", "--fronts", "2", "--workers", "2", *QUICK, *options)
     relay.start()
     relay.wait_for("relay front listens", count=2)
     relay.wait_for("relay worker serves", count=2)
@@ -314,6 +316,7 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
     assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
 
 
+@pytest.mark.parametrize("everything", [("--drain", "20")], indirect=True)
 def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everything: RelayProcess) -> None:
     workers = everything.children("relay worker")
     for key in ("one", "other"):  # one for each worker
@@ -328,6 +331,8 @@ def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everythin
         os.kill(pid, signal.SIGTERM)
     everything.wait_for("relay worker serves", count=4)
     assert set(workers) & set(everything.children("relay worker"))  # still draining
+    for key in ("one", "other"):
+        everything.call("DELETE", f"/jobs/sleep/{key}")
     eventually(lambda: not set(workers) & set(everything.children("relay worker")), "they have gone")
     assert len(everything.children("relay worker")) == 2
 
