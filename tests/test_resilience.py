@@ -241,8 +241,10 @@ def test_new_handlers_are_deployed_by_restarting_workers_only(
 
 
 @pytest.fixture
-def everything(tmp_path: Path) -> Iterator[RelayProcess]:
-    relay = RelayProcess(tmp_path, "all", "--fronts", "2", "--workers", "2", *QUICK)
+def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RelayProcess]:
+    """A whole relay, with further options as the fixture's parameter."""
+    options = getattr(request, "param", ())
+    relay = RelayProcess(tmp_path, "all", "--fronts", "2", "--workers", "2", *QUICK, *options)
     relay.start()
     relay.wait_for("relay front listens", count=2)
     relay.wait_for("relay worker serves", count=2)
@@ -314,20 +316,22 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
     assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
 
 
+@pytest.mark.parametrize("everything", [("--drain", "20")], indirect=True)
 def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everything: RelayProcess) -> None:
     workers = everything.children("relay worker")
-    for key in ("one", "other"):  # one for each worker
-        headers = {"Prefer": "respond-async"}
-        assert everything.call("PUT", f"/jobs/sleep/{key}", {"seconds": 20}, headers).status == 202
-    states = [
-        lambda key=key: everything.call("GET", f"/jobs/sleep/{key}").json()["state"]
-        for key in ("one", "other")
+    headers = {"Prefer": "respond-async"}
+    jobs = [  # one for each worker
+        everything.call("POST", "/jobs/sleep", {"seconds": 20}, headers).headers["location"] for _ in workers
     ]
-    eventually(lambda: [state() for state in states] == ["running", "running"], "they run")
+    eventually(
+        lambda: all(everything.call("GET", job).json()["state"] == "running" for job in jobs), "they run"
+    )
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
     everything.wait_for("relay worker serves", count=4)
     assert set(workers) & set(everything.children("relay worker"))  # still draining
+    for job in jobs:
+        assert everything.call("DELETE", job).status == 202
     eventually(lambda: not set(workers) & set(everything.children("relay worker")), "they have gone")
     assert len(everything.children("relay worker")) == 2
 
