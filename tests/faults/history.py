@@ -56,7 +56,7 @@ _ODD_ENDS = {
     "block": ("succeeded", ()),
     "swallow": ("failed", ("/problems/job-timeout",)),
     "hang": ("failed", ("/problems/job-timeout",)),
-    "unencodable": ("failed", ("/problems/job-failed",)),
+    "unencodable": ("failed", ("/problems/odd",)),
 }
 
 
