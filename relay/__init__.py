@@ -10,6 +10,7 @@ The map of the house; imports go down only:
 =====================  ====================================================================================
 `relay.tap`            what ``twistd relay`` calls: command line → settings → service
 `relay.service`        the composition root: the only room that builds and connects
+`relay.check`          under ``relay all``: whether the handlers can be served, found out in a process of its own
 `relay.supervise`      the processes of ``relay all``, each of them a `relay.kept` (its `relay.process`, `relay.output`)
 `relay.front`          HTTP: routes, holds, heartbeats (a held request lives in `relay.front.hold`)
 `relay.worker`         claims jobs, runs their handlers, reports how they ended
@@ -17,8 +18,9 @@ The map of the house; imports go down only:
 `relay.outbound`       the HTTP client that handlers get
 `relay.celery`         Celery tasks as jobs
 `relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
-`relay.state`, `relay.handlers`, `relay.registry`, `relay.context`, `relay.errors`, `relay.envelope`,
-`relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.upstream`
+`relay.arguments`      what jobs take: read off signatures, published, checked alike by fronts and workers
+`relay.state`, `relay.handlers`, `relay.options`, `relay.registry`, `relay.importing`, `relay.context`, `relay.errors`,
+`relay.envelope`, `relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.upstream`
                        core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 
