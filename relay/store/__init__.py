@@ -12,6 +12,7 @@
 `opening`      what each new connection learns before it is used: server, data set, lost history
 `batch`        one command under way, the rest rides on the next
 `messages`     the values that go in and out
+`roster`       what a worker serves
 `partition`    runs scripts on one partition, each within its deadline
 `store`        the verbs as Python sees them
 `inbox`        what a process is told: reads its stream

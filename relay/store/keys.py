@@ -19,7 +19,7 @@ suspects      zset    job name with suspected jobs, by the first place of them
 run           hash    id → ``session turn started attempt place``: **the fence**, only its holder may finish
 session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, the session's roster, the ids that the turn claimed
-roster        hash    session → the names that it serves, each between spaces; their digest is called its roster, too
+roster        hash    session → ``name=mark`` of each job it serves, between spaces; their digest is called a roster, too
 closing       hash    session that was closed and holds jobs that did not go back yet → `left` or `crashed`
 tries         hash    id → attempts that have ended without an outcome; sparse
 uncounted     hash    id → starts that used up no attempt (given back, postponed); sparse
@@ -30,7 +30,7 @@ wait          hash    id → further inboxes that attached, joined by spaces; sp
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
-declared      hash    job name → since when the worker of that declaration publishes (ms)
+declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window``, as declared
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes

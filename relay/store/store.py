@@ -6,9 +6,7 @@ Every verb has its deadline and raises `StoreAway` when it passes; what has to s
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +23,6 @@ from relay.store.messages import (
     GivenBack,
     Letter,
     Receipt,
-    Served,
     Submission,
     Swept,
     Turn,
@@ -38,6 +35,7 @@ from relay.store.messages import (
     read_standing,
 )
 from relay.store.partition import DEADLINE, Partition
+from relay.store.roster import Roster
 
 MOST_LETTERS = 10_000  # dead letters
 MOST_ENDS = 250  # of one turn
@@ -65,15 +63,6 @@ class Terms:
     def words(self) -> str:
         """As scripts read them that end jobs."""
         return f"{int(self.keep * 1000)} {self.dead_bytes} {self.dead_arguments}"
-
-
-class Roster:
-    """The names that a worker serves, and a digest that stands for them."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = tuple(sorted(names))
-        digest = hashlib.blake2b(" ".join(self.names).encode(), digest_size=10).digest()
-        self.digest = base64.b32encode(digest).decode().lower()
 
 
 class Store:
@@ -204,7 +193,7 @@ class Store:
         parts = list(portions(kept, lambda part: len(part[1])))
         for nth, part in enumerate(parts or [[]], 1):
             words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
-            words.extend((roster.digest, len(roster.names), *roster.names))
+            words.extend((roster.digest, len(roster.words), *roster.words))
             for claim, record in part:
                 words.extend((claim.id, claim.attempt, claim.started, record))
             taken |= {id.decode() for id in await self.partition.verb("adopt", *words)}
@@ -229,14 +218,13 @@ class Store:
         back = await self._give_back("leave", session)
         return [job.id for job in back if job.session == session]
 
-    async def publish(self, roster: Roster, served: Iterable[Served]) -> None:
+    async def publish(self, roster: Roster) -> None:
         """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name
-        that one counts whose worker began later to say so."""
-        words = [word for job in served for word in (job.name, msgspec.json.encode(job, order="sorted"))]
-        said = await self.partition.verb(
-            "publish", int(SERVED_TTL * 1000), self._published_since, roster.digest, *words
-        )
-        self._published_since = int(said[0])
+        that one counts whose worker began later to say so, as long as it does."""
+        words: list[Any] = [int(SERVED_TTL * 1000), self._published_since, roster.digest]
+        for name, mark, declaration in roster:
+            words.extend((name, mark, declaration))
+        self._published_since = int((await self.partition.verb("publish", *words))[0])
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""

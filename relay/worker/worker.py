@@ -12,17 +12,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.errors import RelayError
-from relay.handlers import Options
-from relay.limits import Rate
 from relay.outbound import Upstreams
 from relay.recurring import recurring
 from relay.registry import Registry
 from relay.settings import Settings
-from relay.state import Claim, Follow, State
+from relay.state import Claim, State
 from relay.store.inbox import Inbox
-from relay.store.messages import End, Mail, Served, ServedLimit
-from relay.store.store import Roster, Store
+from relay.store.messages import End, Mail
+from relay.store.roster import Roster
+from relay.store.store import Store
 from relay.worker.attempt import InThread, Place
+from relay.worker.declared import served
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner
@@ -70,7 +70,7 @@ class Worker(Service):
             (recurring(tools.clock, self._publish), PUBLISH),
             (recurring(tools.clock, self._forget_cancelled), FORGET),
         ]
-        self._roster = Roster(handler.options.name for handler in registry)
+        self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
@@ -179,41 +179,10 @@ class Worker(Service):
 
     async def _publish(self) -> None:
         try:
-            await self._tools.store.publish(self._roster, self._served())
+            await self._tools.store.publish(self._roster)
         except RelayError:
             return  # as above
         if not self.ready.called:
             names = ", ".join(sorted(handler.options.name for handler in self._registry))
             self._log.info("relay worker serves {names}", names=names)
             self.ready.callback(None)
-
-    def _served(self) -> list[Served]:
-        return [
-            Served(
-                h.options.name,
-                h.options.queue,
-                h.options.priority,
-                1 + h.options.retries,
-                h.options.once,
-                _served_limit(h.options),
-                self._follow(h.options.then),
-                h.schema(),
-            )
-            for h in self._registry
-        ]
-
-    def _follow(self, name: str) -> Follow | None:
-        handler = self._registry.get(name)
-        if handler is None:
-            return None
-        o = handler.options
-        lane = f"@{o.limit.name or o.name}" if o.limit else ""
-        return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
-
-
-def _served_limit(options: Options) -> ServedLimit | None:
-    limit = options.limit
-    if limit is None:
-        return None
-    rate = Rate.parse(limit.rate)
-    return ServedLimit(limit.name or options.name, rate.calls, rate.window, limit.per)

@@ -9,16 +9,16 @@ from twisted.internet.task import deferLater
 
 from relay.limits import Learned, Rate
 from relay.state import State
-from relay.store.messages import End, Served, ServedLimit
-from relay.store.store import Roster, Store
+from relay.store.messages import End, ServedLimit
+from relay.store.roster import Roster
+from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.test_recovery import outcome, standing
-from tests.store.test_store import Session, submit
+from tests.store.test_store import Session, declared, submit
 
 
 async def serve(store: Store, calls: int, window: float) -> None:
-    limit = ServedLimit("api", calls, window, "")
-    await store.publish(Roster(["echo"]), [Served("echo", "default", 0, 1, False, limit, None, {})])
+    await store.publish(Roster([declared("limited", limit=ServedLimit("api", calls, window, ""))]))
 
 
 @ensureDeferred

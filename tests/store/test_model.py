@@ -25,12 +25,12 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from relay.errors import KeyReused
 from relay.state import TRANSITIONS, Claim, Outcome, Standing, State
 from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned, read_standing
-from relay.store.store import Roster, Store
+from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
-from tests.store.test_store import a_job
+from tests.store.test_store import a_job, roster
 
-ECHO = Roster(["echo"])
+ECHO = roster("echo")
 LATER = 10**9  # milliseconds: never, as far as a test goes
 SUSPECT, MOST = 3, 5  # deaths
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from relay.store.messages import Served, ServedLimit, Submission
-from relay.store.store import Roster, Store
+from relay.store.messages import ServedLimit, Submission
+from relay.store.roster import Roster
+from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.test_store import Session, a_job, succeeded
+from tests.store.test_store import Session, a_job, declared, roster, succeeded
 
 CALLS = 3  # of each lane in an hour
 NAMES = ("a", "b", "c")
@@ -46,8 +47,8 @@ def expected(jobs: list[Line], serves: list[str]) -> list[int]:
 
 async def claim_all(store: Store, jobs: list[Line], serves: list[str], wants: list[int]) -> list[int]:
     await store.sweep()
-    limit = ServedLimit("api", CALLS, 3600, "")
-    await store.publish(Roster(NAMES), [Served(n, "default", 0, 1, False, limit, None, {}) for n in NAMES])
+    await store.publish(roster(*NAMES))
+    await store.publish(Roster([declared("limited", limit=ServedLimit("api", CALLS, 3600, ""))]))
     places = {}
     for place, line in enumerate(jobs):
         job = a_job(name=line.name, lane=line.lane, priority=line.priority)

@@ -11,11 +11,12 @@ from twisted.internet.threads import deferToThread
 from relay.store.address import Address
 from relay.store.keys import Keys
 from relay.store.renewal import Renewal
-from relay.store.store import Roster, Store
+from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
+from tests.store.test_store import roster
 
-SESSION, LEASE, ROSTER = "{r0}:session", 10.0, Roster(["echo"])
+SESSION, LEASE, ROSTER = "{r0}:session", 10.0, roster("echo")
 
 
 def renewal(redis: RedisProcess, store: Store, session: str, lease: float = LEASE) -> Renewal:

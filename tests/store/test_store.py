@@ -9,12 +9,31 @@ from twisted.internet.defer import gatherResults
 
 from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
 from relay.state import Claim, Job, Outcome, Standing, State
-from relay.store.messages import End, Fenced, Receipt, Served, Submission, Turn, Turned
-from relay.store.store import Roster, Store
+from relay.store.messages import (
+    Catalogue,
+    End,
+    Fenced,
+    Receipt,
+    Served,
+    ServedLimit,
+    Submission,
+    Turn,
+    Turned,
+)
+from relay.store.roster import Roster
+from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore
 
 SERVES = ("echo", "tell")
+
+
+def declared(name: str, queue: str = "default", limit: ServedLimit | None = None) -> Served:
+    return Served(name, queue, 0, 1, False, limit, None, {"type": "object"})
+
+
+def roster(*names: str) -> Roster:
+    return Roster(declared(name) for name in names)
 
 
 def a_job(**changed: object) -> Job:
@@ -39,7 +58,7 @@ class Session:
     """A worker's side of the dialogue, a turn at a time."""
 
     def __init__(self, store: Store, name: str = "worker.1", serves: tuple[str, ...] = SERVES) -> None:
-        self.store, self.name, self.roster = store, name, Roster(serves)
+        self.store, self.name, self.roster = store, name, roster(*serves)
         self.number = 1
         self.claimed: dict[str, int] = {}
 
@@ -577,16 +596,31 @@ async def test_idle_sessions_are_woken_by_new_work_and_only_they(
 async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it(
     front: Store, worker: Store
 ) -> None:
-    served = Served("echo", "default", 0, 1, False, None, None, {"type": "object"})
-    await worker.publish(Roster(["echo"]), [served])
+    served = declared("echo")
+    await worker.publish(Roster([served]))
     first = await front.catalogue()
     assert msgspec.json.decode(first.declared["echo"], type=Served) == served
     assert -30 <= first.overdue["echo"] < -29
-    await worker.publish(Roster(["echo"]), [served])
+    await worker.publish(Roster([served]))
     assert (await front.catalogue()).version == first.version
-    await worker.publish(Roster(["echo"]), [Served("echo", "other", 0, 1, False, None, None, {})])
+    await worker.publish(Roster([declared("echo", "other")]))
     assert (await front.catalogue()).version == first.version + 1
     assert (await front.sweep()).version == first.version + 1
+
+
+async def publish_old_and_new(redis: RedisProcess, old: Store, new: Store) -> list[Roster]:
+    """Two workers that declare one name differently, the second of which began later."""
+    rosters = [Roster([declared("echo", queue)]) for queue in ("old", "new")]
+    await old.publish(rosters[0])
+    old._published_since -= 1  # a millisecond before
+    redis.client.hset("{r0}:declared", "echo", f"old {old._published_since} 9999999999999")
+    await new.publish(rosters[1])
+    return rosters
+
+
+def queue_of(catalogue: Catalogue) -> str:
+    (text,) = catalogue.declared.values()
+    return msgspec.json.decode(text, type=Served).queue
 
 
 @ensureDeferred
@@ -594,31 +628,41 @@ async def test_the_newest_declaration_counts_while_old_workers_say_theirs(
     redis: RedisProcess, make_store: MakeStore
 ) -> None:
     old, new = make_store("old"), make_store("new")
-    declared = [Served("echo", queue, 0, 1, False, None, None, {}) for queue in ("old", "new")]
-    roster = Roster(["echo"])
-    await old.publish(roster, declared[:1])
-    redis.client.hincrby("{r0}:declared", "echo", -1)  # a millisecond ago
-    old._published_since -= 1
-    await new.publish(roster, declared[1:])
+    rosters = await publish_old_and_new(redis, old, new)
     version = (await new.catalogue()).version
     for _ in range(2):
-        await old.publish(roster, declared[:1])
-        await new.publish(roster, declared[1:])
-    assert (await new.catalogue()).version == version
-    listed = (await new.catalogue()).declared
-    assert {name: msgspec.json.decode(text, type=Served) for name, text in listed.items()} == {
-        "echo": declared[1]
-    }
+        await old.publish(rosters[0])
+        await new.publish(rosters[1])
+    known = await new.catalogue()
+    assert (known.version, queue_of(known)) == (version, "new")
+
+
+@ensureDeferred
+async def test_a_job_goes_only_to_workers_with_the_newest_declaration_of_it(
+    redis: RedisProcess, make_store: MakeStore, front: Store
+) -> None:
+    old, new = make_store("old"), make_store("new")
+    sessions = [await Session(store, f"{store.inbox}.1").open() for store in (old, new)]
+    rosters = await publish_old_and_new(redis, old, new)
+    for session, held in zip(sessions, rosters, strict=True):
+        await session.store.adopt("", session.name, 1, held, [])
+    id = await submit(front)
+    assert [len((await session.turn()).claims) for session in sessions] == [0, 1]
+    await sessions[1].turn(0, End(id, State.QUEUED))
+    redis.client.hset("{r0}:declared", "echo", " ".join((*declaration(redis)[:2], "1")))  # it is gone
+    await old.publish(rosters[0])
+    assert [c.id for c in (await sessions[0].turn()).claims] == [id]
+
+
+def declaration(redis: RedisProcess) -> list[str]:
+    return str(redis.client.hget("{r0}:declared", "echo").decode()).split()
 
 
 @ensureDeferred
 async def test_what_nobody_serves_any_more_goes_away(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:
-    await worker.publish(
-        Roster(["echo", "gone"]),
-        [Served(n, "default", 0, 1, False, None, None, {}) for n in ("echo", "gone")],
-    )
+    await worker.publish(roster("echo", "gone"))
     redis.client.zadd("{r0}:served", {"gone": 1})
     version = (await front.catalogue()).version
     assert (await front.sweep()).version == version + 1

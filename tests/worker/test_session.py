@@ -12,7 +12,7 @@ from relay.errors import StoreAway
 from relay.state import Claim, Job, State
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
-from relay.store.store import Roster
+from relay.store.roster import Roster
 from relay.worker.session import PROGRESS, SOME, Session
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
@@ -63,7 +63,7 @@ def test_a_job_that_was_lost_before_it_was_begun_and_claimed_again_is_begun_once
     again = claim(3 * SOME, attempt=2)
     store: Any = Store(first, Fenced("gone"), [again])
     hands = Hands()
-    running = Deferred.fromCoroutine(Session(Clock(), store, Roster(["echo"]), hands).run())
+    running = Deferred.fromCoroutine(Session(Clock(), store, Roster([]), hands).run())
     assert [c for c in hands.taken if c.id == again.id] == [again]
     running.addErrback(lambda _: None)
     running.cancel()
@@ -84,7 +84,7 @@ class Patient(Store):
 def test_progress_alone_takes_a_few_turns_a_second() -> None:
     clock, store = Clock(), Patient()
     given: Any = store
-    session = Session(clock, given, Roster(["echo"]), Hands())
+    session = Session(clock, given, Roster([]), Hands())
     running = Deferred.fromCoroutine(session.run())
     before = len(store.turns)
     for number in range(3000):
@@ -125,7 +125,7 @@ class Recorder(Store):
 
 def begun(store: Recorder, hands: Hands | None = None) -> tuple[Clock, Session, Hands]:
     clock, hands = Clock(), hands or Hands()
-    session: Any = Session(clock, store, Roster(["echo"]), hands)  # type: ignore[arg-type]
+    session: Any = Session(clock, store, Roster([]), hands)  # type: ignore[arg-type]
     Deferred.fromCoroutine(session.run()).addErrback(lambda _: None)
     return clock, session, hands
 

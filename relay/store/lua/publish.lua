@@ -1,8 +1,8 @@
 --!allow-oom
 -- publish: a worker says which jobs it serves, and promises to say so again. Of two declarations of a name the newest
--- counts: that of the worker that published first later.
+-- counts: that of the worker that published first later, as long as one that has it keeps its promise.
 -- arguments: tag, epoch, time to live (ms), since when this worker publishes (ms, 0: this is the first time), its roster,
---            then for each job: name, JSON
+--            then for each job: name, mark of its declaration, the declaration (JSON)
 -- answer:    {'OK', now, seq, since when it publishes}
 --@include prelude
 --@include writes
@@ -10,24 +10,36 @@ local until_then, since, roster = digits(now + tonumber(ARGV[3])), tonumber(ARGV
 if since == 0 then since = now end
 local changed = false
 
-local function declare(name, declaration)
-  local newest = tonumber(redis.call('HGET', K.declared, name) or 0)
-  if newest > since then return end
-  if newest < since then redis.call('HSET', K.declared, name, digits(since)) end
-  if redis.call('HGET', K.serve, name) == declaration then return end
+local function set_rate(declaration)
   local limit = cjson.decode(declaration).limit
-  redis.call('HSET', K.serve, name, declaration)
   if limit and limit ~= cjson.null then
     redis.call('HSET', K.rate, limit.name, string.format('%.0f %.0f', limit.calls, limit.window * 1000))
   end
-  changed = true
 end
 
-for i = 6, #ARGV, 2 do
-  declare(ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', K.served, until_then, ARGV[i])
-  redis.call('ZREMRANGEBYSCORE', named('takers', ARGV[i]), '-inf', digits(now))
-  redis.call('ZADD', named('takers', ARGV[i]), until_then, roster)
+-- whether this is the declaration that counts
+local function declare(name, mark, declaration)
+  local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '- 0 0', '^(%S+) (%S+) (%S+)$')
+  newest = tonumber(newest)
+  if known ~= mark and newest > since and tonumber(lapses) > now then return false end
+  redis.call('HSET', K.declared, name, string.format('%s %.0f %s', mark, math.max(newest, since), until_then))
+  if redis.call('HGET', K.serve, name) ~= declaration then
+    redis.call('HSET', K.serve, name, declaration)
+    set_rate(declaration)
+    changed = true
+  end
+  return true
+end
+
+for i = 6, #ARGV, 3 do
+  local name, takers = ARGV[i], named('takers', ARGV[i])
+  redis.call('ZREMRANGEBYSCORE', takers, '-inf', digits(now))
+  if declare(name, ARGV[i + 1], ARGV[i + 2]) then
+    redis.call('ZADD', K.served, until_then, name)
+    redis.call('ZADD', takers, until_then, roster)
+  else
+    redis.call('ZREM', takers, roster)
+  end
 end
 if changed then redis.call('INCR', K.catalogue) end
 return {'OK', now, seq, since}

@@ -108,10 +108,13 @@ expire()
 write_settled()
 
 -- 2. what to do next: a fair share of what waits
+-- A session serves a name if its declaration of it is the one that counts. (Before any was published, each does.)
 local names = nil
 local function serves(name)
   names = names or redis.call('HGET', K.roster, session)
-  return string.find(names, ' ' .. name .. ' ', 1, true)
+  if not string.find(names, ' ' .. name .. '=', 1, true) then return false end
+  local mark = string.match(redis.call('HGET', K.declared, name) or '', '^%S+')
+  return not mark or string.find(names, ' ' .. name .. '=' .. mark .. ' ', 1, true)
 end
 reopen_lanes()
 local trying, left = tries_suspects(session, want, holds, serves), nil

@@ -1,0 +1,43 @@
+"""What the handlers of a worker declare, as it is published to fronts."""
+
+from __future__ import annotations
+
+from relay.limits import Rate
+from relay.options import Options
+from relay.registry import Registry
+from relay.state import Follow
+from relay.store.messages import Served, ServedLimit
+
+
+def served(registry: Registry) -> list[Served]:
+    """The declaration of each handler that is served."""
+    return [
+        Served(
+            name=handler.options.name,
+            queue=handler.options.queue,
+            priority=handler.options.priority,
+            attempts=1 + handler.options.retries,
+            once=handler.options.once,
+            limit=_limit(handler.options),
+            then=_follow(registry, handler.options.then),
+            schema=handler.schema(),
+        )
+        for handler in registry
+    ]
+
+
+def _follow(registry: Registry, name: str) -> Follow | None:
+    handler = registry.get(name)
+    if handler is None:
+        return None
+    o = handler.options
+    lane = f"@{o.limit.name or o.name}" if o.limit else ""
+    return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
+
+
+def _limit(options: Options) -> ServedLimit | None:
+    limit = options.limit
+    if limit is None:
+        return None
+    rate = Rate.parse(limit.rate)
+    return ServedLimit(limit.name or options.name, rate.calls, rate.window, limit.per)
