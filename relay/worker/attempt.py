@@ -138,13 +138,15 @@ class Attempt:
     def _over(self, outcome: Any) -> None:
         """The handler is over, whatever it did."""
         self._running = None
-        self._set_timer(0, None)
+        if self._timer is not None:
+            self._set_timer(0, None)
         try:
             if self.end.called:
                 self._place.ends.late(self.claim, outcome)
             else:
                 self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped))
-            self._place.overdue.remove(self.claim)
+            if self._stopped is not None:
+                self._place.overdue.remove(self.claim)
         finally:
             self.free.callback(None)
 
@@ -154,7 +156,8 @@ class Attempt:
         self._set_timer(0, None)
         if not self._place.overdue.has(self.claim):
             self._place.overdue.add(self.claim)
-            self._close()
+            if self._ties is not None:
+                self._close(self._ties)
         if self._leaving or self._place.ends.is_last(self.claim, self._stopped):
             self._give_up()
         else:
@@ -173,14 +176,13 @@ class Attempt:
         self._tell(end)
 
     def _tell(self, end: End) -> None:
-        self._close()
+        if self._ties is not None:
+            self._close(self._ties)
         self.end.callback(end)
 
-    def _close(self) -> None:
-        if self._ties is None:
-            return
+    def _close(self, ties: Ties) -> None:
         try:
-            self._ties.close()
+            ties.close()
         except BaseException:
             self._log.failure(
                 "job {id} could not be closed", with_causes(Failure()), LogLevel.error, id=self.claim.id
