@@ -125,8 +125,8 @@ class NoWorker(RelayError):
 
 
 class StoreAway(RelayError):
-    """relay can't reach its store. Whether a submission arrived there is unknown: with a key send the same
-    again after `Retry-After` seconds, without one look before you do."""
+    """relay can't use its store just now: it does not answer, or takes nothing. Whether a submission arrived there is
+    unknown: with a key send the same again after `Retry-After` seconds, without one look before you do."""
 
     status, slug, title, retry_after = 503, "store-away", "The store does not answer", 2
 
