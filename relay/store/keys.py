@@ -19,7 +19,7 @@ suspects      zset    job name with suspected jobs, by the first place of them
 run           hash    id → ``session turn started attempt place``: **the fence**, only its holder may finish
 session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, the session's roster, the ids that the turn claimed
-roster        hash    session → ``name=mark`` of each job it serves, between spaces; their digest is called a roster, too
+roster        hash    session → ``name=mark`` of each job it serves, between spaces; their digest is called roster, too
 closing       hash    session that was closed and holds jobs that did not go back yet → `left` or `crashed`
 tries         hash    id → attempts that have ended without an outcome; sparse
 uncounted     hash    id → starts that used up no attempt (given back, postponed); sparse
