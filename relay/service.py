@@ -31,7 +31,8 @@ from relay.store.link import Link
 from relay.store.messages import Mail
 from relay.store.names import random_name
 from relay.store.partition import Partition
-from relay.store.store import Store, Terms
+from relay.store.store import Store
+from relay.store.terms import Terms
 from relay.supervise import PATIENCE, Supervisor
 
 if TYPE_CHECKING:

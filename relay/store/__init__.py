@@ -14,6 +14,8 @@
 `messages`     the values that go in and out
 `roster`       what a worker serves
 `partition`    runs scripts on one partition, each within its deadline
+`terms`        what processes that share a store agree on
+`portions`     how much one script is given
 `store`        the verbs as Python sees them
 `inbox`        what a process is told: reads its stream
 `subscription` a pattern subscription that comes back by itself

@@ -6,8 +6,7 @@ Every verb has its deadline and raises `StoreAway` when it passes; what has to s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -35,34 +34,17 @@ from relay.store.messages import (
     read_standing,
 )
 from relay.store.partition import DEADLINE, Partition
+from relay.store.portions import MOST_ITEMS, portions
 from relay.store.roster import Roster
+from relay.store.terms import Terms
 
 MOST_LETTERS = 10_000  # dead letters
-MOST_ENDS = 250  # of one turn
-MOST_ITEMS = 100  # jobs of another script
-MOST_BYTES = 1 << 20  # of one script's jobs, roughly
 MOST_SWEEPS = 100  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 _SHOWN = 20  # jobs of a dead worker that are named in the log
 _OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What processes that share a store should agree on."""
-
-    keep: float  # seconds that an outcome is kept
-    lease: float  # seconds that a silent worker keeps its jobs
-    queue_limit: int  # jobs alive at once
-    dead_keep: float = 7 * 86400  # seconds that a dead letter is kept
-    dead_bytes: int = 64 << 20  # of all dead letters
-    dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
-
-    def words(self) -> str:
-        """As scripts read them that end jobs."""
-        return f"{int(self.keep * 1000)} {self.dead_bytes} {self.dead_arguments}"
 
 
 class Store:
@@ -310,17 +292,3 @@ def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exce
             return KeyReused()
         case _:
             return QueueFull()
-
-
-def portions(items: Sequence[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
-    """Items in groups of what one script may have, one at least in each."""
-    group: list[Any] = []
-    total = 0
-    for item in items:
-        if group and (len(group) >= MOST_ITEMS or total + size(item) > MOST_BYTES):
-            yield group
-            group, total = [], 0
-        group.append(item)
-        total += size(item)
-    if group:
-        yield group

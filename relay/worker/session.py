@@ -21,8 +21,9 @@ from relay.errors import RelayError, StoreAway, StoreReset
 from relay.state import Claim, State
 from relay.store.link import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
+from relay.store.portions import MOST_BYTES, MOST_ENDS
 from relay.store.roster import Roster
-from relay.store.store import MOST_BYTES, MOST_ENDS, Store
+from relay.store.store import Store
 
 AGAIN = 1.0  # seconds before a store that was away is asked again, at most
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most

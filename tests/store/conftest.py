@@ -11,7 +11,8 @@ from twisted.internet.defer import gatherResults
 from relay.store.address import Address
 from relay.store.link import Link
 from relay.store.partition import Partition
-from relay.store.store import Store, Terms
+from relay.store.store import Store
+from relay.store.terms import Terms
 from tests.processes import RedisProcess
 
 MakeStore = Callable[..., Store]

@@ -19,7 +19,8 @@ from relay.store.messages import Mail
 from relay.store.opening import unfit
 from relay.store.partition import Partition
 from relay.store.refusal import ELSEWHERE, Refused
-from relay.store.store import Store, Terms
+from relay.store.store import Store
+from relay.store.terms import Terms
 from tests.processes import RedisProcess
 
 TERMS = Terms(keep=60, lease=10, queue_limit=100)

@@ -1,0 +1,24 @@
+"""How much one script is given: Redis serves nobody else while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+MOST_ENDS = 250  # of one turn
+MOST_ITEMS = 100  # jobs of another script
+MOST_BYTES = 1 << 20  # of one script's jobs, roughly
+
+
+def portions(items: Sequence[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+    """Items in groups of what one script may have, one at least in each."""
+    group: list[Any] = []
+    total = 0
+    for item in items:
+        if group and (len(group) >= MOST_ITEMS or total + size(item) > MOST_BYTES):
+            yield group
+            group, total = [], 0
+        group.append(item)
+        total += size(item)
+    if group:
+        yield group

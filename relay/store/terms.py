@@ -1,0 +1,21 @@
+"""What processes that share a store agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What processes that share a store should agree on."""
+
+    keep: float  # seconds that an outcome is kept
+    lease: float  # seconds that a silent worker keeps its jobs
+    queue_limit: int  # jobs alive at once
+    dead_keep: float = 7 * 86400  # seconds that a dead letter is kept
+    dead_bytes: int = 64 << 20  # of all dead letters
+    dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
+
+    def words(self) -> str:
+        """As scripts read them that end jobs."""
+        return f"{int(self.keep * 1000)} {self.dead_bytes} {self.dead_arguments}"
