@@ -19,9 +19,9 @@ end
 
 -- whether this is the declaration that counts
 local function declare(name, mark, declaration)
-  local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '- 0 0', '^(%S+) (%S+) (%S+)$')
-  newest = tonumber(newest)
-  if known ~= mark and newest > since and tonumber(lapses) > now then return false end
+  local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '', '^(%S+) (%d+) (%d+)$')
+  newest, lapses = tonumber(newest or 0), tonumber(lapses or 0)
+  if known ~= mark and newest > since and lapses > now then return false end
   redis.call('HSET', K.declared, name, string.format('%s %.0f %s', mark, math.max(newest, since), until_then))
   if redis.call('HGET', K.serve, name) ~= declaration then
     redis.call('HSET', K.serve, name, declaration)
