@@ -37,7 +37,8 @@ catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
 dead          zset    id of a dead letter, by when it died
 letter        hash    id → time, cause, job, deaths, and whether its arguments were cut, of a dead letter, MessagePack
-buried        string  bytes of all dead letters, roughly
+lettersize    hash    id → bytes of a dead letter, roughly
+buried        string  bytes of all dead letters
 ============  ======  ======================================================================================
 
 Families, one key for each name:
@@ -49,7 +50,7 @@ lanes:name     zset    open lane, by its first place
 suspect:name   zset    the same of jobs whose workers died under them often: run alone
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
-held:session   set     ids that the session runs
+held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 log:scope      zset    what went under a limit, by when
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
@@ -68,7 +69,7 @@ FIXED = (
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "wait", "left", "progress"),
     *("serve", "declared", "rate", "served", "catalogue"),
-    *("swept", "quiet", "dead", "letter", "buried"),
+    *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )
 
 

@@ -271,7 +271,7 @@ def test_an_answer_that_can_not_be_made_is_a_cut_never_a_lie(
     scene = Scene(TERMS)
     scene.pass_time(seconds)
     scene.transport.take()
-    broken = Outcome(ID, "resize", State.FAILED, 1, 1, 1, 1, 1, "not JSON")
+    broken = Outcome(ID, "resize", State.FAILED, 1, 1, 1, 1, 1, "{not JSON")
     scene.waiter.callback(broken)
     assert scene.transport.aborted
     assert scene.transport.take() == b""

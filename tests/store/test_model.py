@@ -426,7 +426,7 @@ class Machine(RuleBasedStateMachine):
         assert set(redis.hkeys("{r0}:cancel")) == cancelled & running
         for name in self.sessions:
             held = {id.encode() for id, job in self.jobs.items() if job.holder == name}
-            assert set(redis.smembers(f"{{r0}}:held:{name}")) == held
+            assert set(redis.zrange(f"{{r0}}:held:{name}", 0, -1)) == held
         sets = {key.decode().removeprefix("{r0}:held:") for key in redis.scan_iter("{r0}:held:*")}
         assert sets <= self.sessions.keys()
         assert {name.encode() for name in self.sessions} == set(redis.zrange("{r0}:session", 0, -1))

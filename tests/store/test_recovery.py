@@ -227,7 +227,7 @@ async def test_a_worker_that_holds_many_goes_on_with_all_of_them(
     claims = [claim for _ in range(5) for claim in await claimed(session, 20_000)]
     again = await Session(worker, "worker.2").open("worker.1", *claims)
     assert len(again.adopted) == 1100
-    assert redis.client.scard("{r0}:held:worker.2") == 1100
+    assert redis.client.zcard("{r0}:held:worker.2") == 1100
     assert not redis.client.exists("{r0}:held:worker.1", "{r0}:closing")
     assert redis.client.zrange("{r0}:session", 0, -1) == [b"worker.2"]
 
@@ -306,7 +306,7 @@ async def test_dead_letters_are_bounded_in_bytes_the_oldest_go_first(
     assert int(redis.client.get("{r0}:buried")) <= 20_000
     redis.client.zadd("{r0}:dead", dict.fromkeys(ids[3:], 1))  # long ago
     await front.sweep()
-    assert not redis.client.exists("{r0}:dead", "{r0}:letter", "{r0}:buried")
+    assert not redis.client.exists("{r0}:dead", "{r0}:letter", "{r0}:lettersize", "{r0}:buried")
 
 
 @ensureDeferred

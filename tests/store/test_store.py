@@ -183,7 +183,7 @@ async def test_more_than_one_script_may_claim_are_claimed_by_the_next(
     session = await Session(worker, serves=("job0", "job1", "job2")).open()
     sizes = [len((await session.turn(20_000)).claims) for _ in range(3)]
     assert sizes == [250, 250, 250]
-    assert redis.client.scard("{r0}:held:worker.1") == 750
+    assert redis.client.zcard("{r0}:held:worker.1") == 750
 
 
 @ensureDeferred

@@ -49,8 +49,8 @@ local function take(id, attempt, started, kept)
   if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
   dequeue(id, job)
   redis.call('HSET', K.run, id, string.format('%s %s %s %s %.0f', session, number, started, attempt, place))
-  redis.call('SREM', named('held', old), id)
-  redis.call('SADD', named('held', session), id)
+  redis.call('ZREM', named('held', old), id)
+  redis.call('ZADD', named('held', session), 0, id)
   if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, 'c') end
   return true
 end

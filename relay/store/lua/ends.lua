@@ -48,5 +48,5 @@ local function end_attempts(session, ends)
       refused[#refused + 1] = id
     end
   end
-  if #gone > 0 then redis.call('SREM', named('held', session), unpack(gone)) end
+  if #gone > 0 then redis.call('ZREM', named('held', session), unpack(gone)) end
 end

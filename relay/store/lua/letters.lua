@@ -13,11 +13,12 @@ local LETTER_OVERHEAD = 120 -- bytes that Redis needs for one, roughly
 local function forget_letters(ids)
   if #ids == 0 then return end
   local freed = 0
-  for _, id in ipairs(ids) do freed = freed + redis.call('HSTRLEN', K.letter, id) + LETTER_OVERHEAD end
+  for _, size in ipairs(redis.call('HMGET', K.lettersize, unpack(ids))) do freed = freed + tonumber(size or 0) end
   redis.call('ZREM', K.dead, unpack(ids))
   redis.call('HDEL', K.letter, unpack(ids))
-  local left = redis.call('DECRBY', K.buried, digits(freed))
-  if left < 0 or redis.call('EXISTS', K.dead) == 0 then redis.call('DEL', K.buried) end
+  redis.call('HDEL', K.lettersize, unpack(ids))
+  local left = redis.call('INCRBY', K.buried, digits(0 - freed))
+  if left < 0 or redis.call('ZCARD', K.dead) == 0 then redis.call('DEL', K.buried) end
 end
 
 -- The job without arguments that are larger than a letter may have.
@@ -34,6 +35,7 @@ local function bury(id, kept, cause, deaths)
   local letter = cmsgpack.pack({now, cause, short, deaths, cut})
   redis.call('ZADD', K.dead, digits(now), id)
   redis.call('HSET', K.letter, id, letter)
+  redis.call('HSET', K.lettersize, id, digits(#letter + LETTER_OVERHEAD))
   local buried = redis.call('INCRBY', K.buried, digits(#letter + LETTER_OVERHEAD))
   for _ = 1, 100 do
     if buried <= LETTER_BYTES then return end

@@ -68,10 +68,10 @@ local function release_some(session, crashed, most)
   local looked = 0
   while looked < most and read_bytes < READ_MOST do
     local size = math.min(portion(), most - looked)
-    local ids = redis.call('SRANDMEMBER', named('held', session), size)
+    local ids = redis.call('ZRANGE', named('held', session), 0, size - 1)
     if #ids > 0 then
       local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), read_jobs(ids)
-      redis.call('SREM', named('held', session), unpack(ids))
+      redis.call('ZREM', named('held', session), unpack(ids))
       for i, id in ipairs(ids) do
         if runs[i] and jobs[i] then give_back(id, session, crashed, runs[i], jobs[i]) end
       end

@@ -66,7 +66,7 @@ end
 
 -- what was claimed now belongs to this session
 local function begin()
-  local rows, ids, runs = {}, {}, {}
+  local rows, ids, runs, held = {}, {}, {}, {}
   if #claims == 0 then return rows, ids end
   for i, taken in ipairs(claims) do ids[i] = taken[1] end
   local tries, more = starts_before(ids)
@@ -75,10 +75,12 @@ local function begin()
     local attempt = tonumber(tries[i] or 0) + 1
     runs[#runs + 1] = id
     runs[#runs + 1] = string.format('%s %.0f %.0f %.0f %s', session, number, now, attempt, place)
+    held[#held + 1] = 0
+    held[#held + 1] = id
     for _, value in ipairs({id, kept, attempt, attempt + tonumber(more[i] or 0), now}) do rows[#rows + 1] = value end
   end
   redis.call('HSET', K.run, unpack(runs))
-  redis.call('SADD', named('held', session), unpack(ids))
+  redis.call('ZADD', named('held', session), unpack(held))
   if is_timed then redis.call('ZREM', K.deadline, unpack(ids)) end
   return rows, ids
 end
