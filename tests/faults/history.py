@@ -62,9 +62,10 @@ _ODD_ENDS = {
 
 def _is_odd(body: dict[str, Any]) -> bool:
     error = body.get("error", {}).get("type", "")
-    if body["job"] not in _ODD_ENDS or error == "/problems/worker-died":
+    expected = _ODD_ENDS.get(body.get("job", ""))
+    if expected is None or error == "/problems/worker-died":
         return False
-    state, types = _ODD_ENDS[body["job"]]
+    state, types = expected
     return body["state"] != state or (bool(types) and error not in types)
 
 

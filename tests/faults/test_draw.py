@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from tests.faults.history import innocent, judge
+from tests.faults.history import innocent, judge, same_start_twice
 from tests.faults.run import run
 
 
@@ -39,6 +39,22 @@ def test_the_checker_tells_what_died_beside_a_poison_from_what_was_killed() -> N
     beside, killed = innocent(dead, {"poison"}, [{"id": "beside", "pid": 1, "at": 1.0}])
     assert [line.partition(":")[0] for line in beside] == ["beside"]
     assert [line.partition(":")[0] for line in killed] == ["killed"]
+
+
+def test_the_checker_sees_jobs_that_misbehave_and_end_otherwise_than_they_have_to() -> None:
+    timeout = {"type": "/problems/job-timeout"}
+    assert not judge([told(1, job="hang", state="failed", error=timeout)], []).odd
+    assert judge([told(1, job="hang", state="failed", error={"type": "/problems/job-failed"})], []).odd
+    assert judge([told(1, job="swallow", result=1)], []).odd
+    assert not judge(
+        [told(1, job="swallow", state="failed", error={"type": "/problems/worker-died"})], []
+    ).odd
+
+
+def test_the_checker_sees_starts_that_were_not_counted() -> None:
+    first = {"event": "started", "id": "a", "starts": 1, "at": 1.0}
+    assert not same_start_twice([first, {**first, "starts": 2}, {**first, "id": "b"}])
+    assert same_start_twice([first, {**first, "at": 2.0}])
 
 
 def test_the_checker_sees_who_gave_up_and_what_was_erased_in_silence() -> None:
