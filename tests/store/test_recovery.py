@@ -391,6 +391,24 @@ async def test_after_a_time_without_sweeps_nobody_is_reaped_for_a_lease(
     assert (await standing(front, id)).state is State.QUEUED
 
 
+@ensureDeferred
+async def test_a_job_that_goes_back_is_found_though_another_of_its_name_came_and_went_in_the_same_script(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    held = await submit(front, priority=-1)
+    await claimed(await Session(worker).open())
+    late = Submission(front.mint(), a_job(), delay=1, deadline=1)
+    await front.submit(late)
+    while not redis.client.zcount("{r0}:delay", 0, (await front.partition.timed_verb("look", "me"))[0] - 1):
+        pass
+    redis.client.zadd("{r0}:session", {"worker.1": 1})  # its lease has ended
+    redis.client.set("{r0}:quiet", 1)
+    await front.sweep()  # lets the one come and go, and gives the other back
+    assert (await outcome(front, late.id)).state is State.EXPIRED
+    other = await Session(worker, "other.1").open()
+    assert [claim.id for claim in await claimed(other)] == [held]
+
+
 # -- adoption --
 
 

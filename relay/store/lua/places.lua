@@ -43,7 +43,10 @@ local function forget_line(name, lane)
     redis.call('ZREM', named('lanes', name), lane)
     redis.call('ZREM', K.shut, name .. ' ' .. lane)
   end
-  if redis.call('EXISTS', line_of(name, ''), named('lanes', name)) == 0 then redis.call('ZREM', K.heads, name) end
+  if redis.call('EXISTS', line_of(name, ''), named('lanes', name)) == 0 then
+    redis.call('ZREM', K.heads, name)
+    known_heads[name] = nil
+  end
 end
 
 local function unsuspect(id, name)
