@@ -334,13 +334,17 @@ async def test_a_failure_that_says_so_is_a_dead_letter_however_few_its_attempts(
 
 
 @ensureDeferred
-async def test_a_job_that_must_not_run_twice_is_interrupted(front: Store, worker: Store) -> None:
-    id = await submit(front, once=True)
+async def test_a_job_that_must_not_run_twice_is_interrupted(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    id = (await front.submit(Submission(front.mint(), a_job(once=True), deadline=60_000))).id
     session = await Session(worker).open()
     await claimed(session)
     await front.reap("worker")
     end = await outcome(front, id)
     assert (end.state, end.payload) == (State.FAILED, "interrupted")
+    assert not redis.client.exists("{r0}:deadline", "{r0}:held:worker.1")
 
 
 # -- leases --

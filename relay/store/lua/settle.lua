@@ -53,4 +53,5 @@ local function write_settled()
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
     each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)
   end
+  if is_timed then each_slice(ids, 2000, function(...) redis.call('ZREM', K.deadline, ...) end) end
 end
