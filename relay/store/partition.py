@@ -52,9 +52,10 @@ class Partition:
 
     def mint(self) -> str:
         """A new job id: partition, epoch, 80 random bits. Raises `StoreAway` before the store was ever reached."""
-        if not self.epoch:
+        epoch = self._opening.epoch
+        if not epoch:
             raise StoreAway
-        return f"{self.keys.partition}-{self.epoch}-{next(_names)}"
+        return f"{self.keys.partition}-{epoch}-{next(_names)}"
 
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
@@ -85,7 +86,7 @@ class Partition:
         after `StoreReset`, and waits after `StoreAway` (it was not carried out)."""
         if not self._opening.done:
             await self._opening.wait()
-        epoch = self.epoch
+        epoch = self._opening.epoch
         try:
             reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
         except Refused as refusal:

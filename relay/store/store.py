@@ -192,7 +192,8 @@ class Store:
         for said in turn.progress:
             words.extend(said)
         more, due, refused, claims = (await self.partition.run("turn", words))[1]
-        taken = [read_claim(*row) for row in zip(*(claims[n::5] for n in range(5)), strict=True)]
+        rows = zip(claims[::5], claims[1::5], claims[2::5], claims[3::5], claims[4::5], strict=True)
+        taken = [read_claim(*row) for row in rows]
         return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000)
 
     async def leave(self, session: str) -> list[str]:
