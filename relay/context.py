@@ -38,8 +38,8 @@ class Context:
     attempt: int
     """1 for the first time that the job is tried."""
     starts: int
-    """1 for the first time that the job is started; counts also what does not count as an attempt (its worker died, or
-    was stopped)."""
+    """1 for the first time that the job is started. It counts every start, those included that are not counted as
+    attempts: the worker was stopped and gave the job back, another job blocked it for good, or a limit put it off."""
     deadline: float
     """When the job will be stopped: seconds since the epoch, by the clock of the worker's machine."""
     idempotency_key: str

@@ -49,7 +49,7 @@ class NoSuchJob(RelayError):
 
 
 class UnknownJob(RelayError):
-    """No worker has ever offered a job of this name. Look for a spelling mistake, or start the worker."""
+    """No worker has offered a job of this name within the last day. Check the spelling, or start the worker."""
 
     status, slug, title = 404, "unknown-job", "No job of this name"
 
@@ -73,8 +73,8 @@ class AlreadyComplete(RelayError):
 
 
 class StoreReset(RelayError):
-    """The store was reset since the job was accepted, and what it knew is gone. Submit again; with a key
-    nothing else has to be thought of."""
+    """The store was reset since the job was accepted, and what it knew is gone. Submit again. With a key this is always
+    safe."""
 
     status, slug, title = 410, "store-reset", "The store was reset"
 
@@ -105,7 +105,7 @@ class KeyReused(RelayError):
 
 
 class QueueFull(RelayError):
-    """As many jobs wait as this relay takes. Send the same again after `Retry-After` seconds."""
+    """The queue has reached its limit. Send the same again after `Retry-After` seconds."""
 
     status, slug, title, retry_after = 503, "queue-full", "The queue is full", 5
 
@@ -118,15 +118,15 @@ class StoreFull(RelayError):
 
 
 class NoWorker(RelayError):
-    """No worker has offered this job for a while, so nobody would answer, or relay has just been started, and no worker
-    has come yet. Send the same again later; but for the second case, `Prefer: respond-async` queues it all the same."""
+    """No worker has offered this job for a while, so nobody would answer, or no worker has registered since relay
+    started. Retry later. In the first case `Prefer: respond-async` queues the job anyway."""
 
     status, slug, title, retry_after = 503, "no-worker", "No worker for this job", 5
 
 
 class StoreAway(RelayError):
-    """relay can't use its store just now: it does not answer, or takes nothing. Whether a submission arrived there is
-    unknown: with a key send the same again after `Retry-After` seconds, without one look before you do."""
+    """relay's store is unavailable. Your submission may or may not have been accepted. With a key, send it again after
+    `Retry-After` seconds. Without one, check first whether the job ran."""
 
     status, slug, title, retry_after = 503, "store-away", "The store does not answer", 2
 
@@ -169,8 +169,8 @@ class WorkerDied(RelayError):
 
 
 class Interrupted(RelayError):
-    """The job was started, and how far it came is not known: its worker died, or was stopped, under it. It is one that
-    must not run twice, so it was not tried again. Find out before you do."""
+    """The worker died or was stopped while it ran this job, so how far it got is unknown. The job must not run twice,
+    so relay did not retry it. Check what happened before you submit it again."""
 
     status, slug, title = 500, "interrupted", "How the job ended is unknown"
 

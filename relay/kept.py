@@ -72,9 +72,14 @@ class Kept:
         environment = {**self._environment, "RELAY_PROCESS": child.name, "RELAY_CONTROL": str(control)}
         self._began = self._reactor.seconds()
         self._all.add(child)
-        child.process = self._reactor.spawnProcess(
-            child, launched[0], launched, env=environment, childFDs=descriptors
-        )
+        try:
+            child.begun(
+                self._reactor.spawnProcess(
+                    child, launched[0], launched, env=environment, childFDs=descriptors
+                )
+            )
+        except Exception as error:  # no process, no memory, no descriptor is left
+            child.processEnded(Failure(error))
         return child
 
     async def replace(self) -> None:
@@ -104,8 +109,9 @@ class Kept:
                 former.leave()
 
     def is_leaving(self, child: Child) -> None:
-        """A child was told to drain, by whomever: its successor takes over."""
-        if child is self._child and not self._stopping:
+        """A child was told to drain, by whomever: its successor takes over. One that gives up before it was ready has
+        its successor when it has ended, after a pause."""
+        if child is self._child and not self._stopping and child.ready.called:
             self.start()
 
     def has_ended(self, child: Child, reason: Failure) -> None:

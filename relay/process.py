@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from typing import Protocol
 
@@ -58,6 +59,12 @@ class Child(ProcessProtocol):
         self._listening = recurring(keeper.clock, self._listen)
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
 
+    def begun(self, process: IProcessTransport) -> None:
+        """It was started: from now on it has to give signs of life, where its kind does."""
+        self.process = process
+        if math.isfinite(self._keeper.silence):
+            self._listening.start(LISTEN, now=False)
+
     def signal(self, number: int) -> None:
         if self.process is not None and self.process.pid is not None:
             self.process.signalProcess(number)
@@ -103,8 +110,6 @@ class Child(ProcessProtocol):
             self._keeper.is_ready(self)
         elif line == ALIVE:
             self._silent = 0
-            if not self._listening.running and not self.ended.called:
-                self._listening.start(LISTEN, now=False)
         elif line == DRAINING:
             self._drains()
             self._keeper.is_leaving(self)

@@ -6,6 +6,7 @@ together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the
 
 from __future__ import annotations
 
+import math
 import os
 import site
 import socket
@@ -104,7 +105,8 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
 
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
         command = [sys.executable, "-m", "relay.child", role]
-        patience, silence = settings.drain + PATIENCE, settings.stall + PATIENCE
+        patience = settings.drain + PATIENCE
+        silence = settings.stall + PATIENCE if role == "worker" else math.inf
         return Kept(reactor, role, number, command, environment, patience, handed, silence)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]
@@ -121,7 +123,9 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
 
 def _address(settings: Settings) -> Address:
     if settings.redis in ("", EMBEDDED):
-        raise SettingError("--redis: which one? Only `relay all` brings its own (redis://host:6379/0)")
+        raise SettingError(
+            "--redis is required here: only `relay all` starts a Redis of its own (as in --redis redis://host:6379/0)"
+        )
     try:
         return Address.parse(settings.redis)
     except AddressError as error:

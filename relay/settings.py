@@ -30,8 +30,9 @@ def _about(text: str, **limits: Any) -> Meta:
     return Meta(description=text, **limits)
 
 
-Seconds = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=1)]
+_YEAR = 365 * 86_400  # seconds; more would be a slip of the pen, and overflow in Redis
+Seconds = Annotated[float, Meta(ge=0, le=_YEAR)]
+Count = Annotated[int, Meta(ge=1, le=1 << 50)]
 _Assignment = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*=")]
 
 
@@ -55,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ()
     ticket_secrets: Annotated[
-        str, _about("file with what tickets are signed with, a secret on each line; without it none is taken")
+        str, _about("file of ticket-signing secrets, one per line; without it tickets are refused")
     ] = ""
     prefix: Annotated[
         str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
@@ -66,17 +67,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fronts: Annotated[Count, _about("front processes (all)")] = 1
     workers: Annotated[Count, _about("worker processes (all)")] = 1
     grace: Annotated[
-        Seconds, _about("a held request is silent for so long before it is committed to 200")
+        Seconds, _about("seconds that a held request stays silent before relay commits to 200")
     ] = 5
-    heartbeat: Annotated[Seconds, _about("pause between the heartbeats of a held request, 0 for none")] = 8
-    max_wait: Annotated[float, _about("a request is held for so long at most", gt=0)] = 600
-    keepalive: Annotated[Seconds, _about("an idle kept-alive connection is closed after this")] = 75
-    keep: Annotated[Count, _about("outcomes and keys are kept for so long")] = 3600
-    dead_keep: Annotated[Count, _about("how long a dead letter is kept")] = 7 * 86400
+    heartbeat: Annotated[Seconds, _about("seconds between the heartbeats of a held request, 0 for none")] = 8
+    max_wait: Annotated[float, _about("most seconds that a request is held", gt=0, le=_YEAR)] = 600
+    keepalive: Annotated[Seconds, _about("seconds after which an idle kept-alive connection is closed")] = 75
+    keep: Annotated[int, _about("seconds that outcomes and keys are kept", ge=1, le=_YEAR)] = 3600
+    dead_keep: Annotated[int, _about("seconds that a dead letter is kept", ge=1, le=_YEAR)] = 7 * 86400
     dead_bytes: Annotated[Count, _about("most bytes of all dead letters; the oldest go first")] = 64 << 20
     dead_arguments: Annotated[
-        Count,
-        _about("largest arguments that are kept with a dead letter; without them it can't be run again"),
+        int,
+        _about(
+            "largest arguments that are kept with a dead letter; without them it can't be run again",
+            ge=0,
+            le=1 << 50,
+        ),
     ] = 1 << 20
     max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
     body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
@@ -84,11 +89,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000
     concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
     queues: Annotated[
-        tuple[str, ...], _about("queues that a worker takes from, all of its jobs' by default")
+        tuple[str, ...], _about("queues this worker serves, separated by commas (default: all)")
     ] = ()
-    lease: Annotated[float, _about("a worker that is silent for so long loses its jobs", ge=1)] = 10
-    stall: Annotated[float, _about("how long a handler may block its worker before that is ended", ge=1)] = 60
-    drain: Annotated[Seconds, _about("a process that is stopped gets so long to finish what it has")] = 30
+    lease: Annotated[
+        float, _about("seconds without a sign of life before a worker loses its jobs", ge=1, le=86_400)
+    ] = 10
+    stall: Annotated[
+        float,
+        _about("seconds that a handler may block its worker before the worker is killed", ge=1, le=86_400),
+    ] = 60
+    drain: Annotated[Seconds, _about("seconds that a stopping process has to finish its work")] = 30
     per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
     set: Annotated[

@@ -49,9 +49,9 @@ def test_a_handler_that_blocks_for_longer_than_the_lease_runs_once(
     answer = front.call("POST", "/jobs/block", {"seconds": 4}, {"Prefer": "wait=30, heartbeat=0"}).json()
     assert (answer["state"], answer["attempts"]) == ("succeeded", 1)
     assert [line.split()[0] for line in ran.read_text().splitlines()] == ["began", "ended"]
-    (worker,) = [worker for worker in workers if "stood still" in worker.log_tail()]
+    (worker,) = [worker for worker in workers if "has been blocked" in worker.log_tail()]
     worker.wait_for(rf"job {answer['id']} \(block\) blocks it, at .*{PLACE}")
-    worker.wait_for(r"goes on after it stood still for \d\.\d s")
+    worker.wait_for(r"goes on after it was blocked for \d\.\d s")
     assert "void" not in worker.log_tail()
     assert front.stop() == 0
 
@@ -70,7 +70,9 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
     assert not server.client.hexists("{r0}:crash", beside)
     relay.wait_for(rf"#critical.* worker 1: .*and is ended: job {blocks} \(block\) blocks it, at .*{PLACE}")
     relay.wait_for(r"#error.* worker 1 ended \(.*exit code 70")
-    relay.wait_for(rf"its process ended: 2 jobs go back: .*block {blocks}")
+    relay.wait_for(
+        rf"its process ended: 2 jobs are returned to the queue, or have ended with it: .*block {blocks}"
+    )
     Path(f"{ran}.end").touch()
     wait = {"Prefer": "wait=60, heartbeat=0"}
     answer = relay.call("GET", f"/jobs/{blocks}", None, wait).json()
@@ -89,7 +91,7 @@ def test_a_worker_whose_interpreter_is_stuck_is_killed(tmp_path: Path, ran: Path
     eventually(ran.exists, "it runs")
     relay.wait_for(r"worker 1 \(\w+\) is killed: it gave no sign of life for 6\.0 s")
     eventually(lambda: stuck not in relay.children("relay worker"), "it is gone")
-    relay.wait_for("its process ended: 1 jobs go back: backtrack")
+    relay.wait_for("its process ended: 1 jobs are returned to the queue, or have ended with it: backtrack")
     relay.stop()
 
 

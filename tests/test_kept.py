@@ -138,6 +138,7 @@ def test_a_line_without_an_end_takes_up_little_memory(kept: Kept, logged: list[A
     assert "cut" in first
     assert second == "next"
     assert "cut" in third
+    say(child, READY)
     say(child, DRAINING)  # so that its end is none to log
     end(child)
     assert logged[-1][1] == "last"
@@ -173,6 +174,7 @@ def test_a_process_that_was_told_to_leave_by_another_is_killed_too(
 ) -> None:
     clock: Any = kept.clock
     first = kept.start()
+    say(first, READY)
     say(first, DRAINING)
     assert len(children(kept)) == 2
     clock.advance(PATIENCE)
@@ -180,9 +182,11 @@ def test_a_process_that_was_told_to_leave_by_another_is_killed_too(
     no_logged_failures.pop()
 
 
-def test_a_process_that_leaves_in_time_is_not_killed(kept: Kept) -> None:
+def test_a_process_that_leaves_in_time_is_not_killed() -> None:
+    kept = Kept(Reactor(), "front", 1, ["program"], {}, PATIENCE)
     clock: Any = kept.clock
     first = kept.start()
+    say(first, READY)
     say(first, DRAINING)
     end(first)
     assert not clock.getDelayedCalls()
@@ -191,6 +195,7 @@ def test_a_process_that_leaves_in_time_is_not_killed(kept: Kept) -> None:
 def test_stopping_tells_each_process_once(kept: Kept) -> None:
     """A second signal would end one that drains already, with all that it runs."""
     first = kept.start()
+    say(first, READY)
     say(first, DRAINING)
     (second,) = children(kept) - {first}
     stopping = Deferred.fromCoroutine(kept.stop())
@@ -250,10 +255,55 @@ def test_a_parent_that_was_stopped_kills_nobody(kept: Kept) -> None:
     assert signals(child) == []
 
 
-def test_a_process_that_gives_no_signs_of_life_is_left_alone(kept: Kept) -> None:
+def test_a_process_that_never_gives_a_sign_of_life_is_killed(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    """It hangs in an import, and whoever waits for it to be ready would wait for ever."""
     clock: Any = kept.clock
     child = kept.start()
-    say(child, READY)
+    clock.pump([LISTEN] * (int(SILENCE) + 1))
+    assert signals(child) == [signal.SIGKILL]
+    no_logged_failures.pop()
+
+
+def test_a_kind_of_process_that_gives_no_signs_of_life_is_left_alone() -> None:
+    kept = Kept(Reactor(), "front", 1, ["program"], {}, PATIENCE)
+    clock: Any = kept.clock
+    child = kept.start()
     clock.pump([LISTEN] * 100)
     assert signals(child) == []
     assert not clock.getDelayedCalls()
+
+
+def test_a_process_that_gives_up_before_it_is_ready_is_started_again_after_a_pause(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    reactor: Any = kept.clock
+    for number in range(1, 6):
+        (child,) = children(kept) or {kept.start()}
+        say(child, DRAINING)
+        assert children(kept) == {child}
+        end(child)
+        assert len(reactor.environments) == number
+        reactor.advance(no_logged_failures.pop()["pause"])
+    assert kept._pause > 1
+
+
+def test_a_process_that_can_not_be_started_is_tried_again(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    reactor: Any = kept.clock
+    spawn = reactor.spawnProcess
+
+    def refuses(*_: Any, **__: Any) -> None:
+        raise BlockingIOError("no process is left")
+
+    reactor.spawnProcess = refuses
+    assert kept.start().ended.called
+    assert children(kept) == set()
+    reactor.spawnProcess = spawn
+    reactor.advance(no_logged_failures.pop()["pause"])
+    assert len(children(kept)) == 1
+    stopping = Deferred.fromCoroutine(kept.stop())
+    end(children(kept).pop())
+    assert stopping.called

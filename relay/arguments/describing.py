@@ -125,7 +125,7 @@ def _default(field: inspect.Field) -> Any:
     if made is msgspec.NODEFAULT or made is UNSET:
         return UNSET
     try:
-        return msgspec.json.decode(msgspec.json.encode(made))
+        return msgspec.json.decode(msgspec.json.encode(made, order="deterministic"))
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return UNSET  # the worker knows
 

@@ -15,6 +15,7 @@ from relay.store import messages
 from relay.store.messages import Served
 from relay.store.store import Store
 
+LOOK = 5.0  # seconds between looks for workers that are gone
 RETURN = 60.0  # seconds for workers to come back to a store that was reset
 
 
@@ -44,6 +45,7 @@ class Catalogue:
         self._clock = clock
         self._store = store
         self._version = ("", -1)  # of which epoch
+        self._looked = 0.0  # when the store was asked last
         self._entries: dict[str, Entry] = {}
         self._absent: dict[str, float] = {}  # since a store was reset: until when each is still known
         self._served_until: dict[str, float] = {}  # by our clock
@@ -69,7 +71,8 @@ class Catalogue:
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
         known = (self._store.partition.epoch, version) == self._version
-        if not known or self._absent or any(self._is_overdue(name) for name in self._entries):
+        is_due = self._clock.seconds() - self._looked >= LOOK  # a name may be overdue for a day
+        if not known or self._absent or (is_due and any(self._is_overdue(name) for name in self._entries)):
             await self.refresh()
 
     def refresh(self) -> Deferred[None]:
@@ -86,6 +89,7 @@ class Catalogue:
             waiter.callback(result)  # a Failure too is passed on
 
     async def _refresh(self) -> None:
+        self._looked = self._clock.seconds()
         catalogue = await self._store.catalogue()
         self._replace(catalogue, self._store.partition.epoch)
 

@@ -7,6 +7,7 @@ key           type    content
 ============  ======  ======================================================================================
 never         —       never exists; declared by every script, as `epoch` is: a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
+layout        string  how these keys are laid out: another version of relay refuses what it does not know
 server        string  which run of which server the epoch was made for
 renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
@@ -64,7 +65,7 @@ idem:digest    string  ``id fingerprint``; expires with its outcome
 from __future__ import annotations
 
 FIXED = (
-    *("never", "epoch", "server", "renewed", "seq"),
+    *("never", "epoch", "layout", "server", "renewed", "seq"),
     *("job", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "wait", "left", "progress"),

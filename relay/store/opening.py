@@ -124,13 +124,20 @@ class Opening:
     async def _open(self) -> None:
         server = await self._ask_server()
         words = random_name(5), server, self._seq, self.epoch
-        epoch, seq = await evaluate(self._link, self._keys, "open", *words)
+        opened = await evaluate(self._link, self._keys, "open", *words)
+        if opened == [b"LAYOUT"]:
+            raise Unfit(_OTHER_LAYOUT)
+        epoch, seq = opened
         before, present = (self._server, self.epoch), (server, epoch.decode())
         is_older = int(seq) < self._seq
         (self._server, self.epoch), self._seq = present, int(seq)
         self._is_done = True
         if before[1] and (before != present or not server or is_older):
-            self._log.warn("another store: {before} is now {present}", before=before, present=present)
+            self._log.warn(
+                "the Redis data set has changed (server, epoch): it was {before}, and is {present}",
+                before=before,
+                present=present,
+            )
             self._tell_amnesia()
         self._release()
 
@@ -185,15 +192,19 @@ class Opening:
         try:
             self.on_amnesia()
         except Exception:
-            self._log.failure("what the store may have lost could not be looked after")
+            self._log.failure("recovery after a possible loss of data failed")
 
     def _ended(self, failure: Failure) -> None:
         failure.trap(CancelledError)
 
 
 _MUTE_WARNING = (
-    "does not answer INFO ({error}): relay can't check its version and its maxmemory-policy, and takes each "
-    "connection that is made again for one to a server that may have lost something"
+    "refuses INFO ({error}): relay can't check its version and its maxmemory-policy, and has to take every "
+    "reconnection for a possible loss of data"
+)
+_OTHER_LAYOUT = (
+    "the database holds jobs of another version of relay: let that version finish them, then empty the database, "
+    "or use another one"
 )
 
 

@@ -111,7 +111,7 @@ class Partition:
         self._link.health.complain(
             "odd",
             LogLevel.error,
-            "answers {verb} with what it can't: {reply}",
+            "gave an unexpected reply to {verb}: {reply}",
             verb=verb,
             reply=repr(reply)[:200],
         )

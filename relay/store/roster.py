@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,10 @@ class Roster:
     them, and the `digest` stands for all of them."""
 
     def __init__(self, served: Iterable[Served]) -> None:
-        declared = {job.name: msgspec.json.encode(job, order="sorted") for job in served}
-        self._declared = {name: (_digest(text), text) for name, text in sorted(declared.items())}
+        self._declared = {
+            job.name: (_mark(job), msgspec.json.encode(job, order="sorted"))
+            for job in sorted(served, key=lambda job: job.name)
+        }
         self.words = [f"{name}={mark}" for name, (mark, _) in self._declared.items()]
         self.digest = _digest(" ".join(self.words).encode())
 
@@ -29,6 +32,22 @@ class Roster:
         """Name, mark and declaration (JSON of a `Served`) of each job."""
         for name, (mark, declaration) in self._declared.items():
             yield name, mark, declaration
+
+
+def _mark(job: Served) -> str:
+    return _digest(msgspec.json.encode(_settled(msgspec.to_builtins(job)), order="sorted"))
+
+
+def _settled(value: Any) -> Any:
+    """A declaration with its defaults in one order: that of a set differs from process to process."""
+    if isinstance(value, list):
+        return [_settled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    settled = {key: _settled(item) for key, item in value.items()}
+    if isinstance(settled.get("default"), list):
+        settled["default"] = sorted(msgspec.json.encode(item, order="sorted") for item in settled["default"])
+    return settled
 
 
 def _digest(text: bytes) -> str:

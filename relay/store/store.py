@@ -260,7 +260,8 @@ class Store:
         for session, jobs in held.items():
             shown = ", ".join(jobs[:_SHOWN]) + (", …" if len(jobs) > _SHOWN else "")
             self._log.warn(
-                "worker session {session} is closed, {why}: {count} jobs go back: {jobs}",
+                "worker session {session} is closed, {why}: "
+                "{count} jobs are returned to the queue, or have ended with it: {jobs}",
                 session=session,
                 why=why,
                 count=len(jobs),

@@ -65,7 +65,7 @@ class Ends:
 
     def late(self, claim: Claim, outcome: Any) -> None:
         """What a handler did after its attempt had its end is of no use, but it is told."""
-        text = "job {id} ({name}) had its end before its handler"
+        text = "the handler of job {id} ({name}) went on after the job had ended, and"
         with suppress(BaseException):
             if not isinstance(outcome, Failure):
                 kind = type(outcome).__name__
@@ -141,7 +141,7 @@ class Ends:
         end = End(claim.id, State.FAILED, JobFailed.slug)
         if wait is not None:
             end = End(claim.id, State.SCHEDULED, delay=int(wait * 1000))
-        self._say_end(claim, LogLevel.error, "its end could not be made", end, failure)
+        self._say_end(claim, LogLevel.error, "relay could not build its outcome", end, failure)
         return end
 
     # -- what is logged --

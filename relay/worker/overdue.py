@@ -74,7 +74,8 @@ class Overdue:
     def _say_if_starving(self) -> None:
         if len(self._since) >= self._places:
             self._log.error(
-                "this worker starves: handlers that do not stop take all of its {places} places. Restart it",
+                "this worker starves: handlers that do not stop hold all of its {places} places, "
+                "so it takes no more jobs. Restart it",
                 places=self._places,
             )
 

@@ -64,12 +64,15 @@ class Runner:
         """How many jobs have no end yet."""
         return len(self._attempts)
 
-    def begin(self, claim: Claim, handler: Handler) -> None:
-        """Run a job, and report its end."""
+    def begin(self, claim: Claim, handler: Handler, since: float) -> None:
+        """Run a job that was claimed at `since` or later, by the clock, and report its end."""
         if self._leaving:
             self._reports.report(End(claim.id, State.QUEUED))
             return
-        left = _left(claim, self._equipment.now)
+        left = _left(claim, self._equipment.now) - (self._place.clock.seconds() - since)
+        if left <= 0:  # its time passed while it waited here
+            self._reports.report(self._place.ends.of_stop(claim, State.EXPIRED))
+            return
         ties = context = None
         if handler.context:
             seconds = min(handler.options.timeout, left)

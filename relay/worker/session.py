@@ -37,8 +37,8 @@ class Hands(Protocol):
     def room(self) -> int:
         """How many more jobs are wanted."""
 
-    def take(self, claim: Claim) -> None:
-        """Run this job, and `report` its end."""
+    def take(self, claim: Claim, since: float) -> None:
+        """Run this job, and `report` its end; `since` when, by the clock, it may have been claimed."""
 
     def drop(self, id: str) -> None:
         """Another has this job: stop it, its end is of no use."""
@@ -60,7 +60,7 @@ class Session:
         self._name = ""
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
-        self._claimed: deque[Claim] = deque()  # those of them that were not begun yet
+        self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
         self._ends: list[End] = []
         self._progress: dict[str, str] = {}
         self._telling: IDelayedCall | None = None
@@ -124,7 +124,11 @@ class Session:
                 await self._turns()
                 continue
             except (Fenced, StoreReset) as error:
-                self._log.warn("session {name} is void: {error}", name=self._name, error=repr(error))
+                self._log.warn(
+                    "session {name} is no longer valid ({error}); another one is opened",
+                    name=self._name,
+                    error=repr(error),
+                )
                 continue
             except (StoreAway, LinkLost):
                 pass
@@ -166,12 +170,13 @@ class Session:
         number = 1
         while not self._done() and not self._doubted:
             number += 1
+            sent = self._clock.seconds()
             turning = Deferred.fromCoroutine(self._turn(number))
             self._begin_some()  # while the store is at work
             turned = await turning
             for claim in turned.claims:
                 self._held[claim.id] = (claim, number)
-                self._claimed.append(claim)
+                self._claimed.append((claim, sent))
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
                 await self._sleep(self._idle if turned.due < 0 else min(self._idle, turned.due + 0.001))
@@ -179,14 +184,14 @@ class Session:
     def _begin_some(self) -> None:
         """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""
         for _ in range(min(SOME, len(self._claimed))):
-            claim = self._claimed.popleft()
+            claim, since = self._claimed.popleft()
             held, _ = self._held.get(claim.id, (None, 0))
             if held is claim:  # and was not lost on the way, or lost and claimed again
-                self._begin(claim)
+                self._begin(claim, since)
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: Claim, since: float) -> None:
         try:
-            self._hands.take(claim)
+            self._hands.take(claim, since)
         except Exception:
             self._log.failure("job {id} could not be begun", id=claim.id)
             self.report(End(claim.id, State.FAILED, "job-failed"))

@@ -96,7 +96,7 @@ class Watchdog:
 
     def _goes_on(self) -> None:
         if self._sight is not None:
-            self._log.warn("the worker goes on after it stood still for {seconds:.1f} s", seconds=self._still)
+            self._log.warn("the worker goes on after it was blocked for {seconds:.1f} s", seconds=self._still)
         if self._still:
             self._lease.close()
         self._still = self._blocked = self._unrenewed = 0.0
@@ -125,7 +125,7 @@ class Watchdog:
             if before is not None and before.claim is not None:
                 self._blocked = 0.0  # another job blocks, so the one before has come to its end
             self._log.warn(
-                f"the worker has stood still for {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
+                f"the worker has been blocked for {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
                 **self._said(sight),
             )
 
@@ -151,7 +151,7 @@ class Watchdog:
         who = _WHO[sight.claim is None]
         try:
             self._log.critical(
-                f"the worker has stood still for {{seconds:.1f}} s and is ended: {who}", **self._said(sight)
+                f"the worker has been blocked for {{seconds:.1f}} s and is ended: {who}", **self._said(sight)
             )
             self._lease.renew(blame=sight.claim.id if sight.claim is not None else "", last=True)
         except Exception as error:

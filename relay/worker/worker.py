@@ -132,7 +132,7 @@ class Worker(Service):
     def room(self) -> int:
         return 0 if self._running_down else self._settings.concurrency - self._runner.busy()
 
-    def take(self, claim: Claim) -> None:
+    def take(self, claim: Claim, since: float) -> None:
         handler = self._registry.get(claim.job.name)
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
@@ -141,7 +141,7 @@ class Worker(Service):
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
             self._session.report(End(claim.id, State.CANCELLED))
         else:
-            self._runner.begin(claim, handler)
+            self._runner.begin(claim, handler, since)
 
     def drop(self, id: str) -> None:
         self._runner.drop(id)

@@ -46,12 +46,12 @@ class Servers:
         self.redis.stop()
         self._address.stop()
 
-    def _make(self, *options: str) -> RedisProcess:
+    def _make(self) -> RedisProcess:
         self._made += 1
         self.tcp = free_port()
         listen = ("--port", str(self.tcp), "--bind", "127.0.0.1", "--appendfsync", "always")
         folder = self._directory / f"redis{self._made}"
-        return RedisProcess(folder, *listen, *USERS[self.user], *options)
+        return RedisProcess(folder, *listen, *USERS[self.user])
 
     def cut_connections(self) -> None:
         self._on_redis(lambda redis: redis.client_kill_filter(_type="normal", skipme=True))
@@ -131,8 +131,9 @@ class Servers:
 
     def _promote(self, lag: float, cut: bool) -> None:
         old, old_port = self.redis, self.tcp
-        new = self._make("--replicaof", "127.0.0.1", str(old_port))
+        new = self._make()
         new.start()
+        new.client.execute_command("REPLICAOF", "127.0.0.1", old_port)  # a restart must not make it one again
         eventually(
             lambda: new.client.info("replication")["master_link_status"] == "up", "the replica is there"
         )

@@ -352,11 +352,13 @@ class Machine(RuleBasedStateMachine):
             self.move(id, State.CANCELLED if job.cancelled else State.FAILED)
             job.payload = "" if job.cancelled else "interrupted"
             return
-        job.tries += 1
         deaths = []
         if self.blame.get(job.holder, id) == id:
+            job.tries += 1
             job.deaths.append(job.holder)
             deaths = self.deaths_of(id)
+        else:
+            job.uncounted += 1
         if len(deaths) >= MOST:
             for session in deaths:
                 self.blame.setdefault(session, id)

@@ -52,7 +52,7 @@ class Scene:
         return self.threads[-1]
 
     def begin(self, number: int, function: Any) -> None:
-        self.runner.begin(claim(number), handler(function))
+        self.runner.begin(claim(number), handler(function), self.clock.seconds())
 
     def drain(self) -> list[None]:
         done: list[None] = []
@@ -149,7 +149,7 @@ def contexts() -> list[Context]:
     return []
 
 
-def begin_with(scene: Scene, contexts: list[Context], **times: int) -> Claim:
+def begin_with(scene: Scene, contexts: list[Context], since: float = 0, **times: int) -> Claim:
     @job(name="echo", timeout=99)
     def looks(context: Context) -> Deferred[None]:
         contexts.append(context)
@@ -157,7 +157,7 @@ def begin_with(scene: Scene, contexts: list[Context], **times: int) -> Claim:
         return Deferred()
 
     made = msgspec.structs.replace(claim(1), **times)
-    scene.runner.begin(made, handler(looks))
+    scene.runner.begin(made, handler(looks), since)
     return made
 
 
@@ -179,10 +179,20 @@ def test_a_timeout_before_the_deadline_is_one(contexts: list[Context]) -> None:
     assert [end.state for end in scene.ends] == [State.FAILED]
 
 
-def test_a_deadline_that_has_passed_stops_the_handler_at_once(contexts: list[Context]) -> None:
+def test_a_job_whose_deadline_has_passed_is_not_started(contexts: list[Context]) -> None:
     scene = Scene()
     begin_with(scene, contexts, started=7_000_000, deadline=6_000_000)
-    scene.clock.advance(0)
+    assert contexts == []
+    assert [end.state for end in scene.ends] == [State.EXPIRED]
+
+
+def test_the_time_that_a_claim_waited_here_is_no_more_there_for_the_job(contexts: list[Context]) -> None:
+    scene = Scene()
+    scene.clock.advance(9)
+    begin_with(scene, contexts, since=6, started=7_000_000, deadline=7_005_000)
+    assert contexts[0].deadline == 1e9 + 9 + 2
+    begin_with(scene, contexts, since=4, started=7_000_000, deadline=7_005_000)
+    assert len(contexts) == 1
     assert [end.state for end in scene.ends] == [State.EXPIRED]
 
 

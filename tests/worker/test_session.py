@@ -49,7 +49,7 @@ class Hands:
     def room(self) -> int:
         return 1000
 
-    def take(self, claim: Claim) -> None:
+    def take(self, claim: Claim, since: float) -> None:
         self.taken.append(claim)
 
     def drop(self, id: str) -> None:
@@ -181,8 +181,8 @@ def test_a_session_that_can_not_be_opened_is_opened_later(
 
 def test_a_job_that_can_not_be_begun_fails_and_takes_no_other_along(no_logged_failures: list[Any]) -> None:
     class Clumsy(Hands):
-        def take(self, claim: Claim) -> None:
-            super().take(claim)
+        def take(self, claim: Claim, since: float) -> None:
+            super().take(claim, since)
             if claim.id.endswith("-1"):
                 raise ValueError
 

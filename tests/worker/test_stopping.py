@@ -177,5 +177,5 @@ def test_what_a_handler_returns_too_late_is_in_the_log(told: list[LogEvent]) -> 
     scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None)).begin()
     scene.clock.pump([5, GRACE])
     scene.threads[0][1].callback("too late")
-    assert "before its handler returned a value of type str" in eventAsText(told[-2])
+    assert "went on after the job had ended, and returned a value of type str" in eventAsText(told[-2])
     assert scene.end.state is State.FAILED

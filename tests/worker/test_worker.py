@@ -39,7 +39,7 @@ def test_a_job_that_was_cancelled_before_it_got_here_is_not_begun(worker: Worker
     late = claim(1)
     worker._told([Mail("c", late.id, b"")])
     worker._forget_cancelled()
-    worker.take(late)
+    worker.take(late, 0.0)
     assert ends(worker) == [End(late.id, State.CANCELLED)]
     assert worker.held() == 0
 
@@ -49,7 +49,7 @@ def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
     worker._told([Mail("c", late.id, b"")])
     for _ in range(2):
         worker._forget_cancelled()
-    worker.take(late)
+    worker.take(late, 0.0)
     assert worker.held() == 1
     assert ends(worker) == []
     worker.drop(late.id)
@@ -64,7 +64,7 @@ def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     upstreams = Mock(close=lambda: succeed(None))
     tools = Tools(clock, store, lambda _: inbox, upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, Registry([never]), Settings(drain=30))
-    worker.take(claim(1))
+    worker.take(claim(1), 0.0)
     broken: Any = worker._session
     broken.run = lambda: fail(SystemError())
     worker.startService()

@@ -58,7 +58,12 @@ end
 local names = {}
 for i = 11, 10 + count do
   names[#names + 1] = ARGV[i]
-  redis.call('ZADD', named('takers', string.match(ARGV[i], '^[^=]+')), 'GT', digits(now + lease), roster)
+  local name, mark = string.match(ARGV[i], '^([^=]+)=(.*)$')
+  local counts = string.match(redis.call('HGET', K.declared, name) or '', '^%S+')
+  if counts == mark or not counts then
+    redis.call('ZADD', named('takers', name), 'GT', digits(now + lease), roster)
+    redis.call('PEXPIRE', named('takers', name), 86400000)
+  end
 end
 redis.call('ZADD', K.session, digits(now + lease), session)
 redis.call('HSET', K.turn, session, number .. ' ' .. roster)

@@ -1,7 +1,7 @@
 -- Which jobs a session gets: of the names that it serves the highest priority first, then first come, whatever the line.
 -- needs: writes, mail, letters, due, settle, places, lines, limit
--- At most MOST_CLAIMS jobs and about MOST_CLAIMED bytes of them a script.
-local MOST_CLAIMS, MOST_CLAIMED = 250, 1048576
+-- At most MOST_CLAIMS jobs, about MOST_CLAIMED bytes of them, and MOST_LINES lines a script.
+local MOST_CLAIMS, MOST_CLAIMED, MOST_LINES = 250, 1048576, 250
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
 local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; lines of lanes that are full
 local settle_lines -- in line_ends.lua
@@ -28,10 +28,14 @@ end
 
 -- the names that are served and have jobs that may go, by what goes first
 local function open_names(serves)
-  local heads, open = redis.call('ZRANGE', K.heads, 0, 999, 'WITHSCORES'), {}
-  for i = 1, #heads, 2 do
-    if serves(heads[i]) then open[#open + 1] = {name = heads[i], place = tonumber(heads[i + 1])} end
-  end
+  local open, first, heads = {}, 0, nil
+  repeat -- names that nobody serves keep their heads, so there may be many before one that is served
+    heads = redis.call('ZRANGE', K.heads, first, first + 499, 'WITHSCORES')
+    for i = 1, #heads, 2 do
+      if serves(heads[i]) then open[#open + 1] = {name = heads[i], place = tonumber(heads[i + 1])} end
+    end
+    first = first + 500
+  until #heads < 1000 or first >= 10000
   return open
 end
 
@@ -70,7 +74,7 @@ end
 -- The next jobs that go, so many at the most: their ids, and {line, place} of each.
 local function pick(open, most)
   local ids, from = {}, {}
-  while #ids < most and #open > 0 do
+  while #ids < most and #open > 0 and #touched < MOST_LINES do
     local first = table.remove(open, 1)
     if not first.is_line then
       open_first(open, first, most)

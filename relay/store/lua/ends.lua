@@ -1,6 +1,6 @@
 -- How attempts ended, as their worker reports it: only the holder of an attempt (the fence) can end it.
 -- needs: writes, mail, letters, times, settle, places, deaths
-local refused = {}
+local refused, let_go = {}, {}
 
 local function put_back(id, kept, state, delay, place)
   redis.call('HDEL', K.run, id)
@@ -35,18 +35,17 @@ end
 -- ends: {id, turn that claimed it, state, payload, delay}, at most 250
 local function end_attempts(session, ends)
   if #ends == 0 then return end
-  local ids, done, gone = {}, {}, {}
+  local ids, done = {}, {}
   for i, ended in ipairs(ends) do ids[i] = ended[1] end
   local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
   for i, ended in ipairs(ends) do
     local id, turn, state, payload, delay = unpack(ended)
     local fence = session .. ' ' .. turn .. ' '
     if not done[id] and runs[i] and jobs[i] and string.sub(runs[i], 1, #fence) == fence then
-      done[id], gone[#gone + 1] = true, id
+      done[id], let_go[#let_go + 1] = true, id
       end_attempt(id, runs[i], jobs[i], state, payload, delay)
     else
       refused[#refused + 1] = id
     end
   end
-  if #gone > 0 then redis.call('ZREM', named('held', session), unpack(gone)) end
 end

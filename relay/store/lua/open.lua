@@ -7,6 +7,13 @@
 -- History may be lost where the server is another run, or another one, than the epoch was made for, and where seq is
 -- behind what was heard. Who does not know the server has to suspect it each time, unless the epoch has changed since
 -- they knew it. They come together, so an epoch of the last 2 s is not renewed for them.
+-- A data set whose keys are laid out otherwise belongs to another version of relay: {'LAYOUT'}. The first version kept no
+-- `layout`; it is known by the set `queues`.
+local LAYOUT = '2'
+if redis.call('EXISTS', TAG .. 'queues') == 1 or (redis.call('GET', K.layout) or LAYOUT) ~= LAYOUT then
+  return {'LAYOUT'}
+end
+
 local epoch, seq = redis.call('GET', K.epoch), tonumber(redis.call('GET', K.seq) or 0)
 local server, seen = ARGV[2], tonumber(ARGV[3])
 local clock = redis.call('TIME')
@@ -22,6 +29,7 @@ end
 
 if not may_have_lost() then return {epoch, seq} end
 redis.call('SET', K.epoch, ARGV[1])
+redis.call('SET', K.layout, LAYOUT)
 redis.call('SET', K.renewed, string.format('%.0f', now))
 if server ~= '' then redis.call('SET', K.server, server) end
 return {ARGV[1], seq}

@@ -19,9 +19,14 @@ end
 -- A job as it is kept: created (13 digits), deadline (13 digits), MessagePack of relay.state.Job.
 local NAME, OWNER, INBOX, PRIORITY, ATTEMPTS, KEY, FINGERPRINT, ONCE = 1, 3, 4, 5, 6, 7, 8, 9
 local TRACE, ARGUMENTS, LANE, THEN = 10, 11, 12, 13
-local function created_of(kept) return tonumber(string.sub(kept, 1, 13)) end
-local function deadline_of(kept) return tonumber(string.sub(kept, 14, 26)) end
-local function fields_of(kept) return cmsgpack.unpack(string.sub(kept, 27)) end
+local function created_of(kept) return tonumber(string.sub(kept, 1, 13)) or 0 end
+local function deadline_of(kept) return tonumber(string.sub(kept, 14, 26)) or 0 end
+local UNREADABLE = {'', '', '', '', 0, 1, '', '', false, '', '', ''} -- nobody serves that name; the others go on
+local function fields_of(kept)
+  local is_job, job = pcall(cmsgpack.unpack, string.sub(kept, 27))
+  if is_job and type(job) == 'table' and #job >= LANE then return job end
+  return UNREADABLE
+end
 
 -- Jobs are read in portions, so that large ones do not make a script long: a few at first, then as many as their size
 -- allows. READ_MOST: bytes of jobs that one script reads, roughly.

@@ -8,7 +8,7 @@
 --@include writes
 local until_then, since, roster = digits(now + tonumber(ARGV[3])), tonumber(ARGV[4]), ARGV[5]
 if since == 0 then since = now end
-local changed = false
+local changed, KEEP_TAKERS = false, 86400000 -- ms
 
 local function set_rate(declaration)
   local limit = cjson.decode(declaration).limit
@@ -22,12 +22,12 @@ local function declare(name, mark, declaration)
   local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '', '^(%S+) (%d+) (%d+)$')
   newest, lapses = tonumber(newest or 0), tonumber(lapses or 0)
   if known ~= mark and newest > since and lapses > now then return false end
-  redis.call('HSET', K.declared, name, string.format('%s %.0f %s', mark, math.max(newest, since), until_then))
-  if redis.call('HGET', K.serve, name) ~= declaration then
-    redis.call('HSET', K.serve, name, declaration)
+  if known ~= mark then
     set_rate(declaration)
+    redis.call('HSET', K.serve, name, declaration)
     changed = true
   end
+  redis.call('HSET', K.declared, name, string.format('%s %.0f %s', mark, math.max(newest, since), until_then))
   return true
 end
 
@@ -37,6 +37,7 @@ for i = 6, #ARGV, 3 do
   if declare(name, ARGV[i + 1], ARGV[i + 2]) then
     redis.call('ZADD', K.served, until_then, name)
     redis.call('ZADD', takers, until_then, roster)
+    redis.call('PEXPIRE', takers, KEEP_TAKERS)
   else
     redis.call('ZREM', takers, roster)
   end

@@ -4,7 +4,7 @@
 local MOST_BACK = 200
 local given_back = {} -- session, id, name, …
 
--- A worker died under this job, so the attempt counts. At first it goes back like any other, for most are merely
+-- A worker died under this job, so the attempt counts, unless another job is to blame. At first it goes back like any other, for most are merely
 -- neighbours of what killed their worker, or of nothing at all.
 local function give_back_crashed(id, job, kept, session, attempt, started, place)
   local guilty = to_blame(session)
@@ -12,11 +12,13 @@ local function give_back_crashed(id, job, kept, session, attempt, started, place
     settle(id, kept, 'failed', 'interrupted', attempt, started)
     return
   end
-  redis.call('HINCRBY', K.tries, id, 1)
   local deaths = {}
   if not guilty or guilty == id then
+    redis.call('HINCRBY', K.tries, id, 1)
     add_death(id, session)
     deaths = deaths_of(id)
+  else
+    redis.call('HINCRBY', K.uncounted, id, 1)
   end
   if #deaths >= MOST then
     convict(id, deaths)

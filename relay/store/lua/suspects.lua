@@ -4,7 +4,7 @@
 
 -- The first name that is served and has a suspect. Those whose deaths were found to be another's doing are none any more.
 local function suspected_name(serves)
-  for _, name in ipairs(redis.call('ZRANGE', K.suspects, 0, 999)) do
+  for _, name in ipairs(redis.call('ZRANGE', K.suspects, 0, 9999)) do
     for _ = 1, serves(name) and 20 or 0 do
       local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
       if not id then break end

@@ -108,6 +108,7 @@ end
 promote()
 expire()
 write_settled()
+if #let_go > 0 then redis.call('ZREM', named('held', session), unpack(let_go)) end
 
 -- 2. what to do next: a fair share of what waits
 -- A session serves a name if its declaration of it is the one that counts. (Before any was published, each does.)
