@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from pytest_twisted import ensureDeferred
@@ -9,12 +10,13 @@ from twisted.internet.task import deferLater
 
 from relay.limits import Learned, Rate
 from relay.state import State
-from relay.store.messages import End, ServedLimit
+from relay.store.messages import End, ServedLimit, Submission
 from relay.store.roster import Roster
 from relay.store.store import Store
 from tests.processes import RedisProcess
+from tests.store.conftest import MakeStore
 from tests.store.test_recovery import outcome, standing
-from tests.store.test_store import Session, declared, submit
+from tests.store.test_store import Session, a_job, declared, submit
 
 
 async def serve(store: Store, calls: int, window: float) -> None:
@@ -59,6 +61,26 @@ async def test_a_lane_goes_on_when_its_window_has_passed(front: Store, worker: S
         taken += [claim.id for claim in turned.claims]
         await deferLater(reactor, max(0.0, turned.due))  # type: ignore[arg-type]
     assert taken == ids
+
+
+@ensureDeferred
+async def test_lanes_that_are_full_are_put_aside_some_at_a_time(
+    redis: RedisProcess, make_store: MakeStore, worker: Store
+) -> None:
+    """One script opens a bounded number of them, and what is behind them is found by the next ones."""
+    front = make_store("front", queue_limit=10_000)
+    await serve(worker, 1, 3600)
+    await front.sweep()
+    for number in range(600):
+        await front.submit(Submission(front.mint(), a_job(lane=f"@api {number}")))
+        redis.client.zadd(f"{{r0}}:log:@api {number}", {"before": time.time() * 1000})
+    free = await submit(front)
+    session = await Session(worker).open()
+    turns = [await session.turn(10) for _ in range(3)]
+    assert [len(turned.claims) for turned in turns] == [0, 0, 1]
+    assert [turned.more for turned in turns] == [True, True, False]
+    assert turns[-1].claims[0].id == free
+    assert redis.client.zcard("{r0}:shut") == 600
 
 
 @ensureDeferred

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
+from twisted.logger import LogEvent
 
-from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
 from relay.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import (
     Catalogue,
@@ -184,6 +185,39 @@ async def test_more_than_one_script_may_claim_are_claimed_by_the_next(
     sizes = [len((await session.turn(20_000)).claims) for _ in range(3)]
     assert sizes == [250, 250, 250]
     assert redis.client.zcard("{r0}:held:worker.1") == 750
+
+
+@ensureDeferred
+async def test_names_that_nobody_serves_hide_no_other(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front)
+    redis.client.zadd("{r0}:heads", {f"nobodys{n}": -1 - n for n in range(1200)})
+    session = await Session(worker).open()
+    assert [c.id for c in (await session.turn()).claims] == [id]
+
+
+@ensureDeferred
+async def test_a_record_that_can_not_be_read_stops_no_other_job(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    kinds = {"ready": {}, "delayed": {"delay": 1}, "late": {"delay": 60_000, "deadline": 1}}
+    odd = {
+        (await front.submit(Submission(front.mint(), a_job(), **times))).id: kind
+        for kind, times in kinds.items()
+    }
+    session = await Session(worker).open()
+    held = [claim.id for claim in (await session.turn(1)).claims]
+    for id in odd:
+        redis.client.hset("{r0}:job", id, b"0" * 26 + b"\xc1 not a record")
+    fine = await submit(front)
+    while redis.client.exists("{r0}:delay"):
+        await front.sweep()
+    turned = await session.turn(10, *[End(id, State.SUCCEEDED, "1") for id in held])
+    assert fine in [claim.id for claim in turned.claims]
+    await session.turn(0, *succeeded(turned))
+    assert isinstance(await front.look("me", fine), Outcome)
 
 
 @ensureDeferred
@@ -709,6 +743,21 @@ async def test_a_server_that_was_started_anew_has_another_epoch(redis: RedisProc
     await front.sweep()
     assert front.partition.epoch != epoch
     assert isinstance(await front.look("me", id), Standing)
+
+
+@ensureDeferred
+async def test_a_database_of_another_version_is_not_touched(
+    redis: RedisProcess, make_store: MakeStore, no_logged_failures: list[LogEvent]
+) -> None:
+    redis.client.sadd("{r0}:queues", "default")  # as the first version left it
+    store = make_store("front")
+    told: list[str] = []
+    store.partition.on_unfit = told.append
+    with pytest.raises(StoreAway):
+        await store.sweep()
+    assert "another version of relay" in told[0]
+    assert redis.client.keys() == [b"{r0}:queues"]
+    no_logged_failures.clear()
 
 
 @ensureDeferred

@@ -1,0 +1,37 @@
+"""What a worker serves, and the mark of its declaration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from relay.store.roster import Roster
+from tests.store.test_store import declared
+
+CODE = """
+from relay import job
+from relay.registry import Registry
+from relay.store.roster import Roster
+from relay.worker.declared import served
+
+@job
+def tags(wanted: set[str] = {"a", "b", "c", "d", "e"}) -> None: ...
+
+print(Roster(served(Registry([tags]))).digest)
+"""
+
+
+def test_a_declaration_has_the_same_mark_in_every_process() -> None:
+    """Also where a default is a set, whose order differs from process to process."""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", CODE], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1
+
+
+def test_another_declaration_has_another_mark() -> None:
+    marks = [mark for queue in ("one", "two") for _, mark, _ in Roster([declared("echo", queue)])]
+    assert marks[0] != marks[1]
