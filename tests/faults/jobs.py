@@ -61,11 +61,11 @@ def block(context: Context, seconds: float, number: int) -> str:
 
 @job(timeout=0.3)
 async def swallow(context: Context, seconds: float, number: int) -> None:
-    """Go on whatever happens, for a while."""
+    """Go on whatever happens, for longer than a worker is ever stopped: one that ends in time has succeeded."""
     from twisted.internet import reactor
 
     _write("started", context)
-    until = time.monotonic() + 2 + seconds
+    until = time.monotonic() + 6 + seconds
     while time.monotonic() < until:
         try:
             await deferLater(reactor, 0.1)
@@ -75,9 +75,9 @@ async def swallow(context: Context, seconds: float, number: int) -> None:
 
 @job(thread=True, timeout=0.3)
 def hang(context: Context, seconds: float, number: int) -> None:
-    """Stay in a thread for longer than the job has."""
+    """Stay in a thread for longer than the job has, likewise."""
     _write("started", context)
-    time.sleep(1 + seconds)
+    time.sleep(6 + seconds)
 
 
 @job(timeout=60)
