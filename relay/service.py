@@ -157,7 +157,9 @@ def _secrets(settings: Settings) -> list[str]:
 
 
 def _store(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
-    partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
+    link = Link(reactor, address.endpoint(reactor), address)
+    link.on_broken = lambda why: _give_up(reactor, why)
+    partition = Partition(reactor, link)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     dead = settings.dead_keep, settings.dead_bytes, settings.dead_arguments
     return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit, *dead))
@@ -173,6 +175,7 @@ def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
     link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+    link.on_broken = lambda why: _give_up(reactor, why)
 
     def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
         inbox = Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)

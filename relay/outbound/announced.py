@@ -21,7 +21,7 @@ from twisted.web.http_headers import Headers
 
 from relay.limits import MOST_CALLS, Learned, Rate
 
-LONGEST_PAUSE = 86400.0  # seconds
+LONGEST_PAUSE = LONGEST_WINDOW = 86400.0  # seconds
 _USAGE = ("x-app-usage", "x-page-usage", "x-ad-account-usage", "x-business-use-case-usage")
 _GRAPH_PAUSE = 60.0  # seconds, where Graph gives no estimate
 _SOME_EPOCH = 1e9  # a reset above it is a time, below it a duration
@@ -57,10 +57,15 @@ def _policy(text: str) -> Rate:
     found = []
     for match in _POLICY.finditer(text):
         parameters = dict(_PARAMETER.findall(match["named"] or match["rest"] or ""))
-        quota, window = int(match["old"] or parameters.get("q", 0)), int(parameters.get("w", 0))
+        quota, window = _whole(match["old"] or parameters.get("q", "0")), _whole(parameters.get("w", "0"))
         if 0 < quota <= MOST_CALLS and window > 0:
-            found.append(Rate(quota, float(window)))
+            found.append(Rate(quota, min(LONGEST_WINDOW, float(window))))
     return min(found, key=lambda rate: rate.calls / rate.window, default=Rate())
+
+
+def _whole(text: str) -> int:
+    """A number as it stands in a header, however many digits somebody else's server writes."""
+    return int(text[:10])
 
 
 def _remaining(header: Callable[[str], str], now: float) -> float:

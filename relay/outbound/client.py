@@ -24,7 +24,7 @@ from twisted.web.iweb import IAgent
 
 from relay.limits import Learned
 from relay.outbound.agent import JobAgent, Times
-from relay.outbound.announced import learn, retry_after
+from relay.outbound.announced import LONGEST_PAUSE, learn, retry_after
 from relay.outbound.gate import Gate
 from relay.outbound.host import Hosts
 from relay.outbound.problems import explain
@@ -119,7 +119,7 @@ class Http(HTTPClient):
     async def limited(self, url: str, pause: float = 0.0) -> None:
         """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
         not tell: the next call waits for it."""
-        await self._refused(self._scope(url), Learned(pause=pause))
+        await self._refused(self._scope(url), Learned(pause=min(LONGEST_PAUSE, pause)))
 
     def finish(self, work: Callable[[Http], Coroutine[Any, Any, Result]]) -> Deferred[Result]:
         """Do work that has to come to its end even if the attempt ends meanwhile, with a client that has `EXTRA`

@@ -26,7 +26,8 @@ tries         hash    id → attempts that have ended without an outcome; sparse
 uncounted     hash    id → starts that used up no attempt (given back, postponed); sparse
 crash         hash    id → the sessions that died under it, joined by spaces; sparse
 cancel        hash    id of a running job that somebody cancelled; sparse
-trial         hash    session → `tries` (a suspected job, and nothing else) or `empties` (itself, to try one)
+trial         hash    session → `tries` (a suspected job, nothing else) or `empties` (itself, to try one), since when
+rest          hash    session → until when it tries no suspect; sparse
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
@@ -68,7 +69,7 @@ FIXED = (
     *("never", "epoch", "layout", "server", "renewed", "seq"),
     *("job", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
-    *("tries", "uncounted", "crash", "cancel", "trial", "wait", "left", "progress"),
+    *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress"),
     *("serve", "declared", "rate", "served", "catalogue"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )

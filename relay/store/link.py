@@ -62,6 +62,8 @@ class Link:
         self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
+        #: called where the process is beyond repair (somebody closed its descriptors), with the reason
+        self.on_broken: Callable[[str], None] = lambda why: None
         #: called when the server refuses the greeting
         self.on_refused: Callable[[Refused], None] = self.health.refused
 
@@ -92,8 +94,9 @@ class Link:
             return waiting
         try:
             sent: Deferred[Reply] = self._connection.execute_command(*words)
-        except Exception:
-            return fail(Failure()).addErrback(self._as_refused)
+        except Exception as error:  # its descriptor is gone, say: nothing will ever be heard of it
+            self.drop(f"it can't be written to: {error!r}")
+            return fail(LinkLost(repr(error)))
         if blocking:
             return sent.addErrback(self._as_refused)
         if not self._unanswered:
@@ -109,7 +112,10 @@ class Link:
         connection = self._connection
         if connection is not None:
             self.lost(connection, why)
-            connection.transport.abortConnection()
+            try:
+                connection.transport.abortConnection()
+            except Exception as error:
+                self.on_broken(f"a connection to Redis can't be closed: {error!r}")
 
     def _forget(self, waiting: Deferred[Reply]) -> None:
         self._waiting.pop(waiting, None)

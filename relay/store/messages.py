@@ -70,6 +70,7 @@ class Turned(msgspec.Struct, frozen=True):
     refused: list[str]  # ids whose end was not taken: another holds them, or has ended them
     more: bool  # there is work left
     due: float  # seconds until something becomes due, below 0 for nothing in sight
+    alone: bool = False  # it takes nothing beside a job under which workers died, or to try one
 
 
 class Letter(msgspec.Struct, frozen=True):

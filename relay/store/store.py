@@ -191,10 +191,10 @@ class Store:
         words.append(len(turn.progress))
         for said in turn.progress:
             words.extend(said)
-        more, due, refused, claims = (await self.partition.run("turn", words))[1]
+        more, due, refused, claims, alone = (await self.partition.run("turn", words))[1]
         rows = zip(claims[::5], claims[1::5], claims[2::5], claims[3::5], claims[4::5], strict=True)
         taken = [read_claim(*row) for row in rows]
-        return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000)
+        return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000, bool(alone))
 
     async def leave(self, session: str) -> list[str]:
         """Close a session; the ids that it still held go back to their places."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from types import CoroutineType
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -80,7 +81,7 @@ class Attempt:
             made = call(self.claim, self._call)
         except BaseException:
             made = Failure()
-        if not isinstance(made, Deferred):
+        if not issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
             self._over(made)
             return
         self._running = made
@@ -117,9 +118,9 @@ class Attempt:
         if self._handler.context:
             arguments[self._handler.context] = self._context
         if self._handler.options.thread:
-            return self._place.in_thread(partial(self._handler.function, **arguments))
+            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(made) if _is_coroutine(made) else made
+        return Deferred.fromCoroutine(_boxed_later(made)) if type(made) is CoroutineType else made
 
     def _cancel(self, running: Deferred[Any]) -> None:
         if self._ties is not None:
@@ -137,6 +138,8 @@ class Attempt:
 
     def _over(self, outcome: Any) -> None:
         """The handler is over, whatever it did."""
+        if type(outcome) is Box:
+            outcome = outcome.content
         self._running = None
         if self._timer is not None:
             self._set_timer(0, None)
@@ -195,5 +198,16 @@ class Attempt:
         self._timer = self._place.clock.callLater(seconds, then) if then is not None else None
 
 
-def _is_coroutine(made: Any) -> bool:
-    return hasattr(made, "send") and hasattr(made, "cr_frame")
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a handler returned, on its way through a Deferred, which looks at the class of what it is given."""
+
+    content: Any
+
+
+def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
+    return Box(function(**arguments))
+
+
+async def _boxed_later(coroutine: CoroutineType[Any, Any, Any]) -> Box:
+    return Box(await coroutine)

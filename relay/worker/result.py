@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from relay.errors import ResultNotDeclared, ResultNotJson
 
 DEEPEST = 32  # levels in which the place of a misfit is looked for
+MOST_LOOKED = 1000  # parts that are looked at for it: the reactor waits meanwhile
 LONGEST_PLACE = 200  # characters
 
 
@@ -121,8 +122,12 @@ def _explain(value: Any, error: Exception) -> str:
 
 def _place(value: Any) -> tuple[list[Any], Any]:
     place: list[Any] = []
+    looked = 0
     while len(place) < DEEPEST:
         for name, member in _members(value):
+            looked += 1
+            if looked > MOST_LOOKED:
+                return place, value
             if _is_unwritable(member):
                 place.append(name)
                 value = member

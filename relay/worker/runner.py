@@ -83,7 +83,12 @@ class Runner:
         self._running.add(attempt)
         attempt.free.addCallback(self._freed, attempt)
         attempt.end.addCallback(self._ended, attempt)
-        attempt.begin(left)
+        try:
+            attempt.begin(left)
+        except BaseException:  # a mistake of ours must not take a place for ever
+            self._attempts.pop(claim.id, None)
+            self._running.discard(attempt)
+            raise
 
     def stop(self, id: str, why: State) -> bool:
         """Stop a job; False if it is not here."""

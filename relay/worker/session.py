@@ -12,12 +12,13 @@ from collections import deque
 from itertools import islice
 from typing import Protocol
 
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.errors import RelayError, StoreAway, StoreReset
+from relay.errors import RelayError, ResultTooLarge, StoreAway, StoreReset
 from relay.state import Claim, State
 from relay.store.link import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
@@ -27,6 +28,8 @@ from relay.store.store import Store
 
 AGAIN = 1.0  # seconds before a store that was away is asked again, at most
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
+MOST_LOST = 5  # connections that break in a row under one turn, before it is made smaller
+LARGE = 64 << 10  # bytes of an end that may be why
 SOME = 32  # jobs that are begun before the next turn
 PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
 
@@ -69,6 +72,7 @@ class Session:
         self._doubted = False
         self._closing = False
         self._failures = 0  # in a row
+        self._alone = False  # with a job that is suspected
         self._sleeping: Deferred[None] | None = None
 
     @property
@@ -213,6 +217,7 @@ class Session:
         except Exception:
             self._ends = ends + self._ends
             raise
+        self._say_if_alone(turned.alone)
         for end in ends:
             del self._held[end.id]
         for id in turned.refused:
@@ -230,15 +235,43 @@ class Session:
         return self._ends[:count], self._ends[count:]
 
     async def _answer(self, turn: Turn) -> Turned:
+        lost = 0  # in a row
         while True:
             try:
                 turned = await self._store.turn(self._name, turn)
                 self._failures = 0
                 return turned
             except LinkLost:
-                continue
+                lost += 1
+                if lost >= MOST_LOST:
+                    turn, lost = self._without_the_largest(turn), 0
+                    await self._pause()
             except StoreAway:  # it was not carried out
                 await self._pause()
+
+    def _say_if_alone(self, alone: bool) -> None:
+        if alone and not self._alone:
+            self._log.warn(
+                "session {name} takes no other jobs for now: workers died under one, which is run alone to see whether "
+                "it is to blame",
+                name=self._name,
+            )
+        self._alone = alone
+
+    def _without_the_largest(self, turn: Turn) -> Turn:
+        """A turn whose connection breaks each time may be too large for what stands before Redis, and would stop all
+        jobs of this worker: its largest end, if it is large, is told without what it carries."""
+        largest = max((end for end, _ in turn.ends), key=lambda end: len(end.payload), default=None)
+        if largest is None or len(largest.payload) < LARGE:
+            return turn
+        self._log.error(
+            "Redis breaks the connection each time that the end of job {id} is told ({size} bytes): it is told without",
+            id=largest.id,
+            size=len(largest.payload),
+        )
+        small = End(largest.id, State.FAILED, ResultTooLarge.slug)
+        ends = tuple((small if end is largest else end, number) for end, number in turn.ends)
+        return msgspec.structs.replace(turn, ends=ends)
 
     def _done(self) -> bool:
         return self._closing and not self._ends

@@ -432,8 +432,10 @@ class Machine(RuleBasedStateMachine):
         sets = {key.decode().removeprefix("{r0}:held:") for key in redis.scan_iter("{r0}:held:*")}
         assert sets <= self.sessions.keys()
         assert {name.encode() for name in self.sessions} == set(redis.zrange("{r0}:session", 0, -1))
-        trial = {name.encode(): does.encode() for name, does in self.trial.items()}
-        assert redis.hgetall("{r0}:trial") == trial
+        trial = {
+            name.decode(): does.decode().split()[0] for name, does in redis.hgetall("{r0}:trial").items()
+        }
+        assert trial == self.trial
 
 
 @pytest_twisted.ensureDeferred

@@ -98,6 +98,34 @@ async def test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third(
 
 
 @ensureDeferred
+@pytest.mark.parametrize("does", ["tries", "empties"])
+async def test_a_suspect_that_runs_for_long_does_not_keep_its_worker_to_itself(
+    redis: RedisProcess, front: Store, worker: Store, does: str
+) -> None:
+    session = await Session(worker, "a.1").open()
+    if does == "empties":
+        await submit(front)
+        await claimed(session)
+    await submit_a_suspect(front, worker)
+    first = await session.turn()
+    assert first.alone
+    fresh = await submit(front)
+    assert await claimed(session) == []
+    for _ in range(2):
+        if redis.client.hexists("{r0}:trial", "a.1"):
+            redis.client.hset("{r0}:trial", "a.1", f"{does} 1")  # long ago
+        turned = await session.turn()
+        if turned.claims:
+            break
+    assert [c.id for c in turned.claims] == [fresh]
+    assert not turned.alone
+    later = await submit(front)
+    assert [c.id for c in await claimed(session)] == [later]
+    await worker.leave("a.1")
+    assert not redis.client.exists("{r0}:rest")
+
+
+@ensureDeferred
 async def test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone(
     front: Store, worker: Store
 ) -> None:

@@ -157,7 +157,7 @@ def test_arguments_of_a_thread_may_have_any_name() -> None:
         return function + reactor + f
 
     scene = Scene(job(name="f", thread=True)(function), {"function": 1, "reactor": 2, "f": 3}).begin()
-    assert scene.threads[0][0]() == 6
+    assert scene.threads[0][0]().content == 6
 
 
 # -- retries --

@@ -13,7 +13,7 @@ from relay.state import Claim, Job, State
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.roster import Roster
-from relay.worker.session import PROGRESS, SOME, Session
+from relay.worker.session import LARGE, MOST_LOST, PROGRESS, SOME, Session
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
 
@@ -120,6 +120,8 @@ class Recorder(Store):
 
     async def turn(self, name: str, turn: Any) -> Turned:
         self.turns.append((name, turn.number, [end.id for end, _ in turn.ends]))
+        if turn.ends:
+            self.last = turn
         return await super().turn()
 
 
@@ -177,6 +179,35 @@ def test_a_session_that_can_not_be_opened_is_opened_later(
     clock.pump([0.1] * 100)
     assert hands.taken == [claim(1)]
     no_logged_failures.clear()
+
+
+def test_an_end_under_which_the_connection_breaks_each_time_is_told_without_what_it_carries(
+    no_logged_failures: list[Any],
+) -> None:
+    """Something before Redis takes no request so large: the other jobs of the worker are not to wait for it."""
+    payloads = {claim(1).id: "x" * LARGE, claim(2).id: "2"}
+
+    class Prompt(Hands):
+        session: Session
+
+        def take(self, claim: Claim, since: float) -> None:
+            super().take(claim, since)
+            if claim.id in payloads:
+                self.session.report(End(claim.id, State.SUCCEEDED, payloads[claim.id]))
+
+    store, clock, hands = (
+        Recorder([claim(1), claim(2)], *[LinkLost()] * MOST_LOST, [claim(3)]),
+        Clock(),
+        Prompt(),
+    )
+    hands.session = Session(clock, store, Roster([]), hands)  # type: ignore[arg-type]
+    Deferred.fromCoroutine(hands.session.run()).addErrback(lambda _: None)
+    clock.pump([0.1] * 50)
+    assert [turned.id for turned in hands.taken] == [claim(n).id for n in (1, 2, 3)]
+    ends = {end.id: end for end, _ in store.last.ends}
+    assert (ends[claim(1).id].state, ends[claim(1).id].payload) == (State.FAILED, "result-too-large")
+    assert ends[claim(2).id].payload == "2"
+    no_logged_failures.pop()
 
 
 def test_a_job_that_can_not_be_begun_fails_and_takes_no_other_along(no_logged_failures: list[Any]) -> None:

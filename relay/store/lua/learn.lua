@@ -2,16 +2,19 @@
 -- learn: an API has said how often it may be called, or that nobody may for a while.
 -- arguments: tag, epoch, calls, window (ms; 0: no rate was told), pause (ms), scopes
 -- answer:    {'OK', now, seq}
+-- No window and no pause is longer than a day: what somebody else's server says is not to stop a host for good.
 -- What was learned is forgotten an hour after it was last heard of. Lanes are scopes too: they are looked at again when
 -- next they are due.
 --@include prelude
 --@include writes
-local calls, window, pause = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local LONGEST = 86400000
+local calls = ARGV[3]
+local window, pause = math.min(LONGEST, tonumber(ARGV[4])), math.min(LONGEST, tonumber(ARGV[5]))
 for i = 6, #ARGV do
   local key = named('allow', ARGV[i])
-  if window > 0 then redis.call('HSET', key, 'calls', calls, 'window', window) end
+  if window > 0 then redis.call('HSET', key, 'calls', calls, 'window', digits(window)) end
   local closed = tonumber(redis.call('HGET', key, 'until') or 0)
   if now + pause > closed then redis.call('HSET', key, 'until', digits(now + pause)) end
-  redis.call('PEXPIRE', key, math.max(3600000, math.ceil(window), pause))
+  redis.call('PEXPIRE', key, digits(math.max(3600000, window, pause)))
 end
 return {'OK', now, seq}

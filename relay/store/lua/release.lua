@@ -59,7 +59,7 @@ local function close_session(session, crashed)
   if redis.call('ZREM', K.session, session) == 0 then return end
   local roster = string.match(redis.call('HGET', K.turn, session) or '', '^%d+ (%S+)')
   if roster then redis.call('HDEL', named('idle', roster), session) end
-  for _, key in ipairs({K.turn, K.trial, K.roster}) do redis.call('HDEL', key, session) end
+  for _, key in ipairs({K.turn, K.trial, K.rest, K.roster}) do redis.call('HDEL', key, session) end
   if redis.call('EXISTS', named('held', session)) == 1 then
     redis.call('HSET', K.closing, session, crashed and 'crashed' or 'left')
   end

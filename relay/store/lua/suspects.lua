@@ -16,17 +16,37 @@ local function suspected_name(serves)
   end
 end
 
+-- A session is alone with a suspect, or waits to be, for a minute at most: whoever has run so long has not killed its worker
+-- at once, and with one worker all others would wait. Then it takes other jobs for a while, whatever is suspected.
+local ALONE, REST = 60000, 600000
+
+local function rests(session)
+  local rested = tonumber(redis.call('HGET', K.rest, session) or 0)
+  if rested > now then return true end
+  if rested > 0 then redis.call('HDEL', K.rest, session) end
+  return false
+end
+
+local function stop_trying(session)
+  redis.call('HDEL', K.trial, session)
+  redis.call('HSET', K.rest, session, digits(now + REST))
+  return false
+end
+
 -- Whether this session takes nothing else: it tries a suspect, or empties itself to.
 local function tries_suspects(session, want, holds, serves)
-  if redis.call('EXISTS', K.suspects, K.trial) == 0 then return false end
-  local does = redis.call('HGET', K.trial, session)
+  if redis.call('EXISTS', K.suspects, K.trial) == 0 or rests(session) then return false end
+  local does, since = string.match(redis.call('HGET', K.trial, session) or '', '^(%S+) (%d+)$')
+  if does and holds > 0 and now - tonumber(since) > ALONE then return stop_trying(session) end
   if does == 'tries' and holds > 0 then return true end
   local name = want > 0 and suspected_name(serves)
   if not name or (holds > 0 and not does and redis.call('HLEN', K.trial) > 0) then
     if does then redis.call('HDEL', K.trial, session) end
     return false
   end
-  redis.call('HSET', K.trial, session, holds > 0 and 'empties' or 'tries')
+  if not (does == 'empties' and holds > 0) then
+    redis.call('HSET', K.trial, session, (holds > 0 and 'empties ' or 'tries ') .. digits(now))
+  end
   if holds == 0 then
     local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
     local kept = redis.call('HGET', K.job, id)

@@ -7,7 +7,8 @@
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
 --            count), or `queued` (given back).
 -- answer:    {'OK', now, seq, work left (0, 1), ms until something is due (-1: nothing), ids whose end was refused,
---             {id, job as kept, attempt, starts, started (ms), …}} · {'FENCED'}: no such session, its jobs may be
+--             {id, job as kept, attempt, starts, started (ms), …}, 1 if it takes nothing beside a suspected job, or to
+--             try one} · {'FENCED'}: no such session, its jobs may be
 --             another's by now · {'STALE'}: a later turn was taken already
 -- The same number again changes nothing and answers with the same claims, less what has ended since.
 --@include prelude
@@ -94,7 +95,7 @@ if number < last_number then return {'STALE'} end
 if number == last_number then
   local ids = {}
   for id in string.gmatch(last_claims, '%S+') do ids[#ids + 1] = id end
-  return {'OK', now, seq, 1, -1, {}, claims_again(ids)}
+  return {'OK', now, seq, 1, -1, {}, claims_again(ids), 0}
 end
 
 -- 1. what has ended
@@ -115,6 +116,10 @@ if #let_go > 0 then redis.call('ZREM', named('held', session), unpack(let_go)) e
 local names = nil
 local function serves(name)
   names = names or redis.call('HGET', K.roster, session)
+  if not names then -- somebody took it away: the next turn is fenced, and the worker says it again
+    redis.call('HDEL', K.turn, session)
+    return false
+  end
   if not string.find(names, ' ' .. name .. '=', 1, true) then return false end
   local mark = string.match(redis.call('HGET', K.declared, name) or '', '^%S+')
   return not mark or string.find(names, ' ' .. name .. '=' .. mark .. ' ', 1, true)
@@ -124,7 +129,9 @@ local trying, left = tries_suspects(session, want, holds, serves), nil
 if not trying and want > 0 then left = claim_some(want, serves) end
 local rows, taken = begin()
 write_settled() -- what turned out to be late
-redis.call('HSET', K.turn, session, table.concat({digits(number), roster, unpack(taken)}, ' '))
+if names ~= false then
+  redis.call('HSET', K.turn, session, table.concat({digits(number), roster, unpack(taken)}, ' '))
+end
 
 -- 3. who else should look: this session when it has places left, else one that is idle
 local idle = named('idle', roster)
@@ -135,4 +142,4 @@ else
   if left then wake(left, 1) end
 end
 send_mail()
-return {'OK', now, seq, left and 1 or 0, next_due(K.shut), refused, rows}
+return {'OK', now, seq, left and 1 or 0, next_due(K.shut), refused, rows, trying and 1 or 0}
