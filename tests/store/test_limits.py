@@ -106,6 +106,15 @@ async def test_what_was_learned_counts_for_calls_and_for_the_jobs_lane(front: St
 
 
 @ensureDeferred
+async def test_what_somebody_elses_server_says_holds_for_a_day_at_most(
+    redis: RedisProcess, worker: Store
+) -> None:
+    await worker.learn(["s"], Learned(Rate(1, 1e23), pause=1e20))
+    assert 0 < redis.client.pttl("{r0}:allow:s") <= 86_400_000
+    assert 86_000 < (await worker.grant("s", 1))[1] <= 86_400
+
+
+@ensureDeferred
 async def test_a_shorter_pause_does_not_end_a_longer_one(worker: Store) -> None:
     await worker.learn(["s"], Learned(pause=60))
     await worker.learn(["s"], Learned(pause=1))

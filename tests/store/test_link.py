@@ -67,6 +67,36 @@ async def test_a_connection_that_breaks_says_so_and_comes_back(server: RedisProc
 
 
 @ensureDeferred
+async def test_a_connection_whose_descriptor_is_gone_is_given_up_and_said_to_be_broken(
+    server: RedisProcess,
+) -> None:
+    link = make_link(server)
+    link.start()
+    await link.command("PING")
+    connection = link._connection
+    assert connection is not None
+    broken: list[str] = []
+    link.on_broken = broken.append
+
+    class Gone:
+        def write(self, data: bytes) -> None:
+            raise OSError("Bad file descriptor")
+
+        def abortConnection(self) -> None:
+            raise OSError("Bad file descriptor")
+
+    transport, connection.transport = connection.transport, Gone()
+    with pytest.raises(LinkLost):
+        await link.command("PING")
+    assert "Bad file descriptor" in broken[0]
+    assert not link.up
+    connection.transport = transport
+    transport.abortConnection()
+    assert await link.command("PING") == b"PONG"
+    await link.stop()
+
+
+@ensureDeferred
 async def test_the_database_of_the_address_is_selected_on_every_connection(server: RedisProcess) -> None:
     from twisted.internet import reactor
 

@@ -109,6 +109,31 @@ def test_an_end_does_not_depend_on_a_log(function: Any, monkeypatch: pytest.Monk
     assert (scene.end.state, scene.freed) == (State.FAILED, [None])
 
 
+class Lazy:
+    """As a proxy is whose object is not there: it can't even be asked for its class."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("outside of its context")
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None: ...
+
+
+def test_a_result_that_can_not_be_asked_for_its_class_is_an_end(no_logged_failures: list[LogEvent]) -> None:
+    async def later() -> Any:
+        return Lazy()
+
+    for function in (lambda: Lazy(), later):
+        scene = Scene(job(name="f")(function)).begin()
+        assert (scene.end.state, scene.freed) == (State.FAILED, [None])
+    scene = Scene(job(name="f", thread=True)(lambda: Lazy())).begin()
+    function, done = scene.threads[0]
+    done.callback(function())
+    assert (scene.end.state, scene.freed) == (State.FAILED, [None])
+    no_logged_failures.clear()
+
+
 def test_a_failure_that_is_returned_is_one(no_logged_failures: list[LogEvent]) -> None:
     async def later() -> Failure:
         return Failure(ValueError("returned"))
