@@ -28,6 +28,8 @@ from relay.store.scripts import script
 
 READY, DUE, DEAD_SESSIONS, HELD = 1_000_000, 100_000, 1_000, 100
 NAMES = [f"job{n:02}" for n in range(50)]
+SERVED = [f"{name}=mark" for name in NAMES]
+FULL_LANES = 20_000
 LEASE, TERMS = 600_000, "3600000 67108864 1048576"
 
 
@@ -70,14 +72,20 @@ class Lab:
         return float(cpu["used_cpu_user_main_thread"] + cpu["used_cpu_sys_main_thread"]) * 1000
 
     def submit(
-        self, count: int, delay: int = 0, deadline: int = 0, lanes: int = 0, **changed: Any
+        self,
+        count: int,
+        delay: int = 0,
+        deadline: int = 0,
+        lanes: int = 0,
+        each: bool = False,  # in a lane of its own
+        **changed: Any,
     ) -> list[str]:
         ids = []
-        for first in range(0, count, 500):
+        for first in range(0, count, 50):  # as fronts do
             words: list[Any] = []
-            for nth in range(first, min(count, first + 500)):
+            for nth in range(first, min(count, first + 50)):
                 self.minted += 1
-                lane = f"@api {nth % lanes}" if lanes and nth % 10 == 0 else ""
+                lane = f"@api {nth % lanes}" if lanes and nth % 10 == 0 else f"@one {nth}" if each else ""
                 name = NAMES[nth % len(NAMES)]
                 fields = {
                     "name": name,
@@ -96,7 +104,7 @@ class Lab:
         return ids
 
     def open(self, session: str, old: str = "", is_last: int = 1, *claims: Any) -> None:
-        self.run("adopt", old, session, 1, LEASE, TERMS, is_last, "roster", len(NAMES), *NAMES, *claims)
+        self.run("adopt", old, session, 1, LEASE, TERMS, is_last, "roster", len(NAMES), *SERVED, *claims)
 
     def turn(
         self, session: str, number: int, want: int, holds: int = 0, ends: list[Any] | None = None
@@ -127,6 +135,7 @@ def measure(scale: float = 1.0) -> dict[str, dict[str, float]]:
             client.set(Keys().tag + "epoch", "epoch")
             lab = Lab(client)
             _fill_and_work(lab, scale)
+            _lanes_are_full(lab, scale)
             _time_comes(lab, scale)
             _workers_die(lab, scale)
             _large_jobs(lab)
@@ -151,7 +160,7 @@ def _wait_for(call: Callable[[], Any]) -> None:
 
 def _fill_and_work(lab: Lab, scale: float) -> None:
     limit = {"name": "api", "calls": 10_000, "window": 3600.0}
-    served = [word for name in NAMES for word in (name, json.dumps({"limit": limit}))]
+    served = [word for name in NAMES for word in (name, "mark", json.dumps({"limit": limit}))]
     lab.run("publish", 600_000, 0, "roster", *served)
     with lab.phase(f"{READY * scale:,.0f} jobs ready, 50 names, 1,000 lanes"):
         lab.submit(int(READY * scale), lanes=1000)
@@ -163,20 +172,34 @@ def _fill_and_work(lab: Lab, scale: float) -> None:
             rows = lab.turn("w.1", number, 20_000, 0, ends)
             ends = [(id, number, "succeeded", "1", 0) for id in rows[::5]]
         ids = [f"0-epoch-{n:016d}" for n in range(lab.minted - 500, lab.minted)]
-        lab.run("attach", "*", "front2", *ids[:100])
+        lab.run("attach", "*", "front2", *ids[:50])
         lab.run("cancel", "me", TERMS, ids[0])
         rows, _ = lab.claim("w.1", 20_000, number)
-        for first in range(0, len(rows), 500):  # 100 claims a call
+        for first in range(0, len(rows), 250):  # 50 claims a call
             claims = [
                 word
                 for id, kept, attempt, _, started in zip(
-                    *(rows[first + n : first + 500 : 5] for n in range(5)), strict=True
+                    *(rows[first + n : first + 250 : 5] for n in range(5)), strict=True
                 )
                 for word in (id, attempt, started, kept)
             ]
-            lab.open("w.2", "w.1", int(first + 500 >= len(rows)), *claims)
+            lab.open("w.2", "w.1", int(first + 250 >= len(rows)), *claims)
         while int(lab.run("leave", "w.2", TERMS)[3]):
             pass
+
+
+def _lanes_are_full(lab: Lab, scale: float) -> None:
+    lanes = int(FULL_LANES * scale)
+    session = ["adopt", "", "lanes.1", 1, LEASE, TERMS, 1, "lanes", 1, "limited=mark"]
+    lab.run(
+        "publish", 600_000, 0, "lanes", "limited", "mark", '{"limit":{"name":"one","calls":1,"window":3600}}'
+    )
+    lab.run(*session)
+    lab.submit(lanes, each=True, name="limited")
+    lab.submit(lanes, each=True, name="limited")
+    with lab.phase(f"{lanes:,} lanes whose limits let one job go"):
+        for number in range(2, 2 + 4 * lanes // 50):
+            lab.turn("lanes.1", number, 250)
 
 
 def _time_comes(lab: Lab, scale: float) -> None:
@@ -219,7 +242,7 @@ def _large_jobs(lab: Lab) -> None:
     large = json.dumps({"x": "x" * 1_000_000})
     for _ in range(100):
         lab.submit(1, arguments=large, priority=255, name="large")
-    lab.run("adopt", "", "large.1", 1, LEASE, TERMS, 1, "other", 1, "large")
+    lab.run("adopt", "", "large.1", 1, LEASE, TERMS, 1, "other", 1, "large=mark")
     with lab.phase("jobs of 1 MB"):
         number, ends = 1, []
         for _ in range(60):

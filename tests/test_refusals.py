@@ -90,7 +90,9 @@ def test_an_outage_is_a_line_when_redis_goes_and_one_when_it_is_back(
     assert front.call("POST", "/jobs/echo").status == 503
     server.start()
     for process, count in zip(roles, before, strict=True):
-        said = lambda p=process, n=count: [line for line in p._lines[n:] if "data set has changed" not in line]  # noqa: E731
+        said = lambda p=process, n=count: [
+            line for line in p._lines[n:] if "data set has changed" not in line
+        ]  # noqa: E731
         eventually(lambda said=said: len(said()) >= 2, "Redis is back")
         gone, back = said()
         assert "is away" in gone

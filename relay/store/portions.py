@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-MOST_ENDS = 250  # of one turn
-MOST_ITEMS = 100  # jobs of another script
+MOST_ENDS = 100  # of one turn
+MOST_ITEMS = 50  # jobs of another script
 MOST_BYTES = 1 << 20  # of one script's jobs, roughly
 
 

@@ -39,7 +39,7 @@ from relay.store.roster import Roster
 from relay.store.terms import Terms
 
 MOST_LETTERS = 10_000  # dead letters
-MOST_SWEEPS = 100  # in a row, while there is more to do at once
+MOST_SWEEPS = 200  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes

@@ -71,7 +71,7 @@ async def test_lanes_that_are_full_are_put_aside_some_at_a_time(
     front = make_store("front", queue_limit=10_000)
     await serve(worker, 1, 3600)
     await front.sweep()
-    for number in range(600):
+    for number in range(120):
         await front.submit(Submission(front.mint(), a_job(lane=f"@api {number}")))
         redis.client.zadd(f"{{r0}}:log:@api {number}", {"before": time.time() * 1000})
     free = await submit(front)
@@ -80,7 +80,7 @@ async def test_lanes_that_are_full_are_put_aside_some_at_a_time(
     assert [len(turned.claims) for turned in turns] == [0, 0, 1]
     assert [turned.more for turned in turns] == [True, True, False]
     assert turns[-1].claims[0].id == free
-    assert redis.client.zcard("{r0}:shut") == 600
+    assert redis.client.zcard("{r0}:shut") == 120
 
 
 @ensureDeferred

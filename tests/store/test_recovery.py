@@ -215,12 +215,12 @@ async def test_what_a_large_worker_held_goes_back_in_parts(
     await front.sweep()
     ids = {(await front.submit(Submission(front.mint(), a_job(once=n % 2 == 0)))).id for n in range(1300)}
     session = await Session(worker).open()
-    for _ in range(6):
-        await claimed(session, 20_000)
+    while await claimed(session, 20_000):
+        pass
     assert redis.client.hlen("{r0}:run") == 1300
     before = redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
     assert {back.id for back in await front.reap("worker")} == ids
-    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 7
+    assert redis.client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 14
     assert redis.client.hlen("{r0}:job") == redis.client.zcard("{r0}:ready:echo") == 650
     assert not redis.client.exists("{r0}:run", "{r0}:closing", "{r0}:held:worker.1")
 
@@ -234,12 +234,12 @@ async def test_a_sweep_goes_on_where_the_last_part_of_a_dead_worker_was_left(
     for _ in range(700):
         await front.submit(Submission(front.mint(), a_job()))
     session = await Session(worker).open()
-    for _ in range(3):
-        await claimed(session, 20_000)
+    while await claimed(session, 20_000):
+        pass
     await front.partition.verb("reap", "worker", front._terms)  # and whoever did so died
-    assert redis.client.hlen("{r0}:run") == 500
+    assert redis.client.hlen("{r0}:run") == 600
     swept = await front.sweep()
-    assert len(swept.given_back) == 500
+    assert len(swept.given_back) == 600
     assert redis.client.zcard("{r0}:ready:echo") == 700
 
 
@@ -252,7 +252,7 @@ async def test_a_worker_that_holds_many_goes_on_with_all_of_them(
     for _ in range(1100):
         await front.submit(Submission(front.mint(), a_job()))
     session = await Session(worker).open()
-    claims = [claim for _ in range(5) for claim in await claimed(session, 20_000)]
+    claims = [claim for _ in range(12) for claim in await claimed(session, 20_000)]
     again = await Session(worker, "worker.2").open("worker.1", *claims)
     assert len(again.adopted) == 1100
     assert redis.client.zcard("{r0}:held:worker.2") == 1100

@@ -183,8 +183,8 @@ async def test_more_than_one_script_may_claim_are_claimed_by_the_next(
     await gatherResults(sent)
     session = await Session(worker, serves=("job0", "job1", "job2")).open()
     sizes = [len((await session.turn(20_000)).claims) for _ in range(3)]
-    assert sizes == [250, 250, 250]
-    assert redis.client.zcard("{r0}:held:worker.1") == 750
+    assert sizes == [100, 100, 100]
+    assert redis.client.zcard("{r0}:held:worker.1") == 300
 
 
 @ensureDeferred

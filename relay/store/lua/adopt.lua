@@ -2,7 +2,7 @@
 -- adopt: opens a session: a live worker goes on under it with what it runs, or has ended and could not say.
 -- arguments: tag, epoch, old session ('' for none), new session, turn number, lease (ms), terms, whether this is the last
 --            part (1) of what it holds, its roster (a digest), count of names that it serves, each as `name=mark` (of its declaration),
---            for each job: id, attempt, started (ms), job as kept; at most 100 jobs a call
+--            for each job: id, attempt, started (ms), job as kept; at most 50 jobs a call
 -- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
 --            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.

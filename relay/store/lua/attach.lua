@@ -1,6 +1,6 @@
 --!allow-oom
 -- attach: where jobs stand, and tell this inbox when they end.
--- arguments: tag, epoch, owner, inbox, ids (at most 100)
+-- arguments: tag, epoch, owner, inbox, ids (at most 50)
 -- answer:    {'OK', now, seq, a standing for each} (see standing.lua), of the first ids only where they are large
 --@include prelude
 --@include writes

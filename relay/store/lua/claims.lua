@@ -1,7 +1,7 @@
 -- Which jobs a session gets: of the names that it serves the highest priority first, then first come, whatever the line.
 -- needs: writes, mail, letters, due, settle, places, lines, limit
 -- At most MOST_CLAIMS jobs, about MOST_CLAIMED bytes of them, and MOST_LINES lines a script.
-local MOST_CLAIMS, MOST_CLAIMED, MOST_LINES = 250, 1048576, 250
+local MOST_CLAIMS, MOST_CLAIMED, MOST_LINES = 100, 1048576, 50
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
 local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; lines of lanes that are full
 local settle_lines -- in line_ends.lua
@@ -105,7 +105,8 @@ local function claim_some(want, serves)
   local most = #open > 0 and share_of(want) or 0
   local looked = 0 -- at jobs, those that turn out to be late included
   while #claims < most and looked < MOST_CLAIMS and claimed_bytes < MOST_CLAIMED do
-    local ids, from = pick(open, math.min(portion(), most - #claims))
+    local fit = #claims > 0 and math.ceil((MOST_CLAIMED - claimed_bytes) * #claims / claimed_bytes) or PORTION
+    local ids, from = pick(open, math.min(portion(), fit, most - #claims))
     if #ids == 0 then break end
     take_picked(ids, from)
     looked = looked + #ids

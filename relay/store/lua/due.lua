@@ -1,6 +1,6 @@
--- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 100 of each a script.
+-- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 50 of each a script.
 -- needs: writes, mail, times, settle, places
-local MOST_DUE = 100
+local MOST_DUE = 50
 is_timed = redis.call('EXISTS', K.delay, K.deadline, K.shut) > 0
 
 local function due(key)

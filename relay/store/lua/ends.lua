@@ -32,7 +32,7 @@ local function end_attempt(id, run, kept, state, payload, delay)
   end
 end
 
--- ends: {id, turn that claimed it, state, payload, delay}, at most 250
+-- ends: {id, turn that claimed it, state, payload, delay}, at most 100
 local function end_attempts(session, ends)
   if #ends == 0 then return end
   local ids, done = {}, {}

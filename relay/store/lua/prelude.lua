@@ -28,12 +28,12 @@ local function fields_of(kept)
   return UNREADABLE
 end
 
--- Jobs are read in portions, so that large ones do not make a script long: a few at first, then as many as their size
+-- Jobs are read in portions, so that large ones do not make a script long: one at first, then as many as their size
 -- allows. READ_MOST: bytes of jobs that one script reads, roughly.
-local READ_MOST, PORTION = 4194304, 64
+local READ_MOST, PORTION = 2097152, 64
 local read_count, read_bytes = 0, 0
 local function portion()
-  if read_count == 0 then return 4 end
+  if read_count == 0 then return 1 end
   local average = read_bytes / read_count + 1
   return math.max(1, math.min(PORTION, math.floor((READ_MOST - read_bytes) / average)))
 end

@@ -1,7 +1,7 @@
 -- Closes sessions: what they hold goes back, or ends where it has crashed too often, must not run twice, or was cancelled.
--- A closed session's jobs go back at most 200 a script, whoever runs it: `closing` has the sessions that still hold some.
+-- A closed session's jobs go back at most 100 a script, whoever runs it: `closing` has the sessions that still hold some.
 -- needs: writes, mail, letters, times, settle, places, deaths
-local MOST_BACK = 200
+local MOST_BACK = 100
 local given_back = {} -- session, id, name, …
 
 -- A worker died under this job, so the attempt counts, unless another job is to blame. At first it goes back like any other, for most are merely

@@ -1,7 +1,7 @@
 --!allow-oom
 -- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
 -- arguments: tag, epoch, session, number, lease (ms), terms, want, how many jobs it holds beyond those that end here,
---            count of ends (at most 250), for each: id, turn that claimed it, state, payload, delay (ms)
+--            count of ends (at most 100), for each: id, turn that claimed it, state, payload, delay (ms)
 --            count of progresses, for each: id, JSON
 --            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead letter), or `scheduled` (try
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
