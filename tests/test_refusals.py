@@ -90,9 +90,10 @@ def test_an_outage_is_a_line_when_redis_goes_and_one_when_it_is_back(
     assert front.call("POST", "/jobs/echo").status == 503
     server.start()
     for process, count in zip(roles, before, strict=True):
-        said = lambda p=process, n=count: [
-            line for line in p._lines[n:] if "data set has changed" not in line
-        ]  # noqa: E731
+
+        def said(process: RelayProcess = process, count: int = count) -> list[str]:
+            return [line for line in process._lines[count:] if "data set has changed" not in line]
+
         eventually(lambda said=said: len(said()) >= 2, "Redis is back")
         gone, back = said()
         assert "is away" in gone
