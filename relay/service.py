@@ -34,7 +34,7 @@ from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.supervise import PATIENCE, Supervisor
+from relay.supervise import PATIENCE, SILENCE, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -106,7 +106,7 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
         command = [sys.executable, "-m", "relay.child", role]
         patience = settings.drain + PATIENCE
-        silence = settings.stall + PATIENCE if role == "worker" else math.inf
+        silence = settings.stall + SILENCE if role == "worker" else math.inf
         return Kept(reactor, role, number, command, environment, patience, handed, silence)
 
     children = [child("front", n + 1, listening) for n in range(settings.fronts)]

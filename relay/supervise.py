@@ -17,6 +17,7 @@ from relay.errors import RelayError
 from relay.kept import Kept
 from relay.store.store import Store
 
+SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
 PATIENCE = 10.0  # seconds beyond the drain until a process that does not stop is killed
 _REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
 _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
