@@ -175,6 +175,7 @@ def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
     link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+    link.on_refused = store.partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
 
     def made(deliver: Callable[[list[Mail]], None]) -> Inbox:

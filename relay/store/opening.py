@@ -53,7 +53,7 @@ class Opening:
         #: called when what the store knows of us may be old, or nothing
         self.on_amnesia: Callable[[], None] = lambda: None
         link.on_up = self.anew
-        link.on_refused = self._refused
+        link.on_refused = self.refused
 
     @property
     def done(self) -> bool:
@@ -110,7 +110,7 @@ class Opening:
         except CancelledError:
             raise
         except Refused as refusal:
-            self._refused(refusal)
+            self.refused(refusal)
             return False
         except Unfit as unfit:
             if not self._ends(str(unfit)):
@@ -171,7 +171,8 @@ class Opening:
             else:
                 each.errback(error)
 
-    def _refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: Refused) -> None:
+        """A link to this server was refused: at the start that ends the program, later on it is said."""
         health = self._link.health
         if refusal.later or not self._ends(f"{health.at} refuses: {refusal}"):
             health.refused(refusal)

@@ -50,6 +50,10 @@ class Partition:
         self._opening.stop()
         return self._link.stop()
 
+    def refused(self, refusal: Refused) -> None:
+        """Another link to the same server was refused."""
+        self._opening.refused(refusal)
+
     def mint(self) -> str:
         """A new job id: partition, epoch, 80 random bits. Raises `StoreAway` before the store was ever reached."""
         epoch = self._opening.epoch
