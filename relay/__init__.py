@@ -20,7 +20,7 @@ The map of the house; imports go down only:
 `relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
 `relay.arguments`      what jobs take: read off signatures, published, checked alike by fronts and workers
 `relay.state`, `relay.handlers`, `relay.options`, `relay.registry`, `relay.importing`, `relay.context`, `relay.errors`,
-`relay.envelope`, `relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.upstream`
+`relay.envelope`, `relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.timers`, `relay.upstream`
                        core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 

@@ -24,6 +24,7 @@ _log = Logger()
 
 
 def main(role: str) -> None:
+    """Run a front or a worker until it is told to stop."""
     setproctitle(f"relay {role}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)

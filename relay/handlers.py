@@ -69,7 +69,7 @@ def job(
         chosen = name if name != "" else getattr(function, "__name__", "")
         limited = Limit(limit) if isinstance(limit, str) else limit
         following = getattr(then, MARK, Options(name="")).name if callable(then) else then
-        unknown = checks.refuse_unknown(options)
+        unknown = checks.misfit_of_names(options)
         if unknown:
             raise HandlerError(f"{_title(chosen, function)}: {unknown}")
         declared = Options(name=chosen, limit=limited, then=following, **options)

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from relay import launch
 from relay.process import STDERR, STDOUT, Child
+from relay.timers import stop_timer
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
 LONGEST_PAUSE = 5.0
@@ -89,8 +90,7 @@ class Kept:
     async def stop(self) -> None:
         """Ask the processes to end, those that were not asked before."""
         self._stopping = True
-        if self._restart is not None and self._restart.active():
-            self._restart.cancel()
+        stop_timer(self._restart)
         children = list(self._all)
         for child in children:
             child.leave()

@@ -33,6 +33,8 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from relay.timers import stop_timer
+
 FRESH = 5.0  # seconds that an answer is good for
 STALE = 3600.0  # seconds that it serves where a new one is slow, or can't be had
 PATIENCE = 1.0  # seconds for a new one
@@ -70,8 +72,7 @@ class Resolution:
     def cancel(self) -> None:
         """Nobody waits any more."""
         self._receiver = None
-        if self.late is not None and self.late.active():
-            self.late.cancel()
+        stop_timer(self.late)
 
     def end(self, found: Found, silent: bool = False) -> None:
         receiver, self.silent = self._receiver, silent

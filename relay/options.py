@@ -38,7 +38,7 @@ class Options(msgspec.Struct, frozen=True):
     then: str = ""  # the job that is given an outcome which nobody collected
 
 
-def refuse_unknown(given: Mapping[str, Any]) -> str:
+def misfit_of_names(given: Mapping[str, Any]) -> str:
     """What is wrong with the names of these options; "" if nothing is."""
     for name in given:
         if name not in Options.__struct_fields__:

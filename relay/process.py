@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from relay.output import Lines, leveled
 from relay.recurring import recurring
 from relay.store.names import random_name
+from relay.timers import stop_timer
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open
 LISTEN = 1.0  # seconds between looks for signs of life
@@ -133,8 +134,7 @@ class Child(ProcessProtocol):
         if self.ended.called:
             return
         for timer in (self._insist, self._given_up):
-            if timer is not None and timer.active():
-                timer.cancel()
+            stop_timer(timer)
         if self._listening.running:
             self._listening.stop()
         for descriptor in (STDOUT, STDERR):

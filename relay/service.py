@@ -80,9 +80,15 @@ def worker(
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
-    inbox = _inbox_of(reactor, address, store)
-    in_threads = in_thread, reactor.callFromThread
-    tools = Tools(reactor, store, inbox, upstreams, *in_threads, lambda why: _give_up(reactor, why))
+    tools = Tools(
+        clock=reactor,
+        store=store,
+        inbox=_inbox_of(reactor, address, store),
+        upstreams=upstreams,
+        in_thread=in_thread,
+        from_thread=reactor.callFromThread,
+        give_up=lambda why: _give_up(reactor, why),
+    )
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
@@ -161,8 +167,15 @@ def _store(reactor: Any, address: Address, settings: Settings, process: str) -> 
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
-    dead = settings.dead_keep, settings.dead_bytes, settings.dead_arguments
-    return Store(partition, process, Terms(settings.keep, settings.lease, settings.queue_limit, *dead))
+    terms = Terms(
+        keep=settings.keep,
+        lease=settings.lease,
+        queue_limit=settings.queue_limit,
+        dead_keep=settings.dead_keep,
+        dead_bytes=settings.dead_bytes,
+        dead_arguments=settings.dead_arguments,
+    )
+    return Store(partition, process, terms)
 
 
 def _give_up(reactor: Any, why: str) -> None:

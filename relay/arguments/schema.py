@@ -24,13 +24,17 @@ def published(arguments: type[msgspec.Struct]) -> dict[str, Any]:
         schema = patterns.schema_for_fronts(msgspec.json.schema(arguments))
         schema[KEYWORD] = msgspec.to_builtins(shapes)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unsupported(str(error).partition("\n")[0].rstrip(":")) from error
+        raise Unsupported(_first_line(error).rstrip(":")) from error
     try:
         validator(schema)
         decoder(schema)
     except Exception as error:  # a bad pattern, bounds that no number has: whatever fronts would stumble over
-        raise Unsupported(f"fronts can't check it: {str(error).partition(chr(10))[0]}") from error
+        raise Unsupported(f"fronts can't check it: {_first_line(error)}") from error
     return dict(schema)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:

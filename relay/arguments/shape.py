@@ -29,6 +29,8 @@ class Plain(_Shape, frozen=True, tag="plain"):
 
 
 class Number(_Shape, frozen=True, tag="number"):
+    """An integer where it is `whole`, else any number, within bounds."""
+
     whole: bool
     gt: Bound = None
     ge: Bound = None
@@ -46,6 +48,8 @@ class Text(_Shape, frozen=True, tag="text"):
 
 
 class Listed(_Shape, frozen=True, tag="list"):
+    """Items of one shape, so many at least and at most."""
+
     item: Shape
     unique: bool = False  # a set
     least: int | None = None
@@ -59,6 +63,8 @@ class Row(_Shape, frozen=True, tag="row"):
 
 
 class Table(_Shape, frozen=True, tag="table"):
+    """An object with any keys of one shape, and values of another; so many at least and at most."""
+
     key: Shape
     value: Shape
     least: int | None = None
@@ -72,6 +78,8 @@ class Choice(_Shape, frozen=True, tag="choice"):
 
 
 class Either(_Shape, frozen=True, tag="either"):
+    """A value of any of these shapes."""
+
     shapes: tuple[Shape, ...]
 
 

@@ -68,9 +68,8 @@ def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
     """What a parameter is annotated with, names looked up; `Any` without an annotation."""
     if parameter.annotation is parameter.empty:
         return Any
-    holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
     try:
-        return get_type_hints(holder, scope, include_extras=True)[parameter.name]
+        return looked_up(parameter.annotation, scope)
     except NameError as error:
         raise SignatureError(
             f"argument {parameter.name}: {error}, which its annotation needs when relay runs "
@@ -78,6 +77,12 @@ def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
         ) from error
     except Exception as error:  # annotations are code of the module's own
         raise SignatureError(f"argument {parameter.name}: its annotation can't be read: {error}") from error
+
+
+def looked_up(annotation: Any, scope: dict[str, Any]) -> Any:
+    """An annotation with its names looked up in the globals of its module; raises what its code raises."""
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    return get_type_hints(holder, scope, include_extras=True)["it"]
 
 
 def _is_context(annotation: Any) -> bool:

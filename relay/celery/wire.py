@@ -92,6 +92,7 @@ def revocation(id: str) -> bytes:
 
 
 def revocation_channel(database: int, prefix: str = "") -> str:
+    """The channel on which Celery's workers hear commands (kombu's pidbox)."""
     return f"{prefix}/{database}.celery.pidbox"
 
 

@@ -34,7 +34,7 @@ class Entry:
             self.offer = Offer(served)
         except (
             Exception
-        ) as error:  # a worker of another version, or of another hand: others are not to suffer
+        ) as error:  # of a worker of another version, or of another hand: others are not to suffer
             self._log.error("the declaration of job {name} can't be read: {error}", name=name, error=error)
 
 

@@ -13,9 +13,10 @@ from twisted.python.failure import Failure
 from relay.errors import InternalError, NoSuchJob, RelayError
 from relay.front.waiting import WaitingRoom
 from relay.state import Outcome
+from relay.store.link import pause
 from relay.store.store import Store
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds before a store that was away is asked again
+LONGEST_PAUSE = 2.0  # seconds before a store that was away is asked again
 
 
 class Fetching:
@@ -43,14 +44,14 @@ class Fetching:
             fetching.cancel()
 
     async def _fetch(self, id: str) -> None:
-        pause = FIRST_PAUSE
+        failures = 0
         while id in self._room:
             try:
                 await self._try(id)
                 return
             except RelayError:  # the store is away
-                await deferLater(self._clock, pause)
-                pause = min(LONGEST_PAUSE, pause * 2)
+                failures += 1
+                await deferLater(self._clock, pause(failures, LONGEST_PAUSE))
 
     async def _try(self, id: str) -> None:
         outcome = await self._store.fetch(id)

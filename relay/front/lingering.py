@@ -7,6 +7,8 @@ from typing import Any
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
+from relay.timers import stop_timer
+
 LINGER_TIME = 5.0  # seconds that a refused body is discarded for
 LINGER_BYTES = 16 << 20
 
@@ -29,8 +31,7 @@ class Lingering(Protocol):
             self._abort()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        if self._timer.active():
-            self._timer.cancel()
+        stop_timer(self._timer)
 
     def _abort(self) -> None:
         self.transport.abortConnection()  # type: ignore[union-attr]

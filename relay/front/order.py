@@ -64,6 +64,7 @@ def owner(request: Request) -> str:
 
 
 def preferences(request: Request) -> Preferences:
+    """What the client prefers, all ``Prefer`` fields together (RFC 7240)."""
     fields = request.values("prefer")
     return Preferences.parse(fields) if fields else _NO_PREFERENCES
 
@@ -87,6 +88,7 @@ def check_json(request: Request) -> None:
 
 
 def check_key(key: str) -> str:
+    """The key, if it is short enough; raises `Malformed`."""
     if len(key) > _KEY_LIMIT:
         raise Malformed(f"the key has {len(key)} characters, more than {_KEY_LIMIT}")
     return key

@@ -16,6 +16,7 @@ from relay.front.waiting import WaitingRoom
 from relay.state import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
+from relay.timers import stop_timer
 
 PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
 _SLICE = 200  # jobs a call
@@ -38,8 +39,7 @@ class Repair:
         self._in(PAUSE)
 
     def stop(self) -> None:
-        if self._coming is not None and self._coming.active():
-            self._coming.cancel()
+        stop_timer(self._coming)
 
     def _in(self, seconds: float) -> None:
         if self._coming is None or not self._coming.active():

@@ -31,4 +31,5 @@ def tail(envelope: bytes, chunked: bool) -> bytes:
 
 
 def chunk(data: bytes) -> bytes:
+    """Data as one chunk of a chunked body (RFC 9112, 7.1)."""
     return b"%x\r\n%b\r\n" % (len(data), data)

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from relay.outbound.body import Body, Whole
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
+from relay.timers import stop_timer
 from relay.upstream import UpstreamError
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -95,8 +96,7 @@ class JobAgent:
             raise
         finally:
             self._waiting = None
-            if late.active():
-                late.cancel()
+            stop_timer(late)
 
 
 class Exchange:
@@ -170,8 +170,7 @@ class Exchange:
         if self.over_with:
             return
         self.over_with = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        stop_timer(self._timer)
         self._host.places.release()
         if not self._admitted:
             return

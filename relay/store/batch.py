@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from relay.errors import StoreAway, StoreReset
 from relay.store.link import LinkLost
+from relay.timers import stop_timer
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -116,8 +117,7 @@ class Batch(Generic[Item, Answer]):
 
     def _done(self, group: _Group[Item, Answer]) -> None:
         self._under_way.discard(group)
-        if group.timer.active():
-            group.timer.cancel()
+        stop_timer(group.timer)
         if not self._under_way:
             self._close()
 

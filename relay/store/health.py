@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from relay.store.refusal import Refused
+from relay.timers import stop_timer
 
 START = 1.0  # seconds for a Redis that is started together with relay
 STEADY = 1.0  # seconds that every link has to last until Redis counts as back
@@ -88,6 +89,5 @@ class Health:
         self._log.info("Redis at {at} is back after {seconds:.1f} s", at=self.at, seconds=seconds)
 
     def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        stop_timer(self._timer)
         self._timer = None

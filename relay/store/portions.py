@@ -10,12 +10,12 @@ MOST_ITEMS = 50  # jobs of another script
 MOST_BYTES = 1 << 20  # of one script's jobs, roughly
 
 
-def portions(items: Sequence[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+def portions(items: Sequence[Any], size: Callable[[Any], int], most: int = MOST_ITEMS) -> Iterator[list[Any]]:
     """Items in groups of what one script may have, one at least in each."""
     group: list[Any] = []
     total = 0
     for item in items:
-        if group and (len(group) >= MOST_ITEMS or total + size(item) > MOST_BYTES):
+        if group and (len(group) >= most or total + size(item) > MOST_BYTES):
             yield group
             group, total = [], 0
         group.append(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
@@ -17,6 +18,7 @@ from relay.context import Context
 from relay.handlers import Handler
 from relay.state import Claim, State
 from relay.store.messages import End
+from relay.timers import stop_timer
 from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends
@@ -141,8 +143,7 @@ class Attempt:
         if type(outcome) is Box:
             outcome = outcome.content
         self._running = None
-        if self._timer is not None:
-            self._set_timer(0, None)
+        stop_timer(self._timer)
         try:
             if self.end.called:
                 self._place.ends.late(self.claim, outcome)
@@ -156,7 +157,7 @@ class Attempt:
     def _insist(self) -> None:
         """The handler was stopped and does not stop."""
         assert self._stopped is not None
-        self._set_timer(0, None)
+        stop_timer(self._timer)
         if not self._place.overdue.has(self.claim):
             self._place.overdue.add(self.claim)
             if self._ties is not None:
@@ -191,11 +192,10 @@ class Attempt:
                 "job {id} could not be closed", with_causes(Failure()), LogLevel.error, id=self.claim.id
             )
 
-    def _set_timer(self, seconds: float, then: Any) -> None:
-        """One timer at a time; none where there is nothing to do `then`."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self._place.clock.callLater(seconds, then) if then is not None else None
+    def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
+        """One timer at a time."""
+        stop_timer(self._timer)
+        self._timer = self._place.clock.callLater(seconds, then)
 
 
 @dataclass(frozen=True, slots=True)

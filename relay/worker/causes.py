@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from relay.errors import JobError, RelayError
 from relay.problem import text_of
+from relay.worker.text import printable
 
 DEEPEST = 10  # wrappers around an exception, causes behind it
 _MOST = 100  # exceptions that are looked at in one
@@ -82,11 +83,6 @@ class Traced(Failure):
 
 def with_causes(failure: Failure) -> Traced:
     return Traced(failure.value, failure.type, failure.getTracebackObject())
-
-
-def printable(text: str) -> str:
-    """Text that any log can be written in: parts of characters (surrogates) are shown by their numbers."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _cut(text: str) -> str:

@@ -81,12 +81,10 @@ class Ends:
             declared = self._types[claim.job.name] = ResultType(handler.function)
         try:
             payload = declared.encode(result)
+            if len(payload) > self._result_limit:
+                raise ResultTooLarge(limit=self._result_limit)
         except RelayError as error:
             return self._fail(claim, error, again=False, level=LogLevel.warn)
-        if len(payload) > self._result_limit:
-            return self._fail(
-                claim, ResultTooLarge(limit=self._result_limit), again=False, level=LogLevel.warn
-            )
         return End(claim.id, State.SUCCEEDED, payload.decode())
 
     def _of_stop(self, claim: Claim, stopped: State, error: BaseException | None = None) -> End:

@@ -7,13 +7,14 @@ import re
 from collections import UserList, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from types import SimpleNamespace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import msgspec
 from twisted.internet.defer import Deferred
 
+from relay.arguments.signature import looked_up
 from relay.errors import ResultNotDeclared, ResultNotJson
+from relay.worker.text import printable
 
 DEEPEST = 32  # levels in which the place of a misfit is looked for
 MOST_LOOKED = 1000  # parts that are looked at for it: the reactor waits meanwhile
@@ -115,7 +116,7 @@ def _explain(value: Any, error: Exception) -> str:
         pointer = "/" + "/".join(str(name).replace("~", "~0").replace("/", "~1") for name in place)
         shown = pointer if len(pointer) <= LONGEST_PLACE else pointer[:LONGEST_PLACE] + "…"
         why = "it is nested too deeply, or in a circle" if isinstance(error, RecursionError) else _what(part)
-        return f"at {shown}: {why}".encode("utf-8", "backslashreplace").decode()
+        return printable(f"at {shown}: {why}")
     except Exception:  # an object that can't even be looked at
         return f"a value of type {type(value).__name__} can't be written as JSON"
 
@@ -174,9 +175,8 @@ def _what(value: Any) -> str:
 def _declared(function: Callable[..., Any]) -> Any:
     """The type of a function's result; `Any` where it has none, or one that says nothing of JSON."""
     try:
-        written = SimpleNamespace(__annotations__={"return": function.__annotations__["return"]})
         scope = getattr(function, "__globals__", {})
-        declared = _awaited(get_type_hints(written, scope, include_extras=True)["return"])
+        declared = _awaited(looked_up(function.__annotations__["return"], scope))
         msgspec.json.schema(declared)
     except Exception:  # none, a name that is not defined when it runs, a class that msgspec does not know
         return Any

@@ -9,29 +9,28 @@ without being said.
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from typing import Protocol
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.errors import RelayError, ResultTooLarge, StoreAway, StoreReset
+from relay.errors import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
 from relay.state import Claim, State
 from relay.store.link import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
-from relay.store.portions import MOST_BYTES, MOST_ENDS
+from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.store import Store
+from relay.worker.progress import LastWords
 
 AGAIN = 1.0  # seconds before a store that was away is asked again, at most
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
 MOST_LOST = 5  # connections that break in a row under one turn, before it is made smaller
 LARGE = 64 << 10  # bytes of an end that may be why
 SOME = 32  # jobs that are begun before the next turn
-PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
 
 
 class Hands(Protocol):
@@ -65,9 +64,7 @@ class Session:
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
         self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
         self._ends: list[End] = []
-        self._progress: dict[str, str] = {}
-        self._telling: IDelayedCall | None = None
-        self._told_progress = -PROGRESS
+        self._progress = LastWords(clock, self.nudge)
         self._nudged = False
         self._doubted = False
         self._closing = False
@@ -89,18 +86,7 @@ class Session:
 
     def progress(self, id: str, said: str) -> None:
         """How far a job is, as JSON; only the last word before a turn is sent."""
-        self._progress[id] = said
-        if self._telling is None:
-            now = self._clock.seconds()
-            self._telling = self._clock.callLater(
-                max(0.0, self._told_progress + PROGRESS - now), self._tell_progress
-            )
-
-    def _tell_progress(self) -> None:
-        self._telling = None
-        if self._progress:  # and did not go out with another turn
-            self._told_progress = self._clock.seconds()
-            self.nudge()
+        self._progress.add(id, said)
 
     def nudge(self) -> None:
         """There is something to say, or to take: have a turn soon."""
@@ -198,16 +184,15 @@ class Session:
             self._hands.take(claim, since)
         except Exception:
             self._log.failure("job {id} could not be begun", id=claim.id)
-            self.report(End(claim.id, State.FAILED, "job-failed"))
+            self.report(End(claim.id, State.FAILED, JobFailed.slug))
 
     def _room(self) -> int:
         return max(0, self._hands.room() - len(self._claimed))
 
     async def _turn(self, number: int) -> Turned:
-        ends, self._ends = self._portion()
-        progress = tuple(islice(self._progress.items(), MOST_ENDS))
-        for id, _ in progress:
-            del self._progress[id]
+        ends = next(portions(self._ends, self._size, MOST_ENDS), [])
+        self._ends = self._ends[len(ends) :]
+        progress = self._progress.take(MOST_ENDS)
         self._nudged = bool(self._ends or self._progress)
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
@@ -224,15 +209,9 @@ class Session:
             self._log.warn("the end of job {id} was refused: it is no longer ours", id=id)
         return turned
 
-    def _portion(self) -> tuple[list[End], list[End]]:
-        """The ends that one turn can tell, one at least, and those left for the next: the script reads their jobs."""
-        count, size = 0, 0
-        for end in self._ends[:MOST_ENDS]:
-            size += len(end.payload) + len(self._held[end.id][0].job.arguments)
-            if count and size > MOST_BYTES:
-                break
-            count += 1
-        return self._ends[:count], self._ends[count:]
+    def _size(self, end: End) -> int:
+        """What a script has to read and write for an end."""
+        return len(end.payload) + len(self._held[end.id][0].job.arguments)
 
     async def _answer(self, turn: Turn) -> Turned:
         lost = 0  # in a row

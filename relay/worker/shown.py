@@ -7,6 +7,7 @@ from typing import Any
 from relay.errors import RelayError, ResultNotJson
 from relay.problem import text_of
 from relay.worker.result import encode
+from relay.worker.text import encodable
 
 LIMIT = 16 << 10  # bytes of a problem
 LONGEST_DETAIL = 2000  # characters of its detail where it is larger than that
@@ -33,7 +34,7 @@ def _writable(members: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     omitted: list[str] = []
     for name, value in members.items():
         value = text_of(value) if isinstance(value, BaseException) else value
-        value = _clean(value) if isinstance(value, str) else value
+        value = encodable(value) if isinstance(value, str) else value
         try:
             encode({name: value})
         except ResultNotJson:
@@ -54,8 +55,4 @@ def _cut(members: dict[str, Any], omitted: list[str]) -> dict[str, Any]:
 
 
 def _named(kept: dict[str, Any], omitted: list[str]) -> dict[str, Any]:
-    return {**kept, "omitted": [_clean(name)[:64] for name in omitted[:_NAMED]]} if omitted else kept
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    return {**kept, "omitted": [encodable(name)[:64] for name in omitted[:_NAMED]]} if omitted else kept

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.errors import RelayError
+from relay.errors import NotServed, RelayError
 from relay.outbound import Upstreams
 from relay.recurring import recurring
 from relay.registry import Registry
@@ -136,7 +136,7 @@ class Worker(Service):
         handler = self._registry.get(claim.job.name)
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
-            self._session.report(End(claim.id, State.FAILED, "not-served"))
+            self._session.report(End(claim.id, State.FAILED, NotServed.slug))
         elif claim.id in self._cancelled or claim.id in self._cancelled_before:
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
             self._session.report(End(claim.id, State.CANCELLED))

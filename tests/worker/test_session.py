@@ -13,7 +13,8 @@ from relay.state import Claim, Job, State
 from relay.store.link import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.roster import Roster
-from relay.worker.session import LARGE, MOST_LOST, PROGRESS, SOME, Session
+from relay.worker.progress import PROGRESS
+from relay.worker.session import LARGE, MOST_LOST, SOME, Session
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
 
