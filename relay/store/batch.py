@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -71,16 +71,10 @@ class Batch(Generic[Item, Answer]):
     def _go(self, group: _Group[Item, Answer], again: bool) -> None:
         group.items = [(answer, item) for answer, item in group.items if not answer.called]
         if group.items:
-            group.sending = self._sent([item for _, item in group.items], again)
+            group.sending = maybeDeferred(self._send, [item for _, item in group.items], again)
             group.sending.addCallbacks(self._answered, self._failed, (group,), {}, (group,))
         else:
             self._done(group)
-
-    def _sent(self, items: list[Item], again: bool) -> Deferred[Sequence[Answer | Exception]]:
-        try:
-            return self._send(items, again)
-        except Exception:
-            return fail(Failure())
 
     def _answered(self, answers: Sequence[Answer | Exception], group: _Group[Item, Answer]) -> None:
         self._done(group)

@@ -13,7 +13,6 @@ from relay.errors import StoreAway, StoreFull, StoreReset
 from relay.store.keys import Keys
 from relay.store.link import Link, LinkLost, Refused, Reply
 from relay.store.messages import Fenced
-from relay.store.names import random_name as random_name
 from relay.store.names import random_names
 from relay.store.opening import Opening
 from relay.store.scripts import evaluate
@@ -72,7 +71,7 @@ class Partition:
 
     def command(self, *words: Any) -> Deferred[Reply]:
         """A plain command; raises `StoreAway`."""
-        return self.within_deadline(self._link.command(*words).addErrback(self._as_away))
+        return self.within_deadline(self._link.command(*words))
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         """What a script answers, less its status and time; raises `StoreAway`, `StoreFull`, `Fenced`."""

@@ -24,10 +24,6 @@ class Roster:
         self.words = [f"{name}={mark}" for name, (mark, _) in self._declared.items()]
         self.digest = _digest(" ".join(self.words).encode())
 
-    @property
-    def names(self) -> list[str]:
-        return list(self._declared)
-
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
         """Name, mark and declaration (JSON of a `Served`) of each job."""
         for name, (mark, declaration) in self._declared.items():

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import hiredis
 import txredisapi
 from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogPublisher
@@ -111,8 +111,4 @@ class _Watched:
         self._failed = failed
 
     def connect(self, factory: Any) -> Deferred[IProtocol]:
-        try:
-            connecting: Deferred[IProtocol] = self._endpoint.connect(factory)
-        except Exception:
-            connecting = fail(Failure())
-        return connecting.addErrback(self._failed)
+        return maybeDeferred(self._endpoint.connect, factory).addErrback(self._failed)

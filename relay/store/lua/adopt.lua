@@ -20,24 +20,22 @@ local lease, is_last, roster, count = tonumber(ARGV[6]), ARGV[8] == '1', ARGV[9]
 local first = 11 + count
 read_terms(ARGV[7])
 
-local function is_free(id, kept)
-  local run = redis.call('HGET', K.run, id)
+local function is_free(id, kept, run)
   if not run then return kept or redis.call('EXISTS', named('result', id)) == 0 end
   local holder = string.match(run, '^%S+')
   return holder == old or holder == session
 end
 
 -- where it waited, or was taken from
-local function place_of_claim(id, job)
-  local run = redis.call('HGET', K.run, id)
+local function place_of_claim(id, job, run)
   return run and string.match(run, '^%S+ %S+ %S+ %S+ (%S+)') or redis.call('ZSCORE', line_of(job[NAME], job[LANE]), id)
     or redis.call('ZSCORE', named('suspect', job[NAME]), id) or score(job[PRIORITY], reserve(1) + 1)
 end
 
 local function take(id, attempt, started, kept)
-  local known = redis.call('HGET', K.job, id)
+  local known, run = redis.call('HGET', K.job, id), redis.call('HGET', K.run, id)
   local was_given_back = to_blame(old) ~= id and forgive(id, old) -- for our death, which was none
-  if not is_free(id, known) then return false end
+  if not is_free(id, known, run) then return false end
   local job = fields_of(kept)
   if not known then
     redis.call('HSET', K.job, id, kept)
@@ -45,7 +43,7 @@ local function take(id, attempt, started, kept)
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
   end
-  local place = place_of_claim(id, job)
+  local place = place_of_claim(id, job, run)
   if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
   dequeue(id, job)
   redis.call('HSET', K.run, id, string.format('%s %s %s %s %.0f', session, number, started, attempt, place))

@@ -3,9 +3,8 @@
 -- At most MOST_CLAIMS jobs, about MOST_CLAIMED bytes of them, and MOST_LINES lines a script.
 local MOST_CLAIMS, MOST_CLAIMED, MOST_LINES = 100, 1048576, 50
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
-local rooms, went, shut = {}, {}, {} -- by lane: how many more may go, how many went; lines of lanes that are full
-local settle_lines -- in line_ends.lua
-local touched, touched_names = {}, {} -- lines that were read, names whose heads may have changed
+local rooms, went = {}, {} -- by lane: how many more may go, how many went
+local touched = {} -- lines that were read; for each name its own, without a lane, among them
 
 local function claim(id, kept, place)
   local latest = deadline_of(kept)
@@ -53,7 +52,6 @@ local function open_first(open, first, chunk)
     add_line(open, line_of(first.name, lane), chunk, first.name, lane)
     return
   end
-  touched_names[first.name] = true
   add_line(open, line_of(first.name, ''), chunk, first.name, '')
   local lanes = open_line(named('lanes', first.name), 16, {name = first.name, lanes = true})
   if lanes.place then insert(open, lanes) end
@@ -111,6 +109,5 @@ local function claim_some(want, serves)
     take_picked(ids, from)
     looked = looked + #ids
   end
-  settle_lines()
   return open[1] and open[1].name
 end

@@ -3,13 +3,12 @@
 
 local function settle_lane(line)
   local lanes, lane = named('lanes', line.name), line.lane
-  if line.place and not line.is_shut and rooms[lane] and rooms[lane] < 1 then line.is_shut = true end
+  if line.place and rooms[lane] and rooms[lane] < 1 then line.is_shut = true end
   if line.place and not line.is_shut then
     redis.call('ZADD', lanes, digits(line.place), lane)
     return
   end
   redis.call('ZREM', lanes, lane)
-  if line.is_shut then shut[#shut + 1] = line end
 end
 
 local function settle_name(name, own)
@@ -18,17 +17,19 @@ local function settle_name(name, own)
   if first then redis.call('ZADD', K.heads, digits(first), name) else redis.call('ZREM', K.heads, name) end
 end
 
-function settle_lines()
+local function settle_lines()
   local own = {}
   for _, line in ipairs(touched) do
     if #line.out > 0 then redis.call('ZREM', line.key, unpack(line.out)) end
-    if line.lane ~= '' then settle_lane(line) else own[line.name] = line.place end
+    if line.lane ~= '' then settle_lane(line) else own[line.name] = line.place or false end
   end
-  for name in pairs(touched_names) do settle_name(name, own[name]) end
+  for name, place in pairs(own) do settle_name(name, place) end
   for lane, count in pairs(went) do record(lane, count) end
-  for _, line in ipairs(shut) do
-    local _, at = room_of(line.lane)
-    at_time(K.shut, at, line.name .. ' ' .. line.lane)
+  for _, line in ipairs(touched) do
+    if line.is_shut then
+      local _, at = room_of(line.lane)
+      at_time(K.shut, at, line.name .. ' ' .. line.lane)
+    end
   end
 end
 

@@ -5,14 +5,13 @@ local CHUNK = 64 -- entries of a line that are looked at at once
 
 -- A line at `key`; of the members of a zset, first those with the lowest places. `place` is nil where it is over.
 local function read_line(line)
-  line.offset, line.rows, line.at = line.offset + #line.rows / 2, {}, 1
+  line.offset, line.at = line.offset + #line.rows / 2, 1
   line.rows = redis.call('ZRANGE', line.key, line.offset, line.offset + line.chunk - 1, 'WITHSCORES')
   line.chunk = CHUNK
   line.place = tonumber(line.rows[2])
 end
 
-local function open_line(key, chunk, more)
-  local line = more or {}
+local function open_line(key, chunk, line)
   line.key, line.chunk, line.offset, line.rows = key, math.min(CHUNK, chunk), 0, {}
   read_line(line)
   return line

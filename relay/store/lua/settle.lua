@@ -19,17 +19,17 @@ local function follow(id, job, outcome, delay)
   at_time(K.delay, now + delay, following_id(id))
 end
 
-local function write_outcome(ended, waiting, keep)
+local function write_outcome(ended, waiting)
   local id, kept, state, payload, attempts, started = unpack(ended)
   local job = fields_of(kept)
-  local fields = {job[NAME], job[OWNER], state, created_of(kept), started, now, now + keep, attempts, payload}
+  local fields = {job[NAME], job[OWNER], state, created_of(kept), started, now, now + KEEP, attempts, payload}
   if job[THEN] then
     fields[#fields + 1] = true
     follow(id, job, fields, (waiting or job[INBOX] ~= '') and COLLECTED_WITHIN or 0)
   end
   local outcome = cmsgpack.pack(fields)
-  redis.call('SET', named('result', id), outcome, 'PX', keep)
-  if job[KEY] ~= '' then redis.call('PEXPIRE', named('idem', job[KEY]), keep) end
+  redis.call('SET', named('result', id), outcome, 'PX', KEEP)
+  if job[KEY] ~= '' then redis.call('PEXPIRE', named('idem', job[KEY]), KEEP) end
   local told = #outcome <= 4096 and 'o' .. outcome or 'r'
   if job[INBOX] ~= '' then post(job[INBOX], id, told) end
   if waiting then
@@ -49,7 +49,7 @@ local function write_settled()
       for _, inboxes in ipairs(redis.call('HMGET', K.wait, ...)) do waiting[#waiting + 1] = inboxes end
     end)
   end
-  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i], KEEP) end
+  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i]) end
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
     each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)
   end

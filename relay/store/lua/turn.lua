@@ -126,7 +126,10 @@ local function serves(name)
 end
 reopen_lanes()
 local trying, left = tries_suspects(session, want, holds, serves), nil
-if not trying and want > 0 then left = claim_some(want, serves) end
+if not trying and want > 0 then
+  left = claim_some(want, serves)
+  settle_lines()
+end
 local rows, taken = begin()
 write_settled() -- what turned out to be late
 if names ~= false then
