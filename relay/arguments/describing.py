@@ -148,14 +148,14 @@ def _listed(found: _Found, info: Any) -> Shape:
     unique = isinstance(info, inspect.SetType | inspect.FrozenSetType)
     if unique and not _is_hashable(info.item_type):
         raise Unsupported(
-            "a set of what has no hash in Python (lists, dicts, sets, dataclasses that are not frozen)"
+            "a set can't hold what has no hash in Python (lists, dicts, sets, dataclasses that are not frozen)"
         )
     return Listed(found.shape(info.item_type), unique, info.min_length, info.max_length)
 
 
 def _table(found: _Found, info: Any) -> Shape:
     if not _is_hashable(info.key_type):
-        raise Unsupported("a dict whose keys have no hash in Python (bytearray)")
+        raise Unsupported("a dict can't have keys that have no hash in Python (bytearray)")
     key, value = found.shape(info.key_type), found.shape(info.value_type)
     return Table(key, value, info.min_length, info.max_length)
 

@@ -88,5 +88,5 @@ def _rewritten_set(negated: str, members: str) -> str:
 
 def _checked(escape: str, unlike: str) -> str:
     if escape[1] in unlike:
-        raise UnlikePattern(f"fronts and workers do not mean the same by {escape}")
+        raise UnlikePattern(f"{escape} means different things to fronts and to workers")
     return escape

@@ -72,8 +72,8 @@ def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
         return looked_up(parameter.annotation, scope)
     except NameError as error:
         raise SignatureError(
-            f"argument {parameter.name}: {error}, which its annotation needs when relay runs "
-            "(import it outside of `if TYPE_CHECKING`, at the top of the module)"
+            f"argument {parameter.name}: {error}; its annotation needs it when relay runs "
+            "(import the name at the top of the module, outside of `if TYPE_CHECKING`)"
         ) from error
     except Exception as error:  # annotations are code of the module's own
         raise SignatureError(f"argument {parameter.name}: its annotation can't be read: {error}") from error

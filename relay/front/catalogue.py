@@ -59,7 +59,7 @@ class Catalogue:
             await self.refresh()
             entry = self._entries.get(name)
         if not self._entries:
-            raise NoWorker("no worker has said yet what it serves")
+            raise NoWorker("no worker has registered yet")
         if entry is None:
             raise UnknownJob(f"no worker serves {name!r}")
         if entry.offer is None:

@@ -18,7 +18,7 @@ from relay.errors import BadArguments, MalformedBody
 from relay.store.messages import Served
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
-_TOO_DEEP = f"nested more than {MOST_NESTED} deep"
+_TOO_DEEP = f"the body is nested more than {MOST_NESTED} levels deep"
 _MOST_ERRORS = 20  # misfits named in one answer
 _EXACT = 2.0**53  # floats below are as exact as integers
 
@@ -102,7 +102,7 @@ def _decode(body: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise MalformedBody(_TOO_DEEP) from error
     if not isinstance(arguments, dict):
-        raise MalformedBody(f"a JSON {type(arguments).__name__}, not an object")
+        raise MalformedBody("the body is JSON, but not an object")
     if len(body) > 2 * MOST_NESTED and _is_too_deep(body, arguments):
         raise MalformedBody(_TOO_DEEP)
     return arguments

@@ -73,11 +73,15 @@ class Gate:
             await self._limiter.learn([scope, lane] if lane else [scope], learned)
             self._told[scope, lane] = learned.rate, self._clock.seconds()
         except RelayError as error:
-            self._log.warn("what {scope} said is not kept: {error}", scope=scope, error=repr(error))
+            self._log.warn(
+                "the limit that {scope} announced could not be stored: {error}",
+                scope=scope,
+                error=repr(error),
+            )
         except CancelledError:
             raise
         except Exception:  # the call went well all the same
-            self._log.failure("what {scope} said is not kept", scope=scope)
+            self._log.failure("the limit that {scope} announced could not be stored", scope=scope)
 
     async def _ask(self, scope: str, queue: deque[tuple[Deferred[None], float]]) -> None:
         try:

@@ -200,8 +200,8 @@ class Opening:
 
 
 _MUTE_WARNING = (
-    "refuses INFO ({error}): relay can't check its version and its maxmemory-policy, and has to take every "
-    "reconnection for a possible loss of data"
+    "refuses INFO ({error}). relay can't check its version or its maxmemory-policy, and treats every reconnection "
+    "as a possible loss of data"
 )
 _OTHER_LAYOUT = (
     "the database holds jobs of another version of relay: let that version finish them, then empty the database, "

@@ -206,7 +206,7 @@ class Session:
         for end in ends:
             del self._held[end.id]
         for id in turned.refused:
-            self._log.warn("the end of job {id} was refused: it is no longer ours", id=id)
+            self._log.warn("the outcome of job {id} was refused: this worker no longer holds the job", id=id)
         return turned
 
     def _size(self, end: End) -> int:
@@ -231,8 +231,8 @@ class Session:
     def _say_if_alone(self, alone: bool) -> None:
         if alone and not self._alone:
             self._log.warn(
-                "session {name} takes no other jobs for now: workers died under one, which is run alone to see whether "
-                "it is to blame",
+                "session {name} takes no other jobs for now. Workers died while they ran one of its jobs, so that job "
+                "runs alone to see whether it is to blame",
                 name=self._name,
             )
         self._alone = alone
@@ -244,7 +244,8 @@ class Session:
         if largest is None or len(largest.payload) < LARGE:
             return turn
         self._log.error(
-            "Redis breaks the connection each time that the end of job {id} is told ({size} bytes): it is told without",
+            "Redis closes the connection whenever the outcome of job {id} is sent ({size} bytes). "
+            "The outcome is sent without its content",
             id=largest.id,
             size=len(largest.payload),
         )

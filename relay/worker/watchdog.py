@@ -138,7 +138,7 @@ class Watchdog:
         self._unrenewed = 0.0
         blamed = self._sight.claim if self._sight is not None else None
         try:
-            lost = "" if self._lease.renew() else "the store does not know it any more"
+            lost = "" if self._lease.renew() else "the store no longer knows this worker"
             if lost and blamed is not None:
                 self._lease.renew(blame=blamed.id)
         except Exception as error:
@@ -155,7 +155,9 @@ class Watchdog:
             )
             self._lease.renew(blame=sight.claim.id if sight.claim is not None else "", last=True)
         except Exception as error:
-            self._log.error("the job can't be blamed for it: {error}", error=repr(error))
+            self._log.error(
+                "the store could not be told which job blocked the worker: {error}", error=repr(error)
+            )
         finally:
             self._end()
 
@@ -163,7 +165,7 @@ class Watchdog:
 #: by whether the job is unknown
 _WHO = {
     False: "job {id} ({name}) blocks it, at {where}",
-    True: "something blocks it, at {where}; {running} jobs run",
+    True: "it is blocked at {where}, by an unknown job; {running} jobs are running",
 }
 
 
