@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OPTIONS ?=
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
 
 .PHONY: run test faults limits bench check docs install lock clean
 
@@ -10,8 +12,8 @@ run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the job
 
 install: .venv/run.stamp  ## make .venv and install relay into it
 
-test: .venv/test.stamp  ## run the tests; OPTIONS="-k hold" for some of them
-	$(BIN)/python -m pytest $(OPTIONS)
+test: .venv/test.stamp  ## run the tests, two files at a time; OPTIONS="-k hold" for some of them
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(OPTIONS)
 
 faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
 	$(BIN)/python -m tests.faults.run $(OPTIONS)
@@ -30,18 +32,19 @@ check: .venv/check.stamp  ## style and types
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
-lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg
+lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg, each file with its hashes
 	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -U setup.cfg -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test setup.cfg -o requirements/test.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/test.txt --extra test --extra check setup.cfg -o requirements/check.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate -c requirements/check.txt --extra docs setup.cfg -o requirements/docs.txt
+	$(COMPILE) -U requirements/build.in -o requirements/build.txt
+	$(COMPILE) -U setup.cfg -o requirements/run.txt
+	$(COMPILE) -c requirements/run.txt --extra test setup.cfg -o requirements/test.txt
+	$(COMPILE) -c requirements/test.txt --extra test --extra check setup.cfg -o requirements/check.txt
+	$(COMPILE) -c requirements/check.txt --extra docs setup.cfg -o requirements/docs.txt
 
 clean:
 	rm -rf .venv docs/_build build dist *.egg-info
 
-.venv/%.stamp: requirements/%.txt setup.cfg pyproject.toml
+.venv/%.stamp: requirements/%.txt requirements/build.txt setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -r $<
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r $<
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from tests.processes import RedisProcess, RelayProcess
 
@@ -96,3 +96,16 @@ def no_logged_failures() -> Iterator[list[LogEvent]]:
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """Everything that is logged, by whomever."""
+    said: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        said.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(note)
+    yield said
+    globalLogPublisher.removeObserver(note)

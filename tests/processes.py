@@ -36,6 +36,12 @@ def eventually(condition: Callable[[], Any], what: str, patience: float = PATIEN
     raise AssertionError(f"not within {patience} s: {what}")
 
 
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class LoggedProcess:
     """A process whose output is kept and can be waited for."""
 
@@ -109,7 +115,7 @@ class RedisProcess(LoggedProcess):
         self.url = self._embedded.url
         self.socket = str(self._embedded.socket)
         super().__init__([*self._embedded.command(), *options], dict(os.environ), directory)
-        self.client = valkey.Valkey(unix_socket_path=str(self._embedded.socket))
+        self.client = valkey.Valkey(unix_socket_path=self.socket)
 
     def start(self, wait: bool = True) -> None:
         super().start()
@@ -267,6 +273,9 @@ class RelayProcess(LoggedProcess):
 
     def wait_until_nothing_is_held(self) -> None:
         self.wait_until_held(0)
+
+    def wait_until_jobs_are_known(self) -> None:
+        eventually(lambda: self.call("POST", "/jobs/echo").status == 200, "the jobs are known")
 
     def children(self, role: str) -> list[int]:
         """The ids of this relay's processes of one role."""

@@ -134,7 +134,7 @@ def test_names_are_found_while_handlers_fill_the_reactors_threads(
     )
     for process in (front, worker):
         process.start()
-    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    front.wait_until_jobs_are_known()
     for _ in range(10):
         front.call("POST", "/jobs/in_the_reactors_pool", None, {"Prefer": "respond-async"})
     eventually(lambda: ran.exists() and len(ran.read_text().splitlines()) == 10, "they run")

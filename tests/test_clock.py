@@ -13,7 +13,7 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.selectreactor import SelectReactor
 
 from relay import clock
-from tests.processes import RedisProcess, RelayProcess, eventually
+from tests.processes import RedisProcess, RelayProcess
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="needs Debian's package libfaketime")
@@ -80,7 +80,7 @@ def start(server: RedisProcess, tmp_path: Path, host: Host) -> Iterator[Start]:
 @pytest.mark.parametrize("offset", ["-3600", "+3600"])
 def test_a_clock_that_is_set_stops_no_timer_and_fires_none(start: Start, host: Host, offset: str) -> None:
     front, worker = start("front", elsewhere=True), start("worker", elsewhere=True)
-    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    front.wait_until_jobs_are_known()
     with front.connect() as held:
         held.request("POST", "/jobs/sleep", {"seconds": 3}, {"Prefer": "wait=60"})
         assert held.head()[0] == 200
@@ -98,7 +98,7 @@ def test_deadlines_go_by_redis_clock(start: Start, host: Host, offset: str) -> N
     """Not by the worker's, which is wrong."""
     host.set(offset)
     front, _ = start("front"), start("worker", elsewhere=True)
-    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
+    front.wait_until_jobs_are_known()
     wait = {"Prefer": "wait=20, heartbeat=0"}
     soon = front.call("POST", "/jobs/sleep", {"seconds": 1}, {**wait, "Relay-Deadline": "20"}).json()
     assert soon["state"] == "succeeded"

@@ -156,7 +156,6 @@ async def yields_asynchronously() -> AsyncIterator[int]:
         (yields, "it is a generator"),
         (yields_asynchronously, "it is an asynchronous generator"),
     ],
-    ids=str,
 )
 def test_what_is_not_a_plain_function_is_refused(function: Any, said: str) -> None:
     told = said_of(lambda: job(name="f")(function))
@@ -309,7 +308,6 @@ class Box:
         *((Colour, Colour.RED), (Point, Point(1)), (Box, Box(2)), (Decimal, Decimal("1.5")), (Any, [1])),
         *((Partly, {}), (int | None, None), (float, 1)),
     ],
-    ids=str,
 )
 def test_a_default_is_given_as_it_is_and_never_shared(annotation: Any, default: Any) -> None:
     def f(a: Any = default) -> None: ...

@@ -35,7 +35,7 @@ def roles(server: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     worker = RelayProcess(directory, "worker", "--redis", server.url, "--jobs", "jobs", *QUICK)
     for process in (front, worker):
         process.start()
-    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    front.wait_until_jobs_are_known()
     yield [front, worker]
     for process in (front, worker):
         assert process.stop() == 0
@@ -125,7 +125,7 @@ def test_jobs_go_on_after(trouble: str, server: RedisProcess, roles: list[RelayP
 @pytest.mark.parametrize("role", ["front", "worker", "all"])
 def test_a_password_that_is_wrong_ends_the_program_with_one_clear_line(role: str, tmp_path: Path) -> None:
     server = RedisProcess(tmp_path, "--requirepass", "right")
-    server.client = valkey.Valkey(unix_socket_path=server.url.removeprefix("unix://"), password="right")
+    server.client = valkey.Valkey(unix_socket_path=server.socket, password="right")
     server.start()
     listen = () if role == "worker" else ("--listen", "tcp:0:interface=127.0.0.1")
     url = server.url.replace("unix://", "unix://:wrong@")

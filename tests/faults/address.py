@@ -19,10 +19,6 @@ class Address:
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    @property
-    def url(self) -> str:
-        return f"unix://{self.path}"
-
     def start(self, target: str) -> None:
         self.target = target
         self._thread.start()

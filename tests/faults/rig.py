@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.servers import LEASE, Servers, free_port
-from tests.processes import ROOT, RedisProcess, RelayProcess, eventually
+from tests.faults.servers import LEASE, Servers
+from tests.processes import ROOT, RedisProcess, RelayProcess, eventually, free_port
 
 FRONTS, WORKERS = 2, 4
 

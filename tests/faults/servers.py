@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import valkey
 
 from tests.faults.address import Address
-from tests.processes import RedisProcess, eventually
+from tests.processes import RedisProcess, eventually, free_port
 
 LEASE = 2.0  # seconds, so that it can be lost often
 #: Redis' users: one that may do anything, and one as operators make them, which may not ask INFO
@@ -165,8 +164,3 @@ class Servers:
     def _on_redis(self, ask: Callable[[valkey.Valkey], object]) -> None:
         with contextlib.suppress(valkey.exceptions.ConnectionError):
             ask(self.redis.client)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])

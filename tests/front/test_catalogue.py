@@ -78,7 +78,6 @@ def catalogue(store: Store, clock: Clock) -> Catalogue:
     return Catalogue(clock, store)  # type: ignore[arg-type]
 
 
-SHAPES = {"records": [{"members": [], "closed": True}]}
 BAD = {
     "not JSON": b"{",
     "empty": b"\x00",

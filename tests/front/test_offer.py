@@ -55,7 +55,6 @@ def prints(offer: Offer, *bodies: str) -> set[str]:
         ),
         (dict[int, int], NOTHING, ('{"x": {"1": 1, "2": 2}}', '{"x": {"2": 2.0, "1": 1}}')),
     ],
-    ids=str,
 )
 def test_a_fingerprint_is_of_what_the_arguments_mean(
     annotation: Any, default: Any, bodies: tuple[str, ...]

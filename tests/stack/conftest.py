@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import RedisProcess, RelayProcess, eventually
-from tests.stack.proxies import free_port
+from tests.processes import RedisProcess, RelayProcess, eventually, free_port
 
 SECRET = "a secret that django and relay share"
 OPTIONS = ["--open", "--trusted-proxy", "127.0.0.1", "--grace", "1", "--heartbeat", "1"]

@@ -5,20 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import ROOT, Client, LoggedProcess
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
+from tests.processes import ROOT, Client, LoggedProcess, free_port
 
 
 def executable(name: str) -> str:

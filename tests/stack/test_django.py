@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess, eventually
-from tests.stack.proxies import HAProxy, Nginx, changed, free_port
+from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess, eventually, free_port
+from tests.stack.proxies import HAProxy, Nginx, changed
 
 EXAMPLE = ROOT / "examples/django"
 ANNA = {"Authorization": "Bearer anna's token"}

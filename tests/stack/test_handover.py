@@ -13,9 +13,8 @@ import pytest
 
 from relay.handover import Handover, HandoverError
 from relay.tickets import Ticket, sign
-from tests.processes import RelayProcess, Response
+from tests.processes import RelayProcess, Response, free_port
 from tests.stack.conftest import SECRET, Fronts
-from tests.stack.proxies import free_port
 
 ACCEPTED = b'HTTP/1.1 202 Accepted\r\nRelay-Source: job\r\nContent-Length: 14\r\n\r\n{"id":"0-a-b"}'
 BOX = {"box": {"width": 2, "height": 3}}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import ROOT, RelayProcess, eventually
+from tests.processes import ROOT, RelayProcess, eventually, free_port
 from tests.stack.conftest import OPTIONS, Fronts
-from tests.stack.proxies import HAProxy, SecureClient, changed, free_port
+from tests.stack.proxies import HAProxy, SecureClient, changed
 
 
 class Shipped(HAProxy):

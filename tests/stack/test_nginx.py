@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE, Client, Response, eventually
+from tests.processes import PATIENCE, Client, Response, eventually, free_port
 from tests.stack.conftest import Fronts
-from tests.stack.proxies import Nginx, SecureClient, executable, free_port, shipped_nginx
+from tests.stack.proxies import Nginx, SecureClient, executable, shipped_nginx
 
 HELD = 10_000
 SOURCES = 10  # loopback addresses that they come from
@@ -237,10 +236,8 @@ def test_ten_thousand_are_held_through_it(plain: Nginx, fronts: Fronts) -> None:
         clients.append(client)
     eventually(lambda: sum(front.held() for front in fronts.both) == HELD, "all are held", 60)
     assert min(front.held() for front in fronts.both) > HELD / 3  # least_conn
-    answering = time.monotonic()
     fronts.end_all()
     read_all(clients)
-    assert time.monotonic() - answering < PATIENCE
 
 
 def read_all(clients: list[Client]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel
 
 from relay.store.address import Address
 from relay.store.health import MOST, Health
@@ -15,19 +13,6 @@ from relay.store.refusal import Refused
 from tests.store.memory import MemoryRedis, Words, plain
 
 ADDRESS = Address("redis", "h", 6379, 0, "", "")
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """Everything that is logged, by whomever."""
-    said: list[str] = []
-
-    def note(event: LogEvent) -> None:
-        said.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(note)
-    yield said
-    globalLogPublisher.removeObserver(note)
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 from pytest_twisted import ensureDeferred
 
 from relay.errors import NoSuchJob, StoreFull, StoreReset
-from relay.state import Claim, Outcome, Standing, State
+from relay.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import End, Fenced, GivenBack, Submission
 from relay.store.store import Store
 from tests.processes import RedisProcess
@@ -28,6 +31,21 @@ async def outcome(store: Store, id: str) -> Outcome:
 
 async def claimed(session: Session, want: int = 10) -> list[Claim]:
     return (await session.turn(want)).claims
+
+
+async def running(front: Store, worker: Store, **changed: Any) -> tuple[str, Session]:
+    """A job, and the session that claimed it."""
+    id = await submit(front, **changed)
+    session = await Session(worker).open()
+    await claimed(session)
+    return id, session
+
+
+async def submit_many(make_store: MakeStore, jobs: Iterable[Job]) -> tuple[Store, set[str]]:
+    """A front with room for them, and their ids."""
+    front = make_store("front", queue_limit=10_000)
+    await front.sweep()
+    return front, {(await front.submit(Submission(front.mint(), job))).id for job in jobs}
 
 
 # -- reaping --
@@ -211,9 +229,7 @@ async def test_a_job_that_stopped_its_worker_for_good_is_alone_to_blame(
 async def test_what_a_large_worker_held_goes_back_in_parts(
     redis: RedisProcess, make_store: MakeStore, worker: Store
 ) -> None:
-    front = make_store("front", queue_limit=10_000)
-    await front.sweep()
-    ids = {(await front.submit(Submission(front.mint(), a_job(once=n % 2 == 0)))).id for n in range(1300)}
+    front, ids = await submit_many(make_store, [a_job(once=n % 2 == 0) for n in range(1300)])
     session = await Session(worker).open()
     while await claimed(session, 20_000):
         pass
@@ -229,10 +245,7 @@ async def test_what_a_large_worker_held_goes_back_in_parts(
 async def test_a_sweep_goes_on_where_the_last_part_of_a_dead_worker_was_left(
     redis: RedisProcess, make_store: MakeStore, worker: Store
 ) -> None:
-    front = make_store("front", queue_limit=10_000)
-    await front.sweep()
-    for _ in range(700):
-        await front.submit(Submission(front.mint(), a_job()))
+    front, _ = await submit_many(make_store, [a_job()] * 700)
     session = await Session(worker).open()
     while await claimed(session, 20_000):
         pass
@@ -247,10 +260,7 @@ async def test_a_sweep_goes_on_where_the_last_part_of_a_dead_worker_was_left(
 async def test_a_worker_that_holds_many_goes_on_with_all_of_them(
     redis: RedisProcess, make_store: MakeStore, worker: Store
 ) -> None:
-    front = make_store("front", queue_limit=10_000)
-    await front.sweep()
-    for _ in range(1100):
-        await front.submit(Submission(front.mint(), a_job()))
+    await submit_many(make_store, [a_job()] * 1100)
     session = await Session(worker).open()
     claims = [claim for _ in range(12) for claim in await claimed(session, 20_000)]
     again = await Session(worker, "worker.2").open("worker.1", *claims)
@@ -291,9 +301,7 @@ async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighb
 
 @ensureDeferred
 async def test_a_dead_letter_can_be_run_again_under_a_new_id(front: Store, worker: Store) -> None:
-    id = await submit(front, attempts=2, key="digest", arguments='{"message":1}')
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker, attempts=2, key="digest", arguments='{"message":1}')
     await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
     (letter,) = await front.dead()
     assert letter.cause == '{"type":"/problems/x"}'
@@ -315,9 +323,7 @@ async def test_dead_letters_are_bounded_in_count_and_age(redis: RedisProcess, fr
 
 
 async def fail(front: Store, worker: Store, size: int) -> str:
-    id = await submit(front, attempts=2, arguments=f'{{"x":"{"x" * size}"}}')
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker, attempts=2, arguments=f'{{"x":"{"x" * size}"}}')
     await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
     await worker.leave("worker.1")
     return id
@@ -353,9 +359,7 @@ async def test_arguments_that_are_too_large_are_not_kept_with_a_dead_letter(make
 async def test_a_failure_that_says_so_is_a_dead_letter_however_few_its_attempts(
     front: Store, worker: Store
 ) -> None:
-    id = await submit(front)
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker)
     await session.turn(0, End(id, State.FAILED, '{"type":"/problems/bad-arguments"}', dead=True))
     assert (await outcome(front, id)).state is State.FAILED
     assert [letter.id for letter in await front.dead()] == [id]
@@ -381,9 +385,7 @@ async def test_a_job_that_must_not_run_twice_is_interrupted(
 @ensureDeferred
 async def test_a_session_is_reaped_by_its_lease_and_only_after_it(make_store: MakeStore) -> None:
     front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
-    id = await submit(front)
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker)
     while (await standing(front, id)).state is State.RUNNING:
         await front.sweep()
     with pytest.raises(Fenced):
@@ -393,9 +395,7 @@ async def test_a_session_is_reaped_by_its_lease_and_only_after_it(make_store: Ma
 @ensureDeferred
 async def test_a_turn_keeps_the_lease(make_store: MakeStore) -> None:
     front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
-    id = await submit(front)
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker)
     began = (await standing(front, id)).started
     while (await front.partition.timed_verb("look", "me"))[0] < began + 1000:
         await front.sweep()
@@ -407,9 +407,7 @@ async def test_a_turn_keeps_the_lease(make_store: MakeStore) -> None:
 async def test_after_a_time_without_sweeps_nobody_is_reaped_for_a_lease(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:
-    id = await submit(front)
-    session = await Session(worker).open()
-    await claimed(session)
+    id, session = await running(front, worker)
     redis.client.zadd("{r0}:session", {"worker.1": 1})  # the lease ended long ago
     redis.client.set("{r0}:swept", 1)  # and so did the last sweep
     redis.client.delete("{r0}:quiet")

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent
 
 from relay.worker.overdue import REMIND, Overdue
 from tests.worker.test_session import claim
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def watch(event: LogEvent) -> None:
-        said.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(watch)
-    yield said
-    globalLogPublisher.removeObserver(watch)
 
 
 def test_each_is_told_when_it_is_overdue_and_when_it_is_over(lines: list[str]) -> None:

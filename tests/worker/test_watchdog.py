@@ -107,9 +107,7 @@ def test_a_short_lease_is_renewed_before_the_standstill_is_one() -> None:
     assert scene.renewals == [0.5]
 
 
-def test_past_the_bound_the_job_is_blamed_and_the_process_ended(
-    events: list[LogEvent], no_logged_failures: list[LogEvent]
-) -> None:
+def test_past_the_bound_the_job_is_blamed_and_the_process_ended(no_logged_failures: list[LogEvent]) -> None:
     scene = Scene(stall=60)
     scene.run(100)
     (at,) = scene.ended
