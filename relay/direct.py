@@ -30,5 +30,4 @@ def _has_nothing_to_write(transport: Any) -> bool:
         and not transport.dataBuffer
         and not transport._tempDataBuffer
         and not transport.disconnecting
-        and transport.producer is None
     )

@@ -35,6 +35,18 @@ class HeadTooLarge(RelayError):
     status, slug, title = 431, "head-too-large", "The headers are too large"
 
 
+class UnknownCoding(RelayError):
+    """The body comes in a transfer coding that relay does not know. Send it with a `Content-Length`, or `chunked`."""
+
+    status, slug, title = 501, "unknown-coding", "The transfer coding is not known"
+
+
+class UnknownVersion(RelayError):
+    """The request is of a version of HTTP that relay does not speak. Send HTTP/1.1."""
+
+    status, slug, title = 505, "unknown-version", "The version of HTTP is not known"
+
+
 class Forbidden(RelayError):
     """Either the ticket is forged or has expired: ask the server that gave it to you for another. Or this relay
     answers only programs on its own machine: it has no callers' tokens, so requests that came through a proxy or from
@@ -130,12 +142,6 @@ class StoreAway(RelayError):
     `Retry-After` seconds. Without one, check first whether the job ran."""
 
     status, slug, title, retry_after = 503, "store-away", "The store does not answer", 2
-
-
-class Draining(RelayError):
-    """This relay is being shut down or restarted. Send the same again: another one answers."""
-
-    status, slug, title, retry_after = 503, "draining", "Shutting down", 1
 
 
 class JobFailed(RelayError):

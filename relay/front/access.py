@@ -65,6 +65,9 @@ def is_loopback(host: str) -> bool:
 
 def _host(request: Request) -> str:
     hosts = request.values("host")
+    authority = request.authority()
+    if authority:  # which counts, and of which a proxy would have made the Host
+        hosts = [authority] if len(hosts) < 2 else hosts
     if not hosts and request.version == "1.0":
         return ""
     if len(hosts) != 1:

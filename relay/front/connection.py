@@ -1,25 +1,27 @@
 """A client's connection: bytes to requests, answers to bytes, one request at a time.
 
-A request is served when it is whole; what is pipelined behind it waits. Times are watched by the site, which looks at
-every connection's `deadline` now and then.
+A request is served when it is whole; what is pipelined behind it waits, and little of it. Nothing is served while a
+client does not read what it was sent. Times are watched by the site, which looks at every connection's `deadline` now
+and then.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from relay.direct import send
-from relay.errors import RelayError
 from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.lingering import Lingering
-from relay.front.reading import Reader
+from relay.front.outgoing import PATIENCE, Progress, has_gone, unsent
+from relay.front.reading import Reader, Refusal
 from relay.front.request import Request
 
 if TYPE_CHECKING:
@@ -27,35 +29,42 @@ if TYPE_CHECKING:
     from relay.front.site import Site
 
 MOST_PIPELINED = 100  # requests; more are not read until these are answered
-REQUEST_TIME = 60.0  # seconds from a request's first byte to its last
-LAST_REQUEST = 1.0  # seconds for the request of who connected just before the end
-PATIENCE = 15.0  # seconds for a client to read its last answer
+MOST_PIPELINED_BYTES = 256 << 10
+AT_ONCE = 50  # pipelined requests served in one turn of the reactor
+REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
+REQUEST_RATE = 1 << 10  # bytes of its body
+LAST_REQUEST = 5.0  # seconds for another request on a connection that is about to close
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class Connection(Reader, Protocol):
     """One connection; a hold takes it over when it commits."""
-
-    _log = Logger()
 
     def __init__(self, site: Site) -> None:
         super().__init__(site.body_limit)
         self._site = site
-        self._waiting: list[Request] = []
+        self._waiting: deque[Request | Refusal] = deque()
+        self._cost = 0  # of what waits
         self._serving = False
         self._bodyless = False  # what is served is HEAD
         #: whether the request that is served may be answered in chunks
         self.chunked = False
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._hold: Hold | None = None
-        self._answered = False
         self._closing = False  # after the answer that is due
         self._advancing = False
+        self._clogged = False  # the client does not read
+        self._paused = False  # we do not
+        self._half_closed = False  # the client says nothing more
+        self._began = 0.0  # the request that is being read
+        self._progress = Progress()
         #: by the site's clock; 0 for none
         self.deadline = 0.0
 
     def connectionMade(self) -> None:
         self._site.connections.add(self)
+        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
         self.deadline = self._site.now() + self._site.keepalive
 
     # -- what is read --
@@ -63,20 +72,38 @@ class Connection(Reader, Protocol):
     def dataReceived(self, data: bytes) -> None:
         if not self._refused:
             self.read(data)
+            self._advance()
+
+    def has_room(self) -> bool:
+        return (
+            not self._clogged and len(self._waiting) < MOST_PIPELINED and self._cost <= MOST_PIPELINED_BYTES
+        )
 
     def began(self) -> None:
+        self._began = self._site.now()
+        self.grew(0)
+
+    def grew(self, size: int) -> None:
         if not self._serving:
-            self.deadline = self._site.now() + REQUEST_TIME
+            self.deadline = self._began + REQUEST_TIME + size / REQUEST_RATE
 
     def proceed(self) -> None:
         self._write(_CONTINUE)
 
-    def take(self, request: Request) -> None:
-        request.transport = self.transport
-        self._waiting.append(request)
-        if len(self._waiting) == MOST_PIPELINED:
-            self.transport.pauseProducing()  # type: ignore[union-attr]
-        self._advance()
+    def take(self, item: Request | Refusal) -> None:
+        self._waiting.append(item)
+        self._cost += item.cost
+
+    def readConnectionLost(self) -> None:
+        """The client has closed its side. It may still read: what it asked for is answered."""
+        self._half_closed = True
+        if self._hold is not None:
+            self._hold.half_closed()
+        elif not self._serving and not self._waiting:
+            self._close()
+
+    def writeConnectionLost(self) -> None:
+        """We have closed ours (see `Lingering`)."""
 
     # -- from requests to answers --
 
@@ -85,11 +112,39 @@ class Connection(Reader, Protocol):
         if self._advancing:
             return
         self._advancing = True
-        while self._waiting and not self._serving:
-            self._serve(self._waiting.pop(0))
-            if len(self._waiting) == MOST_PIPELINED - 1:
-                self.transport.resumeProducing()  # type: ignore[union-attr]
-        self._advancing = False
+        try:
+            for _ in range(AT_ONCE):
+                if not self._may_serve():
+                    break
+                self._next()
+        finally:
+            self._advancing = False
+        if self._may_serve():
+            self._site.clock.callLater(0, self._advance)
+        self._regulate()
+
+    def _may_serve(self) -> bool:
+        return bool(self._waiting) and not self._serving and not self._clogged
+
+    def _next(self) -> None:
+        item = self._waiting.popleft()
+        self._cost -= item.cost
+        if isinstance(item, Refusal):
+            self._tell_refusal(item)
+        else:
+            self._serve(item)
+            self.read_on()
+
+    def _regulate(self) -> None:
+        """Read no more than can be kept."""
+        full = bool(self._unread) or not self.has_room()
+        if self.transport is None or full == self._paused or self._half_closed:
+            return
+        self._paused = full
+        if full:
+            self.transport.pauseProducing()  # type: ignore[attr-defined]
+        else:
+            self.transport.resumeProducing()  # type: ignore[attr-defined]
 
     def _serve(self, request: Request) -> None:
         self._serving = True
@@ -97,6 +152,7 @@ class Connection(Reader, Protocol):
         self._bodyless = request.method == "HEAD"
         self.chunked = request.chunked
         self.deadline = 0.0
+        request.transport = self.transport
         served = self._site.serve(request)
         if isinstance(served, Deferred):
             self._working = served
@@ -108,9 +164,11 @@ class Connection(Reader, Protocol):
         self._working = None
         if isinstance(served, Answer):
             self.answer(served)
-        else:
-            self._hold = served
-            served.begin(self)
+            return
+        self._hold = served
+        served.begin(self)
+        if self._half_closed and self._hold is not None:
+            self._hold.half_closed()
 
     def _failed(self, failure: Failure) -> None:
         """No answer could be made: a cut says *unknown, ask again*, anything else would be a lie."""
@@ -121,44 +179,59 @@ class Connection(Reader, Protocol):
     def answer(self, answer: Answer) -> None:
         """Answer the request that is served, and go on with the next."""
         self._serving, self._hold = False, None
-        self._answered = True
-        closing = self._closing or self._site.closing is not None
+        closing = self._closing or self._is_last()
         self._write(answers.render(answer, closing, self._bodyless))
         if closing:
             self._refused = True  # nothing more is read
             self._waiting.clear()
             self._close()
             return
+        self._progress = Progress()
         self.deadline = self._site.now() + (REQUEST_TIME if self._reading else self._site.keepalive)
         self._advance()
+
+    def _is_last(self) -> bool:
+        """Whether no other request will be served, so that the answer says that the connection closes."""
+        if self._waiting or self._unread:
+            return False
+        return self._half_closed or (self._site.closing is not None and not self._reading)
 
     def _write(self, data: bytes) -> None:
         send(self.transport, data)
 
-    def refuse(self, error: RelayError, head: str = "") -> None:
+    def _tell_refusal(self, refusal: Refusal) -> None:
         """Answer, and go on reading for a while: a client that is still writing when the connection closes never reads
         its answer."""
-        if self._refused:
-            return
-        self._refused = True
-        if self._serving:  # its answer goes first, and is the last
-            self._closing = True
-            return
-        answer = answers.problem(error, self._site.prefix)
-        self._write(answers.render(answer.with_head(head), closing=True))
+        answer = answers.problem(refusal.error, self._site.prefix)
+        self._write(answers.render(answer.with_head(refusal.head), closing=True))
         lingering = Lingering(self._site.clock)
         lingering.makeConnection(self.take_over(lingering))
+
+    # -- a client that does not read, as its transport says --
+
+    def pauseProducing(self) -> None:
+        self._clogged = True
+
+    def resumeProducing(self) -> None:
+        self._clogged = False
+        if self.transport is not None:
+            self.read_on()
+            self._advance()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, of which it is told as well."""
 
     # -- the end --
 
     def take_over(self, protocol: Any) -> ITCPTransport:
         """Give the connection to another protocol, and let go of it."""
         transport: Any = self.transport
+        transport.unregisterProducer()
         # a TLS or PROXY wrapper stands between the socket and its protocol
         setattr(
             transport, "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol", protocol
         )
-        if len(self._waiting) >= MOST_PIPELINED:
+        if self._paused and not self._half_closed:
             transport.resumeProducing()
         self._refused = True
         self._forget()
@@ -170,25 +243,33 @@ class Connection(Reader, Protocol):
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def close_when_idle(self) -> None:
-        """Close after the answer that is due, at once if none is; but who has just connected is about to ask."""
-        if self._serving:
-            self._closing = True
-        elif self._answered and not self._reading:
-            self._close()
-        else:
+        """Close after the answer that is due, or the next: a client may just be sending a request, which would be lost
+        if the connection closed at once."""
+        if not self._serving:
             self.deadline = self._site.now() + LAST_REQUEST
 
+    def look(self) -> None:
+        """Nothing is read now, so that nobody is told if the client goes."""
+        if self._paused and not self._half_closed and self._hold is not None and has_gone(self.transport):
+            self._half_closed = True
+            self._hold.half_closed()
+
     def on_deadline(self) -> None:
-        """The client took too long; at the second time it does not even read."""
-        if self._refused:
+        """The client took too long to ask, or to read."""
+        if self._progress.goes_on(self.transport):
+            self.deadline = self._site.now() + PATIENCE
+        elif self._refused or unsent(self.transport):
             self.abortConnection()
         else:
             self._refused = True
             self._close()
 
     def _close(self) -> None:
+        self._progress = Progress()
         self.deadline = self._site.now() + PATIENCE
-        self.transport.loseConnection()  # type: ignore[union-attr]
+        transport: Any = self.transport
+        transport.unregisterProducer()  # which would keep it open
+        transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         working, hold = self._working, self._hold

@@ -6,13 +6,14 @@ import base64
 import hashlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
-from relay.errors import AlreadyComplete, Draining, NoSuchJob, RelayError, StoreAway, StoreReset
+from relay.errors import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Offer
 from relay.front.order import Order
@@ -20,6 +21,8 @@ from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
+
+Result = TypeVar("Result")
 
 COME_BACK = 5.0  # seconds for a client that went away
 
@@ -41,24 +44,26 @@ class Desk:
         self._store = store
         self._catalogue = catalogue
         self._room = room
-        #: refuse new work
+        #: this front is about to end: nobody is held for long
         self.draining = False
 
     async def submit(self, order: Order, held: bool) -> Accepted:
         """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
-        `Offer.read` and `Store.submit` do, and `Draining`."""
-        if self.draining:
-            raise Draining
+        `Offer.read` and `Store.submit` do."""
         offer = await self._catalogue.offer(order.name, held)
         job = self._job(order, offer, held)
         id = self._store.mint()
         waiter = self._room.wait(id) if held else None
         submission = Submission(id, job, int(order.delay * 1000), int(order.deadline * 1000))
         self._room.pledge(id, submission)  # before it is answered: a repair may come in between
+        submitting = self._store.submit(submission)
         try:
-            receipt = await self._store.submit(submission)
-        except BaseException:
+            receipt = await apart(submitting)
+        except BaseException as error:
             leave(waiter)
+            if order.cancel and isinstance(error, CancelledError):  # the client went while it was on its way
+                submitting.addCallback(lambda receipt: self.abandon(receipt.id))
+            submitting.addErrback(lambda failure: failure.trap(RelayError))
             raise
         if receipt.new:
             state = State.SCHEDULED if order.delay else State.QUEUED
@@ -150,6 +155,20 @@ def digest(owner: str, name: str, key: str) -> str:
     """What a key is kept under: it counts for one owner and one job name."""
     scope = "\0".join((owner, name, key)).encode()
     return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
+
+
+def apart(working: Deferred[Result]) -> Deferred[Result]:
+    """The result of work that goes on when nobody waits for it any more."""
+    waiting: Deferred[Result] = Deferred()
+
+    def done(result: Result | Failure) -> Result | Failure | None:
+        if waiting.called:
+            return result
+        waiting.callback(result)  # a Failure too is passed on
+        return None
+
+    working.addBoth(done)
+    return waiting
 
 
 def leave(waiter: Deferred[Outcome] | None) -> None:

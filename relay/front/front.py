@@ -18,6 +18,7 @@ from relay.front.catalogue import Catalogue
 from relay.front.desk import Desk
 from relay.front.fetching import Fetching
 from relay.front.hold import Hold, House
+from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
 from relay.front.repair import Repair
 from relay.front.routes import Routes
@@ -32,7 +33,7 @@ from relay.store.store import Store
 
 SWEEP = 1.0  # seconds between sweeps
 STRAYS = 5.0  # seconds between the turns of the waiting room
-LAST_WORDS = 3.0  # seconds for answers that are on their way
+PARTING = 1.0  # seconds between looks at the answers that are on their way
 DRAIN_RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
@@ -60,7 +61,8 @@ class Front(Service):
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
-        self._house = House(tools.clock, self._wheel, self._desk, settings.prefix)
+        self._parting = Parting(tools.clock)
+        self._house = House(tools.clock, self._wheel, self._desk, self._parting, settings.prefix)
         self._repair = Repair(tools.clock, tools.store, self._room)
         self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
         tools.store.partition.on_amnesia = self._repair.soon
@@ -73,6 +75,7 @@ class Front(Service):
         self._recurring = [
             (recurring(tools.clock, self._sweep), SWEEP),
             (recurring(tools.clock, self._room.turn), STRAYS),
+            (recurring(tools.clock, self._parting.look), PARTING),
         ]
 
     def _make_site(self) -> Site:
@@ -111,8 +114,10 @@ class Front(Service):
         return ensureDeferred(self._drain())
 
     async def _drain(self) -> None:
-        """Stop listening, send the held clients elsewhere one by one, then let go of the store."""
+        """Stop listening, send the held clients elsewhere one by one, then let go of the store. Who reads slowly has
+        the whole drain for what it is sent."""
         self._desk.draining = True
+        end = self._tools.clock.seconds() + self._settings.drain
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         leaving = [self._site.close()]
@@ -121,7 +126,8 @@ class Front(Service):
         for hold in held:
             leaving.append(hold.reattach())
             await deferLater(self._tools.clock, pause)
-        await DeferredList(leaving).addTimeout(LAST_WORDS, self._tools.clock, lambda *_: None)
+        await self._by(end, DeferredList(leaving))
+        await self._by(end, self._parting.over())
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()
@@ -130,6 +136,11 @@ class Front(Service):
         self._fetching.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
+
+    async def _by(self, end: float, waiting: Deferred[Any]) -> None:
+        """Wait until then at the latest."""
+        left = max(0.0, end - self._tools.clock.seconds())
+        await waiting.addTimeout(left, self._tools.clock, lambda *_: None)
 
     # -- what the front hears --
 

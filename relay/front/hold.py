@@ -27,6 +27,7 @@ from relay.errors import RelayError
 from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
+from relay.front.outgoing import Parting
 from relay.front.parked import park
 from relay.front.terms import Terms
 from relay.front.wheel import Wheel
@@ -35,6 +36,8 @@ from relay.state import Outcome, Standing
 if TYPE_CHECKING:
     from relay.front.connection import Connection
 
+PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
+LONGEST_DOUBT = 10.0  # seconds that a client is waited for that may have gone
 _log = Logger()
 
 
@@ -45,6 +48,7 @@ class House:
     clock: IReactorTime
     wheel: Wheel
     desk: Desk
+    parting: Parting
     prefix: str
 
 
@@ -121,11 +125,22 @@ class Hold:
     def dataReceived(self, data: bytes) -> None:
         """What a client sends after its request is not read: the connection closes with the answer."""
 
+    def half_closed(self) -> None:
+        """The client has closed its side, as some do once they have asked; others have gone. Who has gone answers a
+        heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends."""
+        if not self._terms.heartbeat and self._until - self._house.clock.seconds() > LONGEST_DOUBT:
+            (self.transport or self._connection).abortConnection()  # type: ignore[union-attr]
+        elif self.transport is not None and self._terms.heartbeat:
+            self._house.wheel.drop(self)
+            send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
+            self._rest(PROBE)
+
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
         waited = self._waiter is not None
         self._leave()
         self._over()
+        self._house.parting.discard(self)
         if waited and self._terms.cancel:
             self._house.desk.abandon(self._known.id)
         if self._gone is not None:
@@ -184,6 +199,7 @@ class Hold:
             self._answer(known)
             return
         if self._connection is not None:
+            reattach = reattach or self._house.desk.draining
             self._finish(answers.standing(known, 202, self._house.prefix, reattach))
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
@@ -199,6 +215,7 @@ class Hold:
         self._over()
         assert transport is not None
         send(transport, wire.tail(body, self._chunked))
+        self._house.parting.add(self, transport)
         transport.loseConnection()
 
     def _break_off(self, failure: Failure) -> None:

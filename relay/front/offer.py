@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from codecs import BOM_UTF8
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ class Offer:
 
     def read(self, body: bytes) -> Arguments:
         """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
-        body = body.strip() or b"{}"
+        body = body.removeprefix(BOM_UTF8).strip() or b"{}"
         generic = _decode(body)
         if not self._validator.is_valid(generic):
             raise BadArguments(errors=self._misfits(generic))

@@ -41,7 +41,7 @@ def read_order(request: Request, name: str, key: str = "") -> Order:
         owner=owner(request),
         name=name,
         body=request.body,
-        key=check_key(key) if key else _key(request.header("idempotency-key")),
+        key=check_key(key) if key else _key(request),
         prefer=preferences(request),
         delay=_seconds(request, "Relay-Delay"),
         deadline=_seconds(request, "Relay-Deadline"),
@@ -94,8 +94,9 @@ def check_key(key: str) -> str:
     return key
 
 
-def _key(field: str) -> str:
-    if not field:
+def _key(request: Request) -> str:
+    field = request.header("idempotency-key")
+    if not field and not request.values("idempotency-key"):
         return ""
     quoted = _QUOTED.fullmatch(field)
     if quoted:

@@ -28,6 +28,9 @@ _DISCARDED = 1 << 16  # bytes read at once, to no end
 class Waits(Protocol):
     """Whoever waits on a socket."""
 
+    def half_closed(self) -> None:
+        """The client has closed its side; whether it still reads, only writing to it shows."""
+
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client has gone, or was told to."""
 
@@ -84,6 +87,10 @@ class Parked:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.connectionLost(_ABORTED)
 
+    def waiting(self) -> int:
+        """How many bytes wait for room in the kernel."""
+        return len(self._unsent)
+
     def _send(self, data: bytes) -> int:
         assert self._socket is not None
         try:
@@ -102,11 +109,15 @@ class Parked:
     def doRead(self) -> Any:
         assert self._socket is not None
         try:
-            return None if self._socket.recv(_DISCARDED) else CONNECTION_DONE
+            if self._socket.recv(_DISCARDED):
+                return None
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
             return CONNECTION_LOST
+        self._reactor.removeReader(self)
+        self._waits.half_closed()
+        return None
 
     def doWrite(self) -> Any:
         assert self._socket is not None

@@ -1,4 +1,8 @@
-"""From bytes to requests: llhttp (httptools) parses, heads and bodies have their limits."""
+"""From bytes to requests: llhttp (httptools) parses; heads, trailers and bodies have their limits.
+
+What llhttp calls only notes what it found. Requests are handed on once it has returned: an error on the way back
+through it would arrive wrapped, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,52 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import httptools
+from twisted.logger import Logger
 
-from relay.errors import HeadTooLarge, Malformed, MethodRefused, RelayError, TooLarge
+from relay.errors import (
+    HeadTooLarge,
+    Malformed,
+    MethodRefused,
+    RelayError,
+    TooLarge,
+    UnknownCoding,
+    UnknownVersion,
+)
 from relay.front.answers import METHODS
 from relay.front.request import Request
 
-HEAD_LIMIT = 16 << 10  # bytes of a request's line and headers
+HEAD_LIMIT = 16 << 10  # bytes of a request's target, and of the names and values of its headers
+PADDED_LIMIT = 64 << 10  # bytes of a head with all that stands between those
+TRAILER_LIMIT = 8 << 10  # bytes of the names and values of trailers, which are not kept
+_LINE_COST = 4  # bytes of a header beside its name and value: a colon, a space, the end of the line
+_PART = 4 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
+_BODY_PART = 64 << 10
 _UPGRADING = ("upgrade", "http2-settings")
+_ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
+
+
+class Refusal:
+    """Stands where a request should: the error that the client is told, and the header lines that go with it."""
+
+    __slots__ = ("error", "head")
+    cost = 0
+
+    def __init__(self, error: RelayError, head: str = "") -> None:
+        self.error = error
+        self.head = head
 
 
 class Reader(ABC):
     """Takes bytes apart. A parser is there in the middle of a request only: it is made in no time, and not small."""
 
+    _log = Logger()
+
     def __init__(self, body_limit: int) -> None:
         self._body_limit = body_limit
         self._parser: Any = None
         self._reading = False  # in the middle of a request
-        self._completed = False  # a request, by what was read last
+        self._unread = b""  # not parsed yet
+        self._found: list[Request | Refusal] = []  # by what was parsed last
         #: nothing more is read
         self._refused = False
         self._begin()
@@ -30,8 +63,9 @@ class Reader(ABC):
     def _begin(self) -> None:
         self._target = b""
         self._headers: dict[str, list[str]] = {}
-        self._body: list[bytes] = []
-        self._size = 0  # of the head, then of the body
+        self._body: bytes | bytearray = b""
+        self._size = 0  # of the head, then of the trailers
+        self._padded = 0
         self._in_head = True
 
     # -- whoever reads --
@@ -41,45 +75,89 @@ class Reader(ABC):
         """The first byte of a request is here."""
 
     @abstractmethod
-    def take(self, request: Request) -> None:
-        """A request is here, whole."""
+    def grew(self, size: int) -> None:
+        """So many bytes of a request's body are here."""
+
+    @abstractmethod
+    def take(self, item: Request | Refusal) -> None:
+        """A request is here, whole; or what comes is none, or must not be read whole."""
 
     @abstractmethod
     def proceed(self) -> None:
         """The client wants to be told before it sends the body (``Expect: 100-continue``)."""
 
     @abstractmethod
-    def refuse(self, error: RelayError, head: str = "") -> None:
-        """What comes is no request, or must not be read whole."""
+    def has_room(self) -> bool:
+        """Whether more requests can be taken."""
+
+    @abstractmethod
+    def abortConnection(self) -> None:
+        """Cut the connection."""
 
     # -- bytes --
 
     def read(self, data: bytes) -> None:
+        """Take what has come, as far as there is room; the rest with `read_on`."""
+        self._unread = self._unread + data if self._unread else data
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Parse what was left, as long as there is room."""
+        while self._unread and not self._refused and self.has_room():
+            size = _PART if self._in_head else _BODY_PART
+            part, self._unread = self._unread[:size], self._unread[size:]
+            self._parse(part)
+            found, self._found = self._found, []
+            for item in found:
+                self.take(item)
+        if self._refused:
+            self._unread = b""
+
+    def _parse(self, part: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
-        self._completed = False
+        began_in_head = self._in_head
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(part)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on(data[upgrade.args[0] :])
+            self._go_on(part[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
-            self.refuse(MethodRefused(), f"Allow: {', '.join(METHODS)}\r\n")
+            self._refuse(MethodRefused(), _ALLOW)
+        except httptools.HttpParserCallbackError:
+            self._break_off()
         except httptools.HttpParserError as error:
-            self.refuse(Malformed(str(error)))
+            self._refuse(self._named(str(error)))
+        except Exception:
+            self._break_off()
         if not self._reading:
             self._parser = None
-        elif self._in_head and not self._completed:
-            self._grow(len(data), HEAD_LIMIT, HeadTooLarge)
+        elif began_in_head and self._in_head:
+            self._padded += len(part)
+            if self._padded > PADDED_LIMIT:
+                self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
+
+    def _named(self, said: str) -> RelayError:
+        if said == "Invalid HTTP version":
+            return UnknownVersion()
+        if "transfer-encoding" in self._headers and "`Transfer-Encoding`" in said:
+            return UnknownCoding()
+        return Malformed(said)
+
+    def _break_off(self) -> None:
+        """An error of our own: nobody can tell where the next request begins."""
+        self._log.failure("a request could not be read")
+        self._refused = True
+        self.abortConnection()
 
     def _go_on(self, rest: bytes) -> None:
-        """Another protocol was offered, which nobody has to take up. The parser has stopped behind the head: begin
-        again with the same request, less the offer."""
+        """Another protocol was offered, which nobody has to take up. The parser has stopped behind the head: what is
+        read next is the same request again, less the offer."""
         parser, self._parser = self._parser, None
         if self._refused:
             return
         method, version = parser.get_method(), parser.get_http_version()
         if method == b"CONNECT":
-            self.refuse(MethodRefused(), f"Allow: {', '.join(METHODS)}\r\n")
+            self._refuse(MethodRefused(), _ALLOW)
             return
         lines = [f"{method.decode()} {self._target.decode('latin-1')} HTTP/{version}"]
         for name, values in self._headers.items():
@@ -88,14 +166,18 @@ class Reader(ABC):
                     f"{name}: {_not_upgrading(value) if name == 'connection' else value}" for value in values
                 ]
         self._begin()
-        self.read("\r\n".join([*lines, "", ""]).encode("latin-1") + rest)
+        self._reading = False
+        self._unread = "\r\n".join([*lines, "", ""]).encode("latin-1") + rest + self._unread
 
-    def _grow(self, more: int, limit: int, error: type[RelayError]) -> bool:
-        """Count what is read; False once it is too much."""
+    def _refuse(self, error: RelayError, head: str = "") -> None:
+        if not self._refused:
+            self._refused = True
+            self._found.append(Refusal(error, head))
+
+    def _grow(self, more: int, limit: int) -> None:
         self._size += more
         if self._size > limit:
-            self.refuse(error(limit=limit))
-        return not self._refused
+            self._refuse(HeadTooLarge(limit=limit))
 
     # -- what llhttp calls --
 
@@ -105,42 +187,65 @@ class Reader(ABC):
 
     def on_url(self, url: bytes) -> None:
         self._target += url
+        self._grow(len(url), HEAD_LIMIT)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-        self._grow(len(name) + len(value), HEAD_LIMIT, HeadTooLarge)
+        cost = len(name) + len(value) + _LINE_COST
+        if self._in_head:
+            key = name.decode("latin-1").lower()
+            self._headers.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
+            self._grow(cost, HEAD_LIMIT)
+        else:  # a trailer, which is no header (RFC 9110, 6.5.1)
+            self._grow(cost, TRAILER_LIMIT)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._size = 0
         if self._refused or self._parser.should_upgrade():
             return
-        length = self._headers.get("content-length", ["0"])[0]
-        if self._grow(int(length), self._body_limit, TooLarge) and self._expects():
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            self._refuse(UnknownVersion())
+            return
+        codings = self._headers.get("transfer-encoding")
+        if codings is not None and self._parser.get_http_version() == "1.0":
+            self._refuse(Malformed("HTTP/1.0 has no Transfer-Encoding"))
+            return
+        if codings is not None and [coding.lower() for coding in codings] != ["chunked"]:
+            self._refuse(UnknownCoding())
+            return
+        if self._fits(int(self._headers.get("content-length", ["0"])[0])) and self._expects():
             self.proceed()
-        self._size = 0
 
     def _expects(self) -> bool:
-        return "expect" in self._headers and self._headers["expect"][0].lower() == "100-continue"
+        expected = self._headers.get("expect", [""])[0].lower()
+        return expected == "100-continue" and self._parser.get_http_version() == "1.1"
+
+    def _fits(self, size: int) -> bool:
+        if size > self._body_limit:
+            self._refuse(TooLarge(limit=self._body_limit))
+        return not self._refused
 
     def on_body(self, data: bytes) -> None:
-        if self._grow(len(data), self._body_limit, TooLarge):
-            self._body.append(data)
+        if not self._fits(len(self._body) + len(data)):
+            return
+        if not self._body:
+            self._body = data
+        else:
+            if isinstance(self._body, bytes):  # one piece after the other costs as much as all in one
+                self._body = bytearray(self._body)
+            self._body += data
+        self.grew(len(self._body))
 
     def on_message_complete(self) -> None:
         parser = self._parser
         if self._refused or parser.should_upgrade():
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         version = parser.get_http_version()
         keep_alive = parser.should_keep_alive() and version == "1.1"
-        request = Request(
-            parser.get_method().decode(), self._target, version, self._headers, body, keep_alive
-        )
+        method, body = parser.get_method().decode(), bytes(self._body)
+        self._found.append(Request(method, self._target, version, self._headers, body, keep_alive))
         self._begin()
         self._reading = False
-        self._completed = True
-        self.take(request)
 
 
 def _not_upgrading(connection: str) -> str:

@@ -5,12 +5,15 @@ Latin-1 throughout, in which every byte is a character, so that no client can se
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import httptools
 
 from relay.errors import Malformed
+
+_OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 
 class Request:
@@ -36,6 +39,11 @@ class Request:
         self.transport: Any = None
 
     @property
+    def cost(self) -> int:
+        """About how many bytes it takes up."""
+        return _OVERHEAD + len(self.target) + len(self.body)
+
+    @property
     def chunked(self) -> bool:
         """Whether its answer may come in chunks."""
         return self.version == "1.1"
@@ -53,12 +61,25 @@ class Request:
             raise Malformed(f"{name} was sent {len(values)} times")
         return values[0]
 
+    def authority(self) -> str:
+        """The ``host:port`` of a target that is a whole URL, which then counts (RFC 9112, 3.2.2); "" for others. Raises
+        `Malformed`."""
+        if self.target[:1] in (b"/", b"*"):
+            return ""
+        scheme, _, rest = self.target.partition(b"://")
+        if scheme.lower() not in (b"http", b"https"):
+            raise Malformed("the request's target is no path and no URL of http or https")
+        return re.split(rb"[/?#]", rest, maxsplit=1)[0].rpartition(b"@")[2].decode("latin-1")
+
     def path(self) -> str:
-        """The path alone, decoded; raises `Malformed`."""
+        """The path alone, decoded; raises `Malformed`, also for an encoded slash: what is one segment for a proxy must
+        not be two here."""
         path = self.target.partition(b"?")[0]
         try:
             if path[:1] not in (b"/", b"*"):
                 path = httptools.parse_url(self.target).path or b"/"
+            if b"%2f" in path.lower():
+                raise Malformed("the path has an encoded slash (%2F)")
             return (unquote_to_bytes(path) if b"%" in path else path).decode()
         except UnicodeDecodeError as error:
             raise Malformed("the path is not UTF-8") from error

@@ -15,7 +15,7 @@ from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from relay import tickets
@@ -88,7 +88,10 @@ class Routes:
         asked = request.method, request.target
         if asked in self._remembered:
             return self._remembered[asked]
-        route: tuple[str, dict[str, str]] = self._addresses.match(request.path(), request.method)
+        path = request.path()
+        if path.startswith("//"):  # which would be taken for a single slash
+            raise NotFound
+        route: tuple[str, dict[str, str]] = self._addresses.match(path, request.method)
         if route[1].keys() == {"name"}:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
@@ -209,11 +212,12 @@ class Routes:
             status = answers.outcome_status(known) if terms is None or terms.true_status else 200
             self._house.desk.collected(known)
             return self._show(known, status, replayed=accepted.replayed)
-        draining = self._house.desk.draining
-        if terms is not None and accepted.waiter is not None and not draining:
+        if terms is not None and accepted.waiter is not None:
+            if self._house.desk.draining:
+                terms = self._book.at_the_end(terms)
             return Hold(self._house, terms, caller, known, accepted.waiter)
         leave(accepted.waiter)
-        told = self._tell(known, 202, reattach=terms is not None and draining)
+        told = self._tell(known, 202)
         return told.with_head(answers.preference_applied("respond-async" if prefer.respond_async else ""))
 
     def _tell(self, known: Standing | Outcome, status: int, *, reattach: bool = False) -> Answer:

@@ -84,7 +84,7 @@ class Site(Factory):
             self.closing.callback(None)
 
     def close(self) -> Deferred[None]:
-        """Close every connection as soon as its answer is out; fires when all have."""
+        """Close every connection as soon as its answer is out, or that of one more request; fires when all have."""
         self.closing = Deferred()
         for connection in list(self.connections):
             connection.close_when_idle()
@@ -95,11 +95,9 @@ class Site(Factory):
     def _look(self) -> None:
         now = self.now()
         for connection in list(self.connections):
-            if 0 < connection.deadline <= now:
-                self._end(connection)
-
-    def _end(self, connection: Connection) -> None:
-        try:
-            connection.on_deadline()
-        except Exception:  # the others have deadlines, too
-            self._log.failure("a connection could not be ended in time")
+            try:
+                connection.look()
+                if 0 < connection.deadline <= now:
+                    connection.on_deadline()
+            except Exception:  # the others have deadlines, too
+                self._log.failure("a connection could not be ended in time")

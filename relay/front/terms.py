@@ -21,6 +21,9 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     cancel: bool = False  # the job, when the client goes away
 
 
+LAST_WAIT = 3.0  # seconds that a request is held which comes while the front drains
+
+
 class TermsBook:
     """Makes terms, and remembers them: most clients prefer the same, and holds with alike terms share them."""
 
@@ -35,6 +38,11 @@ class TermsBook:
     def of_look(self, prefer: Preferences, cancel: bool) -> Terms | None:
         """For a job that was there."""
         return self._remember(prefer, cancel, False)
+
+    def at_the_end(self, terms: Terms) -> Terms:
+        """The same for a request that comes while the front drains: short, and never committed."""
+        wait = min(terms.wait, LAST_WAIT)
+        return msgspec.structs.replace(terms, wait=wait, commit=wait, applied="")
 
     def _remember(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
         asked = prefer, cancel, submission

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.internet.defer import Deferred
 
 from relay.state import Outcome
@@ -14,6 +16,9 @@ class Waiter(Deferred[Outcome]):
     id = ""
 
 
+FEW = 8  # waiters of one job, nearly always one: a tuple is small, but taking one out of many takes its time
+
+
 class Seats:
     """All who wait for one job, and its submission in case that the store forgets it."""
 
@@ -21,7 +26,21 @@ class Seats:
 
     def __init__(self) -> None:
         self.pledge: Submission | None = None
-        self.waiters: tuple[Waiter, ...] = ()
+        self.waiters: tuple[Waiter, ...] | dict[Waiter, None] = ()
+
+    def add(self, waiter: Waiter) -> None:
+        if len(self.waiters) == FEW:
+            self.waiters = dict.fromkeys(self.waiters)
+        if isinstance(self.waiters, dict):
+            self.waiters[waiter] = None
+        else:
+            self.waiters += (waiter,)
+
+    def discard(self, waiter: Waiter) -> None:
+        if isinstance(self.waiters, dict):
+            self.waiters.pop(waiter, None)
+        else:
+            self.waiters = tuple(other for other in self.waiters if other is not waiter)
 
 
 class WaitingRoom:
@@ -55,7 +74,7 @@ class WaitingRoom:
         seats = self._seats.get(id)
         if seats is None:
             seats = self._seats[id] = Seats()
-        seats.waiters += (waiter,)
+        seats.add(waiter)
         stray = self._strays.get(id) or self._older_strays.get(id)
         if stray is not None:
             self.tell(read_outcome(id, stray))
@@ -99,7 +118,7 @@ class WaitingRoom:
         for waiter in self._empty(id):
             self.wait(other).chainDeferred(waiter)
 
-    def _empty(self, id: str) -> tuple[Waiter, ...]:
+    def _empty(self, id: str) -> Iterable[Waiter]:
         seats = self._seats.pop(id, None)
         return () if seats is None else seats.waiters
 
@@ -108,6 +127,6 @@ class WaitingRoom:
         seats = self._seats.get(waiter.id)
         if seats is None:
             return
-        seats.waiters = tuple(other for other in seats.waiters if other is not waiter)
+        seats.discard(waiter)
         if not seats.waiters:
             del self._seats[waiter.id]

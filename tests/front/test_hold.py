@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.hold import Hold, House
+from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
 from relay.front.site import Site
 from relay.front.terms import Terms
@@ -47,6 +48,8 @@ class Transport(StringTransportWithDisconnection):
 class StillRunning:
     """A desk that knows one job."""
 
+    draining = False
+
     def __init__(self) -> None:
         self.known: Any = STANDING
         self.abandoned: list[str] = []
@@ -76,7 +79,7 @@ class Scene:
         self.desk = StillRunning()
         self.left: list[Deferred[Outcome]] = []
         self.waiter: Deferred[Outcome] = Deferred(self.left.append)
-        house = House(self.clock, self.wheel, self.desk, "/v1")  # type: ignore[arg-type]
+        house = House(self.clock, self.wheel, self.desk, Parting(self.clock), "/v1")  # type: ignore[arg-type]
         hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
 
         class Pages:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
@@ -19,6 +19,10 @@ class Waiting:
 
     def __init__(self) -> None:
         self.lost: Deferred[Failure] = Deferred()
+        self.closed: Deferred[None] = Deferred()
+
+    def half_closed(self) -> None:
+        self.closed.callback(None)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.lost.callback(reason)  # a second time would be an error
@@ -64,11 +68,16 @@ async def test_what_does_not_fit_is_written_as_the_client_reads_and_then_it_is_c
 
 
 @ensureDeferred
-async def test_a_client_that_goes_away_is_noticed_whatever_it_sent_before() -> None:
-    _, waiting, theirs = pair()
+async def test_a_client_that_closes_its_side_is_written_to_until_it_reads_no_more() -> None:
+    parked, waiting, theirs = pair()
     theirs.sendall(b"GET / HTTP/1.1\r\n\r\n" * 1000)
+    theirs.shutdown(socket.SHUT_WR)
+    await waiting.closed
+    parked.write(b"still")
+    assert await deferToThread(theirs.recv, 10) == b"still"
     theirs.close()
-    assert await waiting.reason() is ConnectionDone
+    parked.write(b"and then")
+    assert await waiting.reason() is ConnectionLost
 
 
 @ensureDeferred

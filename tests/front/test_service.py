@@ -110,20 +110,27 @@ def test_open_answers_anyone(redis: RedisProcess, tmp_path: Path) -> None:
     front.stop()
 
 
-def test_who_has_just_connected_is_answered_even_by_a_front_that_stops(
+def is_served(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_front_that_stops_answers_one_more_request_on_each_connection(
     redis: RedisProcess, tmp_path: Path
 ) -> None:
     front = RelayProcess(tmp_path, "front", "--redis", redis.url, *QUICK)
     front.start()
     with front.connect() as fresh, front.connect() as idle:
-        idle.request("GET", "/problems/draining")
-        assert idle.response().status == 200
+        idle.request("GET", "/problems/no-worker")
+        answer = idle.response()
+        assert (answer.status, answer.headers["connection"]) == (200, "keep-alive")
         front.signal(signal.SIGTERM)
-        assert idle.is_closed()
-        fresh.request("POST", "/jobs/echo")
-        answer = fresh.response()
-        assert (answer.status, answer.json()["type"]) == (503, "/problems/draining")
-        assert fresh.is_closed()
+        eventually(lambda: not is_served(front.port), "it listens no more")
+        for client in (idle, fresh):
+            client.request("GET", "/problems/no-worker")
+            answer = client.response()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert client.is_closed()
     front.stop()
 
 

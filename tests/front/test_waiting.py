@@ -37,6 +37,17 @@ def test_whoever_leaves_is_not_told_and_the_others_are() -> None:
     assert len(room) == 0
 
 
+def test_many_may_wait_for_one_job() -> None:
+    room = WaitingRoom()
+    waiters = [room.wait("1") for _ in range(1000)]
+    everyone = [told(waiter) for waiter in waiters]
+    for waiter in waiters[::2]:
+        waiter.cancel()
+    room.arrived("1", KEPT)
+    assert everyone == [[], ["1"]] * 500
+    assert len(room) == 0
+
+
 def test_the_last_to_leave_takes_the_entry_along() -> None:
     room = WaitingRoom()
     waiter = room.wait("1")
