@@ -1,4 +1,4 @@
-"""Jobs to try relay with."""
+"""Jobs to try relay with, from its own machine: anybody could fill all places of an open one with `sleep`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from twisted.internet.task import deferLater
 from relay import Context, job
 
 
-@job
+@job(local=True)
 def echo(message: Any = None) -> Any:
     """Give back what was sent."""
     return message
 
 
-@job(timeout=3600)
+@job(timeout=3600, local=True)
 def sleep(context: Context, seconds: Annotated[float, Meta(ge=0, le=3600)]) -> Deferred[dict[str, float]]:
     """Take so many seconds, and say how far along the way."""
     from twisted.internet import reactor

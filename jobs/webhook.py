@@ -25,7 +25,7 @@ from relay import Context, JobError, job
 _PREFIX = "whsec_"
 
 
-@job(timeout=30, retries=15)
+@job(timeout=30, retries=15, internal=True)
 async def webhook(context: Context, outcome: dict[str, Any]) -> int:
     """Post a job's outcome; the status of the answer."""
     url, secrets = context.settings.get("webhook_url", ""), _secrets(context.settings)

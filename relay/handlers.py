@@ -43,6 +43,8 @@ def job(
     thread: bool = False,
     limit: str | Limit | None = None,
     then: str | Callable[..., Any] = "",
+    internal: bool | None = None,
+    local: bool = False,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -62,7 +64,9 @@ def job(
     `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
     an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks · `limit`: how often it may
     be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `then`: the job, by name or by its function,
-    that is given an outcome which nobody collected, as its argument `outcome` (an envelope).
+    that is given an outcome which nobody collected, as its argument `outcome` (an envelope) · `internal`: whether it is
+    hidden from clients, so that only other jobs lead to it; unless given, a job is that another names in its `then` ·
+    `local`: whether it is there only for clients of the same machine, not where relay is started with ``--open``.
     """
 
     def mark(function: Function) -> Function:

@@ -36,6 +36,8 @@ class Options(msgspec.Struct, frozen=True):
     thread: bool = False  # a blocking function, to be called in a thread
     limit: Limit | None = None  # how often it may be started, all workers together
     then: str = ""  # the job that is given an outcome which nobody collected
+    internal: bool | None = None  # not for clients; None: if it is there for a `then` of another only
+    local: bool = False  # for clients of this machine only
 
 
 def misfit_of_names(given: Mapping[str, Any]) -> str:
@@ -101,6 +103,8 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "retries": (lambda value: _is_whole(value, RETRIES), f"a whole number from 0 to {RETRIES[-1]}"),
     "once": (_is_switch, "True or False"),
     "thread": (_is_switch, "True or False"),
+    "internal": (lambda value: value is None or _is_switch(value), "True or False"),
+    "local": (_is_switch, "True or False"),
     "limit": (lambda value: value is None or isinstance(value, Limit), "a rate such as '50/s', or a Limit"),
     "then": (lambda value: value == "" or _is_name(value), "the name or the function of a job"),
 }

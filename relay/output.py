@@ -1,7 +1,8 @@
 """What a child process writes, and how its parent reads it: lines of a log that keep their level.
 
 A line of a child's log starts with its level as systemd has it (``<3>``, see sd-daemon(3)); each line of a traceback
-does. A line without one was printed by a handler, a library or the interpreter.
+does. The first line of an event stands at the margin, the others behind a tab, so that no text of a client's or a
+handler's is taken for an event. A line without a level was printed by a handler, a library or the interpreter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from twisted.logger import FileLogObserver, LogEvent, LogLevel, formatEventAsClassicLogText
+
+from relay.text import printable
 
 Level = Any  # a member of `LogLevel`
 
@@ -38,7 +41,9 @@ def _format(event: LogEvent) -> str | None:
     if text is None:
         return None
     level = _LEVELS.get(event.get("log_level", LogLevel.info), 6)
-    return "".join(f"<{level}>{line}\n" for line in text.strip(" \n").split("\n"))
+    first, *others = printable(text).strip(" \n").split("\n")
+    marked = (line if line.startswith("\t") else f"\t{line}" for line in others)
+    return "".join(f"<{level}>{line}\n" for line in (first, *marked))
 
 
 def leveled(line: str, unmarked: Level) -> tuple[Level, str]:
@@ -80,4 +85,4 @@ class Lines:
             self._rest, self._skipping = b"", True
 
     def _text(self) -> str:
-        return self._rest.decode("utf-8", "replace").rstrip("\r")
+        return printable(self._rest.decode("utf-8", "replace").rstrip("\r"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 from relay.handlers import MARK, Handler, handler
@@ -37,6 +38,8 @@ class Registry:
     def __init__(self, functions: Iterable[Callable[..., Any]]) -> None:
         self._handlers: dict[str, Handler] = {}
         self._queues: frozenset[str] | None = None  # None for all
+        #: handlers that the modules import from others, and that are not served
+        self.passed_over: list[str] = []
         for function in functions:
             self._add(handler(function))
         for each in self:
@@ -44,19 +47,33 @@ class Registry:
 
     @classmethod
     def load(cls, modules: Iterable[str]) -> Registry:
-        """Import modules or whole packages by name, and take every handler found in them."""
-        found: dict[int, Callable[..., Any]] = {}
-        for module in modules:
-            for function in _marked(module):
-                found[id(function)] = function
-        return cls(found.values())
+        """Import modules or whole packages by name, and take the handlers that are declared in them, those that they
+        name in ``__all__``, and what these name in `then`: others that they import are not meant to be served."""
+        own: dict[int, Callable[..., Any]] = {}
+        imported: dict[int, Callable[..., Any]] = {}
+        for name in modules:
+            for module, function in _marked(name):
+                (own if _is_own(module, function) else imported)[id(function)] = function
+        wanted = {getattr(function, MARK).then for function in own.values()}
+        own |= {key: each for key, each in imported.items() if getattr(each, MARK).name in wanted}
+        made = cls(own.values())
+        made.passed_over = [
+            f"{f.__module__}.{f.__qualname__}" for key, f in imported.items() if key not in own
+        ]
+        return made
 
     def only(self, queues: Collection[str]) -> Registry:
         """The same, serving the jobs of these queues only; all of them where none is named."""
         narrowed = Registry(())
         narrowed._handlers = self._handlers
         narrowed._queues = frozenset(queues) or None
+        narrowed.passed_over = self.passed_over
         return narrowed
+
+    def is_internal(self, handler: Handler) -> bool:
+        """Whether clients may not submit its job."""
+        said, name = handler.options.internal, handler.options.name
+        return any(each.options.then == name for each in self._handlers.values()) if said is None else said
 
     def queues(self) -> set[str]:
         """The queues of the jobs that it serves."""
@@ -95,11 +112,20 @@ class Registry:
         return self._handlers.get(name)
 
 
-def _marked(name: str) -> Iterator[Callable[..., Any]]:
+def _marked(name: str) -> Iterator[tuple[ModuleType, Callable[..., Any]]]:
     for module in modules(name):
         for value in list(vars(module).values()):
             if isinstance(_mark_of(value), Options):
-                yield value
+                yield module, value
+
+
+def _is_own(module: ModuleType, function: Callable[..., Any]) -> bool:
+    """Whether a module declares a handler, or says that it is a part of it; one that a decorator made in a module of
+    its own is nobody else's, either."""
+    home = sys.modules.get(getattr(function, "__module__", None) or "", module)
+    if home is module or all(value is not function for value in list(vars(home).values())):
+        return True
+    return any(vars(module).get(name) is function for name in getattr(module, "__all__", ()))
 
 
 def _mark_of(value: Any) -> Any:

@@ -76,6 +76,12 @@ def worker(
     registry = chosen(settings)
     for queue in sorted(set(settings.queues) - registry.queues()):
         _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
+    if registry.passed_over:
+        _log.info(
+            "not served, as they are imported from other modules: {handlers} (name them in __all__, or their modules "
+            "with --jobs)",
+            handlers=", ".join(registry.passed_over),
+        )
     names.install(reactor)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
@@ -20,6 +22,8 @@ from msgspec import Meta
 from relay.handlers import QUEUE_NAME
 
 _PREFIX = "RELAY_"
+_SECRET_NAME = re.compile(r"secret|token|password|key")
+_SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE, the name of a-z, 0-9 and _"}
 
 
 class SettingError(Exception):
@@ -143,9 +147,25 @@ def _from_file(config: str | None) -> dict[str, Any]:
         return {}
     try:
         with open(config, "rb") as file:
-            return {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
+            is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            values = {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"--config {config}: {error}") from error
+    secret = _with_secrets(values)
+    if is_open and secret:
+        raise SettingError(
+            f"--config {config}: it has secrets ({secret}) and is for all to read: chmod o= {config}"
+        )
+    return values
+
+
+def _with_secrets(values: Mapping[str, Any]) -> str:
+    """The name of a setting that has a password, or what is named like one; "" if there is none."""
+    if "@" in str(values.get("redis", "")):
+        return "redis"
+    given = values.get("set", ())
+    names = [str(text).partition("=")[0] for text in (given if isinstance(given, list | tuple) else [given])]
+    return next((name for name in names if _SECRET_NAME.search(name)), "")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -208,6 +228,8 @@ def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str
     what, _, place = str(error).partition(" - at `$.")
     wanted = what.partition(", got")[0]
     name = place.strip("`").partition("[")[0].partition(".")[0]
+    if name in _SECRET:
+        return f"--{name} {source}: {_SECRET[name]} (what was given is not shown)"
     return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values.get(name)!r}"
 
 

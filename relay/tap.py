@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from setproctitle import setproctitle
 from twisted.application.service import IService
 from twisted.python import usage
 
@@ -91,6 +92,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
         made = roles[role](reactor, settings)
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error
+    setproctitle(f"relay {role}")  # its command line may have shown secrets
     if role != "all":
         signals.install(reactor)
     return made

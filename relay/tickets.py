@@ -8,6 +8,8 @@ HMAC-SHA-256.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,8 +50,11 @@ def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
 
 
 def read_secrets(path: str) -> list[str]:
-    """The secrets of a file, one on each line; raises `OSError` and `ValueError`."""
+    """The secrets of a file, one on each line; raises `OSError` and `ValueError`, also for a file that everybody on
+    this machine may read."""
     with open(path) as file:
+        if os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+            raise ValueError(f"{path} can be read by everybody: chmod o= {path}")
         secrets = [line.strip() for line in file if line.strip()]
     if not secrets or min(map(len, secrets)) < SHORTEST_SECRET:
         raise ValueError(f"{path} has to have a secret of {SHORTEST_SECRET} characters or more on each line")

@@ -102,7 +102,9 @@ def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
     names = {"pool": "in_the_pool", "reactor": "in_the_reactors_pool", "own": "in_a_thread_of_its_own"}
     workers = []
     for module, name in names.items():  # one for each job
-        (tmp_path / f"{module}_only.py").write_text(f"from tests.blocking_jobs import {name}\n")
+        (tmp_path / f"{module}_only.py").write_text(
+            f"from tests.blocking_jobs import {name}\n__all__ = ['{name}']\n"
+        )
         jobs = ("--jobs", f"{module}_only", *options(ran)[2:])
         workers.append(RelayProcess(tmp_path, "worker", "--redis", server.url, *jobs))
     for process in (front, *workers):

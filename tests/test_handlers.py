@@ -14,6 +14,7 @@ from relay.errors import BadArguments
 from relay.handlers import HandlerError, handler
 from relay.limits import Limit, Rate
 from relay.registry import Registry
+from relay.worker.declared import served
 from tests import sample_jobs
 
 
@@ -103,8 +104,7 @@ def test_a_coroutine_function_is_not_for_threads() -> None:
 
 def test_a_registry_finds_the_handlers_of_modules_and_packages() -> None:
     registry = Registry.load(["jobs", "tests.sample_jobs"])
-    names = {found.options.name for found in registry}
-    assert {"echo", "sleep", "fetch", "area", "whoami"} <= names
+    assert {"echo", "sleep", "fetch", "area", "whoami"} <= names(registry)
 
 
 def test_a_name_taken_twice_is_refused_and_both_places_are_named() -> None:
@@ -114,14 +114,75 @@ def test_a_name_taken_twice_is_refused_and_both_places_are_named() -> None:
         Registry([sample_jobs.area, job(area)])
 
 
+def load(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str, *others: str) -> Registry:
+    """The handlers of a module with this text, and of others."""
+    (folder / "again.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "again", raising=False)
+    try:
+        return Registry.load(["again", *others])
+    finally:
+        sys.modules.pop("again", None)
+
+
+def names(registry: Registry) -> set[str]:
+    return {found.options.name for found in registry}
+
+
+IMPORT = "from tests.sample_jobs import area, decline\nfrom relay import job\n@job\ndef own() -> None: ...\n"
+
+
 def test_the_same_handler_seen_from_two_modules_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "again.py").write_text("from tests.sample_jobs import area\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    registry = Registry.load(["tests.sample_jobs", "again"])
-    assert registry.get("area") is not None
-    del sys.modules["again"]
+    registry = load(monkeypatch, tmp_path, IMPORT + "__all__ = ['area']\n", "tests.sample_jobs")
+    assert {"own", "area", "whoami"} <= names(registry)
+
+
+def test_a_handler_that_a_module_merely_imports_is_not_served_unless_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = load(monkeypatch, tmp_path, IMPORT)
+    assert names(registry) == {"own"}
+    assert registry.passed_over == ["tests.sample_jobs.area", "tests.sample_jobs.decline"]
+    assert registry.only(["default"]).passed_over == registry.passed_over
+    assert names(load(monkeypatch, tmp_path, IMPORT + "__all__ = ['area']\n")) == {"own", "area"}
+
+
+def test_an_imported_handler_is_served_where_it_follows_another_and_not_to_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "from jobs.webhook import webhook\nfrom relay import job\n@job(then=webhook)\ndef own() -> None: ...\n"
+    for written in (text, text.replace("then=webhook", "then='webhook'")):
+        registry = load(monkeypatch, tmp_path, written)
+        assert names(registry) == {"own", "webhook"}
+        assert {h.options.name for h in registry if registry.is_internal(h)} == {"webhook"}
+
+
+def test_a_decorators_wrapper_is_served_where_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wraps.py").write_text(
+        "def wraps(function):\n    def wrapper(a: int) -> int: return function(a)\n    return wrapper\n"
+    )
+    text = (
+        "from wraps import wraps\nfrom relay import job\n"
+        "@job(name='wrapped')\n@wraps\ndef wrapped(a: int) -> int: ...\n"
+    )
+    assert names(load(monkeypatch, tmp_path, text)) == {"wrapped"}
+
+
+@pytest.mark.parametrize(("said", "is_internal"), [(None, True), (True, True), (False, False)])
+def test_what_only_follows_is_internal_unless_it_says_otherwise(said: bool | None, is_internal: bool) -> None:
+    @job(internal=said)
+    def tell(outcome: dict[str, Any]) -> None: ...
+
+    @job(then=tell)
+    def plain() -> None: ...
+
+    registry = Registry([tell, plain])
+    assert [registry.is_internal(handler) for handler in registry] == [is_internal, False]
+    assert [each.internal for each in served(registry)] == [is_internal, False]
 
 
 def test_a_limit_is_a_rate_or_says_what_it_counts_by() -> None:

@@ -38,6 +38,7 @@ CORE = {
     "registry",
     "settings",
     "tickets",
+    "text",
     "timers",
     "upstream",
     "version",

@@ -92,7 +92,7 @@ def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages:
             "text": "<p>é</p>",
         }
     large = front.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
-    assert large.status == 502
+    assert large.json()["error"]["status"] == 502
     assert large.json()["error"]["type"] == "/problems/upstream-too-large"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.settings import SettingError, Settings, fields
+from relay.store.address import Address, AddressError
 
 
 def test_the_command_line_is_before_the_environment_before_the_file_before_defaults(tmp_path: Path) -> None:
@@ -73,3 +74,43 @@ def test_the_source_of_a_wrong_setting_is_named(tmp_path: Path) -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(about for _, _, _, about in fields())
+
+
+@pytest.mark.parametrize("text", ["webhook_secret", "=whsec_hidden", "Upper=whsec_hidden"])
+def test_a_wrong_value_for_handlers_is_not_shown(text: str) -> None:
+    with pytest.raises(SettingError, match="NAME=VALUE") as refused:
+        Settings.read({"set": [text]}, {})
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:hid#den@host", "redis://user:hidden", "redis://[hidden", "redis://h/hidden",
+     "http://:hidden@host", "hidden", "unix:hidden"],
+)  # fmt: skip
+def test_a_wrong_url_of_redis_is_not_shown(url: str) -> None:
+    with pytest.raises(AddressError) as refused:
+        Address.parse(url)
+    assert "hid" not in str(refused.value)
+    assert "den" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('redis = "redis://:x@host"', "redis"),
+        ('set = ["webhook_url=http://x", "webhook_secret=x"]', "webhook_secret"),
+        ('set = ["facebook_token=x"]', "facebook_token"),
+    ],
+)
+def test_a_file_with_secrets_is_not_for_all_to_read(tmp_path: Path, text: str, name: str) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_text(text)
+    file.chmod(0o644)
+    with pytest.raises(SettingError, match=rf"secrets \({name}\)"):
+        Settings.read({}, {}, str(file))
+    file.chmod(0o640)
+    Settings.read({}, {}, str(file))
+    file.write_text('grace = 1\nredis = "redis://host"')
+    file.chmod(0o644)
+    Settings.read({}, {}, str(file))

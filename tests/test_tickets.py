@@ -54,9 +54,18 @@ def test_without_secrets_no_ticket_is_taken() -> None:
 
 def test_secrets_are_lines_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "secrets"
+    file.touch(0o640)
     file.write_text(f"{SECRET}\n\n  {OTHER} \n")
     assert read_secrets(str(file)) == [SECRET, OTHER]
     for text in ("", "\n", f"{SECRET}\nshort\n"):
         file.write_text(text)
         with pytest.raises(ValueError, match="16 characters"):
             read_secrets(str(file))
+
+
+def test_secrets_that_everybody_can_read_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(SECRET)
+    file.chmod(0o644)
+    with pytest.raises(ValueError, match="can be read by everybody: chmod o="):
+        read_secrets(str(file))

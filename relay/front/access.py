@@ -39,6 +39,9 @@ class Access:
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
+        if any(site.lower() == "cross-site" for site in request.values("sec-fetch-site")):
+            raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
+
     def _check_forwarded(self, request: Request) -> None:
         how = forwarded(request)
         if not how:

@@ -39,11 +39,13 @@ class Entry:
 
 
 class Catalogue:
-    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused."""
+    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused. `open`: clients of
+    other machines are served."""
 
-    def __init__(self, clock: IReactorTime, store: Store) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, open: bool = False) -> None:
         self._clock = clock
         self._store = store
+        self._open = open
         self._version = ("", -1)  # of which epoch
         self._looked = 0.0  # when the store was asked last
         self._entries: dict[str, Entry] = {}
@@ -60,13 +62,16 @@ class Catalogue:
             entry = self._entries.get(name)
         if not self._entries:
             raise NoWorker("no worker has registered yet")
-        if entry is None:
+        if entry is None or (entry.offer is not None and self._is_hidden(entry.offer)):
             raise UnknownJob(f"no worker serves {name!r}")
         if entry.offer is None:
             raise NoWorker("the declaration of this job can't be read; the front's log says why")
         if held and self._is_overdue(name):
             raise NoWorker
         return entry.offer
+
+    def _is_hidden(self, offer: Offer) -> bool:
+        return offer.served.internal or (offer.served.local and self._open)
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""

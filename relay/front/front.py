@@ -58,7 +58,7 @@ class Front(Service):
         self._tools = tools
         self._settings = settings
         self._room = WaitingRoom()
-        self._catalogue = Catalogue(tools.clock, tools.store)
+        self._catalogue = Catalogue(tools.clock, tools.store, settings.open)
         self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)

@@ -58,6 +58,7 @@ class Hold:
     __slots__ = (
         "_chunked",
         "_connection",
+        "_doubtful",
         "_gone",
         "_house",
         "_known",
@@ -80,6 +81,7 @@ class Hold:
         self._connection: Connection | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
+        self._doubtful = False  # whether the client is there
         self.slot = -1
 
     # -- phase A --
@@ -127,7 +129,9 @@ class Hold:
 
     def half_closed(self) -> None:
         """The client has closed its side, as some do once they have asked; others have gone. Who has gone answers a
-        heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends."""
+        heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends. What
+        such a client is sent is not known to be collected."""
+        self._doubtful = True
         if not self._terms.heartbeat and self._until - self._house.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._connection).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._terms.heartbeat:
@@ -166,7 +170,8 @@ class Hold:
             self._close(envelope.of_outcome(outcome, self._house.prefix))
         else:
             return
-        self._house.desk.collected(outcome)
+        if not self._doubtful:
+            self._house.desk.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
         if failure.check(CancelledError):  # by ourselves

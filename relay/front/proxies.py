@@ -6,19 +6,25 @@ requests of a connection (PROXY protocol, ``--listen haproxy:…``), which Twist
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+
+from relay.front.outgoing import socket_of
 from relay.front.request import Request
 
+_TELLING = re.compile(
+    r"forwarded|client-?ip|(connecting|real|user|originating|remote|true|src|source)-?ip|remote-addr"
+    r"|external-address|original-(host|url)|^(via|cdn-loop|cf-ray|x-amz-cf-id|x-host|x-cluster-.*)$"
+)
+_LONGEST_TELLING = 64  # characters of a name
+_LOCAL = 0x20  # version 2 and the command LOCAL, in the 13th byte of a PROXY header
 UNIX = "unix:"  # for who connects to a unix socket
 UNKNOWN = "unknown"
-_FORWARDED = frozenset(
-    {"forwarded", "via", "x-real-ip"}
-    | {f"x-forwarded-{what}" for what in ("by", "for", "host", "port", "prefix", "proto", "server", "ssl")}
-)
 
 
 class Proxies:
@@ -50,35 +56,47 @@ class Proxies:
 
 def forwarded(request: Request) -> str:
     """What says that a request came through a proxy; "" if nothing does."""
-    if _is_proxied(request.transport):
+    if _proxied(request.transport) is not None:
         return "PROXY"
-    if _FORWARDED.isdisjoint(request.headers):
-        return ""
-    return ", ".join(sorted(_FORWARDED & request.headers.keys()))
+    return ", ".join(sorted(name for name in request.headers if _tells(name)))
+
+
+def _tells(name: str) -> bool:
+    """Whether a header of this name says that a request was passed on: those of the common proxies, and what is named
+    like them."""
+    return len(name) <= _LONGEST_TELLING and _is_telling(name)
+
+
+@lru_cache(maxsize=1000)
+def _is_telling(name: str) -> bool:
+    return _TELLING.search(name) is not None
 
 
 def peer(request: Request) -> str:
     """The address at the other end of the request's socket."""
-    return _host(_socket(request.transport).getPeer())
+    return _host(socket_of(request.transport).getPeer())
 
 
-def _socket(transport: Any) -> Any:
-    while hasattr(transport, "wrappedProtocol"):  # TLS, PROXY
+def _proxied(transport: Any) -> str | None:
+    """For whom a connection was passed on, as its PROXY header says, `UNKNOWN` where it does not; None for one without
+    such a header, or of the proxy itself (LOCAL, which is how it looks whether we are there)."""
+    while hasattr(transport, "wrappedProtocol"):
+        if isinstance(transport, HAProxyProtocolWrapper):
+            info: Any = transport._proxyInfo
+            if info.header[12:13] == bytes([_LOCAL]) and not info.header.startswith(b"PROXY"):
+                return None
+            if info.source == socket_of(transport).getPeer():
+                return None
+            return UNKNOWN if info.source is None else _host(info.source)
         transport = transport.transport
-    return transport
-
-
-def _is_proxied(transport: Any) -> bool:
-    socket = _socket(transport)
-    return socket is not transport and bool(socket.getPeer() != transport.getPeer())
+    return None
 
 
 def said(request: Request) -> list[str]:
     """Who asked whom, as the proxies say; the nearest last."""
     chain = [part for field in request.values("x-forwarded-for") for part in field.split(",")]
-    if _is_proxied(request.transport):
-        chain.append(_host(request.transport.getPeer()))
-    return chain
+    proxied = _proxied(request.transport)
+    return chain if proxied is None else [*chain, proxied]
 
 
 def _host(address: Any) -> str:

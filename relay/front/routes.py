@@ -13,6 +13,7 @@ from typing import Any
 
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -42,7 +43,8 @@ from relay.tickets import TicketError
 from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
-_MOST_REMEMBERED = 1000  # routes by address
+_MOST_REMEMBERED = 1000  # routes, and refusals, by address
+_REFUSALS = 1.0  # seconds between those of one address that are logged
 
 
 class _JobName(BaseConverter):
@@ -56,6 +58,25 @@ class _JobId(BaseConverter):
 _app: Any = Klein()  # whose types know only twisted.web's requests
 _app.url_map.converters.update(name=_JobName, id=_JobId)
 _app.url_map.merge_slashes = False
+
+
+class Refusals:
+    """Logs tickets that let nobody in, at most one a second from each address."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}  # by address, when
+
+    def told(self, client: str, error: TicketError) -> None:
+        now = self._clock.seconds()
+        if now - self._told.get(client, -_REFUSALS) < _REFUSALS:
+            return
+        if len(self._told) >= _MOST_REMEMBERED:
+            self._told.clear()
+        self._told[client] = now
+        self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
 
 
 class Routes:
@@ -72,6 +93,7 @@ class Routes:
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
         self._book = TermsBook(settings)
+        self._refusals = Refusals(house.clock)
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
@@ -148,8 +170,7 @@ class Routes:
         try:
             id, _, preferred = tickets.read(self._secrets, ticket, time.time())
         except TicketError as error:
-            client = self._proxies.client(request)
-            self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
+            self._refusals.told(self._proxies.client(request), error)
             raise Forbidden(str(error)) from error
         if request.method == "HEAD":
             return self._show(await self._house.desk.look(ANONYMOUS, id), 200)
@@ -192,7 +213,7 @@ class Routes:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=request.target)
+            self._log.failure("{method} {path} failed", failure, method=request.method, path=_shown(request))
             error = InternalError()
         return answers.problem(error, self._settings.prefix).with_head(head)
 
@@ -231,3 +252,10 @@ class Routes:
         if isinstance(known, Outcome):
             return answers.outcome(known, status, self._settings.prefix, replayed)
         return answers.standing(known, status, self._settings.prefix, reattach)
+
+
+def _shown(request: Request) -> str:
+    """The path of a request for the log, without what lets its reader in."""
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    before, is_ticket, _ = path.partition("/tickets/")
+    return f"{before}/tickets/…" if is_ticket else path

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from relay.outbound.client import Http, Job
 from relay.outbound.gate import Gate, Limiter
-from relay.outbound.guard import Endpoints, is_public
+from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
 from relay.outbound.pieces import pieces
+from relay.outbound.public import is_public
 from relay.outbound.upstreams import Upstreams
 from relay.upstream import UpstreamError, UpstreamLimited
 

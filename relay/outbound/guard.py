@@ -6,7 +6,6 @@ changes its address gets around it.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,23 +29,10 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from relay.outbound.public import is_public
 from relay.upstream import UpstreamError
 
 CONNECT_TIMEOUT = 10.0  # seconds
-_NAT64 = ip_network("64:ff9b::/96")
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet; of an IPv6 address that carries an IPv4 one, both must be."""
-    ip = ip_address(address.partition("%")[0])
-    carried = _carried(ip) if isinstance(ip, IPv6Address) else None
-    return ip.is_global and not ip.is_multicast and (carried is None or is_public(str(carried)))
-
-
-def _carried(ip: IPv6Address) -> IPv4Address | None:
-    if ip in _NAT64:
-        return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
 @implementer(IAgentEndpointFactory)

@@ -13,7 +13,6 @@ from twisted.internet.ssl import optionsForClientTLS
 
 PORT = 6379
 _LONGEST_PATH = 107  # bytes (sun_path, less its end)
-_MOST_SHOWN = 50  # characters of what is wrong
 
 
 class AddressError(ValueError):
@@ -51,8 +50,12 @@ class Address:
             if not port:
                 raise AddressError("a port is a number from 1 to 65535")
             return cls(parts.scheme, host, port, _number(parts.path.strip("/")), user, password)
-        except ValueError as error:
-            raise AddressError(str(error)) from error
+        except AddressError:
+            raise
+        except ValueError:  # which has the text that it could not read, and so maybe a password
+            raise AddressError(
+                "it is no URL, or its port no number: a / # ? or @ of a password is written %2F…"
+            ) from None
 
     @property
     def shown(self) -> str:
@@ -90,13 +93,13 @@ def _checked_host(host: str) -> str:
     try:
         host.encode("idna")
     except UnicodeError:
-        raise AddressError(f"{host[:_MOST_SHOWN]!r} can't be a host") from None
+        raise AddressError("its host can't be one") from None
     if any(character.isspace() for character in host):
-        raise AddressError(f"{host[:_MOST_SHOWN]!r} can't be a host")
+        raise AddressError("its host can't be one")
     return host
 
 
 def _number(database: str) -> int:
     if database and not (database.isascii() and database.isdigit()):
-        raise AddressError(f"a database is a number from 0, not {database[:_MOST_SHOWN]!r}")
+        raise AddressError("a database is a number from 0")
     return int(database or 0)

@@ -29,6 +29,7 @@ class Embedded:
     def __init__(self, data: str) -> None:
         self._data = Path(data).absolute()
         self._data.mkdir(parents=True, exist_ok=True)
+        _close_to_others(self._data)
         self._lock = _lock(self._data)
         self.socket = _socket(self._data)
 
@@ -48,12 +49,20 @@ class Embedded:
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
         }
-        return [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
 
     def close(self) -> None:
         """Give the data directory up."""
         self.socket.unlink(missing_ok=True)
         self._lock.close()
+
+
+def _close_to_others(data: Path) -> None:
+    """What it keeps are the arguments and results of jobs: nobody else on this machine may read them."""
+    for path in (data, *data.rglob("*")):
+        if not path.is_symlink() and not path.is_socket():
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def find_server() -> str:

@@ -135,6 +135,8 @@ class Served(msgspec.Struct, frozen=True):
     limit: ServedLimit | None
     then: Follow | None
     schema: dict[str, Any]
+    internal: bool = False  # not for clients
+    local: bool = False  # for clients of this machine only
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from relay.errors import JobError, RelayError
 from relay.problem import text_of
-from relay.worker.text import printable
+from relay.text import printable
 
 DEEPEST = 10  # wrappers around an exception, causes behind it
 _MOST = 100  # exceptions that are looked at in one

@@ -21,6 +21,8 @@ def served(registry: Registry) -> list[Served]:
             limit=_limit(handler.options),
             then=_follow(registry, handler.options.then),
             schema=handler.schema(),
+            internal=registry.is_internal(handler),
+            local=handler.options.local,
         )
         for handler in registry
     ]

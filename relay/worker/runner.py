@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
+from zope.interface import implementer
 
 from relay.context import Context
 from relay.handlers import Handler
@@ -17,6 +18,7 @@ from relay.outbound import Http, Upstreams
 from relay.outbound import Job as OutboundJob
 from relay.state import Claim, State
 from relay.store.messages import End
+from relay.text import printable
 from relay.worker.attempt import GRACE, Attempt, Place
 from relay.worker.progress import words
 from relay.worker.ties import FromThread, Ties
@@ -164,7 +166,7 @@ class Runner:
             idempotency_key=claim.id,
             trace=claim.job.trace,
             settings=self._equipment.settings,
-            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}"),
+            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
             _attached=ties,
         )
 
@@ -175,3 +177,11 @@ def _left(claim: Claim, now: Callable[[], float]) -> float:
         return math.inf
     started = claim.started / 1000 if claim.started else now()
     return claim.deadline / 1000 - started
+
+
+@implementer(ILogObserver)
+def _publish(event: LogEvent) -> None:
+    """A log line of a handler's: what it says must not look like a line of another's."""
+    globalLogPublisher(
+        {key: printable(said) if isinstance(said, str) else said for key, said in event.items()}
+    )

@@ -6,8 +6,8 @@ from typing import Any
 
 from relay.errors import RelayError, ResultNotJson
 from relay.problem import text_of
+from relay.text import encodable
 from relay.worker.result import encode
-from relay.worker.text import encodable
 
 LIMIT = 16 << 10  # bytes of a problem
 LONGEST_DETAIL = 2000  # characters of its detail where it is larger than that

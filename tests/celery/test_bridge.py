@@ -131,7 +131,10 @@ def test_a_cancelled_job_revokes_its_task(stack: Stack, tmp_path: Path) -> None:
 
 def test_a_result_that_never_comes_ends_by_the_jobs_time(stack: Stack) -> None:
     ended = stack.call("nowhere")
-    assert (ended.status, ended.json()["error"]["type"]) == (504, "/problems/celery-timeout")
+    assert (ended.json()["error"]["status"], ended.json()["error"]["type"]) == (
+        504,
+        "/problems/celery-timeout",
+    )
 
 
 def test_a_task_that_ignores_its_result_is_asked_for_one(stack: Stack) -> None:

@@ -244,6 +244,39 @@ def test_an_outcome_counts_as_collected_once_it_was_written_and_not_before(secon
     assert gone.desk.outcomes == []
 
 
+@pytest.mark.parametrize("seconds", [1, 6])
+def test_what_a_client_is_sent_that_closed_its_side_is_not_known_to_be_collected(seconds: int) -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(seconds)
+    scene.hold.half_closed()
+    scene.pass_time(1)
+    scene.waiter.callback(OUTCOME)
+    assert b'"ok":true' in scene.transport.take()
+    assert scene.desk.outcomes == []
+
+
+def test_a_client_that_closed_its_side_is_asked_by_two_heartbeats_whether_it_reads() -> None:
+    scene = Scene(TERMS)
+    scene.pass_time(6)
+    scene.transport.take()
+    scene.hold.half_closed()
+    assert scene.transport.take() == b"1\r\n\n\r\n"
+    scene.pass_time(1.5)
+    assert scene.transport.take() == b"1\r\n\n\r\n"
+    scene.pass_time(7)
+    assert scene.transport.take() == b""
+
+
+@pytest.mark.parametrize(("wait", "aborted"), [(60, True), (5, False)])
+def test_without_heartbeats_a_client_that_closed_its_side_is_waited_for_a_moment_only(
+    wait: int, aborted: bool
+) -> None:
+    scene = Scene(Terms(wait=wait, commit=wait, heartbeat=0, true_status=True))
+    scene.pass_time(1)
+    scene.hold.half_closed()
+    assert scene.transport.aborted is aborted
+
+
 def test_an_outcome_that_will_never_be_known_is_a_problem_in_the_grace_and_a_cut_after_it() -> None:
     scene = Scene(TERMS)
     scene.waiter.errback(StoreReset())
@@ -287,9 +320,10 @@ def test_an_answer_that_can_not_be_made_is_a_cut_never_a_lie(
     [
         (OUTCOME, 200),
         (Outcome(ID, "resize", State.CANCELLED, 1, 0, 2, 3, 0, ""), 409),
-        (Outcome(ID, "resize", State.EXPIRED, 1, 0, 2, 3, 0, ""), 504),
+        (Outcome(ID, "resize", State.EXPIRED, 1, 0, 2, 3, 0, ""), 500),
         (Outcome(ID, "resize", State.FAILED, 1, 0, 2, 3, 0, '{"type":"/problems/x","status":418}'), 418),
         (Outcome(ID, "resize", State.FAILED, 1, 0, 2, 3, 0, '{"type":"/problems/x","status":503}'), 500),
+        (Outcome(ID, "resize", State.FAILED, 1, 0, 2, 3, 0, '{"type":"/problems/x","status":502}'), 500),
     ],
 )
 def test_the_status_within_the_grace_is_the_outcomes_for_a_submission_and_200_for_a_look(

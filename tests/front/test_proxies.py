@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 
 from relay.errors import Forbidden
 from relay.front.access import Access
@@ -14,19 +16,19 @@ from relay.front.proxies import UNIX, Proxies
 from relay.front.request import Request
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
+LOCAL = IPv4Address("TCP", "127.0.0.1", 40000)
 
 
-class Wrapped:
-    """A transport as Twisted's PROXY wrapper makes it."""
+V1 = b"PROXY TCP4 %b 127.0.0.1 1 2\r\n"
+V2 = b"\r\n\r\n\0\r\nQUIT\n"  # how version 2 begins
 
-    wrappedProtocol = None
 
-    def __init__(self, proxy: Any, said: Any) -> None:
-        self.transport = StringTransport(peerAddress=proxy)
-        self._said = said
-
-    def getPeer(self) -> Any:
-        return self._said
+def proxied(peer: Any, header: bytes) -> HAProxyProtocolWrapper:
+    """A transport of a connection on which a proxy has sent this header."""
+    wrapper = HAProxyProtocolWrapper(HAProxyWrappingFactory(Factory()), Protocol())
+    wrapper.makeConnection(StringTransport(peerAddress=peer))
+    wrapper.dataReceived(header)
+    return wrapper
 
 
 def asked(transport: Any, *forwarded_for: str, **headers: str) -> Request:
@@ -67,9 +69,7 @@ def test_the_client_is_the_last_that_is_no_trusted_proxy(said: list[str], client
 def test_who_is_not_trusted_is_the_client_whatever_it_says() -> None:
     assert Proxies().client(over(NGINX, "127.0.0.1")) == "10.0.0.1"
     assert Proxies(["10.0.0.2"]).client(over(NGINX, "127.0.0.1")) == "10.0.0.1"
-    assert (
-        Proxies(["10.0.0.2"]).client(asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1)))) == "10.0.0.1"
-    )
+    assert Proxies(["10.0.0.2"]).client(asked(proxied(NGINX, V1 % b"127.0.0.1"))) == "10.0.0.1"
 
 
 def test_unix_sockets_and_ipv6_are_trusted_by_name() -> None:
@@ -88,7 +88,7 @@ def test_an_ipv4_address_on_an_ipv6_socket_is_itself() -> None:
 
 
 def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_headers_say() -> None:
-    said = Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))
+    said = proxied(NGINX, V1 % b"203.0.113.9")
     assert Proxies(["10.0.0.1"]).client(asked(said)) == "203.0.113.9"
     assert Proxies(["10.0.0.1"]).client(asked(said, "127.0.0.1")) == "203.0.113.9"
     assert Proxies(["10.0.0.1", "203.0.113.9"]).client(asked(said, "127.0.0.1")) == "127.0.0.1"
@@ -99,7 +99,35 @@ def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_header
     [
         ([], over(NGINX, "127.0.0.1"), "was forwarded (x-forwarded-for)"),
         ([], asked(StringTransport(), via="1.1 squid"), "was forwarded (via)"),
-        ([], asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1))), "was forwarded (PROXY)"),
+        ([], asked(proxied(NGINX, V1 % b"127.0.0.1")), "was forwarded (PROXY)"),
+        ([], asked(proxied(NGINX, b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 2\r\n")), "was forwarded (PROXY)"),
+        ([], asked(proxied(NGINX, V2 + b"\x21\0\0\0")), "was forwarded (PROXY)"),
+        (
+            ["10.0.0.1"],
+            asked(proxied(NGINX, b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 2\r\n")),
+            "was forwarded for unknown",
+        ),
+        (
+            ["10.0.0.1"],
+            asked(proxied(NGINX, b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 2\r\n"), "127.0.0.1"),
+            "for unknown",
+        ),
+        (["10.0.0.1"], asked(proxied(NGINX, V2 + b"\x21\0\0\0"), "127.0.0.1"), "for unknown"),
+        *(
+            ([], asked(StringTransport(), **{name: "127.0.0.1"}), f"was forwarded ({name})")
+            for name in (
+                *("x-forwarded", "x-forwarded-anything", "forwarded", "forwarded-for", "x-real-ip"),
+                *("x-client-ip", "client-ip", "true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
+                *(
+                    "x-cluster-client-ip",
+                    "x-azure-clientip",
+                    "x-envoy-external-address",
+                    "cdn-loop",
+                    "x-remote-ip",
+                ),
+                *("x-original-host", "x-original-forwarded-for", "x-appengine-user-ip", "wl-proxy-client-ip"),
+            )
+        ),
         (["10.0.0.1"], asked(StringTransport(peerAddress=NGINX), **{"x-real-ip": "127.0.0.1"}), "for whom"),
         (
             ["10.0.0.1"],
@@ -107,7 +135,7 @@ def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_header
             "for whom",
         ),
         (["10.0.0.1"], over(NGINX, "203.0.113.9"), "was forwarded for 203.0.113.9"),
-        (["10.0.0.1"], asked(Wrapped(NGINX, IPv4Address("TCP", "203.0.113.9", 1))), "for 203.0.113.9"),
+        (["10.0.0.1"], asked(proxied(NGINX, V1 % b"203.0.113.9")), "for 203.0.113.9"),
         (["10.0.0.1"], over(NGINX, "127.0.0.1, 203.0.113.9"), "for 203.0.113.9"),
     ],
 )
@@ -123,5 +151,18 @@ def test_a_closed_relay_refuses_who_asks_from_elsewhere(
 def test_a_closed_relay_serves_this_machine_behind_a_trusted_proxy_too() -> None:
     closed = Access(False, Proxies(["10.0.0.1"]))
     closed.check(over(NGINX, "127.0.0.1"))
-    closed.check(asked(Wrapped(NGINX, IPv4Address("TCP", "127.0.0.1", 1))))
-    closed.check(asked(Wrapped(NGINX, NGINX)))  # the proxy's own question, how relay is
+    closed.check(asked(proxied(NGINX, V1 % b"127.0.0.1")))
+    closed.check(
+        asked(proxied(NGINX, b"PROXY TCP4 10.0.0.1 127.0.0.1 40000 80\r\n"))
+    )  # the proxy's own question, how relay is
+
+
+def test_a_proxy_that_looks_whether_the_front_is_there_is_answered() -> None:
+    Access(False, Proxies()).check(asked(proxied(LOCAL, V2 + b"\x20\0\0\0")))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "Cross-Site"])
+def test_a_request_of_a_web_page_elsewhere_is_refused_whatever_its_method(site: str) -> None:
+    with pytest.raises(Forbidden, match="Sec-Fetch-Site"):
+        Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": site}))
+    Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": "same-origin"}))

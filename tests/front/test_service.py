@@ -103,6 +103,22 @@ def test_a_prefix_is_in_locations_and_problem_types(
     front.stop()
 
 
+def test_jobs_that_are_not_for_this_client_are_unknown(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    closed = start_front(redis, tmp_path)
+    eventually(lambda: closed.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    internal = closed.call("POST", "/jobs/webhook", {"outcome": {}})
+    assert (internal.status, internal.json()["type"]) == (404, "/problems/unknown-job")
+    closed.stop()
+    front = start_front(redis, tmp_path, "--open")
+    eventually(lambda: front.call("POST", "/jobs/fetch").status == 422, "the jobs are known")
+    for name in ("echo", "sleep"):
+        local = front.call("POST", f"/jobs/{name}", {"seconds": 1})
+        assert (local.status, local.json()["type"]) == (404, "/problems/unknown-job")
+    front.stop()
+
+
 def test_open_answers_anyone(redis: RedisProcess, tmp_path: Path) -> None:
     front = start_front(redis, tmp_path, "--open")
     headers = {"Host": "example.com", "X-Forwarded-For": "1.2.3.4", "Origin": "https://example.com"}
@@ -151,7 +167,7 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
     listen = (
         *("--listen", f"unix:{path}"),
         *("--listen", f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"),
-        *("--listen", "haproxy:tcp:0:interface=127.0.0.1", "--open"),
+        *("--listen", "haproxy:tcp:0:interface=127.0.0.1", "--trusted-proxy", "127.0.0.1"),
     )
     front = start_front(redis, tmp_path, *listen)
     front.wait_for("relay front listens", count=4)
@@ -167,7 +183,7 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
         socket.create_connection(("127.0.0.1", tls_port)), server_hostname="localhost"
     )
     over_proxy = socket.create_connection(("127.0.0.1", proxy_port))
-    over_proxy.sendall(b"PROXY TCP4 9.9.9.9 127.0.0.1 1000 80\r\n")
+    over_proxy.sendall(b"PROXY TCP4 127.0.0.1 127.0.0.1 1000 80\r\n")
     for connected in (over_unix, over_tls, over_proxy):
         connected.settimeout(20)
         with Wrapped(connected) as client:

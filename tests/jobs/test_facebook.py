@@ -66,7 +66,7 @@ def test_what_stays_wrong_is_told_apart_and_not_tried_again(
     graph.trouble.append(said)
     failed = worked.call("POST", "/jobs/facebook_profile")
     problem = failed.json()["error"]
-    assert (failed.status, problem["type"], problem["retryable"]) == (status, f"/problems/{type}", False)
+    assert (problem["status"], problem["type"], problem["retryable"]) == (status, f"/problems/{type}", False)
     assert len(graph.calls) == 1
     assert TOKEN.encode() not in failed.body
     if isinstance(said[2], dict):

@@ -67,6 +67,7 @@ class Fronts:
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
     directory = tmp_path_factory.mktemp("fronts")
     (directory / "secrets").write_text(SECRET + "\n")
+    (directory / "secrets").chmod(0o600)
     redis = RedisProcess(directory)
     redis.start()
     options = ["--redis", redis.url, *OPTIONS, "--ticket-secrets", "secrets"]

@@ -65,6 +65,7 @@ def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Ng
         r"listen 443 ssl http2;": f"listen 127.0.0.1:{port}{' ssl http2' if tls else ''};",
         r"/etc/ssl/relay/\w+\.pem": str(certificate),
         r"/var/log/nginx/relay\.log": f"{directory}/access.log",
+        r"/var/log/nginx/relay-error\.log": f"{directory}/error.log",
     }
     return Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
 

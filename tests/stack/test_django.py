@@ -57,6 +57,7 @@ class Shop:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     directory = tmp_path_factory.mktemp("django")
     (directory / "ticket-secrets").write_text("the secret of this example\n")
+    (directory / "ticket-secrets").chmod(0o600)
     redis = RedisProcess(directory)
     ports = {"django": free_port(), "relay": free_port(), "nginx": free_port()}
     path = redis.url.removeprefix("unix://")

@@ -108,6 +108,9 @@ def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
         client.request("GET", "/tickets/forged", headers={"X-Forwarded-For": "9.9.9.9"})
         assert client.response().status == 403
     proxied.wait_for_log("a ticket of 127.0.0.88 was refused")
+    haproxy.wait_for('"GET /tickets/- HTTP/1.1"')
+    assert "forged" not in haproxy.log_tail()
+    assert not any("forged" in front.log_tail() for front in proxied.both)
 
 
 @pytest.mark.parametrize(
