@@ -23,7 +23,8 @@ class Malformed(RelayError):
 
 
 class MalformedBody(RelayError):
-    """The body is not one JSON object, or it is nested more than 100 deep. Send `{"argument": value, …}`, or no body
+    """The body is not one JSON object, or it is nested more than 100 deep, or has more than
+    30,000 values. Send `{"argument": value, …}`, or no body
     for no arguments."""
 
     status, slug, title = 400, "malformed-body", "The body is not a JSON object"

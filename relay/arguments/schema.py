@@ -13,6 +13,7 @@ from relay.arguments.describing import Unsupported, describe
 from relay.arguments.shape import Shapes
 
 KEYWORD = "x-relay-shapes"  # of a published schema
+MASK = "the value"  # stands in messages for what was sent
 _LINEAR = jsonschema_rs.RegexOptions()  # an engine whose time does not explode
 
 
@@ -40,8 +41,15 @@ def _first_line(error: Exception) -> str:
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
     """Checks JSON against a schema; raises whatever comes of a schema that is not one."""
     return jsonschema_rs.validator_for(
-        schema, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse
+        schema, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse, mask=MASK
     )
+
+
+def of_arguments(schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a published schema that describes all arguments as one object."""
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    found: dict[str, Any] = schema.get("$defs", {}).get(name, schema)
+    return found
 
 
 def _refuse(uri: str) -> Any:

@@ -16,8 +16,8 @@ from relay.state import Outcome, Standing, State
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
-#: statuses of a job's problem on which clients act by themselves (log in again, wait), or by the rule for sending again:
-#: who reads only the status must not do otherwise than who reads the envelope
+#: statuses of a job's problem on which clients act by themselves (log in again, wait), or by the rule for sending
+#: again: who reads only the status must not do otherwise than who reads the envelope
 _KEPT_INSIDE = frozenset({401, 407, 408, 421, 425, 429, 502, 503, 504})
 _RETRY_AFTER = 1  # seconds, of a job that is not done
 

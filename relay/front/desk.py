@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from relay.errors import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.front.catalogue import Catalogue
-from relay.front.offer import Offer
+from relay.front.offer import Arguments, Offer
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
@@ -24,6 +25,7 @@ from relay.store.store import Store
 
 Result = TypeVar("Result")
 
+_LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away
 
 
@@ -51,7 +53,10 @@ class Desk:
         """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
         `Offer.read` and `Store.submit` do."""
         offer = await self._catalogue.offer(order.name, held)
-        job = self._job(order, offer, held)
+        arguments = offer.read(order.body)
+        if len(order.body) > _LONG:  # what comes next takes its time, too: others have their turn
+            await deferLater(self._clock, 0)
+        job = self._job(order, offer, arguments, held)
         id = self._store.mint()
         waiter = self._room.wait(id) if held else None
         submission = Submission(id, job, int(order.delay * 1000), int(order.deadline * 1000))
@@ -96,8 +101,8 @@ class Desk:
             waiter = None
         return Accepted(known, waiter)
 
-    def _job(self, order: Order, offer: Offer, held: bool) -> Job:
-        served, arguments = offer.served, offer.read(order.body)
+    def _job(self, order: Order, offer: Offer, arguments: Arguments, held: bool) -> Job:
+        served = offer.served
         return Job(
             name=order.name,
             queue=served.queue,

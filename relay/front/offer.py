@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from codecs import BOM_UTF8
+from itertools import islice
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 from msgspec import UNSET
 
@@ -19,12 +21,19 @@ from relay.errors import BadArguments, MalformedBody
 from relay.store.messages import Served
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
+MOST_VALUES = 30_000  # of a body: so many are read, and then compared, in less than 50 ms each
 _TOO_DEEP = f"the body is nested more than {MOST_NESTED} levels deep"
 _MOST_ERRORS = 20  # misfits named in one answer
+_SHORT = 4096  # bytes of a body of which all misfits are found
+_LONGEST = 200  # characters of a misfit's place, and of what is said of it
+_LONGEST_PLACE = 4096  # characters of a place as msgspec says it
 _EXACT = 2.0**53  # floats below are as exact as integers
 
 _WHOLE_FLOAT = re.compile(rb"\d\.0[,\]}]|\d\.0$|\de")
-_PLACE = re.compile(r"(.*) - at (?:`(key)` in )?`\$(.*)`", re.DOTALL)
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_AS_THEY_ARE = (int, str, bool, type(None))
+_VALUE = re.compile(r"(Invalid \w+ value|Invalid value) .*", re.DOTALL)  # what was sent is not said again
+_PLACE = re.compile(r"(?:`(key)` in )?`\$(.*)`", re.DOTALL)
 #: what decoding raises for arguments that do not fit (a `TypeError`: for what can't be in a set)
 _UNFIT = (msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError, OverflowError, RecursionError)
 
@@ -43,13 +52,16 @@ class Offer:
         self.served = served
         self._validator = schema.validator(served.schema)
         self._type = schema.decoder(served.schema)
+        described = schema.of_arguments(served.schema)
+        self._names = frozenset(described.get("properties", ()))
+        self._is_complete = described.get("additionalProperties") is False  # there are no other arguments
 
     def read(self, body: bytes) -> Arguments:
         """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
         body = body.removeprefix(BOM_UTF8).strip() or b"{}"
         generic = _decode(body)
         if not self._validator.is_valid(generic):
-            raise BadArguments(errors=self._misfits(generic))
+            raise BadArguments(errors=self._misfits(generic, body))
         if self._type is None:
             return Arguments(body.decode(), generic)
         try:
@@ -63,7 +75,7 @@ class Offer:
         try:
             return Arguments(body.decode(), type.decode(body))
         except _UNFIT:
-            raise BadArguments(errors=[_misfit(str(refused))]) from refused
+            raise BadArguments(errors=[_named(str(refused))]) from refused
 
     def fingerprint(self, arguments: Arguments) -> str:
         """The same for arguments that mean the same: however they are written down, and whether or not one is given
@@ -86,16 +98,32 @@ class Offer:
             return arguments.values.get(name, UNSET)
         return self._type.value(arguments.values, name)
 
-    def _misfits(self, arguments: Any) -> list[dict[str, str]]:
-        misfits = []
-        for error in self._validator.iter_errors(arguments):
-            misfits.append({"at": "/".join(("", *map(str, error.instance_path))), "detail": error.message})
-            if len(misfits) == _MOST_ERRORS:
-                break
-        return misfits
+    def _misfits(self, arguments: dict[str, Any], body: bytes) -> list[dict[str, str]]:
+        """The first misfits of a short body; of a long one those of one kind: the validator makes all before it gives
+        one, and each with a copy of what does not fit."""
+        names = (name for name in arguments if name not in self._names) if self._is_complete else ()
+        unknown = [_misfit(f"/{name}", "there is no such argument") for name in islice(names, _MOST_ERRORS)]
+        if len(body) > _SHORT:
+            return unknown or [self._first_misfit(arguments, body)]
+        errors = islice(self._validator.iter_errors(arguments), _MOST_ERRORS)
+        others = [_of(error) for error in errors if not (unknown and _is_of_names(error))]
+        return (unknown + others)[:_MOST_ERRORS]
+
+    def _first_misfit(self, arguments: dict[str, Any], body: bytes) -> dict[str, str]:
+        try:
+            if self._type is not None:
+                self._type.decode(body)
+            self._validator.validate(arguments)
+        except jsonschema_rs.ValidationError as error:
+            return _of(error)
+        except _UNFIT as error:
+            return _named(str(error))
+        raise AssertionError("it did not fit a moment ago")
 
 
 def _decode(body: bytes) -> dict[str, Any]:
+    if _has_too_many_values(body):
+        raise MalformedBody(f"the body has more than {MOST_VALUES} values")
     try:
         arguments = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -107,6 +135,18 @@ def _decode(body: bytes) -> dict[str, Any]:
     if len(body) > 2 * MOST_NESTED and _is_too_deep(body, arguments):
         raise MalformedBody(_TOO_DEEP)
     return arguments
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Each value stands behind a comma, or is the first behind a bracket; not all of these are within texts."""
+    if _values(body) < MOST_VALUES:
+        return False
+    texts = (body.count(b'"') - body.count(b'\\"')) // 2
+    return texts > 2 * MOST_VALUES or _values(_TEXTS.sub(b"", body)) >= MOST_VALUES
+
+
+def _values(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _is_too_deep(body: bytes, arguments: dict[str, Any]) -> bool:
@@ -150,14 +190,39 @@ def _with_whole_numbers(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _EXACT else value
     if isinstance(value, dict):
-        return {key: _with_whole_numbers(each) for key, each in value.items()}
-    return [_with_whole_numbers(each) for each in value] if isinstance(value, list) else value
+        return {
+            key: each if type(each) in _AS_THEY_ARE else _with_whole_numbers(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [each if type(each) in _AS_THEY_ARE else _with_whole_numbers(each) for each in value]
+    return value
 
 
-def _misfit(said: str) -> dict[str, str]:
-    """What msgspec says of a misfit and its place, as `Offer.read` shows it."""
-    match = _PLACE.fullmatch(said)
-    if not match:
-        return {"at": "", "detail": said}
-    at = re.sub(r"\.|\[", "/", match[3]).replace("]", "")
-    return {"at": at, "detail": ("key: " if match[2] else "") + match[1].replace("`", "")}
+def _is_of_names(error: jsonschema_rs.ValidationError) -> bool:
+    """Whether it says that there are arguments which are not known."""
+    return not error.instance_path and error.schema_path[-1:] == ["additionalProperties"]
+
+
+def _of(error: jsonschema_rs.ValidationError) -> dict[str, str]:
+    return _misfit("/".join(("", *map(str, error.instance_path))), error.message)
+
+
+def _misfit(at: str, detail: str) -> dict[str, str]:
+    """A misfit as it is shown: its place, as a path in the body, and what is wrong there; both are cut."""
+    return {"at": _cut(at), "detail": _cut(detail)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _named(said: str) -> dict[str, str]:
+    """What msgspec says of a misfit and its place."""
+    detail, _, where = said.rpartition(" - at ")
+    place = _PLACE.fullmatch(where[:_LONGEST_PLACE])
+    if not place:
+        return _misfit("", _VALUE.sub(r"\1", said))
+    at = re.sub(r"\.|\[", "/", place[2]).replace("]", "")
+    detail = _VALUE.sub(r"\1", detail).replace("`", "")
+    return _misfit(at, ("key: " if place[1] else "") + detail)

@@ -70,8 +70,7 @@ def test_json_may_say_that_it_is_utf_8(relay: RelayProcess, kind: str) -> None:
 def test_every_argument_that_does_not_fit_is_named(relay: RelayProcess) -> None:
     body = {"box": {"width": "2", "height": 3}, "scale": 0, "colour": "red"}
     problem = is_problem(relay.call("POST", "/jobs/area", body), 422, "bad-arguments")
-    assert {error["at"] for error in problem["errors"]} == {"", "/box/width", "/scale"}
-    assert any("colour" in error["detail"] for error in problem["errors"])
+    assert {error["at"] for error in problem["errors"]} == {"/colour", "/box/width", "/scale"}
 
 
 def test_missing_arguments_are_named(relay: RelayProcess) -> None:

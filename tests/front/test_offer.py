@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 from msgspec import Meta
 
 from relay import Limit
-from relay.front.offer import Offer
+from relay.errors import BadArguments, MalformedBody
+from relay.front.offer import MOST_VALUES, Offer
 from relay.store.messages import Served
 from tests.arguments.sides import NOTHING, handler_of, offer_of
 
@@ -108,3 +110,74 @@ def test_an_entry_without_shapes_is_checked_by_its_schema_alone() -> None:
     offer = Offer(served)
     assert msgspec.json.decode(offer.read(b'{"x": 7.0}').text) == {"x": 7.0}
     assert len(prints(offer, '{"x": 7.0}', '{"x": 7}')) == 1
+
+
+# -- what is refused, and at what price --
+
+
+def refused(annotation: Any, body: str) -> list[dict[str, str]]:
+    with pytest.raises(BadArguments) as caught:
+        offer_of(handler_of(annotation)).read(body.encode())
+    errors: list[dict[str, str]] = caught.value.members["errors"]
+    assert all(len(error["at"]) <= 200 and len(error["detail"]) <= 200 for error in errors)
+    return errors
+
+
+def test_each_misfit_of_a_short_body_is_named() -> None:
+    assert [error["at"] for error in refused(list[int], '{"x": ["a", 1, "b"]}')] == ["/x/0", "/x/2"]
+    assert len(refused(list[int], '{{"x": [{}]}}'.format(",".join(['"a"'] * 100)))) == 20
+
+
+def test_of_a_long_body_the_first_misfit_is_named() -> None:
+    misfits = ",".join(["1"] * 5 + ['"a"'] * 20_000)
+    assert refused(list[int], f'{{"x": [{misfits}]}}') == [{"at": "/x/5", "detail": "Expected int, got str"}]
+
+
+def test_arguments_that_there_are_not_are_named() -> None:
+    errors = refused(int, '{"x": 1, "y": 2, "%s": 3}' % ("z" * 1000))
+    assert errors[0] == {"at": "/y", "detail": "there is no such argument"}
+    assert errors[1]["at"].startswith("/zzz")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (int, '"hidden"'),
+        (Literal["a", "b"], '"hidden"'),
+        (list[int], '{"hidden": 1}'),
+        (Annotated[str, Meta(pattern="^x")], '"hidden"'),
+        (datetime, '"hidden"'),
+        (set[int], '["hidden"]'),
+        (list[Literal["a"]], json.dumps(["hidden" * 1000] * 10)),
+        (Annotated[str, Meta(max_length=3)], json.dumps("hidden" * 10_000)),
+    ],
+)
+def test_what_does_not_fit_is_not_sent_back(annotation: Any, value: str) -> None:
+    assert "hidden" not in json.dumps(refused(annotation, f'{{"x": {value}}}'))
+
+
+@pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [
+        ('{{"x": [{}]}}'.format(",".join(["1"] * (MOST_VALUES - 2))), False),
+        ('{{"x": [{}]}}'.format(",".join(["1"] * MOST_VALUES)), True),
+        ('{{"x": [{}]}}'.format(",".join(["[]"] * MOST_VALUES)), True),
+        ('{{"x": {{{}}}}}'.format(",".join(f'"{n}":1' for n in range(MOST_VALUES))), True),
+        ('{{"x": [{}]}}'.format(",".join(['"a,[{"'] * (MOST_VALUES // 2))), False),
+        ('{{"x": [{}]}}'.format(",".join(['"a,[{"'] * MOST_VALUES * 5)), True),
+        ('{"x": "%s"}' % (",[{" * MOST_VALUES), False),
+        ('{"x": "%s"}' % ('\\",' * MOST_VALUES), False),
+        ('{"x": "%s\\\\"}' % ("," * MOST_VALUES), False),
+    ],
+)
+def test_a_body_may_have_so_many_values_and_no_more(body: str, is_refused: bool) -> None:
+    offer = offer_of(handler_of(Any))
+    if not is_refused:
+        assert offer.read(body.encode()).values is not None
+        return
+    with pytest.raises(MalformedBody, match="more than 30000 values"):
+        offer.read(body.encode())
+
+
+def test_a_mark_of_the_order_of_bytes_is_let_pass() -> None:
+    assert offer_of(handler_of(int)).read(b'\xef\xbb\xbf{"x": 1}').text == '{"x": 1}'
