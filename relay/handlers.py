@@ -43,6 +43,8 @@ def job(
     thread: bool = False,
     limit: str | Limit | None = None,
     then: str | Callable[..., Any] = "",
+    most: int = 0,
+    per: str = "",
     internal: bool | None = None,
     local: bool = False,
 ) -> Callable[[Function], Function]: ...
@@ -63,10 +65,12 @@ def job(
     some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
     `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
     an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks · `limit`: how often it may
-    be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `then`: the job, by name or by its function,
-    that is given an outcome which nobody collected, as its argument `outcome` (an envelope) · `internal`: whether it is
-    hidden from clients, so that only other jobs lead to it; unless given, a job is that another names in its `then` ·
-    `local`: whether it is there only for clients of the same machine, not where relay is started with ``--open``.
+    be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how many may run at once, all workers
+    together, 0 for any number · `per`: an argument, each value of which has a `most` of its own · `then`: the job, by
+    name or by its function, that is given an outcome which nobody collected, as its argument `outcome` (an envelope) ·
+    `internal`: whether it is hidden from clients, so that only other jobs lead to it; unless given, a job is that
+    another names in its `then` · `local`: whether it is there only for clients of the same machine, not where relay is
+    started with ``--open``.
     """
 
     def mark(function: Function) -> Function:
@@ -180,6 +184,9 @@ def handler(function: Callable[..., Any]) -> Handler:
         read = signature.read(function, options.name)
     except signature.SignatureError as error:
         raise HandlerError(f"{title}: {error}") from error
-    if options.limit is not None and options.limit.per and options.limit.per == read.context:
-        raise HandlerError(f"{title}: limit: {read.context} is the Context, not an argument to count by")
+    counted = options.per or (options.limit.per if options.limit else "")
+    if counted and counted == read.context:
+        raise HandlerError(
+            f"{title}: {'per' if options.per else 'limit'}: {counted} is the Context, not an argument to count by"
+        )
     return Handler(function, options, read)

@@ -17,6 +17,7 @@ JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 QUEUE_NAME = JOB_NAME
 PRIORITIES = range(-256, 256)
 RETRIES = range(1001)
+MOST = range(100_001)
 LONGEST = 30 * 86400.0  # seconds that an attempt may be given
 
 
@@ -36,6 +37,8 @@ class Options(msgspec.Struct, frozen=True):
     thread: bool = False  # a blocking function, to be called in a thread
     limit: Limit | None = None  # how often it may be started, all workers together
     then: str = ""  # the job that is given an outcome which nobody collected
+    most: int = 0  # how many may run at once, all workers together; 0 for any number
+    per: str = ""  # an argument, each of whose values has a `most` (and a limit) of its own
     internal: bool | None = None  # not for clients; None: if it is there for a `then` of another only
     local: bool = False  # for clients of this machine only
 
@@ -65,6 +68,8 @@ def misfits(options: Options, function: Callable[..., Any]) -> Iterator[str]:
         yield "thread=True is for blocking functions, not for async def"
     if options.limit is not None:
         yield from _misfits_of_limit(options.limit, function)
+    if options.per:
+        yield from _misfits_of_per(options, function)
 
 
 def _misfits_of_limit(limit: Limit, function: Callable[..., Any]) -> Iterator[str]:
@@ -75,6 +80,15 @@ def _misfits_of_limit(limit: Limit, function: Callable[..., Any]) -> Iterator[st
         return
     if limit.per and limit.per not in inspect.signature(function).parameters:
         yield f"limit: there is no argument {limit.per!r} to count by"
+
+
+def _misfits_of_per(options: Options, function: Callable[..., Any]) -> Iterator[str]:
+    if not options.most and options.limit is None:
+        yield "per is for jobs with a most or a limit"
+    elif options.limit is not None and options.limit.per not in ("", options.per):
+        yield f"per {options.per!r} and the limit's {options.limit.per!r} contradict each other"
+    elif options.per not in inspect.signature(function).parameters:
+        yield f"per: there is no argument {options.per!r} to count by"
 
 
 def _is_whole(value: Any, within: range) -> bool:
@@ -103,6 +117,8 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "retries": (lambda value: _is_whole(value, RETRIES), f"a whole number from 0 to {RETRIES[-1]}"),
     "once": (_is_switch, "True or False"),
     "thread": (_is_switch, "True or False"),
+    "most": (lambda value: _is_whole(value, MOST), f"a whole number from 0 to {MOST[-1]}"),
+    "per": (lambda value: isinstance(value, str), "the name of an argument"),
     "internal": (lambda value: value is None or _is_switch(value), "True or False"),
     "local": (_is_switch, "True or False"),
     "limit": (lambda value: value is None or isinstance(value, Limit), "a rate such as '50/s', or a Limit"),

@@ -146,7 +146,7 @@ def _address(settings: Settings) -> Address:
 
 def _embedded(settings: Settings) -> Embedded:
     try:
-        return Embedded(settings.data)
+        return Embedded(settings.data, settings.redis_memory)
     except (EmbeddedError, OSError) as error:
         raise SettingError(f"--data: {error}") from error
 
@@ -177,6 +177,7 @@ def _store(reactor: Any, address: Address, settings: Settings, process: str) -> 
         keep=settings.keep,
         lease=settings.lease,
         queue_limit=settings.queue_limit,
+        queue_bytes=settings.queue_bytes,
         dead_keep=settings.dead_keep,
         dead_bytes=settings.dead_bytes,
         dead_arguments=settings.dead_arguments,

@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis: Annotated[
         str, _about("where the store is: redis://, rediss://, unix:// or embedded: (all's default)")
     ] = ""
+    redis_memory: Annotated[
+        int, _about("most bytes that the embedded Redis may use, 0 for any number", ge=0, le=1 << 50)
+    ] = 0
     data: Annotated[str, _about("directory of the embedded Redis' append-only file")] = "relay-data"
     listen: Annotated[
         tuple[str, ...], _about("Twisted server endpoint that clients connect to; may be given again")
@@ -91,6 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
     result_limit: Annotated[Count, _about("largest result of a job")] = 1 << 20
     queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000
+    queue_bytes: Annotated[Count, _about("most bytes of all jobs that are alive at once")] = 512 << 20
+    max_delay: Annotated[
+        float, _about("most seconds of a client's `Relay-Delay` and `Relay-Deadline`", ge=0, le=30 * 86_400)
+    ] = 30 * 86_400
     concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
     queues: Annotated[
         tuple[str, ...], _about("queues this worker serves, separated by commas (default: all)")

@@ -39,7 +39,7 @@ class Access:
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
-        if any(site.lower() == "cross-site" for site in request.values("sec-fetch-site")):
+        if "cross-site" in map(str.lower, request.headers.get("sec-fetch-site", ())):
             raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
 
     def _check_forwarded(self, request: Request) -> None:
@@ -68,9 +68,10 @@ def is_loopback(host: str) -> bool:
 
 def _host(request: Request) -> str:
     hosts = request.values("host")
-    authority = request.authority()
-    if authority:  # which counts, and of which a proxy would have made the Host
-        hosts = [authority] if len(hosts) < 2 else hosts
+    if (
+        request.target[:1] != b"/" and len(hosts) < 2
+    ):  # a whole URL, whose host counts: a proxy passes that on
+        hosts = [request.authority()] if request.authority() else hosts
     if not hosts and request.version == "1.0":
         return ""
     if len(hosts) != 1:

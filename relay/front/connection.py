@@ -58,7 +58,7 @@ class Connection(Reader, Protocol):
         self._paused = False  # we do not
         self._half_closed = False  # the client says nothing more
         self._began = 0.0  # the request that is being read
-        self._progress = Progress()
+        self._progress: Progress | None = None  # of what the client is sent, since its deadline passed
         #: by the site's clock; 0 for none
         self.deadline = 0.0
 
@@ -81,7 +81,8 @@ class Connection(Reader, Protocol):
 
     def began(self) -> None:
         self._began = self._site.now()
-        self.grew(0)
+        if not self._serving:
+            self.deadline = self._began + REQUEST_TIME
 
     def grew(self, size: int) -> None:
         if not self._serving:
@@ -133,10 +134,13 @@ class Connection(Reader, Protocol):
             self._tell_refusal(item)
         else:
             self._serve(item)
-            self.read_on()
+            if self._unread:
+                self.read_on()
 
     def _regulate(self) -> None:
         """Read no more than can be kept."""
+        if not (self._waiting or self._unread or self._paused):
+            return
         full = bool(self._unread) or not self.has_room()
         if self.transport is None or full == self._paused or self._half_closed:
             return
@@ -186,7 +190,7 @@ class Connection(Reader, Protocol):
             self._waiting.clear()
             self._close()
             return
-        self._progress = Progress()
+        self._progress = None
         self.deadline = self._site.now() + (REQUEST_TIME if self._reading else self._site.keepalive)
         self._advance()
 
@@ -256,6 +260,7 @@ class Connection(Reader, Protocol):
 
     def on_deadline(self) -> None:
         """The client took too long to ask, or to read."""
+        self._progress = self._progress or Progress()
         if self._progress.goes_on(self.transport):
             self.deadline = self._site.now() + PATIENCE
         elif self._refused or unsent(self.transport):
@@ -265,7 +270,7 @@ class Connection(Reader, Protocol):
             self._close()
 
     def _close(self) -> None:
-        self._progress = Progress()
+        self._progress = None
         self.deadline = self._site.now() + PATIENCE
         transport: Any = self.transport
         transport.unregisterProducer()  # which would keep it open

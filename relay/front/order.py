@@ -12,7 +12,6 @@ from relay.front.prefer import Preferences
 from relay.front.request import Request
 
 ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
-LONGEST_DELAY = 30 * 86400  # seconds
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
 _KEY_LIMIT = 255  # characters
@@ -34,8 +33,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     trace: str = ""
 
 
-def read_order(request: Request, name: str, key: str = "") -> Order:
-    """Read a submission; raises `Malformed`, `NotJson`."""
+def read_order(request: Request, name: str, key: str, longest: float) -> Order:
+    """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
     check_json(request)
     return Order(
         owner=owner(request),
@@ -43,8 +42,8 @@ def read_order(request: Request, name: str, key: str = "") -> Order:
         body=request.body,
         key=check_key(key) if key else _key(request),
         prefer=preferences(request),
-        delay=_seconds(request, "Relay-Delay"),
-        deadline=_seconds(request, "Relay-Deadline"),
+        delay=_seconds(request, "Relay-Delay", longest),
+        deadline=_seconds(request, "Relay-Deadline", longest),
         cancel=cancel_on_disconnect(request),
         trace=_trace(request.header("traceparent")),
     )
@@ -106,12 +105,12 @@ def _key(request: Request) -> str:
     return check_key(field)
 
 
-def _seconds(request: Request, name: str) -> float:
+def _seconds(request: Request, name: str, longest: float) -> float:
     field = request.header(name.lower())
     if not field:
         return 0
-    if not _SECONDS.fullmatch(field) or float(field) > LONGEST_DELAY:
-        raise Malformed(f"{name} is {field!r}, not a number of seconds up to {LONGEST_DELAY}")
+    if not _SECONDS.fullmatch(field) or float(field) > longest:
+        raise Malformed(f"{name} is {field[:50]!r}, not a number of seconds up to {longest:.0f}")
     return float(field)
 
 

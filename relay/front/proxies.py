@@ -58,18 +58,13 @@ def forwarded(request: Request) -> str:
     """What says that a request came through a proxy; "" if nothing does."""
     if _proxied(request.transport) is not None:
         return "PROXY"
-    return ", ".join(sorted(name for name in request.headers if _tells(name)))
+    return _telling(tuple(request.headers))
 
 
-def _tells(name: str) -> bool:
-    """Whether a header of this name says that a request was passed on: those of the common proxies, and what is named
-    like them."""
-    return len(name) <= _LONGEST_TELLING and _is_telling(name)
-
-
-@lru_cache(maxsize=1000)
-def _is_telling(name: str) -> bool:
-    return _TELLING.search(name) is not None
+@lru_cache(maxsize=500)
+def _telling(names: tuple[str, ...]) -> str:
+    """The headers that say that a request was passed on: those of the common proxies, and what is named like them."""
+    return ", ".join(sorted(name for name in names if _TELLING.search(name[:_LONGEST_TELLING])))
 
 
 def peer(request: Request) -> str:

@@ -133,7 +133,7 @@ class Routes:
         return await self._submit(request, name, key)
 
     async def _submit(self, request: Request, name: str, key: str = "") -> Served:
-        order = read_order(request, name, key)
+        order = read_order(request, name, key, self._settings.max_delay)
         terms = None if order.delay else self._submitters_terms(order.prefer, order.cancel)
         soon = order.prefer.wait == 0 and not order.delay  # somebody will attach, here or elsewhere
         accepted = await self._house.desk.submit(order, held=terms is not None or soon)

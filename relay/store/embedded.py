@@ -26,7 +26,8 @@ class EmbeddedError(Exception):
 class Embedded:
     """The server for one data directory, which it owns as long as this object lives."""
 
-    def __init__(self, data: str) -> None:
+    def __init__(self, data: str, memory: int = 0) -> None:
+        self._memory = memory
         self._data = Path(data).absolute()
         self._data.mkdir(parents=True, exist_ok=True)
         _close_to_others(self._data)
@@ -47,6 +48,7 @@ class Embedded:
             "appendonly": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
+            "maxmemory": str(self._memory),
             "loglevel": "warning",
         }
         words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]

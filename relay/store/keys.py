@@ -12,6 +12,7 @@ server        string  which run of which server the epoch was made for
 renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
+bytes         string  of all live jobs
 delay         zset    id, by the time at which it is due (delayed, or backing off)
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running
 heads         zset    job name, by the first place in its lines: see ``lua/places.lua``
@@ -33,7 +34,7 @@ left          hash    id → inboxes whose clients went away and want it cancell
 progress      hash    id → last progress, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
-rate          hash    limit's name → ``calls window``, as declared
+rate          hash    limit's name → ``calls window most``, as declared
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
@@ -54,6 +55,7 @@ takers:name    zset    roster that has the name, by the time until which a sessi
 idle:roster    hash    session → free places, of sessions that found too little work
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
+busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once
 log:scope      zset    what went under a limit, by when
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
@@ -67,7 +69,7 @@ from __future__ import annotations
 
 FIXED = (
     *("never", "epoch", "layout", "server", "renewed", "seq"),
-    *("job", "delay", "deadline", "heads", "shut", "suspects"),
+    *("job", "bytes", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress"),
     *("serve", "declared", "rate", "served", "catalogue"),

@@ -115,13 +115,14 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
 
 
 class ServedLimit(msgspec.Struct, frozen=True):
-    """The limit of a job: its name, its rate (a window of 0 seconds: only what is learned), and the argument whose
-    values are counted apart ("" for none)."""
+    """The limit of a job: its name, its rate (a window of 0 seconds: only what is learned), the argument whose values
+    are counted apart ("" for none), and how many may run at once (0 for any number)."""
 
     name: str
     calls: int
     window: float
     per: str
+    most: int = 0
 
 
 class Served(msgspec.Struct, frozen=True):

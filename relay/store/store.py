@@ -58,7 +58,7 @@ class Store:
         self._terms = terms.words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
-        self._queue_limit = terms.queue_limit
+        self._queue_limit = f"{terms.queue_limit} {terms.queue_bytes}"
         self._published_since = 0  # by Redis' clock, ms
         self._submissions: Batch[Submission, Receipt] = Batch(
             partition.clock, self._send_submissions, DEADLINE

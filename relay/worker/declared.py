@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.limits import Rate
+from relay.limits import Limit, Rate
 from relay.options import Options
 from relay.registry import Registry
 from relay.state import Follow
@@ -33,13 +33,17 @@ def _follow(registry: Registry, name: str) -> Follow | None:
     if handler is None:
         return None
     o = handler.options
-    lane = f"@{o.limit.name or o.name}" if o.limit else ""
+    limit = _limit(o)
+    lane = f"@{limit.name}" if limit else ""
     return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
 
 
 def _limit(options: Options) -> ServedLimit | None:
     limit = options.limit
-    if limit is None:
+    if limit is None and not options.most:
         return None
+    limit = limit or Limit()
     rate = Rate.parse(limit.rate)
-    return ServedLimit(limit.name or options.name, rate.calls, rate.window, limit.per)
+    return ServedLimit(
+        limit.name or options.name, rate.calls, rate.window, limit.per or options.per, options.most
+    )

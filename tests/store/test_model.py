@@ -418,6 +418,7 @@ class Machine(RuleBasedStateMachine):
         if not getattr(self, "jobs", None):
             return
         redis = self.redis.client
+        assert int(redis.get("{r0}:bytes") or 0) == sum(map(len, redis.hvals("{r0}:job")))
         alive = {id.encode() for id, job in self.jobs.items() if not job.state.complete}
         running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
         assert set(redis.hkeys("{r0}:job")) == alive

@@ -4,8 +4,10 @@
 -- answer:    {'OK', now, seq, 1 if the job was cancelled or its worker asked to, 0 if others wait or it has ended}
 --@include prelude
 --@include writes
---@include places
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle

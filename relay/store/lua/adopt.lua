@@ -9,10 +9,12 @@
 --@include prelude
 --@include writes
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle
---@include places
 --@include deaths
 --@include release
 local old, session, number = ARGV[3], ARGV[4], ARGV[5]
@@ -39,6 +41,7 @@ local function take(id, attempt, started, kept)
   local job = fields_of(kept)
   if not known then
     redis.call('HSET', K.job, id, kept)
+    weigh(#kept)
     if job[KEY] ~= '' then
       redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
     end
@@ -47,6 +50,7 @@ local function take(id, attempt, started, kept)
   if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
   dequeue(id, job)
   redis.call('HSET', K.run, id, string.format('%s %s %s %s %.0f', session, number, started, attempt, place))
+  if most_of(job[LANE]) then redis.call('ZADD', named('busy', job[LANE]), 0, id) end
   redis.call('ZREM', named('held', old), id)
   redis.call('ZADD', named('held', session), 0, id)
   if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, 'c') end

@@ -4,8 +4,10 @@
 -- answer:    {'OK', now, seq, standing before, outcome after it where the job waited}
 --@include prelude
 --@include writes
---@include places
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle

@@ -1,9 +1,9 @@
 -- Which jobs a session gets: of the names that it serves the highest priority first, then first come, whatever the line.
--- needs: writes, mail, letters, due, settle, places, lines, limit
+-- needs: writes, mail, letters, due, settle, places, busy, lines, limit
 -- At most MOST_CLAIMS jobs, about MOST_CLAIMED bytes of them, and MOST_LINES lines a script.
 local MOST_CLAIMS, MOST_CLAIMED, MOST_LINES = 100, 1048576, 50
 local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
-local rooms, went = {}, {} -- by lane: how many more may go, how many went
+local rooms, went = {}, {} -- by lane: how many more may go, which went
 local touched = {} -- lines that were read; for each name its own, without a lane, among them
 
 local function claim(id, kept, place)
@@ -60,7 +60,9 @@ end
 -- Whether a job of this line may go; a lane that is full is put aside.
 local function has_room(line)
   if line.lane == '' then return true end
-  if not rooms[line.lane] then rooms[line.lane] = room_of(line.lane) or math.huge end
+  if not rooms[line.lane] then
+    rooms[line.lane] = math.min(room_of(line.lane) or math.huge, free_of(line.lane) or math.huge)
+  end
   if rooms[line.lane] >= 1 then
     rooms[line.lane] = rooms[line.lane] - 1
     return true
@@ -92,7 +94,12 @@ local function take_picked(ids, from)
     line.out[#line.out + 1] = id
     local goes = jobs[i] and claim(id, jobs[i], place)
     if line.lane ~= '' then
-      if goes then went[line.lane] = (went[line.lane] or 0) + 1 else rooms[line.lane] = rooms[line.lane] + 1 end
+      if goes then
+        went[line.lane] = went[line.lane] or {}
+        table.insert(went[line.lane], id)
+      else
+        rooms[line.lane] = rooms[line.lane] + 1
+      end
     end
   end
 end

@@ -4,8 +4,12 @@
 -- answer:    {'OK', now, seq, 1 if there was such a job, and nothing of it was done}
 --@include prelude
 --@include writes
+--@include kept
 local following = following_id(ARGV[3])
 if redis.call('HEXISTS', K.tries, following) == 1 then return {'OK', now, seq, 0} end
 local waited = redis.call('ZREM', K.delay, following)
-if waited == 1 then redis.call('HDEL', K.job, following) end
+if waited == 1 then
+  weigh(-#(redis.call('HGET', K.job, following) or ''))
+  redis.call('HDEL', K.job, following)
+end
 return {'OK', now, seq, waited}

@@ -1,16 +1,17 @@
 -- How attempts ended, as their worker reports it: only the holder of an attempt (the fence) can end it.
--- needs: writes, mail, letters, times, settle, places, deaths
+-- needs: writes, mail, letters, times, settle, places, busy, deaths
 local refused, let_go = {}, {}
 
 local function put_back(id, kept, state, delay, place)
+  local job = fields_of(kept)
   redis.call('HDEL', K.run, id)
+  vacate(id, job)
   local latest = deadline_of(kept)
   if latest > 0 then at_time(K.deadline, latest, id) end
   redis.call('HINCRBY', state == 'scheduled' and K.tries or K.uncounted, id, 1)
   if state ~= 'queued' then
     at_time(K.delay, now + delay, id)
   else
-    local job = fields_of(kept)
     enqueue(id, job, place)
     wake(job[NAME], 1)
   end

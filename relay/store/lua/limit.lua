@@ -20,7 +20,7 @@ local function rates_of(scope)
   local name = string.match(scope, '^@(%S+)')
   local declared = name and redis.call('HGET', K.rate, name)
   if declared then
-    local calls, window = string.match(declared, '^(%S+) (%S+)$')
+    local calls, window = string.match(declared, '^(%S+) (%S+)')
     count(tonumber(calls), tonumber(window))
   end
   local calls, window, closed = unpack(redis.call('HMGET', named('allow', scope), 'calls', 'window', 'until'))

@@ -1,5 +1,5 @@
 -- After claims: lines, lanes and heads are put right.
--- needs: due, places, limit, claims
+-- needs: due, places, busy, limit, claims
 
 local function settle_lane(line)
   local lanes, lane = named('lanes', line.name), line.lane
@@ -24,10 +24,14 @@ local function settle_lines()
     if line.lane ~= '' then settle_lane(line) else own[line.name] = line.place or false end
   end
   for name, place in pairs(own) do settle_name(name, place) end
-  for lane, count in pairs(went) do record(lane, count) end
+  for lane, ids in pairs(went) do
+    record(lane, #ids)
+    occupy(lane, ids)
+  end
   for _, line in ipairs(touched) do
     if line.is_shut then
       local _, at = room_of(line.lane)
+      if most_of(line.lane) then at = math.max(at, now + FULL_LOOK) end
       at_time(K.shut, at, line.name .. ' ' .. line.lane)
     end
   end

@@ -13,7 +13,8 @@ local changed, KEEP_TAKERS = false, 86400000 -- ms
 local function set_rate(declaration)
   local limit = cjson.decode(declaration).limit
   if limit and limit ~= cjson.null then
-    redis.call('HSET', K.rate, limit.name, string.format('%.0f %.0f', limit.calls, limit.window * 1000))
+    local rate = string.format('%.0f %.0f %.0f', limit.calls, limit.window * 1000, limit.most or 0)
+    redis.call('HSET', K.rate, limit.name, rate)
   end
 end
 

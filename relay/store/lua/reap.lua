@@ -5,10 +5,12 @@
 --@include prelude
 --@include writes
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle
---@include places
 --@include deaths
 --@include release
 local process, mine = ARGV[3], nil

@@ -40,6 +40,7 @@ local function give_back(id, session, crashed, run, kept)
   given_back[#given_back + 1] = id
   given_back[#given_back + 1] = job[NAME]
   redis.call('HDEL', K.run, id)
+  vacate(id, job)
   if redis.call('HEXISTS', K.cancel, id) == 1 then
     settle(id, kept, 'cancelled', '', tonumber(attempt), tonumber(started))
     return

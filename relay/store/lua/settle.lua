@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, mail, letters, times
+-- needs: prelude, mail, letters, times, places, busy, kept
 local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress}
 local settled = {}
 
@@ -15,13 +15,16 @@ local function follow(id, job, outcome, delay)
   local name, queue, priority, attempts, once, lane = unpack(job[THEN])
   local arguments = cjson.encode({id, unpack(outcome)})
   local following = {name, queue, job[OWNER], '', priority, attempts, '', '', once, job[TRACE], arguments, lane}
-  redis.call('HSET', K.job, following_id(id), string.format('%013.0f%013.0f', now, 0) .. cmsgpack.pack(following))
+  local kept = string.format('%013.0f%013.0f', now, 0) .. cmsgpack.pack(following)
+  redis.call('HSET', K.job, following_id(id), kept)
+  weigh(#kept)
   at_time(K.delay, now + delay, following_id(id))
 end
 
 local function write_outcome(ended, waiting)
   local id, kept, state, payload, attempts, started = unpack(ended)
   local job = fields_of(kept)
+  vacate(id, job)
   local fields = {job[NAME], job[OWNER], state, created_of(kept), started, now, now + KEEP, attempts, payload}
   if job[THEN] then
     fields[#fields + 1] = true
@@ -40,9 +43,13 @@ end
 -- Writes what was settled since the last time; sets `settled` free for more.
 local function write_settled()
   if #settled == 0 then return end
-  local batch, ids, waiting = settled, {}, {}
+  local batch, ids, waiting, bytes = settled, {}, {}, 0
   settled = {}
-  for i, ended in ipairs(batch) do ids[i] = ended[1] end
+  for i, ended in ipairs(batch) do
+    ids[i] = ended[1]
+    bytes = bytes + #ended[2]
+  end
+  weigh(-bytes)
   local is_sparse = redis.call('EXISTS', unpack(SPARSE)) > 0 -- most jobs leave nothing in any of these
   if is_sparse then
     each_slice(ids, 2000, function(...)

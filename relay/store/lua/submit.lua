@@ -1,5 +1,5 @@
 -- submit: adds jobs, at most 500 and 1 MiB a call.
--- arguments: tag, epoch, queue limit, inbox, again (1: these ids may have been sent before), then for each
+-- arguments: tag, epoch, queue limit (jobs and bytes), inbox, again (1: these ids may have been sent before), then for each
 --            job: id, key digest, fingerprint, name, priority, lane, delay (ms), deadline (ms from now, 0 none), Job
 -- answer:    {'OK', now, seq, one of these for each job}:
 --            {'new'} · {'known', id}: its key stands for a live job, which now has this inbox as a waiter ·
@@ -11,8 +11,11 @@
 --@include waiters
 --@include times
 --@include places
-local limit, inbox, again = tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
-local room = limit - redis.call('HLEN', K.job)
+--@include kept
+local limit, most_bytes = string.match(ARGV[3], '^(%d+) (%d+)$')
+local inbox, again = ARGV[4], ARGV[5] == '1'
+local room = tonumber(limit) - redis.call('HLEN', K.job)
+local room_bytes, added = tonumber(most_bytes) - tonumber(redis.call('GET', K.bytes) or 0), 0
 local count = (#ARGV - 5) / 9
 local line = reserve(count)
 local jobs, ready, fresh, answers = {}, {}, {}, {}
@@ -60,11 +63,12 @@ local function stand_in_line(id, name, priority, lane, delay, nth)
 end
 
 local function add(nth, id, digest, fingerprint, name, priority, lane, delay, deadline, job)
-  if room < 1 then return {'full'} end
-  room = room - 1
   local latest = deadline > 0 and now + deadline or 0
+  local kept = string.format('%013.0f%013.0f', now, latest) .. job
+  if room < 1 or room_bytes - added < #kept then return {'full'} end
+  room, added = room - 1, added + #kept
   jobs[#jobs + 1] = id
-  jobs[#jobs + 1] = string.format('%013.0f%013.0f', now, latest) .. job
+  jobs[#jobs + 1] = kept
   fresh[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. fingerprint) end
   if latest > 0 then at_time(K.deadline, latest, id) end
@@ -78,6 +82,7 @@ for nth = 1, count do
     or add(nth, id, digest, fingerprint, name, tonumber(priority), lane, tonumber(delay), tonumber(deadline), job)
 end
 
+weigh(added)
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
 for name, places in pairs(ready) do
   each_slice(places, 2000, function(...) redis.call('ZADD', line_of(name, ''), ...) end)

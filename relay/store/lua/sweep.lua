@@ -9,10 +9,12 @@
 --@include prelude
 --@include writes
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle
---@include places
 --@include due
 --@include deaths
 --@include release
@@ -35,6 +37,7 @@ if now > tonumber(redis.call('GET', K.quiet) or 0) then
 end
 local more = release() or #late == 100
 
+if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes) end -- whatever was miscounted
 forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARGV[8])), 'LIMIT', 0, 100))
 local over = redis.call('ZCARD', K.dead) - tonumber(ARGV[7])
 if over > 0 then forget_letters(redis.call('ZRANGE', K.dead, 0, math.min(100, over) - 1)) end

@@ -14,10 +14,12 @@
 --@include prelude
 --@include writes
 --@include mail
+--@include places
+--@include busy
+--@include kept
 --@include letters
 --@include times
 --@include settle
---@include places
 --@include deaths
 --@include limit
 --@include due
