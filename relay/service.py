@@ -20,7 +20,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import ending, garbage, names, signals, sockets, tickets, watch
+from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
 from relay.check import Check
 from relay.kept import Kept
 from relay.registry import chosen
@@ -51,6 +51,7 @@ def front(
     from relay.front.front import Front, Tools
 
     address = _address(settings)
+    settings = _within_descriptors(settings)
     if listening is None:
         listening = sockets.bind(reactor, settings.listen, settings.open)
     endpoints = [
@@ -82,6 +83,7 @@ def worker(
             "with --jobs)",
             handlers=", ".join(registry.passed_over),
         )
+    descriptors.raise_limit()
     names.install(reactor)
     store = _store(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
@@ -131,6 +133,21 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     ending.install(reactor)
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor
+
+
+def _within_descriptors(settings: Settings) -> Settings:
+    """With no more clients than this process has descriptors for."""
+    most = descriptors.for_clients(descriptors.raise_limit())
+    if settings.max_connections:
+        most = min(most, settings.max_connections)
+    if settings.max_held > most:
+        _log.warn(
+            "--max-held {held} is more than the {most} connections that this front may have (ulimit -n, "
+            "--max-connections): it holds so many",
+            held=settings.max_held,
+            most=most,
+        )
+    return msgspec.structs.replace(settings, max_connections=most, max_held=min(settings.max_held, most))
 
 
 def _address(settings: Settings) -> Address:

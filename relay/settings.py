@@ -91,6 +91,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 1 << 20
     max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
+    max_connections: Annotated[
+        int,
+        _about(
+            "connected clients for each front, 0 for as many as its file descriptors allow", ge=0, le=1 << 50
+        ),
+    ] = 0
+    max_per_address: Annotated[
+        int, _about("connected clients from one address, 0 for any number", ge=0, le=1 << 50)
+    ] = 0
     body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
     result_limit: Annotated[Count, _about("largest result of a job")] = 1 << 20
     queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000

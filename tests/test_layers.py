@@ -38,6 +38,7 @@ CORE = {
     "registry",
     "settings",
     "tickets",
+    "descriptors",
     "text",
     "timers",
     "upstream",

@@ -8,6 +8,7 @@ and then.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -41,9 +42,11 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Connection(Reader, Protocol):
     """One connection; a hold takes it over when it commits."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, address: str) -> None:
         super().__init__(site.body_limit)
         self._site = site
+        #: of the client
+        self.address = address
         self._waiting: deque[Request | Refusal] = deque()
         self._cost = 0  # of what waits
         self._serving = False
@@ -208,7 +211,8 @@ class Connection(Reader, Protocol):
         its answer."""
         answer = answers.problem(refusal.error, self._site.prefix)
         self._write(answers.render(answer.with_head(refusal.head), closing=True))
-        lingering = Lingering(self._site.clock)
+        gone = partial(self._site.doors.leave, self.address)
+        lingering = Lingering(self._site.clock, gone)
         lingering.makeConnection(self.take_over(lingering))
 
     # -- a client that does not read, as its transport says --
@@ -280,6 +284,7 @@ class Connection(Reader, Protocol):
         working, hold = self._working, self._hold
         self._refused = True
         self._forget()
+        self._site.doors.leave(self.address)
         if working is not None:
             working.cancel()
         if hold is not None:

@@ -16,6 +16,7 @@ from relay.errors import InternalError, RelayError
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
 from relay.front.desk import Desk
+from relay.front.doors import Doors
 from relay.front.fetching import Fetching
 from relay.front.hold import Hold, House
 from relay.front.outgoing import Parting
@@ -62,7 +63,10 @@ class Front(Service):
         self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
-        self._house = House(tools.clock, self._wheel, self._desk, self._parting, settings.prefix)
+        self._proxies = Proxies(settings.trusted_proxy)
+        most = settings.max_connections, settings.max_per_address
+        doors = Doors(tools.clock.seconds, *most, self._proxies.trusts)
+        self._house = House(tools.clock, self._wheel, self._desk, self._parting, doors, settings.prefix)
         self._repair = Repair(tools.clock, tools.store, self._room)
         self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
         tools.store.partition.on_amnesia = self._repair.soon
@@ -80,11 +84,11 @@ class Front(Service):
 
     def _make_site(self) -> Site:
         settings = self._settings
-        proxies = Proxies(settings.trusted_proxy)
+        proxies = self._proxies
         routes = Routes(self._house, settings, self._tools.secrets, proxies)
         access = Access(settings.open, proxies)
         limits = settings.body_limit, settings.keepalive, settings.prefix
-        return Site(self._tools.clock, routes, access, *limits)
+        return Site(self._tools.clock, routes, access, *limits, self._house.doors)
 
     def held(self) -> int:
         """How many requests are held."""

@@ -27,6 +27,7 @@ from relay.errors import RelayError
 from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
+from relay.front.doors import Doors
 from relay.front.outgoing import Parting
 from relay.front.parked import park
 from relay.front.terms import Terms
@@ -49,6 +50,7 @@ class House:
     wheel: Wheel
     desk: Desk
     parting: Parting
+    doors: Doors
     prefix: str
 
 
@@ -56,6 +58,7 @@ class Hold:
     """Waits for one job on behalf of one client, from `begin` on."""
 
     __slots__ = (
+        "_address",
         "_chunked",
         "_connection",
         "_doubtful",
@@ -81,6 +84,7 @@ class Hold:
         self._connection: Connection | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
+        self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client is there
         self.slot = -1
 
@@ -113,6 +117,7 @@ class Hold:
     def _commit(self) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
+        self._address = connection.address
         self.transport = park(connection.take_over(self), self)
         headers = [
             ("Date", answers.date(int(time.time()))),
@@ -141,6 +146,8 @@ class Hold:
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
+        if self._address:
+            self._house.doors.leave(self._address)
         waited = self._waiter is not None
         self._leave()
         self._over()

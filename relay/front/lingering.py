@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.protocol import Protocol
@@ -14,9 +15,10 @@ LINGER_BYTES = 16 << 20
 
 
 class Lingering(Protocol):
-    """Discards."""
+    """Discards; `gone` is called when the connection has closed."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, gone: Callable[[], None]) -> None:
+        self._gone = gone
         self._left = LINGER_BYTES
         self._timer = reactor.callLater(LINGER_TIME, self._abort)
 
@@ -32,6 +34,7 @@ class Lingering(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         stop_timer(self._timer)
+        self._gone()
 
     def _abort(self) -> None:
         self.transport.abortConnection()  # type: ignore[union-attr]

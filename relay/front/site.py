@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import typing
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 
 from relay.errors import RelayError
@@ -14,7 +15,9 @@ from relay.front import answers
 from relay.front.access import Access
 from relay.front.answers import Answer
 from relay.front.connection import Connection
+from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
+from relay.front.proxies import UNIX
 from relay.front.request import Request
 from relay.recurring import recurring
 
@@ -23,7 +26,7 @@ LOOK = 0.25  # seconds between looks at the deadlines of all connections
 Served = Answer | Hold | Deferred[Answer | Hold]
 
 
-class Pages(Protocol):
+class Pages(typing.Protocol):
     """Whoever knows what is at which address."""
 
     def serve(self, request: Request) -> Served:
@@ -44,6 +47,7 @@ class Site(Factory):
         body_limit: int,
         keepalive: float,
         prefix: str,
+        doors: Doors,
     ) -> None:
         self.clock = clock
         self.now = clock.seconds
@@ -52,13 +56,16 @@ class Site(Factory):
         self.prefix = prefix
         self._pages = pages
         self._access = access
+        #: counts who is connected
+        self.doors = doors
         self.connections: set[Connection] = set()
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
         self._looking = recurring(clock, self._look)
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(self)
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        address = getattr(addr, "host", UNIX)
+        return Connection(self, address) if self.doors.enter(address) else TurnedAway()
 
     def startFactory(self) -> None:
         if not self._looking.running:

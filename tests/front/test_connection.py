@@ -19,6 +19,7 @@ from relay.front.proxies import Proxies
 from relay.front.reading import HEAD_LIMIT, TRAILER_LIMIT
 from relay.front.request import Request
 from relay.front.site import Site
+from tests.front.test_hold import doors
 
 BODY_LIMIT = 1 << 20
 KEEPALIVE = 75.0
@@ -48,7 +49,9 @@ class Scene:
         self.requests: list[Request] = []
         self.held: list[Deferred[Any]] = []
         self.hold = False
-        self.site = Site(self.clock, self, Access(False, Proxies()), BODY_LIMIT, KEEPALIVE, "")
+        self.site = Site(
+            self.clock, self, Access(False, Proxies()), BODY_LIMIT, KEEPALIVE, "", doors(self.clock)
+        )
         self.site.startFactory()
         self.connection: Connection = self.site.buildProtocol(None)
         self.transport = Transport()

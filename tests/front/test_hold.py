@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
+from relay.front.doors import Doors
 from relay.front.hold import Hold, House
 from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
@@ -68,6 +69,10 @@ class StillRunning:
         return self.known  # type: ignore[no-any-return]
 
 
+def doors(clock: Clock) -> Doors:
+    return Doors(clock.seconds, 1000, 0, lambda address: False)
+
+
 class Scene:
     """One connection to a site whose only page is a hold."""
 
@@ -79,13 +84,14 @@ class Scene:
         self.desk = StillRunning()
         self.left: list[Deferred[Outcome]] = []
         self.waiter: Deferred[Outcome] = Deferred(self.left.append)
-        house = House(self.clock, self.wheel, self.desk, Parting(self.clock), "/v1")  # type: ignore[arg-type]
+        self.doors = doors(self.clock)
+        house = House(self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, "/v1")  # type: ignore[arg-type]
         hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
 
         class Pages:
             serve = staticmethod(lambda request: hold)
 
-        site = Site(self.clock, Pages(), Access(True, Proxies()), 1000, 75, "")
+        site = Site(self.clock, Pages(), Access(True, Proxies()), 1000, 75, "", self.doors)
         self.connection = site.buildProtocol(None)
         self.transport = Transport()
         self.transport.protocol = self.connection
