@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from relay.errors import RelayError
 from relay.front import answers
@@ -19,6 +20,7 @@ from relay.front.request import Request
 from relay.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
+PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 
 Served = Answer | Hold | Deferred[Answer | Hold]
 
@@ -30,6 +32,7 @@ class Pages(Protocol):
         """What a request is served with."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class Site(Factory):
     """Makes connections, and knows what their requests are checked against."""
 
@@ -59,6 +62,9 @@ class Site(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         return Connection(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        return [PROTOCOL]
 
     def startFactory(self) -> None:
         if not self._looking.running:
