@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 
-from relay.front.site import PROTOCOL
+from relay.front.request import PROTOCOL
 
 
 class Transport(BufferingTLSTransport):

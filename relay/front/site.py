@@ -16,11 +16,10 @@ from relay.front.access import Access
 from relay.front.answers import Answer
 from relay.front.connection import Connection
 from relay.front.hold import Hold
-from relay.front.request import Request
+from relay.front.request import PROTOCOL, Request
 from relay.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
-PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 
 Served = Answer | Hold | Deferred[Answer | Hold]
 
