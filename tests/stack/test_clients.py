@@ -23,6 +23,7 @@ from tests.stack.proxies import ShippedHAProxy, executable, shipped_nginx
 
 PROGRAMS = Path(__file__).parent / "clients"
 JARS = [Path("/usr/share/java/okhttp.jar"), Path("/usr/share/java/okio.jar")]
+QUICK = "-XX:TieredStopAtLevel=1"  # a Java that runs for seconds need not be compiled well
 #: each client, and whether it speaks HTTP/2 where that is offered
 CLIENTS = {"curl": True, "requests": False, "httpx": False, "node": False, "java": True, "okhttp": True}
 WAYS = ["direct", "nginx", "haproxy"]
@@ -120,7 +121,9 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         path = os.pathsep.join(map(str, [directory, *jars]))
         if not (directory / f"{name}.class").exists():
             sources = [str(PROGRAMS / f"{source}.java") for source in ("Client", name)]
-            subprocess.run([executable("javac"), "-cp", path, "-d", str(directory), *sources], check=True)
+            subprocess.run(
+                [executable("javac"), f"-J{QUICK}", "-cp", path, "-d", str(directory), *sources], check=True
+            )
         return path
 
     return compiled
@@ -144,9 +147,9 @@ def program(client: str, classes: Callable[..., str]) -> list[str]:
     if client == "node":
         return [executable("node"), str(PROGRAMS / "client.mjs")]
     if client == "java":
-        return [executable("java"), "-cp", classes("JavaNet", []), "JavaNet"]
+        return [executable("java"), QUICK, "-cp", classes("JavaNet", []), "JavaNet"]
     if client == "okhttp":
-        return [executable("java"), "-cp", classes("OkHttp", JARS), "OkHttp"]
+        return [executable("java"), QUICK, "-cp", classes("OkHttp", JARS), "OkHttp"]
     if client == "curl":
         executable("curl")
     return [sys.executable, str(PROGRAMS / "client.py"), client]
