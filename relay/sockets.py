@@ -16,11 +16,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from relay.front.access import is_loopback
 from relay.settings import SettingError
+from relay.tls import arranged, over_tls
 
 BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
 USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)
@@ -139,7 +139,7 @@ class _Adopter:
     def listenSSL(
         self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> IListeningPort:
-        return self._adopt(TLSMemoryBIOFactory(contextFactory, False, factory))
+        return self._adopt(over_tls(contextFactory, factory))
 
     def listenUNIX(
         self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
@@ -151,7 +151,7 @@ class _Adopter:
 
     def _adopt(self, factory: Any) -> IListeningPort:
         port: IListeningPort = self._reactor.adoptStreamPort(
-            self._socket.fileno(), self._socket.family, factory
+            self._socket.fileno(), self._socket.family, arranged(factory)
         )
         self._socket.close()
         return port

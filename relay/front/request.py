@@ -13,6 +13,7 @@ import httptools
 
 from relay.errors import Malformed
 
+PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 _OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 

@@ -6,9 +6,10 @@ import typing
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from relay.errors import RelayError
 from relay.front import answers
@@ -18,7 +19,7 @@ from relay.front.connection import Connection
 from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
 from relay.front.proxies import UNIX
-from relay.front.request import Request
+from relay.front.request import PROTOCOL, Request
 from relay.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
@@ -33,6 +34,7 @@ class Pages(typing.Protocol):
         """What a request is served with."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class Site(Factory):
     """Makes connections, and knows what their requests are checked against."""
 
@@ -66,6 +68,9 @@ class Site(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         address = getattr(addr, "host", UNIX)
         return Connection(self, address) if self.doors.enter(address) else TurnedAway()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        return [PROTOCOL]
 
     def startFactory(self) -> None:
         if not self._looking.running:

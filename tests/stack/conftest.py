@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import RedisProcess, RelayProcess, eventually, free_port
+from tests.stack.proxies import ProxiedFront
 
 SECRET = "a secret that django and relay share"
 OPTIONS = ["--open", "--trusted-proxy", "127.0.0.1", "--grace", "1", "--heartbeat", "1"]
@@ -91,3 +92,16 @@ def fronts(standing: Fronts) -> Iterator[Fronts]:
         if front.process is not None and front.process.poll() is not None:
             front.start()
     standing.end_all()
+
+
+@pytest.fixture(scope="package")
+def proxied(standing: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
+    """Two more fronts, which read the PROXY protocol."""
+    directory = tmp_path_factory.mktemp("proxied")
+    options = ["--redis", standing.redis.url, *OPTIONS, "--ticket-secrets", str(standing.secrets)]
+    fronts = [ProxiedFront(directory, *options) for _ in range(2)]
+    for front in fronts:
+        front.start()
+    yield Fronts(standing.redis, *fronts, standing.secrets)
+    for front in fronts:
+        front.stop()

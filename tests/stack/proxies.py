@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import ROOT, Client, LoggedProcess, free_port
+from tests.processes import ROOT, Client, LoggedProcess, RelayProcess, free_port
 
 
 def executable(name: str) -> str:
@@ -43,6 +43,10 @@ class Nginx(LoggedProcess):
         file = directory / "nginx.conf"
         file.write_text(configuration.replace("http {", f"http {{\n{temporary}", 1))
         settings = f"daemon off; pid {directory}/nginx.pid; error_log stderr notice;"
+        if (
+            os.geteuid() == 0
+        ):  # else its workers, which would be nobody's, can't write large bodies to our folder
+            settings += "user root;"
         command = [executable("nginx"), "-p", str(directory), "-c", str(file), "-g", settings]
         super().__init__(command, dict(os.environ), directory)
 
@@ -88,3 +92,45 @@ class SecureClient(Client):
         context = ssl.create_default_context(cafile=str(certificate))
         context.set_alpn_protocols(["http/1.1"])
         self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+
+
+class ShippedHAProxy(HAProxy):
+    """HAProxy with ``deploy/haproxy.cfg``, but for ports and paths; `to_fronts` is what it does besides."""
+
+    def __init__(self, directory: Path, fronts: list[int], to_fronts: str = "") -> None:
+        port, self._certificate = free_port(), write_certificate(directory)
+        changes = {
+            r"maxconn 40000": "maxconn 1000",
+            r"bind :443 ssl crt /etc/ssl/relay/both.pem": f"bind 127.0.0.1:{port} ssl crt {self._certificate}",
+            r"127\.0\.0\.1:8080 send": f"127.0.0.1:{fronts[0]} {to_fronts} send",
+            r"127\.0\.0\.1:8081 send": f"127.0.0.1:{fronts[1]} {to_fronts} send",
+        }
+        super().__init__(directory, changed((ROOT / "deploy/haproxy.cfg").read_text(), changes), port)
+
+    def connect(self, source: str = "127.0.0.1") -> SecureClient:
+        return SecureClient(self.port, self._certificate, source)
+
+    def answers(self) -> bool:
+        """Whether it has found a front."""
+        try:
+            with self.connect() as client:
+                client.request("GET", "/problems/forbidden")
+                return client.response().status == 200
+        except OSError:
+            return False
+
+
+class ProxiedFront(RelayProcess):
+    """A front that reads the PROXY protocol, with a certificate in front of TLS; `port` takes plain requests."""
+
+    def __init__(self, directory: Path, *options: str, certificate: Path | None = None) -> None:
+        self.proxied = free_port()
+        endpoint = f"haproxy:tcp:{self.proxied}:interface=127.0.0.1"
+        if certificate is not None:
+            endpoint = f"{endpoint.replace('tcp', 'ssl')}:privateKey={certificate}:certKey={certificate}"
+        super().__init__(directory, "front", "--listen", endpoint, *options, port=free_port())
+
+    def start(self) -> None:
+        super().start()
+        self.wait_for(rf"listens on http://127\.0\.0\.1:{self.proxied}")
+        self.port = int(self._command[-1].split(":")[1])

@@ -9,74 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import ROOT, RelayProcess, eventually, free_port
+from tests.processes import eventually
 from tests.stack.conftest import OPTIONS, Fronts
-from tests.stack.proxies import HAProxy, SecureClient, changed
-
-
-class Shipped(HAProxy):
-    """HAProxy with ``deploy/haproxy.cfg``, but for ports and paths."""
-
-    def __init__(self, directory: Path, fronts: list[int]) -> None:
-        port, self._certificate = free_port(), write_certificate(directory)
-        changes = {
-            r"maxconn 40000": "maxconn 1000",
-            r"bind :443 ssl crt /etc/ssl/relay/both.pem": f"bind 127.0.0.1:{port} ssl crt {self._certificate}",
-            r"127\.0\.0\.1:8080 send": f"127.0.0.1:{fronts[0]} send",
-            r"127\.0\.0\.1:8081 send": f"127.0.0.1:{fronts[1]} send",
-        }
-        super().__init__(directory, changed((ROOT / "deploy/haproxy.cfg").read_text(), changes), port)
-
-    def connect(self, source: str = "127.0.0.1") -> SecureClient:
-        return SecureClient(self.port, self._certificate, source)
-
-
-class ProxiedFront(RelayProcess):
-    """A front that reads the PROXY protocol; `inner` takes plain requests."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        self.proxied = free_port()
-        endpoint = f"haproxy:tcp:{self.proxied}:interface=127.0.0.1"
-        super().__init__(directory, "front", "--listen", endpoint, *options, port=free_port())
-
-    def start(self) -> None:
-        super().start()
-        self.wait_for(rf"listens on http://127\.0\.0\.1:{self.proxied}")
-        self.port = int(self._command[-1].split(":")[1])
+from tests.stack.proxies import ProxiedFront, ShippedHAProxy
 
 
 @pytest.fixture(scope="module")
-def proxied(standing: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
-    directory = tmp_path_factory.mktemp("proxied")
-    options = ["--redis", standing.redis.url, *OPTIONS, "--ticket-secrets", str(standing.secrets)]
-    fronts = [ProxiedFront(directory, *options) for _ in range(2)]
-    for front in fronts:
-        front.start()
-    yield Fronts(standing.redis, *fronts, standing.secrets)
-    for front in fronts:
-        front.stop()
-
-
-@pytest.fixture(scope="module")
-def shipped(proxied: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
-    haproxy = Shipped(tmp_path_factory.mktemp("haproxy"), [front.proxied for front in proxied.both])
+def shipped(proxied: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedHAProxy]:
+    haproxy = ShippedHAProxy(tmp_path_factory.mktemp("haproxy"), [front.proxied for front in proxied.both])
     haproxy.start()
-    eventually(lambda: answers(haproxy), "HAProxy has found the fronts")
+    eventually(lambda: haproxy.answers(), "HAProxy has found the fronts")
     yield haproxy
     haproxy.stop()
 
 
-def answers(haproxy: Shipped) -> bool:
-    try:
-        with haproxy.connect() as client:
-            client.request("GET", "/problems/forbidden")
-            return client.response().status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture
-def haproxy(shipped: Shipped, proxied: Fronts) -> Iterator[Shipped]:
+def haproxy(shipped: ShippedHAProxy, proxied: Fronts) -> Iterator[ShippedHAProxy]:
     yield shipped
     for front in proxied.both:
         if front.process is not None and front.process.poll() is not None:
@@ -84,7 +32,7 @@ def haproxy(shipped: Shipped, proxied: Fronts) -> Iterator[Shipped]:
     proxied.end_all()
 
 
-def test_heartbeats_come_through_one_by_one(haproxy: Shipped, proxied: Fronts) -> None:
+def test_heartbeats_come_through_one_by_one(haproxy: ShippedHAProxy, proxied: Fronts) -> None:
     with haproxy.connect() as client:
         client.request("POST", "/jobs/patient", {})
         assert client.head()[0] == 200
@@ -93,7 +41,7 @@ def test_heartbeats_come_through_one_by_one(haproxy: Shipped, proxied: Fronts) -
         assert json.loads(b"".join(client.chunks()))["state"] == "cancelled"
 
 
-def test_a_client_that_goes_away_is_noticed(haproxy: Shipped, proxied: Fronts) -> None:
+def test_a_client_that_goes_away_is_noticed(haproxy: ShippedHAProxy, proxied: Fronts) -> None:
     with haproxy.connect() as client:
         client.request("POST", "/jobs/patient", {}, {"Prefer": "heartbeat=0"})
         proxied.holding()
@@ -102,7 +50,7 @@ def test_a_client_that_goes_away_is_noticed(haproxy: Shipped, proxied: Fronts) -
 
 
 def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
-    haproxy: Shipped, proxied: Fronts
+    haproxy: ShippedHAProxy, proxied: Fronts
 ) -> None:
     with haproxy.connect("127.0.0.88") as client:
         client.request("GET", "/tickets/forged", headers={"X-Forwarded-For": "9.9.9.9"})
@@ -121,7 +69,7 @@ def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
     ],
 )
 def test_a_killed_front_costs_no_client_with_a_key_its_answer(
-    haproxy: Shipped, proxied: Fronts, method: str, path: str, headers: dict[str, str]
+    haproxy: ShippedHAProxy, proxied: Fronts, method: str, path: str, headers: dict[str, str]
 ) -> None:
     with haproxy.connect() as client:
         client.request(method, path, {}, {**headers, "Prefer": "heartbeat=0"})
@@ -134,7 +82,7 @@ def test_a_killed_front_costs_no_client_with_a_key_its_answer(
     assert (answer.status, answer.json()["state"]) == (409, "cancelled")
 
 
-def test_without_a_key_nothing_is_sent_twice(haproxy: Shipped, proxied: Fronts) -> None:
+def test_without_a_key_nothing_is_sent_twice(haproxy: ShippedHAProxy, proxied: Fronts) -> None:
     with haproxy.connect() as client:
         client.request("POST", "/jobs/patient", {}, {"Prefer": "heartbeat=0"})
         proxied.holding().kill()
@@ -162,6 +110,24 @@ def test_a_closed_front_refuses_whom_the_proxy_names_and_whom_it_does_not_trust(
         (403, "the request was forwarded (PROXY)"),
         (403, "the request was forwarded (PROXY)"),
     ]
+
+
+def test_haproxy_speaks_tls_with_a_front_behind_its_header(standing: Fronts, tmp_path: Path) -> None:
+    (tmp_path / "front").mkdir()
+    pem = write_certificate(tmp_path / "front")
+    front = ProxiedFront(tmp_path, "--redis", standing.redis.url, *OPTIONS, certificate=pem)
+    front.start()
+    ports = [front.proxied, front.proxied]
+    haproxy = ShippedHAProxy(tmp_path, ports, f"ssl verify required ca-file {pem} alpn http/1.1")
+    haproxy.start()
+    eventually(haproxy.answers, "HAProxy has found the front")
+    with haproxy.connect("127.0.0.89") as client:
+        client.request("GET", "/tickets/forged")
+        assert client.response().status == 403
+    front.wait_for("a ticket of 127.0.0.89 was refused")
+    haproxy.stop()
+    front.stop()
+    assert front.tracebacks() == 0, front.log_tail()
 
 
 def asked_through(front: ProxiedFront, header: bytes) -> tuple[int, str]:

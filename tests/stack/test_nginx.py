@@ -227,7 +227,7 @@ def test_a_body_reaches_the_front_on_either_way(nginx: Nginx) -> None:
 
 def test_floods_and_large_bodies_are_refused_in_the_usual_form(plain: Nginx) -> None:
     with plain.connect() as client:
-        client.request("POST", "/jobs/area", b" " * (2 << 20))
+        client.request("POST", "/jobs/area", b" " * (9 << 20))
         answer = client.response()
         assert (answer.status, answer.json()["type"]) == (413, "/problems/too-large")
     answer = flood(plain)
