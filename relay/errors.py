@@ -30,6 +30,13 @@ class MalformedBody(RelayError):
     status, slug, title = 400, "malformed-body", "The body is not a JSON object"
 
 
+class KeyRequired(RelayError):
+    """This relay takes submissions with a key only, so that one that is sent twice runs once. Send an
+    `Idempotency-Key`, another for each job, or `PUT`."""
+
+    status, slug, title = 400, "key-required", "A key is required"
+
+
 class HeadTooLarge(RelayError):
     """The request's line and headers are larger than `limit` bytes. Send fewer or shorter headers."""
 

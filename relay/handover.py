@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from relay.tickets import SHORTEST_SECRET, Ticket, sign
 
 _CONNECT = 2.0  # seconds
 _LONGEST_KEY = 255  # characters
+_LONGEST_PREFER = 10_000  # characters
+_PREFERENCE = re.compile(r"(?<![^\s,])(?:(respond-async)|(wait|heartbeat|grace)=\d{1,9})(?![^\s,;])")
 _UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
 #: nobody knows whether relay took the job: its key makes it safe to ask again
 _RETRY = Retry(
@@ -90,7 +93,8 @@ class Handover:
         client of yours from another. `prefer` counts before the client's own Prefer header; `headers` are for relay,
         such as ``Relay-Deadline``. Raises `HandoverError`.
         """
-        return self.headers(self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"}), prefer)
+        id, replayed = self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"})
+        return self.headers(id, prefer, replayed)
 
     def enqueue(
         self,
@@ -100,11 +104,11 @@ class Handover:
         headers: Mapping[str, str] | None = None,
     ) -> str:
         """Have a job done that nobody waits for, and return its id. Raises `HandoverError`."""
-        return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})
+        return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})[0]
 
     def _send(
         self, job: str, arguments: Mapping[str, Any] | None, key: str, headers: Mapping[str, str]
-    ) -> str:
+    ) -> tuple[str, bool]:
         given = {
             **headers,
             "Content-Type": "application/json",
@@ -118,19 +122,19 @@ class Handover:
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise HandoverError(_UNKNOWN, 1) from error
         if answer.headers.get("Relay-Source") == "job":
-            return str(said["id"])
+            return str(said["id"]), "Idempotency-Replayed" in answer.headers
         if answer.headers.get("Relay-Source") == "relay":
             raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
         raise HandoverError(_UNKNOWN, 1)
 
-    def headers(self, id: str, prefer: str = "") -> dict[str, str]:
+    def headers(self, id: str, prefer: str = "", replayed: bool = False) -> dict[str, str]:
         """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
         charset and the Cache-Control of this answer, so both are relay's."""
-        ticket = sign(self._secret, Ticket(id, time.time() + self._good_for, prefer))
+        ticket = sign(self._secret, Ticket(id, time.time() + self._good_for, _known(prefer), replayed))
         return {
             "X-Accel-Redirect": self._tickets + ticket,
             "Content-Type": "application/json",
-            "Cache-Control": "no-store",
+            "Cache-Control": "no-store, no-transform",
         }
 
     def _pool(self) -> urllib3.PoolManager:
@@ -139,6 +143,15 @@ class Handover:
         if pid not in self._pools:
             self._pools = {pid: urllib3.PoolManager(maxsize=10, retries=_RETRY, timeout=self._timeout)}
         return self._pools[pid]
+
+
+def _known(prefer: str) -> str:
+    """Of a Prefer header what relay reads, for a ticket stands in an address: each preference once, the first that
+    counts."""
+    known: dict[str, str] = {}
+    for found in _PREFERENCE.finditer(prefer[:_LONGEST_PREFER].lower()):
+        known.setdefault(found[1] or found[2], found[0])
+    return ", ".join(known.values())
 
 
 def _readable(key: str) -> str:

@@ -46,6 +46,9 @@ class JobError(RelayError):
 
     #: whether trying again leaves the attempt uncounted: it was not the job's doing
     free: ClassVar[bool] = False
+    #: whether nothing was done: it is tried again a few times even where no retries are declared, and when it fails in
+    #: the end, the key of its submission is as if it had not been used
+    undone: ClassVar[bool] = False
 
     def __init__(
         self,

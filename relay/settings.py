@@ -90,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             le=1 << 50,
         ),
     ] = 1 << 20
+    require_key: Annotated[bool, _about("refuse submissions without an idempotency key")] = False
     max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
     max_connections: Annotated[
         int,

@@ -1,21 +1,24 @@
 """Tickets: whoever has one may wait for its job, for a short while.
 
 A server that submitted a job for its client signs one (`relay.handover`), a front reads it. A ticket is what
-itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer]``, signed with
-HMAC-SHA-256.
+itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer, whether its
+outcome was there before]``, signed with HMAC-SHA-256; the last may be missing.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import re
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from itsdangerous import BadData, URLSafeSerializer
 
 SHORTEST_SECRET = 16  # characters
+_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _SKEW = 5  # seconds that the clocks of two machines may differ
 
 
@@ -29,6 +32,7 @@ class Ticket(NamedTuple):
     id: str
     until: float
     prefer: str
+    replayed: bool = False  # its key stood for a job that had ended before
 
 
 def sign(secret: str, ticket: Ticket) -> str:
@@ -41,11 +45,25 @@ def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
     if not secrets:
         raise TicketError("no tickets are taken here: there are no --ticket-secrets")
     try:
-        ticket = Ticket(*_serializer(secrets).loads(text))
+        said = _serializer(secrets).loads(text)
     except BadData as error:
         raise TicketError("the ticket was not signed with a secret of this relay") from error
-    if ticket.until + _SKEW < now:
+    ticket = _checked(said)
+    if not now <= ticket.until + _SKEW:
         raise TicketError("the ticket has expired")
+    return ticket
+
+
+def _checked(said: Any) -> Ticket:
+    """What a signed text says, if that is a ticket: whoever has the secret may be of another version, or mistaken."""
+    kinds: tuple[Any, ...] = (str, (int, float), str, bool)
+    if not isinstance(said, list) or not 3 <= len(said) <= len(kinds):
+        raise TicketError("it is signed, but no ticket")
+    if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):
+        raise TicketError("it is signed, but no ticket")
+    ticket = Ticket(*said)
+    if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not _ID.fullmatch(ticket.id):
+        raise TicketError("it is signed, but no ticket")
     return ticket
 
 

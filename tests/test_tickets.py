@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from relay.tickets import Ticket, TicketError, read, read_secrets, sign
+from relay.tickets import Ticket, TicketError, _serializer, read, read_secrets, sign
 
 SECRET, OTHER = "s" * 16, "o" * 16
 TICKET = Ticket("0-abc-def", 1000.0, "wait=5")
@@ -45,6 +46,34 @@ def test_a_ticket_expires_with_some_room_for_clocks_that_differ() -> None:
     assert read([SECRET], text, 1004) == TICKET
     with pytest.raises(TicketError, match="expired"):
         read([SECRET], text, 1006)
+
+
+def test_a_ticket_may_say_that_its_outcome_was_there_before() -> None:
+    replayed = Ticket("0-abc-def", 1000.0, "", True)
+    assert read([SECRET], sign(SECRET, replayed), 999) == replayed
+    before = _serializer([SECRET]).dumps(["0-abc-def", 1000.0, ""])  # of an earlier version
+    assert read([SECRET], before, 999) == Ticket("0-abc-def", 1000.0, "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(None, 7, "0-abc", {}, [], ["0-abc"], ["0-abc", 1000], ["0-abc", 1000, "", False, 1]),
+        *(["0-abc", "soon", ""], ["0-abc", None, ""], ["0-abc", True, ""], ["0-abc", [1000], ""]),
+        *(["0-abc", float("nan"), ""], ["0-abc", float("inf"), ""]),
+        *(
+            [1, 1000, ""],
+            ["../../x", 1000, ""],
+            ["", 1000, ""],
+            ["0-\u00e9", 1000, ""],
+            ["0-" + "a" * 200, 1000, ""],
+        ),
+        *(["0-abc", 1000, 7], ["0-abc", 1000, None], ["0-abc", 1000, "", "yes"]),
+    ],
+)
+def test_what_is_signed_but_odd_is_no_ticket(said: Any) -> None:
+    with pytest.raises(TicketError, match="is signed, but no ticket"):
+        read([SECRET], _serializer([SECRET]).dumps(said), 999)
 
 
 def test_without_secrets_no_ticket_is_taken() -> None:

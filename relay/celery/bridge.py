@@ -109,10 +109,10 @@ class Bridge:
         try:
             await self._in_time(self._broker.command("LPUSH", key, message), "broker")
         except Elsewhere as error:
-            raise _away("broker") from error
+            raise CeleryAway("broker") from error
         except Refused as refusal:
             self._broker.health.refused(refusal)
-            raise _away("broker") from refusal
+            raise CeleryAway("broker") from refusal
         except LinkLost:
             # it may have gone out, so it must not go out again: its result will tell, or its time
             self._log.warn("it is not known whether task {id} was queued", id=task.id)
@@ -121,7 +121,7 @@ class Bridge:
         try:
             return await deferred.addTimeout(AWAY, self._clock)
         except TimeoutError:
-            raise _away(what) from None
+            raise CeleryAway(what) from None
 
     # -- results --
 
@@ -168,11 +168,16 @@ class Bridge:
                 self._take(id, message)
 
 
-def _away(what: str) -> JobError:
-    return JobError(
-        f"Celery's {what} is away",
-        status=503,
-        type="celery-away",
-        title="Celery can't be reached",
-        retryable=True,
-    )
+class CeleryAway(JobError):
+    """Celery can't be reached, so nothing was queued."""
+
+    free = undone = True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Celery's {what} is away",
+            status=503,
+            type="celery-away",
+            title="Celery can't be reached",
+            retryable=True,
+        )

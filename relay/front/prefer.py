@@ -17,6 +17,7 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
     respond_async: bool = False
     wait: int | None = None
     heartbeat: int | None = None
+    grace: int | None = None
 
     @classmethod
     def parse(cls, fields: Iterable[str]) -> Preferences:
@@ -26,7 +27,8 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
             for preference in parse_list_header(field):
                 name, _, value = preference.partition(";")[0].partition("=")
                 said.setdefault(name.strip().lower(), value.strip().strip('"'))
-        return cls("respond-async" in said, _seconds(said.get("wait")), _seconds(said.get("heartbeat")))
+        seconds = (_seconds(said.get(name)) for name in ("wait", "heartbeat", "grace"))
+        return cls("respond-async" in said, *seconds)
 
 
 def _seconds(text: str | None) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from klein import Klein
@@ -23,6 +24,7 @@ from relay import tickets
 from relay.errors import (
     Forbidden,
     InternalError,
+    KeyRequired,
     MethodRefused,
     NoSuchPage,
     RelayError,
@@ -134,6 +136,8 @@ class Routes:
 
     async def _submit(self, request: Request, name: str, key: str = "") -> Served:
         order = read_order(request, name, key, self._settings.max_delay)
+        if self._settings.require_key and not order.key:
+            raise KeyRequired
         terms = None if order.delay else self._submitters_terms(order.prefer, order.cancel)
         soon = order.prefer.wait == 0 and not order.delay  # somebody will attach, here or elsewhere
         accepted = await self._house.desk.submit(order, held=terms is not None or soon)
@@ -168,7 +172,7 @@ class Routes:
     async def attach_by_ticket(self, request: Request, ticket: str) -> Served:
         """The answer to a submission that another server made for its client, and handed the client over with."""
         try:
-            id, _, preferred = tickets.read(self._secrets, ticket, time.time())
+            id, _, preferred, replayed = tickets.read(self._secrets, ticket, time.time())
         except TicketError as error:
             self._refusals.told(self._proxies.client(request), error)
             raise Forbidden(str(error)) from error
@@ -176,7 +180,7 @@ class Routes:
             return self._show(await self._house.desk.look(ANONYMOUS, id), 200)
         prefer = Preferences.parse([preferred]) if preferred else preferences(request)
         terms = self._submitters_terms(prefer, cancel_on_disconnect(request))
-        accepted = await self._house.desk.attach(ANONYMOUS, id)
+        accepted = replace(await self._house.desk.attach(ANONYMOUS, id), replayed=replayed)
         return self._hold_or_tell(accepted, terms, ANONYMOUS, prefer)
 
     # -- about relay --

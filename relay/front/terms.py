@@ -60,10 +60,13 @@ class TermsBook:
         wait = min(settings.max_wait, settings.max_wait if prefer.wait is None else prefer.wait)
         heartbeat = settings.heartbeat if prefer.heartbeat is None else prefer.heartbeat
         applied = [f"wait={prefer.wait}"] if prefer.wait == wait else []
+        grace = min(settings.grace, settings.grace if prefer.grace is None else prefer.grace)
+        if prefer.grace == grace:
+            applied.append(f"grace={prefer.grace}")
         if at_once:
             applied.insert(0, "respond-async")
-            return Terms(min(wait, settings.grace), wait, 0, True, ", ".join(applied), cancel)
+            return Terms(min(wait, grace), wait, 0, True, ", ".join(applied), cancel)
         if prefer.heartbeat is not None:
             applied.append(f"heartbeat={prefer.heartbeat}")
-        commit = settings.grace if heartbeat else wait
+        commit = grace if heartbeat else wait
         return Terms(wait, commit, heartbeat, submission, ", ".join(applied), cancel)

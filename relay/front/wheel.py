@@ -34,6 +34,7 @@ class Wheel:
         self._slots: dict[int, set[Waits]] = {}
         self._turned = self._slot_at(clock.seconds())
         self._count = 0
+        self._planned: float | None = None  # the time that is being served, which may be a moment ago
         self._turning = recurring(clock, self._turn)
 
     def __len__(self) -> int:
@@ -50,8 +51,9 @@ class Wheel:
         self._turning.stop()
 
     def put(self, item: Waits, delay: float) -> None:
-        """Call the item in `delay` seconds."""
-        item.slot = max(self._turned + 1, ceil((self._clock.seconds() + delay) / self._tick))
+        """Call the item in `delay` seconds: from the time that it was to be called at, if it is being called."""
+        now = self._clock.seconds() if self._planned is None else self._planned
+        item.slot = max(self._turned + 1, ceil((now + delay) / self._tick))
         self._slots.setdefault(item.slot, set()).add(item)
         self._count += 1
 
@@ -71,10 +73,11 @@ class Wheel:
     def _turn(self) -> None:
         present = self._slot_at(self._clock.seconds())
         for slot in range(self._turned + 1, present + 1):
-            self._turned = slot
+            self._turned, self._planned = slot, slot * self._tick
             for item in list(self._slots.get(slot, ())):
                 self.drop(item)
                 try:
                     item.on_time()
                 except Exception:
                     self._log.failure("what waited in the wheel failed")
+        self._planned = None

@@ -46,9 +46,12 @@ class End(msgspec.Struct, frozen=True, gc=False):
     delay: int = 0  # milliseconds until the next attempt
     free: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead letter
+    undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
 
     def words(self, turn: int) -> tuple[str | int, ...]:
-        state = "postponed" if self.free else "dead" if self.dead else self.state.value
+        state = self.state.value
+        if self.free or self.dead or self.undone:
+            state = "postponed" if self.free else "dead" if self.dead else "undone"
         return self.id, turn, state, self.payload, self.delay
 
 

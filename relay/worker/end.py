@@ -26,6 +26,8 @@ from relay.worker.result import ResultType
 from relay.worker.retry import pause
 from relay.worker.shown import problem
 
+UNDONE = 3  # starts of a job that can't do anything
+
 
 class Ends:
     """Makes the ends of one worker's attempts. No method raises, whatever handlers return and raise: an error in making
@@ -123,9 +125,12 @@ class Ends:
     ) -> End:
         """Fail the job, or its attempt where it is tried again."""
         wait = pause(claim.attempt, claim.job.attempts) if again else None
+        undone = isinstance(error, JobError) and error.undone and not claim.job.once
+        if wait is None and undone:
+            wait = pause(claim.starts, UNDONE)
         if wait is None:
             dead = isinstance(error, BadArguments)  # they did fit when the job was accepted
-            end = End(claim.id, State.FAILED, problem(error, again), dead=dead)
+            end = End(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
         else:
             wanted, free = (error.pause, error.free) if isinstance(error, JobError) else (0.0, False)
             end = End(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)

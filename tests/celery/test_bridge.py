@@ -142,8 +142,15 @@ def test_a_task_that_ignores_its_result_is_asked_for_one(stack: Stack) -> None:
 
 
 def test_a_broker_that_is_down_is_said_so(stack: Stack) -> None:
-    problem = stack.call("away", 1).json()["error"]
+    """After a few starts, for nothing was queued; and the same key begins anew."""
+    first, other = (
+        stack.relay.call("PUT", "/jobs/away/key", {"args": [1]}, LATER).json()["id"] for _ in range(2)
+    )
+    assert first == other
+    envelope = stack.outcome(first)
+    problem = envelope["error"]
     assert (problem["type"], problem["status"], problem["retryable"]) == ("/problems/celery-away", 503, True)
+    assert stack.relay.call("PUT", "/jobs/away/key", {"args": [1]}, LATER).json()["id"] != first
 
 
 def running_steps(stack: Stack, gate: Path) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from relay.front.prefer import Preferences
         (["heartbeat=0; x, wait=0"], Preferences(False, 0, 0)),
         (['note="a, wait=5", heartbeat=3'], Preferences(False, None, 3)),
         (["wait=-1, wait=5"], Preferences()),
+        (["grace=2, heartbeat=1"], Preferences(False, None, 1, 2)),
         (["wait=ten, heartbeat=1.5, handling=lenient"], Preferences()),
     ],
 )

@@ -39,6 +39,22 @@ def test_what_waits_is_called_once_never_early_and_at_most_a_tick_late() -> None
     assert len(wheel) == 0
 
 
+def test_what_comes_again_and_again_keeps_its_pause() -> None:
+    clock, wheel = make()
+
+    class Again(Item):
+        def on_time(self) -> None:
+            super().on_time()
+            wheel.put(self, 2)
+
+    item = Again(clock)
+    wheel.put(item, 1)
+    clock.pump([0.03] * 1000)
+    pauses = [after - before for before, after in zip(item.times, item.times[1:], strict=False)]
+    assert len(pauses) == 14
+    assert all(abs(pause - 2) < 0.04 for pause in pauses)
+
+
 def test_what_was_dropped_is_not_called() -> None:
     clock, wheel = make()
     item, other = Item(clock), Item(clock)

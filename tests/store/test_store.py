@@ -784,3 +784,17 @@ async def test_scripts_that_redis_forgot_are_sent_again(redis: RedisProcess, fro
     redis.client.script_flush()
     await submit(front)
     assert redis.client.zcard("{r0}:ready:echo") == 2
+
+
+@ensureDeferred
+async def test_a_job_that_did_nothing_leaves_its_key_as_if_it_had_not_been_used(
+    front: Store, worker: Store
+) -> None:
+    first = await submit_with_key(front)
+    session = await Session(worker).open()
+    await session.turn()
+    await session.turn(0, End(first.id, State.FAILED, '{"type":"/problems/away"}', undone=True))
+    outcome = await front.look("me", first.id)
+    assert isinstance(outcome, Outcome)
+    assert outcome.state is State.FAILED
+    assert (await submit_with_key(front)).new

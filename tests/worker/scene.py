@@ -33,7 +33,7 @@ class Scene:
         once = self.handler.options.once
         text = json.dumps(arguments or {})
         kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)
-        claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, 0)
+        claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, 0, starts=job.get("starts", 1))
         self.closed = 0
         self.cancelled = False
         self.overdue = Overdue(self.clock, places=2)

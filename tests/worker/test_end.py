@@ -116,3 +116,24 @@ def test_the_traceback_has_causes_notes_and_what_groups_hold(no_logged_failures:
     assert all(word in texts[0] for word in ("KeyError: 'the cause'", "ValueError: the effect", "a note"))
     assert "LookupError: held" in texts[1]
     no_logged_failures.clear()
+
+
+class Away(JobError):
+    free = undone = True
+
+
+def is_away() -> None:
+    raise Away(retryable=True)
+
+
+def test_what_could_do_nothing_is_tried_again_without_retries_and_then_leaves_its_key(
+    told: list[LogEvent],
+) -> None:
+    ends = [Scene(job(name="f")(is_away), starts=starts).begin().end for starts in (1, 2, 3)]
+    assert [end.state for end in ends] == [State.SCHEDULED, State.SCHEDULED, State.FAILED]
+    assert [end.free for end in ends] == [True, True, False]
+    assert [end.undone for end in ends] == [False, False, True]
+
+
+def test_what_must_not_run_twice_is_not_tried_again_even_so(told: list[LogEvent]) -> None:
+    assert Scene(job(name="f", once=True)(is_away)).begin().end.state is State.FAILED

@@ -25,6 +25,11 @@ local function end_attempt(id, run, kept, state, payload, delay)
   elseif goes_on then
     put_back(id, kept, state, tonumber(delay), place)
   else
+    if state == 'undone' then
+      local key = fields_of(kept)[KEY]
+      if key ~= '' then redis.call('DEL', named('idem', key)) end
+      state = 'failed'
+    end
     if state == 'dead' or (state == 'failed' and fields_of(kept)[ATTEMPTS] > 1) then
       state = 'failed'
       bury(id, kept, payload, table.concat(deaths_of(id), ' '))

@@ -3,7 +3,8 @@
 -- arguments: tag, epoch, session, number, lease (ms), terms, want, how many jobs it holds beyond those that end here,
 --            count of ends (at most 100), for each: id, turn that claimed it, state, payload, delay (ms)
 --            count of progresses, for each: id, JSON
---            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead letter), or `scheduled` (try
+--            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead letter), or
+--            `undone` (failed, and nothing was done: its key is free again), or `scheduled` (try
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
 --            count), or `queued` (given back).
 -- answer:    {'OK', now, seq, work left (0, 1), ms until something is due (-1: nothing), ids whose end was refused,
