@@ -45,7 +45,7 @@ CORE = {
 }
 ABOVE = {
     *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
-    *("output", "process", "ending", "clock", "names", "watch"),
+    *("output", "process", "ending", "clock", "names", "watch", "learned"),
 }
 
 
