@@ -15,19 +15,21 @@
                    ▼
                 guard.Endpoints   connections, to public addresses only
 
-`url` checks what is called, `decoder` decompresses, `response` and `charset` make text of it. `pieces` reads a body as
-slowly as it is wanted, `announced` what APIs say of their limits; `problems` names what Twisted and treq raise.
+`url` checks what is called, `decoder` decompresses, `headers`, `response` and `charset` make text of it. `pieces`
+reads a body as slowly as it is wanted, `announced` what APIs say of their limits; `problems` names what Twisted and
+treq raise.
 """
 
 from __future__ import annotations
 
-from relay.outbound.client import Http, Job
+from relay.outbound.client import Http
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
+from relay.outbound.headers import media_type
 from relay.outbound.host import Hosts
+from relay.outbound.job import Job
 from relay.outbound.pieces import pieces
 from relay.outbound.public import is_public
-from relay.outbound.response import media_type
 from relay.outbound.upstreams import Upstreams
 from relay.upstream import UpstreamError, UpstreamLimited
 

@@ -14,16 +14,15 @@ from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from relay.outbound.decoder import Plain, decoder
+from relay.outbound.headers import tamed
 from relay.outbound.problems import explain
 from relay.timers import stop_timer
 from relay.upstream import UpstreamError
 
 _AHEAD = 1 << 16  # bytes read before somebody wants them
-_COOKIES, _LONGEST_COOKIE = 50, 4096  # of one answer, and bytes of each
 _AT_ONCE = 1 << 20  # bytes handed on before other work of the reactor has its turn
 
 
@@ -49,8 +48,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
 
     def __init__(self, clock: IReactorTime, original: IResponse, limit: int, watch: Watch) -> None:
         super().__init__(original)
-        self.headers: Headers = original.headers.copy()
-        _drop_cookies(self.headers)
+        self.headers = tamed(original.headers)
         self._clock = clock
         self._decoder = decoder(self.headers)
         self.length = original.length if isinstance(self._decoder, Plain) else UNKNOWN_LENGTH
@@ -223,13 +221,6 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
             self._reader.connectionLost(self._reason)
 
 
-def _drop_cookies(headers: Headers) -> None:
-    """Of the cookies that an answer sets, keep what browsers would (RFC 6265, 6.1): to read others takes long."""
-    given = headers.getRawHeaders(b"set-cookie")
-    if given is not None:
-        headers.setRawHeaders(b"set-cookie", [one for one in given if len(one) <= _LONGEST_COOKIE][:_COOKIES])
-
-
 class _Relay(Connected):
     """Hands a body on."""
 
@@ -244,16 +235,3 @@ class _Relay(Connected):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._body.ended(reason)
-
-
-class Whole(proxyForInterface(IResponse)):  # type: ignore[misc]
-    """A response whose body was read already."""
-
-    def __init__(self, original: IResponse, body: bytes) -> None:
-        super().__init__(original)
-        self._body = body
-
-    def deliverBody(self, protocol: Any) -> None:
-        if self._body:
-            protocol.dataReceived(self._body)
-        protocol.connectionLost(Failure(ResponseDone()))

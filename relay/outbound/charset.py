@@ -4,8 +4,10 @@ makes something else of it (base64, rot13, unicode_escape)."""
 from __future__ import annotations
 
 import codecs
+import encodings
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from pkgutil import iter_modules
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -28,14 +30,27 @@ _KNOWN = {
 }
 
 
+#: all else that Python has a codec for
+_TRAPS = {module.name for module in iter_modules(encodings.__path__)} - _KNOWN
+
+
+def is_trap(name: str) -> bool:
+    """Whether Python takes a name for a codec that is no character set."""
+    return len(name) > LONGEST or _module(name) in _TRAPS
+
+
 def codec(name: str) -> str:
     """Python's codec for a character set, "" for one that is not known here. Nothing is imported to find out."""
+    found = _module(name)
+    return found if found in _KNOWN else ""
+
+
+def _module(name: str) -> str:
     name = name.strip("'\" ")
-    if not name or len(name) > LONGEST or not name.isascii():
+    if len(name) > LONGEST or not name.isascii():
         return ""
     normal = normalize_encoding(name).lower()
-    found = aliases.get(normal) or aliases.get(normal.replace(".", "_")) or normal
-    return found if found in _KNOWN else ""
+    return aliases.get(normal) or aliases.get(normal.replace(".", "_")) or normal
 
 
 async def decode(clock: IReactorTime, data: bytes, codec: str, errors: str = "strict") -> str:

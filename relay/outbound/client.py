@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -26,6 +25,7 @@ from relay.limits import Learned
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
+from relay.outbound.job import Job
 from relay.outbound.learning import Answer, Learning, Teachers
 from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
@@ -65,19 +65,6 @@ class Shared:
     hosts: Hosts
     teachers: Teachers
     unfinished: set[Deferred[Any]] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a client has to know of the attempt it works for. Its `deadline` is by the clock."""
-
-    idempotency_key: str
-    deadline: float
-    trace: str = ""  # traceparent of its submission
-    lane: str = (
-        ""  # of its job (`relay.state.Job.lane`): limits are learned for its value only, within a host
-    )
-    hosts: tuple[str, ...] = ()  # of the API that it is for: what these say counts for its lane
 
 
 class Http(HTTPClient):
@@ -235,7 +222,7 @@ class Http(HTTPClient):
     def _headers(self, method: str, url: str, given: Any) -> Headers:
         headers: Headers = self._request_headers(given, 3).copy()
         if self._job.trace and not headers.hasHeader(b"traceparent"):
-            headers.setRawHeaders(b"traceparent", [_child(self._job.trace)])
+            headers.setRawHeaders(b"traceparent", [self._job.trace_of_call()])
         if method in _WITH_KEY and not headers.hasHeader(b"idempotency-key"):
             headers.setRawHeaders(b"idempotency-key", [self._key(method, url)])
         return headers
@@ -255,9 +242,3 @@ def _is_repeatable(options: dict[str, Any]) -> bool:
     """Whether the body can be sent a second time: not one that is read from a file."""
     data = options.get("data")
     return not options.get("files") and (data is None or isinstance(data, bytes | str | dict | list | tuple))
-
-
-def _child(trace: str) -> str:
-    """The traceparent of a call: its trace's, with a span of its own (W3C Trace Context)."""
-    version, trace_id, _, flags = trace.split("-")
-    return f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"

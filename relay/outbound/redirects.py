@@ -13,13 +13,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
-from twisted.web.client import _urljoin
+from twisted.web.client import ResponseDone, _urljoin
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from relay.outbound.body import Whole
 from relay.outbound.url import checked, origin_of
 from relay.upstream import UpstreamError
 
@@ -142,3 +142,16 @@ class _Some(Protocol):
 
     def cut(self) -> None:
         self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+class Whole(proxyForInterface(IResponse)):  # type: ignore[misc]
+    """A response whose body was read already."""
+
+    def __init__(self, original: IResponse, body: bytes) -> None:
+        super().__init__(original)
+        self._body = body
+
+    def deliverBody(self, protocol: Any) -> None:
+        if self._body:
+            protocol.dataReceived(self._body)
+        protocol.connectionLost(Failure(ResponseDone()))

@@ -9,22 +9,12 @@ from treq.content import content
 from treq.response import _Response
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.http_headers import Headers
-from werkzeug.http import parse_options_header
 
-from relay.outbound.charset import codec, decode
+from relay.outbound.charset import decode
+from relay.outbound.headers import media_type
 from relay.upstream import UpstreamError
 
 MAX_JSON = 512 << 10  # bytes of JSON, unless the call says `max_bytes`
-_LONGEST_TYPE = 1_000  # characters of a media type with its parameters
-
-
-def media_type(headers: Headers) -> tuple[str, str]:
-    """The media type, and the codec of the charset that is named with it; "" where there is none, or none that is
-    known."""
-    said = (headers.getRawHeaders("content-type") or [""])[-1]
-    kind, options = parse_options_header(said) if len(said) <= _LONGEST_TYPE else ("", {})
-    return kind, codec(options.get("charset", ""))
 
 
 class Response(_Response):

@@ -7,11 +7,12 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent
 
-from relay.outbound.client import EXTRA, Http, Job, Shared
+from relay.outbound.client import EXTRA, Http, Shared
 from relay.outbound.connection import Pool
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
+from relay.outbound.job import Job
 from relay.outbound.learning import Teachers
 
 IDLE_PER_HOST = 50  # kept-alive connections

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
+STALL = b"(stall)"  # nothing more comes, and the connection stays open
 MOST = 32 << 20  # bytes of one answer
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -46,7 +47,9 @@ class Sending(Protocol):
     def resumeProducing(self) -> None:
         piece = next(self._pieces, b"") if self.factory.sent < MOST else b""
         self.factory.sent += len(piece)
-        if piece:
+        if piece == STALL:
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+        elif piece:
             self.transport.write(piece)  # type: ignore[union-attr]
         else:
             self.transport.unregisterProducer()  # type: ignore[union-attr]
