@@ -95,6 +95,7 @@ async def test_nothing_is_pushed_on_a_reader_that_pauses(scene: Scene, hostile: 
     slow = Slow()
     response.deliverBody(slow)
     await slow.paused
+    await scene.job().get(scene.api.url + "/fine")  # meanwhile more has come
     assert slow.size <= 1 << 16
     slow.transport.loseConnection()  # type: ignore[union-attr]
     await slow.over
