@@ -9,8 +9,9 @@ import pytest
 from botocore.credentials import Credentials
 from pytest_twisted import ensureDeferred
 
-from jobs.bucket import Bucket
+from jobs.bucket import Bucket, S3Error
 from jobs.s3 import s3_copy_url
+from jobs.upload import Upload
 from relay import JobError
 from tests.outbound.conftest import Scene, scene
 from tests.outbound.hostile import OK, Hostile
@@ -66,6 +67,16 @@ async def test_no_more_is_copied_than_the_operator_allows(scene: Scene, length: 
         await s3_copy_url(context(scene, {**settings, "s3_copy_largest": "much"}), url, "key")
     assert caught.value.type == "not-configured"
     await source.stop()
+
+
+@ensureDeferred
+async def test_a_server_that_is_no_s3_is_told_of_as_one_that_failed(scene: Scene) -> None:
+    server = Hostile(scene.reactor)
+    server.answer(OK + b"Content-Length: 2\r\n\r\nok")
+    bucket = Bucket("photos", server.url, "us-east-1", Credentials("a", "b"))
+    with pytest.raises(S3Error):
+        await Upload(bucket, scene.job(), "key").begin("text/plain")
+    await server.stop()
 
 
 def context(scene: Scene, settings: dict[str, str]) -> Any:
