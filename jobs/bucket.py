@@ -2,12 +2,13 @@
 
 Settings (``--set NAME=VALUE``), each with what counts without it:
 
-=================  ================================================================================================
-``s3_buckets``     the buckets that jobs may use, joined by commas; the first is meant where a job names none
-``s3_endpoint``    ``https://minio.example:9000``; ``AWS_ENDPOINT_URL_S3``, else Amazon's
-``s3_region``      ``AWS_REGION``, ``AWS_DEFAULT_REGION``, else ``us-east-1``
-``s3_access_key``  with ``s3_secret_key``; what botocore finds: environment, files, the machine's role
-=================  ================================================================================================
+===================  ==============================================================================================
+``s3_buckets``       the buckets that jobs may use, joined by commas; the first is meant where a job names none
+``s3_endpoint``      ``https://minio.example:9000``; ``AWS_ENDPOINT_URL_S3``, else Amazon's
+``s3_region``        ``AWS_REGION``, ``AWS_DEFAULT_REGION``, else ``us-east-1``
+``s3_copy_largest``  how many bytes `s3_copy_url` copies at most, 5368709120 (5 GiB) unless given
+``s3_access_key``    with ``s3_secret_key``; what botocore finds: environment, files, the machine's role
+===================  ==============================================================================================
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +34,8 @@ from twisted.web.http_headers import Headers
 from relay import JobError
 from relay.outbound import Http
 
+_LARGEST = 2 << 20  # bytes of an answer
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SLOW_DOWN = {"SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded", "TooManyRequests"}
 _PASSES = {"InternalError", "OperationAborted", "RequestTimeout", "NoSuchUpload"}
 
@@ -88,7 +92,9 @@ class Bucket:
         return cls(name or allowed[0], endpoint.rstrip("/"), _region(settings), await _credentials(settings))
 
     def url(self, key: str = "", **query: str | int) -> str:
-        """Where a key is; where the bucket is, without one."""
+        """Where a key is; where the bucket is, without one. Raises `JobError` for what `check_key` refuses."""
+        if key:
+            check_key(key)
         amazon = f"s3.{self.region}.amazonaws.com"
         if self.endpoint:
             base = f"{self.endpoint}/{self.name}"
@@ -117,7 +123,13 @@ class Bucket:
         while True:
             headers = await deferToThread(self._signed, method, url, body, content_type)
             response = await http.request(
-                method, url, data=body, headers=headers, allow_redirects=False, private=bool(self.endpoint)
+                *(method, url),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                private=bool(self.endpoint),
+                own=True,
+                max_bytes=_LARGEST,
             )
             answer = await response.content()
             if response.code < 300 and not answer.lstrip().startswith(b"<Error"):
@@ -125,7 +137,7 @@ class Bucket:
             error = S3Error(response.code, answer)
             if response.code != 503 and error.code not in _SLOW_DOWN:
                 raise error
-            await http.limited(url)
+            await http.limited(url, own=True)
 
     def _signed(self, method: str, url: str, body: bytes, content_type: str) -> dict[str, str]:
         request = AWSRequest(method, url, data=body)
@@ -136,6 +148,19 @@ class Bucket:
             request.headers["Content-Type"] = content_type
         S3SigV4Auth(self.credentials, "s3", self.region).add_auth(request)
         return dict(request.headers.items())
+
+
+def check_key(key: str) -> None:
+    """Raises `JobError` for a key that another program may take for another: one with ``.`` or ``..`` or nothing
+    between its slashes, or with control characters. At its end a slash may stand."""
+    *folders, last = key.split("/")
+    if not key or last in (".", "..") or any(name in ("", ".", "..") for name in folders):
+        why = "it begins with a slash, or has an empty, '.' or '..' part"
+    elif _CONTROL.search(key):
+        why = "it has control characters"
+    else:
+        return
+    raise JobError(f"the key can't be used: {why}", status=422, type="bad-arguments", title="Bad arguments")
 
 
 def _region(settings: Mapping[str, str]) -> str:

@@ -10,7 +10,9 @@ from jobs.graph import Graph
 from jobs.web import URL
 from relay import Context, JobError, Limit, job
 
-Node = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.]{1,128}$", description="an id of Graph's, or me")]
+Node = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,127}$", description="an id of Graph's, or me")
+]
 Field = Annotated[str, Meta(pattern=r"^[a-z_]{1,64}$")]
 LIMIT = Limit(name="facebook")  # what Graph announces: jobs wait for it in Redis
 Text = Annotated[str, Meta(max_length=63_206)]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ from relay.outbound import Http
 
 URL = "https://graph.facebook.com"
 VERSION = "v24.0"
+_LARGEST = 1 << 20  # bytes of an answer
+_PIECE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")  # of a path: an id, or an edge
 _LIMITED = {4, 17, 32, 341, 613, *range(80000, 80015)}
 _PERMISSION = {3, 10, *range(200, 300)}
 _TOKEN = {102, 190}
@@ -88,7 +91,7 @@ class Graph:
         return cls(f"{own or URL}/{settings.get('facebook_version', VERSION)}", bool(own), credentials)
 
     async def get(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
-        """Read; raises `GraphError`, `UpstreamError`."""
+        """Read; raises `GraphError`, `UpstreamError`, and `JobError` for a path that has more in it than ids."""
         return await self._call(http, "GET", path, {"params": {**fields, **self.credentials}})
 
     async def post(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
@@ -96,9 +99,16 @@ class Graph:
         return await self._call(http, "POST", path, {"data": {**fields, **self.credentials}})
 
     async def _call(self, http: Http, method: str, path: str, sent: dict[str, Any]) -> dict[str, Any]:
-        url = f"{self.url}/{path}"
+        if not all(_PIECE.fullmatch(piece) for piece in path.split("/")):
+            raise JobError(
+                f"{path[:200]!r} is not a path of Graph's",
+                status=422,
+                type="bad-arguments",
+                title="Bad arguments",
+            )
+        url, known = f"{self.url}/{path}", {"private": self.private, "own": True, "max_bytes": _LARGEST}
         while True:
-            response = await http.request(method, url, allow_redirects=False, private=self.private, **sent)
+            response = await http.request(method, url, allow_redirects=False, **known, **sent)
             answer = _object(await response.content())
             if response.code == 200 and "error" not in answer:
                 return answer
@@ -106,7 +116,7 @@ class Graph:
             error = GraphError(response.code, said if isinstance(said, dict) else {})
             if not error.limited:
                 raise error
-            await http.limited(url)
+            await http.limited(url, own=True)
 
 
 def _proof(secret: str, token: str) -> str:
@@ -117,6 +127,6 @@ def _proof(secret: str, token: str) -> str:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

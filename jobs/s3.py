@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from jobs.bucket import Bucket, Reply
+from jobs.bucket import Bucket, Reply, check_key
 from jobs.upload import Upload, abort, part_size, uploads
 from jobs.web import URL
 from relay import Context, JobError, Limit, job
-from relay.outbound import pieces
+from relay.outbound import UpstreamError, pieces
 
+LARGEST = 5 << 30  # bytes of a copy, unless s3_copy_largest is set
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
 Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
 LIMIT = Limit(name="s3")  # none but what S3 says: jobs wait for it in Redis
@@ -51,6 +53,7 @@ async def s3_put(
     bucket: Name = "",
 ) -> Stored:
     """Write an object: `text`, or `data` in Base64."""
+    check_key(key)
     if (text is None) == (data is None):
         raise JobError("give either text or data", status=422, type="bad-arguments", title="Bad arguments")
     body = text.encode() if text is not None else data or b""
@@ -65,12 +68,14 @@ async def s3_put(
 async def s3_copy_url(
     context: Context, url: URL, key: Key, content_type: str = "", bucket: Name = ""
 ) -> Stored:
-    """Write what is found at a URL into an object, whatever its size."""
+    """Write what is found at a URL into an object, in parts where it is large."""
+    check_key(key)
+    largest = _largest(context.settings)
     target = await Bucket.open(context.settings, bucket)
     if context.attempt > 1:  # the one before may have died in the middle of an upload
         async for upload in uploads(target, context.http, key):
             await abort(target, context.http, key, upload)
-    source = await context.http.get(url, unbuffered=True, max_bytes=0)
+    source = await context.http.get(url, unbuffered=True, max_bytes=largest)
     if source.code != 200:
         raise JobError(
             f"the source answered {source.code}",
@@ -81,6 +86,10 @@ async def s3_copy_url(
             source_status=source.code,
         )
     length = None if source.length is UNKNOWN_LENGTH else int(source.length)
+    if length is not None and length > largest:
+        raise UpstreamError(
+            "upstream-too-large", f"the source has {length} bytes, of which {largest} may be copied"
+        )
     kind = content_type or (source.headers.getRawHeaders("content-type") or ["application/octet-stream"])[0]
     size = part_size(length)
     parts = pieces(source, size)
@@ -104,8 +113,16 @@ async def s3_presign(
     bucket: Name = "",
 ) -> Presigned:
     """A URL with which an app reads or writes one object by itself."""
+    check_key(key)
     target = await Bucket.open(context.settings, bucket)
     return Presigned(target.presigned(method, key, expires), method, expires)
+
+
+def _largest(settings: Mapping[str, str]) -> int:
+    text = settings.get("s3_copy_largest", str(LARGEST))
+    if not re.fullmatch(r"[1-9]\d{0,14}", text):
+        raise JobError("s3_copy_largest is not a number of bytes", status=500, type="not-configured")
+    return int(text)
 
 
 async def _in_parts(

@@ -37,7 +37,9 @@ class Upload:
         async def work(http: Http) -> None:
             url = self._bucket.url(self._key, uploads="")
             reply = await self._bucket.call(http, "POST", url, content_type=content_type)
-            self._id = reply.fields["UploadId"]
+            self._id = reply.fields.get("UploadId", "")
+            if not self._id:
+                raise S3Error(502, b"")  # that is no S3
             if self._unwanted:  # meanwhile
                 await abort(self._bucket, http, self._key, self._id)
 

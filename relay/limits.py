@@ -10,6 +10,7 @@ _RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,4})?([smhd])")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_CALLS = 10_000  # of one window: each is kept in mind
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[1-9]\d{0,4})?")
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -33,18 +34,25 @@ class Limit(msgspec.Struct, frozen=True):
     """How often jobs may be started, all workers together, beside what their API is learned to allow.
 
     `rate`: ``200/h``, or "" for what is learned only · `per`: an argument of the handler; each of its values has a
-    count of its own · `name`: jobs of the same name share one; a job's own unless given.
+    count of its own · `name`: jobs of the same name share one; a job's own unless given · `hosts`: those of the API
+    that it is for, with a port where that is not the scheme's own: what they say of their limits counts for these jobs.
     """
 
     rate: str = ""
     per: str = ""
     name: str = ""
+    hosts: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises `ValueError`."""
-        for field in self.__struct_fields__:
+        for field in ("rate", "per", "name"):
             if not isinstance(getattr(self, field), str):
                 raise ValueError(f"{field} {getattr(self, field)!r} is not text")
+        if not isinstance(self.hosts, tuple):
+            raise ValueError(f"hosts {self.hosts!r} is not a tuple")
+        for host in self.hosts:
+            if not isinstance(host, str) or not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host such as api.example.com, in small letters")
         Rate.parse(self.rate)
         if self.name and not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not of the form {_NAME.pattern}")

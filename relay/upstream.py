@@ -13,7 +13,12 @@ _LATER = "It may pass: send the same again later, under a new key."
 
 #: type → status, whether another attempt may help, title, what ``/problems/{type}`` says
 PROBLEMS: dict[str, tuple[int, bool, str, str]] = {
-    "bad-url": (422, False, "The URL can't be used", f"It is none, or not http or https. {_CLIENTS}"),
+    "bad-url": (
+        422,
+        False,
+        "The URL can't be used",
+        f"It is none, is not http or https, or has a user in it. {_CLIENTS}",
+    ),
     "private-address": (
         *(403, False, "The address is private"),
         f"The job may call public addresses only, and the URL leads to another. {_CLIENTS}",
@@ -43,9 +48,9 @@ PROBLEMS: dict[str, tuple[int, bool, str, str]] = {
         502,
         False,
         "The API's answer is too large",
-        "The job reads no more than it wants.",
+        "It has more than the job wants to read, or a head without end.",
     ),
-    "upstream-redirects": (502, False, "The API redirects in circles", _CLIENTS),
+    "upstream-redirects": (502, False, "The API redirects in circles, or to nowhere", _CLIENTS),
     "upstream-unavailable": (
         *(503, True, "The API has been failing"),
         f"Ten calls in a row have failed, so it is left alone for a while. {_LATER}",

@@ -25,7 +25,7 @@ async def declared(context: Context, url: str) -> int:
 
 @job(limit=Limit(name="learned"), timeout=600)
 async def learned(context: Context, url: str) -> int:
-    return (await context.http.get(url + "/learned")).code
+    return (await context.http.get(url + "/learned", own=True)).code
 """
 
 

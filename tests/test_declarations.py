@@ -92,6 +92,9 @@ def test_options_that_are_taken(options: dict[str, Any]) -> None:
         ({"limit": Limit("5/s", per=3)}, "limit: per 3 is not text"),  # type: ignore[arg-type]
         ({"limit": Limit("5/s", per="nobody")}, "limit: there is no argument 'nobody' to count by"),
         ({"limit": Limit("5/s", name="A b")}, "limit: 'A b' is not of the form"),
+        ({"limit": Limit(hosts="x.example")}, "limit: hosts 'x.example' is not a tuple"),  # type: ignore[arg-type]
+        ({"limit": Limit(hosts=("https://x.example",))}, "limit: 'https://x.example' is not a host"),
+        ({"limit": Limit(hosts=("X.example",))}, "limit: 'X.example' is not a host"),
         ({"then": 42}, "then 42 is not the name or the function of a job"),
         ({"then": "No Name"}, "then 'No Name'"),
         ({"then": print}, "then is a function that is not a job"),

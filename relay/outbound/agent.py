@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from treq import content
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
@@ -14,13 +13,12 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from relay.outbound.body import Body, Whole
+from relay.outbound.body import Body
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
 from relay.timers import stop_timer
 from relay.upstream import UpstreamError
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _FAILING = (502, 503, 504)  # what counts against a host
 
 
@@ -77,10 +75,7 @@ class JobAgent:
         await self._place(host)
         exchange = Exchange(self._clock, host, self._times, self._limit)
         self._exchanges.append(exchange)
-        response = await exchange.run(self._agent, method, uri, headers, producer)
-        if response.code in _REDIRECTS and response.headers.hasHeader(b"location"):
-            return Whole(response, await content(response))  # nobody will read it: it would keep its place
-        return response
+        return await exchange.run(self._agent, method, uri, headers, producer)
 
     async def _place(self, host: Host) -> None:
         """Take a place at a host, in time."""
@@ -134,7 +129,7 @@ class Exchange:
             self._host.breaker.failed(self._clock.seconds())
             self._admitted = False
         self._phase = "body"
-        self._body = Body(response, self._limit, self)
+        self._body = Body(self._clock, response, self._limit, self)
         return self._body
 
     def abort(self, error: Exception) -> None:

@@ -25,7 +25,9 @@ LONGEST_PAUSE = LONGEST_WINDOW = 86400.0  # seconds
 _USAGE = ("x-app-usage", "x-page-usage", "x-ad-account-usage", "x-business-use-case-usage")
 _GRAPH_PAUSE = 60.0  # seconds, where Graph gives no estimate
 _SOME_EPOCH = 1e9  # a reset above it is a time, below it a duration
-_POLICY = re.compile(r'(?:"[^"]*"\s*;(?P<named>[^,]*))|(?P<old>\d+)\s*;(?P<rest>[^,]*)')
+_LONGEST = 8 << 10  # characters of a header; a longer one says nothing
+_LONGEST_DATE = 64
+_POLICY = re.compile(r'(?:"[^"]*+"\s*+;(?P<named>[^,]*+))|(?<!\d)(?P<old>\d++)\s*+;(?P<rest>[^,]*+)')
 _PARAMETER = re.compile(r"\b([a-z]+)=(\d+)")
 
 
@@ -33,7 +35,8 @@ def learn(status: int, headers: Headers, now: float) -> Learned:
     """Read an answer; `now` is in seconds since the epoch."""
 
     def header(name: str) -> str:
-        return b",".join(headers.getRawHeaders(name.encode(), [])).decode("latin-1")
+        said = b",".join(headers.getRawHeaders(name.encode(), []))
+        return said.decode("latin-1") if len(said) <= _LONGEST else ""
 
     pauses = [_remaining(header, now), _usage(header)]
     if status in (429, 503):
@@ -46,6 +49,8 @@ def retry_after(headers: Headers, now: float) -> float | None:
     text = (headers.getRawHeaders("retry-after") or [""])[0].strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
         return float(text)
+    if len(text) > _LONGEST_DATE:
+        return None
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
     except (TypeError, ValueError, OverflowError):
@@ -85,13 +90,13 @@ def _usage(header: Callable[[str], str]) -> float:
     for name in _USAGE:
         try:
             said = msgspec.json.decode(header(name)) if header(name) else {}
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue
         for usage in _usages(said):
             spent = [v for v in usage.values() if isinstance(v, int | float) and not isinstance(v, bool)]
             minutes = usage.get("estimated_time_to_regain_access", 0)
             if isinstance(minutes, int | float) and minutes > 0:
-                pauses.append(minutes * 60.0)
+                pauses.append(min(minutes, LONGEST_PAUSE) * 60.0)
             elif any(value >= 100 for value in spent):
                 pauses.append(_GRAPH_PAUSE)
     return max(pauses)

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import random
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
-from treq.response import _Response as Response
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.client import CookieAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from relay.limits import Learned
 from relay.outbound.agent import JobAgent, Times
-from relay.outbound.announced import LONGEST_PAUSE, learn, retry_after
-from relay.outbound.gate import Gate
+from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
+from relay.outbound.job import Job
+from relay.outbound.learning import Answer, Learning, Teachers
 from relay.outbound.problems import explain
-from relay.upstream import UpstreamError, UpstreamLimited
+from relay.outbound.redirects import Redirects
+from relay.outbound.response import MAX_JSON, Response
+from relay.outbound.url import checked
+from relay.upstream import UpstreamError
 
 STALL = 30.0  # seconds without anything sent or received
 MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise
 TRIES = 3  # of a call that is safe to send again
 FIRST_PAUSE = 0.5  # seconds, doubled for each further try
-REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:
-LONGEST_REFUSED_PAUSE = 60.0
 EXTRA = 10.0  # seconds beyond the job's time, for what has to be finished
 _LAST_WORDS = (0.1, 1.0)  # part of the job's time, and at most so many seconds, left to say what went wrong
 _SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # to be sent again: RFC 9110, 9.2.2
@@ -44,7 +45,14 @@ _log = Logger()
 
 Result = TypeVar("Result")
 _WITH_KEY = ("POST", "PATCH")
-_OWN = ("max_bytes", "stall", "private")  # options that treq does not know
+_OWN = (
+    "max_bytes",
+    "stall",
+    "private",
+    "own",
+    "allow_redirects",
+    "browser_like_redirects",
+)  # not treq's here
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +63,8 @@ class Shared:
     agent: IAgent
     private: IAgent  # connects to private addresses, too
     hosts: Hosts
-    gate: Gate
-    refusals: Counter[str] = field(default_factory=Counter)  # in a row, by scope
+    teachers: Teachers
     unfinished: set[Deferred[Any]] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a client has to know of the attempt it works for. Its `deadline` is by the clock."""
-
-    idempotency_key: str
-    deadline: float
-    trace: str = ""  # traceparent of its submission
-    lane: str = (
-        ""  # of its job (`relay.state.Job.lane`): limits are learned for its value only, within a host
-    )
 
 
 class Http(HTTPClient):
@@ -77,7 +72,8 @@ class Http(HTTPClient):
 
     `max_bytes`: of the decoded body, 0 for any number · `stall`: seconds without anything sent or received ·
     `idempotent`: whether the call may be sent again when it is not known what came of the last; by its method unless
-    given · `private`: the URL is the operator's own, and may lead to a private address · everything else as in
+    given · `private`: the URL is the operator's own, and may lead to a private address · `own`: the URL is of the API
+    that the job's `Limit` is for, and what it says of its limits counts for that · everything else as in
     `treq.request`.
 
     Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
@@ -87,8 +83,8 @@ class Http(HTTPClient):
         super().__init__(shared.agent)
         self._shared = shared
         self._clock = shared.clock
-        self._gate = shared.gate
         self._job = job
+        self._learning = Learning(shared.teachers, job.lane, job.hosts)
         left = job.deadline - self._clock.seconds()
         self._until = job.deadline - min(_LAST_WORDS[1], left * _LAST_WORDS[0])
         self._open: list[JobAgent] = []
@@ -116,10 +112,12 @@ class Http(HTTPClient):
     def delete(self, url: Any, **options: Any) -> Deferred[Response]:
         return self.request("DELETE", url, **options)
 
-    async def limited(self, url: str, pause: float = 0.0) -> None:
+    async def limited(self, url: str, pause: float = 0.0, own: bool = False) -> None:
         """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
-        not tell: the next call waits for it."""
-        await self._refused(self._scope(url), Learned(pause=min(LONGEST_PAUSE, pause)))
+        not tell: the next call waits for it. `own` as in `request`."""
+        asked = _ascii(checked(url))
+        answer = Answer(asked, own or self._learning.is_own(asked), Learned(pause=pause))
+        await self._learning.refused(answer, self._until)
 
     def finish(self, work: Callable[[Http], Coroutine[Any, Any, Result]]) -> Deferred[Result]:
         """Do work that has to come to its end even if the attempt ends meanwhile, with a client that has `EXTRA`
@@ -149,13 +147,15 @@ class Http(HTTPClient):
 
     # -- one call --
 
-    async def _call(self, method: str, url: Any, options: dict[str, Any]) -> Response:
+    async def _call(self, method: str, given: Any, options: dict[str, Any]) -> Response:
+        url = checked(given)
+        asked = _ascii(url)
         safe = options.pop("idempotent", None)
         safe = method in _SAFE if safe is None else safe
-        options["headers"] = self._headers(method, str(url), options.get("headers"))
-        scope, tries = self._scope(str(url)), 0
+        options["headers"] = self._headers(method, str(given), options.get("headers"))
+        tries = 0
         while True:
-            await self._gate.enter(scope, self._until)
+            await self._learning.enter(asked, self._until)
             tries += 1
             last = tries >= (TRIES if safe and _is_repeatable(options) else 1)
             sent = self._hop(options)
@@ -165,31 +165,41 @@ class Http(HTTPClient):
                 if last or not error.retryable or not await self._pause(tries, error.pause):
                     raise
                 continue
-            learned = learn(response.code, response.headers, time.time())
+            answer = self._learning.read(response, asked, options.get("own", False))
             if response.code == 429 and _is_repeatable(options):  # it was refused, so nothing came of it
                 tries -= 1
-                await self._refused(scope, learned)
+                await self._learning.refused(answer, self._until)
             elif response.code in _AGAIN and not last:
                 if not await self._pause(tries, retry_after(response.headers, time.time()) or 0):
                     return response
             else:
-                if learned:
-                    await self._gate.learn(scope, self._job.lane, learned)
-                if response.code < 400:
-                    self._shared.refusals.pop(scope, None)
+                await self._learning.answered(answer, response.code < 400)
                 return response
             sent.abort(CancelledError("another answer is wanted"))
 
-    async def _send(self, agent: JobAgent, method: str, url: Any, options: dict[str, Any]) -> Response:
+    async def _send(self, agent: JobAgent, method: str, url: EncodedURL, options: dict[str, Any]) -> Response:
         if self._closed:
             raise CancelledError("the job is over")
         treqs = {name: value for name, value in options.items() if name not in _OWN}
         reactor: Any = self._clock
         try:
-            one = HTTPClient(agent, self._cookiejar, self._data_to_body_producer)
-            return await one.request(method, url, reactor=reactor, **treqs)
+            one = HTTPClient(self._following(agent, options), self._cookiejar, self._data_to_body_producer)
+            response = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
+            return Response(response, self._clock, options.get("max_bytes", MAX_JSON))
         except Exception as error:
             raise explain(Failure(error)) from None
+
+    def _following(self, agent: JobAgent, options: dict[str, Any]) -> IAgent:
+        """An agent that follows redirects, unless the call does not want that."""
+        if not options.get("allow_redirects", True):
+            return agent
+        return Redirects(
+            self._clock,
+            CookieAgent(agent, self._cookiejar),
+            lambda url: self._learning.enter(url, self._until),
+            options.get("browser_like_redirects", False),
+            options["headers"].hasHeader(b"cookie"),
+        )
 
     def _hop(self, options: dict[str, Any]) -> JobAgent:
         times = Times(self._until, options.get("stall", STALL))
@@ -207,30 +217,12 @@ class Http(HTTPClient):
         await deferLater(self._clock, pause)
         return True
 
-    # -- limits --
-
-    def _scope(self, url: str) -> str:
-        host = urlsplit(url).netloc.rpartition("@")[2].lower()
-        value = self._job.lane.partition(" ")[2]
-        return f"{host} {value}" if value else host
-
-    async def _refused(self, scope: str, learned: Learned) -> None:
-        """Count a refusal for everybody; the gate then holds the next call."""
-        if not learned.pause:
-            refusals = self._shared.refusals[scope]
-            pause = min(LONGEST_REFUSED_PAUSE, REFUSED_PAUSE * 2.0**refusals) * (1 + random.random()) / 2
-            learned = Learned(learned.rate, pause)
-        self._shared.refusals[scope] += 1
-        await self._gate.learn(scope, self._job.lane, learned)
-        if self._clock.seconds() + learned.pause >= self._until:
-            raise UpstreamLimited(learned.pause)
-
     # -- headers --
 
     def _headers(self, method: str, url: str, given: Any) -> Headers:
         headers: Headers = self._request_headers(given, 3).copy()
         if self._job.trace and not headers.hasHeader(b"traceparent"):
-            headers.setRawHeaders(b"traceparent", [_child(self._job.trace)])
+            headers.setRawHeaders(b"traceparent", [self._job.trace_of_call()])
         if method in _WITH_KEY and not headers.hasHeader(b"idempotency-key"):
             headers.setRawHeaders(b"idempotency-key", [self._key(method, url)])
         return headers
@@ -242,13 +234,11 @@ class Http(HTTPClient):
         return f"{self._job.idempotency_key}-{hashlib.blake2b(call.encode(), digest_size=6).hexdigest()}"
 
 
+def _ascii(url: EncodedURL) -> bytes:
+    return url.to_text().encode("ascii")
+
+
 def _is_repeatable(options: dict[str, Any]) -> bool:
     """Whether the body can be sent a second time: not one that is read from a file."""
     data = options.get("data")
     return not options.get("files") and (data is None or isinstance(data, bytes | str | dict | list | tuple))
-
-
-def _child(trace: str) -> str:
-    """The traceparent of a call: its trace's, with a span of its own (W3C Trace Context)."""
-    version, trace_id, _, flags = trace.split("-")
-    return f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"

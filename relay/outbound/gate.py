@@ -22,6 +22,7 @@ from relay.upstream import UpstreamLimited
 
 TRUST = 1.0  # seconds for which a scope without limits is not asked about again
 AWAY = 0.2  # seconds until a store that is away is asked again
+LOOK = 5.0  # seconds until the store is asked again about a longer pause: an operator may have ended it
 REMIND = 60.0  # seconds until a rate that is announced with each answer is told to the store once more
 _MOST_SCOPES = 5_000
 
@@ -95,7 +96,7 @@ class Gate:
                         turn.callback(None)
                 _refuse(queue, self._clock.seconds() + wait, wait)
                 if _drop_cancelled(queue):
-                    await deferLater(self._clock, wait)
+                    await deferLater(self._clock, min(wait, LOOK))
         finally:
             del self._waiting[scope]
 

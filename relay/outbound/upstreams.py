@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import DeferredList
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 
-from relay.outbound.client import EXTRA, Http, Job, Shared
+from relay.outbound.client import EXTRA, Http, Shared
+from relay.outbound.connection import Pool
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
+from relay.outbound.job import Job
+from relay.outbound.learning import Teachers
 
 IDLE_PER_HOST = 50  # kept-alive connections
 IDLE_SECONDS = 20  # kept alive for so long: most APIs cut later than that
@@ -30,7 +33,8 @@ class Upstreams:
             Agent.usingEndpointFactory(reactor, Endpoints(reactor, allowed), pool)
             for allowed, pool in zip((allow_private, True), self._pools, strict=True)
         )
-        self._shared = Shared(reactor, guarded, private, self.hosts, Gate(reactor, limiter))
+        teachers = Teachers(reactor, Gate(reactor, limiter))
+        self._shared = Shared(reactor, guarded, private, self.hosts, teachers)
 
     def client(self, job: Job) -> Http:
         """The client of one attempt, to be closed with it."""
@@ -42,8 +46,8 @@ class Upstreams:
         await DeferredList([pool.closeCachedConnections() for pool in self._pools])
 
 
-def _pool(reactor: Any) -> HTTPConnectionPool:
-    pool = HTTPConnectionPool(reactor)
+def _pool(reactor: Any) -> Pool:
+    pool = Pool(reactor)
     pool.maxPersistentPerHost = IDLE_PER_HOST
     pool.cachedConnectionTimeout = IDLE_SECONDS
     return pool

@@ -35,6 +35,7 @@ progress      hash    id → last progress, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
+learned       zset    scope of which a limit was learned, by when that is forgotten
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
@@ -72,7 +73,7 @@ FIXED = (
     *("job", "bytes", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress"),
-    *("serve", "declared", "rate", "served", "catalogue"),
+    *("serve", "declared", "rate", "learned", "served", "catalogue"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )
 

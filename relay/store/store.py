@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
-from relay.limits import Learned
+from relay.limits import Learned, Rate
 from relay.state import Claim, Outcome, Standing
 from relay.store.batch import Batch
 from relay.store.messages import (
@@ -267,6 +267,19 @@ class Store:
                 count=len(jobs),
                 jobs=shown,
             )
+
+    async def learned(self, most: int = 1000) -> dict[str, Learned]:
+        """What APIs were learned to say of their limits, by scope: a host, a host and a value, or a lane."""
+        rows = await self.partition.verb("learned", most)
+        return {
+            scope.decode("utf-8", "replace"): Learned(Rate(calls, window / 1000), pause / 1000)
+            for scope, calls, window, pause in zip(*(rows[n::4] for n in range(4)), strict=True)
+        }
+
+    async def forget(self, scope: str) -> bool:
+        """Let what was learned of a scope count no more; whether anything was known of it. Calls that wait for it
+        notice within seconds. Jobs that were put off because of it come back at their time."""
+        return bool((await self.partition.verb("forget", scope))[0])
 
     async def dead(self, most: int = 100) -> list[Letter]:
         """The newest dead letters."""

@@ -78,7 +78,7 @@ class Runner:
         ties = context = None
         if handler.context:
             seconds = min(handler.options.timeout, left)
-            ties = self._ties(claim, seconds)
+            ties = self._ties(claim, handler, seconds)
             context = self._context(claim, seconds, ties)
         attempt = Attempt(self._place, claim, handler, context, ties)
         self._attempts[claim.id] = attempt
@@ -144,11 +144,13 @@ class Runner:
 
     # -- what handlers are given --
 
-    def _ties(self, claim: Claim, seconds: float) -> Ties:
+    def _ties(self, claim: Claim, handler: Handler, seconds: float) -> Ties:
         until = self._place.clock.seconds() + seconds
+        limit = handler.options.limit
+        hosts = limit.hosts if limit is not None else ()
 
         def open_http() -> Http:
-            job = OutboundJob(claim.id, until, claim.job.trace, claim.job.lane)
+            job = OutboundJob(claim.id, until, claim.job.trace, claim.job.lane, hosts)
             return self._equipment.upstreams.client(job)
 
         def tell(fraction: float, message: str) -> None:

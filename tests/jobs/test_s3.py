@@ -33,7 +33,7 @@ def peak(process: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
 
-@pytest.mark.parametrize("key", ["plain.txt", "a b/ü+?&#%41~.txt", "../up", "//x/", "?uploads"])
+@pytest.mark.parametrize("key", ["plain.txt", "a b/ü+?&#%41~.txt", "..up/...", "x/", "?uploads"])
 def test_text_is_written_under_any_key(worked: RelayProcess, moto: Moto, key: str) -> None:
     done = worked.call("POST", "/jobs/s3_put", {"key": key, "text": "grüße"})
     assert done.json()["result"]["size"] == 7
@@ -41,6 +41,14 @@ def test_text_is_written_under_any_key(worked: RelayProcess, moto: Moto, key: st
     assert found["Body"].read() == "grüße".encode()
     assert found["ContentType"] == "text/plain; charset=utf-8"
     assert found["ETag"].strip('"') == done.json()["result"]["etag"]
+
+
+@pytest.mark.parametrize("key", ["/x", "a//b", ".", "..", "../up", "a/./b", "a/..", "a\nb", "a\0", "/"])
+@pytest.mark.parametrize("job", ["s3_put", "s3_copy_url", "s3_presign"])
+def test_a_key_that_may_be_taken_for_another_is_refused(worked: RelayProcess, job: str, key: str) -> None:
+    more = {"s3_put": {"text": ""}, "s3_copy_url": {"url": "http://localhost:1/"}, "s3_presign": {}}
+    refused = worked.call("POST", f"/jobs/{job}", {"key": key, **more[job]})
+    assert (refused.status, refused.json()["error"]["type"]) == (422, "/problems/bad-arguments")
 
 
 def test_data_is_written_into_another_bucket(worked: RelayProcess, moto: Moto) -> None:

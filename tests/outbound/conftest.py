@@ -9,6 +9,7 @@ import pytest_twisted
 
 from relay.limits import Learned
 from relay.outbound import Http, Job, Upstreams
+from tests.outbound.hostile import Hostile
 from tests.outbound.misbehaving import Misbehaving
 
 
@@ -56,3 +57,13 @@ async def scene() -> AsyncIterator[Scene]:
     await scene.api.all_closed()
     assert all(host.idle or not host.breaker.closed for host in scene.upstreams.hosts)
     await scene.api.stop()
+
+
+@pytest_twisted.async_yield_fixture
+async def hostile(scene: Scene) -> AsyncIterator[Hostile]:
+    hostile = Hostile(scene.reactor)
+    yield hostile
+    for client in scene.clients:
+        client.close()
+    await scene.upstreams.close()
+    await hostile.stop()

@@ -112,6 +112,9 @@ class Connection(Protocol):
     def do_moved(self) -> None:
         self._send(answer(b"there", "Location: /fine", status="302 Found"))
 
+    def do_moved_oddly(self) -> None:
+        self._send(answer(b"", "Location: http://[::1", status="302 Found"))
+
     def do_moved_in_old_style(self) -> None:
         self._send(b"HTTP/1.0 302 Found\r\nLocation: /fine\r\n\r\nthere", close=True)
 

@@ -37,6 +37,11 @@ CASES = [
     (200, {"X-App-Usage": json.dumps({"call_count": 28, "total_time": 25})}, Learned()),
     (200, {"X-App-Usage": json.dumps({"call_count": 28, "total_time": 100})}, Learned(pause=60)),
     (200, {"X-Business-Use-Case-Usage": json.dumps(BUSINESS)}, Learned(pause=420)),
+    (200, {"X-App-Usage": '{"estimated_time_to_regain_access": ' + "9" * 400 + "}"}, Learned(pause=86400)),
+    (200, {"X-App-Usage": "[" * 5000}, Learned()),
+    (200, {"X-App-Usage": '{"call_count": ' + "9" * 100_000 + "}"}, Learned()),
+    (429, {"Retry-After": "1 Jan 2027 " * 10_000}, Learned()),
+    (200, {"RateLimit-Policy": "1" * 200_000}, Learned()),
     (200, {"X-App-Usage": "not json"}, Learned()),
     (200, {"X-App-Usage": "[1]"}, Learned()),
 ]

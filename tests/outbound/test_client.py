@@ -113,10 +113,10 @@ async def test_a_call_carries_its_jobs_key_and_trace(scene: Scene) -> None:
 
 @ensureDeferred
 async def test_a_refused_call_waits_in_place_and_others_are_told(scene: Scene) -> None:
-    http = scene.job(lane="@graph 12345")
+    host = scene.api.url.removeprefix("http://")
+    http = scene.job(lane="@graph 12345", hosts=(host,))
     response = await http.post(scene.api.url + "/limited-once", data=b"1")
     assert await response.content() == b"at last"
-    host = scene.api.url.removeprefix("http://")
     ((scopes, learned),) = scene.limits.learned
     assert scopes == [f"{host} 12345", "@graph 12345"]
     assert learned.pause == 1
@@ -126,7 +126,7 @@ async def test_a_refused_call_waits_in_place_and_others_are_told(scene: Scene) -
 @ensureDeferred
 async def test_a_call_that_can_not_go_in_time_fails_at_once_and_costs_no_attempt(scene: Scene) -> None:
     with pytest.raises(UpstreamLimited) as caught:
-        await scene.job().get(scene.api.url + "/limited")
+        await scene.job().get(scene.api.url + "/limited", own=True)
     assert (caught.value.free, caught.value.pause) == (True, 3600)
 
 

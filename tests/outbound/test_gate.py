@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from relay.limits import Learned, Rate
-from relay.outbound.gate import REMIND, Gate
+from relay.outbound.gate import LOOK, REMIND, Gate
 from tests.outbound.conftest import Limits
 
 FIFTY = Learned(Rate(50, 1.0))
@@ -33,3 +33,13 @@ def test_another_rate_and_each_pause_are_told_at_once() -> None:
     for learned in told:
         learn(gate, learned)
     assert [learned for _, learned in limits.learned] == told
+
+
+def test_a_pause_that_is_forgotten_ends_for_those_who_wait() -> None:
+    clock, limits = Clock(), Limits()
+    gate = Gate(clock, limits)
+    limits.grants = [(0, 300.0)]
+    waiting = Deferred.fromCoroutine(gate.enter("api", 1000.0))
+    assert not waiting.called
+    clock.advance(LOOK)
+    assert waiting.called

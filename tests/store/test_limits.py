@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -144,3 +146,49 @@ async def test_a_postponed_attempt_does_not_count(front: Store, worker: Store) -
         (claim,) = (await session.turn(1)).claims
         assert claim.attempt == 1
         await session.turn(0, End(id, State.SCHEDULED, free=True))
+
+
+@ensureDeferred
+async def test_what_was_learned_can_be_looked_at_and_forgotten(front: Store, worker: Store) -> None:
+    assert await worker.learned() == {}
+    await worker.learn(["graph.example", "@api"], Learned(Rate(200, 3600.0), pause=600))
+    learned = await front.learned()
+    assert learned.keys() == {"graph.example", "@api"}
+    assert {said.rate for said in learned.values()} == {Rate(200, 3600.0)}
+    assert all(590 < said.pause <= 600 for said in learned.values())
+    assert await front.forget("graph.example")
+    assert not await front.forget("graph.example")
+    assert (await front.learned()).keys() == {"@api"}
+    assert await worker.grant("graph.example", 3) == (-1, 0.0)
+
+
+@ensureDeferred
+async def test_jobs_of_a_lane_go_on_when_what_was_learned_is_forgotten(front: Store, worker: Store) -> None:
+    await worker.learn(["@api me", "@api"], Learned(pause=600))
+    mine, other = await submit(front, lane="@api me"), await submit(front, lane="@api")
+    session = await Session(worker).open()
+    assert (await session.turn(9)).claims == []
+    assert await front.forget("@api me")
+    turned = await session.turn(9)
+    assert [claim.id for claim in turned.claims] == [mine]
+    assert await front.forget("@api")
+    assert [claim.id for claim in (await session.turn(9)).claims] == [other]
+
+
+def test_an_operator_sees_and_forgets_from_a_shell(redis: RedisProcess) -> None:
+    def learned(*words: str, url: str = redis.url) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "relay.learned", "--redis", url, *words]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout, ran.stderr.strip().splitlines()[-1] if ran.stderr else ""
+
+    assert learned() == (0, "scope  rate  pause\n", "")
+    epoch, until = redis.client.get("{r0}:epoch"), int((time.time() + 600) * 1000)
+    assert epoch
+    redis.client.hset("{r0}:allow:x.example", mapping={"calls": 5, "window": 60_000, "until": until})
+    redis.client.zadd("{r0}:learned", {"x.example": until})
+    status, told, _ = learned()
+    assert (status, told.splitlines()[1].split()[:5]) == (0, ["x.example", "5", "in", "60", "s"])
+    assert learned("--forget", "x.example") == (0, "", "")
+    assert learned("--forget", "x.example") == (1, "", "relay: nothing was learned of x.example")
+    assert learned(url="unix:///nowhere/redis.sock")[0] == 1
+    assert learned(url="http://x")[0] == 2

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from relay import Context, job
+from relay import Context, Limit, job
 from relay.handlers import handler
 from relay.state import Claim, State
 from relay.store.messages import End
@@ -139,6 +139,17 @@ def test_a_job_that_another_has_is_stopped_and_not_reported() -> None:
     done = scene.drain()
     scene.runner.drop("0-a-1")
     assert (scene.ends, scene.runner.held(), done) == ([], 0, [None])
+
+
+def test_a_client_knows_the_hosts_that_the_limit_of_its_job_names() -> None:
+    scene = Scene()
+
+    @job(name="echo", limit=Limit(hosts=("api.example.com",)))
+    def calls(context: Context) -> None:
+        assert context.http
+
+    scene.runner.begin(claim(1), handler(calls), 0)
+    assert scene.upstreams.client.call_args.args[0].hosts == ("api.example.com",)
 
 
 # -- time --

@@ -4,7 +4,7 @@
 -- answer:    {'OK', now, seq}
 -- No window and no pause is longer than a day: what somebody else's server says is not to stop a host for good.
 -- What was learned is forgotten an hour after it was last heard of. Lanes are scopes too: they are looked at again when
--- next they are due.
+-- next they are due. `learned` has every scope, by when it is forgotten.
 --@include prelude
 --@include writes
 local LONGEST = 86400000
@@ -15,6 +15,10 @@ for i = 6, #ARGV do
   if window > 0 then redis.call('HSET', key, 'calls', calls, 'window', digits(window)) end
   local closed = tonumber(redis.call('HGET', key, 'until') or 0)
   if now + pause > closed then redis.call('HSET', key, 'until', digits(now + pause)) end
-  redis.call('PEXPIRE', key, digits(math.max(3600000, window, pause)))
+  local lives = math.max(3600000, window, pause)
+  redis.call('PEXPIRE', key, digits(lives))
+  redis.call('ZADD', K.learned, digits(now + lives), ARGV[i])
 end
+redis.call('ZREMRANGEBYSCORE', K.learned, '-inf', digits(now))
+redis.call('PEXPIRE', K.learned, digits(LONGEST))
 return {'OK', now, seq}

@@ -1,0 +1,136 @@
+"""A connection to an API that sends more than a head, or more around a body than the body, for as long as it likes.
+
+Twisted's client counts neither. These are its pool and its protocol, with bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import ILogObserver, LogEvent, Logger
+from twisted.python.failure import Failure
+from twisted.web._newclient import HEADER, STATUS, HTTP11ClientProtocol
+from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
+from twisted.web.http import _ChunkedTransferDecoder
+from zope.interface import implementer
+
+from relay.upstream import UpstreamError
+
+HEAD = 256 << 10  # bytes of an answer's heads, those of 1xx answers included
+LINES = 2_000  # of these heads
+FRAMING = 256 << 10  # bytes around the chunks of a body, and
+FRAMING_PER_BYTE = 16  # so many for each byte of it
+AT_ONCE = 32 << 10  # bytes that are read before other work of the reactor has its turn
+_PORTION = 4096  # bytes of a head that are parsed before they are counted again
+
+
+class Connection(HTTP11ClientProtocol):
+    """Ends with `upstream-too-large` or `upstream-malformed` where an answer is none, whatever the peer does then."""
+
+    _bytes = 0  # of heads
+    _lines = 0
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        transport: Any = self.transport
+        while hasattr(transport, "transport"):  # below TLS
+            transport = transport.transport
+        transport.bufferSize = AT_ONCE
+
+    def request(self, request: Any) -> Any:
+        self._bytes = self._lines = 0
+        answered = super().request(request)
+        parser: Any = self._parser
+        if parser is not None:
+            parser.MAX_LENGTH = HEAD  # of a line: what counts is the whole
+            parser._transferDecoders = {b"chunked": Chunks}
+            parser._log = _SILENT  # one line for each 1xx answer
+        return answered
+
+    def dataReceived(self, data: bytes) -> None:
+        parser: Any = self._parser
+        try:
+            while data and self._parser and self._parser is parser:
+                size = len(data)
+                if parser.state in (STATUS, HEADER):
+                    size = _PORTION
+                    self._count(data[:size])
+                parser.dataReceived(data[:size])
+                data = data[size:]
+        except Exception as error:
+            self._break_off(error)
+        else:
+            if data and self._parser is None:  # nobody asked for it
+                self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def _count(self, data: bytes) -> None:
+        self._bytes += len(data)
+        self._lines += data.count(b"\n")
+        if self._bytes > HEAD + _PORTION or self._lines > LINES:
+            raise UpstreamError("upstream-too-large", f"its head has more than {HEAD} bytes or {LINES} lines")
+
+    def _break_off(self, error: Exception) -> None:
+        """Close at once: a peer that is asked to close may go on sending."""
+        if not isinstance(error, UpstreamError):
+            error = UpstreamError("upstream-malformed", str(error) or type(error).__name__)
+        state, answer, finished, request = (
+            self._state,
+            self._responseDeferred,
+            self._finishedRequest,
+            self._currentRequest,
+        )
+        self.transport.abortConnection()  # type: ignore[union-attr]
+        self._disconnectParser(Failure(error))
+        if state == "TRANSMITTING" and answer and finished and request:  # of that Twisted tells nobody
+            self._state = "GENERATION_FAILED"
+            answer.addErrback(lambda failure: None)
+            request.stopWriting()
+            finished.errback(Failure(error))
+
+
+class Chunks(_ChunkedTransferDecoder):
+    """Joins the chunks that come together, and counts what is around them."""
+
+    def __init__(self, deliver: Callable[[bytes], None], finish: Callable[[bytes], None]) -> None:
+        super().__init__(self._took, self._finished)
+        self._deliver = deliver
+        self._finish = finish
+        self._chunks: list[bytes] = []
+        self._all = self._body = 0  # bytes
+
+    def dataReceived(self, data: bytes) -> None:
+        self._all += len(data)
+        super().dataReceived(data)
+        self._flush()
+        if self._all - self._body > FRAMING + FRAMING_PER_BYTE * self._body:
+            raise UpstreamError("upstream-too-large", "there is more around its chunks than in them")
+
+    def _took(self, chunk: bytes) -> None:
+        self._body += len(chunk)
+        self._chunks.append(chunk)
+
+    def _flush(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        if chunks:
+            self._deliver(b"".join(chunks))
+
+    def _finished(self, rest: bytes) -> None:
+        self._flush()
+        self._finish(rest)
+
+
+class Pool(HTTPConnectionPool):
+    """Of such connections."""
+
+    class _factory(_HTTP11ClientFactory):  # noqa: N801
+        def buildProtocol(self, addr: Any) -> Connection:
+            return Connection(self._quiescentCallback)
+
+
+@implementer(ILogObserver)
+def _ignore(event: LogEvent) -> None:
+    """Nobody needs it."""
+
+
+_SILENT = Logger(observer=_ignore)

@@ -1,0 +1,32 @@
+"""Calls to Graph as such."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_twisted import ensureDeferred
+
+from jobs.graph import Graph
+from relay import JobError
+from tests.outbound.conftest import Scene, scene
+from tests.processes import RelayProcess
+
+__all__ = ["scene"]
+
+
+@ensureDeferred
+@pytest.mark.parametrize(
+    "path", ["..", ".", "", "../x", "1/../2", "1//2", "1?x=1", "1#x", "%2e%2e", "1\\2", "1\n"]
+)
+async def test_a_path_is_of_ids_and_edges_only(scene: Scene, path: str) -> None:
+    graph = Graph.open({"facebook_token": "t", "facebook_url": scene.api.url})
+    for call in (graph.get, graph.post):
+        with pytest.raises(JobError) as caught:
+            await call(scene.job(), path)
+        assert (caught.value.type, caught.value.job_status) == ("bad-arguments", 422)
+    assert scene.api.requests == []
+
+
+@pytest.mark.parametrize("id", ["..", ".", "../me", ".x", "a/b", "me?x", "me\n"])
+def test_an_id_that_leads_elsewhere_is_refused(worked: RelayProcess, id: str) -> None:
+    assert worked.call("POST", "/jobs/facebook_profile", {"id": id}).status == 422
+    assert worked.call("POST", "/jobs/facebook_publish", {"page": id, "message": "x"}).status == 422
