@@ -30,8 +30,8 @@ class Embedded:
         self._memory = memory
         self._data = Path(data).absolute()
         self._data.mkdir(parents=True, exist_ok=True)
-        _close_to_others(self._data)
         self._lock = _lock(self._data)
+        _close_to_others(self._data)
         self.socket = _socket(self._data)
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import StrictRedis
 
 from tests.certificates import write_certificate
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
@@ -116,6 +117,65 @@ def test_jobs_that_are_not_for_this_client_are_unknown(
     for name in ("echo", "sleep"):
         local = front.call("POST", f"/jobs/{name}", {"seconds": 1})
         assert (local.status, local.json()["type"]) == (404, "/problems/unknown-job")
+    front.stop()
+
+
+def test_submissions_without_a_key_can_be_refused(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    front = start_front(redis, tmp_path, "--require-key")
+    eventually(lambda: front.call("PUT", "/jobs/echo/known").status == 200, "the jobs are known")
+    refused = front.call("POST", "/jobs/echo")
+    assert (refused.status, refused.json()["type"]) == (400, "/problems/key-required")
+    assert front.call("POST", "/jobs/echo", headers={"Idempotency-Key": "a"}).status == 200
+    front.stop()
+
+
+def test_a_delay_has_the_limit_that_is_set(redis: RedisProcess, tmp_path: Path, worker: RelayProcess) -> None:
+    front = start_front(redis, tmp_path, "--max-delay", "60")
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    for header in ("Relay-Delay", "Relay-Deadline"):
+        assert front.call("POST", "/jobs/echo", headers={header: "60"}).status in (200, 202)
+        refused = front.call("POST", "/jobs/echo", headers={header: "61"})
+        assert (refused.status, "up to 60" in refused.json()["detail"]) == (400, True)
+    front.stop()
+
+
+def test_a_client_may_have_a_shorter_grace_and_no_longer_one(
+    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
+) -> None:
+    front = start_front(redis, tmp_path, "--grace", "2")
+    eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    for grace, applied in (("0", "grace=0"), ("9", None)):
+        with front.connect() as client:
+            client.request("POST", "/jobs/sleep", {"seconds": 3}, {"Prefer": f"grace={grace}"})
+            status, headers, _ = client.head()
+            assert (status, headers.get("preference-applied")) == (200, applied)
+            assert headers["relay-outcome"] == "in-body"
+    front.stop()
+
+
+def test_the_data_of_an_embedded_redis_is_nobody_elses(tmp_path: Path) -> None:
+    old = tmp_path / "relay-data" / "appendonlydir"
+    old.mkdir(parents=True, mode=0o755)
+    (old / "old.aof").touch(0o644)
+    relay = RelayProcess(tmp_path, "all", "--redis-memory", "50000000")
+    relay.start()
+    eventually(lambda: relay.call("POST", "/jobs/echo").status == 200, "the jobs are known")
+    assert (tmp_path / "relay-data").stat().st_mode & 0o777 == 0o700
+    for path in (tmp_path / "relay-data").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    with StrictRedis(unix_socket_path=str(tmp_path / "relay-data" / "redis.sock")) as client:
+        assert client.config_get("maxmemory")["maxmemory"] == "50000000"
+    relay.stop()
+
+
+def test_a_command_line_shows_no_secret(redis: RedisProcess, tmp_path: Path) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", redis.url, "--set", "webhook_secret=hidden")
+    front.start()
+    front.wait_for("relay front listens")
+    assert front.process is not None
+    assert b"hidden" not in Path(f"/proc/{front.process.pid}/cmdline").read_bytes()
     front.stop()
 
 

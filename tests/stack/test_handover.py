@@ -12,7 +12,7 @@ import time
 import pytest
 
 from relay.handover import Handover, HandoverError
-from relay.tickets import Ticket, sign
+from relay.tickets import Ticket, read, sign
 from tests.processes import RelayProcess, Response, free_port
 from tests.stack.conftest import SECRET, Fronts
 
@@ -71,9 +71,26 @@ def test_a_key_makes_sending_again_safe(server: Handover, fronts: Fronts) -> Non
 
 
 def test_an_outcome_that_is_known_already_is_handed_over_too(server: Handover, fronts: Fronts) -> None:
-    """Also one that failed, with whose status the submission is answered."""
-    for _ in range(2):
-        assert go(fronts.other, server.submit("decline", key="known")).status == 402
+    """Also one that failed, with whose status the submission is answered; and it is said that it was there before."""
+    for replayed in (None, "true"):
+        answer = go(fronts.other, server.submit("decline", key="known"))
+        assert (answer.status, answer.headers.get("idempotency-replayed")) == (402, replayed)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "kept"),
+    [
+        ("wait=5, heartbeat=0", "wait=5, heartbeat=0"),
+        ("Respond-Async; x=1, note=1, WAIT=5, wait=6, grace=2", "respond-async, wait=5, grace=2"),
+        ("x" * 6000 + ", wait=5", "wait=5"),
+        ("note=" + "x" * 6000, ""),
+        ("await=5, wait=5s, wait=, heartbeat", ""),
+    ],
+)
+def test_a_ticket_has_only_what_relay_reads(server: Handover, prefer: str, kept: str) -> None:
+    ticket = server.headers("0-a-b", prefer)["X-Accel-Redirect"].rpartition("/")[2]
+    assert read([SECRET], ticket, time.time()).prefer == kept
+    assert len(ticket) < 300
 
 
 def test_what_relay_refuses_is_told_as_relay_says_it(server: Handover, fronts: Fronts) -> None:
