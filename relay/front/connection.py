@@ -7,7 +7,6 @@ and then.
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from zope.interface import implementer
 from relay.direct import send
 from relay.front import answers
 from relay.front.answers import Answer
+from relay.front.backlog import Backlog
 from relay.front.lingering import Lingering
 from relay.front.outgoing import PATIENCE, Progress, has_gone, unsent
 from relay.front.reading import Reader, Refusal
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from relay.front.hold import Hold
     from relay.front.site import Site
 
-MOST_PIPELINED = 100  # requests; more are not read until these are answered
-MOST_PIPELINED_BYTES = 256 << 10
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
 REQUEST_RATE = 1 << 10  # bytes of its body
@@ -47,8 +45,7 @@ class Connection(Reader, Protocol):
         self._site = site
         #: of the client
         self.address = address
-        self._waiting: deque[Request | Refusal] = deque()
-        self._cost = 0  # of what waits
+        self._waiting = Backlog()
         self._serving = False
         self._bodyless = False  # what is served is HEAD
         #: whether the request that is served may be answered in chunks
@@ -78,9 +75,7 @@ class Connection(Reader, Protocol):
             self._advance()
 
     def has_room(self) -> bool:
-        return (
-            not self._clogged and len(self._waiting) < MOST_PIPELINED and self._cost <= MOST_PIPELINED_BYTES
-        )
+        return not self._clogged and not self._waiting.is_full
 
     def began(self) -> None:
         self._began = self._site.now()
@@ -95,8 +90,7 @@ class Connection(Reader, Protocol):
         self._write(_CONTINUE)
 
     def take(self, item: Request | Refusal) -> None:
-        self._waiting.append(item)
-        self._cost += item.cost
+        self._waiting.add(item)
 
     def readConnectionLost(self) -> None:
         """The client has closed its side. It may still read: what it asked for is answered."""
@@ -121,18 +115,17 @@ class Connection(Reader, Protocol):
                 if not self._may_serve():
                     break
                 self._next()
+            else:  # others have their turn
+                self._site.clock.callLater(0, self._advance)
         finally:
             self._advancing = False
-        if self._may_serve():
-            self._site.clock.callLater(0, self._advance)
         self._regulate()
 
     def _may_serve(self) -> bool:
         return bool(self._waiting) and not self._serving and not self._clogged
 
     def _next(self) -> None:
-        item = self._waiting.popleft()
-        self._cost -= item.cost
+        item = self._waiting.next()
         if isinstance(item, Refusal):
             self._tell_refusal(item)
         else:

@@ -14,7 +14,6 @@ from typing import Any
 
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -37,6 +36,7 @@ from relay.front.hold import Hold, House
 from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
 from relay.front.proxies import Proxies
+from relay.front.refusals import Refusals, shown
 from relay.front.request import Request
 from relay.front.terms import Terms, TermsBook
 from relay.settings import Settings
@@ -45,8 +45,7 @@ from relay.tickets import TicketError
 from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
-_MOST_REMEMBERED = 1000  # routes, and refusals, by address
-_REFUSALS = 1.0  # seconds between those of one address that are logged
+_MOST_REMEMBERED = 1000  # routes by address
 
 
 class _JobName(BaseConverter):
@@ -60,25 +59,6 @@ class _JobId(BaseConverter):
 _app: Any = Klein()  # whose types know only twisted.web's requests
 _app.url_map.converters.update(name=_JobName, id=_JobId)
 _app.url_map.merge_slashes = False
-
-
-class Refusals:
-    """Logs tickets that let nobody in, at most one a second from each address."""
-
-    _log = Logger()
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self._told: dict[str, float] = {}  # by address, when
-
-    def told(self, client: str, error: TicketError) -> None:
-        now = self._clock.seconds()
-        if now - self._told.get(client, -_REFUSALS) < _REFUSALS:
-            return
-        if len(self._told) >= _MOST_REMEMBERED:
-            self._told.clear()
-        self._told[client] = now
-        self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
 
 
 class Routes:
@@ -217,7 +197,7 @@ class Routes:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=_shown(request))
+            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
             error = InternalError()
         return answers.problem(error, self._settings.prefix).with_head(head)
 
@@ -256,10 +236,3 @@ class Routes:
         if isinstance(known, Outcome):
             return answers.outcome(known, status, self._settings.prefix, replayed)
         return answers.standing(known, status, self._settings.prefix, reattach)
-
-
-def _shown(request: Request) -> str:
-    """The path of a request for the log, without what lets its reader in."""
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    before, is_ticket, _ = path.partition("/tickets/")
-    return f"{before}/tickets/…" if is_ticket else path

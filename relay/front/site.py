@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from sys import intern
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -66,7 +67,7 @@ class Site(Factory):
         self._looking = recurring(clock, self._look)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        address = getattr(addr, "host", UNIX)
+        address = intern(getattr(addr, "host", UNIX))  # one text for all connections of a client
         return Connection(self, address) if self.doors.enter(address) else TurnedAway()
 
     def acceptableProtocols(self) -> list[bytes]:

@@ -1,0 +1,40 @@
+"""What a front logs of tickets: that they let nobody in, and never the tickets themselves."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from relay.front.request import Request
+from relay.tickets import TicketError
+
+PAUSE = 1.0  # seconds between those of one address that are logged
+_MOST_REMEMBERED = 1000  # addresses
+_PATH = "/tickets/"
+
+
+class Refusals:
+    """Logs tickets that let nobody in, at most one a second from each address."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}  # by address, when
+
+    def told(self, client: str, error: TicketError) -> None:
+        """A client was refused."""
+        now = self._clock.seconds()
+        if now - self._told.get(client, -PAUSE) < PAUSE:
+            return
+        if len(self._told) >= _MOST_REMEMBERED:
+            self._told.clear()
+        self._told[client] = now
+        self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
+
+
+def shown(request: Request) -> str:
+    """The path of a request for the log, without what lets its reader in."""
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    before, is_ticket, _ = path.partition(_PATH)
+    return f"{before}{_PATH}…" if is_ticket else path
