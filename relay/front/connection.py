@@ -97,7 +97,7 @@ class Connection(Reader, Protocol):
         self._half_closed = True
         if self._hold is not None:
             self._hold.half_closed()
-        elif not self._serving and not self._waiting:
+        elif not (self._serving or self._waiting or self._unread):
             self._close()
 
     def writeConnectionLost(self) -> None:

@@ -103,8 +103,10 @@ def shop(running: Shop) -> Iterator[Shop]:
 
 def test_a_client_is_handed_over_and_gets_its_invoice(shop: Shop) -> None:
     with shop.ask() as client:
-        status, headers, _ = client.head()
+        status, headers, raw = client.head()
         assert (status, headers["relay-outcome"]) == (200, "in-body")
+        assert raw.lower().count(b"cache-control: no-store, no-transform\r\n") == 1
+        assert raw.lower().count(b"cache-control:") == 1
         assert headers["content-type"] == "application/json"
         assert "location" not in headers
         assert "public" not in headers["cache-control"]
