@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 from relay.front.access import is_loopback
+from relay.proxied import with_headers
 from relay.settings import SettingError
 from relay.tls import arranged, over_tls
 
@@ -151,7 +152,7 @@ class _Adopter:
 
     def _adopt(self, factory: Any) -> IListeningPort:
         port: IListeningPort = self._reactor.adoptStreamPort(
-            self._socket.fileno(), self._socket.family, arranged(factory)
+            self._socket.fileno(), self._socket.family, with_headers(arranged(factory))
         )
         self._socket.close()
         return port

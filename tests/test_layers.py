@@ -46,7 +46,7 @@ CORE = {
 }
 ABOVE = {
     *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
-    *("output", "process", "ending", "clock", "names", "watch", "tls", "learned"),
+    *("output", "process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
 }
 
 

@@ -14,13 +14,27 @@ from relay.errors import Forbidden
 from relay.front.access import Access
 from relay.front.proxies import UNIX, Proxies
 from relay.front.request import Request
+from relay.proxied import with_headers
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
 LOCAL = IPv4Address("TCP", "127.0.0.1", 40000)
 
 
-V1 = b"PROXY TCP4 %b 127.0.0.1 1 2\r\n"
 V2 = b"\r\n\r\n\0\r\nQUIT\n"  # how version 2 begins
+ODD = (  # headers that are none
+    b"PROXY TCP4 a b x y\r\n",
+    b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\xcb\nPOST\r\n",
+    b"PROXY TCP4 \xc3 5.6.7.8 1 2\r\n",
+    b"PROXY TCP6 \xff \xff 1 2\r\n",
+    b"PROXY\r\n",
+    b"PROXY " + b"1" * 300,
+    b"\r\n\r\n\0\r\nQUIT\n" + b"\x21\x77\0\x0c" + b"\0" * 12,
+    V2 + b"\x25\x11\0\x0c" + b"\0" * 12,
+    V2 + b"\x21\x31\0\x02ab",
+    V2 + b"\x21\x21\0\x04abcd",
+    b"GET / HTTP/1.1\r\n\r\n",
+)
+V1 = b"PROXY TCP4 %b 127.0.0.1 1 2\r\n"
 
 
 def proxied(peer: Any, header: bytes) -> HAProxyProtocolWrapper:
@@ -166,3 +180,31 @@ def test_a_request_of_a_web_page_elsewhere_is_refused_whatever_its_method(site: 
     with pytest.raises(Forbidden, match="Sec-Fetch-Site"):
         Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": site}))
     Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": "same-origin"}))
+
+
+@pytest.mark.parametrize("data", ODD)
+def test_an_odd_proxy_header_ends_its_connection_and_nothing_else(data: bytes) -> None:
+    factory = with_headers(TLSLike(HAProxyWrappingFactory(Factory.forProtocol(Protocol))))
+    wrapper = factory.wrappedFactory.buildProtocol(LOCAL)
+    transport = StringTransport()
+    wrapper.makeConnection(transport)
+    wrapper.dataReceived(data)
+    assert transport.disconnecting
+
+
+class TLSLike:
+    """A factory around another."""
+
+    def __init__(self, within: Any) -> None:
+        self.wrappedFactory = within
+
+
+def test_an_error_behind_the_header_is_not_the_headers() -> None:
+    class Fails(Protocol):
+        def dataReceived(self, data: bytes) -> None:
+            raise ValueError("of our own")
+
+    wrapper = with_headers(HAProxyWrappingFactory(Factory.forProtocol(Fails))).buildProtocol(LOCAL)
+    wrapper.makeConnection(StringTransport())
+    with pytest.raises(ValueError, match="of our own"):
+        wrapper.dataReceived(V1 % b"127.0.0.1" + b"GET")
