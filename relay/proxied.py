@@ -6,11 +6,16 @@ from typing import Any
 
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 
+_UNKNOWN = b"PROXY UNKNOWN\r\n"  # which the specification allows,
+_UNKNOWN_HERE = b"PROXY UNKNOWN \r\n"  # and as Twisted reads it
+
 
 class Header(HAProxyProtocolWrapper):
     """A connection that begins with a PROXY header. Twisted's own lets errors of odd ones through."""
 
     def dataReceived(self, data: bytes) -> None:
+        if self._parser is None and self._proxyInfo is None and data.startswith(_UNKNOWN):
+            data = _UNKNOWN_HERE + data[len(_UNKNOWN) :]
         try:
             super().dataReceived(data)
         except Exception:

@@ -54,8 +54,8 @@ class Registry:
         for name in modules:
             for module, function in _marked(name):
                 (own if _is_own(module, function) else imported)[id(function)] = function
-        wanted = {getattr(function, MARK).then for function in own.values()}
-        own |= {key: each for key, each in imported.items() if getattr(each, MARK).name in wanted}
+        while following := _followers(own.values(), imported.values()):
+            own |= {id(function): function for function in following}
         made = cls(own.values())
         made.passed_over = [
             f"{f.__module__}.{f.__qualname__}" for key, f in imported.items() if key not in own
@@ -117,6 +117,15 @@ def _marked(name: str) -> Iterator[tuple[ModuleType, Callable[..., Any]]]:
         for value in list(vars(module).values()):
             if isinstance(_mark_of(value), Options):
                 yield module, value
+
+
+def _followers(
+    taken: Iterable[Callable[..., Any]], others: Iterable[Callable[..., Any]]
+) -> list[Callable[..., Any]]:
+    """Of other handlers those that are named in the `then` of one that was taken, and that none of these is."""
+    marks = [getattr(function, MARK) for function in taken]
+    wanted = {mark.then for mark in marks} - {mark.name for mark in marks}
+    return [other for other in others if getattr(other, MARK).name in wanted]
 
 
 def _is_own(module: ModuleType, function: Callable[..., Any]) -> bool:

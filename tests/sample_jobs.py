@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from relay import Context, JobError, job
 
@@ -58,6 +59,14 @@ def forever() -> Deferred[None]:
 @job(timeout=600)
 def patient() -> Deferred[None]:
     return Deferred()
+
+
+@job
+async def large(size: int, seconds: float = 0) -> str:
+    from twisted.internet import reactor
+
+    await deferLater(reactor, seconds)
+    return "x" * size
 
 
 @job

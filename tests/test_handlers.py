@@ -159,6 +159,26 @@ def test_an_imported_handler_is_served_where_it_follows_another_and_not_to_clien
         assert {h.options.name for h in registry if registry.is_internal(h)} == {"webhook"}
 
 
+def test_what_follows_an_imported_handler_is_served_too_and_an_own_one_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "others.py").write_text(
+        "from relay import job\n@job\ndef last(outcome: dict) -> None: ...\n"
+        "@job(then='last')\ndef middle(outcome: dict) -> None: ...\n"
+    )
+    text = (
+        "from relay import job\nfrom others import middle, last as other\n"
+        "@job(then='middle')\ndef first() -> None: ...\n"
+    )
+    assert names(load(monkeypatch, tmp_path, text)) == {"first", "middle", "last"}
+    own = text + "@job\ndef last(outcome: dict) -> None: ...\n"
+    registry = load(monkeypatch, tmp_path, own)
+    assert names(registry) == {"first", "middle", "last"}
+    last = registry.get("last")
+    assert last is not None
+    assert last.function.__module__ == "again"
+
+
 def test_a_decorators_wrapper_is_served_where_it_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,12 @@ def of_arguments(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def validator_of(schema: dict[str, Any], argument: str) -> jsonschema_rs.Validator:
+    """Checks one argument against its part of a published schema; one that is not described fits."""
+    described = of_arguments(schema).get("properties", {}).get(argument, {})
+    return validator({**described, "$defs": schema.get("$defs", {})})
+
+
 def _refuse(uri: str) -> Any:
     raise ValueError(f"a schema refers to {uri}: parts of it that lie elsewhere are not fetched")
 

@@ -32,3 +32,7 @@ class Backlog(deque[Request | Refusal]):
         item = self.popleft()
         self._cost -= item.cost
         return item
+
+    def clear(self) -> None:
+        super().clear()
+        self._cost = 0

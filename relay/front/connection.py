@@ -7,7 +7,6 @@ and then.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -56,8 +55,11 @@ class Connection(Reader, Protocol):
         self._advancing = False
         self._clogged = False  # the client does not read
         self._paused = False  # we do not
+        self._paused_at = 0.0
         self._half_closed = False  # the client says nothing more
+        self._doubted = False  # whether it is there, by what was seen while this request was held
         self._began = 0.0  # the request that is being read
+        self._owes_continue = False
         self._progress: Progress | None = None  # of what the client is sent, since its deadline passed
         #: by the site's clock; 0 for none
         self.deadline = 0.0
@@ -87,7 +89,9 @@ class Connection(Reader, Protocol):
             self.deadline = self._began + REQUEST_TIME + size / REQUEST_RATE
 
     def proceed(self) -> None:
-        self._write(_CONTINUE)
+        self._owes_continue = self._serving or bool(self._waiting or self._found)  # answers before go first
+        if not self._owes_continue:
+            self._write(_CONTINUE)
 
     def take(self, item: Request | Refusal) -> None:
         self._waiting.add(item)
@@ -140,7 +144,7 @@ class Connection(Reader, Protocol):
         full = bool(self._unread) or not self.has_room()
         if self.transport is None or full == self._paused or self._half_closed:
             return
-        self._paused = full
+        self._paused, self._paused_at = full, self._site.now()
         if full:
             self.transport.pauseProducing()  # type: ignore[attr-defined]
         else:
@@ -182,12 +186,13 @@ class Connection(Reader, Protocol):
         closing = self._closing or self._is_last()
         self._write(answers.render(answer, closing, self._bodyless))
         if closing:
-            self._refused = True  # nothing more is read
-            self._waiting.clear()
-            self._close()
+            self._linger()
             return
-        self._progress = None
-        self.deadline = self._site.now() + (REQUEST_TIME if self._reading else self._site.keepalive)
+        self._progress, self._doubted = None, False
+        self._began = self._site.now()  # of what is being read: until now it waited for us
+        if self._owes_continue:
+            self.proceed()
+        self.deadline = self._began + (REQUEST_TIME if self._reading else self._site.keepalive)
         self._advance()
 
     def _is_last(self) -> bool:
@@ -200,12 +205,18 @@ class Connection(Reader, Protocol):
         send(self.transport, data)
 
     def _tell_refusal(self, refusal: Refusal) -> None:
-        """Answer, and go on reading for a while: a client that is still writing when the connection closes never reads
-        its answer."""
         answer = answers.problem(refusal.error, self._site.prefix)
-        self._write(answers.render(answer.with_head(refusal.head), closing=True))
-        gone = partial(self._site.doors.leave, self.address)
-        lingering = Lingering(self._site.clock, gone)
+        self._write(answers.render(answer.with_head(refusal.head), closing=True, bodyless=refusal.bodyless))
+        self._linger()
+
+    def _linger(self) -> None:
+        """The last answer was written; the client closes once it has it, unless it has closed its side already."""
+        self._refused = True  # nothing more is read
+        self._waiting.clear()
+        if self._half_closed:
+            self._close()
+            return
+        lingering = Lingering(self._site, self.address)
         lingering.makeConnection(self.take_over(lingering))
 
     # -- a client that does not read, as its transport says --
@@ -246,14 +257,26 @@ class Connection(Reader, Protocol):
     def close_when_idle(self) -> None:
         """Close after the answer that is due, or the next: a client may just be sending a request, which would be lost
         if the connection closed at once."""
-        if not self._serving:
+        if not (self._serving or self._reading):
             self.deadline = self._site.now() + LAST_REQUEST
 
     def look(self) -> None:
         """Nothing is read now, so that nobody is told if the client goes."""
-        if self._paused and not self._half_closed and self._hold is not None and has_gone(self.transport):
-            self._half_closed = True
+        if not self._paused or self._hold is None:
+            return
+        if not self._doubted and has_gone(self.transport):
+            self._doubted = True  # what it sent before may still be read
             self._hold.half_closed()
+        elif self._site.now() - self._paused_at > PATIENCE:
+            self._read_to_no_end()
+
+    def _read_to_no_end(self) -> None:
+        """The client has sent so much behind a request that is held without heartbeats that its end would not be seen:
+        as behind one that was committed, no other request is served."""
+        self._closing = self._refused = True
+        self._waiting.clear()
+        self._unread, self._paused = b"", False
+        self.transport.resumeProducing()  # type: ignore[union-attr]
 
     def on_deadline(self) -> None:
         """The client took too long to ask, or to read."""

@@ -1,26 +1,36 @@
-"""The rest of a connection whose request was refused: said everything, reads what still comes, to no end."""
+"""The rest of a connection that has said everything: its last answer goes out, and what still comes is read, to no end.
+
+A client that is still sending when its connection closes never reads its answer: what comes then is answered with a
+reset, which takes along what was on its way (RFC 9112, 9.6).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from relay.timers import stop_timer
+from relay.front.outgoing import PATIENCE, Progress, unsent
 
-LINGER_TIME = 5.0  # seconds that a refused body is discarded for
+if TYPE_CHECKING:
+    from relay.front.site import Site
+
+LINGER_TIME = 5.0  # seconds for a client to close, once it has its answer
 LINGER_BYTES = 16 << 20
 
 
 class Lingering(Protocol):
-    """Discards; `gone` is called when the connection has closed."""
+    """Discards what comes from a client at `address`."""
 
-    def __init__(self, reactor: Any, gone: Callable[[], None]) -> None:
-        self._gone = gone
+    def __init__(self, site: Site, address: str) -> None:
+        self._site = site
+        self._address = address
         self._left = LINGER_BYTES
-        self._timer = reactor.callLater(LINGER_TIME, self._abort)
+        self._progress = Progress()
+        #: by the site's clock
+        self.deadline = site.now() + LINGER_TIME
+        site.connections.add(self)
 
     def connectionMade(self) -> None:
         half_close = getattr(self.transport, "loseWriteConnection", None)
@@ -30,11 +40,24 @@ class Lingering(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._left -= len(data)
         if self._left < 0:
-            self._abort()
+            self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def look(self) -> None:
+        """Who goes is noticed, for what comes is read."""
+
+    def close_when_idle(self) -> None:
+        """It is about to close."""
+
+    def on_deadline(self) -> None:
+        """The client has not closed: it reads slowly, or nothing, or has nothing left to read."""
+        if self._progress.goes_on(self.transport):
+            self.deadline = self._site.now() + PATIENCE
+        elif unsent(self.transport):
+            self.transport.abortConnection()  # type: ignore[union-attr]
+        else:
+            self.deadline = self._site.now() + PATIENCE
+            self.transport.loseConnection()  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        stop_timer(self._timer)
-        self._gone()
-
-    def _abort(self) -> None:
-        self.transport.abortConnection()  # type: ignore[union-attr]
+        self._site.forget(self)
+        self._site.doors.leave(self._address)

@@ -95,12 +95,14 @@ class Parting:
         return self._over
 
     def look(self) -> None:
-        """Give up those whose client reads nothing."""
+        """Give up those whose client reads nothing, and those who do not close though they have read all."""
         now = self._clock.seconds()
         for waits, (transport, progress, due) in list(self._all.items()):
             if due > now:
                 continue
             if progress.goes_on(transport):
                 self._all[waits] = transport, progress, now + PATIENCE
-            else:
+            elif unsent(transport):
                 transport.abortConnection()
+            else:
+                transport.loseConnection()

@@ -53,7 +53,7 @@ def park(transport: Any, waits: Waits) -> Any:
 class Parked:
     """A socket in the reactor's hands."""
 
-    __slots__ = ("_closing", "_reactor", "_socket", "_unsent", "_waits")
+    __slots__ = ("_closing", "_ended", "_reactor", "_socket", "_unsent", "_waits")
 
     def __init__(self, reactor: Any, connected: socket.socket, waits: Waits) -> None:
         self._reactor = reactor
@@ -61,6 +61,7 @@ class Parked:
         self._waits = waits
         self._unsent = b""
         self._closing = False
+        self._ended = False  # the client says nothing more
         reactor.addReader(self)
 
     # -- what the waiting one does --
@@ -76,10 +77,18 @@ class Parked:
         self._unsent += data
 
     def loseConnection(self) -> None:
-        """Close once everything was written."""
-        self._closing = True
+        """Close once everything was written and the client has closed its side: what it still sent would take along
+        what is on its way to it. Said a second time, don't wait for the client."""
+        again, self._closing = self._closing, True
         if not self._unsent:
+            self._written(again)
+
+    def _written(self, now: bool = False) -> None:
+        if now or self._ended:
             self.connectionLost(connectionDone)
+        elif self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
 
     def abortConnection(self) -> None:
         """Cut the connection, now."""
@@ -115,8 +124,12 @@ class Parked:
             return None
         except OSError:
             return CONNECTION_LOST
+        if self._closing and not self._unsent:
+            return CONNECTION_DONE
+        self._ended = True
         self._reactor.removeReader(self)
-        self._waits.half_closed()
+        if not self._closing:
+            self._waits.half_closed()
         return None
 
     def doWrite(self) -> Any:
@@ -131,7 +144,9 @@ class Parked:
         if self._unsent:
             return None
         self._reactor.removeWriter(self)
-        return CONNECTION_DONE if self._closing else None
+        if self._closing:
+            self._written()
+        return None
 
     def connectionLost(self, reason: Failure) -> None:
         """The end, from either side."""

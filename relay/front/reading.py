@@ -37,12 +37,13 @@ _ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 class Refusal:
     """Stands where a request should: the error that the client is told, and the header lines that go with it."""
 
-    __slots__ = ("error", "head")
+    __slots__ = ("bodyless", "error", "head")
     cost = 0
 
-    def __init__(self, error: RelayError, head: str = "") -> None:
+    def __init__(self, error: RelayError, head: str, bodyless: bool) -> None:
         self.error = error
         self.head = head
+        self.bodyless = bodyless  # it is the answer to HEAD
 
 
 class Reader(ABC):
@@ -172,7 +173,8 @@ class Reader(ABC):
     def _refuse(self, error: RelayError, head: str = "") -> None:
         if not self._refused:
             self._refused = True
-            self._found.append(Refusal(error, head))
+            is_head = self._parser is not None and self._parser.get_method() == b"HEAD"
+            self._found.append(Refusal(error, head, is_head))
 
     def _grow(self, more: int, limit: int) -> None:
         self._size += more

@@ -19,6 +19,7 @@ from relay.front.answers import Answer
 from relay.front.connection import Connection
 from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
+from relay.front.lingering import Lingering
 from relay.front.proxies import UNIX
 from relay.front.request import PROTOCOL, Request
 from relay.recurring import recurring
@@ -61,7 +62,7 @@ class Site(Factory):
         self._access = access
         #: counts who is connected
         self.doors = doors
-        self.connections: set[Connection] = set()
+        self.connections: set[Connection | Lingering] = set()
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
         self._looking = recurring(clock, self._look)

@@ -14,6 +14,7 @@ from relay.errors import Malformed
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.connection import LAST_REQUEST, REQUEST_TIME, Connection
+from relay.front.lingering import LINGER_TIME
 from relay.front.outgoing import PATIENCE
 from relay.front.proxies import Proxies
 from relay.front.reading import HEAD_LIMIT, TRAILER_LIMIT
@@ -313,6 +314,7 @@ def test_a_site_that_closes_answers_what_is_pipelined_and_says_so_with_the_last(
     assert b"Connection: close" not in scene.transport.value()
     scene.held[1].callback(answers.json("two"))
     assert scene.transport.value().count(b"Connection: close") == 1
+    scene.transport.loseConnection()
     assert closed.called
 
 
@@ -322,9 +324,50 @@ def test_a_site_that_closes_answers_another_request_on_an_idle_connection(scene:
     scene.pass_time(LAST_REQUEST - 1)
     scene.send(GET % 2)
     assert scene.statuses() == [200, 200]
+    scene.pass_time(LINGER_TIME + 1)
     assert closed.called
     idle = Scene()
     idle.send(GET % 1)
     closed = idle.site.close()
     idle.pass_time(LAST_REQUEST + 1)
     assert closed.called
+
+
+def test_what_is_pipelined_by_a_client_that_seems_to_have_gone_is_still_read(scene: Scene) -> None:
+    """A client that closed its side while nothing was read: what it had sent before stands in the socket."""
+    scene.hold = True
+    scene.send(b"".join(GET % n for n in range(150)))
+    assert scene.transport.producerState == "paused"
+    scene.connection._doubted = True
+    scene.hold = False
+    scene.held[0].callback(answers.json("ok"))
+    scene.pass_time(1)
+    assert scene.transport.producerState == "producing"
+    assert len(scene.requests) == 150
+
+
+def test_a_pipelined_body_has_its_time_from_when_its_turn_comes(scene: Scene) -> None:
+    scene.hold = True
+    scene.send(GET % 0 + post("Content-Length: 3000", body=b"x" * 300))
+    scene.pass_time(REQUEST_TIME + 10)
+    scene.hold = False
+    scene.held[0].callback(answers.json("ok"))
+    for _ in range(27):
+        scene.pass_time(1)
+        scene.send(b"x" * 100)
+    assert scene.statuses() == [200, 200]
+
+
+def test_100_continue_comes_behind_the_answers_before(scene: Scene) -> None:
+    scene.hold = True
+    scene.send(GET % 0 + post("Expect: 100-continue", "Content-Length: 2"))
+    assert scene.transport.value() == b""
+    scene.hold = False
+    scene.held[0].callback(answers.json("ok"))
+    assert scene.statuses() == [200, 100]
+
+
+def test_head_is_refused_without_a_body(scene: Scene) -> None:
+    scene.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n")
+    assert scene.statuses() == [501]
+    assert scene.transport.value().endswith(b"\r\n\r\n")

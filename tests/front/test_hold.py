@@ -18,7 +18,7 @@ from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.doors import Doors
 from relay.front.hold import Hold, House
-from relay.front.outgoing import Parting
+from relay.front.outgoing import PATIENCE, Parting
 from relay.front.proxies import Proxies
 from relay.front.site import Site
 from relay.front.terms import Terms
@@ -92,6 +92,7 @@ class Scene:
             serve = staticmethod(lambda request: hold)
 
         site = Site(self.clock, Pages(), Access(True, Proxies()), 1000, 75, "", self.doors)
+        site.startFactory()
         self.connection = site.buildProtocol(None)
         self.transport = Transport()
         self.transport.protocol = self.connection
@@ -364,3 +365,27 @@ def test_a_hold_is_small() -> None:
     scene = Scene(TERMS)
     assert not hasattr(scene.hold, "__dict__")
     scene.waiter.callback(OUTCOME)
+
+
+def test_who_sends_too_much_behind_a_silent_hold_is_still_seen_to_go() -> None:
+    scene = Scene(Terms(wait=600, commit=600, heartbeat=0, true_status=True))
+    more = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n" + b"x" * 900
+    while scene.transport.producerState == "producing":
+        scene.connection.dataReceived(more * 50)
+    scene.pass_time(PATIENCE + 1)
+    assert scene.transport.producerState == "producing"
+    scene.connection.dataReceived(more * 1000)
+    scene.connection.readConnectionLost()
+    assert scene.transport.aborted
+    assert len(scene.wheel) == 0
+
+
+def test_who_sent_too_much_behind_a_silent_hold_gets_its_answer() -> None:
+    scene = Scene(Terms(wait=600, commit=600, heartbeat=0, true_status=True))
+    while scene.transport.producerState == "producing":
+        scene.connection.dataReceived(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+    scene.pass_time(PATIENCE + 1)
+    scene.waiter.callback(OUTCOME)
+    answer = scene.transport.take()
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert b"Connection: close" in answer

@@ -181,3 +181,27 @@ def test_a_body_may_have_so_many_values_and_no_more(body: str, is_refused: bool)
 
 def test_a_mark_of_the_order_of_bytes_is_let_pass() -> None:
     assert offer_of(handler_of(int)).read(b'\xef\xbb\xbf{"x": 1}').text == '{"x": 1}'
+
+
+NAME = Annotated[str, Meta(pattern="^[a-z]+$")]
+
+
+@pytest.mark.parametrize("annotation", [list[NAME], list[NAME] | None, list[Literal["a"]] | None])
+def test_of_a_long_body_of_alternatives_the_argument_is_named(annotation: Any) -> None:
+    body = json.dumps({"x": ["A"] * 20_000})
+    (error,) = refused(annotation, body)
+    assert error["at"].startswith("/x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"' + b'\\"' * 20_000 + b"," * 200_000,
+        b'"' + b"\\\n" * 100_000 + b"," * 200_000,
+        b'{"x": "' + b'\\"' * 100_000 + b"," * 200_000 + b"\\",
+    ],
+)
+def test_texts_without_end_are_no_work(body: bytes) -> None:
+    """They would take hours if the search for texts went back."""
+    with pytest.raises(MalformedBody):
+        offer_of(handler_of(Any)).read(body)

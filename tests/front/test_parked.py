@@ -63,6 +63,16 @@ async def test_what_does_not_fit_is_written_as_the_client_reads_and_then_it_is_c
     parked.loseConnection()
     parked.write(b"too late")
     assert await deferToThread(read_all, theirs) == b"".join(sent)
+    theirs.close()
+    assert await waiting.reason() is ConnectionDone
+
+
+@ensureDeferred
+async def test_who_does_not_close_is_not_waited_for_when_that_is_said_again() -> None:
+    parked, waiting, theirs = pair()
+    parked.write(b"the end")
+    parked.loseConnection()
+    parked.loseConnection()
     assert await waiting.reason() is ConnectionDone
     theirs.close()
 

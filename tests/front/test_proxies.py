@@ -8,13 +8,13 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from relay.errors import Forbidden
 from relay.front.access import Access
 from relay.front.proxies import UNIX, Proxies
 from relay.front.request import Request
-from relay.proxied import with_headers
+from relay.proxied import Header, with_headers
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
 LOCAL = IPv4Address("TCP", "127.0.0.1", 40000)
@@ -37,9 +37,9 @@ ODD = (  # headers that are none
 V1 = b"PROXY TCP4 %b 127.0.0.1 1 2\r\n"
 
 
-def proxied(peer: Any, header: bytes) -> HAProxyProtocolWrapper:
+def proxied(peer: Any, header: bytes) -> Header:
     """A transport of a connection on which a proxy has sent this header."""
-    wrapper = HAProxyProtocolWrapper(HAProxyWrappingFactory(Factory()), Protocol())
+    wrapper = Header(HAProxyWrappingFactory(Factory()), Protocol())
     wrapper.makeConnection(StringTransport(peerAddress=peer))
     wrapper.dataReceived(header)
     return wrapper
@@ -115,6 +115,7 @@ def test_what_a_proxy_says_in_front_of_the_connection_is_nearer_than_what_header
         ([], asked(StringTransport(), via="1.1 squid"), "was forwarded (via)"),
         ([], asked(proxied(NGINX, V1 % b"127.0.0.1")), "was forwarded (PROXY)"),
         ([], asked(proxied(NGINX, b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 2\r\n")), "was forwarded (PROXY)"),
+        ([], asked(proxied(NGINX, b"PROXY UNKNOWN\r\n")), "was forwarded (PROXY)"),
         ([], asked(proxied(NGINX, V2 + b"\x21\0\0\0")), "was forwarded (PROXY)"),
         (
             ["10.0.0.1"],

@@ -251,3 +251,33 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
     front.wait_until_nothing_is_held()
     front.stop()
     assert front.tracebacks() == 0, front.log_tail()
+
+
+@pytest.mark.parametrize(
+    ("head", "late", "seconds"),
+    [
+        ("HTTP/1.0", b"\r\n", 0),
+        ("HTTP/1.1\r\nConnection: close", b"GET /readyz HTTP/1.1\r\n\r\n", 0),
+        ("HTTP/1.1", b"what is this?\r\n\r\n", 0),
+        ("HTTP/1.1", b"GET /readyz HTTP/1.1\r\n\r\n", 1),
+    ],
+)
+def test_what_a_client_sends_too_late_does_not_cost_it_its_answer(
+    relay: RelayProcess, head: str, late: bytes, seconds: int
+) -> None:
+    """Neither a whole answer nor one that was committed."""
+    body = b'{"size": 99000, "seconds": %d}' % seconds
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(20)
+        client.connect(("127.0.0.1", relay.port))
+        request = f"POST /jobs/large {head}\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(request.encode() + body)
+        read = client.recv(1)
+        client.sendall(late)
+        while piece := client.recv(1000):
+            read += piece
+            client.sendall(b"\r\n") if len(read) < 50_000 else None
+            if read.count(b"x") >= 99_000:
+                break
+    assert read.count(b"x") >= 99_000

@@ -156,3 +156,24 @@ async def test_bytes_are_counted_whatever_becomes_of_a_job(
     redis.client.delete("{r0}:job")
     await front.sweep()
     assert redis.client.get("{r0}:bytes") is None
+
+
+@ensureDeferred
+async def test_a_suspect_counts_and_waits_for_its_turn_like_all(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await serve(worker, most=1)
+    suspect = await submit(front, lane="@few", attempts=9)
+    for name in "abc":  # deaths
+        session = await Session(worker, f"{name}.1").open()
+        assert [claim.id for claim in (await session.turn()).claims] == [suspect]
+        await worker.reap(name)
+    assert redis.client.zcard("{r0}:suspect:echo") == 1
+    other = await submit(front, lane="@few")
+    one = await Session(worker, "d.1").open()
+    (claim,) = (await one.turn()).claims
+    assert claim.id == suspect
+    two = await Session(worker, "e.1").open()
+    assert (await two.turn()).claims == []
+    await one.turn(0, End(suspect, State.SUCCEEDED, "1"))
+    assert [claim.id for claim in (await two.turn()).claims] == [other]

@@ -44,6 +44,7 @@ end
 local function vacate(id, job)
   local name, lane = job[NAME], job[LANE]
   if lane == '' or redis.call('ZREM', named('busy', lane), id) == 0 then return end
+  if redis.call('EXISTS', named('suspect', name)) == 1 then wake(name, 1) end
   local place = redis.call('ZRANGE', line_of(name, lane), 0, 0, 'WITHSCORES')[2]
   if not place then return end
   redis.call('ZREM', K.shut, name .. ' ' .. lane)

@@ -1,6 +1,10 @@
 -- Jobs that are suspected of killing their workers come first, but one at a time and alone, so that what dies with them is
 -- their doing: in a session that holds nothing, and while there is none, in one that takes nothing new until it does.
--- needs: prelude, places, deaths, claims
+-- needs: prelude, places, busy, deaths, limit, claims
+
+local function may_go(lane)
+  return lane == '' or ((room_of(lane) or 1) >= 1 and (free_of(lane) or 1) >= 1)
+end
 
 -- The first name that is served and has a suspect. Those whose deaths were found to be another's doing are none any more.
 local function suspected_name(serves)
@@ -8,8 +12,11 @@ local function suspected_name(serves)
     for _ = 1, serves(name) and 20 or 0 do
       local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
       if not id then break end
-      if #deaths_of(id) >= SUSPECT then return name end
       local kept = redis.call('HGET', K.job, id)
+      if #deaths_of(id) >= SUSPECT then
+        if not kept or may_go(fields_of(kept)[LANE]) then return name end
+        break -- its lane is full: it waits
+      end
       unsuspect(id, name)
       if kept then enqueue(id, fields_of(kept), digits(tonumber(place))) end
     end
@@ -51,7 +58,13 @@ local function tries_suspects(session, want, holds, serves)
     local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
     local kept = redis.call('HGET', K.job, id)
     unsuspect(id, name)
-    if kept then claim(id, kept, digits(tonumber(place))) end
+    if kept and claim(id, kept, digits(tonumber(place))) then
+      local lane = fields_of(kept)[LANE]
+      if lane ~= '' then
+        record(lane, 1)
+        occupy(lane, {id})
+      end
+    end
   end
   return true
 end
