@@ -91,8 +91,9 @@ def test_a_front_that_is_full_of_idle_clients_still_has_redis(redis: RedisProces
     worker.start()
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
     served = front.connect()
-    idle = [front.connect() for _ in range(300)]
-    assert sum(has_closed(client) for client in idle) >= 200
+    tried = [connected(front) for _ in range(300)]
+    idle = [client for client in tried if client is not None and not has_closed(client)]
+    assert 0 < len(idle) <= 100
     redis.client.client_kill_filter(_type="normal", skipme=True)
     eventually(lambda: asked(served) == 200, "Redis is there")
     front.wait_for("others are turned away")
@@ -101,6 +102,14 @@ def test_a_front_that_is_full_of_idle_clients_still_has_redis(redis: RedisProces
     eventually(lambda: is_let_in(front), "there is room")
     worker.stop()
     front.stop()
+
+
+def connected(front: RelayProcess) -> Client | None:
+    """A client, unless it was turned away at once."""
+    try:
+        return front.connect()
+    except ConnectionError:
+        return None
 
 
 def has_closed(client: Client) -> bool:
