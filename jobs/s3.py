@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from twisted.internet.defer import DeferredSemaphore
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from jobs.bucket import Bucket, Reply, check_key
@@ -16,6 +17,8 @@ from jobs.web import URL
 from relay import Context, JobError, Limit, job
 from relay.outbound import UpstreamError, pieces
 
+COPIES = 8  # of one worker at once: each has parts of some MiB in memory
+_copies = DeferredSemaphore(COPIES)
 LARGEST = 5 << 30  # bytes of a copy, unless s3_copy_largest is set
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
 Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
@@ -72,6 +75,16 @@ async def s3_copy_url(
     check_key(key)
     largest = _largest(context.settings)
     target = await Bucket.open(context.settings, bucket)
+    await _copies.acquire()
+    try:
+        return await _copy(context, url, key, content_type, target, largest)
+    finally:
+        _copies.release()
+
+
+async def _copy(
+    context: Context, url: str, key: str, content_type: str, target: Bucket, largest: int
+) -> Stored:
     if context.attempt > 1:  # the one before may have died in the middle of an upload
         async for upload in uploads(target, context.http, key):
             await abort(target, context.http, key, upload)

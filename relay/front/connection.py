@@ -7,6 +7,7 @@ and then.
 
 from __future__ import annotations
 
+from random import random
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
 REQUEST_RATE = 1 << 10  # bytes of its body
+REST = 0.25  # seconds, half to one and a half times, before more of a body in tiny chunks is read
 LAST_REQUEST = 5.0  # seconds for another request on a connection that is about to close
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -54,7 +56,8 @@ class Connection(Reader, Protocol):
         self._closing = False  # after the answer that is due
         self._advancing = False
         self._clogged = False  # the client does not read
-        self._paused = False  # we do not
+        self._resting = False  # we had much work with what came
+        self._paused = False  # we do not read
         self._paused_at = 0.0
         self._half_closed = False  # the client says nothing more
         self._doubted = False  # whether it is there, by what was seen while this request was held
@@ -77,7 +80,17 @@ class Connection(Reader, Protocol):
             self._advance()
 
     def has_room(self) -> bool:
-        return not self._clogged and not self._waiting.is_full
+        return not (self._clogged or self._resting or self._waiting.is_full)
+
+    def rest(self) -> None:
+        self._resting = True
+        self._site.clock.callLater(REST * (0.5 + random()), self._go_on_reading)
+
+    def _go_on_reading(self) -> None:
+        self._resting = False
+        if self.transport is not None:
+            self.read_on()
+            self._advance()
 
     def began(self) -> None:
         self._began = self._site.now()
@@ -226,9 +239,7 @@ class Connection(Reader, Protocol):
 
     def resumeProducing(self) -> None:
         self._clogged = False
-        if self.transport is not None:
-            self.read_on()
-            self._advance()
+        self._go_on_reading()
 
     def stopProducing(self) -> None:
         """The connection is lost, of which it is told as well."""

@@ -28,8 +28,8 @@ HEAD_LIMIT = 16 << 10  # bytes of a request's target, and of the names and value
 PADDED_LIMIT = 64 << 10  # bytes of a head with all that stands between those
 TRAILER_LIMIT = 8 << 10  # bytes of the names and values of trailers, which are not kept
 _LINE_COST = 4  # bytes of a header beside its name and value: a colon, a space, the end of the line
-_PART = 4 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
-_BODY_PART = 64 << 10
+_PART = 8 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
+_MANY = 512  # pieces of bodies in a part: each costs as much as a large one
 _UPGRADING = ("upgrade", "http2-settings")
 _ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 
@@ -57,6 +57,7 @@ class Reader(ABC):
         self._reading = False  # in the middle of a request
         self._unread = b""  # not parsed yet
         self._found: list[Request | Refusal] = []  # by what was parsed last
+        self._pieces = 0  # of bodies, in what was parsed last
         #: nothing more is read
         self._refused = False
         self._begin()
@@ -88,6 +89,10 @@ class Reader(ABC):
         """The client wants to be told before it sends the body (``Expect: 100-continue``)."""
 
     @abstractmethod
+    def rest(self) -> None:
+        """What comes is laborious: there should be no room for more in a while."""
+
+    @abstractmethod
     def has_room(self) -> bool:
         """Whether more requests can be taken."""
 
@@ -105,9 +110,11 @@ class Reader(ABC):
     def read_on(self) -> None:
         """Parse what was left, as long as there is room."""
         while self._unread and not self._refused and self.has_room():
-            size = _PART if self._in_head else _BODY_PART
-            part, self._unread = self._unread[:size], self._unread[size:]
+            part, self._unread = self._unread[:_PART], self._unread[_PART:]
+            self._pieces = 0
             self._parse(part)
+            if self._pieces > _MANY:
+                self.rest()
             found, self._found = self._found, []
             for item in found:
                 self.take(item)
@@ -230,6 +237,7 @@ class Reader(ABC):
     def on_body(self, data: bytes) -> None:
         if not self._fits(len(self._body) + len(data)):
             return
+        self._pieces += 1
         if not self._body:
             self._body = data
         else:

@@ -371,3 +371,29 @@ def test_head_is_refused_without_a_body(scene: Scene) -> None:
     scene.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n")
     assert scene.statuses() == [501]
     assert scene.transport.value().endswith(b"\r\n\r\n")
+
+
+def test_a_body_in_tiny_chunks_is_read_little_by_little(scene: Scene) -> None:
+    """Each chunk costs as much as a large one, and others are to have their turn."""
+    chunks = b"2\r\nxy\r\n" * 20_000
+    scene.connection.dataReceived(post("Transfer-Encoding: chunked", body=chunks[: 60 << 10]))
+    assert len(scene.connection._body) < 4096
+    assert scene.transport.producerState == "paused"
+    sent = 60 << 10
+    while sent < len(chunks):
+        scene.pass_time(0.5)
+        if scene.transport.producerState == "producing":
+            scene.connection.dataReceived(chunks[sent : sent + (60 << 10)])
+            sent += 60 << 10
+    while scene.transport.producerState == "paused":
+        scene.pass_time(0.5)
+    scene.send(b"0\r\n\r\n")
+    scene.pass_time(1)
+    assert scene.statuses() == [200]
+    assert scene.requests[0].body == b"xy" * 20_000
+
+
+def test_a_body_in_ordinary_chunks_is_read_at_once(scene: Scene) -> None:
+    body = b"400\r\n%b\r\n" % (b"x" * 1024) * 200
+    scene.send(post("Transfer-Encoding: chunked", body=body + b"0\r\n\r\n"))
+    assert scene.statuses() == [200]

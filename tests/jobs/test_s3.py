@@ -8,9 +8,14 @@ import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred
 
+from jobs import s3
 from jobs.upload import MOST_PARTS, PART, part_size
 from tests.jobs.servers import BUCKET, OTHER, Moto, Source, blocks, digest
 from tests.processes import RelayProcess, Response, eventually
@@ -159,3 +164,27 @@ def test_parts_grow_only_where_there_would_be_too_many() -> None:
     largest = 5 << 40
     assert part_size(largest) * MOST_PARTS >= largest
     assert part_size(PART * MOST_PARTS + 1) == PART + MEBIBYTE
+
+
+@ensureDeferred
+async def test_a_worker_makes_some_copies_at_once_and_the_others_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running: list[Deferred[None]] = []
+
+    async def copies(*_: object) -> str:
+        running.append(Deferred())
+        await running[-1]
+        return "done"
+
+    monkeypatch.setattr(s3, "_copy", copies)
+    settings = {"s3_buckets": "b", "s3_access_key": "a", "s3_secret_key": "s", "s3_region": "r"}
+    context: Any = SimpleNamespace(settings=settings, attempt=1)
+    asked = [Deferred.fromCoroutine(s3.s3_copy_url(context, "http://x/", f"k{n}")) for n in range(20)]
+    asked[-1].addErrback(lambda _: "cancelled").cancel()
+    ended = 0
+    while ended < len(running):
+        assert len(running) - ended <= s3.COPIES
+        running[ended].callback(None)
+        ended += 1
+    assert [await done for done in asked] == ["done"] * 19 + ["cancelled"]
