@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+Result = TypeVar("Result")
 
 
-def along(deferred: Deferred[None]) -> Deferred[None]:
-    """Fires when `deferred` does; cancelling it leaves that alone."""
-    copy: Deferred[None] = Deferred()
+def along(deferred: Deferred[Result]) -> Deferred[Result]:
+    """Fires as `deferred` does, with its result or its failure, which then is the copy's to handle. Cancelling the copy
+    leaves `deferred` alone."""
+    copy: Deferred[Result] = Deferred()
 
-    def passed(result: None) -> None:
-        if not copy.called:
-            copy.callback(None)
+    def passed(result: Result | Failure) -> Result | Failure | None:
+        if copy.called:
+            return result
+        copy.callback(result)  # a Failure too is passed on
+        return None if isinstance(result, Failure) else result
 
     deferred.addBoth(passed)
     return copy

@@ -21,4 +21,4 @@ def raise_limit() -> int:
 
 def for_clients(limit: int) -> int:
     """How many of so many descriptors clients may take up."""
-    return max(1, limit - RESERVED, limit // 2 if limit < 2 * RESERVED else 0)
+    return max(1, limit - RESERVED, limit // 2)

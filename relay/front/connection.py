@@ -224,8 +224,6 @@ class Connection(Reader, Protocol):
 
     def _linger(self) -> None:
         """The last answer was written; the client closes once it has it, unless it has closed its side already."""
-        self._refused = True  # nothing more is read
-        self._waiting.clear()
         if self._half_closed:
             self._close()
             return
@@ -297,10 +295,11 @@ class Connection(Reader, Protocol):
         elif self._refused or unsent(self.transport):
             self.abortConnection()
         else:
-            self._refused = True
             self._close()
 
     def _close(self) -> None:
+        self._refused = True  # nothing more is read
+        self._waiting.clear()
         self._progress = None
         self.deadline = self._site.now() + PATIENCE
         transport: Any = self.transport

@@ -6,14 +6,14 @@ import base64
 import hashlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
+from relay.along import along
 from relay.errors import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
@@ -22,8 +22,6 @@ from relay.front.waiting import WaitingRoom
 from relay.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
-
-Result = TypeVar("Result")
 
 _LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away
@@ -63,7 +61,7 @@ class Desk:
         self._room.pledge(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
-            receipt = await apart(submitting)
+            receipt = await along(submitting)
         except BaseException as error:
             leave(waiter)
             if order.cancel and isinstance(error, CancelledError):  # the client went while it was on its way
@@ -160,20 +158,6 @@ def digest(owner: str, name: str, key: str) -> str:
     """What a key is kept under: it counts for one owner and one job name."""
     scope = "\0".join((owner, name, key)).encode()
     return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
-
-
-def apart(working: Deferred[Result]) -> Deferred[Result]:
-    """The result of work that goes on when nobody waits for it any more."""
-    waiting: Deferred[Result] = Deferred()
-
-    def done(result: Result | Failure) -> Result | Failure | None:
-        if waiting.called:
-            return result
-        waiting.callback(result)  # a Failure too is passed on
-        return None
-
-    working.addBoth(done)
-    return waiting
 
 
 def leave(waiter: Deferred[Outcome] | None) -> None:

@@ -106,8 +106,11 @@ class Hold:
         elif self.transport is None:
             self._commit()
         else:
-            send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
-            self._rest(self._terms.heartbeat)
+            self._beat(self._terms.heartbeat)
+
+    def _beat(self, pause: float) -> None:
+        send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
+        self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
         self._house.wheel.put(self, max(0.0, min(seconds, self._until - self._house.clock.seconds())))
@@ -141,8 +144,7 @@ class Hold:
             (self.transport or self._connection).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._terms.heartbeat:
             self._house.wheel.drop(self)
-            send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
-            self._rest(PROBE)
+            self._beat(PROBE)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""

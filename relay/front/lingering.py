@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from relay.front.outgoing import PATIENCE, Progress, unsent
+from relay.front.outgoing import PATIENCE, Progress
 
 if TYPE_CHECKING:
     from relay.front.site import Site
@@ -50,13 +50,8 @@ class Lingering(Protocol):
 
     def on_deadline(self) -> None:
         """The client has not closed: it reads slowly, or nothing, or has nothing left to read."""
-        if self._progress.goes_on(self.transport):
-            self.deadline = self._site.now() + PATIENCE
-        elif unsent(self.transport):
-            self.transport.abortConnection()  # type: ignore[union-attr]
-        else:
-            self.deadline = self._site.now() + PATIENCE
-            self.transport.loseConnection()  # type: ignore[union-attr]
+        self.deadline = self._site.now() + PATIENCE
+        self._progress.goes_on_or_ends(self.transport)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self._site.forget(self)

@@ -67,6 +67,15 @@ class Progress:
         before, self._left = self._left, unsent(transport)
         return 0 < self._left < before
 
+    def goes_on_or_ends(self, transport: Any) -> None:
+        """End a connection on which nothing goes on: cut it where something is left, else close it."""
+        if self.goes_on(transport):
+            return
+        if self._left:
+            transport.abortConnection()
+        else:
+            transport.loseConnection()
+
 
 class Parting:
     """Those whose last answer is on its way out."""
@@ -98,11 +107,6 @@ class Parting:
         """Give up those whose client reads nothing, and those who do not close though they have read all."""
         now = self._clock.seconds()
         for waits, (transport, progress, due) in list(self._all.items()):
-            if due > now:
-                continue
-            if progress.goes_on(transport):
+            if due <= now:
                 self._all[waits] = transport, progress, now + PATIENCE
-            elif unsent(transport):
-                transport.abortConnection()
-            else:
-                transport.loseConnection()
+                progress.goes_on_or_ends(transport)
