@@ -36,9 +36,9 @@ class Handed(msgspec.Struct, frozen=True):
     """What a child is handed: its name, and its descriptors, -1 for none."""
 
     name: str
-    sockets: int  # how many, from `FIRST_SOCKET` on
-    control: int  # where it says its words
-    orders: int  # where it hears those of its parent
+    sockets: int = 0  # how many, from `FIRST_SOCKET` on
+    control: int = -1  # where it says its words
+    orders: int = -1  # where it hears those of its parent
     successor: int = -1  # a socket whose other end its successor is handed as `predecessor`
     predecessor: int = -1
 

@@ -24,6 +24,7 @@ from twisted.python.threadpool import ThreadPool
 from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
 from relay.check import Check
 from relay.kept import Kept, Program
+from relay.process import Handed
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
@@ -46,22 +47,24 @@ _log = Logger()
 
 
 def front(
-    reactor: Any, settings: Settings, process: str = "", listening: Sequence[socket.socket] | None = None
+    reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it is given some. Raises `SettingError`."""
+    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
     from relay.front.front import Front, Tools
 
     address = _address(settings)
     settings = _within_descriptors(settings)
-    if listening is None:
+    if handed is None:
+        handed = Handed("f" + random_name(10))
         listening = sockets.bind(reactor, settings.listen, settings.open)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    store = _store(reactor, address, settings, process or "f" + random_name(10))
+    store = _store(reactor, address, settings, handed.name)
     inbox = _inbox_of(reactor, address, store)
-    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
+    others = handed.successor, handed.predecessor
+    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings), *others), settings)
     ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
