@@ -14,12 +14,14 @@ import sys
 
 import msgspec
 from setproctitle import setproctitle
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner
 
 from relay import clock, output, service, signals
 from relay.parent import Orders, Parent
 from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, VARIABLE, Handed
 from relay.settings import SettingError, Settings
+
+_log = Logger()
 
 
 def main(role: str) -> None:
@@ -46,6 +48,7 @@ def main(role: str) -> None:
 
     def leave(seconds: float | None) -> None:
         if seconds is not None:
+            _log.info("this {role} is to end, and has {seconds:.0f} s left", role=role, seconds=seconds)
             made.drain.within(seconds)
         stop()
 
