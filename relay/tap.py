@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +11,15 @@ from setproctitle import setproctitle
 from twisted.application.service import IService
 from twisted.python import usage
 
-from relay.settings import SettingError, Settings, config_path, fields
+from relay.settings import SettingError, Settings, check_names, config_path, fields, unit
+from relay.version import VERSION
 
 
 def _options() -> type[usage.Options]:
     """The settings as command line options; only what was given is kept."""
     parameters: list[list[Any]] = [["config", None, None, "TOML file with these settings"]]
     flags: list[list[Any]] = []
-    members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags}
+    members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags, "opt_version": _version}
     for name, kind, default, about in fields():
         option = name.replace("_", "-")
         if kind is bool:
@@ -25,10 +27,19 @@ def _options() -> type[usage.Options]:
         elif kind is tuple:
             members[f"opt_{name}"] = _repeatable(name, about, default)
         else:
-            parameters.append(
-                [option, None, None, f"{about} [default: {default}]" if default != "" else about]
-            )
+            parameters.append([option, None, None, about + _shown(default, unit(name))])
     return type("SettingsOptions", (usage.Options,), members)
+
+
+def _shown(default: Any, unit: str) -> str:
+    counted = "" if unit in ("", "count") else f" {unit}"
+    return f" [default: {default}{counted}]" if default != "" else ""
+
+
+def _version(self: usage.Options) -> None:
+    """Show relay's version and exit."""
+    sys.stdout.write(f"relay {VERSION}\n")
+    sys.exit()
 
 
 def _repeatable(name: str, about: str, default: tuple[str, ...]) -> Callable[[usage.Options, str], None]:
@@ -87,6 +98,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
         "worker": service.worker,
     }
     try:
+        check_names(os.environ)
         config = config_path(given)
         settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
         made = roles[role](reactor, settings)

@@ -132,7 +132,7 @@ def test_names_are_found_while_handlers_fill_the_reactors_threads(
 ) -> None:
     front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
     worker = RelayProcess(
-        tmp_path, "worker", "--redis", server.url, "--allow-private", "--jobs", "jobs", *options(ran)
+        tmp_path, "worker", "--redis", server.url, "--allow-private", "--jobs", "relay.jobs", *options(ran)
     )
     for process in (front, worker):
         process.start()

