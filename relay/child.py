@@ -16,7 +16,7 @@ from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
 from relay import clock, output, service, signals
-from relay.process import ALIVE, DRAINING, READY
+from relay.process import ALIVE, DRAINING, READY, STDOUT
 from relay.settings import SettingError, Settings
 
 _FIRST_SOCKET = 3
@@ -28,12 +28,13 @@ def main(role: str) -> None:
     setproctitle(f"relay {role}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    globalLogBeginner.beginLoggingTo([output.observer(sys.stdout)], redirectStandardIO=False)
+    settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
+    log = output.Writer(os.dup(STDOUT), process, settings.log_level)
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     parent = Parent(int(os.environ.pop("RELAY_CONTROL")))
     from twisted.internet import reactor
 
     clock.steady(reactor)
-    settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
     try:
         made = (
             service.front(reactor, settings, process, _sockets())

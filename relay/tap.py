@@ -89,7 +89,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
     from twisted.internet import reactor
 
-    from relay import clock, service, signals
+    from relay import clock, logs, service, signals
 
     clock.steady(reactor)
     roles: dict[str, Callable[[Any, Settings], IService]] = {
@@ -101,6 +101,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
         check_names(os.environ)
         config = config_path(given)
         settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
+        logs.arrange(settings, "supervisor" if role == "all" else role)
         made = roles[role](reactor, settings)
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error

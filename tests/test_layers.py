@@ -49,7 +49,19 @@ CORE = {
 }
 ABOVE = {
     *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
-    *("output", "process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
+    *(
+        "output",
+        "logs",
+        "record",
+        "process",
+        "ending",
+        "clock",
+        "names",
+        "watch",
+        "tls",
+        "proxied",
+        "learned",
+    ),
 }
 
 
