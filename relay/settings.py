@@ -21,13 +21,7 @@ from msgspec import Meta
 
 from relay.handlers import QUEUE_NAME
 
-_PREFIX = "RELAY_"
-#: RELAY_URL is where other servers find relay; the last three are for children
-_OTHER_NAMES = {"RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL", "RELAY_PROCESS", "RELAY_CONTROL", "RELAY_SOCKETS"}
-#: what Kubernetes tells each container of a service that is called "relay"
-_OF_KUBERNETES = re.compile(
-    r"RELAY_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
-)
+PREFIX = "RELAY_"
 _SECRET_NAME = re.compile(r"secret|token|password|key")
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE, the name of a-z, 0-9 and _"}
 
@@ -164,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def environ(self) -> dict[str, str]:
         """These settings as environment variables, for a child process (its command line is for all to see)."""
-        return {_PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+        return {PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
 
 
 def fields() -> Iterator[tuple[str, type, Any, str]]:
@@ -180,17 +174,6 @@ def unit(name: str) -> str:
     """What a setting's number counts: ``seconds``, ``bytes`` or ``count``; "" for one that is no number."""
     metas = get_args(get_type_hints(Settings, include_extras=True)[name])[1:]
     return next((meta.extra["unit"] for meta in metas if meta.extra), "")
-
-
-def check_names(environment: Mapping[str, str]) -> None:
-    """Raises `SettingError` if a variable of an operator's looks like a setting, and there is none of that name."""
-    known = {_PREFIX + name.upper() for name in Settings.__struct_fields__} | _OTHER_NAMES
-    for given in sorted(environment.keys() - known):
-        if given.startswith(_PREFIX) and not _OF_KUBERNETES.fullmatch(given):
-            near = difflib.get_close_matches(given, known, 1, 0.8)
-            raise SettingError(
-                f"there is no setting {given}" + (f": did you mean {near[0]}?" if near else "")
-            )
 
 
 def _from_file(config: str | None) -> dict[str, Any]:
@@ -222,7 +205,7 @@ def _with_secrets(values: Mapping[str, Any]) -> str:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, kind, _, _ in fields():
-        text = environment.get(_PREFIX + name.upper())
+        text = environment.get(PREFIX + name.upper())
         if text is not None:
             given[name] = _parts(text) if kind is tuple else text
     return given
@@ -293,5 +276,5 @@ def _choices(name: str) -> tuple[str, ...]:
 
 def config_path(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str | None:
     """The TOML file to read: ``--config``, else ``RELAY_CONFIG``, else none."""
-    path = options.get("config") or environment.get(_PREFIX + "CONFIG")
+    path = options.get("config") or environment.get(PREFIX + "CONFIG")
     return str(path) if path else None

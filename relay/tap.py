@@ -11,7 +11,7 @@ from setproctitle import setproctitle
 from twisted.application.service import IService
 from twisted.python import usage
 
-from relay.settings import SettingError, Settings, check_names, config_path, fields, unit
+from relay.settings import SettingError, Settings, config_path, fields, unit
 from relay.version import VERSION
 
 
@@ -89,7 +89,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
     from twisted.internet import reactor
 
-    from relay import clock, logs, service, signals
+    from relay import clock, logs, service, signals, variables
 
     clock.steady(reactor)
     roles: dict[str, Callable[[Any, Settings], IService]] = {
@@ -98,7 +98,7 @@ def make(role: str, given: dict[str, Any]) -> IService:
         "worker": service.worker,
     }
     try:
-        check_names(os.environ)
+        variables.check(os.environ)
         config = config_path(given)
         settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
         logs.arrange(settings, "supervisor" if role == "all" else role)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.settings import SettingError, Settings, check_names, fields, unit
+from relay import variables
+from relay.settings import SettingError, Settings, fields, unit
 from relay.store.address import Address, AddressError
 
 
@@ -94,7 +95,7 @@ def test_every_setting_says_what_it_is_and_every_number_what_it_counts() -> None
 )
 def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_one(name: str, said: str) -> None:
     with pytest.raises(SettingError) as refused:
-        check_names({"PATH": "", "RELAY_GRACE": "1", name: "1"})
+        variables.check({"PATH": "", "RELAY_GRACE": "1", name: "1"})
     assert str(refused.value) == said
 
 
@@ -105,7 +106,7 @@ def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_one(name: str
 )  # fmt: skip
 def test_variables_of_others_are_none_of_its_business(name: str) -> None:
     """Kubernetes makes some of them, where a service is called relay."""
-    check_names({name: "1"})
+    variables.check({name: "1"})
 
 
 @pytest.mark.parametrize("text", ["webhook_secret", "=whsec_hidden", "Upper=whsec_hidden"])
