@@ -49,19 +49,8 @@ CORE = {
 }
 ABOVE = {
     *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
-    *(
-        "output",
-        "logs",
-        "record",
-        "process",
-        "ending",
-        "clock",
-        "names",
-        "watch",
-        "tls",
-        "proxied",
-        "learned",
-    ),
+    *("process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
+    *("output", "logs", "record", "variables"),
 }
 
 
