@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,18 @@ from relay.version import VERSION
 from tests.processes import ROOT, RelayProcess
 from tests.test_twistd import TWISTD
 
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".*_cache", ".hypothesis", "_build", "__pycache__", "*.egg-info"
+_NOT_OURS = (
+    ".git",
+    ".venv",
+    ".bench",
+    ".*_cache",
+    ".hypothesis",
+    "_build",
+    "__pycache__",
+    "*.egg-info",
+    "relay-data",
 )
+_SECRET_OR_LEFT = ("ticket-secrets", "*.pid", "*.log")
 
 
 def build(kind: str, source: Path, target: Path) -> Path:
@@ -37,7 +47,8 @@ def build(kind: str, source: Path, target: Path) -> Path:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution of a copy of this project."""
     folder = tmp_path_factory.mktemp("packages")
-    shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=_LEFT_OUT)
+    shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=shutil.ignore_patterns(*_NOT_OURS))
+    (folder / "copy/examples/django/ticket-secrets").write_text("nobody else's")
     with tarfile.open(build("sdist", folder / "copy", folder / "dist")) as archive:
         archive.extractall(folder, filter="data")
     return folder / f"relay-{VERSION}"
@@ -72,10 +83,15 @@ def test_the_source_distribution_is_whole(unpacked: Path) -> None:
     }
     for folder in ("deploy", "docs", "examples", "tests", "bench"):
         for path in (ROOT / folder).rglob("*"):
-            parts = path.relative_to(ROOT).parts
-            if path.is_file() and not {"__pycache__", "_build", ".bench"} & set(parts):
-                wanted.add("/".join(parts))
+            left_out = any(
+                fnmatch(part, p)
+                for part in path.relative_to(ROOT).parts
+                for p in (*_NOT_OURS, *_SECRET_OR_LEFT)
+            )
+            if path.is_file() and not left_out:
+                wanted.add(str(path.relative_to(ROOT)))
     assert wanted - there == set()
+    assert not [name for name in there if fnmatch(name, "*ticket-secrets")]
 
 
 def test_jobs_that_come_along_are_read_from_where_the_source_distribution_has_them(unpacked: Path) -> None:
