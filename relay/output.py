@@ -33,6 +33,8 @@ _PATIENCE = 1000  # milliseconds for a parent that reads nothing, where the pipe
 _BY_NUMBER = ("critical", "critical", "critical", "error", "warn", "info", "info", "debug")
 _LEVELED = re.compile(r"<([0-7])>")
 _OF_REDIS = re.compile(r"\d+:(?:\w \d+ \w+ \d+ [\d:.]+ ([.*#-])|signal-handler \(\d+\)) (.*)")
+#: what it says at its highest level whenever it starts and stops
+_USUAL = re.compile(r"oO0Oo|\w+ version=|Configuration loaded|Server initialized|\w+ is now ready to exit")
 _REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warn", None: "info"}
 
 
@@ -117,6 +119,7 @@ def _printed(line: str, stream: str, title: str) -> Record:
         level, text = _BY_NUMBER[int(found[1])], line[found.end() :]
     elif title == "redis" and (found := _OF_REDIS.fullmatch(line)):
         level, text, logger = _REDIS_LEVELS[found[1]], found[2], "redis"
+        level = "info" if _USUAL.match(text) else level
     return Record(time.time(), level, title, logger, text)
 
 

@@ -405,10 +405,11 @@ def test_a_parent_that_is_gone_is_no_error() -> None:
     [
         ("17:M 26 Nov 2026 01:22:07.001 # WARNING Memory", "warn", "WARNING Memory"),
         ("17:M 26 Nov 2026 01:22:07.001 * Ready", "info", "Ready"),
+        ("17:C 26 Nov 2026 01:22:07.001 # Configuration loaded", "info", "Configuration loaded"),
         ("17:signal-handler (1795656128) Received SIGTERM", "info", "Received SIGTERM"),
         ("*** FATAL CONFIG FILE ERROR", "info", "*** FATAL CONFIG FILE ERROR"),
     ],
-    ids=["warning", "notice", "signal", "other"],
+    ids=["warning", "notice", "usual", "signal", "other"],
 )
 def test_redis_own_lines_have_their_level(
     line: str, level: str, text: str, published: list[record.Record]
