@@ -25,7 +25,11 @@ class Reactor:
         self.opened = 0
         self.closed = 0
         self.told: list[tuple[float, str]] = []
-        self.ties = Ties(lambda function, *given: self.asked.put((function, given)), self.open, self.tell)
+        self.kept: list[str] = []
+        self.keeping: Deferred[None] = Deferred()
+        self.ties = Ties(
+            lambda function, *given: self.asked.put((function, given)), self.open, self.tell, self.keep
+        )
 
     def open(self) -> Any:
         self.opened += 1
@@ -36,6 +40,10 @@ class Reactor:
 
     def tell(self, fraction: float, message: str) -> None:
         self.told.append((fraction, message))
+
+    def keep(self, said: str) -> Deferred[None]:
+        self.kept.append(said)
+        return self.keeping
 
     def turn(self) -> None:
         function, given = self.asked.get(timeout=PATIENCE)
@@ -115,8 +123,8 @@ def test_waiting_in_the_reactors_thread_is_refused(reactor: Reactor) -> None:
 def test_what_a_thread_waits_for_is_cancelled_with_the_job(reactor: Reactor) -> None:
     waiting = in_thread(lambda: reactor.ties.wait(Deferred))
     reactor.turn()
-    reactor.ties.cancel()
-    assert reactor.ties.cancelled
+    reactor.ties.cancel("cancelled")
+    assert reactor.ties.stopped == "cancelled"
     with pytest.raises(CancelledError):
         waiting.result(PATIENCE)
     again = in_thread(lambda: reactor.ties.wait(lambda: succeed("cleaned up")))  # there is time for this
