@@ -100,6 +100,7 @@ def _result(reply: Reply) -> Any:
         status=500,
         type="celery-failed",
         title="The task failed",
+        retryable=True,
         exc_type=said.get("exc_type", ""),
         exc_module=said.get("exc_module", ""),
     )
