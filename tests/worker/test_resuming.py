@@ -60,8 +60,15 @@ def place(redis: RedisProcess, tmp_path: Path) -> Iterator[Place]:
     place.stop()
 
 
-@pytest.mark.parametrize("job", ["resumes", "resumes_once", "resumes_in_a_thread"])
-@pytest.mark.parametrize("ends", [drains, dies])
+@pytest.mark.parametrize(
+    ("ends", "job"),
+    [
+        (drains, "resumes"),
+        (drains, "resumes_once"),
+        (drains, "resumes_in_a_thread"),
+        (dies, "resumes_once"),
+    ],
+)
 def test_a_job_goes_on_in_another_worker(
     place: Place, tmp_path: Path, ends: Callable[[RelayProcess], None], job: str
 ) -> None:
