@@ -213,7 +213,7 @@ class Session:
             self._nudged = self._nudged or self._checkpoints.left()
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
-        left = tuple((id, self._held[id][1], words) for id, words in checkpoints)
+        left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
         turn = Turn(number, want, said, progress, len(self._held) - len(ends), left)
         try:
             turned = await self._answer(turn)
