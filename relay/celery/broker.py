@@ -17,12 +17,12 @@ from relay.store.health import Health
 from relay.store.link import Elsewhere, Link, LinkLost, Refused
 
 MARGIN = 3600.0  # seconds that a task's mark outlives it: clocks differ
-_PUSH = (
-    "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end "
-    "redis.call('LPUSH', KEYS[2], ARGV[1]) "
-    "redis.call('SET', KEYS[1], '1', 'PX', ARGV[2]) "
-    "return 1"
-)
+_PUSH = """\
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return 0 end
+local pushed = redis.pcall('LPUSH', KEYS[2], ARGV[1])
+if type(pushed) == 'table' then redis.call('SET', KEYS[1], '', 'PX', 1) end -- an error: the mark goes at once
+return pushed
+"""
 
 
 class Broker:
@@ -107,4 +107,5 @@ class Broker:
 
 def _is_of_scripts(refusal: Refused) -> bool:
     """Whether a server refuses scripts, or the mark, and might take the task."""
-    return refusal.word == "NOPERM" or "unknown command" in str(refusal)
+    said = str(refusal)
+    return refusal.word == "NOPERM" or "unknown command" in said or "ACL failure" in said
