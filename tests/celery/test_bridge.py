@@ -156,7 +156,7 @@ def test_a_broker_that_is_down_is_said_so(stack: Stack) -> None:
 def running_steps(stack: Stack, gate: Path) -> tuple[str, str]:
     """The ids of a job that goes on until the gate is there, and of its task."""
     id = stack.submit("steps", str(gate))
-    eventually(lambda: stack.state(id).get("progress"), "progress")
+    eventually(lambda: stack.state(id).get("progress", {}).get("message") == "progress", "progress")
     received = [line for line in stack.worker._lines if "project.steps[" in line and "received" in line]
     return id, received[-1].partition("project.steps[")[2].partition("]")[0]
 
