@@ -12,6 +12,7 @@ import site
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +54,16 @@ def front(
     address = _address(settings)
     settings = _within_descriptors(settings)
     if listening is None:
-        listening = sockets.bind(reactor, settings.listen, settings.open)
+        listening = _bound(reactor, settings)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
     store = _store(reactor, address, settings, process or "f" + random_name(10))
     inbox = _inbox_of(reactor, address, store)
-    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
+    made = Front(
+        Tools(reactor, store, inbox, endpoints, _secrets(settings), partial(_give_up, reactor)), settings
+    )
     ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
@@ -109,9 +112,7 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     _secrets(settings)
     # a mistake in a handler is told here, not by a worker that dies over and over
     with Check(_environment(settings)):
-        listening = sockets.bind(reactor, settings.listen, settings.open)
-    for bound in listening:
-        _log.info("relay listens on {address}", address=sockets.shown(bound))
+        listening = _bound(reactor, settings)
     embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
@@ -128,11 +129,23 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store)
+    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
     if embedded is not None:
         supervisor.release = embedded.close
     ending.install(reactor)
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor
+
+
+def _bound(reactor: Any, settings: Settings) -> list[socket.socket]:
+    """The sockets to listen on; beyond this machine where something says who may call."""
+    open = settings.open or bool(settings.allow or settings.ticket_secrets)
+    return sockets.bind(reactor, settings.listen, open)
+
+
+def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
+    for bound, description in zip(listening, descriptions, strict=True):
+        _log.info("relay listens on {address}", address=sockets.shown(bound, description))
 
 
 def _within_descriptors(settings: Settings) -> Settings:

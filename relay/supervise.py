@@ -38,8 +38,11 @@ class Supervisor(Service):
         self._reaping: set[Deferred[None]] = set()
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
+        #: fires when requests are answered: the first front is ready
+        self.ready: Deferred[None] = Deferred()
         for child in children:
             child.buried = partial(self._reap_soon, child.title)
+            child.on_ready = partial(self._is_ready, child.role)
 
     def startService(self) -> None:
         super().startService()
@@ -48,6 +51,10 @@ class Supervisor(Service):
         self._store.start()
         for child in self._children:
             child.start()
+
+    def _is_ready(self, role: str) -> None:
+        if role == "front" and not self.ready.called:
+            self.ready.callback(None)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()

@@ -33,6 +33,7 @@ CORE = {
     "envelope",
     "limits",
     "problem",
+    "proofs",
     "options",
     "recurring",
     "registry",
@@ -41,6 +42,7 @@ CORE = {
     "descriptors",
     "text",
     "timers",
+    "unixhttp",
     "upstream",
     "version",
 }

@@ -12,7 +12,8 @@ from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from relay.errors import Forbidden
 from relay.front.access import Access
-from relay.front.proxies import UNIX, Proxies
+from relay.front.outgoing import socket_of
+from relay.front.proxies import UNIX, Proxies, address_of
 from relay.front.request import Request
 from relay.proxied import Header, with_headers
 
@@ -50,7 +51,7 @@ def asked(transport: Any, *forwarded_for: str, **headers: str) -> Request:
     if forwarded_for:
         given["x-forwarded-for"] = list(forwarded_for)
     request = Request("GET", b"/jobs/0", "1.1", given)
-    request.transport = transport
+    request.transport, request.address = transport, address_of(socket_of(transport).getPeer())
     return request
 
 
