@@ -41,9 +41,7 @@ _HANDED_OVER = (
 
 def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.socket]:
     """Bind a socket for each endpoint string; raises `SettingError`, also for what others than this machine
-    could reach unless that is `open` to some of them. Children of this process hear nothing of systemd."""
-    for name in _HANDED_OVER:
-        os.environ.pop(name, None)
+    could reach unless that is `open` to some of them."""
     bound = []
     for description in descriptions:
         try:
@@ -57,6 +55,12 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
                 "call: --allow, --ticket-secrets or --open"
             )
     return bound
+
+
+def keep_to_ourselves() -> None:
+    """Have processes that this one starts hear nothing of the sockets that systemd handed over to it."""
+    for name in _HANDED_OVER:
+        os.environ.pop(name, None)
 
 
 def shown(listening: socket.socket, description: str) -> str:

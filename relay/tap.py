@@ -78,9 +78,10 @@ def make(role: str, given: dict[str, Any]) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
     from twisted.internet import reactor
 
-    from relay import clock, service, signals
+    from relay import clock, service, signals, sockets
 
     clock.steady(reactor)
+    sockets.keep_to_ourselves()
     roles: dict[str, Callable[[Any, Settings], IService]] = {
         "all": service.everything,
         "front": service.front,

@@ -100,8 +100,8 @@ class Prover:
         self._refusals = refusals
 
     def holds(self, request: Request, proxies: Proxies) -> bool:
-        """Whether a request has a proof; raises `Forbidden` for a bad one."""
-        if not request.values("relay-proof"):
+        """Whether a request has a proof, if there are secrets; raises `Forbidden` for a bad one."""
+        if not self._secrets or not request.values("relay-proof"):
             return False
         proof, key = request.header("relay-proof"), request.header("idempotency-key")
         try:
