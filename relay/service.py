@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import site
 import socket
 import sys
@@ -23,7 +24,8 @@ from twisted.python.threadpool import ThreadPool
 
 from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
 from relay.check import Check
-from relay.kept import Kept
+from relay.kept import Kept, Program
+from relay.process import Handed
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
@@ -35,7 +37,7 @@ from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.supervise import PATIENCE, SILENCE, Supervisor
+from relay.supervise import SILENCE, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -46,24 +48,25 @@ _log = Logger()
 
 
 def front(
-    reactor: Any, settings: Settings, process: str = "", listening: Sequence[socket.socket] | None = None
+    reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it is given some. Raises `SettingError`."""
+    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
     from relay.front.front import Front, Tools
 
     address = _address(settings)
     settings = _within_descriptors(settings)
-    if listening is None:
+    if handed is None:
+        handed = Handed("f" + random_name(10))
         listening = _bound(reactor, settings)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    store = _store(reactor, address, settings, process or "f" + random_name(10))
+    store = _store(reactor, address, settings, handed.name)
     inbox = _inbox_of(reactor, address, store)
-    made = Front(
-        Tools(reactor, store, inbox, endpoints, _secrets(settings), partial(_give_up, reactor)), settings
-    )
+    others = handed.successor, handed.predecessor
+    give_up = partial(_give_up, reactor)
+    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings), give_up, *others), settings)
     ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
@@ -116,24 +119,21 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
-    environment = {**_environment(settings), "RELAY_SOCKETS": str(len(listening))}
-
-    def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
-        command = [sys.executable, "-m", "relay.child", role]
-        patience = settings.drain + PATIENCE
-        silence = settings.stall + SILENCE if role == "worker" else math.inf
-        return Kept(reactor, role, number, command, environment, patience, handed, silence)
-
-    children = [child("front", n + 1, listening) for n in range(settings.fronts)]
-    children += [child("worker", n + 1) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
+    front, worker = _programs(settings, listening)
+    children = [Kept(reactor, "front", n + 1, front) for n in range(settings.fronts)]
+    children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
+    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
     if embedded is not None:
         supervisor.release = embedded.close
     ending.install(reactor)
-    signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
+    others: dict[int, Callable[[], None]] = {
+        signal.SIGHUP: supervisor.restart,
+        signal.SIGUSR2: supervisor.reload,
+    }
+    signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
     return supervisor
 
 
@@ -146,6 +146,25 @@ def _bound(reactor: Any, settings: Settings) -> list[socket.socket]:
 def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
     for bound, description in zip(listening, descriptions, strict=True):
         _log.info("relay listens on {address}", address=sockets.shown(bound, description))
+
+
+def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
+    """Of a front and of a worker."""
+    environment = _environment(settings)
+
+    def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
+        command = [sys.executable, "-m", "relay.child", role]
+        is_front = role == "front"
+        return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
+
+    return (
+        program("front", settings.drain, math.inf, listening),
+        program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
+    )
+
+
+def _redis_program(embedded: Embedded) -> Program:
+    return Program(embedded.command(), os.environ, 0, 0, shut_down=embedded.shut_down)
 
 
 def _within_descriptors(settings: Settings) -> Settings:

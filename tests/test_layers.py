@@ -40,6 +40,7 @@ CORE = {
     "settings",
     "tickets",
     "descriptors",
+    "draining",
     "text",
     "timers",
     "unixhttp",
@@ -47,7 +48,19 @@ CORE = {
     "version",
 }
 ABOVE = {
-    *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    *(
+        "service",
+        "check",
+        "supervise",
+        "kept",
+        "sockets",
+        "child",
+        "parent",
+        "tap",
+        "launch",
+        "signals",
+        "garbage",
+    ),
     *("output", "process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
 }
 

@@ -65,7 +65,7 @@ class Access:
             self._check_address(request, client, how)
         if host and not is_loopback(host) and not self._is_ours(host, request.local):
             raise Forbidden(f"the Host is {host}")
-        for origin in request.values("origin"):
+        for origin in request.headers.get("origin", ()):
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
@@ -143,7 +143,7 @@ def is_private(host: str) -> bool:
 
 
 def _host(request: Request) -> str:
-    hosts = request.values("host")
+    hosts = request.headers.get("host", [])
     if (
         request.target[:1] != b"/" and len(hosts) < 2
     ):  # a whole URL, whose host counts: a proxy passes that on

@@ -9,6 +9,7 @@ import fcntl
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
+_SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
 
 
@@ -53,6 +55,13 @@ class Embedded:
         }
         words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
         return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
+
+    def shut_down(self) -> None:
+        """Have the server write what it has, and end. Raises `OSError` where it does not listen."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_SHUT_DOWN)
+            connection.connect(str(self.socket))
+            connection.sendall(b"SHUTDOWN\r\n")
 
     def close(self) -> None:
         """Give the data directory up."""
