@@ -12,7 +12,7 @@ import signal
 import site
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,27 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
+from relay import (
+    check,
+    descriptors,
+    ending,
+    garbage,
+    names,
+    orphans,
+    reexec,
+    signals,
+    sockets,
+    tickets,
+    watch,
+)
 from relay.check import Check
 from relay.kept import Kept, Program
 from relay.process import Handed
+from relay.reexec import Inherited, KeptState
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
-from relay.store.embedded import Embedded, EmbeddedError
+from relay.store.embedded import NOBODY, Embedded, EmbeddedError, Owner, Running
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
@@ -37,7 +50,7 @@ from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.supervise import SILENCE, Supervisor
+from relay.supervise import SILENCE, Renewal, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -110,13 +123,26 @@ def worker(
     return made
 
 
-def everything(reactor: Any, settings: Settings) -> Supervisor:
-    """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
+def everything(
+    reactor: Any, settings: Settings, given: Mapping[str, Any] | None = None, owner: Owner = NOBODY
+) -> Supervisor:
+    """The store, fronts and workers as processes of their own, kept alive, as `owner`. Raises `SettingError`. `given`
+    are the settings of the command line, which count again when it becomes itself anew."""
     _secrets(settings)
-    # a mistake in a handler is told here, not by a worker that dies over and over
-    with Check(_environment(settings)):
-        listening = _bound(reactor, settings)
-    embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
+    left = reexec.inherited()
+    listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
+    is_embedded = settings.redis in ("", EMBEDDED)
+    embedded = _embedded(settings, owner, left) if is_embedded else None
+    renewal = Renewal(
+        partial(
+            check.again,
+            reactor,
+            _environment(),
+            dict(given or {}),
+            check.Running(settings.redis, settings.data),
+        ),
+        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+    )
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
     front, worker = _programs(settings, listening)
@@ -124,11 +150,16 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
     redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
-    supervisor = Supervisor(reactor, redis, children, store)
+    supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
+    if left is not None:
+        supervisor.adopt(
+            left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
+        )
     if embedded is not None:
         supervisor.release = embedded.close
     ending.install(reactor)
+    orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {
         signal.SIGHUP: supervisor.restart,
         signal.SIGUSR2: supervisor.reload,
@@ -137,10 +168,12 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     return supervisor
 
 
-def _bound(reactor: Any, settings: Settings) -> list[socket.socket]:
-    """The sockets to listen on; beyond this machine where something says who may call."""
+def _bound(
+    reactor: Any, settings: Settings, descriptions: Sequence[str] | None = None
+) -> list[socket.socket]:
+    """The sockets to listen on, or some of them; beyond this machine where something says who may call."""
     open = settings.open or bool(settings.allow or settings.ticket_secrets)
-    return sockets.bind(reactor, settings.listen, open)
+    return sockets.bind(reactor, settings.listen if descriptions is None else descriptions, open)
 
 
 def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
@@ -148,9 +181,37 @@ def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -
         _log.info("relay listens on {address}", address=sockets.shown(bound, description))
 
 
+def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
+    """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
+    with Check({**_environment(), **settings.environ()}, owner):
+        return _bound(reactor, settings)
+
+
+def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
+    """Those that were bound before, and what is new; what is wanted no more is closed."""
+    found = [left.take_socket(description) for description in settings.listen]
+    missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
+    new = iter(_bound(reactor, settings, missing))
+    for _, descriptor in left.sockets:
+        os.close(descriptor)
+    return [bound or next(new) for bound in found]
+
+
+def _go_on(
+    listening: Sequence[tuple[str, socket.socket]],
+    embedded: Embedded | None,
+    kept: list[KeptState],
+    buried: list[tuple[str, str]],
+) -> None:
+    """Leave the sockets, Redis and what runs to this process anew."""
+    bound = [(description, each.fileno()) for description, each in listening]
+    running = embedded.running() if embedded is not None else (-1, "")
+    reexec.go_on(Inherited(bound, kept, buried, *running))
+
+
 def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
     """Of a front and of a worker."""
-    environment = _environment(settings)
+    environment = {**_environment(), **settings.environ()}
 
     def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
         command = [sys.executable, "-m", "relay.child", role]
@@ -193,16 +254,17 @@ def _address(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def _embedded(settings: Settings) -> Embedded:
+def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
+    running = Running(left.lock, left.redis) if left is not None else None
     try:
-        return Embedded(settings.data, settings.redis_memory)
+        return Embedded(settings.data, settings.redis_memory, owner, running)
     except (EmbeddedError, OSError) as error:
         raise SettingError(f"--data: {error}") from error
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """Of a child process: with its settings, and where it finds the relay that this is."""
-    environment = {**os.environ, **settings.environ()}
+def _environment() -> dict[str, str]:
+    """Of another process: with where it finds the relay that this is."""
+    environment = dict(os.environ)
     folder = str(Path(__file__).parents[1])
     if folder not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]
