@@ -133,7 +133,7 @@ def fronts() -> Iterator[list[RelayProcess]]:
 
 @pytest.fixture
 def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
-    jobs = ("--jobs", "tests.sample_jobs", "--jobs", "jobs")
+    jobs = ("--jobs", "tests.sample_jobs", "--jobs", "relay.jobs")
     worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, *jobs, "--drain", "1")
     worker.start()
     yield worker

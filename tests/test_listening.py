@@ -180,7 +180,7 @@ def test_the_log_shows_other_sockets_by_their_names(tmp_path: Path) -> None:
 def test_relay_says_that_it_listens_when_it_answers(tmp_path: Path) -> None:
     pem = write_certificate(tmp_path)
     endpoint = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
-    relay = RelayProcess(tmp_path, "all", "--jobs", "jobs", "--listen", endpoint)
+    relay = RelayProcess(tmp_path, "all", "--jobs", "relay.jobs", "--listen", endpoint)
     relay.start()
     relay.wait_for(r"relay listens on https://127\.0\.0\.1:\d+$")
     relay.wait_for(r"relay listens on http://127\.0\.0\.1:\d+$")

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.celery import celery_job
 
-WHERE: dict[str, Any] = {"broker": os.environ["RELAY_BROKER"], "backend": os.environ["RELAY_BACKEND"]}
+WHERE: dict[str, Any] = {"broker": os.environ["BRIDGE_BROKER"], "backend": os.environ["BRIDGE_BACKEND"]}
 
 add = celery_job("project.add", name="add", **WHERE)
 when = celery_job("project.when", name="when", **WHERE)

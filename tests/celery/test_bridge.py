@@ -53,8 +53,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "CELERY_BROKER": celery[0],
         "CELERY_BACKEND": celery[1],
         "PYTHONPATH": str(ROOT),
-        "RELAY_BROKER": redis.url,
-        "RELAY_BACKEND": f"{redis.url}?db=1",
+        "BRIDGE_BROKER": redis.url,
+        "BRIDGE_BACKEND": f"{redis.url}?db=1",
     }
     command = [sys.executable, "-m", "celery", "-A", "tests.celery.project", "worker", "-P", request.param]
     worker = LoggedProcess([*command, "-c", "2", "-l", "INFO", "--without-mingle"], environment, directory)

@@ -42,7 +42,7 @@ def test_readyz_says_why_no_work_is_taken_and_healthz_that_the_front_turns(
     front = RelayProcess(tmp_path, "front", *options)
     front.start()
     eventually(lambda: ready(front) == (503, "no worker serves any job"), "it has found no worker")
-    worker = RelayProcess(tmp_path, "worker", *options, "--jobs", "jobs")
+    worker = RelayProcess(tmp_path, "worker", *options, "--jobs", "relay.jobs")
     worker.start()
     eventually(lambda: ready(front) == (200, ""), "it has found the worker")
     server.signal(signal.SIGSTOP)
