@@ -9,7 +9,8 @@
         return HttpResponse(headers=accept)
 
 The job is queued, and nginx, which reads ``X-Accel-Redirect``, takes the client to relay, where it waits. The
-server's own worker is free at once.
+server's own worker is free at once. Each request has a proof that its sender knows the secret (`relay.proofs`), so a
+relay that is closed takes it from another machine, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from urllib.parse import quote
 import urllib3
 from urllib3.util import Retry, Timeout
 
+from relay.proofs import HEADER, prove
 from relay.tickets import SHORTEST_SECRET, Ticket, sign
+from relay.unixhttp import UnixPool
 
 _CONNECT = 2.0  # seconds
 _LONGEST_KEY = 255  # characters
@@ -59,7 +62,8 @@ class HandoverError(Exception):
 
 
 class Handover:
-    """Submits jobs to the relay at `url`, and signs tickets for those who wait for them.
+    """Submits jobs to the relay at `url` (``http://host:port``, ``https://…``, or ``unix:/path`` of a unix socket), and
+    signs tickets for those who wait for them.
 
     `secret` is one of relay's ``--ticket-secrets``. `tickets` is the path under which nginx passes requests on to
     relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment, and again if the
@@ -72,12 +76,13 @@ class Handover:
     ) -> None:
         if len(secret) < SHORTEST_SECRET:
             raise ValueError(f"the secret has fewer than {SHORTEST_SECRET} characters")
-        self._url = url.rstrip("/")
+        self._socket = url.removeprefix("unix:") if url.startswith("unix:") else ""
+        self._url = "" if self._socket else url.rstrip("/")
         self._secret = secret
         self._tickets = tickets
         self._good_for = good_for
         self._timeout = Timeout(connect=_CONNECT, read=timeout)
-        self._pools: dict[int, urllib3.PoolManager] = {}
+        self._pools: dict[int, urllib3.PoolManager | UnixPool] = {}
 
     def submit(
         self,
@@ -114,18 +119,25 @@ class Handover:
             "Content-Type": "application/json",
             "Idempotency-Key": f'"{_readable(key or uuid.uuid4().hex)}"',
         }
-        try:
-            answer = self._pool().request(
-                "POST", f"{self._url}/jobs/{job}", body=json.dumps(dict(arguments or {})), headers=given
-            )
-            said = answer.json()
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise HandoverError(_UNKNOWN, 1) from error
+        body = json.dumps(dict(arguments or {})).encode()
+        answer, said = self._ask("POST", f"/jobs/{job}", body, given)
         if answer.headers.get("Relay-Source") == "job":
             return str(said["id"]), "Idempotency-Replayed" in answer.headers
         if answer.headers.get("Relay-Source") == "relay":
             raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
         raise HandoverError(_UNKNOWN, 1)
+
+    def _ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> tuple[urllib3.BaseHTTPResponse, Any]:
+        """What relay answers, and its body, which is JSON. Raises `HandoverError` if there is no such answer."""
+        given = dict(headers or {})
+        given[HEADER] = prove(self._secret, method, path, given.get("Idempotency-Key", ""), body, time.time())
+        try:
+            answer = self._pool().request(method, self._url + quote(path), body=body, headers=given)
+            return answer, answer.json()
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise HandoverError(_UNKNOWN, 1) from error
 
     def headers(self, id: str, prefer: str = "", replayed: bool = False) -> dict[str, str]:
         """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
@@ -137,11 +149,13 @@ class Handover:
             "Cache-Control": "no-store, no-transform",
         }
 
-    def _pool(self) -> urllib3.PoolManager:
+    def _pool(self) -> urllib3.PoolManager | UnixPool:
         """This process' connections."""
         pid = os.getpid()
         if pid not in self._pools:
-            self._pools = {pid: urllib3.PoolManager(maxsize=10, retries=_RETRY, timeout=self._timeout)}
+            options: dict[str, Any] = {"maxsize": 10, "retries": _RETRY, "timeout": self._timeout}
+            pool = UnixPool(self._socket, **options) if self._socket else urllib3.PoolManager(**options)
+            self._pools = {pid: pool}
         return self._pools[pid]
 
 

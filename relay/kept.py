@@ -58,6 +58,8 @@ class Kept:
         self.number = number
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
+        #: called each time one of its processes can take work
+        self.on_ready: Callable[[], None] = lambda: None
         self.clock = reactor
         self.silence = program.silence
         self._reactor = reactor
@@ -165,6 +167,7 @@ class Kept:
 
     def is_ready(self, child: Child) -> None:
         """Whoever was before it can go."""
+        self.on_ready()
         if child is self._child:
             for former in self._all - {child}:
                 if not former.leaving:
