@@ -14,7 +14,6 @@ server's own worker is free at once.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -30,7 +29,7 @@ from urllib3.util import Retry, Timeout
 from relay.tickets import SHORTEST_SECRET, Ticket, sign
 
 _CONNECT = 2.0  # seconds
-_LONGEST_KEY = 255  # characters
+_IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
 _LONGEST_PREFER = 10_000  # characters
 _PREFERENCE = re.compile(r"(?<![^\s,])(?:(respond-async)|(wait|heartbeat|grace)=\d{1,9})(?![^\s,;])")
 _UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
@@ -90,8 +89,9 @@ class Handover:
         """Have a job done for the client of the present request, and return the headers that hand it over.
 
         `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
-        client of yours from another. `prefer` counts before the client's own Prefer header; `headers` are for relay,
-        such as ``Relay-Deadline``. Raises `HandoverError`.
+        client of yours from another. It has 255 characters at most, and finds the job under ``/jobs/{job}/{key}``.
+        `prefer` counts before the client's own Prefer header; `headers` are for relay, such as ``Relay-Deadline``.
+        Raises `HandoverError`.
         """
         id, replayed = self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"})
         return self.headers(id, prefer, replayed)
@@ -106,23 +106,35 @@ class Handover:
         """Have a job done that nobody waits for, and return its id. Raises `HandoverError`."""
         return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})[0]
 
+    def look(self, id: str) -> dict[str, Any]:
+        """Where a job stands, at once: its envelope. Raises `HandoverError`, 404 for one that is not, or no longer,
+        known."""
+        return self._ask("GET", f"/jobs/{_segment(id)}")[1]
+
+    def cancel(self, id: str) -> dict[str, Any]:
+        """Cancel a job: its envelope, complete unless its worker is still stopping it. Raises `HandoverError`, 409 for
+        one that ended otherwise."""
+        return self._ask("DELETE", f"/jobs/{_segment(id)}")[1]
+
     def _send(
         self, job: str, arguments: Mapping[str, Any] | None, key: str, headers: Mapping[str, str]
     ) -> tuple[str, bool]:
-        given = {
-            **headers,
-            "Content-Type": "application/json",
-            "Idempotency-Key": f'"{_readable(key or uuid.uuid4().hex)}"',
-        }
+        method, path, given = _addressed(job, key or uuid.uuid4().hex)
+        body = json.dumps(dict(arguments or {}))
+        answer, said = self._ask(method, path, body, {**headers, **given, "Content-Type": "application/json"})
+        return str(said["id"]), "Idempotency-Replayed" in answer.headers
+
+    def _ask(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[urllib3.BaseHTTPResponse, dict[str, Any]]:
+        """relay's answer about a job, and the envelope in it."""
         try:
-            answer = self._pool().request(
-                "POST", f"{self._url}/jobs/{job}", body=json.dumps(dict(arguments or {})), headers=given
-            )
+            answer = self._pool().request(method, self._url + path, body=body, headers=headers)
             said = answer.json()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise HandoverError(_UNKNOWN, 1) from error
         if answer.headers.get("Relay-Source") == "job":
-            return str(said["id"]), "Idempotency-Replayed" in answer.headers
+            return answer, said
         if answer.headers.get("Relay-Source") == "relay":
             raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
         raise HandoverError(_UNKNOWN, 1)
@@ -154,7 +166,14 @@ def _known(prefer: str) -> str:
     return ", ".join(known.values())
 
 
-def _readable(key: str) -> str:
-    """A key as ASCII, and not too long."""
-    quoted = quote(key)
-    return quoted if len(quoted) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+def _addressed(job: str, key: str) -> tuple[str, str, dict[str, str]]:
+    """Method, path and headers of a submission. The key arrives as it was given: a header has room for visible ASCII
+    and spaces, a path for all but the slash."""
+    if _IN_HEADER.fullmatch(key):
+        quoted = re.sub(r'(["\\])', r"\\\1", key)
+        return "POST", f"/jobs/{job}", {"Idempotency-Key": f'"{quoted}"'}
+    return "PUT", f"/jobs/{job}/{_segment(key)}", {}
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")

@@ -49,6 +49,8 @@ class Kept:
         self.role = role
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
+        #: which lines of what it writes are left out of the log
+        self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor
         self.patience = patience
         self.silence = silence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -33,6 +34,7 @@ class Keeper(Protocol):
     title: str
     patience: float  # until a process that was told to leave is killed
     silence: float  # without a sign of life until a process that gave one before is killed
+    is_noise: Callable[[str], bool]  # a line that it wrote, and is left out
 
     def is_ready(self, child: Child) -> None: ...
 
@@ -117,7 +119,7 @@ class Child(ProcessProtocol):
 
     def _wrote(self, descriptor: int, line: str) -> None:
         level, text = leveled(line, LogLevel.warn if descriptor == STDERR else LogLevel.info)
-        if text.strip():
+        if text.strip() and not self._keeper.is_noise(text):
             self._log.emit(level, "{title}: {line}", title=self._keeper.title, line=text)
 
     # -- its end --

@@ -128,8 +128,8 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store)
-    if embedded is not None:
-        supervisor.release = embedded.close
+    if embedded is not None and redis is not None:
+        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
     ending.install(reactor)
     signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
     return supervisor

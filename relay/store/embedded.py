@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import IO
 
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
+_ADVICE = re.compile(r"WARNING .*overcommit")
 
 
 class EmbeddedError(Exception):
@@ -53,6 +55,10 @@ class Embedded:
         }
         words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
         return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
+
+    def is_advice(self, line: str) -> bool:
+        """Whether a line of its log only says how the machine should be set up, as it does at each start."""
+        return _ADVICE.search(line) is not None
 
     def close(self) -> None:
         """Give the data directory up."""
