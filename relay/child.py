@@ -2,7 +2,7 @@
 
 Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
 output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
-prints is taken for it.
+prints is taken for it; its parent's orders come through another.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import os
 import socket
 import sys
 
+import msgspec
 from setproctitle import setproctitle
-from twisted.logger import Logger, globalLogBeginner
+from twisted.logger import globalLogBeginner
 
 from relay import clock, output, service, signals
-from relay.process import ALIVE, DRAINING, READY
+from relay.parent import Orders, Parent
+from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, VARIABLE, Handed
 from relay.settings import SettingError, Settings
-
-_FIRST_SOCKET = 3
-_log = Logger()
 
 
 def main(role: str) -> None:
@@ -29,46 +28,38 @@ def main(role: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     globalLogBeginner.beginLoggingTo([output.observer(sys.stdout)], redirectStandardIO=False)
-    parent = Parent(int(os.environ.pop("RELAY_CONTROL")))
+    handed = msgspec.json.decode(os.environ.pop(VARIABLE), type=Handed)
+    parent = Parent(handed.control)
     from twisted.internet import reactor
 
     clock.steady(reactor)
-    settings, process = Settings.read({}, os.environ), os.environ["RELAY_PROCESS"]
+    settings = Settings.read({}, os.environ)
     try:
         made = (
-            service.front(reactor, settings, process, _sockets())
+            service.front(reactor, settings, handed.name, _sockets(handed.sockets))
             if role == "front"
-            else service.worker(reactor, settings, process, lambda: parent.tell(ALIVE))
+            else service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
         )
     except SettingError as error:
         sys.exit(f"relay: {error}")
+    stop = signals.Stop(reactor)
+
+    def leave(seconds: float | None) -> None:
+        if seconds is not None:
+            made.drain.within(seconds)
+        stop()
+
     made.ready.addCallback(lambda _: parent.tell(READY))
     reactor.addSystemEventTrigger("before", "shutdown", parent.tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
-    signals.install(reactor)
+    reactor.callWhenRunning(Orders, reactor, handed.orders, leave)
+    signals.install(reactor, stop)
     reactor.run()
 
 
-class Parent:
-    """Where words to the parent go; never an error, as the parent may be gone."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        os.set_inheritable(descriptor, False)
-        os.set_blocking(descriptor, False)  # a parent that was stopped reads nothing
-
-    def tell(self, word: str) -> None:
-        try:
-            os.write(self._descriptor, f"{word}\n".encode())
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            _log.warn("the parent can't be told {word}: {error}", word=word, error=error)
-
-
-def _sockets() -> list[socket.socket]:
-    return [socket.socket(fileno=_FIRST_SOCKET + n) for n in range(int(os.environ["RELAY_SOCKETS"]))]
+def _sockets(count: int) -> list[socket.socket]:
+    return [socket.socket(fileno=FIRST_SOCKET + n) for n in range(count)]
 
 
 if __name__ == "__main__":

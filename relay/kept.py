@@ -7,57 +7,61 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import gatherResults
 from twisted.internet.error import ProcessDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay import launch
-from relay.process import STDERR, STDOUT, Child
+from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDOUT, VARIABLE, Child, Handed
 from relay.timers import stop_timer
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
 LONGEST_PAUSE = 5.0
 STEADY = 10.0  # seconds after which a process counts as well, and the pause begins anew
-_FIRST = 3  # descriptor of the first socket that is handed over; words come through the one after the last
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is run. Times are seconds.
+
+    `sockets` are handed to it as file descriptors from 3 on. `drain` is how long it has when everything stops,
+    `succeeded` when it has a successor. A process that gives no signs of life for `silence` is killed. One that
+    `passes_on` shares a socket with its successor. One with `shut_down` is stopped by that alone, and by no signal.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    drain: float
+    succeeded: float
+    silence: float = math.inf
+    sockets: Sequence[socket.socket] = ()
+    passes_on: bool = False
+    shut_down: Callable[[], None] | None = None
 
 
 class Kept:
-    """A process that has a successor whenever it ends, or begins to drain, until it is stopped.
-
-    `sockets` are handed to it as file descriptors from 3 on; `buried` is called with the name of each child that ended.
-    A process is killed that was told to stop `patience` seconds ago, or that gave signs of life and none any more for
-    `silence` seconds.
-    """
+    """A process that has a successor whenever it ends, or begins to drain, until it is stopped. `buried` is called with
+    the name of each child that ended."""
 
     _log = Logger()
 
-    def __init__(
-        self,
-        reactor: Any,
-        role: str,
-        number: int,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        patience: float,
-        sockets: Sequence[socket.socket] = (),
-        silence: float = math.inf,
-    ) -> None:
+    def __init__(self, reactor: Any, role: str, number: int, program: Program) -> None:
         self.role = role
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
         #: which lines of what it writes are left out of the log
         self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor
-        self.patience = patience
-        self.silence = silence
+        self.silence = program.silence
         self._reactor = reactor
-        self._command = command
-        self._environment = dict(environment)
-        self._sockets = sockets
+        self._program = program
         self._pause = FIRST_PAUSE
         self._began = 0.0
         self._child: Child | None = None  # the one that has no successor
@@ -67,54 +71,86 @@ class Kept:
 
     def start(self) -> Child:
         """Start a process; the one before, if any, is succeeded by it."""
-        control = _FIRST + len(self._sockets)
-        child = self._child = Child(self, control)
-        launched = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid()), *self._command]
-        handed = {_FIRST + n: bound.fileno() for n, bound in enumerate(self._sockets)}
-        descriptors = {0: "w", STDOUT: "r", STDERR: "r", **handed, control: "r"}
-        environment = {**self._environment, "RELAY_PROCESS": child.name, "RELAY_CONTROL": str(control)}
+        program, former = self._program, self._child
+        control = FIRST_SOCKET + len(program.sockets)
+        child = self._child = Child(self, control, control + 1)
+        descriptors: dict[int, Any] = {0: "w", STDOUT: "r", STDERR: "r", control: "r", control + 1: "w"}
+        descriptors |= {FIRST_SOCKET + n: bound.fileno() for n, bound in enumerate(program.sockets)}
         self._began = self._reactor.seconds()
         self._all.add(child)
         try:
-            child.begun(
-                self._reactor.spawnProcess(
-                    child, launched[0], launched, env=environment, childFDs=descriptors
+            with _Passing(child, former, program.passes_on) as passing:
+                handed = passing.add_to(
+                    descriptors, Handed(child.name, len(program.sockets), control, control + 1)
                 )
-            )
+                child.begun(self._spawn(child, descriptors, handed))
         except Exception as error:  # no process, no memory, no descriptor is left
             child.processEnded(Failure(error))
         return child
 
+    def _spawn(self, child: Child, descriptors: dict[int, Any], handed: Handed) -> Any:
+        program = self._program
+        launched = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid())]
+        launched += ["1" if program.shut_down else "0", *program.command]
+        environment = {**program.environment, VARIABLE: msgspec.json.encode(handed).decode()}
+        return self._reactor.spawnProcess(child, launched[0], launched, env=environment, childFDs=descriptors)
+
     async def replace(self) -> None:
         """Start a successor; the present process leaves once that is ready."""
-        await self.start().ready
+        if not self._stopping:
+            await self.start().ready
 
     async def stop(self) -> None:
-        """Ask the processes to end, those that were not asked before."""
+        """Ask the processes to end."""
         self._stopping = True
         stop_timer(self._restart)
         children = list(self._all)
         for child in children:
-            child.leave()
+            child.bequeath()
+            child.leave(self._program.drain)
         await gatherResults([child.ended for child in children])
 
     def signal(self, number: int) -> None:
         for child in self._all:
             child.signal(number)
 
+    def shut_down(self) -> None:
+        """Have a program that knows how end by itself; one that does not listen is killed."""
+        try:
+            if self._program.shut_down is not None:
+                self._program.shut_down()
+        except OSError:
+            self.signal(SIGKILL)
+
     # -- what its processes do --
+
+    def ask(self, child: Child, seconds: float) -> None:
+        """Have it leave within so many seconds."""
+        if self._program.shut_down is not None:
+            self.shut_down()
+            return
+        child.order(f"{DRAIN} {seconds}")
+        if not child.ready.called:  # it may hang in an import, and hears no orders
+            child.signal(SIGTERM)
 
     def is_ready(self, child: Child) -> None:
         """Whoever was before it can go."""
         if child is self._child:
             for former in self._all - {child}:
-                former.leave()
+                if not former.leaving:
+                    former.leave(self._program.succeeded)
 
     def is_leaving(self, child: Child) -> None:
-        """A child was told to drain, by whomever: its successor takes over. One that gives up before it was ready has
-        its successor when it has ended, after a pause."""
-        if child is self._child and not self._stopping and child.ready.called:
+        """A child drains, by whomever it was told to: its successor takes over. One that gives up before it was ready
+        has its successor when it has ended, after a pause."""
+        if self._stopping or not child.ready.called:
+            if not child.leaving:
+                child.leave(self._program.drain)
+            return
+        if child is self._child:
             self.start()
+        if not child.leaving:
+            child.leave(self._program.succeeded)
 
     def has_ended(self, child: Child, reason: Failure) -> None:
         self._all.discard(child)
@@ -140,3 +176,35 @@ class Kept:
         )
         self._restart = self._reactor.callLater(self._pause, self.start)
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
+
+
+class _Passing:
+    """The sockets between a child, the one before it and the one after it, until the child has them."""
+
+    def __init__(self, child: Child, former: Child | None, is_wanted: bool) -> None:
+        self._child = child
+        self._former = former
+        self._is_wanted = is_wanted
+        self._end: socket.socket | None = None
+
+    def __enter__(self) -> _Passing:
+        if self._is_wanted:
+            self._end, self._child.estate = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        return self
+
+    def add_to(self, descriptors: dict[int, Any], handed: Handed) -> Handed:
+        """Give the child its ends, behind the descriptors that it has."""
+        if self._end is None:
+            return handed
+        successor = max(descriptors) + 1
+        descriptors[successor] = self._end.fileno()
+        if self._former is None or self._former.estate is None:
+            return msgspec.structs.replace(handed, successor=successor)
+        descriptors[successor + 1] = self._former.estate.fileno()
+        return msgspec.structs.replace(handed, successor=successor, predecessor=successor + 1)
+
+    def __exit__(self, kind: Any, error: Any, where: Any) -> None:
+        if self._end is not None:
+            self._end.close()
+        if error is None and self._former is not None:
+            self._former.bequeath()

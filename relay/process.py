@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-import signal
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from signal import SIGKILL
 from typing import Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
@@ -20,10 +23,28 @@ from relay.timers import stop_timer
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open
 LISTEN = 1.0  # seconds between looks for signs of life
+PATIENCE = 10.0  # seconds beyond the drain until a process that does not stop is killed
+_TOLD_TO_STOP = "it was told to stop {seconds} s ago"
 #: what a child says to its parent, a word on each line, through a descriptor of its own: when it can take work, when it
 #: begins to drain, and again and again as a sign of life
 READY, DRAINING, ALIVE = "ready", "draining", "alive"
+DRAIN = "drain"  # what a parent orders through another, with the seconds that the child has from now on
 STDOUT, STDERR = 1, 2
+VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """What a child is handed: its name, and its descriptors, -1 for none."""
+
+    name: str
+    sockets: int  # how many, from `FIRST_SOCKET` on
+    control: int  # where it says its words
+    orders: int  # where it hears those of its parent
+    successor: int = -1  # a socket whose other end its successor is handed as `predecessor`
+    predecessor: int = -1
+
+
+FIRST_SOCKET = 3
 
 
 class Keeper(Protocol):
@@ -32,9 +53,11 @@ class Keeper(Protocol):
     clock: IReactorTime
     role: str
     title: str
-    patience: float  # until a process that was told to leave is killed
     silence: float  # without a sign of life until a process that gave one before is killed
     is_noise: Callable[[str], bool]  # a line that it wrote, and is left out
+
+    def ask(self, child: Child, seconds: float) -> None:
+        """Have it leave within so many seconds."""
 
     def is_ready(self, child: Child) -> None: ...
 
@@ -48,16 +71,19 @@ class Child(ProcessProtocol):
 
     _log = Logger()
 
-    def __init__(self, keeper: Keeper, control: int) -> None:
-        self.name = keeper.role[0] + random_name(10)
+    def __init__(self, keeper: Keeper, control: int, orders: int, name: str = "") -> None:
+        self.name = name or keeper.role[0] + random_name(10)
         self.ready: Deferred[None] = Deferred()  # or ended before it was
         self.ended: Deferred[None] = Deferred()
         self.process: IProcessTransport | None = None
-        self._leaving = False
+        #: the other end of the socket through which it hands over to its successor
+        self.estate: socket.socket | None = None
+        self.leaving = False
         self._insist: IDelayedCall | None = None
         self._given_up: IDelayedCall | None = None  # of its output
         self._keeper = keeper
         self._control = control
+        self._orders = orders
         self._silent = 0  # looks without a sign of life
         self._listening = recurring(keeper.clock, self._listen)
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
@@ -72,25 +98,27 @@ class Child(ProcessProtocol):
         if self.process is not None and self.process.pid is not None:
             self.process.signalProcess(number)
 
-    def leave(self) -> None:
-        """Ask the process to drain, once: a second signal would end it at once."""
-        if not self._leaving:
-            self.signal(signal.SIGTERM)
-            self._drains()
+    def leave(self, seconds: float) -> None:
+        """Ask the process to drain within so many seconds; it is killed if it is still there `PATIENCE` seconds after
+        that. Said again, the last word counts."""
+        self.leaving = True
+        if self.ended.called:
+            return
+        self._keeper.ask(self, seconds)
+        stop_timer(self._insist)
+        given = seconds + PATIENCE
+        self._insist = self._keeper.clock.callLater(given, self._kill_as, _TOLD_TO_STOP, given)
 
-    def _drains(self) -> None:
-        """It was told to leave, by whomever: it is killed if it is still there after the drain."""
-        self._leaving = True
-        if self._insist is None and not self.ended.called:
-            self._insist = self._keeper.clock.callLater(self._keeper.patience, self._kill)
-
-    def _kill(self) -> None:
-        self._kill_as("it was told to stop {seconds} s ago", self._keeper.patience)
+    def order(self, words: str) -> None:
+        """Say something to it; it may have closed its ears."""
+        if self.process is not None:
+            with suppress(KeyError):
+                self.process.writeToChild(self._orders, f"{words}\n".encode())
 
     def _kill_as(self, why: str, seconds: float) -> None:
         title, name = self._keeper.title, self.name
         self._log.error(f"{{title}} ({{name}}) is killed: {why}", title=title, name=name, seconds=seconds)
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
 
     def _listen(self) -> None:
         """Looks are counted, not seconds: where the parent was stopped as well, it has not read what the child said."""
@@ -98,6 +126,12 @@ class Child(ProcessProtocol):
         if self._silent * LISTEN > self._keeper.silence:
             self._silent = 0
             self._kill_as("it gave no sign of life for {seconds} s", self._keeper.silence)
+
+    def bequeath(self) -> None:
+        """Close our copy of its estate: its successor has one, or there is none."""
+        if self.estate is not None:
+            self.estate.close()
+            self.estate = None
 
     # -- what it says --
 
@@ -114,7 +148,6 @@ class Child(ProcessProtocol):
         elif line == ALIVE:
             self._silent = 0
         elif line == DRAINING:
-            self._drains()
             self._keeper.is_leaving(self)
 
     def _wrote(self, descriptor: int, line: str) -> None:
@@ -142,8 +175,9 @@ class Child(ProcessProtocol):
         for descriptor in (STDOUT, STDERR):
             for line in self._lines[descriptor].end():
                 self._wrote(descriptor, line)
+        self.bequeath()
         if self.process is not None:
-            for descriptor in self._lines:
+            for descriptor in (*self._lines, self._orders):
                 self.process.closeChildFD(descriptor)
         self.process = None
         if not self.ready.called:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import site
 import socket
 import sys
@@ -22,7 +23,7 @@ from twisted.python.threadpool import ThreadPool
 
 from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
 from relay.check import Check
-from relay.kept import Kept
+from relay.kept import Kept, Program
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
@@ -34,7 +35,7 @@ from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.supervise import PATIENCE, SILENCE, Supervisor
+from relay.supervise import SILENCE, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -115,24 +116,40 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
-    environment = {**_environment(settings), "RELAY_SOCKETS": str(len(listening))}
-
-    def child(role: str, number: int, handed: Sequence[socket.socket] = ()) -> Kept:
-        command = [sys.executable, "-m", "relay.child", role]
-        patience = settings.drain + PATIENCE
-        silence = settings.stall + SILENCE if role == "worker" else math.inf
-        return Kept(reactor, role, number, command, environment, patience, handed, silence)
-
-    children = [child("front", n + 1, listening) for n in range(settings.fronts)]
-    children += [child("worker", n + 1) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, embedded.command(), os.environ, PATIENCE) if embedded else None
+    front, worker = _programs(settings, listening)
+    children = [Kept(reactor, "front", n + 1, front) for n in range(settings.fronts)]
+    children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
+    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store)
     if embedded is not None and redis is not None:
         supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
     ending.install(reactor)
-    signals.install(reactor, supervisor.stop_at_once, supervisor.restart)
+    others: dict[int, Callable[[], None]] = {
+        signal.SIGHUP: supervisor.restart,
+        signal.SIGUSR2: supervisor.reload,
+    }
+    signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
     return supervisor
+
+
+def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
+    """Of a front and of a worker."""
+    environment = _environment(settings)
+
+    def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
+        command = [sys.executable, "-m", "relay.child", role]
+        is_front = role == "front"
+        return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
+
+    return (
+        program("front", settings.drain, math.inf, listening),
+        program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
+    )
+
+
+def _redis_program(embedded: Embedded) -> Program:
+    return Program(embedded.command(), os.environ, 0, 0, shut_down=embedded.shut_down)
 
 
 def _within_descriptors(settings: Settings) -> Settings:

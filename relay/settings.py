@@ -120,6 +120,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("seconds that a handler may block its worker before the worker is killed", ge=1, le=86_400),
     ] = 60
     drain: Annotated[Seconds, _about("seconds that a stopping process has to finish its work")] = 30
+    drain_limit: Annotated[
+        Seconds, _about("seconds that a worker which has a successor has to finish its jobs (all)")
+    ] = 3600
     per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
     set: Annotated[

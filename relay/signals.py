@@ -1,31 +1,70 @@
-"""What signals do: a first SIGTERM or SIGINT drains, a second one ends the process at once, SIGHUP restarts in turn."""
+"""What signals ask for: a first SIGTERM or SIGINT to stop, a later one to stop at once; others as the caller says.
+
+What is sent to a whole group (by systemd, a terminal, ``timeout``) meets a process more than once, so signals within a
+second are one request. No other signal that operators use ends a process: SIGHUP, SIGUSR1 and SIGUSR2 do nothing where
+they have no meaning.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+
+TOGETHER = 1.0  # seconds
+STOPS = (signal.SIGTERM, signal.SIGINT)
+#: kept back while a process changes its program
+HELD_BACK = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Stop:
+    """Stops the reactor, once, however often it is asked to."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._asked = False
+
+    def __call__(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._reactor.stop()
 
 
 def install(
-    reactor: Any, at_once: Callable[[], None] = lambda: None, restart: Callable[[], None] | None = None
+    reactor: Any,
+    stop: Callable[[], None],
+    at_once: Callable[[], None] = lambda: None,
+    others: Mapping[int, Callable[[], None]] | None = None,
 ) -> None:
-    """Once the reactor runs. `at_once` is called on the second signal to stop, `restart` on SIGHUP."""
-    stops: list[int] = []
+    """`stop` is called in the reactor on the first request to stop; on the second `at_once`, and the process ends.
+    `others` says what SIGHUP and SIGUSR2 do; either may be a way to ask for `stop`."""
+    asked: list[float] = []
+    meant = dict(others or {})
 
-    def stop(number: int, frame: Any) -> None:
-        stops.append(number)
-        if len(stops) == 1:
-            reactor.callFromThread(reactor.stop)
-            return
-        at_once()
-        os._exit(128 + number)
+    def request(number: int, frame: Any) -> None:
+        now = time.monotonic()
+        if not asked:
+            asked.append(now)
+            reactor.callFromThread(stop)
+        elif now - asked[0] >= TOGETHER:
+            at_once()
+            os._exit(128 + number)
 
-    def set_handlers() -> None:
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        if restart is not None:
-            signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(restart))
+    def other(number: int, frame: Any) -> None:
+        if meant.get(number) is stop:
+            request(number, frame)
+        elif number in meant:
+            reactor.callFromThread(meant[number])
 
-    reactor.callWhenRunning(set_handlers)
+    def running() -> None:
+        for number in STOPS:
+            signal.signal(number, request)
+        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # else twistd's, which rotates its log
+            signal.signal(signal.SIGUSR1, other)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, other)
+    reactor.callWhenRunning(running)

@@ -18,7 +18,6 @@ from relay.kept import Kept
 from relay.store.store import Store
 
 SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
-PATIENCE = 10.0  # seconds beyond the drain until a process that does not stop is killed
 _REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
 _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
 
@@ -34,7 +33,8 @@ class Supervisor(Service):
         self._redis = redis
         self._children = children
         self._store = store
-        self._restarting: Deferred[None] | None = None
+        self._due: list[Kept] = []  # to be replaced
+        self._replacing: Deferred[None] | None = None
         self._reaping: set[Deferred[None]] = set()
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
@@ -66,22 +66,36 @@ class Supervisor(Service):
         for child in self._children:
             child.signal(signal.SIGKILL)
         if self._redis is not None:
-            self._redis.signal(signal.SIGTERM)
+            self._redis.shut_down()
 
     def restart(self) -> None:
         """Replace fronts and workers one by one, each by a successor that is ready before it leaves."""
-        if self._restarting is None:
-            self._restarting = ensureDeferred(self._restart()).addBoth(self._restarted)
+        self._replace(self._children)
 
-    async def _restart(self) -> None:
-        for child in self._children:
+    def reload(self) -> None:
+        """Replace the workers only."""
+        self._replace([child for child in self._children if child.role == "worker"])
+
+    def _replace(self, children: Sequence[Kept]) -> None:
+        """These, in their order; those of them that are due already are replaced once more after that."""
+        if not self.running:
+            self._log.info("nothing is replaced, as everything stops")
+            return
+        self._due += children
+        if self._replacing is None:
+            self._replacing = ensureDeferred(self._replace_due()).addBoth(self._replaced)
+
+    async def _replace_due(self) -> None:
+        while self._due and self.running:
+            child = self._due.pop(0)
             self._log.info("{title} is replaced", title=child.title)
             await child.replace()
 
-    def _restarted(self, result: Any) -> None:
-        self._restarting = None
+    def _replaced(self, result: Any) -> None:
+        self._replacing = None
         if isinstance(result, Failure):
-            self._log.failure("the restart broke off", result)
+            self._log.failure("what is left is not replaced", result)
+            self._due.clear()
 
     # -- children that ended --
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from signal import SIGHUP
 from typing import Any
 
 from setproctitle import setproctitle
@@ -94,7 +95,8 @@ def make(role: str, given: dict[str, Any]) -> IService:
         raise SystemExit(f"relay: {error}") from error
     setproctitle(f"relay {role}")  # its command line may have shown secrets
     if role != "all":
-        signals.install(reactor)
+        stop = signals.Stop(reactor)
+        signals.install(reactor, stop, others={SIGHUP: stop})  # whoever runs it starts it again
     return made
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -15,11 +16,11 @@ from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from relay import output
-from relay.kept import Kept
-from relay.process import ALIVE, DRAINING, LAST_OUTPUT, LISTEN, READY, Child
+from relay.kept import Kept, Program
+from relay.process import ALIVE, DRAINING, LAST_OUTPUT, LISTEN, PATIENCE, READY, VARIABLE, Child, Handed
 
-PATIENCE, SILENCE = 7.0, 20.0
-CONTROL = 3
+DRAIN, SUCCEEDED, SILENCE = 7.0, 50.0, 20.0
+CONTROL, ORDERS = 3, 4
 
 
 class Process:
@@ -29,10 +30,15 @@ class Process:
 
     def __init__(self) -> None:
         self.signals: list[int] = []
+        self.orders: list[str] = []
         self.closed: list[int] = []
 
     def signalProcess(self, number: int) -> None:
         self.signals.append(number)
+
+    def writeToChild(self, descriptor: int, data: bytes) -> None:
+        assert descriptor == ORDERS
+        self.orders.append(data.decode())
 
     def closeChildFD(self, descriptor: int) -> None:
         self.closed.append(descriptor)
@@ -52,7 +58,7 @@ class Reactor(Clock):
 
 @pytest.fixture
 def kept() -> Kept:
-    return Kept(Reactor(), "worker", 1, ["program"], {}, PATIENCE, silence=SILENCE)
+    return Kept(Reactor(), "worker", 1, Program(["program"], {}, DRAIN, SUCCEEDED, SILENCE))
 
 
 @pytest.fixture
@@ -80,6 +86,11 @@ def end(child: Child) -> None:
 def signals(child: Child) -> list[int]:
     process: Any = child.process
     return process.signals
+
+
+def orders(child: Child) -> list[str]:
+    process: Any = child.process
+    return process.orders
 
 
 def children(kept: Kept) -> set[Child]:
@@ -158,7 +169,7 @@ def test_lines_are_put_together_from_pieces_each_descriptor_apart(kept: Kept, lo
     assert [text for _, text in logged] == ["aä", "bc"]
 
 
-def test_a_process_that_does_not_leave_is_killed_after_its_patience(
+def test_a_process_that_does_not_leave_is_killed_after_its_time(
     kept: Kept, no_logged_failures: list[LogEvent]
 ) -> None:
     """Also one that has a successor, long before everything stops."""
@@ -167,50 +178,108 @@ def test_a_process_that_does_not_leave_is_killed_after_its_patience(
     say(first, READY)
     second = kept.start()
     say(second, READY)
-    assert signals(first) == [signal.SIGTERM]
-    clock.advance(PATIENCE - 1)
-    assert signals(first) == [signal.SIGTERM]
+    assert orders(first) == ["drain 50.0\n"]
+    for _ in range(int(SUCCEEDED + PATIENCE) - 1):
+        clock.advance(1)
+        say(first, ALIVE)
+        say(second, ALIVE)
+    assert signals(first) == []
     clock.advance(1)
-    assert signals(first) == [signal.SIGTERM, signal.SIGKILL]
+    assert signals(first) == [signal.SIGKILL]
     assert signals(second) == []
     assert no_logged_failures.pop()["name"] == first.name
 
 
-def test_a_process_that_was_told_to_leave_by_another_is_killed_too(
+def test_a_process_that_was_told_to_leave_by_another_hears_how_long_it_has(
+    kept: Kept, no_logged_failures: list[LogEvent]
+) -> None:
+    first = kept.start()
+    say(first, READY)
+    say(first, DRAINING)
+    assert len(children(kept)) == 2
+    assert orders(first) == ["drain 50.0\n"]
+    assert signals(first) == []
+
+
+def test_when_everything_stops_those_that_drain_already_have_less_time(
     kept: Kept, no_logged_failures: list[LogEvent]
 ) -> None:
     clock: Any = kept.clock
     first = kept.start()
     say(first, READY)
-    say(first, DRAINING)
-    assert len(children(kept)) == 2
-    clock.advance(PATIENCE)
-    assert signals(first) == [signal.SIGKILL]
-    no_logged_failures.pop()
+    second = kept.start()
+    say(second, READY)
+    stopping = Deferred.fromCoroutine(kept.stop())
+    say(second, DRAINING)
+    assert (orders(first), orders(second)) == (["drain 50.0\n", "drain 7.0\n"], ["drain 7.0\n"])
+    clock.advance(DRAIN + PATIENCE)
+    assert signals(first) == signals(second) == [signal.SIGKILL]
+    end(first)
+    end(second)
+    assert stopping.called
+    assert [event["seconds"] for event in no_logged_failures] == [DRAIN + PATIENCE] * 2
+    no_logged_failures.clear()
+
+
+def test_a_process_that_may_hang_in_an_import_is_sent_a_signal_as_well(kept: Kept) -> None:
+    child = kept.start()
+    Deferred.fromCoroutine(kept.stop())
+    assert (orders(child), signals(child)) == (["drain 7.0\n"], [signal.SIGTERM])
+
+
+def test_a_program_that_knows_how_to_end_is_sent_no_signal() -> None:
+    shut: list[bool] = []
+    kept = Kept(Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=lambda: shut.append(True)))
+    child = kept.start()
+    stopping = Deferred.fromCoroutine(kept.stop())
+    assert (shut, orders(child), signals(child)) == ([True], [], [])
+    end(child)
+    assert stopping.called
+
+
+def test_a_program_that_does_not_hear_is_killed() -> None:
+    def refuse() -> None:
+        raise ConnectionRefusedError
+
+    kept = Kept(Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=refuse))
+    child = kept.start()
+    Deferred.fromCoroutine(kept.stop())
+    assert signals(child) == [signal.SIGKILL]
+
+
+def test_nothing_is_replaced_while_everything_stops(kept: Kept) -> None:
+    child = kept.start()
+    say(child, READY)
+    Deferred.fromCoroutine(kept.stop())
+    Deferred.fromCoroutine(kept.replace())
+    assert children(kept) == {child}
+
+
+def test_a_process_shares_a_socket_with_the_one_before_it() -> None:
+    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
+    reactor: Any = kept.clock
+    first = kept.start()
+    say(first, READY)
+    estate = first.estate
+    assert estate is not None
+    kept.start()
+    assert first.estate is None
+    assert estate.fileno() == -1
+    handed = [msgspec.json.decode(env[VARIABLE], type=Handed) for env in reactor.environments]
+    assert (handed[0].successor, handed[0].predecessor) == (5, -1)
+    assert (handed[1].successor, handed[1].predecessor) == (5, 6)
+    Deferred.fromCoroutine(kept.stop())
+    assert all(child.estate is None for child in children(kept))
 
 
 def test_a_process_that_leaves_in_time_is_not_killed() -> None:
-    kept = Kept(Reactor(), "front", 1, ["program"], {}, PATIENCE)
+    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
     clock: Any = kept.clock
     first = kept.start()
     say(first, READY)
     say(first, DRAINING)
     end(first)
     assert not clock.getDelayedCalls()
-
-
-def test_stopping_tells_each_process_once(kept: Kept) -> None:
-    """A second signal would end one that drains already, with all that it runs."""
-    first = kept.start()
-    say(first, READY)
-    say(first, DRAINING)
-    (second,) = children(kept) - {first}
-    stopping = Deferred.fromCoroutine(kept.stop())
-    assert (signals(first), signals(second)) == ([], [signal.SIGTERM])
-    end(first)
-    assert not stopping.called
-    end(second)
-    assert stopping.called
 
 
 def test_a_process_has_ended_even_if_another_keeps_its_output_open(
@@ -274,7 +343,7 @@ def test_a_process_that_never_gives_a_sign_of_life_is_killed(
 
 
 def test_a_kind_of_process_that_gives_no_signs_of_life_is_left_alone() -> None:
-    kept = Kept(Reactor(), "front", 1, ["program"], {}, PATIENCE)
+    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
     clock: Any = kept.clock
     child = kept.start()
     clock.pump([LISTEN] * 100)

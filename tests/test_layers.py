@@ -39,13 +39,26 @@ CORE = {
     "settings",
     "tickets",
     "descriptors",
+    "draining",
     "text",
     "timers",
     "upstream",
     "version",
 }
 ABOVE = {
-    *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    *(
+        "service",
+        "check",
+        "supervise",
+        "kept",
+        "sockets",
+        "child",
+        "parent",
+        "tap",
+        "launch",
+        "signals",
+        "garbage",
+    ),
     *("output", "process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
 }
 

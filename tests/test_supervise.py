@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.errors import StoreAway
-from relay.kept import Kept
+from relay.kept import Kept, Program
 from relay.supervise import Supervisor
 
 
@@ -34,7 +34,7 @@ class Store:
 
 
 def supervised(clock: Clock, store: Any) -> tuple[Supervisor, Kept]:
-    kept = Kept(clock, "worker", 1, ["program"], {}, 1)
+    kept = Kept(clock, "worker", 1, Program(["program"], {}, 1, 1))
     supervisor = Supervisor(clock, None, [kept], store)
     supervisor.running = True
     return supervisor, kept

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamSer
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from relay.draining import Drain
 from relay.errors import InternalError, RelayError
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
@@ -71,6 +72,8 @@ class Front(Service):
         self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
         tools.store.partition.on_amnesia = self._repair.soon
         self._inbox = tools.inbox(self._told)
+        #: how long those that are held have to be answered or sent elsewhere, once it stops
+        self.drain = Drain(tools.clock, settings.drain)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
         self._joined = False  # whether our inbox was ever there
@@ -121,17 +124,16 @@ class Front(Service):
         """Stop listening, send the held clients elsewhere one by one, then let go of the store. Who reads slowly has
         the whole drain for what it is sent."""
         self._desk.draining = True
-        end = self._tools.clock.seconds() + self._settings.drain
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         leaving = [self._site.close()]
         held = [waits for waits in self._wheel if isinstance(waits, Hold)]
-        pause = min(self._settings.drain / max(1, len(held)), 1 / DRAIN_RATE)
+        pause = min(self.drain.left() / max(1, len(held)), 1 / DRAIN_RATE)
         for hold in held:
             leaving.append(hold.reattach())
             await deferLater(self._tools.clock, pause)
-        await self._by(end, DeferredList(leaving))
-        await self._by(end, self._parting.over())
+        await self.drain.until(DeferredList(leaving))
+        await self.drain.until(self._parting.over())
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()
@@ -140,11 +142,6 @@ class Front(Service):
         self._fetching.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
-
-    async def _by(self, end: float, waiting: Deferred[Any]) -> None:
-        """Wait until then at the latest."""
-        left = max(0.0, end - self._tools.clock.seconds())
-        await waiting.addTimeout(left, self._tools.clock, lambda *_: None)
 
     # -- what the front hears --
 

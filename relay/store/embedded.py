@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
+_SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
 _ADVICE = re.compile(r"WARNING .*overcommit")
 
@@ -59,6 +61,13 @@ class Embedded:
     def is_advice(self, line: str) -> bool:
         """Whether a line of its log only says how the machine should be set up, as it does at each start."""
         return _ADVICE.search(line) is not None
+
+    def shut_down(self) -> None:
+        """Have the server write what it has, and end. Raises `OSError` where it does not listen."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_SHUT_DOWN)
+            connection.connect(str(self.socket))
+            connection.sendall(b"SHUTDOWN\r\n")
 
     def close(self) -> None:
         """Give the data directory up."""

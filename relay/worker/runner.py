@@ -13,6 +13,7 @@ from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
 from relay.context import Context
+from relay.draining import Drain
 from relay.handlers import Handler
 from relay.outbound import Http, Upstreams
 from relay.outbound import Job as OutboundJob
@@ -106,18 +107,18 @@ class Runner:
             attempt.stop(State.QUEUED)
             self._say_if_empty()
 
-    async def drain(self, seconds: float) -> None:
-        """Wait until every job has its end, for so many seconds at most; then give the rest back. What runs on after
-        that is `hung`."""
-        await self._empty(seconds)
+    async def finish(self, drain: Drain) -> None:
+        """Wait until every job has its end, or the drain is over; then give the rest back. What runs on after that is
+        `hung`."""
+        await self._empty(drain)
         self._leaving = True
         for attempt in list(self._attempts.values()):
             attempt.leave()
-        await self._empty(_LEAVE)
+        await self._empty(Drain(self._place.clock, _LEAVE))
 
     def hung(self) -> int:
-        """How many handlers run that are not waited for: after `drain`, those that did not stop, in threads or not. The
-        process has to end without them."""
+        """How many handlers run that are not waited for: after `finish`, those that did not stop, in threads or not.
+        The process has to end without them."""
         return len(self._running)
 
     # -- what attempts do --
@@ -132,10 +133,10 @@ class Runner:
         self._running.discard(attempt)
         self._reports.nudge()
 
-    async def _empty(self, seconds: float) -> None:
+    async def _empty(self, drain: Drain) -> None:
         if self._attempts:
             self._emptied = Deferred()
-            await self._emptied.addTimeout(seconds, self._place.clock, lambda *_: None)
+            await drain.until(self._emptied)
             self._emptied = None
 
     def _say_if_empty(self) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.draining import Drain
 from relay.errors import NotServed, RelayError
 from relay.outbound import Upstreams
 from relay.recurring import recurring
@@ -60,6 +61,8 @@ class Worker(Service):
         self._settings = settings
         #: fires when fronts can know what this worker serves
         self.ready: Deferred[None] = Deferred()
+        #: how long the jobs that run have to end, once it stops
+        self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
         self._cancelled: set[str] = set()  # of late, before they were here
@@ -104,7 +107,15 @@ class Worker(Service):
     async def _stop(self) -> None:
         """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
         self._running_down = True
-        await self._runner.drain(0 if self._is_mute else self._settings.drain)
+        if self._is_mute:
+            self.drain.within(0)
+        elif self._runner.held():
+            self._log.info(
+                "the worker stops: {count} jobs run, and have {seconds:.0f} s to end",
+                count=self._runner.held(),
+                seconds=self.drain.left(),
+            )
+        await self._runner.finish(self.drain)
         self._session.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)

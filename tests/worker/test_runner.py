@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from relay import Context, Limit, job
+from relay.draining import Drain
 from relay.handlers import handler
 from relay.state import Claim, State
 from relay.store.messages import End
@@ -56,7 +57,7 @@ class Scene:
 
     def drain(self) -> list[None]:
         done: list[None] = []
-        Deferred.fromCoroutine(self.runner.drain(DRAIN)).addCallback(done.append)
+        Deferred.fromCoroutine(self.runner.finish(Drain(self.clock, DRAIN))).addCallback(done.append)
         return done
 
 

@@ -1,0 +1,180 @@
+"""Signals in any order: every process drains once, and only a second request to stop ends it early."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.signals import TOGETHER
+from tests.processes import RelayProcess, eventually
+
+JOBS = """
+import os, time
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from relay import job
+
+def said(word):
+    with open("said", "a") as file:
+        file.write(f"{word}\\n")
+
+async def work(seconds):
+    said("begun")
+    await deferLater(reactor, seconds)
+    said("ended")
+    return seconds
+
+@job
+async def task(seconds: float): return await work(seconds)
+
+@job(once=True)
+async def task_once(seconds: float): return await work(seconds)
+"""
+WORK = 3  # seconds that a job takes
+ROLES = ("relay front", "relay worker", "valkey-server")
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[RelayProcess]:
+    (tmp_path / "told.py").write_text(JOBS)
+    relay = RelayProcess(
+        tmp_path, "all", "--jobs", "told", "--grace", "0.2", "--heartbeat", "0.3", "--drain", "20"
+    )
+    relay.start()
+    yield relay
+    relay.stop()
+
+
+def said(relay: RelayProcess) -> list[str]:
+    path = relay.directory / "said"
+    return path.read_text().split() if path.exists() else []
+
+
+def everybody(relay: RelayProcess) -> list[int]:
+    """The ids of all processes of a relay, its own last."""
+    assert relay.process is not None
+    return [pid for role in ROLES for pid in relay.children(role)] + [relay.process.pid]
+
+
+def to_each(relay: RelayProcess, number: int) -> None:
+    """As systemd does with ``KillMode=control-group``."""
+    for pid in everybody(relay):
+        os.kill(pid, number)
+
+
+def ended(relay: RelayProcess) -> int:
+    assert relay.process is not None
+    return relay.process.wait(30)
+
+
+def begin(relay: RelayProcess, job: str) -> None:
+    headers = {"Prefer": "respond-async"}
+    assert relay.call("PUT", f"/jobs/{job}/one", {"seconds": WORK}, headers).status == 202
+    eventually(lambda: said(relay) == ["begun"], "the job runs")
+
+
+def outcome(relay: RelayProcess, job: str) -> object:
+    """Of the job, from a relay that was started again."""
+    relay.start()
+    return relay.call("GET", f"/jobs/{job}/one", None, {"Prefer": "wait=20, grace=20"}).json()["result"]
+
+
+def replace_then_stop(relay: RelayProcess) -> None:
+    relay.signal(signal.SIGHUP)
+    relay.wait_for("the worker stops: 1 jobs run, and have 3600 s to end")
+    relay.signal(signal.SIGTERM)
+
+
+def stop_all_then_replace(relay: RelayProcess) -> None:
+    to_each(relay, signal.SIGTERM)
+    relay.signal(signal.SIGHUP)
+
+
+def stop_twice_together(relay: RelayProcess) -> None:
+    """As ``timeout`` does, to its child and to its group."""
+    relay.signal(signal.SIGTERM)
+    relay.signal(signal.SIGINT)
+
+
+def stop_the_worker_then_all(relay: RelayProcess) -> None:
+    (worker,) = relay.children("relay worker")
+    os.kill(worker, signal.SIGTERM)
+    relay.wait_for("the worker stops")
+    to_each(relay, signal.SIGINT)
+
+
+def hang_up_on_all_then_stop(relay: RelayProcess) -> None:
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        to_each(relay, number)
+    to_each(relay, signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("signals", "job"),
+    [
+        (replace_then_stop, "task"),
+        (replace_then_stop, "task_once"),
+        (stop_all_then_replace, "task_once"),
+        (stop_twice_together, "task"),
+        (stop_the_worker_then_all, "task_once"),
+        (hang_up_on_all_then_stop, "task"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given.__name__,
+)
+def test_however_signals_come_a_job_ends_within_the_drain(
+    relay: RelayProcess, signals: Callable[[RelayProcess], None], job: str
+) -> None:
+    begin(relay, job)
+    signals(relay)
+    assert ended(relay) == 0
+    assert said(relay) == ["begun", "ended"]
+    assert outcome(relay, job) == WORK
+    assert said(relay) == ["begun", "ended"]
+
+
+def test_a_signal_to_the_whole_group_costs_no_client_its_answer(relay: RelayProcess) -> None:
+    """The front waits for the outcome while its drain lasts, or sends the client on: it is not cut."""
+    with relay.connect() as client:
+        client.request("POST", "/jobs/task", {"seconds": WORK})
+        assert client.head()[0] == 200
+        to_each(relay, signal.SIGTERM)
+        envelope = json.loads(b"".join(client.chunks()))
+    assert envelope["complete"] or envelope["reattach"]
+    assert ended(relay) == 0
+    assert said(relay) == ["begun", "ended"]
+
+
+def test_a_second_request_to_stop_ends_all_at_once(relay: RelayProcess) -> None:
+    begin(relay, "task")
+    pids = everybody(relay)
+    relay.signal(signal.SIGTERM)
+    relay.wait_for("the worker stops")
+    eventually(
+        lambda: relay.signal(signal.SIGTERM) or relay.process.poll() is not None, "it stopped", TOGETHER * 3
+    )  # type: ignore[union-attr, func-returns-value]
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids[:-1]), "they are gone")
+    assert said(relay) == ["begun"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2])
+def test_other_signals_end_no_child(relay: RelayProcess, number: int) -> None:
+    before = everybody(relay)
+    for pid in before[:-1]:
+        os.kill(pid, number)
+    assert relay.call("POST", "/jobs/task", {"seconds": 0}).json()["result"] == 0
+    assert everybody(relay) == before
+
+
+def test_sigusr2_replaces_workers_only(relay: RelayProcess) -> None:
+    fronts, workers = relay.children("relay front"), relay.children("relay worker")
+    (relay.directory / "told.py").write_text(JOBS + "\n\n@job\ndef newer() -> int: return 1\n")
+    relay.signal(signal.SIGUSR2)
+    relay.wait_for("relay worker serves .*newer")
+    eventually(lambda: relay.call("POST", "/jobs/newer").status == 200, "the new handler is known")
+    eventually(lambda: not set(workers) & set(relay.children("relay worker")), "the old one has gone")
+    assert relay.children("relay front") == fronts
