@@ -13,9 +13,19 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any, NoReturn
 
-from relay.settings import SettingError, Settings
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
 
+from relay.reexec import DIRECTORY
+from relay.settings import SettingError, Settings, config_path
+from relay.store.embedded import NOBODY, Owner
+
+_AGAIN = "_RELAY_AGAIN"  # in the environment: an `_Again`, as JSON
+_LONGEST = 60.0  # seconds for a check while relay runs
 _REFUSED = 78  # EX_CONFIG: the last line says what is wrong
 
 
@@ -23,7 +33,7 @@ class Check:
     """The check as its parent has it: it runs while the body of a ``with`` does, the end of which waits for it and
     raises `SettingError`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], owner: Owner = NOBODY) -> None:
         #: not a pipe: what the modules start may hold on to it
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the exit
         self._process = subprocess.Popen(
@@ -31,6 +41,7 @@ class Check:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
+            **_as(owner),
         )
 
     def __enter__(self) -> None:
@@ -46,8 +57,66 @@ class Check:
             output.seek(0)
             lines = output.read().decode("utf-8", "replace").strip().splitlines()
         if error is None and status:
-            told = lines[-1] if status == _REFUSED and lines else ""
-            raise SettingError(told or f"--jobs: the process that imported them ended with {status}")
+            raise _error(status, lines)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What can't be changed while relay runs: `--redis` and `--data`."""
+
+    redis: str
+    data: str
+
+
+class _Again(msgspec.Struct, frozen=True):
+    given: dict[str, Any]
+    running: Running
+
+
+def again(
+    reactor: Any, environment: Mapping[str, str], given: dict[str, Any], running: Running
+) -> Deferred[None]:
+    """Check what the settings and handlers are by now; `given` are those of the command line. Fails with
+    `SettingError`."""
+    environment = {**environment, _AGAIN: msgspec.json.encode(_Again(given, running)).decode()}
+    command = sys.executable, ["-m", "relay.check"], environment
+    ended: Deferred[tuple[bytes, bytes, int]] = getProcessOutputAndValue(*command, DIRECTORY, reactor)
+
+    def look(result: tuple[bytes, bytes, int]) -> None:
+        output, _, status = result
+        if status:
+            raise _error(status, output.decode("utf-8", "replace").strip().splitlines())
+
+    return ended.addTimeout(_LONGEST, reactor).addErrback(_broke_off).addCallback(look)
+
+
+def _broke_off(failure: Failure) -> NoReturn:
+    raise SettingError(f"--jobs: the process that imports them did not end ({failure.value!r})")
+
+
+def _error(status: int, lines: list[str]) -> SettingError:
+    told = lines[-1] if status == _REFUSED and lines else ""
+    return SettingError(told or f"--jobs: the process that imported them ended with {status}")
+
+
+def _as(owner: Owner) -> dict[str, Any]:
+    """For a process of this user and group."""
+    if owner == NOBODY or os.getuid() != 0:
+        return {}
+    named = {"user": owner[0], "group": owner[1]}
+    return {name: id for name, id in named.items() if id >= 0} | {"extra_groups": []}
+
+
+def _settings() -> Settings:
+    text = os.environ.pop(_AGAIN, "")
+    if not text:
+        return Settings.read({}, os.environ)
+    asked = msgspec.json.decode(text, type=_Again)
+    options = {name: value for name, value in asked.given.items() if name != "config"}
+    settings = Settings.read(options, os.environ, config_path(asked.given))
+    for name in Running.__struct_fields__:
+        if getattr(settings, name) != getattr(asked.running, name):
+            raise SettingError(f"--{name} has changed: that takes a stop and a start")
+    return settings
 
 
 def main() -> None:
@@ -56,7 +125,7 @@ def main() -> None:
 
     status = 0
     try:
-        chosen(Settings.read({}, os.environ))
+        chosen(_settings())
     except SettingError as error:
         print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent
         status = _REFUSED

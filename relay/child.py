@@ -36,7 +36,7 @@ def main(role: str) -> None:
     settings = Settings.read({}, os.environ)
     try:
         made = (
-            service.front(reactor, settings, handed.name, _sockets(handed.sockets))
+            service.front(reactor, settings, handed, _sockets(handed.sockets))
             if role == "front"
             else service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
         )

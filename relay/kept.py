@@ -19,7 +19,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay import launch
-from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDOUT, VARIABLE, Child, Handed
+from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
+from relay.reexec import KeptState
 from relay.timers import stop_timer
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
@@ -54,6 +55,7 @@ class Kept:
 
     def __init__(self, reactor: Any, role: str, number: int, program: Program) -> None:
         self.role = role
+        self.number = number
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
         #: which lines of what it writes are left out of the log
@@ -74,7 +76,7 @@ class Kept:
         program, former = self._program, self._child
         control = FIRST_SOCKET + len(program.sockets)
         child = self._child = Child(self, control, control + 1)
-        descriptors: dict[int, Any] = {0: "w", STDOUT: "r", STDERR: "r", control: "r", control + 1: "w"}
+        descriptors: dict[int, Any] = {STDIN: "w", STDOUT: "r", STDERR: "r", control: "r", control + 1: "w"}
         descriptors |= {FIRST_SOCKET + n: bound.fileno() for n, bound in enumerate(program.sockets)}
         self._began = self._reactor.seconds()
         self._all.add(child)
@@ -95,6 +97,26 @@ class Kept:
         environment = {**program.environment, VARIABLE: msgspec.json.encode(handed).decode()}
         return self._reactor.spawnProcess(child, launched[0], launched, env=environment, childFDs=descriptors)
 
+    def adopt(self, state: KeptState) -> None:
+        """Go on with processes that run already; to be called before `start`."""
+        for each in state.children:
+            child = Child.adopted(self, self._reactor, each)
+            self._all.add(child)
+            self._child = child
+        if not state.has_current:
+            self._child = None
+        self._began = self._reactor.seconds()
+
+    def state(self) -> KeptState:
+        """The processes that run, for one that goes on with them."""
+        children = sorted(self._all, key=lambda child: child is self._child)
+        states = [state for child in children if (state := child.state()) is not None]
+        return KeptState(self.role, self.number, self._child is not None, states)
+
+    def has_process(self) -> bool:
+        """Whether one runs that has no successor."""
+        return self._child is not None
+
     async def replace(self) -> None:
         """Start a successor; the present process leaves once that is ready."""
         if not self._stopping:
@@ -109,6 +131,16 @@ class Kept:
             child.bequeath()
             child.leave(self._program.drain)
         await gatherResults([child.ended for child in children])
+
+    async def retire(self) -> None:
+        """There is no place for these processes any more: they leave as if they had a successor."""
+        self._stopping = True
+        stop_timer(self._restart)
+        for child in list(self._all):
+            if not child.leaving:
+                child.bequeath()
+                child.leave(self._program.succeeded)
+        await gatherResults([child.ended for child in self._all])
 
     def signal(self, number: int) -> None:
         for child in self._all:

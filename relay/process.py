@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from signal import SIGKILL
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from relay.output import Lines, leveled
 from relay.recurring import recurring
+from relay.reexec import Adopted, ChildState
 from relay.store.names import random_name
 from relay.timers import stop_timer
 
@@ -29,7 +30,7 @@ _TOLD_TO_STOP = "it was told to stop {seconds} s ago"
 #: begins to drain, and again and again as a sign of life
 READY, DRAINING, ALIVE = "ready", "draining", "alive"
 DRAIN = "drain"  # what a parent orders through another, with the seconds that the child has from now on
-STDOUT, STDERR = 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
 
 
@@ -37,9 +38,9 @@ class Handed(msgspec.Struct, frozen=True):
     """What a child is handed: its name, and its descriptors, -1 for none."""
 
     name: str
-    sockets: int  # how many, from `FIRST_SOCKET` on
-    control: int  # where it says its words
-    orders: int  # where it hears those of its parent
+    sockets: int = 0  # how many, from `FIRST_SOCKET` on
+    control: int = -1  # where it says its words
+    orders: int = -1  # where it hears those of its parent
     successor: int = -1  # a socket whose other end its successor is handed as `predecessor`
     predecessor: int = -1
 
@@ -93,6 +94,39 @@ class Child(ProcessProtocol):
         self.process = process
         if math.isfinite(self._keeper.silence):
             self._listening.start(LISTEN, now=False)
+
+    def state(self) -> ChildState | None:
+        """What has to be known to go on with it in a process that becomes another; None if it has none."""
+        if self.process is None or self.process.pid is None:
+            return None
+        process: Any = self.process
+        due = self._insist.getTime() if self._insist is not None and self._insist.active() else None
+        return ChildState(
+            name=self.name,
+            pid=self.process.pid,
+            control=self._control,
+            orders=self._orders,
+            pipes={its: ours.fileno() for its, ours in process.pipes.items()},
+            is_ready=self.ready.called,
+            is_leaving=self.leaving,
+            killed_at=due,
+            estate=-1 if self.estate is None else self.estate.fileno(),
+        )
+
+    @classmethod
+    def adopted(cls, keeper: Keeper, reactor: Any, state: ChildState) -> Child:
+        """One that runs already."""
+        child = cls(keeper, state.control, state.orders, state.name)
+        child.leaving = state.is_leaving
+        if state.is_ready:
+            child.ready.callback(None)
+        if state.estate >= 0:
+            child.estate = socket.socket(fileno=state.estate)
+        if state.killed_at is not None:
+            left = max(0.0, state.killed_at - keeper.clock.seconds())
+            child._insist = keeper.clock.callLater(left, child._kill_as, _TOLD_TO_STOP, left)
+        child.begun(Adopted(reactor, child, state.pid, state.pipes, (STDIN, state.orders)))
+        return child
 
     def signal(self, number: int) -> None:
         if self.process is not None and self.process.pid is not None:

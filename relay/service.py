@@ -12,7 +12,8 @@ import signal
 import site
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,15 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import descriptors, ending, garbage, names, signals, sockets, tickets, watch
+from relay import check, descriptors, ending, garbage, names, reexec, signals, sockets, tickets, watch
 from relay.check import Check
 from relay.kept import Kept, Program
+from relay.process import Handed
+from relay.reexec import Inherited, KeptState
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
-from relay.store.embedded import Embedded, EmbeddedError
+from relay.store.embedded import NOBODY, Embedded, EmbeddedError, Owner, Running
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
@@ -35,7 +38,7 @@ from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.supervise import SILENCE, Supervisor
+from relay.supervise import SILENCE, Renewal, Supervisor
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -46,22 +49,24 @@ _log = Logger()
 
 
 def front(
-    reactor: Any, settings: Settings, process: str = "", listening: Sequence[socket.socket] | None = None
+    reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it is given some. Raises `SettingError`."""
+    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
     from relay.front.front import Front, Tools
 
     address = _address(settings)
     settings = _within_descriptors(settings)
-    if listening is None:
+    if handed is None:
+        handed = Handed("f" + random_name(10))
         listening = sockets.bind(reactor, settings.listen, settings.open)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    store = _store(reactor, address, settings, process or "f" + random_name(10))
+    store = _store(reactor, address, settings, handed.name)
     inbox = _inbox_of(reactor, address, store)
-    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings)), settings)
+    others = handed.successor, handed.predecessor
+    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings), *others), settings)
     ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
@@ -105,15 +110,28 @@ def worker(
     return made
 
 
-def everything(reactor: Any, settings: Settings) -> Supervisor:
-    """The store, fronts and workers as processes of their own, kept alive. Raises `SettingError`."""
+def everything(
+    reactor: Any, settings: Settings, given: Mapping[str, Any] | None = None, owner: Owner = NOBODY
+) -> Supervisor:
+    """The store, fronts and workers as processes of their own, kept alive, as `owner`. Raises `SettingError`. `given`
+    are the settings of the command line, which count again when it becomes itself anew."""
     _secrets(settings)
-    # a mistake in a handler is told here, not by a worker that dies over and over
-    with Check(_environment(settings)):
-        listening = sockets.bind(reactor, settings.listen, settings.open)
+    left = reexec.inherited()
+    listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
     for bound in listening:
         _log.info("relay listens on {address}", address=sockets.shown(bound))
-    embedded = _embedded(settings) if settings.redis in ("", EMBEDDED) else None
+    is_embedded = settings.redis in ("", EMBEDDED)
+    embedded = _embedded(settings, owner, left) if is_embedded else None
+    renewal = Renewal(
+        partial(
+            check.again,
+            reactor,
+            _environment(),
+            dict(given or {}),
+            check.Running(settings.redis, settings.data),
+        ),
+        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+    )
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
     front, worker = _programs(settings, listening)
@@ -121,7 +139,11 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
     redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
-    supervisor = Supervisor(reactor, redis, children, store)
+    supervisor = Supervisor(reactor, redis, children, store, renewal)
+    if left is not None:
+        supervisor.adopt(
+            left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
+        )
     if embedded is not None and redis is not None:
         supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
     ending.install(reactor)
@@ -133,9 +155,37 @@ def everything(reactor: Any, settings: Settings) -> Supervisor:
     return supervisor
 
 
+def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
+    """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
+    with Check({**_environment(), **settings.environ()}, owner):
+        return sockets.bind(reactor, settings.listen, settings.open)
+
+
+def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
+    """Those that were bound before, and what is new; what is wanted no more is closed."""
+    found = [left.take_socket(description) for description in settings.listen]
+    missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
+    new = iter(sockets.bind(reactor, missing, settings.open))
+    for _, descriptor in left.sockets:
+        os.close(descriptor)
+    return [bound or next(new) for bound in found]
+
+
+def _go_on(
+    listening: Sequence[tuple[str, socket.socket]],
+    embedded: Embedded | None,
+    kept: list[KeptState],
+    buried: list[tuple[str, str]],
+) -> None:
+    """Leave the sockets, Redis and what runs to this process anew."""
+    bound = [(description, each.fileno()) for description, each in listening]
+    running = embedded.running() if embedded is not None else (-1, "")
+    reexec.go_on(Inherited(bound, kept, buried, *running))
+
+
 def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
     """Of a front and of a worker."""
-    environment = _environment(settings)
+    environment = {**_environment(), **settings.environ()}
 
     def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
         command = [sys.executable, "-m", "relay.child", role]
@@ -178,16 +228,17 @@ def _address(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def _embedded(settings: Settings) -> Embedded:
+def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
+    running = Running(left.lock, left.redis) if left is not None else None
     try:
-        return Embedded(settings.data, settings.redis_memory)
+        return Embedded(settings.data, settings.redis_memory, owner, running)
     except (EmbeddedError, OSError) as error:
         raise SettingError(f"--data: {error}") from error
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """Of a child process: with its settings, and where it finds the relay that this is."""
-    environment = {**os.environ, **settings.environ()}
+def _environment() -> dict[str, str]:
+    """Of another process: with where it finds the relay that this is."""
+    environment = dict(os.environ)
     folder = str(Path(__file__).parents[1])
     if folder not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]

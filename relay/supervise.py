@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,22 @@ from twisted.python.failure import Failure
 
 from relay.errors import RelayError
 from relay.kept import Kept
+from relay.reexec import Inherited, KeptState
+from relay.settings import SettingError
 from relay.store.store import Store
 
 SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
 _REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
 _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """How a supervisor becomes itself anew. `check` fails with `SettingError`. `go_on` is given what runs, title and
+    name of what has ended and whose jobs were not given back; it raises `OSError` or does not return."""
+
+    check: Callable[[], Deferred[None]]
+    go_on: Callable[[list[KeptState], list[tuple[str, str]]], None]
 
 
 class Supervisor(Service):
@@ -28,33 +40,63 @@ class Supervisor(Service):
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, redis: Kept | None, children: Sequence[Kept], store: Store) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        redis: Kept | None,
+        children: Sequence[Kept],
+        store: Store,
+        renewal: Renewal | None = None,
+    ) -> None:
         self._reactor = reactor
         self._redis = redis
         self._children = children
         self._store = store
+        self._renewal = renewal
+        self._renewing: Deferred[None] | None = None
+        self._retired: list[Kept] = []  # processes for which there is no place any more
         self._due: list[Kept] = []  # to be replaced
         self._replacing: Deferred[None] | None = None
-        self._reaping: set[Deferred[None]] = set()
+        self._reaping: dict[Deferred[None], tuple[str, str]] = {}  # titles and names
+        self._inherited: Inherited | None = None
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
         for child in children:
             child.buried = partial(self._reap_soon, child.title)
 
+    def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
+        """Go on with what runs already, and replace it once started; `place` makes one for what has none any more."""
+        for child in (*([self._redis] if self._redis else []), *self._children):
+            state = left.take_kept(child.role, child.number)
+            if state is not None:
+                child.adopt(state)
+        for state in left.kept:
+            retired = place(state.role, state.number)
+            retired.buried = partial(self._reap_soon, retired.title)
+            retired.adopt(state)
+            self._retired.append(retired)
+        self._inherited = left
+
     def startService(self) -> None:
         super().startService()
-        if self._redis is not None:
-            self._redis.start()
         self._store.start()
-        for child in self._children:
-            child.start()
+        adopted = [child for child in self._children if child.has_process()]
+        for child in (*([self._redis] if self._redis else []), *self._children):
+            if not child.has_process():
+                child.start()
+        if self._inherited is not None:
+            for title, name in self._inherited.buried:
+                self._reap_soon(title, name)
+            for retired in self._retired:
+                ensureDeferred(retired.retire())
+            self._replace(adopted)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        await gatherResults([ensureDeferred(child.stop()) for child in self._children])
+        await gatherResults([ensureDeferred(child.stop()) for child in (*self._children, *self._retired)])
         await DeferredList(list(self._reaping))
         await self._store.stop()
         if self._redis is not None:
@@ -63,14 +105,42 @@ class Supervisor(Service):
 
     def stop_at_once(self) -> None:
         """End every process now."""
-        for child in self._children:
+        for child in (*self._children, *self._retired):
             child.signal(signal.SIGKILL)
         if self._redis is not None:
             self._redis.shut_down()
 
     def restart(self) -> None:
-        """Replace fronts and workers one by one, each by a successor that is ready before it leaves."""
+        """Become itself anew, if settings and handlers are in order; then replace fronts and workers one by one, each
+        by a successor that is ready before it leaves."""
+        if self._renewing is None and self.running:
+            self._renewing = ensureDeferred(self._renew()).addErrback(
+                lambda failure: self._log.failure("nothing is replaced", failure)
+            )
+            self._renewing.addCallback(self._renewed)
+
+    async def _renew(self) -> None:
+        if self._renewal is not None:
+            try:
+                await self._renewal.check()
+            except SettingError as error:
+                self._log.error("nothing is replaced: {error}", error=error)
+                return
+            if self.running:
+                self._go_on(self._renewal)
         self._replace(self._children)
+
+    def _renewed(self, _: None) -> None:
+        self._renewing = None
+
+    def _go_on(self, renewal: Renewal) -> None:
+        """On success the rest is done by another program."""
+        places = (*([self._redis] if self._redis else []), *self._children, *self._retired)
+        self._log.info("the supervisor goes on as another program")
+        try:
+            renewal.go_on([child.state() for child in places], list(self._reaping.values()))
+        except OSError:
+            self._log.failure("the supervisor stays the program that it is")
 
     def reload(self) -> None:
         """Replace the workers only."""
@@ -101,9 +171,9 @@ class Supervisor(Service):
 
     def _reap_soon(self, title: str, name: str) -> None:
         reaping = ensureDeferred(self._reap(title, name))
-        self._reaping.add(reaping)
+        self._reaping[reaping] = title, name
         reaping.addErrback(lambda failure: self._log.failure("reaping failed", failure))
-        reaping.addBoth(lambda _: self._reaping.discard(reaping))
+        reaping.addBoth(lambda _: self._reaping.pop(reaping))
 
     async def _reap(self, title: str, name: str) -> None:
         """Give back what a process held: again and again until it is done; once, when everything stops."""

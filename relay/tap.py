@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from signal import SIGHUP
 from typing import Any
 
@@ -11,7 +12,9 @@ from setproctitle import setproctitle
 from twisted.application.service import IService
 from twisted.python import usage
 
+from relay import pidfile
 from relay.settings import SettingError, Settings, config_path, fields
+from relay.store.embedded import NOBODY, Owner
 
 
 def _options() -> type[usage.Options]:
@@ -60,6 +63,12 @@ class Worker(_SettingsOptions):  # type: ignore[misc, valid-type]
 
 class Options(All):
     synopsis = "[all|front|worker] [options]"
+
+    def postOptions(self) -> None:
+        """A pid file of an earlier life must not keep twistd from starting."""
+        if self.parent is not None and self.parent["pidfile"]:
+            pidfile.remove_stale(Path(self.parent["pidfile"]))
+
     longdesc = "Hold HTTP requests while their jobs run. Without a command: all."
     subCommands = [
         ["all", None, All, "everything on this machine (the default)"],
@@ -72,18 +81,26 @@ def makeService(options: usage.Options) -> IService:
     """The service that the command line asks for; wrong settings end the program with one line."""
     role = options.subCommand or "all"
     given = {**_given(options), **(_given(options.subOptions) if options.subCommand else {})}
-    return make(role, given)
+    return make(role, given, _owner(options.parent))
 
 
-def make(role: str, given: dict[str, Any]) -> IService:
-    """The service of a role; what is not `given` comes from ``RELAY_…`` and the file."""
+def _owner(twistd: Mapping[str, Any] | None) -> Owner:
+    """Who this process will be, as twistd was told."""
+    if twistd is None:
+        return NOBODY
+    uid, gid = twistd["uid"], twistd["gid"]
+    return (-1 if uid is None else uid, -1 if gid is None else gid)
+
+
+def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
+    """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
     from twisted.internet import reactor
 
     from relay import clock, service, signals
 
     clock.steady(reactor)
     roles: dict[str, Callable[[Any, Settings], IService]] = {
-        "all": service.everything,
+        "all": lambda reactor, settings: service.everything(reactor, settings, given, owner),
         "front": service.front,
         "worker": service.worker,
     }

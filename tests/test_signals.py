@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from relay.signals import TOGETHER
-from tests.processes import RelayProcess, eventually
+from tests.processes import ROOT, RelayProcess, eventually
 
 JOBS = """
 import os, time
@@ -170,10 +172,12 @@ def test_other_signals_end_no_child(relay: RelayProcess, number: int) -> None:
     assert everybody(relay) == before
 
 
-def test_sigusr2_replaces_workers_only(relay: RelayProcess) -> None:
+def test_a_reload_replaces_workers_only(relay: RelayProcess) -> None:
     fronts, workers = relay.children("relay front"), relay.children("relay worker")
     (relay.directory / "told.py").write_text(JOBS + "\n\n@job\ndef newer() -> int: return 1\n")
-    relay.signal(signal.SIGUSR2)
+    assert relay.process is not None
+    command = [sys.executable, "-m", "relay.command", "reload", "--pid", str(relay.process.pid)]
+    subprocess.run(command, check=True, timeout=30, env={**os.environ, "PYTHONPATH": str(ROOT)})
     relay.wait_for("relay worker serves .*newer")
     eventually(lambda: relay.call("POST", "/jobs/newer").status == 200, "the new handler is known")
     eventually(lambda: not set(workers) & set(relay.children("relay worker")), "the old one has gone")

@@ -40,9 +40,13 @@ class Doors:
             return self._full("{most} clients are connected", self._most)
         if self._most_of_one and here >= self._most_of_one and not self._is_many(address):
             return self._full("{most} clients are connected from one address, {address}", here, address)
-        self._count += 1
-        self._by_address[address] = here + 1
+        self.admit(address)
         return True
+
+    def admit(self, address: str) -> None:
+        """One who was let in elsewhere comes in, however many there are; it then has to leave."""
+        self._count += 1
+        self._by_address[address] = self._by_address.get(address, 0) + 1
 
     def leave(self, address: str) -> None:
         """The connection of one that had come in has closed."""

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from relay.draining import Drain
 from relay.errors import InternalError, RelayError
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
+from relay.front.departure import Departure
 from relay.front.desk import Desk
 from relay.front.doors import Doors
 from relay.front.fetching import Fetching
-from relay.front.hold import Hold, House
+from relay.front.hold import House
 from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
 from relay.front.repair import Repair
@@ -36,7 +36,6 @@ from relay.store.store import Store
 SWEEP = 1.0  # seconds between sweeps
 STRAYS = 5.0  # seconds between the turns of the waiting room
 PARTING = 1.0  # seconds between looks at the answers that are on their way
-DRAIN_RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,8 @@ class Tools:
     endpoints: Sequence[IStreamServerEndpoint]
     secrets: Sequence[str]
     """What tickets are signed with."""
+    successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
+    predecessor: int = -1
 
 
 class Front(Service):
@@ -59,6 +60,8 @@ class Front(Service):
     def __init__(self, tools: Tools, settings: Settings) -> None:
         self._tools = tools
         self._settings = settings
+        #: how long those that are held have to be answered or sent elsewhere, once it stops
+        self.drain = Drain(tools.clock, settings.drain)
         self._room = WaitingRoom()
         self._catalogue = Catalogue(tools.clock, tools.store, settings.open)
         self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
@@ -67,13 +70,22 @@ class Front(Service):
         self._proxies = Proxies(settings.trusted_proxy)
         most = settings.max_connections, settings.max_per_address
         doors = Doors(tools.clock.seconds, *most, self._proxies.trusts)
-        self._house = House(tools.clock, self._wheel, self._desk, self._parting, doors, settings.prefix)
         self._repair = Repair(tools.clock, tools.store, self._room)
+        self._departure = Departure(self.drain, self._repair)
+        self._house = House(
+            tools.clock,
+            self._wheel,
+            self._desk,
+            self._parting,
+            doors,
+            settings.prefix,
+            self._room,
+            self._departure.successor,
+        )
+        self._departure.house = self._house
         self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
         tools.store.partition.on_amnesia = self._repair.soon
         self._inbox = tools.inbox(self._told)
-        #: how long those that are held have to be answered or sent elsewhere, once it stops
-        self.drain = Drain(tools.clock, settings.drain)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
         self._joined = False  # whether our inbox was ever there
@@ -104,7 +116,15 @@ class Front(Service):
         self._wheel.start()
         for call, seconds in self._recurring:
             call.start(seconds)
+        self._connect()
         ensureDeferred(self._listen()).addErrback(self._deaf)
+
+    def _connect(self) -> None:
+        """Hear of the fronts before and after this one."""
+        if self._tools.successor >= 0:
+            self._departure.successor.connect(self._tools.clock, self._tools.successor)
+        if self._tools.predecessor >= 0:
+            self._departure.predecessor.connect(self._tools.clock, self._tools.predecessor)
 
     async def _listen(self) -> None:
         for endpoint in self._tools.endpoints:
@@ -112,6 +132,7 @@ class Front(Service):
             self._ports.append(port)
             self._log.info("relay front listens on {address}", address=_shown(port))
         self.ready.callback(None)
+        self._departure.predecessor.ready()
 
     def _deaf(self, failure: object) -> None:
         self._log.failure("the front can't listen", failure)  # type: ignore[arg-type]
@@ -121,19 +142,12 @@ class Front(Service):
         return ensureDeferred(self._drain())
 
     async def _drain(self) -> None:
-        """Stop listening, send the held clients elsewhere one by one, then let go of the store. Who reads slowly has
-        the whole drain for what it is sent."""
+        """Stop listening, part with the held clients, then let go of the store. A client that reads slowly has the
+        whole drain for what it is sent."""
         self._desk.draining = True
         for port in self._ports:
             await maybeDeferred(port.stopListening)
-        leaving = [self._site.close()]
-        held = [waits for waits in self._wheel if isinstance(waits, Hold)]
-        pause = min(self.drain.left() / max(1, len(held)), 1 / DRAIN_RATE)
-        for hold in held:
-            leaving.append(hold.reattach())
-            await deferLater(self._tools.clock, pause)
-        await self.drain.until(DeferredList(leaving))
-        await self.drain.until(self._parting.over())
+        await self._departure.run(self._site.close())
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()

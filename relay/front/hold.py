@@ -12,9 +12,10 @@ over, so that in phase B a waiting client costs its transport, this object, and 
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
@@ -29,8 +30,10 @@ from relay.front.answers import Answer
 from relay.front.desk import Desk
 from relay.front.doors import Doors
 from relay.front.outgoing import Parting
-from relay.front.parked import park
+from relay.front.parked import Parked, can_be_parked, park
+from relay.front.takeover import Passed, Successor
 from relay.front.terms import Terms
+from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing
 
@@ -52,6 +55,8 @@ class House:
     parting: Parting
     doors: Doors
     prefix: str
+    room: WaitingRoom
+    successor: Successor
 
 
 class Hold:
@@ -87,6 +92,22 @@ class Hold:
         self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client is there
         self.slot = -1
+
+    @classmethod
+    def taken_over(cls, house: House, passed: Passed, connected: socket.socket) -> Hold:
+        """A committed one that another front held."""
+        waiter = house.room.wait(passed.known.id)
+        if passed.submission is not None:
+            house.room.pledge(passed.known.id, passed.submission)
+        hold = cls(house, passed.terms, passed.owner, passed.known, waiter)
+        hold._chunked, hold._address, hold._until = passed.chunked, passed.address, passed.until
+        house.doors.admit(passed.address)
+        parked: Any = Parked(house.clock, connected, hold)
+        parked.write(passed.unsent)
+        hold.transport = parked
+        hold._rest(passed.due - house.clock.seconds())
+        waiter.addBoth(hold._ended)
+        return hold
 
     # -- phase A --
 
@@ -131,6 +152,43 @@ class Hold:
             headers.append(("Preference-Applied", self._terms.applied))
         send(self.transport, wire.head(headers, self._chunked))
         self._rest(self._terms.heartbeat)
+        if self._house.successor.takes and not self.hand_over(0):
+            self.reattach()
+
+    def hand_over(self, seconds: float) -> bool:
+        """Give the client to the front that succeeds this one: now, or when it is committed, which has to be within so
+        many seconds. False where that can't be."""
+        if self._connection is not None:
+            due = self._house.wheel.due(self)
+            in_time = due < self._until and due <= self._house.clock.seconds() + seconds
+            return in_time and can_be_parked(self._connection.transport)
+        if not isinstance(self.transport, Parked):
+            return False
+        self._house.successor.give(self)
+        return True
+
+    def detach(self) -> tuple[Passed, socket.socket] | None:
+        """Let go of the client, who is another front's from now on; None for one who was answered, or has gone."""
+        parked, house = self.transport, self._house
+        detached = parked.detach() if isinstance(parked, Parked) and self._waiter is not None else None
+        if detached is None:
+            return None
+        connected, unsent = detached
+        passed = Passed(
+            known=self._known,
+            owner=self._owner,
+            terms=self._terms,
+            chunked=self._chunked,
+            address=self._address,
+            until=self._until,
+            due=house.wheel.due(self),
+            unsent=unsent,
+            submission=house.room.pledged(self._known.id),
+        )
+        house.doors.leave(self._address)
+        self._leave()
+        self._over()
+        return passed, connected
 
     def dataReceived(self, data: bytes) -> None:
         """What a client sends after its request is not read: the connection closes with the answer."""

@@ -2,7 +2,7 @@
 
 A transport costs about a KiB, most of it for things that a waiting client does not need. What is left: white space out
 now and then, one answer, and to notice that the client has gone. So a plain TCP (or Unix) transport is taken apart once
-its client is committed, and its socket given to this; one with a wrapper around it (TLS, PROXY) stays as it is.
+its client is committed, and its socket given to this, also below a PROXY header; one that speaks TLS stays as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -37,16 +38,30 @@ class Waits(Protocol):
 
 def park(transport: Any, waits: Waits) -> Any:
     """What writes to the client from now on: a `Parked` in place of the transport, where that is possible."""
-    if type(transport) not in (tcp.Server, unix.Server) or transport.disconnecting or not transport.connected:
+    below = _below_proxy(transport)
+    if not can_be_parked(transport) or below.disconnecting or not below.connected:
         return transport
-    if transport.dataBuffer or transport._tempDataBuffer:
+    if below.dataBuffer or below._tempDataBuffer:
         return transport
+    if below is not transport:
+        transport.factory.unregisterProtocol(transport)
+        transport = below
     transport.stopReading()
     transport.stopWriting()
     transport.connected = 0
     parked = Parked(transport.reactor, transport.socket, waits)
     del transport.socket, transport.fileno, transport.protocol
     return parked
+
+
+def can_be_parked(transport: Any) -> bool:
+    """Whether there is nothing between the client's bytes and the socket, such as TLS."""
+    return type(_below_proxy(transport)) in (tcp.Server, unix.Server)
+
+
+def _below_proxy(transport: Any) -> Any:
+    """What a PROXY header came through: nothing else is done with what follows it."""
+    return transport.transport if isinstance(transport, HAProxyProtocolWrapper) else transport
 
 
 @implementer(IReadWriteDescriptor)
@@ -95,6 +110,15 @@ class Parked:
         if self._socket is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.connectionLost(_ABORTED)
+
+    def detach(self) -> tuple[socket.socket, bytes] | None:
+        """Give the socket away, with what it was not sent yet; None if it was closed."""
+        if self._socket is None:
+            return None
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+        given, self._socket = self._socket, None
+        return given, self._unsent
 
     def waiting(self) -> int:
         """How many bytes wait for room in the kernel."""

@@ -50,6 +50,17 @@ class Repair:
             lambda failure: self._log.failure("a repair broke off", failure)
         )
 
+    async def attach(self, ids: Sequence[str]) -> None:
+        """Attach some that are waited for; where that fails, all are attached a little later."""
+        try:
+            for first in range(0, len(ids), _SLICE):
+                await self._repair(ids[first : first + _SLICE])
+        except RelayError:
+            self.soon()
+        except Exception:
+            self._log.failure("what was handed over could not be attached yet")
+            self.soon()
+
     async def run(self) -> None:
         """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
         be attached is tried again, for nobody else would."""

@@ -218,7 +218,7 @@ class Routes:
             self._house.desk.collected(known)
             return self._show(known, status, replayed=accepted.replayed)
         if terms is not None and accepted.waiter is not None:
-            if self._house.desk.draining:
+            if self._house.desk.draining and not self._house.successor.takes:
                 terms = self._book.at_the_end(terms)
             return Hold(self._house, terms, caller, known, accepted.waiter)
         leave(accepted.waiter)

@@ -57,6 +57,10 @@ class Wheel:
         self._slots.setdefault(item.slot, set()).add(item)
         self._count += 1
 
+    def due(self, item: Waits) -> float:
+        """When the item is called, by the clock."""
+        return item.slot * self._tick
+
     def drop(self, item: Waits) -> None:
         """Take the item out; nothing happens if it is not in."""
         slot = self._slots.get(item.slot)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
 _SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
@@ -27,16 +27,40 @@ class EmbeddedError(Exception):
     """The embedded server can't be used; the message says why and what helps."""
 
 
+Owner = tuple[int, int]  # ids of a user and a group, -1 for that of this process
+NOBODY: Owner = (-1, -1)
+
+
+class Running(NamedTuple):
+    """What is known of a server that runs: the descriptor of the lock of its directory, and its socket."""
+
+    lock: int
+    socket: str
+
+
 class Embedded:
     """The server for one data directory, which it owns as long as this object lives."""
 
-    def __init__(self, data: str, memory: int = 0) -> None:
+    def __init__(
+        self, data: str, memory: int = 0, owner: Owner = NOBODY, running: Running | None = None
+    ) -> None:
+        """`owner`, if not `NOBODY`, is who will run it; `running` is a server of this process that runs already."""
         self._memory = memory
         self._data = Path(data).absolute()
+        if running is not None:
+            self.socket = Path(running.socket)
+            self.lock: IO[str] = os.fdopen(running.lock, "w")
+            return
         self._data.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self._data)
+        self.lock = _lock(self._data)
         _close_to_others(self._data)
         self.socket = _socket(self._data)
+        if owner != NOBODY:
+            for path in (self.socket.parent, self._data, *self._data.rglob("*")):
+                os.chown(path, *owner)
+
+    def running(self) -> Running:
+        return Running(self.lock.fileno(), str(self.socket))
 
     @property
     def url(self) -> str:
@@ -72,7 +96,7 @@ class Embedded:
     def close(self) -> None:
         """Give the data directory up."""
         self.socket.unlink(missing_ok=True)
-        self._lock.close()
+        self.lock.close()
 
 
 def _close_to_others(data: Path) -> None:

@@ -6,6 +6,7 @@ import gc
 import json
 import weakref
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -21,7 +22,9 @@ from relay.front.hold import Hold, House
 from relay.front.outgoing import PATIENCE, Parting
 from relay.front.proxies import Proxies
 from relay.front.site import Site
+from relay.front.takeover import Successor
 from relay.front.terms import Terms
+from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
 from relay.state import Outcome, Standing, State
 
@@ -85,7 +88,16 @@ class Scene:
         self.left: list[Deferred[Outcome]] = []
         self.waiter: Deferred[Outcome] = Deferred(self.left.append)
         self.doors = doors(self.clock)
-        house = House(self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, "/v1")  # type: ignore[arg-type]
+        house = House(  # type: ignore[arg-type]
+            self.clock,
+            self.wheel,
+            self.desk,
+            Parting(self.clock),
+            self.doors,
+            "/v1",
+            WaitingRoom(),
+            Successor(Mock(), Mock()),
+        )
         hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
 
         class Pages:

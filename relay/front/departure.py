@@ -1,0 +1,93 @@
+"""How the clients of a front fare when it leaves: its successor takes them over, or they are sent elsewhere."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from relay.draining import Drain
+from relay.front.hold import Hold, House
+from relay.front.repair import Repair
+from relay.front.takeover import Passed, Predecessor, Successor
+
+RATE = 200  # held requests that are sent elsewhere in a second, at least
+
+
+class Departure:
+    """Knows the fronts before and after this one, as far as there are any. Until `begin` it takes over."""
+
+    _log = Logger()
+
+    def __init__(self, drain: Drain, repair: Repair) -> None:
+        self.successor = Successor(self._restore, self._lost)
+        self.predecessor = Predecessor(self._adopt, self._attach)
+        self.house: House  # which knows the successor
+        self._drain = drain
+        self._repair = repair
+        self._begun = False
+        self._adopted: list[str] = []  # jobs whose end we would not hear of yet
+        self._taken = 0
+        self._leaving: list[Deferred[Any]] = []
+
+    async def run(self, closing: Deferred[None]) -> None:
+        """Part with all clients while the drain lasts. `closing` fires when nobody is in grace, or idle, any more."""
+        self._begun = True
+        wait = self._drain.until
+        if not self.successor.takes:
+            await wait(self.successor.known())
+        if not self.successor.takes:
+            self.predecessor.stop()
+        left = self._drain.left()
+        rest = [hold for hold in self._held() if not (self.successor.takes and hold.hand_over(left))]
+        await self._send_elsewhere(rest)
+        await wait(closing)
+        await wait(self.predecessor.over())
+        await wait(self.successor.emptied())
+        await wait(DeferredList(self._leaving))
+        await wait(self.house.parting.over())
+        if self.successor.given:
+            self._log.info("{count} held clients were handed over", count=self.successor.given)
+        self.successor.close()
+
+    def _held(self) -> list[Hold]:
+        return [waits for waits in self.house.wheel if isinstance(waits, Hold)]
+
+    async def _send_elsewhere(self, holds: list[Hold]) -> None:
+        """One by one, spread over the drain."""
+        pause = min(self._drain.left() / max(1, len(holds)), 1 / RATE)
+        for hold in holds:
+            self._leaving.append(hold.reattach())
+            await deferLater(self.house.clock, pause)
+
+    # -- what the successor does --
+
+    def _restore(self, passed: Passed, connected: socket.socket) -> None:
+        """It did not take this one."""
+        self._leaving.append(Hold.taken_over(self.house, passed, connected).reattach())
+
+    def _lost(self) -> None:
+        """It takes nobody any more."""
+        if self._begun:
+            self.predecessor.stop()
+            self._leaving.append(ensureDeferred(self._send_elsewhere(self._held())))
+
+    # -- what the predecessor does --
+
+    def _adopt(self, passed: Passed, connected: socket.socket) -> None:
+        hold = Hold.taken_over(self.house, passed, connected)
+        if not self._begun:
+            self._adopted.append(passed.known.id)
+        elif not (self.successor.takes and hold.hand_over(0)):
+            self._leaving.append(hold.reattach())
+
+    def _attach(self) -> None:
+        """Hear of the ends of those jobs, too."""
+        adopted, self._adopted = self._adopted, []
+        self._taken += len(adopted)
+        ensureDeferred(self._repair.attach(adopted)).addErrback(
+            lambda failure: self._log.failure("what was taken over could not be attached", failure)
+        )

@@ -1,0 +1,182 @@
+"""Clients on their way from one front to the next, over a real socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import Deferred
+
+from relay.front.takeover import FORMAT, MOST_UNDER_WAY, Passed, Predecessor, Successor
+from relay.front.terms import Terms
+from relay.state import Job, Standing, State
+from relay.store.messages import Submission
+
+JOB = Job("resize", "default", "", "f1", 0, 1, "", "", False, "", '{"a":"ä"}')
+TERMS = Terms(wait=60, commit=5, heartbeat=8, true_status=True, applied="wait=60", cancel=True)
+
+
+def passed(number: int) -> Passed:
+    id = f"0-a-{number}"
+    known = Standing(id, "resize", State.RUNNING, 1_000_000, 1_001_000, 1, 0, '{"fraction":0.5}')
+    return Passed(known, "me", TERMS, True, "10.0.0.1", 60.5, 8.25, b"\n", Submission(id, JOB, 1, 2))
+
+
+class Waiting:
+    """A client that waits; `ours` is its socket here, `theirs` its own end."""
+
+    def __init__(self, number: int) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.theirs.settimeout(20)
+        self.passed = passed(number)
+        self.is_here = True
+
+    def detach(self) -> tuple[Passed, socket.socket] | None:
+        if not self.is_here:
+            return None
+        self.is_here = False
+        return self.passed, self.ours
+
+
+class Fronts:
+    """Both sides."""
+
+    def __init__(self, predecessor: bool = True) -> None:
+        from twisted.internet import reactor
+
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.restored: list[Passed] = []
+        self.adopted: list[tuple[Passed, socket.socket]] = []
+        self.lost: Deferred[None] = Deferred()
+        self.told: Deferred[None] = Deferred()
+        self.wanted = 0
+        self.successor = Successor(lambda passed, _: self.restored.append(passed), self._lost)
+        self.successor.connect(reactor, here.detach())
+        self.predecessor = Predecessor(self._adopt, self._told)
+        self.there = there
+        if predecessor:
+            self.predecessor.connect(reactor, there.detach())
+
+    def _lost(self) -> None:
+        if not self.lost.called:
+            self.lost.callback(None)
+
+    def _adopt(self, passed: Passed, connected: socket.socket) -> None:
+        self.adopted.append((passed, connected))
+
+    def _told(self) -> None:
+        if len(self.adopted) >= self.wanted > 0 and not self.told.called:
+            self.told.callback(None)
+
+    async def close(self) -> None:
+        self.successor.close()
+        await self.predecessor.over()
+
+
+@pytest.fixture
+def clients() -> Iterator[list[Waiting]]:
+    made = [Waiting(number) for number in range(3)]
+    yield made
+    for client in made:
+        client.theirs.close()
+        client.ours.close()
+
+
+@ensureDeferred
+async def test_all_that_is_known_of_a_client_arrives_with_its_socket() -> None:
+    fronts, count = Fronts(), 2 * MOST_UNDER_WAY + 10
+    clients = [Waiting(number) for number in range(count)]
+    fronts.wanted = count
+    for client in clients:
+        fronts.successor.give(client)
+    assert all(client.is_here for client in clients)  # as nobody takes them yet
+    fronts.predecessor.ready()
+    await fronts.told
+    await fronts.successor.emptied()
+    assert [passed for passed, _ in fronts.adopted] == [client.passed for client in clients]
+    for client, (_, connected) in zip(clients, fronts.adopted, strict=True):
+        assert client.ours.fileno() == -1  # closed here, once it is taken
+        connected.sendall(b"x")
+        assert client.theirs.recv(1) == b"x"
+        connected.close()
+        client.theirs.close()
+    assert fronts.successor.given == count
+    await fronts.close()
+
+
+@ensureDeferred
+async def test_whom_a_successor_that_died_did_not_take_comes_back(clients: list[Waiting]) -> None:
+    fronts = Fronts(predecessor=False)
+    fronts.there.sendall(f"ready {FORMAT}\n".encode())
+    await fronts.successor.known()
+    for client in clients:
+        fronts.successor.give(client)
+    fronts.there.sendall(b"took 1\n")
+    while not fronts.successor.given:
+        await turn()
+    fronts.there.close()
+    await fronts.lost
+    assert [passed.known.id for passed in fronts.restored] == ["0-a-1", "0-a-2"]
+    assert [client.ours.fileno() >= 0 for client in clients] == [False, True, True]
+    assert not fronts.successor.takes
+    await fronts.successor.emptied()
+
+
+@ensureDeferred
+async def test_a_successor_of_another_format_is_none(clients: list[Waiting]) -> None:
+    fronts = Fronts(predecessor=False)
+    fronts.there.sendall(f"ready {FORMAT + 1}\n".encode())
+    await fronts.successor.known()
+    assert not fronts.successor.takes
+    fronts.there.close()
+    await fronts.lost
+
+
+@ensureDeferred
+async def test_one_that_stops_takes_what_is_on_its_way(clients: list[Waiting]) -> None:
+    fronts = Fronts()
+    fronts.predecessor.ready()
+    await fronts.successor.known()
+    fronts.wanted = 1
+    fronts.successor.give(clients[0])
+    fronts.predecessor.stop()
+    await fronts.lost
+    await fronts.successor.emptied()
+    fronts.successor.give(clients[1])
+    assert clients[1].is_here
+    assert fronts.restored == []
+    assert len(fronts.adopted) == 1
+    fronts.adopted[0][1].close()
+    await fronts.close()
+
+
+@ensureDeferred
+async def test_what_can_not_be_read_costs_its_client_only(no_logged_failures: list[Any]) -> None:
+    from twisted.internet import reactor
+
+    adopted: list[Any] = []
+    received = Predecessor(lambda *given: adopted.append(given), lambda: None)
+    ours, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    received.connect(reactor, ours.detach())
+    one, its = socket.socketpair()
+    its.settimeout(20)
+    socket.send_fds(sender, [b"\0\0\0\3abc"], [one.fileno()])
+    one.close()
+    while not no_logged_failures:
+        await turn()
+    assert its.recv(1) == b""
+    no_logged_failures.clear()
+    sender.close()
+    await received.over()
+    assert adopted == []
+
+
+def turn() -> Deferred[None]:
+    """One of the reactor's."""
+    from twisted.internet import reactor
+    from twisted.internet.task import deferLater
+
+    return deferLater(reactor, 0)  # type: ignore[arg-type]
