@@ -59,6 +59,7 @@ def service(redis: int, tmp_path: Path) -> Iterator[Service]:
         r"the-password-in-redis\.conf@127\.0\.0\.1:6379": f"{PASSWORD.replace(' ', '-')}@127.0.0.1:{redis}",
         r"/etc/relay": str(tmp_path),
         r'"relay\.jobs"': '"shop"',
+        r"(fronts|workers) = 2": "",
     }
     for name, text in (
         ("relay.toml", shipped("relay.toml", changes)),
@@ -106,7 +107,7 @@ def test_it_answers_who_came_before_it_did(service: Service) -> None:
 
 
 def test_a_reload_is_noticed_by_nobody(service: Service) -> None:
-    service.wait_for("relay worker serves", 2)
+    service.wait_for("relay worker serves")
     id = begin(service, 3)
     service.reload()
     assert service.process is not None
@@ -117,7 +118,7 @@ def test_a_reload_is_noticed_by_nobody(service: Service) -> None:
 
 
 def test_a_stop_leaves_nothing_behind_and_a_start_goes_on(service: Service) -> None:
-    service.wait_for("relay worker serves", 2)
+    service.wait_for("relay worker serves")
     running, waiting = begin(service, 2), begin(service, 0.1)
     assert service.stop() == 0
     service.start()
@@ -125,7 +126,7 @@ def test_a_stop_leaves_nothing_behind_and_a_start_goes_on(service: Service) -> N
 
 
 def test_a_service_that_was_killed_starts_again(service: Service) -> None:
-    service.wait_for("relay worker serves", 2)
+    service.wait_for("relay worker serves")
     id = begin(service, 1)
     assert service.process is not None
     service.process.kill()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import socket
 import subprocess
@@ -15,9 +14,13 @@ from tests.processes import LoggedProcess, eventually
 from tests.stack.proxies import changed
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_FIRST = 3  # descriptor of the first socket
-#: a program is told who it is after its fork: LISTEN_PID is its own id
-_AS_LISTENER = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh"]
+#: a program is told by its own id that the socket is for it
+_AS_LISTENER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Unit:
@@ -38,7 +41,7 @@ class Unit:
 
 class Service(LoggedProcess):
     """A service with its socket, on `port`: started with little in its environment, reloaded by its own command, and
-    stopped as `KillMode=mixed` has it. `folders` says where those of the unit are here."""
+    stopped as `KillMode=mixed` has it. Its folders are all `directory`."""
 
     def __init__(self, directory: Path, service: str, socket_unit: str, port: int) -> None:
         here = {
@@ -54,20 +57,10 @@ class Service(LoggedProcess):
         given = [f"PATH={_PATH}", "LANG=C.UTF-8", f"USER={self.unit.one('User')}", self._mark]
         given += ["LISTEN_FDS=1", f"LISTEN_FDNAMES={listening.one('FileDescriptorName')}"]
         environment = dict(pair.split("=", 1) for pair in (*given, *self.unit.all("Environment")))
-        command = [*_AS_LISTENER, *shlex.split(self.unit.one("ExecStart"))]
+        self.passed = (self._listening.fileno(),)
+        launch = [sys.executable, "-c", _AS_LISTENER, str(self._listening.fileno())]
+        command = [*launch, *shlex.split(self.unit.one("ExecStart"))]
         super().__init__(command, environment, Path(self.unit.one("WorkingDirectory")))
-
-    def start(self) -> None:
-        """With the socket as descriptor 3, and the others closed."""
-        kept = os.dup(_FIRST) if _is_open(_FIRST) else None
-        os.dup2(self._listening.fileno(), _FIRST)
-        try:
-            super().start()
-        finally:
-            os.close(_FIRST)
-            if kept is not None:
-                os.dup2(kept, _FIRST)
-                os.close(kept)
 
     def reload(self) -> None:
         assert self.process is not None
@@ -97,10 +90,3 @@ class Service(LoggedProcess):
 
     def wait_until_all_are_gone(self) -> None:
         eventually(lambda: not self.processes(), "all processes have ended")
-
-
-def _is_open(descriptor: int) -> bool:
-    with suppress(OSError):
-        os.fstat(descriptor)
-        return True
-    return False
