@@ -5,7 +5,7 @@ OPTIONS ?=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: run test faults limits bench check docs install lock clean
+.PHONY: run test faults limits takeover bench check docs install lock clean
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -20,6 +20,9 @@ faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a 
 
 limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for half a minute
 	$(BIN)/python -m tests.limits $(OPTIONS)
+
+takeover: .venv/test.stamp  ## whether 10,000 held clients notice that their fronts are replaced, five times
+	$(BIN)/python -m tests.takeover $(OPTIONS)
 
 bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 25 minutes); OPTIONS="--only latency"
 	$(BIN)/python -m bench $(OPTIONS)

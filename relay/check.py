@@ -36,13 +36,16 @@ class Check:
     def __init__(self, environment: Mapping[str, str], owner: Owner = NOBODY) -> None:
         #: not a pipe: what the modules start may hold on to it
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the exit
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "relay.check"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            **_as(owner),
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "relay.check"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                **_as(owner),
+            )
+        except OSError as error:
+            raise SettingError(f"no process can be started as the user that twistd is to be: {error}") from error
 
     def __enter__(self) -> None:
         pass
