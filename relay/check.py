@@ -45,7 +45,9 @@ class Check:
                 **_as(owner),
             )
         except OSError as error:
-            raise SettingError(f"no process can be started as the user that twistd is to be: {error}") from error
+            raise SettingError(
+                f"no process can be started as the user that twistd is to be: {error}"
+            ) from error
 
     def __enter__(self) -> None:
         pass

@@ -47,8 +47,8 @@ _RETRY = Retry(
 
 class HandoverError(Exception):
     """The job was not queued, as far as is known: a relay that did not answer may have it (so a key is good to have).
-    Or the one that was asked for can't be looked at, or cancelled. `problem` is what relay says of it (RFC 9457), `status` the status to answer with, and `retry_after` seconds, 0
-    where trying again does not help."""
+    Or the job can't be looked at, or cancelled. `problem` is what relay says of it (RFC 9457), `status` the status to
+    answer with, and `retry_after` seconds, 0 where trying again does not help."""
 
     def __init__(self, problem: Mapping[str, Any], retry_after: int = 0) -> None:
         super().__init__(problem.get("detail") or problem["title"])

@@ -45,8 +45,9 @@ def commands() -> Iterator[list[str]]:
 @pytest.fixture
 def relay(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
     (tmp_path / "person.py").write_text(JOBS)
-    relay = RelayProcess(tmp_path, "all", "--redis", server.url, "--jobs", "person")
+    relay = RelayProcess(tmp_path, "all", "--redis", server.url, "--jobs", "person", "--drain", "1")
     relay.start()
+    eventually(lambda: relay.call("POST", "/jobs/keep", {"text": ""}).status == 200, "the jobs are known")
     yield relay
     relay.stop()
 
