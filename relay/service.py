@@ -22,7 +22,19 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import check, descriptors, ending, garbage, names, reexec, signals, sockets, tickets, watch
+from relay import (
+    check,
+    descriptors,
+    ending,
+    garbage,
+    names,
+    orphans,
+    reexec,
+    signals,
+    sockets,
+    tickets,
+    watch,
+)
 from relay.check import Check
 from relay.kept import Kept, Program
 from relay.process import Handed
@@ -147,6 +159,7 @@ def everything(
     if embedded is not None and redis is not None:
         supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
     ending.install(reactor)
+    orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {
         signal.SIGHUP: supervisor.restart,
         signal.SIGUSR2: supervisor.reload,

@@ -57,6 +57,7 @@ ABOVE = {
         "reexec",
         "pidfile",
         "command",
+        "orphans",
         "tap",
         "launch",
         "signals",

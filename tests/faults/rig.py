@@ -148,6 +148,29 @@ class Rig:
         self.relay.signal(signal.SIGHUP)
         time.sleep(2)
 
+    def replace_workers(self) -> None:
+        self.relay.signal(signal.SIGUSR2)
+
+    def signal_at_random(self) -> None:
+        """All that ends nothing, to the supervisor and to its children, while one takes effect or not."""
+        numbers = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP]
+        self.random.shuffle(numbers)
+        for number in numbers:
+            for pid in (*self._children("relay front"), *self._children("relay worker")):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            self.relay.signal(number)
+
+    def stop_group(self) -> None:
+        """A signal to all processes at once, as of a service manager, and a start."""
+        assert self.relay.process is not None
+        for pid in (*self._children("relay worker"), self.relay.process.pid, *self._children("relay front")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        self.relay.process.wait(60)
+        self.relay = self._make_relay()
+        self._start_relay()
+
     def _kill(self, role: str) -> int:
         pid = self.random.choice(self._children(role))
         os.kill(pid, signal.SIGKILL)
@@ -187,6 +210,9 @@ KEEPING: dict[str, int] = {
     "forget_scripts": 8,
     "poison": 4,
     "replace_all": 3,
+    "replace_workers": 3,
+    "signal_at_random": 2,
+    "stop_group": 2,
 }
 #: and what loses it
 LOSING: dict[str, int] = {
