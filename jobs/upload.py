@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from twisted.logger import Logger
 
-from jobs.bucket import Bucket, Reply, S3Error
+from relay.jobs.bucket import Bucket, Reply, S3Error
 from relay.outbound import Http
 
 PART = 8 << 20  # bytes, unless there would be too many

@@ -14,12 +14,14 @@ import sys
 
 import msgspec
 from setproctitle import setproctitle
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner
 
 from relay import clock, output, service, signals
 from relay.parent import Orders, Parent
-from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, VARIABLE, Handed
+from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
 from relay.settings import SettingError, Settings
+
+_log = Logger()
 
 
 def main(role: str) -> None:
@@ -27,13 +29,14 @@ def main(role: str) -> None:
     setproctitle(f"relay {role}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    globalLogBeginner.beginLoggingTo([output.observer(sys.stdout)], redirectStandardIO=False)
     handed = msgspec.json.decode(os.environ.pop(VARIABLE), type=Handed)
+    settings = Settings.read({}, os.environ)
+    log = output.Writer(os.dup(STDOUT), handed.name, settings.log_level)
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     parent = Parent(handed.control)
     from twisted.internet import reactor
 
     clock.steady(reactor)
-    settings = Settings.read({}, os.environ)
     try:
         made = (
             service.front(reactor, settings, handed, _sockets(handed.sockets))
@@ -46,6 +49,7 @@ def main(role: str) -> None:
 
     def leave(seconds: float | None) -> None:
         if seconds is not None:
+            _log.info("this {role} is to end, and has {seconds:.0f} s left", role=role, seconds=seconds)
             made.drain.within(seconds)
         stop()
 

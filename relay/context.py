@@ -19,12 +19,14 @@ Result = TypeVar("Result")
 class Attached(Protocol):
     """What a worker does for the handlers that it runs."""
 
-    cancelled: bool
+    stopped: str
 
     @property
     def http(self) -> Http: ...
 
     def progress(self, fraction: float, message: str) -> None: ...
+
+    def checkpoint(self, value: Any) -> Deferred[None]: ...
 
     def wait(self, make: Callable[[], Any]) -> Any: ...
 
@@ -46,6 +48,8 @@ class Context:
     """The same for every attempt of this job, and no other's: for calls that must not be made twice."""
     trace: str
     """The submission's ``traceparent``; "" without one. Calls through `http` carry it on."""
+    last: Any
+    """What the last `checkpoint` of an earlier attempt said; None before the first."""
     settings: Mapping[str, str]
     """What the operator set for handlers, with ``--set NAME=VALUE``."""
     log: Logger
@@ -62,13 +66,30 @@ class Context:
     def cancelled(self) -> bool:
         """Whether the job was stopped: by its timeout, a deadline, a client, or as its worker ends. For threads, which
         have to see for themselves."""
-        return self._attached.cancelled
+        return bool(self._attached.stopped)
+
+    @property
+    def stopped(self) -> str:
+        """Why the job was stopped: ``timeout`` (its time was over), ``expired`` (its deadline passed), ``cancelled``,
+        or ``drain``: it is given back, as its worker ends, or was taken by another, and goes on there. "" as long as it
+        was not stopped. What the handler has begun elsewhere is of use after ``drain`` only."""
+        return self._attached.stopped
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Say how far the job is: `fraction` from 0 to 1, and a word for the people who look. Never fails: what is
         beyond 0 or 1 is taken as that, what is not a number as nothing, and of the message 500 characters are kept.
         """
         self._attached.progress(fraction, message)
+
+    def checkpoint(self, value: Any) -> Deferred[None]:
+        """Keep what another attempt needs to go on from here: it finds the last such value in `last`, whatever ended
+        this one. Fires when the store has it: wait for that before you begin what must not be begun twice. In another
+        thread it blocks until then.
+
+        `value`: whatever can be returned as a result, of 64 KiB of JSON at most, else `ValueError`. A job that is
+        declared `once` and has a checkpoint may be started again. Raises `CancelledError` once the job is over.
+        """
+        return self._attached.checkpoint(value)
 
     @overload
     def wait(self, make: Callable[[], Deferred[Result]]) -> Result: ...

@@ -64,13 +64,13 @@ def job(
     `name`: what clients submit to, the function's own unless given · `queue`: workers can be started for
     some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
     `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
-    an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks · `limit`: how often it may
-    be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how many may run at once, all workers
-    together, 0 for any number · `per`: an argument, each value of which has a `most` of its own · `then`: the job, by
-    name or by its function, that is given an outcome which nobody collected, as its argument `outcome` (an envelope) ·
-    `internal`: whether it is hidden from clients, so that only other jobs lead to it; unless given, a job is that
-    another names in its `then` · `local`: whether it is there only for clients of the same machine, not where relay is
-    started with ``--open``.
+    unless it has a checkpoint: an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks
+    · `limit`: how often it may be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how many
+    may run at once, all workers together, 0 for any number · `per`: an argument, each value of which has a `most` of
+    its own · `then`: the job, by name or by its function, that is given an outcome which nobody collected, as its
+    argument `outcome` (an envelope) · `internal`: whether it is hidden from clients, so that only other jobs lead to
+    it; unless given, a job is that another names in its `then` · `local`: whether it is there only for clients of the
+    same machine, not where relay is started with ``--open``.
     """
 
     def mark(function: Function) -> Function:

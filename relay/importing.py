@@ -16,6 +16,7 @@ from types import ModuleType
 from relay.options import HandlerError
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_MOVED = {"jobs": "relay.jobs"}  # names that were relay's own
 _MOST_CALLERS = 4  # of the place where it went wrong
 _MOST = 500  # characters of another's words
 
@@ -63,7 +64,8 @@ def _told(name: str, error: BaseException) -> str:
     ]
     said = " ".join(str(error).split())[:_MOST]
     if not frames and isinstance(error, ModuleNotFoundError):
-        return f"{said}: {name} is neither in the current folder nor among what is installed"
+        moved = f" (relay's own are {_MOVED[name]} now)" if name in _MOVED else ""
+        return f"{said}: {name} is neither in the current folder nor among what is installed{moved}"
     if not isinstance(error, ImportError):
         said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     own = [frame for frame in frames if not _is_installed(frame.filename)] or frames[-1:]

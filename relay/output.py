@@ -1,55 +1,126 @@
-"""What a child process writes, and how its parent reads it: lines of a log that keep their level.
+"""What a child process writes, and how its parent reads it.
 
-A line of a child's log starts with its level as systemd has it (``<3>``, see sd-daemon(3)); each line of a traceback
-does. The first line of an event stands at the margin, the others behind a tab, so that no text of a client's or a
-handler's is taken for an event. A line without a level was printed by a handler, a library or the interpreter.
+A child's log goes through its standard output, beside what handlers, libraries and the interpreter print there. So
+that nothing that is printed is taken for it, each line of it begins with a mark that has the child's random name.
+Behind it is a `Record` as JSON, in pieces of a size that the system writes as a whole, whoever else writes meanwhile.
+
+Other lines were printed. One may begin with its level as systemd has it (``<3>``, see sd-daemon(3)).
 """
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
 import re
+import select
+import time
 from collections.abc import Iterator
-from typing import IO, Any
+from contextlib import suppress
 
-from twisted.logger import FileLogObserver, LogEvent, LogLevel, formatEventAsClassicLogText
+import msgspec
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from zope.interface import implementer
 
+from relay import record
+from relay.record import Record
 from relay.text import printable
 
-Level = Any  # a member of `LogLevel`
-
 LONGEST_LINE = 16_384  # bytes; the rest of a longer line is left out
-_LEVELS = {
-    LogLevel.critical: 2,
-    LogLevel.error: 3,
-    LogLevel.warn: 4,
-    LogLevel.info: 6,
-    LogLevel.debug: 7,
-}
-_BY_NUMBER = {0: LogLevel.critical, 1: LogLevel.critical, 5: LogLevel.info} | {
-    n: lv for lv, n in _LEVELS.items()
-}
+_PIECE = 4096 - 64  # bytes, with its mark no more than what is written as a whole (PIPE_BUF)
+_MORE, _LAST = "+", "="
+_PATIENCE = 1000  # milliseconds for a parent that reads nothing, where the pipe does not wait by itself
+_BY_NUMBER = ("critical", "critical", "critical", "error", "warn", "info", "info", "debug")
 _LEVELED = re.compile(r"<([0-7])>")
+_OF_REDIS = re.compile(r"\d+:(?:\w \d+ \w+ \d+ [\d:.]+ ([.*#-])|signal-handler \(\d+\)) (.*)")
+#: what it says at its highest level whenever it starts and stops
+_USUAL = re.compile(r"oO0Oo|\w+ version=|Configuration loaded|Server initialized|\w+ is now ready to exit")
+_REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warn", None: "info"}
 
 
-def observer(out: IO[Any]) -> FileLogObserver:
-    """Writes the log of a child: each line with its level in front, and without a time, which the parent adds."""
-    return FileLogObserver(out, _format)
+@implementer(ILogObserver)
+class Writer:
+    """Writes the log of a child, from a level on; never an error, as the parent may be gone."""
+
+    def __init__(self, descriptor: int, name: str, level: str) -> None:
+        self._descriptor = descriptor
+        self._name = name
+        self._level = level
+        self._numbers = itertools.count()
+
+    def __call__(self, event: LogEvent) -> None:
+        made = record.of(event, "")
+        if made is None or not record.is_at_least(made, self._level):
+            return
+        text = json.dumps(msgspec.to_builtins(made), separators=(",", ":"))
+        number = next(self._numbers)  # others may log meanwhile: threads, handlers of signals
+        for start in range(0, len(text), _PIECE):
+            kind = _MORE if start + _PIECE < len(text) else _LAST
+            self._write(f"\n<{self._name}{kind}{number}:{text[start : start + _PIECE]}\n".encode())
+
+    def _write(self, line: bytes) -> None:
+        with suppress(OSError):
+            if not os.get_blocking(self._descriptor):  # a program that a handler started has made it so
+                ready = select.poll()
+                ready.register(self._descriptor, select.POLLOUT)
+                ready.poll(_PATIENCE)
+            os.write(self._descriptor, line)
 
 
-def _format(event: LogEvent) -> str | None:
-    text = formatEventAsClassicLogText(event, formatTime=lambda _: "")
-    if text is None:
-        return None
-    level = _LEVELS.get(event.get("log_level", LogLevel.info), 6)
-    first, *others = printable(text).strip(" \n").split("\n")
-    marked = (line if line.startswith("\t") else f"\t{line}" for line in others)
-    return "".join(f"<{level}>{line}\n" for line in (first, *marked))
+class Reader:
+    """Reads the lines of one child and publishes what they are: its records, and what was printed."""
+
+    def __init__(self, name: str, title: str) -> None:
+        self._name = name
+        self._title = title
+        self._pieces: dict[str, str] = {}  # of records, by their numbers
+
+    def read(self, line: str, stream: str) -> None:
+        """A line that came through ``stdout`` or ``stderr``."""
+        length = len(self._name) + 2
+        mark, piece = line[:length], line[length:]
+        if mark in (f"<{self._name}{_MORE}", f"<{self._name}{_LAST}"):
+            number, _, text = piece.partition(":")
+            whole = self._pieces.pop(number, "") + text
+            if mark.endswith(_LAST):
+                self._record(whole, stream)
+            else:
+                self._pieces[number] = whole
+        elif line.strip():
+            publish(_printed(line, stream, self._title))
+
+    def _record(self, text: str, stream: str) -> None:
+        try:
+            made = msgspec.json.decode(text, type=Record)
+        except msgspec.MsgspecError:
+            publish(_printed(text, stream, self._title))
+        else:
+            publish(msgspec.structs.replace(made, process=self._title))
 
 
-def leveled(line: str, unmarked: Level) -> tuple[Level, str]:
-    """The level of a line that a child wrote, and its text; `unmarked` is the level of one that has none."""
-    found = _LEVELED.match(line)
-    return (_BY_NUMBER[int(found[1])], line[found.end() :]) if found else (unmarked, line)
+def publish(made: Record) -> None:
+    """Log what another process has said."""
+    globalLogPublisher(
+        {
+            "log_time": made.time,
+            "log_level": LogLevel.levelWithName(made.level),
+            "log_namespace": made.logger,
+            "log_format": "{process}: {line}",
+            "process": made.process,
+            "line": made.message,
+            record.CARRIED: made,
+        }
+    )
+
+
+def _printed(line: str, stream: str, title: str) -> Record:
+    level, text, logger = "warn" if stream == "stderr" else "info", line, stream
+    if found := _LEVELED.match(line):
+        level, text = _BY_NUMBER[int(found[1])], line[found.end() :]
+    elif title == "redis" and (found := _OF_REDIS.fullmatch(line)):
+        level, text, logger = _REDIS_LEVELS[found[1]], found[2], "redis"
+        level = "info" if _USUAL.match(text) else level
+    return Record(time.time(), level, title, logger, text)
 
 
 class Lines:

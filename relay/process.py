@@ -13,10 +13,10 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.output import Lines, leveled
+from relay.output import Lines, Reader
 from relay.recurring import recurring
 from relay.reexec import Adopted, ChildState
 from relay.store.names import random_name
@@ -87,6 +87,7 @@ class Child(ProcessProtocol):
         self._orders = orders
         self._silent = 0  # looks without a sign of life
         self._listening = recurring(keeper.clock, self._listen)
+        self._reader = Reader(self.name, keeper.title)
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
 
     def begun(self, process: IProcessTransport) -> None:
@@ -185,9 +186,8 @@ class Child(ProcessProtocol):
             self._keeper.is_leaving(self)
 
     def _wrote(self, descriptor: int, line: str) -> None:
-        level, text = leveled(line, LogLevel.warn if descriptor == STDERR else LogLevel.info)
-        if text.strip() and not self._keeper.is_noise(text):
-            self._log.emit(level, "{title}: {line}", title=self._keeper.title, line=text)
+        if not self._keeper.is_noise(line):
+            self._reader.read(line, "stderr" if descriptor == STDERR else "stdout")
 
     # -- its end --
 

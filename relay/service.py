@@ -42,7 +42,7 @@ from relay.reexec import Inherited, KeptState
 from relay.registry import chosen
 from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
-from relay.store.embedded import NOBODY, Embedded, EmbeddedError, Owner, Running
+from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, Running
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
@@ -245,6 +245,8 @@ def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embed
     running = Running(left.lock, left.redis) if left is not None else None
     try:
         return Embedded(settings.data, settings.redis_memory, owner, running)
+    except NoServer as error:
+        raise SettingError(f"--redis: {error}") from error
     except (EmbeddedError, OSError) as error:
         raise SettingError(f"--data: {error}") from error
 

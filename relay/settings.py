@@ -14,14 +14,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from types import MappingProxyType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from relay.handlers import QUEUE_NAME
 
-_PREFIX = "RELAY_"
+PREFIX = "RELAY_"
 _SECRET_NAME = re.compile(r"secret|token|password|key")
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE, the name of a-z, 0-9 and _"}
 
@@ -34,9 +34,19 @@ def _about(text: str, **limits: Any) -> Meta:
     return Meta(description=text, **limits)
 
 
+def _in(unit: str, **limits: Any) -> Meta:
+    """A number's unit, shown in the docs: seconds, bytes, or what is counted."""
+    return Meta(extra={"unit": unit}, **limits)
+
+
 _YEAR = 365 * 86_400  # seconds; more would be a slip of the pen, and overflow in Redis
-Seconds = Annotated[float, Meta(ge=0, le=_YEAR)]
-Count = Annotated[int, Meta(ge=1, le=1 << 50)]
+_MOST = 1 << 50  # of anything that is counted
+Seconds = Annotated[float, _in("seconds", ge=0, le=_YEAR)]
+Lifetime = Annotated[int, _in("seconds", ge=1, le=_YEAR)]
+Bytes = Annotated[int, _in("bytes", ge=0, le=_MOST)]
+Size = Annotated[int, _in("bytes", ge=1, le=_MOST)]
+Count = Annotated[int, _in("count", ge=1, le=_MOST)]
+CountOrNone = Annotated[int, _in("count", ge=0, le=_MOST)]
 _Assignment = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*=")]
 
 
@@ -46,9 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis: Annotated[
         str, _about("where the store is: redis://, rediss://, unix:// or embedded: (all's default)")
     ] = ""
-    redis_memory: Annotated[
-        int, _about("most bytes that the embedded Redis may use, 0 for any number", ge=0, le=1 << 50)
-    ] = 0
+    redis_memory: Annotated[Bytes, _about("most memory that the embedded Redis may use, 0 for any")] = 0
     data: Annotated[str, _about("directory of the embedded Redis' append-only file")] = "relay-data"
     listen: Annotated[
         tuple[str, ...], _about("Twisted server endpoint that clients connect to; may be given again")
@@ -69,62 +77,65 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     ] = ""
     jobs: Annotated[tuple[str, ...], _about("module or package with handlers; may be given again")] = (
-        "jobs",
+        "relay.jobs",
     )
     fronts: Annotated[Count, _about("front processes (all)")] = 1
     workers: Annotated[Count, _about("worker processes (all)")] = 1
-    grace: Annotated[
-        Seconds, _about("seconds that a held request stays silent before relay commits to 200")
-    ] = 5
-    heartbeat: Annotated[Seconds, _about("seconds between the heartbeats of a held request, 0 for none")] = 8
-    max_wait: Annotated[float, _about("most seconds that a request is held", gt=0, le=_YEAR)] = 600
-    keepalive: Annotated[Seconds, _about("seconds after which an idle kept-alive connection is closed")] = 75
-    keep: Annotated[int, _about("seconds that outcomes and keys are kept", ge=1, le=_YEAR)] = 3600
-    dead_keep: Annotated[int, _about("seconds that a dead letter is kept", ge=1, le=_YEAR)] = 7 * 86400
-    dead_bytes: Annotated[Count, _about("most bytes of all dead letters; the oldest go first")] = 64 << 20
+    grace: Annotated[Seconds, _about("how long a held request stays silent before relay commits to 200")] = 5
+    heartbeat: Annotated[Seconds, _about("between the heartbeats of a held request, 0 for none")] = 8
+    max_wait: Annotated[float, _in("seconds", gt=0, le=_YEAR), _about("longest that a request is held")] = 600
+    keepalive: Annotated[Seconds, _about("after which an idle kept-alive connection is closed")] = 75
+    keep: Annotated[Lifetime, _about("how long outcomes and keys are kept")] = 3600
+    dead_keep: Annotated[Lifetime, _about("how long a dead letter is kept")] = 7 * 86400
+    dead_bytes: Annotated[Size, _about("most of all dead letters; the oldest go first")] = 64 << 20
     dead_arguments: Annotated[
-        int,
-        _about(
-            "largest arguments that are kept with a dead letter; without them it can't be run again",
-            ge=0,
-            le=1 << 50,
-        ),
+        Bytes,
+        _about("largest arguments that are kept with a dead letter; without them it can't be run again"),
     ] = 1 << 20
     require_key: Annotated[bool, _about("refuse submissions without an idempotency key")] = False
     max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
     max_connections: Annotated[
-        int,
-        _about(
-            "connected clients for each front, 0 for as many as its file descriptors allow", ge=0, le=1 << 50
-        ),
+        CountOrNone, _about("connected clients for each front, 0 for as many as its file descriptors allow")
     ] = 0
     max_per_address: Annotated[
-        int, _about("connected clients from one address, 0 for any number", ge=0, le=1 << 50)
+        CountOrNone, _about("connected clients from one address, 0 for any number")
     ] = 0
-    body_limit: Annotated[Count, _about("largest body of a submission")] = 1 << 20
-    result_limit: Annotated[Count, _about("largest result of a job")] = 1 << 20
+    body_limit: Annotated[Size, _about("largest body of a submission")] = 1 << 20
+    result_limit: Annotated[Size, _about("largest result of a job")] = 1 << 20
     queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000
-    queue_bytes: Annotated[Count, _about("most bytes of all jobs that are alive at once")] = 512 << 20
+    queue_bytes: Annotated[Size, _about("most of all jobs that are alive at once")] = 512 << 20
     max_delay: Annotated[
-        float, _about("most seconds of a client's `Relay-Delay` and `Relay-Deadline`", ge=0, le=30 * 86_400)
+        float,
+        _in("seconds", ge=0, le=30 * 86_400),
+        _about("longest `Relay-Delay` and `Relay-Deadline` of a client"),
     ] = 30 * 86_400
     concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
     queues: Annotated[
         tuple[str, ...], _about("queues this worker serves, separated by commas (default: all)")
     ] = ()
     lease: Annotated[
-        float, _about("seconds without a sign of life before a worker loses its jobs", ge=1, le=86_400)
+        float,
+        _in("seconds", ge=1, le=86_400),
+        _about("without a sign of life before a worker loses its jobs"),
     ] = 10
     stall: Annotated[
         float,
-        _about("seconds that a handler may block its worker before the worker is killed", ge=1, le=86_400),
+        _in("seconds", ge=1, le=86_400),
+        _about("how long a handler may block its worker before the worker is killed"),
     ] = 60
-    drain: Annotated[Seconds, _about("seconds that a stopping process has to finish its work")] = 30
+    drain: Annotated[Seconds, _about("how long a stopping process has to finish its work")] = 30
     drain_limit: Annotated[
-        Seconds, _about("seconds that a worker which has a successor has to finish its jobs (all)")
+        Seconds, _about("how long a worker which has a successor has to finish its jobs (all)")
     ] = 3600
     per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
     allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
+    log_format: Annotated[
+        Literal["text", "json"], _about("how the log is written: text, or json for an object on each line")
+    ] = "text"
+    log_level: Annotated[
+        Literal["debug", "info", "warn", "error"],
+        _about("least level that is logged: debug, info, warn or error"),
+    ] = "info"
     set: Annotated[
         tuple[_Assignment, ...], _about("NAME=VALUE, for handlers (`context.settings`); may be given again")
     ] = ()
@@ -150,7 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def environ(self) -> dict[str, str]:
         """These settings as environment variables, for a child process (its command line is for all to see)."""
-        return {_PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+        return {PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
 
 
 def fields() -> Iterator[tuple[str, type, Any, str]]:
@@ -160,6 +171,12 @@ def fields() -> Iterator[tuple[str, type, Any, str]]:
         inner, *metas = get_args(hints[field.name])
         kind = bool if inner is bool else tuple if get_origin(inner) is tuple else str
         yield field.name, kind, field.default, next(m.description for m in metas if m.description)
+
+
+def unit(name: str) -> str:
+    """What a setting's number counts: ``seconds``, ``bytes`` or ``count``; "" for one that is no number."""
+    metas = get_args(get_type_hints(Settings, include_extras=True)[name])[1:]
+    return next((meta.extra["unit"] for meta in metas if meta.extra), "")
 
 
 def _from_file(config: str | None) -> dict[str, Any]:
@@ -191,7 +208,7 @@ def _with_secrets(values: Mapping[str, Any]) -> str:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, kind, _, _ in fields():
-        text = environment.get(_PREFIX + name.upper())
+        text = environment.get(PREFIX + name.upper())
         if text is not None:
             given[name] = _parts(text) if kind is tuple else text
     return given
@@ -247,13 +264,20 @@ def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str
             return f"there is no setting {str(given).replace('_', '-')} ({source}){meant}"
     what, _, place = str(error).partition(" - at `$.")
     wanted = what.partition(", got")[0]
+    if wanted.startswith("Invalid enum value"):
+        wanted = f"Expected {' or '.join(_choices(place.strip('`')))}"
     name = place.strip("`").partition("[")[0].partition(".")[0]
     if name in _SECRET:
         return f"--{name} {source}: {_SECRET[name]} (what was given is not shown)"
     return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values.get(name)!r}"
 
 
+def _choices(name: str) -> tuple[str, ...]:
+    hint = get_type_hints(Settings)[name]
+    return get_args(hint)
+
+
 def config_path(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str | None:
     """The TOML file to read: ``--config``, else ``RELAY_CONFIG``, else none."""
-    path = options.get("config") or environment.get(_PREFIX + "CONFIG")
+    path = options.get("config") or environment.get(PREFIX + "CONFIG")
     return str(path) if path else None

@@ -84,6 +84,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     deadline: int
     started: int = 0  # when it was handed out: `deadline - started` is what was left of its time then
     starts: int = 1  # how often it was handed out by now, those times included that counted as no attempt
+    checkpoint: str = ""  # JSON, what an earlier start left to go on from; "" for nothing
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):

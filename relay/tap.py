@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGHUP
@@ -13,15 +14,16 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from relay import pidfile
-from relay.settings import SettingError, Settings, config_path, fields
+from relay.settings import SettingError, Settings, config_path, fields, unit
 from relay.store.embedded import NOBODY, Owner
+from relay.version import VERSION
 
 
 def _options() -> type[usage.Options]:
     """The settings as command line options; only what was given is kept."""
     parameters: list[list[Any]] = [["config", None, None, "TOML file with these settings"]]
     flags: list[list[Any]] = []
-    members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags}
+    members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags, "opt_version": _version}
     for name, kind, default, about in fields():
         option = name.replace("_", "-")
         if kind is bool:
@@ -29,10 +31,19 @@ def _options() -> type[usage.Options]:
         elif kind is tuple:
             members[f"opt_{name}"] = _repeatable(name, about, default)
         else:
-            parameters.append(
-                [option, None, None, f"{about} [default: {default}]" if default != "" else about]
-            )
+            parameters.append([option, None, None, about + _shown(default, unit(name))])
     return type("SettingsOptions", (usage.Options,), members)
+
+
+def _shown(default: Any, unit: str) -> str:
+    counted = "" if unit in ("", "count") else f" {unit}"
+    return f" [default: {default}{counted}]" if default != "" else ""
+
+
+def _version(self: usage.Options) -> None:
+    """Show relay's version and exit."""
+    sys.stdout.write(f"relay {VERSION}\n")
+    sys.exit()
 
 
 def _repeatable(name: str, about: str, default: tuple[str, ...]) -> Callable[[usage.Options, str], None]:
@@ -63,18 +74,17 @@ class Worker(_SettingsOptions):  # type: ignore[misc, valid-type]
 
 class Options(All):
     synopsis = "[all|front|worker] [options]"
-
-    def postOptions(self) -> None:
-        """A pid file of an earlier life must not keep twistd from starting."""
-        if self.parent is not None and self.parent["pidfile"]:
-            pidfile.remove_stale(Path(self.parent["pidfile"]))
-
     longdesc = "Hold HTTP requests while their jobs run. Without a command: all."
     subCommands = [
         ["all", None, All, "everything on this machine (the default)"],
         ["front", None, Front, "one front"],
         ["worker", None, Worker, "one worker"],
     ]
+
+    def postOptions(self) -> None:
+        """A pid file of an earlier life must not keep twistd from starting."""
+        if self.parent is not None and self.parent["pidfile"]:
+            pidfile.remove_stale(Path(self.parent["pidfile"]))
 
 
 def makeService(options: usage.Options) -> IService:
@@ -96,7 +106,7 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
     from twisted.internet import reactor
 
-    from relay import clock, service, signals
+    from relay import clock, logs, service, signals, variables
 
     clock.steady(reactor)
     roles: dict[str, Callable[[Any, Settings], IService]] = {
@@ -105,8 +115,10 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
         "worker": service.worker,
     }
     try:
+        variables.check(os.environ)
         config = config_path(given)
         settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
+        logs.arrange(settings, "supervisor" if role == "all" else role)
         made = roles[role](reactor, settings)
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error

@@ -50,7 +50,7 @@ def relay_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPro
         *("all", "--grace", "0.5", "--heartbeat", "1", "--body-limit", "200000", "--result-limit", "100000"),
         *(
             "--jobs",
-            "jobs",
+            "relay.jobs",
             "--jobs",
             "tests.sample_jobs",
             "--allow-private",

@@ -68,7 +68,9 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
     blocks = relay.call("POST", "/jobs/block", {"seconds": 600}, later).json()["id"]
     eventually(lambda: server.client.hexists("{r0}:crash", blocks), "its worker has died under it")
     assert not server.client.hexists("{r0}:crash", beside)
-    relay.wait_for(rf"#critical.* worker 1: .*and is ended: job {blocks} \(block\) blocks it, at .*{PLACE}")
+    relay.wait_for(
+        rf"\[worker 1 .*#critical\] .*and is ended: job {blocks} \(block\) blocks it, at .*{PLACE}"
+    )
     relay.wait_for(r"#error.* worker 1 ended \(.*exit code 70")
     relay.wait_for(
         rf"its process ended: 2 jobs are returned to the queue, or have ended with it: .*block {blocks}"
@@ -132,7 +134,7 @@ def test_names_are_found_while_handlers_fill_the_reactors_threads(
 ) -> None:
     front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
     worker = RelayProcess(
-        tmp_path, "worker", "--redis", server.url, "--allow-private", "--jobs", "jobs", *options(ran)
+        tmp_path, "worker", "--redis", server.url, "--allow-private", "--jobs", "relay.jobs", *options(ran)
     )
     for process in (front, worker):
         process.start()

@@ -103,7 +103,7 @@ def test_a_coroutine_function_is_not_for_threads() -> None:
 
 
 def test_a_registry_finds_the_handlers_of_modules_and_packages() -> None:
-    registry = Registry.load(["jobs", "tests.sample_jobs"])
+    registry = Registry.load(["relay.jobs", "tests.sample_jobs"])
     assert {"echo", "sleep", "fetch", "area", "whoami"} <= names(registry)
 
 
@@ -152,7 +152,7 @@ def test_a_handler_that_a_module_merely_imports_is_not_served_unless_it_is_asked
 def test_an_imported_handler_is_served_where_it_follows_another_and_not_to_clients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "from jobs.webhook import webhook\nfrom relay import job\n@job(then=webhook)\ndef own() -> None: ...\n"
+    text = "from relay.jobs.webhook import webhook\nfrom relay import job\n@job(then=webhook)\ndef own() -> None: ...\n"
     for written in (text, text.replace("then=webhook", "then='webhook'")):
         registry = load(monkeypatch, tmp_path, written)
         assert names(registry) == {"own", "webhook"}

@@ -32,7 +32,7 @@ def roles(server: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A front and a worker that outlive every trouble of this module."""
     directory = tmp_path_factory.mktemp("relay")
     front = RelayProcess(directory, "front", "--redis", server.url, *QUICK)
-    worker = RelayProcess(directory, "worker", "--redis", server.url, "--jobs", "jobs", *QUICK)
+    worker = RelayProcess(directory, "worker", "--redis", server.url, "--jobs", "relay.jobs", *QUICK)
     for process in (front, worker):
         process.start()
     front.wait_until_jobs_are_known()

@@ -30,7 +30,7 @@ def front(server: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
 
 
 def start_worker(server: RedisProcess, directory: Path, *options: str) -> RelayProcess:
-    jobs = ("--jobs", "jobs", "--jobs", "tests.sample_jobs", "--allow-private")
+    jobs = ("--jobs", "relay.jobs", "--jobs", "tests.sample_jobs", "--allow-private")
     worker = RelayProcess(directory, "worker", "--redis", server.url, *jobs, *QUICK, *options)
     worker.start()
     return worker

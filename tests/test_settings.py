@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.settings import SettingError, Settings, fields
+from relay import variables
+from relay.settings import SettingError, Settings, fields, unit
 from relay.store.address import Address, AddressError
 
 
@@ -49,6 +50,10 @@ def test_handlers_get_what_was_set_for_them() -> None:
         ({"prefix": "v1"}, "--prefix"),
         ({"queues": ["A b"]}, "--queues"),
         ({"set": ["Nothing"]}, "--set"),
+        (
+            {"log_level": "loud"},
+            "--log-level from the command line: Expected debug or info or warn or error, not 'loud'",
+        ),
         ({"nonsense": "1"}, "there is no setting nonsense (from the command line)"),
         ({"max_wate": "1"}, "there is no setting max-wate (from the command line): did you mean max-wait?"),
         ({"trusted_proxy": ["x"]}, "--trusted-proxy from the command line: 'x' is not an address"),
@@ -72,8 +77,36 @@ def test_the_source_of_a_wrong_setting_is_named(tmp_path: Path) -> None:
         Settings.read({}, {}, str(tmp_path / "missing.toml"))
 
 
-def test_every_setting_says_what_it_is() -> None:
-    assert all(about for _, _, _, about in fields())
+def test_every_setting_says_what_it_is_and_every_number_what_it_counts() -> None:
+    for name, _, default, about in fields():
+        assert about, name
+        is_number = isinstance(default, int | float) and not isinstance(default, bool)
+        assert (unit(name) in ("seconds", "bytes", "count")) is is_number, name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("RELAY_MAX_WIAT", "there is no setting RELAY_MAX_WIAT: did you mean RELAY_MAX_WAIT?"),
+        ("RELAY_HEART_BEAT", "there is no setting RELAY_HEART_BEAT: did you mean RELAY_HEARTBEAT?"),
+        ("RELAY_CONFG", "there is no setting RELAY_CONFG: did you mean RELAY_CONFIG?"),
+        ("RELAY_UNHEARD_OF", "there is no setting RELAY_UNHEARD_OF"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_one(name: str, said: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        variables.check({"PATH": "", "RELAY_GRACE": "1", name: "1"})
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL", "RELAY_MAX_WAIT", "_RELAY_CHILD", "RELAYED", "MY_RELAY_GRACE",
+     "RELAY_PORT", "RELAY_SERVICE_HOST", "RELAY_SERVICE_PORT_HTTP", "RELAY_PORT_8080_TCP_ADDR"],
+)  # fmt: skip
+def test_variables_of_others_are_none_of_its_business(name: str) -> None:
+    """Kubernetes makes some of them, where a service is called relay."""
+    variables.check({name: "1"})
 
 
 @pytest.mark.parametrize("text", ["webhook_secret", "=whsec_hidden", "Upper=whsec_hidden"])

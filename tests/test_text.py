@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from twisted.logger import Logger, LogPublisher
+from twisted.logger import LogEvent, Logger, LogPublisher
 
-from relay import output
+from relay import output, record
 from relay.text import encodable, printable
 
 
@@ -31,13 +29,16 @@ def test_json_has_a_mark_for_parts_of_characters() -> None:
 
 
 def test_one_event_is_one_line_at_the_margin() -> None:
-    written = io.StringIO()
-    log = Logger("job", observer=LogPublisher(output.observer(written)))
-    log.info("{text}", text="x\nrelay: ready\n<3>2026-11-25 [front] forged \x1b[31m\u202e\ny")
-    lines = written.getvalue().splitlines()
+    said: list[LogEvent] = []
+    Logger("job", observer=LogPublisher(said.append)).info(
+        "{text}", text="x\nrelay: ready\n2026-11-25 [front] forged \x1b[31m\u202e\ny"
+    )
+    made = record.of(said[0], "worker")
+    assert made is not None
+    lines = record.as_text(made).split("\n")
     assert len(lines) == 4
-    assert lines[0].startswith("<6>")
-    assert all(line.startswith("<6>\t") for line in lines[1:])
+    assert lines[0].endswith("[worker job#info] x")
+    assert all(line.startswith("\t") for line in lines[1:])
     assert lines[2].endswith("forged \\x1b[31m\\u202e")
     for line in output.Lines().take(b"printed \x1b[2Jby a handler\n"):
         assert line == "printed \\x1b[2Jby a handler"

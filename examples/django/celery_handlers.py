@@ -7,7 +7,7 @@ from relay.celery import celery_job
 report = celery_job(
     "shop.tasks.report",
     name="report",
-    broker=os.environ.get("RELAY_BROKER", "redis://127.0.0.1:6379/0"),
-    backend=os.environ.get("RELAY_BACKEND", "redis://127.0.0.1:6379/1"),
+    broker=os.environ.get("BRIDGE_BROKER", "redis://127.0.0.1:6379/0"),
+    backend=os.environ.get("BRIDGE_BACKEND", "redis://127.0.0.1:6379/1"),
     timeout=120,
 )

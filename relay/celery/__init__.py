@@ -10,18 +10,21 @@ In a module of handlers::
 
 =========  ========================================================================================================
 `wire`     the messages, as Celery's workers read and write them
-`bridge`   the connections: tasks out, results in
+`broker`   tasks out, each of them once
+`results`  what has become of them
+`bridge`   both together: from a task to its end
+`errand`   which task of a job it is, kept from one attempt to the next
 =========  ========================================================================================================
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from relay.celery import wire
 from relay.celery.bridge import Bridge
+from relay.celery.errand import Errand
 from relay.celery.wire import Reply, Task
 from relay.context import Context
 from relay.errors import JobError
@@ -29,7 +32,6 @@ from relay.handlers import job
 
 __all__ = ["celery_job"]
 
-_LAST_WORDS = 0.5  # seconds left of a job's time to say that Celery had no answer
 _bridges: dict[tuple[str, str, str], Bridge] = {}
 
 
@@ -54,12 +56,12 @@ def celery_job(
     async def run(
         context: Context, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None
     ) -> Any:
-        bridge = _bridge(*target)
-        seconds = context.deadline - time.time() - _LAST_WORDS
+        errand = Errand(context)
         queued = Task(
-            bridge.mint(), task, args or [], kwargs or {}, task_queue, task_priority, context.deadline, name
+            errand.id, task, args or [], kwargs or {}, task_queue, task_priority, errand.until, name
         )
-        return _result(await bridge.run(queued, lambda reply: _tell(context, reply), seconds))
+        reply = await errand.run(_bridge(*target), queued, lambda reply: _tell(context, reply))
+        return _result(reply)
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"Celery's {task}."
@@ -98,6 +100,7 @@ def _result(reply: Reply) -> Any:
         status=500,
         type="celery-failed",
         title="The task failed",
+        retryable=True,
         exc_type=said.get("exc_type", ""),
         exc_module=said.get("exc_module", ""),
     )

@@ -18,7 +18,7 @@
 `portions`     how much one script is given
 `store`        the verbs as Python sees them
 `inbox`        what a process is told: reads its stream
-`subscription` a pattern subscription that comes back by itself
+`subscription` channels that are heard over one connection, which comes back by itself
 `names`        random names
 `embedded`     a Redis server of relay's own
 =============  ============================================================================================

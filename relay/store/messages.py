@@ -57,13 +57,14 @@ class End(msgspec.Struct, frozen=True, gc=False):
 
 class Turn(msgspec.Struct, frozen=True):
     """A worker's turn: what has ended (and which turn had claimed it: with the session, the fence), how far jobs are
-    (id, JSON), how many more are wanted."""
+    (id, JSON), how many more are wanted, what jobs left to go on from (id, turn that claimed it, JSON)."""
 
     number: int
     want: int
     ends: tuple[tuple[End, int], ...] = ()
     progress: tuple[tuple[str, str], ...] = ()
     holds: int = 0  # jobs beyond those that end here
+    checkpoints: tuple[tuple[str, int, str], ...] = ()
 
 
 class Turned(msgspec.Struct, frozen=True):
@@ -190,13 +191,15 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     )
 
 
-def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int) -> Claim:
+def read_claim(
+    id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes = b""
+) -> Claim:
     created, deadline = int(kept[:_STAMP]), int(kept[_STAMP : 2 * _STAMP])
     try:
         job = _with_envelope(_decode_job(kept[2 * _STAMP :]))
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         job = UNREADABLE  # one that nobody serves: the claims beside it are not to suffer
-    return Claim(id.decode(), job, attempt, created, deadline, started, starts)
+    return Claim(id.decode(), job, attempt, created, deadline, started, starts, checkpoint.decode())
 
 
 def _with_envelope(job: Job) -> Job:

@@ -191,9 +191,11 @@ class Store:
         words.append(len(turn.progress))
         for said in turn.progress:
             words.extend(said)
+        words.append(len(turn.checkpoints))
+        for checkpoint in turn.checkpoints:
+            words.extend(checkpoint)
         more, due, refused, claims, alone = (await self.partition.run("turn", words))[1]
-        rows = zip(claims[::5], claims[1::5], claims[2::5], claims[3::5], claims[4::5], strict=True)
-        taken = [read_claim(*row) for row in rows]
+        taken = [read_claim(*claims[n : n + 6]) for n in range(0, len(claims), 6)]
         return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000, bool(alone))
 
     async def leave(self, session: str) -> list[str]:

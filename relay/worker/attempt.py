@@ -27,6 +27,12 @@ from relay.worker.ties import Ties
 
 GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
 LINGER = 60.0  # seconds that another attempt waits for a handler that was stopped and runs on
+_WHY = {
+    State.FAILED: "timeout",
+    State.EXPIRED: "expired",
+    State.CANCELLED: "cancelled",
+    State.QUEUED: "drain",
+}
 POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
 
 
@@ -104,7 +110,7 @@ class Attempt:
             self._stopped = why
         if not again:
             self._set_timer(GRACE, self._insist)
-            self._cancel(self._running)
+            self._cancel(self._running, why)
         elif self._place.overdue.has(self.claim):
             self._insist()
 
@@ -124,9 +130,13 @@ class Attempt:
         made = self._handler.function(**arguments)
         return Deferred.fromCoroutine(_boxed_later(made)) if type(made) is CoroutineType else made
 
-    def _cancel(self, running: Deferred[Any]) -> None:
+    def _resumes(self) -> bool:
+        """Whether another attempt can go on from what this one, or an earlier one, has left."""
+        return self._ties is not None and self._ties.resumes
+
+    def _cancel(self, running: Deferred[Any], why: State) -> None:
         if self._ties is not None:
-            self._ties.cancel()
+            self._ties.cancel(_WHY[why])
         if self._handler.options.thread:  # which goes on whatever its Deferred says
             return
         try:
@@ -148,7 +158,8 @@ class Attempt:
             if self.end.called:
                 self._place.ends.late(self.claim, outcome)
             else:
-                self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped))
+                resumes = self._stopped is not None and self._resumes()
+                self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
             if self._stopped is not None:
                 self._place.overdue.remove(self.claim)
         finally:
@@ -162,7 +173,7 @@ class Attempt:
             self._place.overdue.add(self.claim)
             if self._ties is not None:
                 self._close(self._ties)
-        if self._leaving or self._place.ends.is_last(self.claim, self._stopped):
+        if self._leaving or self._place.ends.is_last(self.claim, self._stopped, self._resumes()):
             self._give_up()
         else:
             left = self._expires - self._place.clock.seconds()
@@ -173,7 +184,7 @@ class Attempt:
         assert self._stopped is not None
         if self._place.clock.seconds() >= self._expires and self._stopped is State.FAILED:
             self._stopped = State.EXPIRED
-        end = self._place.ends.of_stop(self.claim, self._stopped)
+        end = self._place.ends.of_stop(self.claim, self._stopped, self._resumes())
         if self._leaving and not end.state.complete:
             free = end.free or end.state is State.QUEUED
             end = End(self.claim.id, State.SCHEDULED, delay=max(end.delay, int(POSTPONED * 1000)), free=free)

@@ -39,30 +39,38 @@ class Ends:
         self._result_limit = result_limit
         self._types: dict[str, ResultType] = {}  # of results, by name of the job
 
-    def of(self, claim: Claim, handler: Handler, outcome: Any, stopped: State | None = None) -> End:
+    def of(
+        self,
+        claim: Claim,
+        handler: Handler,
+        outcome: Any,
+        stopped: State | None = None,
+        resumes: bool = False,
+    ) -> End:
         """The end of an attempt whose handler returned `outcome`, or raised it (a `Failure`), after it was `stopped`,
-        if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, or `QUEUED` (given back)."""
+        if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, or `QUEUED` (given back). A job that `resumes`
+        has a checkpoint, so it may be started again whatever it is."""
         try:
             if not isinstance(outcome, Failure):
                 return self._of_result(claim, handler, outcome)
             if stopped is not None:  # however the handler, or what it called, put its cancellation
-                return self._of_stop(claim, stopped, error_of(outcome))
+                return self._of_stop(claim, stopped, resumes, error_of(outcome))
             return self._of_error(claim, outcome)
         except BaseException:
             return self._last_resort(claim)
 
-    def of_stop(self, claim: Claim, stopped: State) -> End:
+    def of_stop(self, claim: Claim, stopped: State, resumes: bool = False) -> End:
         """The end of an attempt whose handler does not stop."""
         try:
-            return self._of_stop(claim, stopped)
+            return self._of_stop(claim, stopped, resumes)
         except BaseException:
             return self._last_resort(claim)
 
     @staticmethod
-    def is_last(claim: Claim, stopped: State) -> bool:
+    def is_last(claim: Claim, stopped: State, resumes: bool = False) -> bool:
         """Whether no other attempt follows one that was stopped so."""
         if stopped is State.QUEUED:
-            return claim.job.once
+            return claim.job.once and not resumes
         return stopped is not State.FAILED or claim.attempt >= claim.job.attempts
 
     def late(self, claim: Claim, outcome: Any) -> None:
@@ -89,13 +97,15 @@ class Ends:
             return self._fail(claim, error, again=False, level=LogLevel.warn)
         return End(claim.id, State.SUCCEEDED, payload.decode())
 
-    def _of_stop(self, claim: Claim, stopped: State, error: BaseException | None = None) -> End:
+    def _of_stop(
+        self, claim: Claim, stopped: State, resumes: bool, error: BaseException | None = None
+    ) -> End:
         raised = "" if error is None or is_cancellation(error) else f" (it raised {told(error)})"
         if stopped is State.FAILED:
             return self._fail(
                 claim, JobTimeout(), again=True, level=LogLevel.warn, why="its time was over" + raised
             )
-        if stopped is State.QUEUED and claim.job.once:
+        if stopped is State.QUEUED and claim.job.once and not resumes:
             self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
             return End(claim.id, State.FAILED, Interrupted.slug)
         if stopped is State.QUEUED:

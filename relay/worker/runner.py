@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
@@ -33,6 +34,8 @@ class Reports(Protocol):
     def report(self, end: End) -> None: ...
 
     def progress(self, id: str, said: str) -> None: ...
+
+    def checkpoint(self, id: str, said: str) -> Deferred[None]: ...
 
     def nudge(self) -> None: ...
 
@@ -158,7 +161,13 @@ class Runner:
             if said := words(fraction, message):
                 self._reports.progress(claim.id, said)
 
-        return Ties(self._equipment.from_thread, open_http, tell)
+        def keep(said: str) -> Deferred[None]:
+            attempt = self._attempts.get(claim.id)
+            if attempt is None or attempt.claim is not claim:
+                raise CancelledError("another worker has the job")
+            return self._reports.checkpoint(claim.id, said)
+
+        return Ties(self._equipment.from_thread, open_http, tell, keep, bool(claim.checkpoint))
 
     def _context(self, claim: Claim, seconds: float, ties: Ties) -> Context:
         return Context(
@@ -168,6 +177,7 @@ class Runner:
             deadline=self._equipment.now() + seconds,
             idempotency_key=claim.id,
             trace=claim.job.trace,
+            last=msgspec.json.decode(claim.checkpoint) if claim.checkpoint else None,
             settings=self._equipment.settings,
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
             _attached=ties,

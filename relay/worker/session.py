@@ -24,6 +24,7 @@ from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.store import Store
+from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
 
 AGAIN = 1.0  # seconds before a store that was away is asked again, at most
@@ -65,6 +66,7 @@ class Session:
         self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
         self._ends: list[End] = []
         self._progress = LastWords(clock, self.nudge)
+        self._checkpoints = Checkpoints()
         self._nudged = False
         self._doubted = False
         self._closing = False
@@ -82,11 +84,19 @@ class Session:
     def report(self, end: End) -> None:
         """An attempt has ended."""
         self._ends.append(end)
+        if end.state.complete and self._checkpoints.last:
+            self._checkpoints.forget(end.id)
         self.nudge()
 
     def progress(self, id: str, said: str) -> None:
         """How far a job is, as JSON; only the last word before a turn is sent."""
         self._progress.add(id, said)
+
+    def checkpoint(self, id: str, said: str) -> Deferred[None]:
+        """What the next attempt of a job is given, as JSON; fires when the store has it."""
+        told = self._checkpoints.add(id, said)
+        self.nudge()
+        return told
 
     def nudge(self) -> None:
         """There is something to say, or to take: have a turn soon."""
@@ -148,6 +158,8 @@ class Session:
             else:
                 del self._held[claim.id]
                 self._hands.drop(claim.id)
+                self._checkpoints.forget(claim.id)
+        self._checkpoints.again()
         self._ends = [end for end in self._ends if end.id in self._held]
 
     async def _leave(self) -> None:
@@ -166,6 +178,8 @@ class Session:
             turned = await turning
             for claim in turned.claims:
                 self._held[claim.id] = (claim, number)
+                if claim.checkpoint:
+                    self._checkpoints.keep(claim.id, claim.checkpoint)
                 self._claimed.append((claim, sent))
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
@@ -193,25 +207,34 @@ class Session:
         ends = next(portions(self._ends, self._size, MOST_ENDS), [])
         self._ends = self._ends[len(ends) :]
         progress = self._progress.take(MOST_ENDS)
+        checkpoints = self._checkpoints.take(end.id for end in ends) if self._checkpoints.last else []
         self._nudged = bool(self._ends or self._progress)
+        if self._checkpoints.last:
+            self._nudged = self._nudged or self._checkpoints.left()
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
-        turn = Turn(number, want, said, progress, len(self._held) - len(ends))
+        left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
+        turn = Turn(number, want, said, progress, len(self._held) - len(ends), left)
         try:
             turned = await self._answer(turn)
         except Exception:
             self._ends = ends + self._ends
             raise
         self._say_if_alone(turned.alone)
+        if checkpoints:
+            self._checkpoints.told()
         for end in ends:
             del self._held[end.id]
+            if end.id in self._checkpoints.last:
+                self._checkpoints.forget(end.id)
         for id in turned.refused:
             self._log.warn("the outcome of job {id} was refused: this worker no longer holds the job", id=id)
         return turned
 
     def _size(self, end: End) -> int:
         """What a script has to read and write for an end."""
-        return len(end.payload) + len(self._held[end.id][0].job.arguments)
+        left = self._checkpoints.size(end.id) if self._checkpoints.last else 0
+        return len(end.payload) + len(self._held[end.id][0].job.arguments) + left
 
     async def _answer(self, turn: Turn) -> Turned:
         lost = 0  # in a row

@@ -1,4 +1,5 @@
-"""What ties a running handler to its worker: its client, its progress, its cancellation, from whatever thread."""
+"""What ties a running handler to its worker: its client, its progress, its checkpoints, its cancellation,
+from whatever thread."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.worker.causes import with_causes
+from relay.worker.checkpoints import written
 
 if TYPE_CHECKING:
     from relay.outbound import Http
@@ -23,7 +25,7 @@ _handing = threading.Lock()  # for what one thread leaves and another takes
 
 class Ties:
     """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
-    `tell` is given what is said of its progress, always in the reactor's thread."""
+    `tell` is given what is said of its progress, `keep` the JSON of its checkpoints, always in the reactor's thread."""
 
     _log = Logger()
 
@@ -32,12 +34,17 @@ class Ties:
         from_thread: FromThread,
         open_http: Callable[[], Http],
         tell: Callable[[float, str], None],
+        keep: Callable[[str], Deferred[None]],
+        resumes: bool = False,
     ) -> None:
-        #: whether the attempt was stopped
-        self.cancelled = False
+        #: why the attempt was stopped; "" as long as it was not
+        self.stopped = ""
+        #: whether the job has a checkpoint
+        self.resumes = resumes
         self._from_thread = from_thread
         self._open_http = open_http
         self._tell = tell
+        self._keep = keep
         self._reactors = threading.get_ident()
         self._http: Http | None = None
         self._closed = False
@@ -68,6 +75,13 @@ class Ties:
         if first:  # what is said before it is taken up only takes the place of what was said
             self._from_thread(self._take_up)
 
+    def checkpoint(self, value: Any) -> Deferred[None]:
+        said = written(value)
+        if threading.get_ident() == self._reactors:
+            return self._leave(said)
+        self.wait(lambda: self._leave(said))
+        return succeed(None)
+
     def wait(self, make: Callable[[], Any]) -> Any:
         if threading.get_ident() == self._reactors:
             raise RuntimeError(
@@ -79,9 +93,12 @@ class Ties:
 
     # -- for the attempt --
 
-    def cancel(self) -> None:
+    def cancel(self, why: str) -> None:
         """The attempt is stopped: a thread can see it, and what it waits for is cancelled."""
-        self.cancelled = True
+        self.stopped = why
+        self._cancel_waiting()
+
+    def _cancel_waiting(self) -> None:
         for waiting in list(self._waiting):
             try:
                 waiting.cancel()
@@ -95,7 +112,7 @@ class Ties:
         for any more."""
         self._closed = True
         if self._waiting:
-            self.cancel()
+            self._cancel_waiting()
             for answer in self._waiting.values():  # of what can't be cancelled
                 answer.set_exception(CancelledError("the job is over"))
             self._waiting.clear()
@@ -113,6 +130,12 @@ class Ties:
     def _take(self, fraction: float, message: str) -> None:
         if not self._closed:
             self._tell(fraction, message)
+
+    def _leave(self, said: str) -> Deferred[None]:
+        if self._closed:
+            raise CancelledError("the job is over")
+        self.resumes = True
+        return self._keep(said)
 
     def _begin(self, make: Callable[[], Any], answer: Future[Any]) -> None:
         if self._closed:

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.celery import celery_job
 
-WHERE: dict[str, Any] = {"broker": os.environ["RELAY_BROKER"], "backend": os.environ["RELAY_BACKEND"]}
+WHERE: dict[str, Any] = {"broker": os.environ["BRIDGE_BROKER"], "backend": os.environ["BRIDGE_BACKEND"]}
 
 add = celery_job("project.add", name="add", **WHERE)
 when = celery_job("project.when", name="when", **WHERE)
@@ -22,3 +22,7 @@ later = celery_job("project.mark", name="later", task_queue="later", task_priori
 away = celery_job(
     "project.add", name="away", broker="redis://127.0.0.1:1/0", backend=WHERE["backend"], timeout=20
 )
+gated = celery_job("project.gated", name="gated", **WHERE)
+gated_once = celery_job("project.gated", name="gated_once", once=True, **WHERE)
+second = celery_job("project.second", name="second", retries=2, **WHERE)
+short = celery_job("project.gated", name="short", timeout=3, retries=1, **WHERE)

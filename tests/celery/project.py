@@ -52,3 +52,25 @@ def mark(path: str) -> None:
 @app.task(name="project.silent", ignore_result=True)
 def silent() -> int:
     return 1
+
+
+@app.task(name="project.gated", bind=True)
+def gated(self: Any, path: str, gate: str) -> str:
+    """Says when it begins and ends, so that a test sees how often it ran."""
+    with open(path, "a") as file:
+        file.write(f"begin {self.request.id}\n")
+    while not os.path.exists(gate):
+        time.sleep(0.02)  # as above
+    with open(path, "a") as file:
+        file.write(f"end {self.request.id}\n")
+    return "done"
+
+
+@app.task(name="project.second", bind=True)
+def second(self: Any, path: str) -> str:
+    """Fails for the first task of a job."""
+    with open(path, "a") as file:
+        file.write(f"begin {self.request.id}\n")
+    if self.request.id.endswith(".1"):
+        raise LookupError("not yet")
+    return "done"

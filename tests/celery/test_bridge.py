@@ -53,8 +53,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "CELERY_BROKER": celery[0],
         "CELERY_BACKEND": celery[1],
         "PYTHONPATH": str(ROOT),
-        "RELAY_BROKER": redis.url,
-        "RELAY_BACKEND": f"{redis.url}?db=1",
+        "BRIDGE_BROKER": redis.url,
+        "BRIDGE_BACKEND": f"{redis.url}?db=1",
     }
     command = [sys.executable, "-m", "celery", "-A", "tests.celery.project", "worker", "-P", request.param]
     worker = LoggedProcess([*command, "-c", "2", "-l", "INFO", "--without-mingle"], environment, directory)
@@ -156,7 +156,7 @@ def test_a_broker_that_is_down_is_said_so(stack: Stack) -> None:
 def running_steps(stack: Stack, gate: Path) -> tuple[str, str]:
     """The ids of a job that goes on until the gate is there, and of its task."""
     id = stack.submit("steps", str(gate))
-    eventually(lambda: stack.state(id).get("progress"), "progress")
+    eventually(lambda: stack.state(id).get("progress", {}).get("message") == "progress", "progress")
     received = [line for line in stack.worker._lines if "project.steps[" in line and "received" in line]
     return id, received[-1].partition("project.steps[")[2].partition("]")[0]
 

@@ -187,7 +187,7 @@ def test_a_store_that_was_reset_makes_nothing_unknown_until_workers_had_time_to_
 def test_hostile_entries_in_redis_leave_the_jobs_beside_them_alone(
     redis: RedisProcess, tmp_path: Path
 ) -> None:
-    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", "--drain", "1")
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "relay.jobs", "--drain", "1")
     worker.start()
     for number, text in enumerate(BAD.values()):
         redis.client.hset("{r0}:serve", f"bad{number}", text)

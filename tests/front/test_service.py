@@ -20,7 +20,7 @@ QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "1")
 
 @pytest.fixture
 def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
-    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", *QUICK)
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "relay.jobs", *QUICK)
     worker.start()
     yield worker
     worker.stop()
@@ -73,7 +73,7 @@ def test_past_max_held_clients_get_202_at_once(
 def test_a_job_that_no_worker_serves_any_more_is_503_for_who_would_wait(
     redis: RedisProcess, tmp_path: Path
 ) -> None:
-    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "jobs", *QUICK)
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "relay.jobs", *QUICK)
     worker.start()
     worker.stop()
     redis.client.zadd("{r0}:served", {"echo": time.time() * 1000 - 1})  # as after half a minute

@@ -79,7 +79,9 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     options = ("--redis", redis.url, "--grace", "0.3", "--heartbeat", "1", "--drain", "1")
     listen = ("--listen", endpoint, "--listen", f"haproxy:{endpoint}", "--trusted-proxy", "127.0.0.1")
     front = RelayProcess(directory, "front", *options, *listen, "--body-limit", str(BODY_LIMIT))
-    worker = RelayProcess(directory, "worker", *options, "--jobs", "jobs", "--jobs", "tests.sample_jobs")
+    worker = RelayProcess(
+        directory, "worker", *options, "--jobs", "relay.jobs", "--jobs", "tests.sample_jobs"
+    )
     for process in (worker, front):
         process.start()
     direct, proxied, front.port = ports(front)

@@ -47,7 +47,7 @@ def worked(
 ) -> Iterator[RelayProcess]:
     """A relay with one worker."""
     settings = [*moto.settings(), *graph.settings(), *receiver.settings(), "--allow-private", "--grace", "1"]
-    modules = ["--jobs", "jobs", "--jobs", "tests.jobs.told_jobs"]
+    modules = ["--jobs", "relay.jobs", "--jobs", "tests.jobs.told_jobs"]
     relay = RelayProcess(tmp_path_factory.mktemp("worked"), "all", *settings, *modules)
     relay.start()
     yield relay

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.basic import echo, sleep
 from relay.errors import BadArguments
 from relay.handlers import handler
+from relay.jobs.basic import echo, sleep
 
 
 def test_echo_gives_back_what_was_sent() -> None:

@@ -104,7 +104,7 @@ def test_one_call_too_many_waits_in_place(worked: RelayProcess, graph: Graph, co
 def test_usage_headers_keep_everybody_away_and_use_up_no_attempt(tmp_path: Path, code: int) -> None:
     graph = Graph()
     relay = RelayProcess(
-        tmp_path, "all", "--workers", "2", "--jobs", "jobs", *graph.settings(), "--allow-private"
+        tmp_path, "all", "--workers", "2", "--jobs", "relay.jobs", *graph.settings(), "--allow-private"
     )
     relay.start()
     graph.trouble.append(used_up(code, minutes=5))

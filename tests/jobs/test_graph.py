@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 
-from jobs.graph import Graph
 from relay import JobError
+from relay.jobs.graph import Graph
 from tests.outbound.conftest import Scene, scene
 from tests.processes import RelayProcess
 

@@ -15,8 +15,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
-from jobs import s3
-from jobs.upload import MOST_PARTS, PART, part_size
+from relay.jobs import s3
+from relay.jobs.upload import MOST_PARTS, PART, part_size
 from tests.jobs.servers import BUCKET, OTHER, Moto, Source, blocks, digest
 from tests.processes import RelayProcess, Response, eventually
 

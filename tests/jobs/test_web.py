@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
-from jobs.web import fetch
+from relay.jobs.web import fetch
 from tests.outbound.conftest import Scene, scene
 from tests.outbound.hostile import OK, Hostile
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.task import deferLater
 
-from jobs.webhook import webhook
 from relay import JobError, job
+from relay.jobs.webhook import webhook
 
 
 @job(then=webhook)

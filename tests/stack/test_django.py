@@ -65,8 +65,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(EXAMPLE)]),
         "RELAY_URL": f"http://127.0.0.1:{ports['relay']}",
-        "RELAY_BROKER": redis.url,
-        "RELAY_BACKEND": f"{redis.url}?db=1",
+        "BRIDGE_BROKER": redis.url,
+        "BRIDGE_BACKEND": f"{redis.url}?db=1",
         "CELERY_BROKER": f"redis+socket://{path}?virtual_host=0",
         "CELERY_BACKEND": f"redis+socket://{path}?virtual_host=1",
     }

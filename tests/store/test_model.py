@@ -55,6 +55,7 @@ class ModelJob:
     cancelled: bool = False  # while it runs
     deaths: list[str] = field(default_factory=list)  # the sessions
     payload: str = ""
+    checkpoint: str = ""
 
 
 @dataclass
@@ -243,7 +244,15 @@ class Machine(RuleBasedStateMachine):
         ends += [(End(id, State.SUCCEEDED, '"foreign"'), self.jobs[id].turn) for id in foreign]
         session.number += 1
         holds = len(held) - len(ended)
-        turn = Turn(session.number, want, tuple(ends), holds=holds)
+        left = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
+        checkpoints = [
+            (id, self.jobs[id].turn, f'"{name} {session.number}{" " * data.draw(st.integers(0, 9))}"')
+            for id in left
+        ]
+        others = [(id, self.jobs[id].turn, '"foreign"') for id in foreign]
+        turn = Turn(session.number, want, tuple(ends), holds=holds, checkpoints=tuple(checkpoints + others))
+        for id, _, said in checkpoints:
+            self.jobs[id].checkpoint = said
         turned: Turned = self.do(self.store.turn(name, turn))
         assert turned.refused == foreign
         for end, _ in ends[: len(ended)]:
@@ -254,6 +263,7 @@ class Machine(RuleBasedStateMachine):
         for claim in turned.claims:
             job = self.jobs[claim.id]
             assert (claim.attempt, claim.starts) == (job.tries + 1, job.tries + job.uncounted + 1)
+            assert claim.checkpoint == job.checkpoint
         session.claims |= {claim.id: claim for claim in turned.claims}
         if lost:
             again = self.do(self.store.turn(name, turn))
@@ -348,7 +358,7 @@ class Machine(RuleBasedStateMachine):
 
     def bury_or_give_back(self, id: str) -> None:
         job = self.jobs[id]
-        if job.cancelled or job.once:
+        if job.cancelled or (job.once and not job.checkpoint):
             self.move(id, State.CANCELLED if job.cancelled else State.FAILED)
             job.payload = "" if job.cancelled else "interrupted"
             return
@@ -418,7 +428,12 @@ class Machine(RuleBasedStateMachine):
         if not getattr(self, "jobs", None):
             return
         redis = self.redis.client
-        assert int(redis.get("{r0}:bytes") or 0) == sum(map(len, redis.hvals("{r0}:job")))
+        kept = {id.decode(): said.decode() for id, said in redis.hgetall("{r0}:checkpoint").items()}
+        assert kept == {
+            id: job.checkpoint for id, job in self.jobs.items() if job.checkpoint and not job.state.complete
+        }
+        bytes_of_jobs = sum(map(len, redis.hvals("{r0}:job"))) + sum(map(len, kept.values()))
+        assert int(redis.get("{r0}:bytes") or 0) == bytes_of_jobs
         alive = {id.encode() for id, job in self.jobs.items() if not job.state.complete}
         running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
         assert set(redis.hkeys("{r0}:job")) == alive

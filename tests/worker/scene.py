@@ -35,11 +35,12 @@ class Scene:
         kept = Job("f", "default", "me", "", 0, job.get("attempts", 1), "", "", once, "", text)
         claim = Claim("0-a-b", kept, job.get("attempt", 1), 1, 0, starts=job.get("starts", 1))
         self.closed = 0
-        self.cancelled = False
+        self.stopped = ""
+        self.resumes = False
         self.overdue = Overdue(self.clock, places=2)
         place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue)
         ties: Any = self
-        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", {}, Logger(), ties)
+        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[End] = []
@@ -51,8 +52,8 @@ class Scene:
         """What the attempt does with its ties, which this stands in for."""
         self.closed += 1
 
-    def cancel(self) -> None:
-        self.cancelled = True
+    def cancel(self, why: str) -> None:
+        self.stopped = why
 
     def begin(self) -> Scene:
         self.attempt.begin(self.seconds)

@@ -128,7 +128,7 @@ def test_results_that_can_not_be_kept_fail_the_job(result: object, slug: str) ->
 def test_a_thread_takes_up_its_place_until_it_really_ends() -> None:
     scene = Scene(job(name="f", thread=True, timeout=5)(lambda: None)).begin()
     scene.clock.advance(5)
-    assert scene.cancelled
+    assert scene.stopped == "timeout"
     assert scene.ends == []
     scene.clock.advance(GRACE)
     assert scene.problem["type"] == "/problems/job-timeout"

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from relay import Context, Limit, job
@@ -45,6 +45,10 @@ class Scene:
     def progress(self, id: str, said: str) -> None:
         self.said.append((id, said))
 
+    def checkpoint(self, id: str, said: str) -> Deferred[None]:
+        self.said.append((id, said))
+        return Deferred()
+
     def nudge(self) -> None:
         pass
 
@@ -73,6 +77,27 @@ def blocks() -> None: ...
 @job(name="echo", timeout=99)
 def deaf() -> Deferred[None]:
     return Deferred(lambda _: None).addBoth(lambda _: Deferred(lambda _: None).addBoth(lambda _: Deferred()))
+
+
+def test_a_handler_finds_what_an_earlier_attempt_left_and_leaves_no_word_for_anothers() -> None:
+    contexts: list[Context] = []
+
+    @job(name="echo", timeout=99)
+    async def keeps(context: Context) -> None:
+        contexts.append(context)
+        await Deferred()
+
+    scene = Scene()
+    again = msgspec.structs.replace(claim(1), checkpoint='{"at": [7]}')
+    scene.begin(1, keeps)
+    scene.runner.drop(claim(1).id)  # another worker has it
+    scene.runner.begin(again, handler(keeps), 0)
+    first, second = contexts
+    assert (first.last, second.last) == (None, {"at": [7]})
+    with pytest.raises(CancelledError):
+        first.checkpoint(1)
+    second.checkpoint(2)
+    assert scene.said == [(claim(1).id, "2")]
 
 
 def test_a_drain_without_jobs_is_over_at_once() -> None:

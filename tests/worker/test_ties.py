@@ -12,6 +12,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import LogEvent
 
+from relay.worker.checkpoints import LARGEST
 from relay.worker.ties import Ties
 
 PATIENCE = 10.0
@@ -25,7 +26,11 @@ class Reactor:
         self.opened = 0
         self.closed = 0
         self.told: list[tuple[float, str]] = []
-        self.ties = Ties(lambda function, *given: self.asked.put((function, given)), self.open, self.tell)
+        self.kept: list[str] = []
+        self.keeping: Deferred[None] = Deferred()
+        self.ties = Ties(
+            lambda function, *given: self.asked.put((function, given)), self.open, self.tell, self.keep
+        )
 
     def open(self) -> Any:
         self.opened += 1
@@ -36,6 +41,10 @@ class Reactor:
 
     def tell(self, fraction: float, message: str) -> None:
         self.told.append((fraction, message))
+
+    def keep(self, said: str) -> Deferred[None]:
+        self.kept.append(said)
+        return self.keeping
 
     def turn(self) -> None:
         function, given = self.asked.get(timeout=PATIENCE)
@@ -115,8 +124,8 @@ def test_waiting_in_the_reactors_thread_is_refused(reactor: Reactor) -> None:
 def test_what_a_thread_waits_for_is_cancelled_with_the_job(reactor: Reactor) -> None:
     waiting = in_thread(lambda: reactor.ties.wait(Deferred))
     reactor.turn()
-    reactor.ties.cancel()
-    assert reactor.ties.cancelled
+    reactor.ties.cancel("cancelled")
+    assert reactor.ties.stopped == "cancelled"
     with pytest.raises(CancelledError):
         waiting.result(PATIENCE)
     again = in_thread(lambda: reactor.ties.wait(lambda: succeed("cleaned up")))  # there is time for this
@@ -164,3 +173,45 @@ def test_progress_after_the_end_is_of_no_interest(reactor: Reactor) -> None:
     reactor.ties.progress(0.6, "")
     reactor.turn()
     assert reactor.told == []
+
+
+def test_a_checkpoint_is_kept_as_json_and_its_deferred_fires_when_it_is(reactor: Reactor) -> None:
+    kept = reactor.ties.checkpoint({"upload": 7, "parts": ["é", None]})
+    assert reactor.kept == ['{"upload":7,"parts":["é",null]}']
+    assert reactor.ties.resumes
+    assert not kept.called
+    reactor.keeping.callback(None)
+    assert kept.called
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), float("nan"), "\ud800", {"a": object()}, "x" * LARGEST],
+    ids=["object", "nan", "surrogate", "within", "large"],
+)
+def test_what_can_not_be_kept_is_refused_at_once(reactor: Reactor, value: object) -> None:
+    with pytest.raises(ValueError, match="checkpoint"):
+        reactor.ties.checkpoint(value)
+    with pytest.raises(ValueError, match="checkpoint"):
+        in_thread(lambda: reactor.ties.checkpoint(value)).result(PATIENCE)
+    assert reactor.kept == []
+    assert not reactor.ties.resumes
+
+
+def test_a_thread_waits_until_its_checkpoint_is_kept(reactor: Reactor) -> None:
+    kept = in_thread(lambda: reactor.ties.checkpoint(1))
+    reactor.turn()
+    assert reactor.kept == ["1"]
+    assert not kept.done()
+    reactor.keeping.callback(None)
+    assert kept.result(PATIENCE).called
+
+
+def test_a_checkpoint_of_a_job_that_was_stopped_is_kept_and_none_after_its_end(reactor: Reactor) -> None:
+    reactor.ties.cancel("drain")
+    reactor.ties.checkpoint(1)
+    assert reactor.kept == ["1"]
+    reactor.ties.close()
+    with pytest.raises(CancelledError):
+        reactor.ties.checkpoint(2)
+    assert reactor.kept == ["1"]

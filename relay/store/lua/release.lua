@@ -1,4 +1,5 @@
--- Closes sessions: what they hold goes back, or ends where it has crashed too often, must not run twice, or was cancelled.
+-- Closes sessions: what they hold goes back, or ends where it has crashed too often, must not run twice (and has no
+-- checkpoint to go on from), or was cancelled.
 -- A closed session's jobs go back at most 100 a script, whoever runs it: `closing` has the sessions that still hold some.
 -- needs: writes, mail, letters, times, settle, places, deaths
 local MOST_BACK = 100
@@ -8,7 +9,7 @@ local given_back = {} -- session, id, name, …
 -- neighbours of what killed their worker, or of nothing at all.
 local function give_back_crashed(id, job, kept, session, attempt, started, place)
   local guilty = to_blame(session)
-  if job[ONCE] then
+  if job[ONCE] and redis.call('HEXISTS', K.checkpoint, id) == 0 then
     settle(id, kept, 'failed', 'interrupted', attempt, started)
     return
   end

@@ -1,6 +1,6 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
 -- needs: prelude, mail, letters, times, places, busy, kept
-local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress}
+local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint}
 local settled = {}
 
 -- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all
@@ -40,6 +40,11 @@ local function write_outcome(ended, waiting)
   end
 end
 
+local function weigh_checkpoints(ids)
+  if redis.call('EXISTS', K.checkpoint) == 0 then return end
+  for _, id in ipairs(ids) do weigh(-redis.call('HSTRLEN', K.checkpoint, id)) end
+end
+
 -- Writes what was settled since the last time; sets `settled` free for more.
 local function write_settled()
   if #settled == 0 then return end
@@ -55,6 +60,7 @@ local function write_settled()
     each_slice(ids, 2000, function(...)
       for _, inboxes in ipairs(redis.call('HMGET', K.wait, ...)) do waiting[#waiting + 1] = inboxes end
     end)
+    weigh_checkpoints(ids)
   end
   for i, ended in ipairs(batch) do write_outcome(ended, waiting[i]) end
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do

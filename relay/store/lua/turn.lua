@@ -3,12 +3,13 @@
 -- arguments: tag, epoch, session, number, lease (ms), terms, want, how many jobs it holds beyond those that end here,
 --            count of ends (at most 100), for each: id, turn that claimed it, state, payload, delay (ms)
 --            count of progresses, for each: id, JSON
+--            count of checkpoints, for each: id, turn that claimed it, JSON
 --            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead letter), or
 --            `undone` (failed, and nothing was done: its key is free again), or `scheduled` (try
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
 --            count), or `queued` (given back).
 -- answer:    {'OK', now, seq, work left (0, 1), ms until something is due (-1: nothing), ids whose end was refused,
---             {id, job as kept, attempt, starts, started (ms), …}, 1 if it takes nothing beside a suspected job, or to
+--             {id, job as kept, attempt, starts, started (ms), checkpoint or '', …}, 1 if it takes nothing beside a suspected job, or to
 --             try one} · {'FENCED'}: no such session, its jobs may be
 --             another's by now · {'STALE'}: a later turn was taken already
 -- The same number again changes nothing and answers with the same claims, less what has ended since.
@@ -45,10 +46,11 @@ local function take_list(width)
   return list
 end
 
--- how often each of these was started before: attempts, and starts that counted as none
+-- how often each of these was started before: attempts, and starts that counted as none; and what they left to go on from
 local function starts_before(ids)
-  if redis.call('EXISTS', K.tries, K.uncounted) == 0 then return {}, {} end
-  return redis.call('HMGET', K.tries, unpack(ids)), redis.call('HMGET', K.uncounted, unpack(ids))
+  if redis.call('EXISTS', K.tries, K.uncounted) == 0 then return {}, {}, {} end
+  return redis.call('HMGET', K.tries, unpack(ids)), redis.call('HMGET', K.uncounted, unpack(ids)),
+    redis.call('HMGET', K.checkpoint, unpack(ids))
 end
 
 -- the claims of a turn that is taken again, of the ids that it still holds
@@ -56,13 +58,14 @@ local function claims_again(ids)
   local rows = {}
   if #ids == 0 then return rows end
   local jobs, runs = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.run, unpack(ids))
-  local _, more = starts_before(ids)
+  local _, more, left = starts_before(ids)
   local fence = session .. ' ' .. digits(number) .. ' '
   for i, id in ipairs(ids) do
     if jobs[i] and runs[i] and string.sub(runs[i], 1, #fence) == fence then
       local started, attempt = string.match(runs[i], '^%S+ %S+ (%S+) (%S+)')
       local starts = tonumber(attempt) + tonumber(more[i] or 0)
-      for _, value in ipairs({id, jobs[i], tonumber(attempt), starts, tonumber(started)}) do rows[#rows + 1] = value end
+      local row = {id, jobs[i], tonumber(attempt), starts, tonumber(started), left[i] or ''}
+      for _, value in ipairs(row) do rows[#rows + 1] = value end
     end
   end
   return rows
@@ -73,7 +76,7 @@ local function begin()
   local rows, ids, runs, held = {}, {}, {}, {}
   if #claims == 0 then return rows, ids end
   for i, taken in ipairs(claims) do ids[i] = taken[1] end
-  local tries, more = starts_before(ids)
+  local tries, more, left = starts_before(ids)
   for i, taken in ipairs(claims) do
     local id, kept, place = unpack(taken)
     local attempt = tonumber(tries[i] or 0) + 1
@@ -81,7 +84,8 @@ local function begin()
     runs[#runs + 1] = string.format('%s %.0f %.0f %.0f %s', session, number, now, attempt, place)
     held[#held + 1] = 0
     held[#held + 1] = id
-    for _, value in ipairs({id, kept, attempt, attempt + tonumber(more[i] or 0), now}) do rows[#rows + 1] = value end
+    local row = {id, kept, attempt, attempt + tonumber(more[i] or 0), now, left[i] or ''}
+    for _, value in ipairs(row) do rows[#rows + 1] = value end
   end
   redis.call('HSET', K.run, unpack(runs))
   redis.call('ZADD', named('held', session), unpack(held))
@@ -101,9 +105,18 @@ if number == last_number then
   return {'OK', now, seq, 1, -1, {}, claims_again(ids), 0}
 end
 
--- 1. what has ended
-end_attempts(session, take_list(5))
-for _, said in ipairs(take_list(2)) do
+-- 1. what has ended, after what it has left to go on from
+local ends, progress = take_list(5), take_list(2)
+for _, said in ipairs(take_list(3)) do
+  local id, claimed, checkpoint = unpack(said)
+  local run, fence = redis.call('HGET', K.run, id), session .. ' ' .. claimed .. ' '
+  if run and string.sub(run, 1, #fence) == fence then
+    weigh(#checkpoint - redis.call('HSTRLEN', K.checkpoint, id))
+    redis.call('HSET', K.checkpoint, id, checkpoint)
+  end
+end
+end_attempts(session, ends)
+for _, said in ipairs(progress) do
   local run = redis.call('HGET', K.run, said[1])
   if run and string.sub(run, 1, #session + 1) == session .. ' ' then
     redis.call('HSET', K.progress, said[1], said[2])

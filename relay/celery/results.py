@@ -1,0 +1,121 @@
+"""Celery's result backend: what tasks have come to.
+
+One connection hears the results of all tasks that are waited for, each on its own channel; nothing is polled. What was
+published while no one listened is asked for when the connection is back, and now and then besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger, LogLevel
+
+from relay.celery import wire
+from relay.celery.away import AWAY
+from relay.celery.wire import Reply
+from relay.recurring import recurring
+from relay.store.address import Address
+from relay.store.health import Health
+from relay.store.link import Link, LinkLost, Refused
+from relay.store.names import random_name
+from relay.store.subscription import Subscription
+
+SWEEP = 15.0  # seconds between questions for results that were not heard
+MOST = 500  # results that are asked for at once
+
+Heard = Callable[[Reply], None]
+
+
+class Wait:
+    """For the end of one task. `listens` fires once nothing that is published of it is missed, `end` with its end;
+    `heard` is called with each state before that."""
+
+    def __init__(self, id: str, heard: Heard, listens: Deferred[None]) -> None:
+        self.id = id
+        self.heard = heard
+        self.listens = listens
+        self.end: Deferred[Reply] = Deferred()
+
+
+class Results:
+    """Of one backend; `health` is given where the broker is the same server."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, address: Address, prefix: str, health: Health | None) -> None:
+        self._clock: IReactorTime = reactor
+        self._prefix = f"{prefix}{wire.RESULT_PREFIX}"
+        self._waits: dict[str, Wait] = {}
+        self._link = Link(
+            reactor, address.endpoint(reactor), address, health or Health(reactor, address.shown)
+        )
+        own = f"{self._prefix}relay-{random_name(10)}"
+        self._heard = Subscription(reactor, address, own, self._published, self._link.health)
+        self._heard.on_up = self._ask_soon
+        self._sweep = recurring(reactor, self._ask_all)
+
+    def start(self) -> None:
+        self._link.start()
+        self._heard.start()
+        self._sweep.start(SWEEP, now=False)
+
+    def wait(self, id: str, heard: Heard) -> Wait:
+        """Hear of a task from now on, in place of whoever waited for it before."""
+        wait = self._waits[id] = Wait(id, heard, self._heard.listen(self._prefix + id))
+        return wait
+
+    def leave(self, wait: Wait) -> None:
+        """Nobody waits for this any more."""
+        if self._waits.get(wait.id) is wait:
+            del self._waits[wait.id]
+            self._heard.leave(self._prefix + wait.id)
+
+    async def ask(self, ids: Sequence[str]) -> None:
+        """Look for what was published while nobody listened; where that fails, the next sweep does."""
+        try:
+            for first in range(0, len(ids), MOST):
+                await self._look(ids[first : first + MOST])
+        except (LinkLost, TimeoutError):
+            pass
+        except Refused as refusal:
+            self._link.health.refused(refusal)
+        except (TypeError, ValueError) as error:  # no list, or not one of these
+            self._link.health.complain(
+                "odd", LogLevel.error, "gave an odd answer to MGET: {error}", error=str(error)
+            )
+
+    async def _look(self, ids: Sequence[str]) -> None:
+        keys = [self._prefix + id for id in ids]
+        kept = await self._link.command("MGET", *keys).addTimeout(AWAY, self._clock)
+        for id, message in zip(ids, kept, strict=True):
+            if message is not None:
+                self._take(id, message)
+
+    def _ask_soon(self) -> None:
+        ensureDeferred(self._ask_all()).addErrback(
+            lambda failure: self._log.failure("results could not be asked for", failure)
+        )
+
+    async def _ask_all(self) -> None:
+        await self.ask(list(self._waits))
+
+    def _published(self, channel: bytes, message: bytes) -> None:
+        self._take(channel.decode("utf-8", "replace").removeprefix(self._prefix), message)
+
+    def _take(self, id: str, message: bytes) -> None:
+        try:
+            reply = wire.read_reply(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._log.warn("what came for task {id} is no reply: {error}", id=id, error=str(error))
+            return
+        wait = self._waits.get(id)
+        if reply.task_id != id or wait is None or wait.end.called:
+            self._log.debug("a reply of task {id} that nobody waits for", id=reply.task_id)
+        elif reply.status in wire.TERMINAL:
+            wait.end.callback(reply)
+        else:
+            wait.heard(reply)
