@@ -96,9 +96,9 @@ def _busy(url: str, count: int, path: str) -> dict[str, float]:
 
 
 def gevent(count: int = 1200) -> dict[str, dict[str, Any]]:
-    """So many clients that wait, another page, and a restart: who got no whole answer."""
+    """So many clients that wait, another page, and a restart: who was told something, who was cut, who waits on."""
     old = System("gunicorn", gunicorn("gevent_hold_app", worker=False, connections=1000, graceful=3))
-    new = System("relay", relay("--queues", "default", "--drain", "3"), "/jobs/later")
+    new = System("relay", relay("--concurrency", "2000", "--drain", "3"), "/jobs/slow")
     return {
         "gunicorn": _crowded(old, "front", "/hello", count),
         "relay": _crowded(new, "relay", "/readyz", count),
@@ -107,7 +107,9 @@ def gevent(count: int = 1200) -> dict[str, dict[str, Any]]:
 
 def _crowded(system: System, name: str, page: str, count: int) -> dict[str, Any]:
     with running(system) as (group, url):
-        holding = Holding(url + system.hold, count, "127.0.0.2")
+        holding = Holding(
+            url + system.hold, count, "127.0.0.2", '{"seconds": 55}'
+        )  # longer than all this takes
         holding.wait_for("connected", count)
         time.sleep(7)
         answered = _answers_within(url, page, 10)
@@ -116,7 +118,8 @@ def _crowded(system: System, name: str, page: str, count: int) -> dict[str, Any]
         while (counts := holding.counts())["done"] + counts["cut"] < count and time.monotonic() < deadline:
             time.sleep(0.5)
         holding.stop()
-    return {"page_ms": answered, "whole": counts["done"], "cut": count - counts["done"]}
+    told, cut = counts["done"], counts["cut"]
+    return {"page_ms": answered, "whole": told, "cut": cut, "waiting": count - told - cut}
 
 
 def _answers_within(url: str, page: str, seconds: float) -> float | None:

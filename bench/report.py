@@ -123,8 +123,9 @@ def gunicorn(results: Mapping[str, Any]) -> str:
     rows = []
     for name, case in (("gunicorn + gevent, its defaults", found["gunicorn"]), ("relay", found["relay"])):
         page = "none within 10 s" if case["page_ms"] is None else f"{case['page_ms']:.0f} ms"
-        rows.append([name, page, f"{case['whole']:,}", f"{case['cut']:,}"])
-    return _table(["", "an answer for the next one", "after a restart: told how to go on", "cut off"], rows)
+        rows.append([name, page, *(f"{case[kind]:,}" for kind in ("cut", "whole", "waiting"))])
+    head = ["", "an answer for the next one", "after a restart: cut off", "told how to go on", "waiting on"]
+    return _table(head, rows)
 
 
 def poll(results: Mapping[str, Any]) -> str:

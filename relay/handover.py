@@ -15,7 +15,6 @@ relay that is closed takes it from another machine, too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -23,7 +22,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import urllib3
 from urllib3.util import Retry, Timeout
@@ -33,7 +32,7 @@ from relay.tickets import SHORTEST_SECRET, Ticket, sign
 from relay.unixhttp import UnixPool
 
 _CONNECT = 2.0  # seconds
-_LONGEST_KEY = 255  # characters
+_IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
 _LONGEST_PREFER = 10_000  # characters
 _PREFERENCE = re.compile(r"(?<![^\s,])(?:(respond-async)|(wait|heartbeat|grace)=\d{1,9})(?![^\s,;])")
 _UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
@@ -51,8 +50,8 @@ _RETRY = Retry(
 
 class HandoverError(Exception):
     """The job was not queued, as far as is known: a relay that did not answer may have it (so a key is good to have).
-    `problem` is what relay says of it (RFC 9457), `status` the status to answer with, and `retry_after` seconds, 0
-    where trying again does not help."""
+    Or the job can't be looked at, or cancelled. `problem` is what relay says of it (RFC 9457), `status` the status to
+    answer with, and `retry_after` seconds, 0 where trying again does not help."""
 
     def __init__(self, problem: Mapping[str, Any], retry_after: int = 0) -> None:
         super().__init__(problem.get("detail") or problem["title"])
@@ -95,8 +94,9 @@ class Handover:
         """Have a job done for the client of the present request, and return the headers that hand it over.
 
         `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
-        client of yours from another. `prefer` counts before the client's own Prefer header; `headers` are for relay,
-        such as ``Relay-Deadline``. Raises `HandoverError`.
+        client of yours from another. It has 255 characters at most, and finds the job under ``/jobs/{job}/{key}``.
+        `prefer` counts before the client's own Prefer header; `headers` are for relay, such as ``Relay-Deadline``.
+        Raises `HandoverError`.
         """
         id, replayed = self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"})
         return self.headers(id, prefer, replayed)
@@ -111,33 +111,41 @@ class Handover:
         """Have a job done that nobody waits for, and return its id. Raises `HandoverError`."""
         return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})[0]
 
+    def look(self, id: str) -> dict[str, Any]:
+        """Where a job stands, at once: its envelope. Raises `HandoverError`, 404 for one that is not, or no longer,
+        known."""
+        return self._ask("GET", f"/jobs/{_segment(id)}")[1]
+
+    def cancel(self, id: str) -> dict[str, Any]:
+        """Cancel a job: its envelope, complete unless its worker is still stopping it. Raises `HandoverError`, 409 for
+        one that ended otherwise."""
+        return self._ask("DELETE", f"/jobs/{_segment(id)}")[1]
+
     def _send(
         self, job: str, arguments: Mapping[str, Any] | None, key: str, headers: Mapping[str, str]
     ) -> tuple[str, bool]:
-        given = {
-            **headers,
-            "Content-Type": "application/json",
-            "Idempotency-Key": f'"{_readable(key or uuid.uuid4().hex)}"',
-        }
+        method, path, given = _addressed(job, key or uuid.uuid4().hex)
         body = json.dumps(dict(arguments or {})).encode()
-        answer, said = self._ask("POST", f"/jobs/{job}", body, given)
-        if answer.headers.get("Relay-Source") == "job":
-            return str(said["id"]), "Idempotency-Replayed" in answer.headers
-        if answer.headers.get("Relay-Source") == "relay":
-            raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
-        raise HandoverError(_UNKNOWN, 1)
+        answer, said = self._ask(method, path, body, {**headers, **given, "Content-Type": "application/json"})
+        return str(said["id"]), "Idempotency-Replayed" in answer.headers
 
     def _ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> tuple[urllib3.BaseHTTPResponse, Any]:
-        """What relay answers, and its body, which is JSON. Raises `HandoverError` if there is no such answer."""
+    ) -> tuple[urllib3.BaseHTTPResponse, dict[str, Any]]:
+        """relay's answer about a job, and the envelope in it. The request has a proof that we know a secret."""
         given = dict(headers or {})
-        given[HEADER] = prove(self._secret, method, path, given.get("Idempotency-Key", ""), body, time.time())
+        signed = method, unquote(path, errors="surrogatepass"), given.get("Idempotency-Key", ""), body
+        given[HEADER] = prove(self._secret, *signed, time.time())
         try:
-            answer = self._pool().request(method, self._url + quote(path), body=body, headers=given)
-            return answer, answer.json()
+            answer = self._pool().request(method, self._url + path, body=body, headers=given)
+            said = answer.json()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise HandoverError(_UNKNOWN, 1) from error
+        if answer.headers.get("Relay-Source") == "job":
+            return answer, said
+        if answer.headers.get("Relay-Source") == "relay":
+            raise HandoverError(said, int(answer.headers.get("Retry-After", 0)))
+        raise HandoverError(_UNKNOWN, 1)
 
     def headers(self, id: str, prefer: str = "", replayed: bool = False) -> dict[str, str]:
         """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
@@ -168,7 +176,14 @@ def _known(prefer: str) -> str:
     return ", ".join(known.values())
 
 
-def _readable(key: str) -> str:
-    """A key as ASCII, and not too long."""
-    quoted = quote(key)
-    return quoted if len(quoted) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+def _addressed(job: str, key: str) -> tuple[str, str, dict[str, str]]:
+    """Method, path and headers of a submission. The key arrives as it was given: a header has room for visible ASCII
+    and spaces, a path for all but the slash."""
+    if _IN_HEADER.fullmatch(key):
+        quoted = re.sub(r'(["\\])', r"\\\1", key)
+        return "POST", f"/jobs/{job}", {"Idempotency-Key": f'"{quoted}"'}
+    return "PUT", f"/jobs/{job}/{_segment(key)}", {}
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")

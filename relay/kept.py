@@ -60,6 +60,8 @@ class Kept:
         self.buried: Callable[[str], None] = lambda name: None
         #: called each time one of its processes can take work
         self.on_ready: Callable[[], None] = lambda: None
+        #: which lines of what it writes are left out of the log
+        self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor
         self.silence = program.silence
         self._reactor = reactor

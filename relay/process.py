@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from signal import SIGKILL
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ class Keeper(Protocol):
     role: str
     title: str
     silence: float  # without a sign of life until a process that gave one before is killed
+    is_noise: Callable[[str], bool]  # a line that it wrote, and is left out
 
     def ask(self, child: Child, seconds: float) -> None:
         """Have it leave within so many seconds."""
@@ -184,7 +186,8 @@ class Child(ProcessProtocol):
             self._keeper.is_leaving(self)
 
     def _wrote(self, descriptor: int, line: str) -> None:
-        self._reader.read(line, "stderr" if descriptor == STDERR else "stdout")
+        if not self._keeper.is_noise(line):
+            self._reader.read(line, "stderr" if descriptor == STDERR else "stdout")
 
     # -- its end --
 

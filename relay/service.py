@@ -156,8 +156,8 @@ def everything(
         supervisor.adopt(
             left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
         )
-    if embedded is not None:
-        supervisor.release = embedded.close
+    if embedded is not None and redis is not None:
+        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
     ending.install(reactor)
     orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {

@@ -43,7 +43,9 @@ def free_port() -> int:
 
 
 class LoggedProcess:
-    """A process whose output is kept and can be waited for."""
+    """A process whose output is kept and can be waited for; `passed` are descriptors that it inherits."""
+
+    passed: tuple[int, ...] = ()
 
     def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
         self._command = command
@@ -63,6 +65,7 @@ class LoggedProcess:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            pass_fds=self.passed,
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
 

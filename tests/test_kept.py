@@ -119,6 +119,13 @@ def test_the_level_of_a_line_survives(kept: Kept, logged: list[Any]) -> None:
     ]
 
 
+def test_noise_is_left_out(kept: Kept, logged: list[Any]) -> None:
+    kept.is_noise = lambda line: "advice" in line
+    child = kept.start()
+    child.childDataReceived(1, b"<4>advice of each start\nnews\n")
+    assert logged == [(LogLevel.info, "news")]
+
+
 def test_a_line_without_an_end_takes_up_little_memory(kept: Kept, logged: list[Any]) -> None:
     child = kept.start()
     for _ in range(300):

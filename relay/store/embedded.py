@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import re
 import shutil
 import socket
 import sys
@@ -19,6 +20,7 @@ from typing import IO, NamedTuple
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
 _SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
+_ADVICE = re.compile(r"WARNING .*overcommit")
 
 
 class EmbeddedError(Exception):
@@ -84,6 +86,10 @@ class Embedded:
         }
         words = [self._server, *(word for name, value in options.items() for word in (f"--{name}", value))]
         return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
+
+    def is_advice(self, line: str) -> bool:
+        """Whether a line of its log only says how the machine should be set up, as it does at each start."""
+        return _ADVICE.search(line) is not None
 
     def shut_down(self) -> None:
         """Have the server write what it has, and end. Raises `OSError` where it does not listen."""

@@ -32,7 +32,9 @@ def changed(text: str, changes: dict[str, str]) -> str:
 
 
 class Nginx(LoggedProcess):
-    """nginx with a configuration."""
+    """nginx with a configuration; `plain` is the port that has no TLS, where it has one."""
+
+    plain = 0
 
     def __init__(self, directory: Path, configuration: str, port: int) -> None:
         self.port = port
@@ -71,7 +73,9 @@ def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Ng
         r"/var/log/nginx/relay\.log": f"{directory}/access.log",
         r"/var/log/nginx/relay-error\.log": f"{directory}/error.log",
     }
-    return Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
+    nginx = Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
+    nginx.plain = plain
+    return nginx
 
 
 class HAProxy(LoggedProcess):

@@ -9,17 +9,19 @@ import socket
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from relay.handover import Handover, HandoverError
 from relay.proofs import ProofError, check
 from relay.tickets import Ticket, read, sign
-from tests.processes import RelayProcess, Response, free_port
+from tests.processes import RelayProcess, Response, eventually, free_port
 from tests.stack.conftest import SECRET, Fronts
 
 ACCEPTED = b'HTTP/1.1 202 Accepted\r\nRelay-Source: job\r\nContent-Length: 14\r\n\r\n{"id":"0-a-b"}'
 BOX = {"box": {"width": 2, "height": 3}}
+KEYS = ["anna 1", 'a "quoted" \\ key', "%41", "schlüssel 1", "ключ?", "x" * 255]
 
 
 @pytest.fixture
@@ -66,10 +68,61 @@ def test_what_the_client_prefers_comes_along_in_the_ticket(server: Handover, fro
 
 
 def test_a_key_makes_sending_again_safe(server: Handover, fronts: Fronts) -> None:
-    for key in ("anna 1", 'a "quoted" \\ key', "schlüssel/1", "x" * 300):
+    for key in KEYS:
         ids = {go(fronts.one, server.submit("area", BOX, key=key)).json()["id"] for _ in range(2)}
         assert len(ids) == 1, key
     assert server.enqueue("area", BOX) != server.enqueue("area", BOX)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_found_as_it_was_given(server: Handover, fronts: Fronts, key: str) -> None:
+    """By its path, and by the submission of a client that knows it."""
+    id = server.enqueue("area", BOX, key=key)
+    path = f"/jobs/area/{quote(key, safe='')}"
+    assert fronts.other.call("GET", path).json()["id"] == id
+    assert fronts.other.call("PUT", path, BOX).json()["id"] == id
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("x" * 256, "the key has 256 characters"), ("ü" * 256, "the key has 256"), ("ü/1", "an encoded slash")],
+)
+def test_a_key_that_relay_does_not_take_is_refused_and_not_changed(
+    server: Handover, fronts: Fronts, key: str, said: str
+) -> None:
+    with pytest.raises(HandoverError, match=said) as refused:
+        server.enqueue("area", BOX, key=key)
+    assert (refused.value.status, refused.value.problem["type"]) == (400, "/problems/malformed")
+
+
+def test_a_key_with_a_slash_is_one_that_a_client_can_send(server: Handover, fronts: Fronts) -> None:
+    id = server.enqueue("area", BOX, key="anna/1")
+    again = fronts.other.call("POST", "/jobs/area", BOX, {"Idempotency-Key": '"anna/1"'})
+    assert again.json()["id"] == id
+
+
+def test_a_job_can_be_looked_at_and_cancelled(server: Handover, fronts: Fronts) -> None:
+    id = server.enqueue("patient")
+    assert server.look(id)["complete"] is False
+    server.cancel(id)
+    eventually(lambda: server.look(id)["complete"], "it is cancelled")
+    assert server.cancel(id)["state"] == "cancelled"
+
+
+def test_what_can_not_be_looked_at_or_cancelled_is_told_as_relay_says_it(
+    server: Handover, fronts: Fronts
+) -> None:
+    done = go(fronts.one, server.submit("area", BOX)).json()["id"]
+    with pytest.raises(HandoverError) as late:
+        server.cancel(done)
+    assert (late.value.status, late.value.problem["type"]) == (409, "/problems/already-complete")
+    for ask in (server.look, server.cancel):
+        with pytest.raises(HandoverError) as unknown:
+            ask(done[:-3] + "aaa")
+        assert unknown.value.status == 404
+        with pytest.raises(HandoverError) as odd:
+            ask("0-no/id")
+        assert odd.value.status == 400
 
 
 def test_an_outcome_that_is_known_already_is_handed_over_too(server: Handover, fronts: Fronts) -> None:

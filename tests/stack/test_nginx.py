@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -290,3 +291,37 @@ def test_only_this_machine_is_told_how_the_fronts_are(plain: Nginx, fronts: Fron
             with plain.connect(source) as client:
                 client.request("GET", path)
                 assert client.response().status == status
+
+
+# -- what it says --
+
+
+def test_its_log_says_which_job_that_was_and_what_the_front_took(nginx: Nginx, fronts: Fronts) -> None:
+    id = call(nginx, "POST", "/jobs/area", {"box": {"width": 2, "height": 3}}).json()["id"]
+
+    def logged() -> str | None:
+        lines = (nginx.directory / "access.log").read_text().splitlines()
+        return next((line for line in lines if id in line), None)
+
+    line = eventually(logged, "the request is logged")
+    port = r"127\.0\.0\.1:\d+"
+    assert re.search(
+        rf'"POST /jobs/area HTTP/1\.1" 200 \d+ [\d.]+ job={id} front={port} status=200 head=', line
+    )
+
+
+def test_its_log_says_that_another_front_was_asked(nginx: Nginx, fronts: Fronts) -> None:
+    fronts.one.kill()
+    for number in range(2):
+        call(nginx, "PUT", f"/jobs/area/logged-{number}", {"box": {"width": 2, "height": 3}})
+    eventually(lambda: "status=502, 200" in (nginx.directory / "access.log").read_text(), "both are logged")
+
+
+def test_without_tls_it_leads_to_its_own_name_whatever_the_client_calls_it(
+    nginx: Nginx, fronts: Fronts
+) -> None:
+    with Client(nginx.plain) as client:
+        client.request("GET", "/jobs/0-a?b", headers={"Host": "elsewhere.example"})
+        answer = client.response()
+    assert (answer.status, answer.headers["location"]) == (308, "https://api.example.com/jobs/0-a?b")
+    assert answer.headers["server"] == "nginx"

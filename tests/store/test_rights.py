@@ -10,8 +10,10 @@ SENT = {"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"}
 
 
 def test_the_rights_in_the_docs_are_those_that_are_needed(root: Path) -> None:
-    told = re.search(r"ACL SETUSER relay .*?```", (root / "docs/running.md").read_text(), re.DOTALL)
-    assert told is not None
+    docs = re.search(r"ACL SETUSER relay .*?```", (root / "docs/running.md").read_text(), re.DOTALL)
+    shipped = re.search(r"^user relay .*$", (root / "deploy/redis.conf").read_text(), re.MULTILINE)
     scripts = "".join(path.read_text() for path in (root / "relay/store/lua").glob("*.lua"))
     called = {word.lower() for word in re.findall(r"redis\.p?call\('(\w+)'", scripts)}
-    assert set(re.findall(r"\+(\w+)", told[0])) == called | SENT
+    for told in (docs, shipped):
+        assert told is not None
+        assert set(re.findall(r"\+(\w+)", told[0])) == called | SENT

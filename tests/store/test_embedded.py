@@ -1,0 +1,25 @@
+"""The Redis that relay starts itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relay.store.embedded import Embedded
+
+REDIS = "27962:M 26 Nov 2026 01:15:01.747 # WARNING Memory overcommit must be enabled! Without it, a background save"
+VALKEY = (
+    "27873:M 26 Nov 2026 01:14:57.431 # WARNING Memory overcommit must be enabled! Without it, a background"
+)
+OLDER = "12:M 26 Nov 2026 01:15:01.747 # WARNING overcommit_memory is set to 0! Background save may fail under low"
+DISK = "27873:M 26 Nov 2026 01:14:57.431 # Error writing to the AOF file: No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_advice"), [(REDIS, True), (VALKEY, True), (OLDER, True), (DISK, False)], ids=range(4)
+)
+def test_advice_on_the_machine_is_told_from_what_went_wrong(
+    tmp_path: Path, line: str, is_advice: bool
+) -> None:
+    assert Embedded(str(tmp_path)).is_advice(line) is is_advice
