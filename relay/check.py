@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -66,10 +66,11 @@ class Check:
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What can't be changed while relay runs: `--redis` and `--data`."""
+    """A relay that runs: what can't be changed, and what it listens on."""
 
     redis: str
     data: str
+    listen: tuple[str, ...]
 
 
 class _Again(msgspec.Struct, frozen=True):
@@ -118,10 +119,21 @@ def _settings() -> Settings:
     asked = msgspec.json.decode(text, type=_Again)
     options = {name: value for name, value in asked.given.items() if name != "config"}
     settings = Settings.read(options, os.environ, config_path(asked.given))
-    for name in Running.__struct_fields__:
+    for name in ("redis", "data"):
         if getattr(settings, name) != getattr(asked.running, name):
             raise SettingError(f"--{name} has changed: that takes a stop and a start")
+    _can_be_served(settings, asked.running.listen)
     return settings
+
+
+def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
+    """What the supervisor would stumble over as it goes on: nobody would be left then."""
+    from twisted.internet import reactor
+
+    from relay import service, sockets
+
+    service.secrets_of(settings)
+    sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from relay.parent import Orders, Parent
 from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
 from relay.settings import SettingError, Settings
 
-_log = Logger()
+_log = Logger(namespace="relay.child")
 
 
 def main(role: str) -> None:

@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from relay.front.access import is_loopback
 from relay.proxied import with_headers
-from relay.settings import SettingError
+from relay.settings import SettingError, Settings
 from relay.tls import arranged, over_tls
 
 BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
@@ -61,6 +61,11 @@ def keep_to_ourselves() -> None:
     """Have processes that this one starts hear nothing of the sockets that systemd handed over to it."""
     for name in _HANDED_OVER:
         os.environ.pop(name, None)
+
+
+def bound(reactor: Any, settings: Settings, descriptions: Sequence[str]) -> list[socket.socket]:
+    """The same under these settings: beyond this machine where something says who may call."""
+    return bind(reactor, descriptions, settings.open or bool(settings.allow or settings.ticket_secrets))
 
 
 def shown(listening: socket.socket, description: str) -> str:

@@ -51,7 +51,19 @@ CORE = {
     "version",
 }
 ABOVE = {
-    *("service", "check", "supervise", "kept", "sockets", "child", "tap", "launch", "signals", "garbage"),
+    *(
+        "service",
+        "everything",
+        "check",
+        "supervise",
+        "kept",
+        "sockets",
+        "child",
+        "tap",
+        "launch",
+        "signals",
+        "garbage",
+    ),
     *("parent", "reexec", "pidfile", "command", "orphans"),
     *("process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
     *("output", "logs", "record", "variables"),

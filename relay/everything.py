@@ -1,0 +1,146 @@
+"""The composition root of ``relay all``: the store, fronts and workers as processes, and what looks after them."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import site
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.logger import Logger
+
+from relay import check, ending, orphans, reexec, signals, sockets
+from relay.check import Check
+from relay.kept import Kept, Program
+from relay.reexec import Inherited, KeptState
+from relay.service import EMBEDDED, address_of, secrets_of, store_of
+from relay.settings import SettingError, Settings
+from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, Running
+from relay.store.names import random_name
+from relay.supervise import SILENCE, Renewal, Supervisor
+
+_log = Logger()
+
+
+def everything(
+    reactor: Any, settings: Settings, given: Mapping[str, Any] | None = None, owner: Owner = NOBODY
+) -> Supervisor:
+    """The store, fronts and workers as processes of their own, kept alive, as `owner`. Raises `SettingError`. `given`
+    are the settings of the command line, which count again when it becomes itself anew."""
+    secrets_of(settings)
+    left = reexec.inherited()
+    listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
+    is_embedded = settings.redis in ("", EMBEDDED)
+    embedded = _embedded(settings, owner, left) if is_embedded else None
+    renewal = Renewal(
+        partial(
+            check.again,
+            reactor,
+            _environment(),
+            dict(given or {}),
+            check.Running(settings.redis, settings.data, settings.listen),
+        ),
+        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+    )
+    if embedded is not None:
+        settings = msgspec.structs.replace(settings, redis=embedded.url)
+    front, worker = _programs(settings, listening)
+    children = [Kept(reactor, "front", n + 1, front) for n in range(settings.fronts)]
+    children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
+    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
+    store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
+    supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
+    if left is not None:
+        supervisor.adopt(
+            left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
+        )
+    if embedded is not None and redis is not None:
+        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
+    ending.install(reactor)
+    orphans.install(reactor)
+    others: dict[int, Callable[[], None]] = {
+        signal.SIGHUP: supervisor.restart,
+        signal.SIGUSR2: supervisor.reload,
+    }
+    signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
+    return supervisor
+
+
+def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
+    for bound, description in zip(listening, descriptions, strict=True):
+        _log.info("relay listens on {address}", address=sockets.shown(bound, description))
+
+
+def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
+    """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
+    with Check({**_environment(), **settings.environ()}, owner):
+        return sockets.bound(reactor, settings, settings.listen)
+
+
+def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
+    """Those that were bound before, and what is new; what is wanted no more is closed."""
+    found = [left.take_socket(description) for description in settings.listen]
+    missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
+    new = iter(sockets.bound(reactor, settings, missing))
+    for _, descriptor in left.sockets:
+        os.close(descriptor)
+    return [bound or next(new) for bound in found]
+
+
+def _go_on(
+    listening: Sequence[tuple[str, socket.socket]],
+    embedded: Embedded | None,
+    kept: list[KeptState],
+    buried: list[tuple[str, str]],
+) -> None:
+    """Leave the sockets, Redis and what runs to this process anew."""
+    bound = [(description, each.fileno()) for description, each in listening]
+    running = embedded.running() if embedded is not None else (-1, "")
+    reexec.go_on(Inherited(bound, kept, buried, *running))
+
+
+def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
+    """Of a front and of a worker."""
+    environment = {**_environment(), **settings.environ()}
+
+    def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
+        command = [sys.executable, "-m", "relay.child", role]
+        is_front = role == "front"
+        return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
+
+    return (
+        program("front", settings.drain, math.inf, listening),
+        program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
+    )
+
+
+def _redis_program(embedded: Embedded) -> Program:
+    return Program(embedded.command(), os.environ, 0, 0, shut_down=embedded.shut_down)
+
+
+def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
+    running = Running(left.lock, left.redis) if left is not None else None
+    try:
+        return Embedded(settings.data, settings.redis_memory, owner, running)
+    except NoServer as error:
+        raise SettingError(f"--redis: {error}") from error
+    except (EmbeddedError, OSError) as error:
+        raise SettingError(f"--data: {error}") from error
+
+
+def _environment() -> dict[str, str]:
+    """Of another process: with where it finds the relay that this is."""
+    environment = dict(os.environ)
+    folder = str(Path(__file__).parents[1])
+    if folder not in (*site.getsitepackages(), site.getusersitepackages()):
+        paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
