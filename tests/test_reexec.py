@@ -83,7 +83,6 @@ def test_with_fewer_places_those_left_over_leave(relay: RelayProcess) -> None:
         ("jobs = ['no_such_module']\n", "no_such_module"),
         ("data = 'elsewhere'\n", "--data has changed: that takes a stop and a start"),
         ("ticket_secrets = 'missing'\n", "--ticket-secrets: .*missing"),
-        ("listen = ['tcp:1:interface=203.0.113.1']\n", "--listen tcp:1"),
     ],
     ids=["setting", "module", "data", "secrets"],
 )
