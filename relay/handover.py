@@ -9,7 +9,8 @@
         return HttpResponse(headers=accept)
 
 The job is queued, and nginx, which reads ``X-Accel-Redirect``, takes the client to relay, where it waits. The
-server's own worker is free at once.
+server's own worker is free at once. Each request has a proof that its sender knows the secret (`relay.proofs`), so a
+relay that is closed takes it from another machine, too.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import urllib3
 from urllib3.util import Retry, Timeout
 
+from relay.proofs import HEADER, prove
 from relay.tickets import SHORTEST_SECRET, Ticket, sign
+from relay.unixhttp import UnixPool
 
 _CONNECT = 2.0  # seconds
 _IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
@@ -58,7 +61,8 @@ class HandoverError(Exception):
 
 
 class Handover:
-    """Submits jobs to the relay at `url`, and signs tickets for those who wait for them.
+    """Submits jobs to the relay at `url` (``http://host:port``, ``https://…``, or ``unix:/path`` of a unix socket), and
+    signs tickets for those who wait for them.
 
     `secret` is one of relay's ``--ticket-secrets``. `tickets` is the path under which nginx passes requests on to
     relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment, and again if the
@@ -71,12 +75,13 @@ class Handover:
     ) -> None:
         if len(secret) < SHORTEST_SECRET:
             raise ValueError(f"the secret has fewer than {SHORTEST_SECRET} characters")
-        self._url = url.rstrip("/")
+        self._socket = url.removeprefix("unix:") if url.startswith("unix:") else ""
+        self._url = "" if self._socket else url.rstrip("/")
         self._secret = secret
         self._tickets = tickets
         self._good_for = good_for
         self._timeout = Timeout(connect=_CONNECT, read=timeout)
-        self._pools: dict[int, urllib3.PoolManager] = {}
+        self._pools: dict[int, urllib3.PoolManager | UnixPool] = {}
 
     def submit(
         self,
@@ -120,16 +125,19 @@ class Handover:
         self, job: str, arguments: Mapping[str, Any] | None, key: str, headers: Mapping[str, str]
     ) -> tuple[str, bool]:
         method, path, given = _addressed(job, key or uuid.uuid4().hex)
-        body = json.dumps(dict(arguments or {}))
+        body = json.dumps(dict(arguments or {})).encode()
         answer, said = self._ask(method, path, body, {**headers, **given, "Content-Type": "application/json"})
         return str(said["id"]), "Idempotency-Replayed" in answer.headers
 
     def _ask(
-        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> tuple[urllib3.BaseHTTPResponse, dict[str, Any]]:
-        """relay's answer about a job, and the envelope in it."""
+        """relay's answer about a job, and the envelope in it. The request has a proof that we know a secret."""
+        given = dict(headers or {})
+        signed = method, unquote(path, errors="surrogatepass"), given.get("Idempotency-Key", ""), body
+        given[HEADER] = prove(self._secret, *signed, time.time())
         try:
-            answer = self._pool().request(method, self._url + path, body=body, headers=headers)
+            answer = self._pool().request(method, self._url + path, body=body, headers=given)
             said = answer.json()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise HandoverError(_UNKNOWN, 1) from error
@@ -149,11 +157,13 @@ class Handover:
             "Cache-Control": "no-store, no-transform",
         }
 
-    def _pool(self) -> urllib3.PoolManager:
+    def _pool(self) -> urllib3.PoolManager | UnixPool:
         """This process' connections."""
         pid = os.getpid()
         if pid not in self._pools:
-            self._pools = {pid: urllib3.PoolManager(maxsize=10, retries=_RETRY, timeout=self._timeout)}
+            options: dict[str, Any] = {"maxsize": 10, "retries": _RETRY, "timeout": self._timeout}
+            pool = UnixPool(self._socket, **options) if self._socket else urllib3.PoolManager(**options)
+            self._pools = {pid: pool}
         return self._pools[pid]
 
 

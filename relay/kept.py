@@ -58,6 +58,8 @@ class Kept:
         self.number = number
         self.title = f"{role} {number}" if number else role
         self.buried: Callable[[str], None] = lambda name: None
+        #: called each time one of its processes can take work
+        self.on_ready: Callable[[], None] = lambda: None
         #: which lines of what it writes are left out of the log
         self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor
@@ -167,6 +169,7 @@ class Kept:
 
     def is_ready(self, child: Child) -> None:
         """Whoever was before it can go."""
+        self.on_ready()
         if child is self._child:
             for former in self._all - {child}:
                 if not former.leaving:

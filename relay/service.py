@@ -70,7 +70,7 @@ def front(
     settings = _within_descriptors(settings)
     if handed is None:
         handed = Handed("f" + random_name(10))
-        listening = sockets.bind(reactor, settings.listen, settings.open)
+        listening = _bound(reactor, settings)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound)
         for description, bound in zip(settings.listen, listening, strict=True)
@@ -78,7 +78,8 @@ def front(
     store = _store(reactor, address, settings, handed.name)
     inbox = _inbox_of(reactor, address, store)
     others = handed.successor, handed.predecessor
-    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings), *others), settings)
+    give_up = partial(_give_up, reactor)
+    made = Front(Tools(reactor, store, inbox, endpoints, _secrets(settings), give_up, *others), settings)
     ending.install(reactor)
     reactor.callWhenRunning(garbage.tame, reactor, made.held)
     return made
@@ -130,8 +131,6 @@ def everything(
     _secrets(settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
-    for bound in listening:
-        _log.info("relay listens on {address}", address=sockets.shown(bound))
     is_embedded = settings.redis in ("", EMBEDDED)
     embedded = _embedded(settings, owner, left) if is_embedded else None
     renewal = Renewal(
@@ -152,6 +151,7 @@ def everything(
     redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = _store(reactor, _address(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
     if left is not None:
         supervisor.adopt(
             left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
@@ -168,17 +168,30 @@ def everything(
     return supervisor
 
 
+def _bound(
+    reactor: Any, settings: Settings, descriptions: Sequence[str] | None = None
+) -> list[socket.socket]:
+    """The sockets to listen on, or some of them; beyond this machine where something says who may call."""
+    open = settings.open or bool(settings.allow or settings.ticket_secrets)
+    return sockets.bind(reactor, settings.listen if descriptions is None else descriptions, open)
+
+
+def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
+    for bound, description in zip(listening, descriptions, strict=True):
+        _log.info("relay listens on {address}", address=sockets.shown(bound, description))
+
+
 def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
     """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
     with Check({**_environment(), **settings.environ()}, owner):
-        return sockets.bind(reactor, settings.listen, settings.open)
+        return _bound(reactor, settings)
 
 
 def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
     """Those that were bound before, and what is new; what is wanted no more is closed."""
     found = [left.take_socket(description) for description in settings.listen]
     missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
-    new = iter(sockets.bind(reactor, missing, settings.open))
+    new = iter(_bound(reactor, settings, missing))
     for _, descriptor in left.sockets:
         os.close(descriptor)
     return [bound or next(new) for bound in found]

@@ -70,8 +70,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "address, network or `unix:` of a proxy whose X-Forwarded-For or PROXY is believed; may be given again"
         ),
     ] = ()
+    allow: Annotated[
+        tuple[str, ...],
+        _about("address or network from which programs may call a closed relay; may be given again"),
+    ] = ()
+    host: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$")], ...],
+        _about("public name that a closed relay may be called by (`Host`); may be given again"),
+    ] = ()
     ticket_secrets: Annotated[
-        str, _about("file of ticket-signing secrets, one per line; without it tickets are refused")
+        str,
+        _about(
+            "file of secrets that tickets and proofs are signed with, one per line; without it both are refused"
+        ),
     ] = ""
     prefix: Annotated[
         str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
@@ -236,7 +247,7 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise SettingError(_explain(error, values, source)) from error
     _check_queues(settings, source)
-    _check_proxies(settings, source)
+    _check_networks(settings, source)
     return {name: getattr(settings, name) for name in values}
 
 
@@ -246,14 +257,16 @@ def _check_queues(settings: Settings, source: str) -> None:
             raise SettingError(f"--queues {source}: {queue!r} is not of the form {QUEUE_NAME.pattern}")
 
 
-def _check_proxies(settings: Settings, source: str) -> None:
-    for proxy in settings.trusted_proxy:
-        try:
-            proxy == "unix:" or ip_network(proxy, strict=False)
-        except ValueError:
-            raise SettingError(
-                f"--trusted-proxy {source}: {proxy!r} is not an address, a network or unix:"
-            ) from None
+def _check_networks(settings: Settings, source: str) -> None:
+    for name in ("trusted_proxy", "allow"):
+        for text in getattr(settings, name):
+            try:
+                (text == "unix:" and name == "trusted_proxy") or ip_network(text, strict=False)
+            except ValueError:
+                wanted = (
+                    "an address, a network or unix:" if name == "trusted_proxy" else "an address or a network"
+                )
+                raise SettingError(f"--{name.replace('_', '-')} {source}: {text!r} is not {wanted}") from None
 
 
 def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:

@@ -7,11 +7,14 @@ they have no meaning.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from twisted.internet.error import ReactorNotRunning
 
 TOGETHER = 1.0  # seconds
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -29,7 +32,8 @@ class Stop:
     def __call__(self) -> None:
         if not self._asked:
             self._asked = True
-            self._reactor.stop()
+            with contextlib.suppress(ReactorNotRunning):  # a signal that came early has stopped it
+                self._reactor.stop()
 
 
 def install(

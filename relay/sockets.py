@@ -2,11 +2,15 @@
 
 Both go through Twisted's own endpoint strings (``tcp:``, ``unix:``, ``ssl:``, ``haproxy:…``, ``systemd:``): an
 endpoint is made with something that stands in for the reactor and does one thing when it is asked to listen.
+
+What systemd handed over (``LISTEN_FDS``, sd_listen_fds(3)) is for the process that it started, and is numbered as that
+process got it. So whoever serves such a socket later makes its endpoint from the string of a plain one.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 import sys
@@ -27,9 +31,17 @@ BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks 
 USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)
 
 
+_PROXIED = re.compile(r"^(?:haproxy:)*")
+_HANDED_OVER = (
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+)  # what systemd says of the sockets of one process
+
+
 def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.socket]:
     """Bind a socket for each endpoint string; raises `SettingError`, also for what others than this machine
-    could reach unless that is `open` to all."""
+    could reach unless that is `open` to some of them."""
     bound = []
     for description in descriptions:
         try:
@@ -39,25 +51,39 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
         bound.append(listening)
         if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
             raise SettingError(
-                f"--listen {description}: there are no callers' tokens, so others than this machine may be "
-                "let in with --open only"
+                f"--listen {description}: others than this machine could reach it, and nothing says which of them may "
+                "call: --allow, --ticket-secrets or --open"
             )
     return bound
 
 
-def shown(listening: socket.socket) -> str:
-    """The address of a socket, for people."""
+def keep_to_ourselves() -> None:
+    """Have processes that this one starts hear nothing of the sockets that systemd handed over to it."""
+    for name in _HANDED_OVER:
+        os.environ.pop(name, None)
+
+
+def shown(listening: socket.socket, description: str) -> str:
+    """Where the socket of an endpoint string is reached, for people: a URL, and whether a PROXY header comes first."""
+    within = _PROXIED.sub("", description, count=1)
+    return _url(listening, within) + (" (a PROXY header is expected)" if within != description else "")
+
+
+def _url(listening: socket.socket, description: str) -> str:
     name = listening.getsockname()
     if listening.family == socket.AF_UNIX:
-        return f"unix:{name}"
+        return f"unix:{os.fsdecode(name)}".replace("\0", "@")
     host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"{'https' if description.startswith(('ssl:', 'tls:')) else 'http'}://{host}:{name[1]}"
 
 
 def _bind(reactor: Any, description: str) -> socket.socket:
     binder = _Binder(reactor)
     failures: list[Any] = []
-    endpoint = serverFromString(binder, description)
+    try:
+        endpoint = serverFromString(binder, description)
+    except LookupError as error:
+        raise ValueError(f"systemd handed over no such socket ({error})") from error
     maybeDeferred(endpoint.listen, None).addErrback(failures.append)
     if failures:
         failures[0].raiseException()
@@ -80,10 +106,7 @@ class _Binder:
         family = socket.AF_INET6 if ":" in interface else socket.AF_INET
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # what is set here, accepted connections inherit
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if sys.platform == "linux":
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        _watch_peers(listening)
         self._listen(listening, (interface, port), backlog)
 
     def listenSSL(
@@ -99,8 +122,17 @@ class _Binder:
         os.chmod(address, mode)
 
     def adoptStreamPort(self, fd: int, family: Any, factory: Any) -> None:
-        self.socket = socket.fromfd(fd, family, socket.SOCK_STREAM)
-        self.socket.setblocking(False)
+        """A socket of systemd's. What it is says the socket itself: ``ListenStream=8080`` is one of IPv6, for both."""
+        listening = socket.socket(fileno=os.dup(fd))
+        if not _is_listening(listening):
+            listening.close()
+            raise ValueError(
+                "the socket that systemd handed over does not listen for connections (Accept=no)"
+            )
+        if listening.family != socket.AF_UNIX:
+            _watch_peers(listening)
+        listening.setblocking(False)
+        self.socket = listening
 
     def _listen(self, listening: socket.socket, address: Any, backlog: int) -> None:
         try:
@@ -111,6 +143,19 @@ class _Binder:
         listening.listen(max(backlog, BACKLOG))
         listening.setblocking(False)
         self.socket = listening
+
+
+def _is_listening(adopted: socket.socket) -> bool:
+    return adopted.type == socket.SOCK_STREAM and bool(
+        adopted.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    )
+
+
+def _watch_peers(listening: socket.socket) -> None:
+    """Have the kernel give up peers that are gone; accepted connections inherit what is set here."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
 
 
 def _remove_stale(address: Any) -> None:
@@ -160,11 +205,24 @@ class _Adopter:
 
 @implementer(IStreamServerEndpoint)
 class BoundEndpoint:
-    """An endpoint string together with the socket that was bound for it."""
+    """An endpoint string together with the socket that was bound for it; as text, where it is reached. Raises
+    `SettingError`."""
 
     def __init__(self, reactor: Any, description: str, listening: socket.socket) -> None:
-        self._endpoint = serverFromString(_Adopter(reactor, listening), description)
+        self._shown = shown(listening, description)
+        try:
+            self._endpoint = serverFromString(_Adopter(reactor, listening), _plain(description))
+        except (ValueError, OSError) as error:
+            raise SettingError(f"--listen {description}: {error}") from error
+
+    def __str__(self) -> str:
+        return self._shown
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
         return listening
+
+
+def _plain(description: str) -> str:
+    """The string with a plain endpoint in place of one of systemd's; which one is all the same to an `_Adopter`."""
+    return re.sub(r"^((?:haproxy:)*)systemd:.*", r"\1tcp:0", description)

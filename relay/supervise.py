@@ -61,8 +61,11 @@ class Supervisor(Service):
         self._inherited: Inherited | None = None
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
+        #: fires when requests are answered: the first front is ready
+        self.ready: Deferred[None] = Deferred()
         for child in children:
             child.buried = partial(self._reap_soon, child.title)
+            child.on_ready = partial(self._is_ready, child.role)
 
     def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
         """Go on with what runs already, and replace it once started; `place` makes one for what has none any more."""
@@ -90,6 +93,10 @@ class Supervisor(Service):
             for retired in self._retired:
                 ensureDeferred(retired.retire())
             self._replace(adopted)
+
+    def _is_ready(self, role: str) -> None:
+        if role == "front" and not self.ready.called:
+            self.ready.callback(None)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()

@@ -106,9 +106,10 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
     from twisted.internet import reactor
 
-    from relay import clock, logs, service, signals, variables
+    from relay import clock, logs, service, signals, sockets, variables
 
     clock.steady(reactor)
+    sockets.keep_to_ourselves()
     roles: dict[str, Callable[[Any, Settings], IService]] = {
         "all": lambda reactor, settings: service.everything(reactor, settings, given, owner),
         "front": service.front,

@@ -36,6 +36,7 @@ CORE = {
     "envelope",
     "limits",
     "problem",
+    "proofs",
     "options",
     "recurring",
     "registry",
@@ -45,6 +46,7 @@ CORE = {
     "draining",
     "text",
     "timers",
+    "unixhttp",
     "upstream",
     "version",
 }

@@ -57,6 +57,9 @@ def test_handlers_get_what_was_set_for_them() -> None:
         ({"nonsense": "1"}, "there is no setting nonsense (from the command line)"),
         ({"max_wate": "1"}, "there is no setting max-wate (from the command line): did you mean max-wait?"),
         ({"trusted_proxy": ["x"]}, "--trusted-proxy from the command line: 'x' is not an address"),
+        ({"allow": ["unix:"]}, "--allow from the command line: 'unix:' is not an address or a network"),
+        ({"allow": ["10.0.0.0/8", "relay"]}, "--allow from the command line: 'relay' is not an address"),
+        ({"host": ["https://relay.example.com"]}, "--host from the command line"),
     ],
 )
 def test_a_setting_that_can_not_be_used_is_named_in_one_line(given: dict[str, Any], said: str) -> None:

@@ -1,58 +1,115 @@
-"""Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered.
+"""Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered, those
+of networks that the operator names (``--allow``), and who proves to know a secret.
 
-Listening on loopback is not enough for that: a proxy on this machine passes the whole world on, and so does a
-browser for any page it shows. Both can be told by their headers (a proxy that sends none and calls itself localhost can
-not).
+Addresses are not enough for that: a proxy passes the whole world on, and so does a browser for any page it shows.
+Both can be told by their headers (a proxy that sends none and calls itself localhost can not). A page can have a name
+of its own lead to us (DNS rebinding); then that name is the Host, and it is one that anybody can register.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
+from relay import proofs
 from relay.errors import Forbidden, Malformed
-from relay.front.proxies import Proxies, forwarded, peer, said
+from relay.front.proxies import UNIX, Networks, Proxies, forwarded, said
+from relay.front.refusals import Refusals
 from relay.front.request import Request
+from relay.proofs import ProofError
 
 _TICKETS = b"/tickets/"  # where a ticket stands for the caller
+_HEALTH = (b"/healthz", b"/readyz")  # which proxies look at
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
 _LABEL = 63  # characters between the dots of a host name (RFC 1035)
+_PRIVATE = (".internal", ".local", ".localhost", ".home.arpa")  # ends of names that nobody can register
 
 
 class Access:
-    """Checks each request before anything else is done with it."""
+    """Checks each request before anything else is done with it. Programs at `allowed` addresses may call as those on
+    this machine may; `hosts` are names that we are called by."""
 
-    def __init__(self, open: bool, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        open: bool,
+        proxies: Proxies,
+        allowed: Sequence[str] = (),
+        hosts: Sequence[str] = (),
+        prover: Prover | None = None,
+    ) -> None:
         self._open = open
         self._proxies = proxies
+        self._allowed = Networks(allowed)
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._prover = prover
 
     def check(self, request: Request) -> None:
-        """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not."""
+        """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not; note who is on this machine."""
         host = _host(request)
         if self._open or request.target.startswith(_TICKETS):
             return
-        self._check_forwarded(request)
-        if host and not is_loopback(host):
+        try:
+            self._check_closed(request, host)
+        except Forbidden:
+            if self._prover is None or not self._prover.holds(request, self._proxies):
+                raise
+
+    def _check_closed(self, request: Request, host: str) -> None:
+        how = forwarded(request)
+        client = self._forwarded_for(request, how) if how else request.address
+        request.local = is_here(client) and is_here(request.address)
+        if not request.local:
+            self._check_address(request, client, how)
+        if host and not is_loopback(host) and not self._is_ours(host, request.local):
             raise Forbidden(f"the Host is {host}")
-        for origin in request.values("origin"):
+        for origin in request.headers.get("origin", ()):
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
 
         if "cross-site" in map(str.lower, request.headers.get("sec-fetch-site", ())):
             raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
 
-    def _check_forwarded(self, request: Request) -> None:
-        how = forwarded(request)
-        if not how:
-            return
-        if not self._proxies.trusts(peer(request)):
+    def _forwarded_for(self, request: Request, how: str) -> str:
+        if not self._proxies.trusts(request.address):
             raise Forbidden(f"the request was forwarded ({how})")
         if not said(request):
             raise Forbidden(f"the request was forwarded ({how}), and the proxy does not say for whom")
-        client = self._proxies.client(request)
-        if not is_loopback(client):
-            raise Forbidden(f"the request was forwarded for {client}")
+        return self._proxies.client(request)
+
+    def _check_address(self, request: Request, client: str, how: str) -> None:
+        """Whether a client elsewhere may call; loopback at a proxy elsewhere is the proxy's machine."""
+        if not how and not is_loopback(client) and self._proxies.trusts(client):
+            if request.target not in _HEALTH:
+                raise Forbidden(f"the request comes from a proxy ({client}), which does not say for whom")
+        elif not is_loopback(client) and client not in self._allowed:
+            raise Forbidden(f"the request {'was forwarded for' if how else 'comes from'} {client}")
+
+    def _is_ours(self, host: str, local: bool) -> bool:
+        """Whether a name may be ours. On this machine every program that passes requests on has a name for us."""
+        return host.lower() in self._hosts or (not local and is_private(host))
+
+
+class Prover:
+    """Checks proofs, and logs those that let nobody in."""
+
+    def __init__(self, secrets: Sequence[str], refusals: Refusals) -> None:
+        self._secrets = secrets
+        self._refusals = refusals
+
+    def holds(self, request: Request, proxies: Proxies) -> bool:
+        """Whether a request has a proof, if there are secrets; raises `Forbidden` for a bad one."""
+        if not self._secrets or not request.values("relay-proof"):
+            return False
+        proof, key = request.header("relay-proof"), request.header("idempotency-key")
+        try:
+            proofs.check(self._secrets, proof, request.method, request.path(), key, request.body, time.time())
+        except ProofError as error:
+            self._refusals.told(proxies.client(request), error)
+            raise Forbidden(str(error)) from error
+        return True
 
 
 @lru_cache(maxsize=1000)
@@ -66,8 +123,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1000)
+def is_here(address: str) -> bool:
+    """Whether somebody with this address is on this machine, if it was not told by another one."""
+    return address == UNIX or is_loopback(address)
+
+
+@lru_cache(maxsize=1000)
+def is_private(host: str) -> bool:
+    """Whether a name is an address, or one that nobody can register: those of a browser's pages can be."""
+    name = host.lower().rstrip(".")
+    if "." not in name or name.endswith(_PRIVATE):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _host(request: Request) -> str:
-    hosts = request.values("host")
+    hosts = request.headers.get("host", [])
     if (
         request.target[:1] != b"/" and len(hosts) < 2
     ):  # a whole URL, whose host counts: a proxy passes that on

@@ -39,39 +39,37 @@ class Entry:
 
 
 class Catalogue:
-    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused. `open`: clients of
-    other machines are served."""
+    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused."""
 
-    def __init__(self, clock: IReactorTime, store: Store, open: bool = False) -> None:
+    def __init__(self, clock: IReactorTime, store: Store) -> None:
         self._clock = clock
         self._store = store
-        self._open = open
         self._version = ("", -1)  # of which epoch
         self._looked = 0.0  # when the store was asked last
         self._entries: dict[str, Entry] = {}
         self._absent: dict[str, float] = {}  # since a store was reset: until when each is still known
         self._served_until: dict[str, float] = {}  # by our clock
+        #: whether a worker served anything, when the store was asked last
+        self.is_served = False
         self._waiting: list[Deferred[None]] = []
 
-    async def offer(self, name: str, held: bool) -> Offer:
-        """The offer of this name; raises `UnknownJob`, and `NoWorker`: for one that will be waited for, for one whose
-        declaration can't be read, and as long as no worker has come at all."""
+    async def offer(self, name: str, held: bool, local: bool) -> Offer:
+        """The offer of this name, for a client on this machine (`local`) or elsewhere; raises `UnknownJob`, and
+        `NoWorker`: for one that will be waited for, for one whose declaration can't be read, and as long as no worker
+        has come at all."""
         entry = self._entries.get(name)
         if entry is None or (held and self._is_overdue(name)):
             await self.refresh()
             entry = self._entries.get(name)
         if not self._entries:
             raise NoWorker("no worker has registered yet")
-        if entry is None or (entry.offer is not None and self._is_hidden(entry.offer)):
+        if entry is None or (entry.offer is not None and _is_hidden(entry.offer, local)):
             raise UnknownJob(f"no worker serves {name!r}")
         if entry.offer is None:
             raise NoWorker("the declaration of this job can't be read; the front's log says why")
         if held and self._is_overdue(name):
             raise NoWorker
         return entry.offer
-
-    def _is_hidden(self, offer: Offer) -> bool:
-        return offer.served.internal or (offer.served.local and self._open)
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
@@ -112,6 +110,7 @@ class Catalogue:
         self._entries = kept | {name: self._entry(name, text) for name, text in catalogue.declared.items()}
         until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
         self._served_until = {name: self._served_until.get(name, 0.0) for name in kept} | until
+        self.is_served = any(until > now for until in self._served_until.values())
 
     def _entry(self, name: str, text: bytes) -> Entry:
         known = self._entries.get(name)
@@ -119,3 +118,7 @@ class Catalogue:
 
     def _is_overdue(self, name: str) -> bool:
         return self._clock.seconds() > self._served_until.get(name, 0.0)
+
+
+def _is_hidden(offer: Offer, local: bool) -> bool:
+    return offer.served.internal or (offer.served.local and not local)

@@ -169,7 +169,7 @@ class Connection(Reader, Protocol):
         self._bodyless = request.method == "HEAD"
         self.chunked = request.chunked
         self.deadline = 0.0
-        request.transport = self.transport
+        request.transport, request.address = self.transport, self.address
         served = self._site.serve(request)
         if isinstance(served, Deferred):
             self._working = served

@@ -50,7 +50,7 @@ class Desk:
     async def submit(self, order: Order, held: bool) -> Accepted:
         """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
         `Offer.read` and `Store.submit` do."""
-        offer = await self._catalogue.offer(order.name, held)
+        offer = await self._catalogue.offer(order.name, held, order.local)
         arguments = offer.read(order.body)
         if len(order.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)

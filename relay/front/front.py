@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
@@ -13,7 +12,7 @@ from twisted.logger import Logger
 
 from relay.draining import Drain
 from relay.errors import InternalError, RelayError
-from relay.front.access import Access
+from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.departure import Departure
 from relay.front.desk import Desk
@@ -22,6 +21,8 @@ from relay.front.fetching import Fetching
 from relay.front.hold import House
 from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
+from relay.front.readiness import Readiness
+from relay.front.refusals import Refusals
 from relay.front.repair import Repair
 from relay.front.routes import Routes
 from relay.front.site import Site
@@ -48,6 +49,8 @@ class Tools:
     endpoints: Sequence[IStreamServerEndpoint]
     secrets: Sequence[str]
     """What tickets are signed with."""
+    give_up: Callable[[str], None]
+    """Ends the process, and says why."""
     successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
     predecessor: int = -1
 
@@ -63,7 +66,8 @@ class Front(Service):
         #: how long those that are held have to be answered or sent elsewhere, once it stops
         self.drain = Drain(tools.clock, settings.drain)
         self._room = WaitingRoom()
-        self._catalogue = Catalogue(tools.clock, tools.store, settings.open)
+        self._catalogue = Catalogue(tools.clock, tools.store)
+        self._readiness = Readiness(tools.clock.seconds, self._catalogue)
         self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
@@ -99,9 +103,11 @@ class Front(Service):
 
     def _make_site(self) -> Site:
         settings = self._settings
-        proxies = self._proxies
-        routes = Routes(self._house, settings, self._tools.secrets, proxies)
-        access = Access(settings.open, proxies)
+        secrets, proxies = self._tools.secrets, self._proxies
+        refusals = Refusals(self._tools.clock)
+        routes = Routes(self._house, settings, secrets, proxies, refusals, self._readiness)
+        prover = Prover(secrets, refusals)
+        access = Access(settings.open, proxies, settings.allow, settings.host, prover)
         limits = settings.body_limit, settings.keepalive, settings.prefix
         return Site(self._tools.clock, routes, access, *limits, self._house.doors)
 
@@ -117,7 +123,9 @@ class Front(Service):
         for call, seconds in self._recurring:
             call.start(seconds)
         self._connect()
-        ensureDeferred(self._listen()).addErrback(self._deaf)
+        ensureDeferred(self._listen()).addErrback(
+            lambda failure: self._log.failure("the front did not come up", failure)
+        )
 
     def _connect(self) -> None:
         """Hear of the fronts before and after this one."""
@@ -128,14 +136,14 @@ class Front(Service):
 
     async def _listen(self) -> None:
         for endpoint in self._tools.endpoints:
-            port = await endpoint.listen(self._site)
-            self._ports.append(port)
-            self._log.info("relay front listens on {address}", address=_shown(port))
+            try:
+                self._ports.append(await endpoint.listen(self._site))
+            except Exception as error:  # who can't hear is no use, and should not look as if it were
+                self._tools.give_up(f"the front can't listen on {endpoint}: {error}")
+                return
+            self._log.info("relay front listens on {address}", address=str(endpoint))
         self.ready.callback(None)
         self._departure.predecessor.ready()
-
-    def _deaf(self, failure: object) -> None:
-        self._log.failure("the front can't listen", failure)  # type: ignore[arg-type]
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -176,15 +184,11 @@ class Front(Service):
     async def _sweep(self) -> None:
         try:
             swept = await self._tools.store.sweep()
+            self._readiness.swept()
             self._inbox.expect()
             if not swept.there and self._joined:
                 self._repair.soon()
             self._joined = True
             await self._catalogue.hear(swept.version)
         except RelayError:
-            pass  # the next sweep finds a store that answers, or another epoch
-
-
-def _shown(port: IListeningPort) -> str:
-    at: Any = port.getHost()
-    return f"http://{at.host}:{at.port}" if hasattr(at, "port") else str(at)
+            self._readiness.missed()  # the next sweep finds a store that answers, or another epoch

@@ -30,6 +30,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     delay: float = 0
     deadline: float = 0
     cancel: bool = False  # the job, when its client goes away
+    local: bool = False  # its client is on this machine
     trace: str = ""
 
 
@@ -45,6 +46,7 @@ def read_order(request: Request, name: str, key: str, longest: float) -> Order:
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
         cancel=cancel_on_disconnect(request),
+        local=request.local,
         trace=_trace(request.header("traceparent")),
     )
 

@@ -27,17 +27,16 @@ UNIX = "unix:"  # for who connects to a unix socket
 UNKNOWN = "unknown"
 
 
-class Proxies:
-    """The proxies whose word is taken; `trusted` are addresses, networks and `UNIX`."""
+class Networks:
+    """Addresses, networks and `UNIX`, by their texts."""
 
-    def __init__(self, trusted: Sequence[str] = ()) -> None:
-        self._unix = UNIX in trusted
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self._unix = UNIX in texts
         self._networks: list[IPv4Network | IPv6Network] = [
-            ip_network(text, strict=False) for text in trusted if text != UNIX
+            ip_network(text, strict=False) for text in texts if text != UNIX
         ]
 
-    def trusts(self, address: str) -> bool:
-        """Whether this is the address of a trusted proxy."""
+    def __contains__(self, address: str) -> bool:
         if address == UNIX:
             return self._unix
         try:
@@ -45,9 +44,20 @@ class Proxies:
         except ValueError:
             return False
 
+
+class Proxies:
+    """The proxies whose word is taken."""
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self._trusted = Networks(trusted)
+
+    def trusts(self, address: str) -> bool:
+        """Whether this is the address of a trusted proxy."""
+        return address in self._trusted
+
     def client(self, request: Request) -> str:
         """The address of who asks: the last one in the chain of proxies that is not a trusted proxy's."""
-        address = peer(request)
+        address = request.address
         chain = said(request)
         while chain and self.trusts(address):
             address = _address(chain.pop())
@@ -67,11 +77,6 @@ def _telling(names: tuple[str, ...]) -> str:
     return ", ".join(sorted(name for name in names if _TELLING.search(name[:_LONGEST_TELLING])))
 
 
-def peer(request: Request) -> str:
-    """The address at the other end of the request's socket."""
-    return _host(socket_of(request.transport).getPeer())
-
-
 def _proxied(transport: Any) -> str | None:
     """For whom a connection was passed on, as its PROXY header says, `UNKNOWN` where it does not; None for one without
     such a header, or of the proxy itself (LOCAL, which is how it looks whether we are there)."""
@@ -82,7 +87,7 @@ def _proxied(transport: Any) -> str | None:
                 return None
             if info.source == socket_of(transport).getPeer():
                 return None
-            return UNKNOWN if info.source is None else _host(info.source)
+            return UNKNOWN if info.source is None else address_of(info.source)
         transport = transport.transport
     return None
 
@@ -94,8 +99,9 @@ def said(request: Request) -> list[str]:
     return chain if proxied is None else [*chain, proxied]
 
 
-def _host(address: Any) -> str:
-    return _address(address.host) if hasattr(address, "host") else UNIX
+def address_of(peer: Any) -> str:
+    """The address of the other end of a socket, as text; `UNIX` for one of a unix socket."""
+    return _address(peer.host) if hasattr(peer, "host") else UNIX
 
 
 @lru_cache(maxsize=1000)

@@ -1,4 +1,4 @@
-"""What a front logs of tickets: that they let nobody in, and never the tickets themselves."""
+"""What a front logs of tickets and proofs: that they let nobody in, and never what they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.front.request import Request
+from relay.proofs import ProofError
 from relay.tickets import TicketError
 
 PAUSE = 1.0  # seconds between those of one address that are logged
@@ -14,7 +15,7 @@ _PATH = "/tickets/"
 
 
 class Refusals:
-    """Logs tickets that let nobody in, at most one a second from each address."""
+    """Logs tickets and proofs that let nobody in, at most one a second from each address."""
 
     _log = Logger()
 
@@ -22,7 +23,7 @@ class Refusals:
         self._clock = clock
         self._told: dict[str, float] = {}  # by address, when
 
-    def told(self, client: str, error: TicketError) -> None:
+    def told(self, client: str, error: TicketError | ProofError) -> None:
         """A client was refused."""
         now = self._clock.seconds()
         if now - self._told.get(client, -PAUSE) < PAUSE:
@@ -30,7 +31,8 @@ class Refusals:
         if len(self._told) >= _MOST_REMEMBERED:
             self._told.clear()
         self._told[client] = now
-        self._log.warn("a ticket of {client} was refused: {error}", client=client, error=error)
+        kind = "ticket" if isinstance(error, TicketError) else "proof"
+        self._log.warn("a {kind} of {client} was refused: {error}", kind=kind, client=client, error=error)
 
 
 def shown(request: Request) -> str:

@@ -36,6 +36,7 @@ from relay.front.hold import Hold, House
 from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
 from relay.front.proxies import Proxies
+from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
 from relay.front.request import Request
 from relay.front.terms import Terms, TermsBook
@@ -67,7 +68,15 @@ class Routes:
     app = _app
     _log = Logger()
 
-    def __init__(self, house: House, settings: Settings, secrets: Sequence[str], proxies: Proxies) -> None:
+    def __init__(
+        self,
+        house: House,
+        settings: Settings,
+        secrets: Sequence[str],
+        proxies: Proxies,
+        refusals: Refusals,
+        readiness: Readiness,
+    ) -> None:
         self._house = house
         self._settings = settings
         self._secrets = secrets
@@ -75,7 +84,8 @@ class Routes:
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
         self._book = TermsBook(settings)
-        self._refusals = Refusals(house.clock)
+        self._refusals = refusals
+        self._readiness = readiness
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
@@ -168,9 +178,14 @@ class Routes:
     @app.route("/readyz", methods=["GET"])
     def readyz(self, request: Request) -> Answer:
         """For a load balancer: whether this front takes work, and how many requests it holds."""
-        ready = not self._house.desk.draining
-        held = len(self._house.wheel)
-        return answers.json({"ready": ready, "held": held}, 200 if ready else 503)
+        why = "draining" if self._house.desk.draining else self._readiness.why_not()
+        said = {"ready": False, "why": why} if why else {"ready": True}
+        return answers.json({**said, "held": len(self._house.wheel)}, 503 if why else 200)
+
+    @app.route("/healthz", methods=["GET"])
+    def healthz(self, request: Request) -> Answer:
+        """For whoever starts this process again: that it turns."""
+        return answers.json({"alive": True})
 
     @app.route("/problems/<slug>", methods=["GET"])
     def problem(self, request: Request, slug: str) -> Answer:

@@ -20,7 +20,7 @@ from relay.front.connection import Connection
 from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
 from relay.front.lingering import Lingering
-from relay.front.proxies import UNIX
+from relay.front.proxies import address_of
 from relay.front.request import PROTOCOL, Request
 from relay.recurring import recurring
 
@@ -68,7 +68,7 @@ class Site(Factory):
         self._looking = recurring(clock, self._look)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        address = intern(getattr(addr, "host", UNIX))  # one text for all connections of a client
+        address = intern(address_of(addr))  # one text for all connections of a client
         return Connection(self, address) if self.doors.enter(address) else TurnedAway()
 
     def acceptableProtocols(self) -> list[bytes]:

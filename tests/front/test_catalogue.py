@@ -55,7 +55,7 @@ def result(deferred: Deferred[Any]) -> Any:
 
 def offered(catalogue: Catalogue, name: str, held: bool = True) -> Any:
     """An offer, or the class of what is raised."""
-    found = result(ensureDeferred(catalogue.offer(name, held)))
+    found = result(ensureDeferred(catalogue.offer(name, held, True)))
     return found if isinstance(found, Offer) else found.type
 
 

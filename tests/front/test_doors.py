@@ -142,6 +142,6 @@ def test_so_many_connect_from_one_address(redis: RedisProcess, tmp_path: Path) -
         with pytest.raises(ConnectionError):
             assert third.recv(1) != b""
         with Client(front.port, "127.0.0.9") as other:
-            other.request("GET", "/readyz")
+            other.request("GET", "/healthz")
             assert other.response().status == 200
     front.stop()

@@ -12,12 +12,14 @@ from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from relay.errors import Forbidden
 from relay.front.access import Access
-from relay.front.proxies import UNIX, Proxies
+from relay.front.outgoing import socket_of
+from relay.front.proxies import UNIX, Proxies, address_of
 from relay.front.request import Request
 from relay.proxied import Header, with_headers
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
 LOCAL = IPv4Address("TCP", "127.0.0.1", 40000)
+HERE = StringTransport(peerAddress=LOCAL)
 
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"  # how version 2 begins
@@ -50,7 +52,7 @@ def asked(transport: Any, *forwarded_for: str, **headers: str) -> Request:
     if forwarded_for:
         given["x-forwarded-for"] = list(forwarded_for)
     request = Request("GET", b"/jobs/0", "1.1", given)
-    request.transport = transport
+    request.transport, request.address = transport, address_of(socket_of(transport).getPeer())
     return request
 
 
@@ -167,20 +169,24 @@ def test_a_closed_relay_serves_this_machine_behind_a_trusted_proxy_too() -> None
     closed = Access(False, Proxies(["10.0.0.1"]))
     closed.check(over(NGINX, "127.0.0.1"))
     closed.check(asked(proxied(NGINX, V1 % b"127.0.0.1")))
-    closed.check(
-        asked(proxied(NGINX, b"PROXY TCP4 10.0.0.1 127.0.0.1 40000 80\r\n"))
-    )  # the proxy's own question, how relay is
 
 
 def test_a_proxy_that_looks_whether_the_front_is_there_is_answered() -> None:
     Access(False, Proxies()).check(asked(proxied(LOCAL, V2 + b"\x20\0\0\0")))
+    for header in (V2 + b"\x20\0\0\0", b"PROXY TCP4 10.0.0.1 127.0.0.1 40000 80\r\n"):
+        for target in (b"/readyz", b"/healthz"):
+            request = asked(proxied(NGINX, header))
+            request.target = target
+            Access(False, Proxies(["10.0.0.1"])).check(request)
+            with pytest.raises(Forbidden, match=r"comes from 10\.0\.0\.1"):
+                Access(False, Proxies()).check(request)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "Cross-Site"])
 def test_a_request_of_a_web_page_elsewhere_is_refused_whatever_its_method(site: str) -> None:
     with pytest.raises(Forbidden, match="Sec-Fetch-Site"):
-        Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": site}))
-    Access(False, Proxies()).check(asked(StringTransport(), **{"sec-fetch-site": "same-origin"}))
+        Access(False, Proxies()).check(asked(HERE, **{"sec-fetch-site": site}))
+    Access(False, Proxies()).check(asked(HERE, **{"sec-fetch-site": "same-origin"}))
 
 
 @pytest.mark.parametrize("data", ODD)

@@ -182,7 +182,7 @@ def test_a_command_line_shows_no_secret(redis: RedisProcess, tmp_path: Path) -> 
 def test_open_answers_anyone(redis: RedisProcess, tmp_path: Path) -> None:
     front = start_front(redis, tmp_path, "--open")
     headers = {"Host": "example.com", "X-Forwarded-For": "1.2.3.4", "Origin": "https://example.com"}
-    assert front.call("GET", "/readyz", headers=headers).status == 200
+    assert front.call("GET", "/healthz", headers=headers).status == 200
     front.stop()
 
 
@@ -213,7 +213,7 @@ def test_a_front_that_stops_answers_one_more_request_on_each_connection(
 def test_an_idle_connection_is_closed_after_keepalive(redis: RedisProcess, tmp_path: Path) -> None:
     front = start_front(redis, tmp_path, "--keepalive", "0.5")
     with front.connect() as client:
-        client.request("GET", "/readyz")
+        client.request("GET", "/healthz")
         assert client.response().status == 200
         assert client.is_closed()
     front.stop()
@@ -231,10 +231,10 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
     )
     front = start_front(redis, tmp_path, *listen)
     front.wait_for("relay front listens", count=4)
-    lines = [line for line in front._lines if "relay front listens" in line]
-    ports = [int(line.rpartition(":")[2]) for line in lines if "http://" in line]
-    tls_port, proxy_port = ports[0], ports[1]
-    front.port = ports[2]
+    front.wait_for(rf"listens on unix:{path}$")
+    tls_port = int(front.wait_for(r"listens on https://127\.0\.0\.1:(\d+)$")[1])
+    proxy_port = int(front.wait_for(r":(\d+) \(a PROXY header is expected\)$")[1])
+    front.port = int(front.wait_for(r"listens on http://127\.0\.0\.1:(\d+)$")[1])
 
     over_unix = socket.socket(socket.AF_UNIX)
     over_unix.connect(str(path))

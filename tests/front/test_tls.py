@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -66,7 +67,10 @@ def ports(front: RelayProcess) -> list[int]:
     """Of what is given with ``--listen``, in that order, and of the plain one behind."""
     front.wait_for("relay front listens", count=3)
     lines = [line for line in front._lines if "relay front listens" in line]
-    return [int(line.rpartition(":")[2]) for line in lines]
+    schemes = ["https", "https", "http"]
+    found = [re.search(r"(https?)://127\.0\.0\.1:(\d+)", line) for line in lines]
+    assert [match[1] for match in found if match] == schemes
+    return [int(match[2]) for match in found if match]
 
 
 @pytest.fixture(scope="module")

@@ -136,5 +136,5 @@ class ProxiedFront(RelayProcess):
 
     def start(self) -> None:
         super().start()
-        self.wait_for(rf"listens on http://127\.0\.0\.1:{self.proxied}")
+        self.wait_for(rf"listens on https?://127\.0\.0\.1:{self.proxied} .a PROXY header is expected")
         self.port = int(self._command[-1].split(":")[1])

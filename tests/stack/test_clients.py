@@ -82,9 +82,7 @@ def secure_front(standing: Fronts, proxied: Fronts, directory: Path) -> tuple[An
     endpoint = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
     front = RelayProcess(directory, "front", "--redis", standing.redis.url, *OPTIONS, "--listen", endpoint)
     front.start()
-    port = front.port
-    front.wait_for("relay front listens", count=2)
-    front.port = int(front.log_tail(1).rpartition(":")[2])
+    port = int(front.wait_for(r"listens on https://127\.0\.0\.1:(\d+)")[1])
     eventually(lambda: front.call("POST", "/jobs/whoami").status == 200, "the jobs are known")
     return front, port, authority(directory)
 

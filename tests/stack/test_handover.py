@@ -8,11 +8,13 @@ import re
 import socket
 import threading
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from relay.handover import Handover, HandoverError
+from relay.proofs import ProofError, check
 from relay.tickets import Ticket, read, sign
 from tests.processes import RelayProcess, Response, eventually, free_port
 from tests.stack.conftest import SECRET, Fronts
@@ -167,6 +169,41 @@ def test_a_relay_that_is_away_is_a_503(fronts: Fronts) -> None:
     assert away.value.problem["title"] == "relay can't be reached"
 
 
+def test_relay_is_reached_over_a_unix_socket(fronts: Fronts, tmp_path: Path) -> None:
+    path = tmp_path / "relay.sock"
+    front = RelayProcess(tmp_path, "front", "--redis", fronts.redis.url, "--listen", f"unix:{path}")
+    with pytest.raises(HandoverError) as away:
+        Handover(f"unix:{path}", SECRET).submit("area", BOX)
+    assert (away.value.status, away.value.retry_after) == (503, 1)
+    front.start()
+    server = Handover(f"unix:{path}", SECRET)
+    answer = go(fronts.other, server.submit("area", BOX))
+    assert (answer.status, answer.json()["result"]) == (200, 6)
+    with pytest.raises(HandoverError) as refused:
+        server.submit("area", {"box": 1})
+    assert refused.value.status == 422
+    front.kill()
+    front.start()
+    server.enqueue("area", BOX)  # the connection that was kept is dead
+    front.stop()
+
+
+def test_each_submission_has_a_proof_that_its_sender_knows_the_secret() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asked: list[bytes] = []
+        serving = threading.Thread(target=answer_once, args=(listening, ACCEPTED, asked), daemon=True)
+        serving.start()
+        Handover(f"http://127.0.0.1:{listening.getsockname()[1]}/mounted", SECRET).enqueue("area", BOX, "a b")
+        serving.join()
+    head, _, body = asked[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /mounted/jobs/area HTTP/1.1\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    key = headers["Idempotency-Key"]
+    check([SECRET], headers["Relay-Proof"], "POST", "/jobs/area", key, body, time.time())
+    with pytest.raises(ProofError):
+        check([SECRET], headers["Relay-Proof"], "POST", "/jobs/area", "", body, time.time())
+
+
 def test_a_front_that_came_back_is_found_again(server: Handover, fronts: Fronts) -> None:
     server.enqueue("area", BOX)
     fronts.one.kill()
@@ -210,10 +247,14 @@ def test_a_relay_that_says_later_is_not_waited_for() -> None:
     assert (full.value.status, full.value.retry_after) == (503, 5)
 
 
-def answer_once(listening: socket.socket, answer: bytes) -> None:
+def answer_once(listening: socket.socket, answer: bytes, asked: list[bytes] | None = None) -> None:
     connected, _ = listening.accept()
     with connected:
-        connected.recv(65536)
+        request = connected.recv(65536)
+        while not request.endswith(b"}"):
+            request += connected.recv(65536)
+        if asked is not None:
+            asked.append(request)
         connected.sendall(answer)
     listening.close()  # whoever asks again is refused, and known by that
 

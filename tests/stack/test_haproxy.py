@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import write_certificate
-from tests.processes import eventually
+from tests.processes import RedisProcess, RelayProcess, eventually
 from tests.stack.conftest import OPTIONS, Fronts
 from tests.stack.proxies import ProxiedFront, ShippedHAProxy
 
@@ -30,6 +31,18 @@ def haproxy(shipped: ShippedHAProxy, proxied: Fronts) -> Iterator[ShippedHAProxy
         if front.process is not None and front.process.poll() is not None:
             front.start()
     proxied.end_all()
+    eventually(lambda: both_serve(shipped, proxied), "HAProxy has found the fronts again")
+
+
+def both_serve(haproxy: ShippedHAProxy, fronts: Fronts) -> bool:
+    """Whether HAProxy takes both fronts to be ready: of two requests, each gets one."""
+    with haproxy.connect() as one, haproxy.connect() as other:
+        for client in (one, other):
+            client.request("POST", "/jobs/patient", {}, {"Prefer": "heartbeat=0"})
+        eventually(lambda: sum(front.held() for front in fronts.both) == 2, "both requests are held")
+        shared = all(front.held() == 1 for front in fronts.both)
+        fronts.end_all()
+    return shared
 
 
 def test_heartbeats_come_through_one_by_one(haproxy: ShippedHAProxy, proxied: Fronts) -> None:
@@ -90,6 +103,46 @@ def test_without_a_key_nothing_is_sent_twice(haproxy: ShippedHAProxy, proxied: F
     assert proxied.jobs() == 1
 
 
+def test_only_this_machine_is_told_how_the_fronts_are(haproxy: ShippedHAProxy) -> None:
+    for path in ("/readyz", "/healthz"):
+        for source, status in (("127.0.0.1", 200), ("127.0.0.77", 404)):
+            with haproxy.connect(source) as client:
+                client.request("GET", path)
+                assert client.response().status == status
+
+
+def test_a_front_that_misses_its_store_gets_nothing_while_another_one_is_ready(
+    standing: Fronts, server: RedisProcess, tmp_path: Path
+) -> None:
+    """When none is, clients hear from relay itself what is wrong."""
+    fronts = [ProxiedFront(tmp_path, "--redis", url, *OPTIONS) for url in (server.url, standing.redis.url)]
+    worker = RelayProcess(tmp_path, "worker", "--redis", server.url, "--jobs", "tests.sample_jobs")
+    for process in (worker, *fronts):
+        process.start()
+    for front in fronts:
+        eventually(lambda front=front: front.call("GET", "/readyz").status == 200, "the front is ready")
+    haproxy = ShippedHAProxy(tmp_path, [front.proxied for front in fronts])
+    haproxy.start()
+    server.signal(signal.SIGSTOP)
+    haproxy.wait_for("Server relay/one is DOWN")
+    for _ in range(4):
+        assert submitted(haproxy) == (200, "succeeded")
+    fronts[1].kill()
+    haproxy.wait_for("Server relay/other is DOWN")
+    assert submitted(haproxy) == (503, "/problems/store-away")
+    haproxy.stop()
+    server.signal(signal.SIGCONT)
+    for process in (fronts[0], worker):
+        process.stop()
+
+
+def submitted(haproxy: ShippedHAProxy) -> tuple[int, str]:
+    with haproxy.connect() as client:
+        client.request("POST", "/jobs/area", {"box": {"width": 2, "height": 3}}, {"Idempotency-Key": '"a"'})
+        answer = client.response()
+        return answer.status, answer.json().get("state") or answer.json()["type"]
+
+
 def test_a_closed_front_refuses_whom_the_proxy_names_and_whom_it_does_not_trust(
     standing: Fronts, tmp_path: Path
 ) -> None:
@@ -135,7 +188,7 @@ def asked_through(front: ProxiedFront, header: bytes) -> tuple[int, str]:
     try:
         with front.connect() as client:
             client.send(header)
-            client.request("GET", "/readyz")
+            client.request("GET", "/healthz")
             answer = client.response()
     finally:
         front.port = plain

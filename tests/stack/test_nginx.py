@@ -281,8 +281,16 @@ def test_the_clients_address_is_what_nginx_says_and_not_what_the_client_says(
 
 
 def test_only_what_is_for_clients_is_reached(nginx: Nginx) -> None:
-    for path in ("/readyz", "/", "/nonsense"):
+    for path in ("/readyz/", "/", "/nonsense"):
         assert call(nginx, "GET", path).status == 404
+
+
+def test_only_this_machine_is_told_how_the_fronts_are(plain: Nginx, fronts: Fronts) -> None:
+    for path in ("/readyz", "/healthz"):
+        for source, status in (("127.0.0.1", 200), ("127.0.0.77", 403)):
+            with plain.connect(source) as client:
+                client.request("GET", path)
+                assert client.response().status == status
 
 
 # -- what it says --

@@ -1,0 +1,32 @@
+"""Whether a front can take work, by what its sweeps saw: a look at it costs no call to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from relay.front.catalogue import Catalogue
+
+STALE = 5.0  # seconds after which a sweep says nothing any more
+
+
+class Readiness:
+    """What the last sweep of the store said."""
+
+    def __init__(self, now: Callable[[], float], catalogue: Catalogue) -> None:
+        self._now = now
+        self._catalogue = catalogue
+        self._swept = -STALE - 1  # when the store answered a sweep
+
+    def swept(self) -> None:
+        """The store has answered."""
+        self._swept = self._now()
+
+    def missed(self) -> None:
+        """It has not."""
+        self._swept = self._now() - STALE - 1
+
+    def why_not(self) -> str:
+        """Why no work can be taken, "" if it can."""
+        if self._now() - self._swept > STALE:
+            return "the store is away"
+        return "" if self._catalogue.is_served else "no worker serves any job"

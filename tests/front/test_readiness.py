@@ -1,0 +1,70 @@
+"""Whether a front is ready, as its load balancer hears it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+from twisted.internet.task import Clock
+
+from relay.front.readiness import STALE, Readiness
+from tests.processes import RedisProcess, RelayProcess, eventually
+
+
+def test_a_front_is_ready_while_the_store_answers_and_workers_serve() -> None:
+    clock, catalogue = Clock(), SimpleNamespace(is_served=True)
+    readiness = Readiness(clock.seconds, catalogue)  # type: ignore[arg-type]
+    assert readiness.why_not() == "the store is away"  # nothing was heard of it yet
+    readiness.swept()
+    assert readiness.why_not() == ""
+    clock.advance(STALE + 1)
+    assert readiness.why_not() == "the store is away"
+    readiness.swept()
+    catalogue.is_served = False
+    assert readiness.why_not() == "no worker serves any job"
+    readiness.missed()
+    assert readiness.why_not() == "the store is away"
+
+
+def ready(front: RelayProcess) -> tuple[int, str]:
+    answer = front.call("GET", "/readyz")
+    said = answer.json()
+    assert said["ready"] is (answer.status == 200)
+    assert said["held"] == 0
+    return answer.status, said.get("why", "")
+
+
+def test_readyz_says_why_no_work_is_taken_and_healthz_that_the_front_turns(
+    server: RedisProcess, tmp_path: Path
+) -> None:
+    options = ("--redis", server.url, "--drain", "1")
+    front = RelayProcess(tmp_path, "front", *options)
+    front.start()
+    eventually(lambda: ready(front) == (503, "no worker serves any job"), "it has found no worker")
+    worker = RelayProcess(tmp_path, "worker", *options, "--jobs", "relay.jobs")
+    worker.start()
+    eventually(lambda: ready(front) == (200, ""), "it has found the worker")
+    server.signal(signal.SIGSTOP)
+    eventually(lambda: ready(front) == (503, "the store is away"), "it misses the store")
+    answer = front.call("GET", "/healthz")
+    assert (answer.status, answer.json()) == (200, {"alive": True})
+    server.signal(signal.SIGCONT)
+    eventually(lambda: ready(front) == (200, ""), "the store is back")
+    worker.stop()
+    server.client.zadd("{r0}:served", dict.fromkeys(server.client.zrange("{r0}:served", 0, -1), 1))
+    server.client.incr("{r0}:catalogue")  # as if half a minute had passed
+    eventually(lambda: ready(front) == (503, "no worker serves any job"), "it misses the worker")
+    front.stop()
+
+
+def test_looking_costs_the_store_nothing(redis: RedisProcess, tmp_path: Path) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", redis.url, "--drain", "1")
+    front.start()
+    with front.connect() as client:
+        before = redis.client.info("stats")["total_commands_processed"]
+        for _ in range(1000):
+            client.request("GET", "/readyz")
+            client.response()
+        assert redis.client.info("stats")["total_commands_processed"] - before < 1000  # sweeps, and this look
+    front.stop()
