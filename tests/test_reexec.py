@@ -39,7 +39,7 @@ def replaced(relay: RelayProcess, role: str, before: list[int], count: int) -> l
         found = relay.children(role)
         return found if len(found) == count and not set(found) & set(before) else []
 
-    return eventually(now, f"there are {count} new {role}")  # type: ignore[no-any-return]
+    return eventually(now, f"there are {count} new {role}", 60)  # type: ignore[no-any-return]
 
 
 def test_it_is_another_program_with_other_settings_and_what_runs_stays(relay: RelayProcess) -> None:
@@ -118,7 +118,7 @@ def test_a_daemon_stays_one(tmp_path: Path) -> None:
     pid = int(eventually(lambda: pid_file.exists() and pid_file.read_text(), "the pid file"))
     eventually(lambda: log.read_text().count("relay worker serves") == 1, "it serves")
     os.kill(pid, signal.SIGHUP)
-    eventually(lambda: log.read_text().count("relay worker serves") == 2, "it serves again")
+    eventually(lambda: log.read_text().count("relay worker serves") == 2, "it serves again", 60)
     assert log.read_text().count("starting up") == 2
     assert int(pid_file.read_text()) == pid
     with Client(port) as client:

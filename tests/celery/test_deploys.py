@@ -71,8 +71,8 @@ def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Around]:
         "CELERY_BROKER": broker,
         "CELERY_BACKEND": backend,
         "PYTHONPATH": str(ROOT),
-        "RELAY_BROKER": redis.url,
-        "RELAY_BACKEND": f"{redis.url}?db=1",
+        "BRIDGE_BROKER": redis.url,
+        "BRIDGE_BACKEND": f"{redis.url}?db=1",
     }
     command = [sys.executable, "-m", "celery", "-A", "tests.celery.project", "worker"]
     worker = LoggedProcess(
