@@ -2,10 +2,10 @@
 them. The clients notice nothing.
 
 Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then
-8 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears lines:
-``ready FORMAT``, from then on clients are taken; ``took N``, the next N that were sent are in good hands; ``back N``,
-the next N can't be taken; ``stop``, no more are taken. It keeps its own copy of a socket until then, so nobody is lost
-if its successor dies.
+8 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
+lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N that were sent are in good hands;
+``back N``, the next N can't be taken; ``stop``, no more are taken. It keeps its own copy of a socket until then, so
+nobody is lost if its successor dies.
 
 A process that has no descriptor left gets the frame without the socket, and no word of that: the inode tells whose
 socket is whose, so that nobody is sent the answer of somebody else.
