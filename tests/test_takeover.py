@@ -87,16 +87,18 @@ def test_held_clients_do_not_notice(relay: RelayProcess) -> None:
     relay.wait_until_nothing_is_held()
 
 
-def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess) -> None:
-    clients = [relay.connect() for _ in range(HELD)]
+@pytest.mark.parametrize("count", [1, HELD])
+def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess, count: int) -> None:
+    """Also the very last one: nothing else keeps its front."""
+    clients = [relay.connect() for _ in range(count)]
     relay.signal(signal.SIGHUP)
     relay.wait_for("relay front listens", count=2)
     for number, client in enumerate(clients):
         client.request("POST", "/jobs/until_told", {"number": number})
-    assert [client.head()[0] for client in clients] == [200] * HELD
-    relay.wait_for(f"{HELD} held clients were handed over")
+    assert [client.head()[0] for client in clients] == [200] * count
+    relay.wait_for(f"{count} held clients were handed over")
     tell(relay)
-    assert answers(clients) == list(range(HELD))
+    assert answers(clients) == list(range(count))
 
 
 def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> None:
@@ -137,6 +139,7 @@ def test_without_a_successor_clients_are_sent_elsewhere(relay: RelayProcess) -> 
     relay.signal(signal.SIGTERM)
     for client in clients:
         assert json.loads(b"".join(client.chunks()))["reattach"] is True
+    relay.wait_for("3 held clients were told to attach elsewhere")
     tell(relay)  # so that the worker ends
 
 
