@@ -60,6 +60,7 @@ def main(role: str) -> None:
     reactor.callWhenRunning(Orders, reactor, handed.orders, leave)
     signals.install(reactor, stop)
     reactor.run()
+    _log.info("this {role} has ended", role=role)
 
 
 def _sockets(count: int) -> list[socket.socket]:

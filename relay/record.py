@@ -21,7 +21,12 @@ LONGEST_MESSAGE = 1 << 14  # characters; the middle of a longer one is left out
 LONGEST_TRACEBACK = 1 << 15
 LEVELS = ("debug", "info", "warn", "error", "critical")
 CARRIED = "relay_record"  # the member of an event that has the record of another process
-_STARTING = ("Starting factory {factory!r}", "Stopping factory {factory!r}", "reactor class: {reactor}.")
+_USUAL = (
+    "Starting factory {factory!r}",
+    "Stopping factory {factory!r}",
+    "reactor class: {reactor}.",
+    "Main loop terminated.",
+)
 #: what Twisted says of each port, plugin and .tac file
 _OF_TWISTED = re.compile(
     r"\S+ starting on \S+|\((\w+ )?Port .* Closed\)|Loading .*\.\.\.|Loaded\.|Unable to write to plugin cache .*"
@@ -89,7 +94,7 @@ def _traceback(event: LogEvent) -> str:
 
 
 def _level(event: LogEvent, logger: str, message: str) -> str:
-    if event.get("log_format") in _STARTING or (logger == "log_legacy" and _OF_TWISTED.fullmatch(message)):
+    if event.get("log_format") in _USUAL or (logger == "log_legacy" and _OF_TWISTED.fullmatch(message)):
         return "debug"
     if logger == "stderr":  # which twistd takes for errors
         return "warn"

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from relay import (
+    celery,
     descriptors,
     ending,
     garbage,
@@ -101,6 +102,7 @@ def worker(
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
+        leave=celery.close,
     )
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store, address, settings, alive)

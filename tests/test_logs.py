@@ -273,10 +273,11 @@ def test_a_traceback_can_not_be_taken_for_lines_of_the_log(begun: Any) -> None:
         (lambda: legacy.msg("(TCP Port 8080 Closed)"), "debug"),
         (lambda: legacy.msg(format="Unable to write to plugin cache %(path)s: error", path="x"), "debug"),
         (lambda: legacy.msg("Loading relay.tac..."), "debug"),
+        (lambda: Logger("twisted.internet.base").info("Main loop terminated."), "debug"),
         (lambda: legacy.msg("a library says it"), "info"),
         (lambda: Logger("job.a.1").info("Loaded."), "info"),
     ],
-    ids=["starting", "closed", "cache", "loading", "library", "handler"],
+    ids=["starting", "closed", "cache", "loading", "end", "library", "handler"],
 )  # fmt: skip
 def test_what_twisted_says_of_itself_is_for_debugging(said: Callable[[], None], level: str) -> None:
     events: list[LogEvent] = []

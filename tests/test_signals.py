@@ -153,6 +153,7 @@ def test_a_signal_to_the_whole_group_costs_no_client_its_answer(relay: RelayProc
         to_each(relay, signal.SIGTERM)
         envelope = json.loads(b"".join(client.chunks()))
     assert envelope["reattach"] is True
+    relay.wait_for("1 held clients were told to attach elsewhere")
     tell(relay)
     assert ended(relay) == 0
     assert said(relay) == ["begun", "ended"]

@@ -96,16 +96,18 @@ def test_held_clients_do_not_notice(relay: RelayProcess) -> None:
     relay.wait_until_nothing_is_held()
 
 
-def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess) -> None:
-    clients = [relay.connect() for _ in range(HELD)]
+@pytest.mark.parametrize("count", [1, HELD])
+def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess, count: int) -> None:
+    """Also the very last one: nothing else keeps its front."""
+    clients = [relay.connect() for _ in range(count)]
     relay.signal(signal.SIGHUP)
     relay.wait_for("relay front listens")
     for number, client in enumerate(clients):
         client.request("POST", "/jobs/until_told", {"number": number})
-    assert [client.head()[0] for client in clients] == [200] * HELD
-    relay.wait_for(f"{HELD} held clients were handed over")
+    assert [client.head()[0] for client in clients] == [200] * count
+    relay.wait_for(f"{count} held clients were handed over")
     tell(relay)
-    assert answers(clients) == list(range(HELD))
+    assert answers(clients) == list(range(count))
 
 
 def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> None:

@@ -78,6 +78,12 @@ def _bridge(*target: str) -> Bridge:
     return _bridges[target]  # type: ignore[index]
 
 
+def close() -> None:
+    """This process leaves, and waits for no task any more."""
+    for bridge in _bridges.values():
+        bridge.close()
+
+
 def _tell(context: Context, reply: Reply) -> None:
     """A state on the way, as progress: a custom one may have `current` and `total`."""
     said = reply.result if isinstance(reply.result, dict) else {}

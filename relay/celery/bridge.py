@@ -34,6 +34,11 @@ class Bridge:
         self._broker.start()
         self._results.start()
 
+    def close(self) -> None:
+        """The process leaves, and its connections with it."""
+        self._broker.health.close()
+        self._results.close()
+
     async def run(self, task: Task, heard: Heard, seconds: float, kept: Deferred[None]) -> Reply:
         """Queue a task, once its job's checkpoint is `kept`, and wait for its end; `heard` is called with each state
         before that. Raises `CeleryAway` where it is certain that nothing was queued, and another `JobError` for an end

@@ -63,6 +63,10 @@ class Results:
         self._heard.start()
         self._sweep.start(SWEEP, now=False)
 
+    def close(self) -> None:
+        """The process leaves, and its connections with it."""
+        self._link.health.close()
+
     def wait(self, id: str, heard: Heard) -> Wait:
         """Hear of a task from now on, in place of whoever waited for it before."""
         wait = self._waits[id] = Wait(id, heard, self._heard.listen(self._prefix + id))

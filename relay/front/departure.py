@@ -32,6 +32,7 @@ class Departure:
         self._adopted: list[str] = []  # jobs whose end we would not hear of yet
         self._taken = 0
         self._leaving: list[Deferred[Any]] = []
+        self._sent = 0  # elsewhere
 
     async def run(self, closing: Deferred[None]) -> None:
         """Part with all clients while the drain lasts. `closing` fires when nobody is in grace, or idle, any more."""
@@ -45,12 +46,17 @@ class Departure:
         rest = [hold for hold in self._held() if not (self.successor.takes and hold.hand_over(left))]
         await self._send_elsewhere(rest)
         await wait(closing)
+        await deferLater(
+            self.house.clock, 0
+        )  # the last one in grace, who is being committed, is on its way then
         await wait(self.predecessor.over())
         await wait(self.successor.emptied())
         await wait(DeferredList(self._leaving))
         await wait(self.house.parting.over())
         if self.successor.given:
             self._log.info("{count} held clients were handed over", count=self.successor.given)
+        if self._sent:
+            self._log.info("{count} held clients were told to attach elsewhere", count=self._sent)
         self.successor.close()
 
     def _held(self) -> list[Hold]:
@@ -60,14 +66,18 @@ class Departure:
         """One by one, spread over the drain."""
         pause = min(self._drain.left() / max(1, len(holds)), 1 / RATE)
         for hold in holds:
-            self._leaving.append(hold.reattach())
+            self._reattach(hold)
             await deferLater(self.house.clock, pause)
+
+    def _reattach(self, hold: Hold) -> None:
+        self._sent += 1
+        self._leaving.append(hold.reattach())
 
     # -- what the successor does --
 
     def _restore(self, passed: Passed, connected: socket.socket) -> None:
         """It did not take this one."""
-        self._leaving.append(Hold.taken_over(self.house, passed, connected).reattach())
+        self._reattach(Hold.taken_over(self.house, passed, connected))
 
     def _lost(self) -> None:
         """It takes nobody any more."""
@@ -82,7 +92,7 @@ class Departure:
         if not self._begun:
             self._adopted.append(passed.known.id)
         elif not (self.successor.takes and hold.hand_over(0)):
-            self._leaving.append(hold.reattach())
+            self._reattach(hold)
 
     def _attach(self) -> None:
         """Hear of the ends of those jobs, too."""

@@ -31,9 +31,12 @@ class Health:
         self._away: float | None = None  # since when, if that was said
         self._timer: IDelayedCall | None = None
         self._complaints: dict[str, float] = {}
+        self._closed = False
 
     def lost(self, link: Any, why: str) -> None:
         """A link has gone down, or could not be made."""
+        if self._closed:
+            return
         self._down.add(link)
         self._why = why
         if self._away is not None:
@@ -59,6 +62,11 @@ class Health:
         self._down.discard(link)
         if not self._met and not self._down:
             self._stop_timer()
+
+    def close(self) -> None:
+        """This process leaves: that its links break says nothing of Redis."""
+        self._closed = True
+        self._stop_timer()
 
     def refused(self, refusal: Refused) -> None:
         """Redis did not carry out a command: what it says is said once a minute."""

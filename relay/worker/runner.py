@@ -53,6 +53,8 @@ class Equipment:
 class Runner:
     """Runs attempts, each in a place of its own, which it takes until its handler is really over."""
 
+    _log = Logger()
+
     def __init__(self, place: Place, equipment: Equipment, reports: Reports) -> None:
         self._place = place
         self._equipment = equipment
@@ -115,6 +117,8 @@ class Runner:
         `hung`."""
         await self._empty(drain)
         self._leaving = True
+        if self._attempts:
+            self._log.info("the drain is over: {count} jobs are given back", count=len(self._attempts))
         for attempt in list(self._attempts.values()):
             attempt.leave()
         await self._empty(Drain(self._place.clock, _LEAVE))

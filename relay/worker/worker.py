@@ -48,6 +48,8 @@ class Tools:
     from_thread: FromThread
     #: ends the process, for a reason, so that another takes its place
     give_up: Callable[[str], None] = lambda why: None
+    #: called when no job runs any more, and the process is about to end
+    leave: Callable[[], None] = lambda: None
 
 
 class Worker(Service):
@@ -120,6 +122,7 @@ class Worker(Service):
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
         await self._tools.upstreams.close()
+        self._tools.leave()
         for call, _ in self._recurring:
             call.stop()
         await self._inbox.stop()

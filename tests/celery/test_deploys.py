@@ -135,6 +135,20 @@ def test_a_successor_waits_for_the_task_that_is_there(
     assert lines(ran) == [f"begin relay-{id}.1", f"end relay-{id}.1"]
 
 
+def test_a_worker_that_leaves_says_what_becomes_of_its_jobs_and_nothing_of_redis(
+    place: Place, tmp_path: Path
+) -> None:
+    ran, gate, worker = tmp_path / "ran", tmp_path / "gate", place.worker()
+    id = place.submit("gated", str(ran), str(gate))
+    eventually(lambda: lines(ran), "the task has begun")
+    drains(worker)
+    gate.touch()
+    assert "the drain is over: 1 jobs are given back" in worker.log_tail(1000)
+    assert "is away" not in worker.log_tail(1000)
+    place.worker()
+    assert place.outcome(id)["result"] == "done"
+
+
 @pytest.mark.parametrize("ends", [drains, dies])
 def test_a_result_that_nobody_heard_is_found(
     place: Place, tmp_path: Path, ends: Callable[[RelayProcess], None]
