@@ -101,9 +101,10 @@ def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess) -> Non
 
 def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> None:
     clients = []
-    for _ in range(4):
+    for number in range(4):
         clients += hold(relay, 10)
         relay.signal(signal.SIGHUP)
+        relay.wait_for("starting up", count=number + 2)
     relay.wait_for("relay front listens", count=3)
     eventually(lambda: len(relay.children("relay front")) == 1, "one front is left")
     tell(relay)
