@@ -22,3 +22,10 @@ def raise_limit() -> int:
 def for_clients(limit: int) -> int:
     """How many of so many descriptors clients may take up."""
     return max(1, limit - RESERVED, limit // 2)
+
+
+def is_scarce(descriptor: int) -> bool:
+    """Whether this one is among the last: a process is given the lowest first. Those are not for clients either, even
+    where they were let in elsewhere."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft != resource.RLIM_INFINITY and descriptor >= soft - min(RESERVED, soft // 2) // 2

@@ -62,8 +62,7 @@ class Orders:
         except OSError:
             data = b""
         if not data:
-            self._reactor.removeReader(self)
-            self._leave(None)
+            self.connectionLost(None)
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
@@ -72,4 +71,6 @@ class Orders:
                 self._leave(float(seconds))
 
     def connectionLost(self, reason: object) -> None:
+        """The other end is closed: epoll says so itself, and has nothing read."""
         self._reactor.removeReader(self)
+        self._leave(None)

@@ -22,6 +22,11 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 HELD_BACK = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
+def hold_back() -> None:
+    """Have what would end a process that has only begun wait until it knows what is meant: a reload, a rotation."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, set(HELD_BACK) - set(STOPS))
+
+
 class Stop:
     """Stops the reactor, once, however often it is asked to."""
 

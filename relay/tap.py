@@ -108,6 +108,7 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
 
     from relay import clock, everything, logs, service, signals, sockets, variables
 
+    signals.hold_back()
     clock.steady(reactor)
     sockets.keep_to_ourselves()
     roles: dict[str, Callable[[Any, Settings], IService]] = {

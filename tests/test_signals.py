@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from relay.signals import TOGETHER
-from tests.processes import ROOT, RelayProcess, eventually
+from tests.processes import ROOT, LoggedProcess, RelayProcess, eventually
 
 JOBS = """
 import os
@@ -191,3 +191,37 @@ def test_a_reload_replaces_workers_only(relay: RelayProcess) -> None:
     eventually(lambda: relay.call("POST", "/jobs/newer").status == 200, "the new handler is known")
     eventually(lambda: not set(workers) & set(relay.children("relay worker")), "the old one has gone")
     assert relay.children("relay front") == fronts
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2], ids=["HUP", "USR1", "USR2"]
+)
+def test_what_comes_while_relay_begins_does_not_end_it(tmp_path: Path, number: int) -> None:
+    """A reload, or the rotation of logs, which meets it while handlers are looked at."""
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom relay import job\n"
+        "Path('looking').touch()\nwhile not Path('go').exists(): time.sleep(0.05)\n@job\ndef quick() -> int: return 1\n"
+    )
+    relay = RelayProcess(tmp_path, "all", "--jobs", "slow")
+    LoggedProcess.start(relay)
+    eventually((tmp_path / "looking").exists, "handlers are looked at")
+    relay.signal(number)
+    (tmp_path / "go").touch()
+    relay.port = int(relay.wait_for(r"listens on http://127\.0\.0\.1:(\d+)")[1])
+    eventually(lambda: relay.call("POST", "/jobs/quick").status == 200, "it serves")
+    assert relay.stop() == 0
+
+
+def test_one_that_was_replaced_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
+    """It had an hour beside its successor; without a parent it has the drain."""
+    (tmp_path / "told.py").write_text(JOBS)
+    relay = RelayProcess(tmp_path, "all", "--jobs", "told", "--grace", "0.2", "--drain", "1")
+    relay.start()
+    with relay.connect() as client:
+        client.request("POST", "/jobs/task", {})
+        eventually(lambda: said(relay) == ["begun"], "the job runs")
+        relay.signal(signal.SIGUSR2)
+        relay.wait_for("has? 3600 s left")
+        processes = everybody(relay)
+        relay.kill()
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "nobody is left")

@@ -112,10 +112,11 @@ def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess, count:
 
 def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> None:
     clients = []
-    for _ in range(4):
+    for number in range(4):
         clients += hold(relay, 10)
         relay.signal(signal.SIGHUP)
-    relay.wait_for("relay front listens", count=2)
+        relay.wait_for("starting up", count=number + 1)
+    relay.wait_for("relay front listens")
     eventually(lambda: len(relay.children("relay front")) == 1, "one front is left")
     tell(relay)
     assert sorted(answers(clients)) == sorted(list(range(10)) * 4)  # type: ignore[type-var]

@@ -28,6 +28,7 @@ from twisted.protocols.basic import Int32StringReceiver, LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from relay import descriptors
 from relay.front.terms import Terms
 from relay.state import Standing
 from relay.store.messages import Submission
@@ -197,11 +198,19 @@ class Predecessor(Int32StringReceiver):
         self._say_what_came()
 
     def stringReceived(self, string: bytes) -> None:
-        inode, passed = string[:_INODE], string[_INODE:]
-        if self._sockets and _inode(self._sockets[0]) == inode:
-            self._take(passed, self._sockets.popleft())
-        else:  # they come in order, so this one's was lost
+        connected = self._socket_of(string[:_INODE])
+        if connected is None:
             self._count(_BACK)
+        elif descriptors.is_scarce(connected.fileno()):
+            connected.close()
+            self._count(_BACK)
+        else:
+            self._take(string[_INODE:], connected)
+
+    def _socket_of(self, inode: bytes) -> socket.socket | None:
+        """They come in order: one that is not the next was lost."""
+        is_next = self._sockets and _inode(self._sockets[0]) == inode
+        return self._sockets.popleft() if is_next else None
 
     def _take(self, passed: bytes, connected: socket.socket) -> None:
         self._count(_TOOK)
@@ -224,7 +233,7 @@ class Predecessor(Int32StringReceiver):
                 self._told()
             else:
                 self._log.error(
-                    "{count} clients that were handed over go back: no file descriptor is left (ulimit -n)",
+                    "{count} clients that were handed over go back: too few file descriptors are left (ulimit -n)",
                     count=self._came,
                 )
             self._came = 0

@@ -13,6 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -101,6 +102,9 @@ class Embedded:
     def close(self) -> None:
         """Give the data directory up."""
         self.socket.unlink(missing_ok=True)
+        if self.socket.parent != self._data:  # one of its own, as the path was too long
+            with suppress(OSError):
+                self.socket.parent.rmdir()
         self.lock.close()
 
 

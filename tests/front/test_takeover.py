@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
+from relay import descriptors
 from relay.front.takeover import FORMAT, MOST_UNDER_WAY, Passed, Predecessor, Successor
 from relay.front.terms import Terms
 from relay.state import Job, Standing, State
@@ -199,6 +201,36 @@ async def test_nobody_is_given_the_socket_of_another_whose_own_was_lost(
     assert [event["count"] for event in no_logged_failures] == [1]
     no_logged_failures.clear()
     await fronts.close()
+
+
+@ensureDeferred
+async def test_some_descriptors_are_left_for_the_front_itself(
+    clients: list[Waiting], no_logged_failures: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For Redis, and for files that it reads when it first needs them."""
+    fronts, asked = Fronts(), iter([False, True, False])
+    monkeypatch.setattr(descriptors, "is_scarce", lambda descriptor: next(asked))
+    fronts.predecessor.ready()
+    await fronts.successor.known()
+    for client in clients:
+        fronts.successor.give(client)
+    await fronts.successor.emptied()
+    assert fronts.restored == [clients[1].passed]
+    assert [known for known, _ in fronts.adopted] == [clients[0].passed, clients[2].passed]
+    for _, connected in fronts.adopted:
+        connected.close()
+    no_logged_failures.clear()
+    await fronts.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "first"), [(1024, 974), (60, 45), (resource.RLIM_INFINITY, None)], ids=["many", "few", "all"]
+)
+def test_the_last_descriptors_are_scarce(
+    limit: int, first: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    assert [number for number in range(3000) if descriptors.is_scarce(number)][:1] == [*filter(None, [first])]
 
 
 def turn() -> Deferred[None]:

@@ -23,3 +23,12 @@ def test_advice_on_the_machine_is_told_from_what_went_wrong(
     tmp_path: Path, line: str, is_advice: bool
 ) -> None:
     assert Embedded(str(tmp_path)).is_advice(line) is is_advice
+
+
+def test_a_directory_for_the_socket_of_a_long_path_goes_with_it(tmp_path: Path) -> None:
+    embedded = Embedded(str(tmp_path / ("long" * 30)))
+    directory = embedded.socket.parent
+    assert directory.is_dir()
+    assert tmp_path not in directory.parents
+    embedded.close()
+    assert not directory.exists()
