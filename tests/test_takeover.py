@@ -115,7 +115,7 @@ def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> Non
     for _ in range(4):
         clients += hold(relay, 10)
         relay.signal(signal.SIGHUP)
-    relay.wait_for("relay front listens", count=2)
+    relay.wait_for("relay front listens")
     eventually(lambda: len(relay.children("relay front")) == 1, "one front is left")
     tell(relay)
     assert sorted(answers(clients)) == sorted(list(range(10)) * 4)  # type: ignore[type-var]
