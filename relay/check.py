@@ -8,6 +8,7 @@ the last line of its output says what is wrong.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,9 +21,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from relay.reexec import DIRECTORY
+from relay import launch
+from relay.reexec import DIRECTORY, FORMAT
 from relay.settings import SettingError, Settings, config_path
-from relay.store.embedded import NOBODY, Owner
+from relay.store.embedded import NOBODY, NoServer, Owner, find_server
 
 _AGAIN = "_RELAY_AGAIN"  # in the environment: an `_Again`, as JSON
 _LONGEST = 60.0  # seconds for a check while relay runs
@@ -38,7 +40,7 @@ class Check:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the exit
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "relay.check"],
+                _command(),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
@@ -66,11 +68,12 @@ class Check:
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A relay that runs: what can't be changed, and what it listens on."""
+    """A relay that runs: what can't be changed, what it listens on, and the format of what it leaves."""
 
     redis: str
     data: str
     listen: tuple[str, ...]
+    format: int = FORMAT
 
 
 class _Again(msgspec.Struct, frozen=True):
@@ -84,8 +87,10 @@ def again(
     """Check what the settings and handlers are by now; `given` are those of the command line. Fails with
     `SettingError`."""
     environment = {**environment, _AGAIN: msgspec.json.encode(_Again(given, running)).decode()}
-    command = sys.executable, ["-m", "relay.check"], environment
-    ended: Deferred[tuple[bytes, bytes, int]] = getProcessOutputAndValue(*command, DIRECTORY, reactor)
+    program, *arguments = _command()
+    ended: Deferred[tuple[bytes, bytes, int]] = getProcessOutputAndValue(
+        program, arguments, environment, DIRECTORY, reactor
+    )
 
     def look(result: tuple[bytes, bytes, int]) -> None:
         output, _, status = result
@@ -93,6 +98,12 @@ def again(
             raise _error(status, output.decode("utf-8", "replace").strip().splitlines())
 
     return ended.addTimeout(_LONGEST, reactor).addErrback(_broke_off).addCallback(look)
+
+
+def _command() -> list[str]:
+    """It ends with this process: modules may hang."""
+    launched = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), "0"]
+    return [*launched, sys.executable, "-m", "relay.check"]
 
 
 def _broke_off(failure: Failure) -> NoReturn:
@@ -122,6 +133,8 @@ def _settings() -> Settings:
     for name in ("redis", "data"):
         if getattr(settings, name) != getattr(asked.running, name):
             raise SettingError(f"--{name} has changed: that takes a stop and a start")
+    if asked.running.format != FORMAT:
+        raise SettingError("this version can't go on with what that one runs: that takes a stop and a start")
     _can_be_served(settings, asked.running.listen)
     return settings
 
@@ -133,6 +146,8 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     from relay import service, sockets
 
     service.secrets_of(settings)
+    if settings.redis in ("", service.EMBEDDED):
+        find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
 
 
@@ -141,9 +156,11 @@ def main() -> None:
     from relay.registry import chosen
 
     status = 0
+    if _AGAIN in os.environ:
+        signal.alarm(int(_LONGEST))  # whoever waits for it waits no longer
     try:
         chosen(_settings())
-    except SettingError as error:
+    except (SettingError, NoServer) as error:
         print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent
         status = _REFUSED
     sys.stdout.flush()

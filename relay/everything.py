@@ -37,6 +37,8 @@ def everything(
     secrets_of(settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
+    for description, each in zip(settings.listen, listening, strict=True):
+        reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, sockets.path_of(each, description))
     is_embedded = settings.redis in ("", EMBEDDED)
     embedded = _embedded(settings, owner, left) if is_embedded else None
     renewal = Renewal(
@@ -90,8 +92,9 @@ def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket
     found = [left.take_socket(description) for description in settings.listen]
     missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
     new = iter(sockets.bound(reactor, settings, missing))
-    for _, descriptor in left.sockets:
-        os.close(descriptor)
+    for description, descriptor in left.sockets:
+        with socket.socket(fileno=descriptor) as unwanted:
+            sockets.remove(sockets.path_of(unwanted, description))
     return [bound or next(new) for bound in found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import socket
@@ -67,21 +68,22 @@ class Kept:
         self._reactor = reactor
         self._program = program
         self._pause = FIRST_PAUSE
-        self._began = 0.0
+        #: when the last of its processes was started
+        self.began = 0.0
         self._child: Child | None = None  # the one that has no successor
-        self._all: set[Child] = set()
+        self._all: dict[Child, None] = {}  # in the order in which they were started
         self._restart: Any = None
         self._stopping = False
 
     def start(self) -> Child:
         """Start a process; the one before, if any, is succeeded by it."""
-        program, former = self._program, self._child
+        program, former = self._program, self._last_with_estate()
         control = FIRST_SOCKET + len(program.sockets)
         child = self._child = Child(self, control, control + 1)
         descriptors: dict[int, Any] = {STDIN: "w", STDOUT: "r", STDERR: "r", control: "r", control + 1: "w"}
         descriptors |= {FIRST_SOCKET + n: bound.fileno() for n, bound in enumerate(program.sockets)}
-        self._began = self._reactor.seconds()
-        self._all.add(child)
+        self.began = self._reactor.seconds()
+        self._all[child] = None
         try:
             with _Passing(child, former, program.passes_on) as passing:
                 handed = passing.add_to(
@@ -91,6 +93,9 @@ class Kept:
         except Exception as error:  # no process, no memory, no descriptor is left
             child.processEnded(Failure(error))
         return child
+
+    def _last_with_estate(self) -> Child | None:
+        return next((child for child in reversed(self._all) if child.estate is not None), None)
 
     def _spawn(self, child: Child, descriptors: dict[int, Any], handed: Handed) -> Any:
         program = self._program
@@ -103,17 +108,16 @@ class Kept:
         """Go on with processes that run already; to be called before `start`."""
         for each in state.children:
             child = Child.adopted(self, self._reactor, each)
-            self._all.add(child)
+            self._all[child] = None
             self._child = child
         if not state.has_current:
             self._child = None
-        self._began = self._reactor.seconds()
+        self.began = state.began
 
     def state(self) -> KeptState:
         """The processes that run, for one that goes on with them."""
-        children = sorted(self._all, key=lambda child: child is self._child)
-        states = [state for child in children if (state := child.state()) is not None]
-        return KeptState(self.role, self.number, self._child is not None, states)
+        states = [state for child in self._all if (state := child.state()) is not None]
+        return KeptState(self.role, self.number, self._child is not None, self.began, states)
 
     def has_process(self) -> bool:
         """Whether one runs that has no successor."""
@@ -170,15 +174,15 @@ class Kept:
     def is_ready(self, child: Child) -> None:
         """Whoever was before it can go."""
         self.on_ready()
-        if child is self._child:
-            for former in self._all - {child}:
-                if not former.leaving:
-                    former.leave(self._program.succeeded)
+        for former in itertools.takewhile(lambda each: each is not child, list(self._all)):
+            if not former.leaving:
+                former.leave(self._program.succeeded)
 
     def is_leaving(self, child: Child) -> None:
         """A child drains, by whomever it was told to: its successor takes over. One that gives up before it was ready
         has its successor when it has ended, after a pause."""
         if self._stopping or not child.ready.called:
+            child.bequeath()
             if not child.leaving:
                 child.leave(self._program.drain)
             return
@@ -188,7 +192,7 @@ class Kept:
             child.leave(self._program.succeeded)
 
     def has_ended(self, child: Child, reason: Failure) -> None:
-        self._all.discard(child)
+        self._all.pop(child, None)
         self.buried(child.name)
         if child is not self._child and not reason.check(ProcessDone):
             self._log.warn(
@@ -200,7 +204,7 @@ class Kept:
         if self._stopping or child is not self._child:
             return
         self._child = None
-        if self._reactor.seconds() - self._began > STEADY:
+        if self._reactor.seconds() - self.began > STEADY:
             self._pause = FIRST_PAUSE
         self._log.error(
             "{title} ended ({why}), started again in {pause} s (it was {name})",

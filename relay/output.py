@@ -73,7 +73,8 @@ class Reader:
     def __init__(self, name: str, title: str) -> None:
         self._name = name
         self._title = title
-        self._pieces: dict[str, str] = {}  # of records, by their numbers
+        #: of records, by their numbers
+        self.pieces: dict[str, str] = {}
 
     def read(self, line: str, stream: str) -> None:
         """A line that came through ``stdout`` or ``stderr``."""
@@ -81,11 +82,11 @@ class Reader:
         mark, piece = line[:length], line[length:]
         if mark in (f"<{self._name}{_MORE}", f"<{self._name}{_LAST}"):
             number, _, text = piece.partition(":")
-            whole = self._pieces.pop(number, "") + text
+            whole = self.pieces.pop(number, "") + text
             if mark.endswith(_LAST):
                 self._record(whole, stream)
             else:
-                self._pieces[number] = whole
+                self.pieces[number] = whole
         elif line.strip():
             publish(_printed(line, stream, self._title))
 
@@ -126,9 +127,13 @@ def _printed(line: str, stream: str, title: str) -> Record:
 class Lines:
     """Takes bytes as they come and gives whole lines; keeps `LONGEST_LINE` bytes at most."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, rest: bytes = b"") -> None:
+        self._rest = rest
         self._skipping = False  # the rest of a line that was too long
+
+    def rest(self) -> bytes:
+        """What has come of the next line."""
+        return self._rest
 
     def take(self, data: bytes) -> Iterator[str]:
         """The lines that are whole by now, without their ends; a line that is too long as soon as it is."""

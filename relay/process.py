@@ -112,6 +112,8 @@ class Child(ProcessProtocol):
             is_leaving=self.leaving,
             killed_at=due,
             estate=-1 if self.estate is None else self.estate.fileno(),
+            unread={descriptor: rest for descriptor, lines in self._lines.items() if (rest := lines.rest())},
+            pieces=self._reader.pieces,
         )
 
     @classmethod
@@ -119,6 +121,8 @@ class Child(ProcessProtocol):
         """One that runs already."""
         child = cls(keeper, state.control, state.orders, state.name)
         child.leaving = state.is_leaving
+        child._lines |= {descriptor: Lines(rest) for descriptor, rest in state.unread.items()}
+        child._reader.pieces |= state.pieces
         if state.is_ready:
             child.ready.callback(None)
         if state.estate >= 0:

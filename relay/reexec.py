@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,10 @@ from twisted.internet.process import Process, ProcessReader, ProcessWriter, regi
 
 from relay.signals import HELD_BACK
 
-VARIABLE = "_RELAY_INHERITED"  # an `Inherited`, as JSON
+VARIABLE = (
+    "_RELAY_INHERITED"  # the descriptor of a file with an `Inherited`, as JSON: it may be too long for here
+)
+FORMAT = 2  # of `Inherited`: another is not read
 DIRECTORY, _PID = os.getcwd(), os.getpid()  # as this process began: twistd may change both
 _PID_FILE = re.compile(r"--pid\w*(?:=(.*))?")
 
@@ -38,6 +42,8 @@ class ChildState(msgspec.Struct, frozen=True):
     is_leaving: bool
     killed_at: float | None
     estate: int = -1
+    unread: dict[int, bytes] = {}  # the beginning of a line that it writes, by its descriptors
+    pieces: dict[str, str] = {}  # of records in its log
 
 
 class KeptState(msgspec.Struct, frozen=True):
@@ -46,6 +52,7 @@ class KeptState(msgspec.Struct, frozen=True):
     role: str
     number: int
     has_current: bool
+    began: float  # when the last of them was started, by the monotonic clock
     children: list[ChildState]
 
 
@@ -86,7 +93,8 @@ def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited |
     text = environment.pop(VARIABLE, "")
     if not text:
         return None
-    found = msgspec.json.decode(text, type=Inherited)
+    with os.fdopen(int(text), "rb") as file:
+        found = msgspec.json.decode(file.read(), type=Inherited)
     for descriptor in found.descriptors():
         os.set_inheritable(descriptor, False)
     return found
@@ -95,10 +103,9 @@ def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited |
 def go_on(left: Inherited) -> NoReturn:
     """Become this process anew. Raises `OSError` if that can't be, and nothing has changed then."""
     now = os.getcwd()
-    descriptors = left.descriptors()
-    with suppress(OSError, ValueError):  # it names us, and would keep us from starting
-        if int(pid_file(sys.argv).read_text()) == os.getpid():
-            pid_file(sys.argv).unlink()
+    written = _written(msgspec.json.encode(left))
+    descriptors = [*left.descriptors(), written]
+    named = _pid_file_of_ours()
     sys.stdout.flush()
     sys.stderr.flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
@@ -106,13 +113,40 @@ def go_on(left: Inherited) -> NoReturn:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         os.chdir(DIRECTORY)
-        environment = {**os.environ, VARIABLE: msgspec.json.encode(left).decode()}
+        if named is not None:
+            named.unlink()  # it would keep us from starting
+        environment = {**os.environ, VARIABLE: str(written)}
         os.execve(sys.executable, arguments(os.getpid() != _PID), environment)
     finally:
+        if named is not None and not named.exists():
+            named.write_text(str(os.getpid()))
         os.chdir(now)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
+        os.close(written)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+
+def _pid_file_of_ours() -> Path | None:
+    """twistd's, if it names this process."""
+    path = pid_file(sys.argv)
+    with suppress(OSError, ValueError):
+        if int(path.read_text()) == os.getpid():
+            return path
+    return None
+
+
+def _written(data: bytes) -> int:
+    """The descriptor of a file without a name, to be read from its beginning."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("relay")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    with os.fdopen(descriptor, "wb", closefd=False) as writing:
+        writing.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def arguments(is_daemon: bool) -> list[str]:

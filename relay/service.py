@@ -54,11 +54,12 @@ def front(
 
     address = address_of(settings)
     settings = _within_descriptors(settings)
+    is_alone = handed is None
     if handed is None:
         handed = Handed("f" + random_name(10))
         listening = sockets.bound(reactor, settings, settings.listen)
     endpoints = [
-        sockets.BoundEndpoint(reactor, description, bound)
+        sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
     store = store_of(reactor, address, settings, handed.name)

@@ -39,11 +39,12 @@ class Stop:
 def install(
     reactor: Any,
     stop: Callable[[], None],
-    at_once: Callable[[], None] = lambda: None,
+    at_once: Callable[[], None] | None = None,
     others: Mapping[int, Callable[[], None]] | None = None,
 ) -> None:
     """`stop` is called in the reactor on the first request to stop; on the second `at_once`, and the process ends.
-    `others` says what SIGHUP and SIGUSR2 do; either may be a way to ask for `stop`."""
+    Without `at_once` it goes on to drain: its parent knows when to end it. `others` says what SIGHUP and SIGUSR2 do;
+    either may be a way to ask for `stop`."""
     asked: list[float] = []
     meant = dict(others or {})
 
@@ -52,7 +53,7 @@ def install(
         if not asked:
             asked.append(now)
             reactor.callFromThread(stop)
-        elif now - asked[0] >= TOGETHER:
+        elif at_once is not None and now - asked[0] >= TOGETHER:
             at_once()
             os._exit(128 + number)
 

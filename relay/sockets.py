@@ -14,9 +14,12 @@ import re
 import socket
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -55,6 +58,18 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
                 "call: --allow, --ticket-secrets or --open"
             )
     return bound
+
+
+def path_of(listening: socket.socket, description: str) -> Path | None:
+    """The path that goes when nobody serves this socket any more; systemd looks after its own."""
+    name = listening.getsockname() if listening.family == socket.AF_UNIX else ""
+    return Path(name) if name and isinstance(name, str) and "systemd:" not in description else None
+
+
+def remove(path: Path | None) -> None:
+    """Remove the path of a socket, if it has one."""
+    if path is not None:
+        path.unlink(missing_ok=True)
 
 
 def keep_to_ourselves() -> None:
@@ -177,9 +192,10 @@ def _remove_stale(address: Any) -> None:
 class _Adopter:
     """Stands in for the reactor: serves a socket that is already bound."""
 
-    def __init__(self, reactor: Any, listening: socket.socket) -> None:
+    def __init__(self, reactor: Any, listening: socket.socket, at_end: Callable[[], None]) -> None:
         self._reactor = reactor
         self._socket = listening
+        self._at_end = at_end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -201,22 +217,59 @@ class _Adopter:
         return self._adopt(factory)
 
     def _adopt(self, factory: Any) -> IListeningPort:
-        port: IListeningPort = self._reactor.adoptStreamPort(
-            self._socket.fileno(), self._socket.family, with_headers(arranged(factory))
+        descriptor, family, served = (
+            self._socket.fileno(),
+            self._socket.family,
+            with_headers(arranged(factory)),
         )
+        port: IListeningPort
+        if family == socket.AF_UNIX:
+            port = _UnixPort.serving(self._reactor, descriptor, served, self._at_end)
+        else:
+            port = self._reactor.adoptStreamPort(descriptor, family, served)
         self._socket.close()
         return port
+
+
+class _UnixPort(unix.Port):
+    """Serves a unix socket, maybe beside others, and leaves its path, its mode and its backlog as they are: Twisted's
+    own port opens it to everybody, and removes it at its end."""
+
+    _shouldShutdown = False  # which would be the end of it for all who serve it
+    at_end: Callable[[], None]
+
+    @classmethod
+    def serving(cls, reactor: Any, descriptor: int, factory: Any, at_end: Callable[[], None]) -> Any:
+        port: Any = cls._fromListeningDescriptor(reactor, descriptor, factory)
+        port.at_end = at_end
+        port.startListening()
+        return port
+
+    def startListening(self: Any) -> None:
+        tcp._reservedFD.reserve()
+        self.factory.doStart()
+        served = self._preexistingSocket
+        self.socket, self.fileno, self._preexistingSocket = served, served.fileno, None
+        self.connected, self.numberAccepts = True, 100
+        self.startReading()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.at_end()  # while nobody else can bind the path
+        tcp.Port.connectionLost(self, reason)
 
 
 @implementer(IStreamServerEndpoint)
 class BoundEndpoint:
     """An endpoint string together with the socket that was bound for it; as text, where it is reached. Raises
-    `SettingError`."""
+    `SettingError`. `is_ours` says that nobody else serves the socket, whose path goes with it."""
 
-    def __init__(self, reactor: Any, description: str, listening: socket.socket) -> None:
+    def __init__(
+        self, reactor: Any, description: str, listening: socket.socket, is_ours: bool = False
+    ) -> None:
         self._shown = shown(listening, description)
+        at_end = partial(remove, path_of(listening, description)) if is_ours else lambda: None
         try:
-            self._endpoint = serverFromString(_Adopter(reactor, listening), _plain(description))
+            self._endpoint = serverFromString(_Adopter(reactor, listening, at_end), _plain(description))
         except (ValueError, OSError) as error:
             raise SettingError(f"--listen {description}: {error}") from error
 

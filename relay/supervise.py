@@ -54,6 +54,7 @@ class Supervisor(Service):
         self._store = store
         self._renewal = renewal
         self._renewing: Deferred[None] | None = None
+        self._again = False  # asked to renew itself while it looks whether it may
         self._retired: list[Kept] = []  # processes for which there is no place any more
         self._due: list[Kept] = []  # to be replaced
         self._replacing: Deferred[None] | None = None
@@ -68,7 +69,8 @@ class Supervisor(Service):
             child.on_ready = partial(self._is_ready, child.role)
 
     def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
-        """Go on with what runs already, and replace it once started; `place` makes one for what has none any more."""
+        """Go on with what runs already, and replace it once started, the oldest first: who is asked to do so again and
+        again comes to all of them. `place` makes one for what has none any more."""
         for child in (*([self._redis] if self._redis else []), *self._children):
             state = left.take_kept(child.role, child.number)
             if state is not None:
@@ -92,7 +94,7 @@ class Supervisor(Service):
                 self._reap_soon(title, name)
             for retired in self._retired:
                 ensureDeferred(retired.retire())
-            self._replace(adopted)
+            self._replace(sorted(adopted, key=lambda child: child.began))
 
     def _is_ready(self, role: str) -> None:
         if role == "front" and not self.ready.called:
@@ -119,7 +121,9 @@ class Supervisor(Service):
 
     def restart(self) -> None:
         """Become itself anew, if settings and handlers are in order; then replace fronts and workers one by one, each
-        by a successor that is ready before it leaves."""
+        by a successor that is ready before it leaves. Who asks while they are looked at may have changed them: they are
+        looked at once more."""
+        self._again = self._renewing is not None
         if self._renewing is None and self.running:
             self._renewing = ensureDeferred(self._renew()).addErrback(
                 lambda failure: self._log.failure("nothing is replaced", failure)
@@ -128,14 +132,25 @@ class Supervisor(Service):
 
     async def _renew(self) -> None:
         if self._renewal is not None:
-            try:
-                await self._renewal.check()
-            except SettingError as error:
-                self._log.error("nothing is replaced: {error}", error=error)
+            if not await self._checked(self._renewal):
                 return
             if self.running:
                 self._go_on(self._renewal)
         self._replace(self._children)
+
+    async def _checked(self, renewal: Renewal) -> bool:
+        """Whether settings and handlers are in order."""
+        error: SettingError | None = None
+        self._again = True
+        while self._again:
+            self._again, error = False, None
+            try:
+                await renewal.check()
+            except SettingError as found:
+                error = found
+        if error is not None:
+            self._log.error("nothing is replaced: {error}", error=error)
+        return error is None
 
     def _renewed(self, _: None) -> None:
         self._renewing = None

@@ -126,7 +126,7 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
     setproctitle(f"relay {role}")  # its command line may have shown secrets
     if role != "all":
         stop = signals.Stop(reactor)
-        signals.install(reactor, stop, others={SIGHUP: stop})  # whoever runs it starts it again
+        signals.install(reactor, stop, lambda: None, {SIGHUP: stop})  # whoever runs it starts it again
     return made
 
 

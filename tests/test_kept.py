@@ -93,7 +93,7 @@ def orders(child: Child) -> list[str]:
 
 
 def children(kept: Kept) -> set[Child]:
-    return kept._all
+    return set(kept._all)
 
 
 def test_words_are_heard_through_a_descriptor_of_their_own_only(kept: Kept, logged: list[Any]) -> None:
@@ -251,6 +251,50 @@ def test_a_process_shares_a_socket_with_the_one_before_it() -> None:
     assert (handed[1].successor, handed[1].predecessor) == (5, 6)
     Deferred.fromCoroutine(kept.stop())
     assert all(child.estate is None for child in children(kept))
+
+
+def front() -> Kept:
+    return Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
+
+
+def test_one_that_could_not_be_started_leaves_the_socket_to_the_next(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    """Else the one before it would wait for a successor until its time is over."""
+    kept = front()
+    reactor: Any = kept.clock
+    first, spawn = kept.start(), reactor.spawnProcess
+    say(first, READY)
+
+    def refuses(*_: Any, **__: Any) -> None:
+        raise BlockingIOError("no process is left")
+
+    reactor.spawnProcess = refuses
+    kept.start()
+    assert first.estate is not None
+    reactor.spawnProcess = spawn
+    reactor.advance(no_logged_failures.pop()["pause"])
+    assert first.estate is None
+    assert msgspec.json.decode(reactor.environments[-1][VARIABLE], type=Handed).predecessor == 6
+
+
+def test_one_that_gives_up_before_it_is_ready_waits_for_no_successor(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    child = front().start()
+    say(child, DRAINING)
+    assert child.estate is None
+
+
+def test_who_is_ready_takes_over_from_all_before_it(kept: Kept) -> None:
+    """Also where yet another one was started meanwhile."""
+    first = kept.start()
+    say(first, READY)
+    second, third = kept.start(), kept.start()
+    say(second, READY)
+    assert (first.leaving, second.leaving, third.leaving) == (True, False, False)
+    say(third, READY)
+    assert (second.leaving, third.leaving) == (True, False)
 
 
 def test_a_process_that_leaves_in_time_is_not_killed() -> None:

@@ -109,13 +109,48 @@ def test_a_lone_front_serves_sockets_of_systemd(redis: RedisProcess, tmp_path: P
     front.start()
     assert front.call("GET", "/healthz").status == 200
     front.wait_for(rf"relay front listens on unix:{path}")
+    assert is_healthy(path)
+    assert front.stop() == 0
+    assert path.is_socket()  # systemd serves it
+    assert front.tracebacks() == 0, front.log_tail()
+
+
+def test_a_unix_socket_stays_with_its_mode_when_fronts_are_replaced(tmp_path: Path) -> None:
+    """Each time a front begins and ends to serve it. It goes with relay."""
+    path = tmp_path / "relay.sock"
+    relay = RelayProcess(
+        tmp_path, "all", "--fronts", "2", "--drain", "5", "--listen", f"unix:{path}:mode=600"
+    )
+    relay.start()
+    before = set(relay.children("relay front"))
+    for _ in range(2):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert is_healthy(path)
+        relay.signal(signal.SIGHUP)
+        eventually(lambda: not before & set(relay.children("relay front")), "the old fronts have gone")  # noqa: B023
+        before = set(relay.children("relay front"))
+    assert is_healthy(path)
+    assert relay.stop() == 0
+    assert not path.exists()
+    assert relay.tracebacks() == 0, relay.log_tail()
+
+
+def test_a_unix_socket_goes_with_a_lone_front(redis: RedisProcess, tmp_path: Path) -> None:
+    path = tmp_path / "relay.sock"
+    front = RelayProcess(tmp_path, "front", "--redis", redis.url, "--listen", f"unix:{path}:mode=600")
+    front.start()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert is_healthy(path)
+    assert front.stop() == 0
+    assert not path.exists()
+
+
+def is_healthy(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connected:
         connected.settimeout(20)
         connected.connect(str(path))
         connected.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert b" 200 OK\r\n" in connected.recv(65536)
-    assert front.stop() == 0
-    assert front.tracebacks() == 0, front.log_tail()
+        return b" 200 OK\r\n" in connected.recv(65536)
 
 
 @needs_systemd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -39,7 +40,7 @@ def replaced(relay: RelayProcess, role: str, before: list[int], count: int) -> l
         found = relay.children(role)
         return found if len(found) == count and not set(found) & set(before) else []
 
-    return eventually(now, f"there are {count} new {role}")  # type: ignore[no-any-return]
+    return eventually(now, f"there are {count} new {role}", 60)  # type: ignore[no-any-return]
 
 
 def test_it_is_another_program_with_other_settings_and_what_runs_stays(relay: RelayProcess) -> None:
@@ -118,7 +119,7 @@ def test_a_daemon_stays_one(tmp_path: Path) -> None:
     pid = int(eventually(lambda: pid_file.exists() and pid_file.read_text(), "the pid file"))
     eventually(lambda: log.read_text().count("relay worker serves") == 1, "it serves")
     os.kill(pid, signal.SIGHUP)
-    eventually(lambda: log.read_text().count("relay worker serves") == 2, "it serves again")
+    eventually(lambda: log.read_text().count("relay worker serves") == 2, "it serves again", 60)
     assert log.read_text().count("starting up") == 2
     assert int(pid_file.read_text()) == pid
     with Client(port) as client:
@@ -159,3 +160,60 @@ def test_a_pid_file_of_an_earlier_life_is_removed(tmp_path: Path) -> None:
     pidfile.remove_stale(path)
     assert path.exists()
     pidfile.remove_stale(tmp_path / "missing")
+
+
+def test_where_another_program_can_not_be_started_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "twistd.pid"
+    path.write_text(str(os.getpid()))
+    monkeypatch.setattr(sys, "argv", ["twistd", "--pidfile", str(path)])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="missing"):
+        reexec.go_on(reexec.Inherited([], [], []))
+    assert path.read_text() == str(os.getpid())
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_is_left_may_be_long_and_has_the_beginnings_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable holds 128 KiB."""
+    child = reexec.ChildState("w1", 1, 3, 4, {}, True, False, None, -1, {1: b"\xff half a l"}, {"7": '{"a'})
+    left = reexec.Inherited([], [reexec.KeptState("worker", 1, True, 5.0, [child] * 2000)], [])
+    found: list[reexec.Inherited | None] = []
+
+    def execve(program: str, arguments: list[str], environment: dict[str, str]) -> None:
+        assert max(map(len, environment.values())) < 100_000
+        found.append(
+            reexec.inherited(environment | {reexec.VARIABLE: str(os.dup(int(environment[reexec.VARIABLE])))})
+        )
+        raise OSError("for now")
+
+    monkeypatch.setattr(os, "execve", execve)
+    with pytest.raises(OSError, match="for now"):
+        reexec.go_on(left)
+    assert found == [left]
+
+
+def test_half_a_line_and_half_a_record_outlive_the_program(relay: RelayProcess) -> None:
+    """What a child had begun to write is put together with what comes later."""
+    (relay.directory / "slow_writer.py").write_text(
+        "import os, sys, time\nfrom relay import job\n"
+        "@job(thread=True)\ndef write() -> int:\n"
+        "    os.write(1, b'the first half, ')\n    print('begun', file=sys.stderr)\n"
+        "    from pathlib import Path\n"
+        "    while not Path('go').exists(): time.sleep(0.05)\n"
+        "    os.write(1, b'the second half\\n')\n    return 1\n"
+    )
+    configure(relay, "jobs = ['slow_writer']\n")
+    before = relay.children("relay worker")
+    relay.signal(signal.SIGHUP)
+    replaced(relay, "relay worker", before, 1)
+    with relay.connect() as client:
+        client.request("POST", "/jobs/write", {})
+        relay.wait_for("begun")
+        relay.signal(signal.SIGHUP)
+        relay.wait_for(STARTED, count=3)
+        (relay.directory / "go").touch()
+        assert json.loads(client.response().body)["result"] == 1
+    relay.wait_for("the first half, the second half$")

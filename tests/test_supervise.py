@@ -10,7 +10,9 @@ from twisted.logger import LogEvent
 
 from relay.errors import StoreAway
 from relay.kept import Kept, Program
-from relay.supervise import Supervisor
+from relay.reexec import Inherited, KeptState
+from relay.settings import SettingError
+from relay.supervise import Renewal, Supervisor
 
 
 class Store:
@@ -74,3 +76,55 @@ def test_what_was_killed_while_everything_stops_is_given_back_too() -> None:
     kept.buried("w1")
     assert store.reaped == ["w1"]
     assert not supervisor._reaping
+
+
+def test_what_changes_while_settings_are_looked_at_is_looked_at_again(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    """Whoever mends a mistake and says so is heard, and whoever makes one meanwhile does not end relay."""
+    checks: list[Deferred[None]] = []
+    went: list[str] = []
+
+    def check() -> Deferred[None]:
+        checks.append(Deferred())
+        return checks[-1]
+
+    renewal = Renewal(check, lambda kept, buried: went.append("on"))
+    supervisor = Supervisor(Clock(), None, [], Store(), renewal)  # type: ignore[arg-type]
+    supervisor.running = True
+    for _ in range(3):
+        supervisor.restart()
+    assert len(checks) == 1
+    checks[0].errback(SettingError("a mistake that was mended"))
+    assert len(checks) == 2
+    supervisor.restart()
+    checks[1].callback(None)
+    assert not went
+    checks[2].errback(SettingError("a mistake made since"))
+    assert not went
+    assert [str(event["error"]) for event in no_logged_failures] == ["a mistake made since"]
+    no_logged_failures.clear()
+    supervisor.restart()
+    checks[3].callback(None)
+    assert went == ["on"]
+
+
+def test_the_oldest_are_replaced_first() -> None:
+    """So each has its turn where requests come faster than processes start."""
+    clock = Clock()
+    children = [Kept(clock, "worker", number, Program(["program"], {}, 1, 1)) for number in (1, 2, 3)]
+    replaced: list[int] = []
+    for child in children:
+        child.has_process = lambda: True  # type: ignore[method-assign]
+        child.replace = lambda number=child.number: record(number)  # type: ignore[method-assign, misc]
+
+    async def record(number: int) -> None:
+        replaced.append(number)
+
+    states = [
+        KeptState("worker", number, True, began, []) for number, began in ((1, 30.0), (2, 10.0), (3, 20.0))
+    ]
+    supervisor = Supervisor(clock, None, children, Store())  # type: ignore[arg-type]
+    supervisor.adopt(Inherited([], states, []), lambda role, number: children[0])
+    supervisor.startService()
+    assert replaced == [2, 3, 1]

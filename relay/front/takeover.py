@@ -1,10 +1,14 @@
 """A front that leaves hands its held clients over to the front that succeeds it: their sockets, and what is known of
 them. The clients notice nothing.
 
-Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then a
-`Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears lines: ``ready FORMAT``, from
-then on clients are taken; ``took N``, so many of those that were sent are in good hands; ``stop``, no more are taken.
-It keeps its own copy of a socket until then, so nobody is lost if its successor dies.
+Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then
+8 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
+lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N that were sent are in good hands;
+``back N``, the next N can't be taken; ``stop``, no more are taken. It keeps its own copy of a socket until then, so
+nobody is lost if its successor dies.
+
+A process that has no descriptor left gets the frame without the socket, and no word of that: the inode tells whose
+socket is whose, so that nobody is sent the answer of somebody else.
 """
 
 from __future__ import annotations
@@ -28,10 +32,11 @@ from relay.front.terms import Terms
 from relay.state import Standing
 from relay.store.messages import Submission
 
-FORMAT = 1  # of what is handed over: another is not read
+FORMAT = 2  # of what is handed over: another is not read
 MOST_UNDER_WAY = 256  # clients that are sent and were not taken yet
 _LONGEST = 1 << 26  # bytes of a frame, which may carry the arguments of a job
-_READY, _TOOK, _STOP = "ready", "took", "stop"
+_INODE = 8  # bytes
+_READY, _TOOK, _BACK, _STOP = "ready", "took", "back", "stop"
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -100,7 +105,7 @@ class Successor(LineOnlyReceiver):
             detached = self._queue.popleft().detach()
             if detached is not None:
                 passed, connected = detached
-                data = _encode(passed)
+                data = _inode(connected) + _encode(passed)
                 self._sent.append(detached)
                 self.transport.sendFileDescriptor(connected.fileno())  # type: ignore[union-attr]
                 self.transport.write(len(data).to_bytes(4, "big") + data)  # type: ignore[union-attr]
@@ -115,6 +120,9 @@ class Successor(LineOnlyReceiver):
             for _ in range(int(number)):
                 self._sent.popleft()[1].close()
             self.given += int(number)
+        elif word == _BACK:
+            for _ in range(int(number)):
+                self._restore(*self._sent.popleft())
         elif word == _STOP:
             self._end()
         _fire(self._known)
@@ -155,7 +163,8 @@ class Predecessor(Int32StringReceiver):
         self._adopt = adopt
         self._told = told
         self._sockets: deque[socket.socket] = deque()
-        self._taken = 0  # that it was not told of
+        self._came = 0  # that it was not told of
+        self._word = _TOOK  # what it is to be told of them
         self._ended = True
         self._over: list[Deferred[None]] = []
 
@@ -185,25 +194,51 @@ class Predecessor(Int32StringReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
-        if self._taken:
-            self._say(f"{_TOOK} {self._taken}")
-            self._taken = 0
-            self._told()
+        self._say_what_came()
 
     def stringReceived(self, string: bytes) -> None:
-        connected = self._sockets.popleft()
-        self._taken += 1
+        inode, passed = string[:_INODE], string[_INODE:]
+        if self._sockets and _inode(self._sockets[0]) == inode:
+            self._take(passed, self._sockets.popleft())
+        else:  # they come in order, so this one's was lost
+            self._count(_BACK)
+
+    def _take(self, passed: bytes, connected: socket.socket) -> None:
+        self._count(_TOOK)
         try:
-            self._adopt(_decode(string), connected)
+            self._adopt(_decode(passed), connected)
         except Exception:
             self._log.failure("a client that was handed over can't be held, and is cut")
             connected.close()
+
+    def _count(self, word: str) -> None:
+        """Say what becomes of the next one, together with what else comes at the same time."""
+        if word != self._word:
+            self._say_what_came()
+        self._word, self._came = word, self._came + 1
+
+    def _say_what_came(self) -> None:
+        if self._came:
+            self._say(f"{self._word} {self._came}")
+            if self._word == _TOOK:
+                self._told()
+            else:
+                self._log.error(
+                    "{count} clients that were handed over go back: no file descriptor is left (ulimit -n)",
+                    count=self._came,
+                )
+            self._came = 0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._ended = True
         while self._sockets:
             self._sockets.popleft().close()
         _fire(self._over)
+
+
+def _inode(connected: socket.socket) -> bytes:
+    """The same in each process that has this socket."""
+    return os.fstat(connected.fileno()).st_ino.to_bytes(_INODE, "big")
 
 
 def _adopt(reactor: Any, descriptor: int, protocol: Any) -> None:

@@ -163,7 +163,7 @@ def test_a_malformed_header_of_an_attaching_client_leaves_nobody_waiting(relay: 
     begun = relay.call("POST", "/jobs/patient", headers={"Prefer": "respond-async"})
     headers = {"Prefer": "wait=9", "Relay-On-Disconnect": "explode"}
     is_problem(relay.call("GET", begun.headers["location"], headers=headers), 400, "malformed")
-    assert relay.call("DELETE", begun.headers["location"]).status == 202
+    assert relay.call("DELETE", begun.headers["location"]).status in (200, 202)  # it may not run yet
 
 
 # -- too large --

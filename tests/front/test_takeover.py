@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -163,7 +164,8 @@ async def test_what_can_not_be_read_costs_its_client_only(no_logged_failures: li
     received.connect(reactor, ours.detach())
     one, its = socket.socketpair()
     its.settimeout(20)
-    socket.send_fds(sender, [b"\0\0\0\3abc"], [one.fileno()])
+    frame = os.fstat(one.fileno()).st_ino.to_bytes(8, "big") + b"abc"
+    socket.send_fds(sender, [len(frame).to_bytes(4, "big") + frame], [one.fileno()])
     one.close()
     while not no_logged_failures:
         await turn()
@@ -172,6 +174,31 @@ async def test_what_can_not_be_read_costs_its_client_only(no_logged_failures: li
     sender.close()
     await received.over()
     assert adopted == []
+
+
+@ensureDeferred
+async def test_nobody_is_given_the_socket_of_another_whose_own_was_lost(
+    clients: list[Waiting], no_logged_failures: list[Any]
+) -> None:
+    """As it is where the successor has no descriptor left, and then one again: the kernel does not say so."""
+    fronts = Fronts()
+    fronts.predecessor.ready()
+    await fronts.successor.known()
+    lost = clients[1].ours.fileno()
+    send, fronts.wanted = fronts.successor.transport.sendFileDescriptor, 2  # type: ignore[union-attr]
+    fronts.successor.transport.sendFileDescriptor = lambda number: None if number == lost else send(number)  # type: ignore[union-attr]
+    for client in clients:
+        fronts.successor.give(client)
+    await fronts.successor.emptied()
+    assert fronts.restored == [clients[1].passed]
+    for client, (known, connected) in zip((clients[0], clients[2]), fronts.adopted, strict=True):
+        assert known == client.passed
+        connected.sendall(b"x")
+        assert client.theirs.recv(1) == b"x"
+        connected.close()
+    assert [event["count"] for event in no_logged_failures] == [1]
+    no_logged_failures.clear()
+    await fronts.close()
 
 
 def turn() -> Deferred[None]:
