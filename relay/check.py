@@ -143,8 +143,10 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     """What the supervisor would stumble over as it goes on: nobody would be left then."""
     from twisted.internet import reactor
 
-    from relay import service, sockets
+    from relay import everything, service, sockets, tap, variables  # noqa: F401
+    from twisted.plugins import relay_plugin  # noqa: F401 - what twistd imports before the rest
 
+    variables.check(os.environ)
     service.secrets_of(settings)
     if settings.redis in ("", service.EMBEDDED):
         find_server()  # which could be uninstalled by now

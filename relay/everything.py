@@ -59,6 +59,7 @@ def everything(
     redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
     if left is not None:
         supervisor.adopt(
@@ -74,6 +75,13 @@ def everything(
     }
     signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
     return supervisor
+
+
+def _close(listening: Sequence[socket.socket]) -> None:
+    """Who comes while fronts drain is refused by the kernel, and asks another relay: nobody would accept it here. What
+    systemd holds, too, goes on to wait for the next relay."""
+    for bound in listening:
+        bound.close()
 
 
 def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:

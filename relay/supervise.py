@@ -60,6 +60,8 @@ class Supervisor(Service):
         self._replacing: Deferred[None] | None = None
         self._reaping: dict[Deferred[None], tuple[str, str]] = {}  # titles and names
         self._inherited: Inherited | None = None
+        #: called when everything stops, and its processes have been told so: none is started any more
+        self.hang_up: Callable[[], None] = lambda: None
         #: called when all is over
         self.release: Callable[[], None] = lambda: None
         #: fires when requests are answered: the first front is ready
@@ -105,7 +107,9 @@ class Supervisor(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        await gatherResults([ensureDeferred(child.stop()) for child in (*self._children, *self._retired)])
+        ended = gatherResults([ensureDeferred(child.stop()) for child in (*self._children, *self._retired)])
+        self.hang_up()
+        await ended
         await DeferredList(list(self._reaping))
         await self._store.stop()
         if self._redis is not None:

@@ -159,6 +159,17 @@ def test_a_signal_to_the_whole_group_costs_no_client_its_answer(relay: RelayProc
     assert said(relay) == ["begun", "ended"]
 
 
+def test_who_comes_while_workers_drain_is_refused_at_once(relay: RelayProcess) -> None:
+    """And can ask another relay: this one has no front that would answer."""
+    begin(relay, "task")
+    relay.signal(signal.SIGTERM)
+    relay.wait_for("this front has ended")
+    with pytest.raises(ConnectionRefusedError):
+        relay.connect()
+    tell(relay)
+    assert ended(relay) == 0
+
+
 def test_a_second_request_to_stop_ends_all_at_once(relay: RelayProcess) -> None:
     begin(relay, "task")
     pids = everybody(relay)
