@@ -18,7 +18,7 @@ RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
 class Departure:
-    """Knows the fronts before and after this one, as far as there are any. Until `begin` it takes over."""
+    """Knows the fronts before and after this one, as far as there are any. Until it runs it takes clients over."""
 
     _log = Logger()
 
@@ -30,7 +30,6 @@ class Departure:
         self._repair = repair
         self._begun = False
         self._adopted: list[str] = []  # jobs whose end we would not hear of yet
-        self._taken = 0
         self._leaving: list[Deferred[Any]] = []
         self._sent = 0  # elsewhere
 
@@ -48,9 +47,9 @@ class Departure:
         await wait(closing)
         await deferLater(
             self.house.clock, 0
-        )  # the last one in grace, who is being committed, is on its way then
+        )  # so that the last one in grace, who is committed just now, is given
         await wait(self.predecessor.over())
-        await wait(self.successor.emptied())
+        await self._give()
         await wait(DeferredList(self._leaving))
         await wait(self.house.parting.over())
         if self.successor.given:
@@ -58,6 +57,15 @@ class Departure:
         if self._sent:
             self._log.info("{count} held clients were told to attach elsewhere", count=self._sent)
         self.successor.close()
+
+    async def _give(self) -> None:
+        """Wait for the successor to take all; one that hangs leaves time to send the others elsewhere."""
+        patience = Drain(self.house.clock, self._drain.left() / 2)
+        await patience.until(self.successor.emptied())
+        if self.successor.has_some():
+            self._log.warn("the front that succeeds this one takes no clients")
+            self.successor.give_up()
+            await self._drain.until(self.successor.emptied())
 
     def _held(self) -> list[Hold]:
         return [waits for waits in self.house.wheel if isinstance(waits, Hold)]
@@ -97,7 +105,6 @@ class Departure:
     def _attach(self) -> None:
         """Hear of the ends of those jobs, too."""
         adopted, self._adopted = self._adopted, []
-        self._taken += len(adopted)
         ensureDeferred(self._repair.attach(adopted)).addErrback(
             lambda failure: self._log.failure("what was taken over could not be attached", failure)
         )

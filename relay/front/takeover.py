@@ -94,7 +94,16 @@ class Successor(LineOnlyReceiver):
 
     def emptied(self) -> Deferred[None]:
         """Fires when nobody is on the way."""
-        return _waited(self._emptied, not (self._queue or self._sent))
+        return _waited(self._emptied, not self.has_some())
+
+    def has_some(self) -> bool:
+        """Whether somebody is on the way."""
+        return bool(self._queue or self._sent)
+
+    def give_up(self) -> None:
+        """Take those back that it has not taken: should it find their sockets later, those are closed by then."""
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def give(self, client: Passes) -> None:
         """Hand a client over, as soon as there is room."""
@@ -144,7 +153,7 @@ class Successor(LineOnlyReceiver):
         self._lost()
 
     def _tell(self) -> None:
-        if not (self._queue or self._sent):
+        if not self.has_some():
             _fire(self._emptied)
 
     def close(self) -> None:

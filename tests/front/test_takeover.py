@@ -129,6 +129,21 @@ async def test_whom_a_successor_that_died_did_not_take_comes_back(clients: list[
 
 
 @ensureDeferred
+async def test_a_successor_that_hangs_can_be_given_up(clients: list[Waiting]) -> None:
+    fronts = Fronts(predecessor=False)
+    fronts.there.sendall(f"ready {FORMAT}\n".encode())
+    await fronts.successor.known()
+    for client in clients:
+        fronts.successor.give(client)
+    assert fronts.successor.has_some()
+    fronts.successor.give_up()
+    await fronts.lost
+    assert [passed.known.id for passed in fronts.restored] == ["0-a-0", "0-a-1", "0-a-2"]
+    await fronts.successor.emptied()
+    fronts.there.close()
+
+
+@ensureDeferred
 async def test_a_successor_of_another_format_is_none(clients: list[Waiting]) -> None:
     fronts = Fronts(predecessor=False)
     fronts.there.sendall(f"ready {FORMAT + 1}\n".encode())
