@@ -22,7 +22,7 @@ from relay import Context, job
 async def slow(context: Context, seconds: float) -> int:
     from twisted.internet import reactor
     await deferLater(reactor, seconds)
-    return context.starts
+    return context.attempt
 """
 
 
