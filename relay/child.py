@@ -31,7 +31,7 @@ def main(role: str) -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     handed = msgspec.json.decode(os.environ.pop(VARIABLE), type=Handed)
     settings = Settings.read({}, os.environ)
-    log = output.Writer(os.dup(STDOUT), handed.name, settings.log_level)
+    log = output.LogWriter(os.dup(STDOUT), handed.name, settings.log_level)
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     parent = Parent(handed.control)
     from twisted.internet import reactor

@@ -22,7 +22,7 @@ from relay.kept import Kept, Program
 from relay.reexec import Inherited, KeptState
 from relay.service import EMBEDDED, address_of, secrets_of, store_of
 from relay.settings import SettingError, Settings
-from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, Running
+from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.store.names import random_name
 from relay.supervise import SILENCE, Renewal, Supervisor
 
@@ -41,32 +41,10 @@ def everything(
         reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, sockets.path_of(each, description))
     is_embedded = settings.redis in ("", EMBEDDED)
     embedded = _embedded(settings, owner, left) if is_embedded else None
-    renewal = Renewal(
-        partial(
-            check.again,
-            reactor,
-            _environment(),
-            dict(given or {}),
-            check.Running(settings.redis, settings.data, settings.listen),
-        ),
-        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
-    )
+    renewal = _renewal(reactor, settings, given or {}, listening, embedded)
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
-    front, worker = _programs(settings, listening)
-    children = [Kept(reactor, "front", n + 1, front) for n in range(settings.fronts)]
-    children += [Kept(reactor, "worker", n + 1, worker) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
-    supervisor = Supervisor(reactor, redis, children, store, renewal)
-    supervisor.hang_up = partial(_close, listening)
-    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
-    if left is not None:
-        supervisor.adopt(
-            left, lambda role, n: Kept(reactor, role, n, {"front": front, "worker": worker}[role])
-        )
-    if embedded is not None and redis is not None:
-        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
+    supervisor = _supervisor(reactor, settings, listening, embedded, renewal, left)
     ending.install(reactor)
     orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {
@@ -75,6 +53,49 @@ def everything(
     }
     signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
     return supervisor
+
+
+def _supervisor(
+    reactor: Any,
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    embedded: Embedded | None,
+    renewal: Renewal,
+    left: Inherited | None,
+) -> Supervisor:
+    """With all that it looks after, and what is left of it if it was there before."""
+    programs = _programs(settings, listening)
+
+    def place(role: str, number: int) -> Kept:
+        return Kept(reactor, role, number, programs[role])
+
+    children = [place("front", n + 1) for n in range(settings.fronts)]
+    children += [place("worker", n + 1) for n in range(settings.workers)]
+    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
+    store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
+    supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor.hang_up = partial(_close, listening)
+    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
+    if left is not None:
+        supervisor.adopt(left, place)
+    if embedded is not None and redis is not None:
+        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
+    return supervisor
+
+
+def _renewal(
+    reactor: Any,
+    settings: Settings,
+    given: Mapping[str, Any],
+    listening: Sequence[socket.socket],
+    embedded: Embedded | None,
+) -> Renewal:
+    """What a supervisor of these settings does to become itself anew."""
+    present = check.Present(settings.redis, settings.data, settings.listen)
+    return Renewal(
+        partial(check.again, reactor, _environment(), dict(given), present),
+        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+    )
 
 
 def _close(listening: Sequence[socket.socket]) -> None:
@@ -118,8 +139,8 @@ def _go_on(
     reexec.go_on(Inherited(bound, kept, buried, *running))
 
 
-def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[Program, Program]:
-    """Of a front and of a worker."""
+def _programs(settings: Settings, listening: Sequence[socket.socket]) -> dict[str, Program]:
+    """By role."""
     environment = {**_environment(), **settings.environ()}
 
     def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
@@ -127,10 +148,10 @@ def _programs(settings: Settings, listening: Sequence[socket.socket]) -> tuple[P
         is_front = role == "front"
         return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
 
-    return (
-        program("front", settings.drain, math.inf, listening),
-        program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
-    )
+    return {
+        "front": program("front", settings.drain, math.inf, listening),
+        "worker": program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
+    }
 
 
 def _redis_program(embedded: Embedded) -> Program:
@@ -138,7 +159,7 @@ def _redis_program(embedded: Embedded) -> Program:
 
 
 def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
-    running = Running(left.lock, left.redis) if left is not None else None
+    running = RunningServer(left.lock, left.redis) if left is not None else None
     try:
         return Embedded(settings.data, settings.redis_memory, owner, running)
     except NoServer as error:

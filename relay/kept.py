@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
@@ -19,7 +16,7 @@ from twisted.internet.error import ProcessDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay import launch
+from relay.launch import launched
 from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
 from relay.reexec import KeptState
 from relay.timers import stop_timer
@@ -99,10 +96,9 @@ class Kept:
 
     def _spawn(self, child: Child, descriptors: dict[int, Any], handed: Handed) -> Any:
         program = self._program
-        launched = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid())]
-        launched += ["1" if program.shut_down else "0", *program.command]
+        command = launched(list(program.command), sheltered=program.shut_down is not None)
         environment = {**program.environment, VARIABLE: msgspec.json.encode(handed).decode()}
-        return self._reactor.spawnProcess(child, launched[0], launched, env=environment, childFDs=descriptors)
+        return self._reactor.spawnProcess(child, command[0], command, env=environment, childFDs=descriptors)
 
     def adopt(self, state: KeptState) -> None:
         """Go on with processes that run already; to be called before `start`."""
@@ -130,23 +126,21 @@ class Kept:
 
     async def stop(self) -> None:
         """Ask the processes to end."""
-        self._stopping = True
-        stop_timer(self._restart)
-        children = list(self._all)
-        for child in children:
-            child.bequeath()
-            child.leave(self._program.drain)
-        await gatherResults([child.ended for child in children])
+        await self._end(list(self._all), self._program.drain)
 
     async def retire(self) -> None:
         """There is no place for these processes any more: they leave as if they had a successor."""
+        await self._end([child for child in self._all if not child.leaving], self._program.succeeded)
+
+    async def _end(self, told: Sequence[Child], seconds: float) -> None:
+        """Ask some to leave, and wait for all; none has a successor any more."""
         self._stopping = True
         stop_timer(self._restart)
-        for child in list(self._all):
-            if not child.leaving:
-                child.bequeath()
-                child.leave(self._program.succeeded)
-        await gatherResults([child.ended for child in self._all])
+        ending = gatherResults([child.ended for child in self._all])
+        for child in told:
+            child.bequeath()
+            child.leave(seconds)
+        await ending
 
     def signal(self, number: int) -> None:
         for child in self._all:

@@ -22,7 +22,7 @@ from zope.interface import implementer
 from relay import record
 from relay.settings import Settings
 
-Form = Callable[[record.Record], str]
+Form = Callable[[record.LogRecord], str]
 _TWISTDS = textFileLogObserver.__qualname__  # who makes the observers of a file and of standard output
 _PRIORITIES = {"critical": 2, "error": 3, "warn": 4, "info": 6, "debug": 7}  # of syslog(3)
 

@@ -2,7 +2,7 @@
 
 A child's log goes through its standard output, beside what handlers, libraries and the interpreter print there. So
 that nothing that is printed is taken for it, each line of it begins with a mark that has the child's random name.
-Behind it is a `Record` as JSON, in pieces of a size that the system writes as a whole, whoever else writes meanwhile.
+Behind it is a `LogRecord` as JSON, in pieces of a size that the system writes as a whole, whoever else writes then.
 
 Other lines were printed. One may begin with its level as systemd has it (``<3>``, see sd-daemon(3)).
 """
@@ -23,7 +23,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
 from relay import record
-from relay.record import Record
+from relay.record import LogRecord
 from relay.text import printable
 
 LONGEST_LINE = 16_384  # bytes; the rest of a longer line is left out
@@ -39,7 +39,7 @@ _REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warn", None: "in
 
 
 @implementer(ILogObserver)
-class Writer:
+class LogWriter:
     """Writes the log of a child, from a level on; never an error, as the parent may be gone."""
 
     def __init__(self, descriptor: int, name: str, level: str) -> None:
@@ -67,7 +67,7 @@ class Writer:
             os.write(self._descriptor, line)
 
 
-class Reader:
+class LogReader:
     """Reads the lines of one child and publishes what they are: its records, and what was printed."""
 
     def __init__(self, name: str, title: str) -> None:
@@ -92,14 +92,14 @@ class Reader:
 
     def _record(self, text: str, stream: str) -> None:
         try:
-            made = msgspec.json.decode(text, type=Record)
+            made = msgspec.json.decode(text, type=LogRecord)
         except msgspec.MsgspecError:
             publish(_printed(text, stream, self._title))
         else:
             publish(msgspec.structs.replace(made, process=self._title))
 
 
-def publish(made: Record) -> None:
+def publish(made: LogRecord) -> None:
     """Log what another process has said."""
     globalLogPublisher(
         {
@@ -114,14 +114,14 @@ def publish(made: Record) -> None:
     )
 
 
-def _printed(line: str, stream: str, title: str) -> Record:
+def _printed(line: str, stream: str, title: str) -> LogRecord:
     level, text, logger = "warn" if stream == "stderr" else "info", line, stream
     if found := _LEVELED.match(line):
         level, text = _BY_NUMBER[int(found[1])], line[found.end() :]
     elif title == "redis" and (found := _OF_REDIS.fullmatch(line)):
         level, text, logger = _REDIS_LEVELS[found[1]], found[2], "redis"
         level = "info" if _USUAL.match(text) else level
-    return Record(time.time(), level, title, logger, text)
+    return LogRecord(time.time(), level, title, logger, text)
 
 
 class Lines:

@@ -7,13 +7,13 @@ first process has the same number each time, and finds itself.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _FIRST = Path("/proc/1/stat")
-_STARTED = (
-    19  # of the words behind the name in /proc/<pid>/stat: clock ticks since the machine started (proc(5))
-)
+#: of the words behind the name in /proc/<pid>/stat (proc(5)): when it began, in clock ticks since the machine started
+_STARTED = 19
 
 
 def remove_stale(path: Path) -> None:
@@ -30,6 +30,4 @@ def _beginning() -> float:
         uptime = float(Path("/proc/uptime").read_text().split()[0])
     except OSError:
         return 0.0
-    import time
-
     return time.time() - uptime + int(words[_STARTED]) / os.sysconf("SC_CLK_TCK")

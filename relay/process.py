@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.output import Lines, Reader
+from relay.output import Lines, LogReader
 from relay.recurring import recurring
 from relay.reexec import Adopted, ChildState
 from relay.store.names import random_name
@@ -87,7 +87,7 @@ class Child(ProcessProtocol):
         self._orders = orders
         self._silent = 0  # looks without a sign of life
         self._listening = recurring(keeper.clock, self._listen)
-        self._reader = Reader(self.name, keeper.title)
+        self._reader = LogReader(self.name, keeper.title)
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
 
     def begun(self, process: IProcessTransport) -> None:

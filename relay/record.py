@@ -1,8 +1,8 @@
 """What is written of an event in the log, by any process of relay, as a line of text or as JSON.
 
 As text: ``2026-11-26T01:06:25+0000 [worker 1 relay.worker.worker#info] relay worker serves echo``, in local time; what
-has more lines has the others behind a tab. As JSON: an object on one line, with the members of `Record`, its `time` in
-UTC as in RFC 3339; `id` and `traceback` only where there is one.
+has more lines has the others behind a tab. As JSON: an object on one line, with the members of `LogRecord`, its `time`
+in UTC as in RFC 3339; `id` and `traceback` only where there is one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OF_TWISTED = re.compile(
 _JOB = "job {id}"
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event, its text fit for any terminal."""
 
     time: float  # seconds since 1970
@@ -46,10 +46,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback: str = ""
 
 
-def of(event: LogEvent, process: str) -> Record | None:
+def of(event: LogEvent, process: str) -> LogRecord | None:
     """What a process writes of an event; None for one that says nothing."""
     if CARRIED in event:
-        carried: Record = event[CARRIED]
+        carried: LogRecord = event[CARRIED]
         return carried
     message = _fit(formatEvent(event).strip("\n").rstrip(), LONGEST_MESSAGE)
     traceback = _fit(_traceback(event).strip("\n"), LONGEST_TRACEBACK)
@@ -58,21 +58,22 @@ def of(event: LogEvent, process: str) -> Record | None:
     logger = str(event.get("log_namespace") or "-")
     level = _level(event, logger, message)
     time = float(event.get("log_time") or 0.0)
-    return Record(time, level, process, printable(logger), message, _job(event, logger), traceback)
+    return LogRecord(time, level, process, printable(logger), message, _job(event, logger), traceback)
 
 
-def is_at_least(record: Record, level: str) -> bool:
+def is_at_least(record: LogRecord, level: str) -> bool:
+    """Whether it is logged, from this level on."""
     return LEVELS.index(record.level) >= LEVELS.index(level)
 
 
-def as_text(record: Record, time: bool = True) -> str:
+def as_text(record: LogRecord, time: bool = True) -> str:
     """Without a line feed at its end; where `time` is false, without its time."""
     lines = "\n".join(filter(None, (record.message, record.traceback))).split("\n")
     when = f"{formatTime(record.time)} " if time else ""
     return f"{when}[{record.process} {record.logger}#{record.level}] " + "\n\t".join(lines)
 
 
-def as_json(record: Record) -> str:
+def as_json(record: LogRecord) -> str:
     """Without a line feed at its end."""
     members: Mapping[str, Any] = msgspec.to_builtins(record)
     when = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="microseconds")

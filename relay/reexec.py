@@ -1,7 +1,7 @@
 """A supervisor that goes on as itself anew: the same process, with new code and new settings (``execve``).
 
-Its children, Redis and the sockets that it listens on stay; it finds them again by what stands in its environment. So
-relay itself is upgraded without a connection that is refused.
+Its children, Redis and the sockets that it listens on stay. What has to be known of them is in a file without a name,
+whose descriptor stands in the environment. So relay itself is upgraded without a connection that is refused.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from typing import Any, NoReturn
 import msgspec
 from twisted.internet.process import Process, ProcessReader, ProcessWriter, registerReapProcessHandler
 
-from relay.signals import HELD_BACK
+from relay.launch import SIGNALS
 
-VARIABLE = (
-    "_RELAY_INHERITED"  # the descriptor of a file with an `Inherited`, as JSON: it may be too long for here
-)
+#: in the environment: the descriptor of a file with an `Inherited`, as JSON, which may be too long for a variable
+VARIABLE = "_RELAY_INHERITED"
 FORMAT = 2  # of `Inherited`: another is not read
 DIRECTORY, _PID = os.getcwd(), os.getpid()  # as this process began: twistd may change both
 _PID_FILE = re.compile(r"--pid\w*(?:=(.*))?")
@@ -108,7 +107,7 @@ def go_on(left: Inherited) -> NoReturn:
     named = _pid_file_of_ours()
     sys.stdout.flush()
     sys.stderr.flush()
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
@@ -124,7 +123,7 @@ def go_on(left: Inherited) -> NoReturn:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         os.close(written)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _pid_file_of_ours() -> Path | None:

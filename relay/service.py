@@ -127,6 +127,7 @@ def _within_descriptors(settings: Settings) -> Settings:
 
 
 def address_of(settings: Settings) -> Address:
+    """Where the store is. Raises `SettingError`."""
     if settings.redis in ("", EMBEDDED):
         raise SettingError(
             "--redis is required here: only `relay all` starts a Redis of its own (as in --redis redis://host:6379/0)"
@@ -138,6 +139,7 @@ def address_of(settings: Settings) -> Address:
 
 
 def secrets_of(settings: Settings) -> list[str]:
+    """What tickets are signed with. Raises `SettingError`."""
     try:
         return tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else []
     except (OSError, ValueError) as error:
@@ -145,6 +147,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
+    """The store at an address, for a process of this name; what can't be used ends the process."""
     link = Link(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)

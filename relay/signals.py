@@ -16,15 +16,15 @@ from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 
+from relay.launch import SIGNALS
+
 TOGETHER = 1.0  # seconds
 STOPS = (signal.SIGTERM, signal.SIGINT)
-#: kept back while a process changes its program
-HELD_BACK = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def hold_back() -> None:
     """Have what would end a process that has only begun wait until it knows what is meant: a reload, a rotation."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, set(HELD_BACK) - set(STOPS))
+    signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS) - set(STOPS))
 
 
 class Stop:
@@ -73,7 +73,7 @@ def install(
             signal.signal(number, request)
         if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # else twistd's, which rotates its log
             signal.signal(signal.SIGUSR1, other)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     for number in (signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, other)

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -29,6 +28,7 @@ from relay.front.access import is_loopback
 from relay.proxied import with_headers
 from relay.settings import SettingError, Settings
 from relay.tls import arranged, over_tls
+from relay.unixport import UnixPort
 
 BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
 USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)
@@ -224,38 +224,11 @@ class _Adopter:
         )
         port: IListeningPort
         if family == socket.AF_UNIX:
-            port = _UnixPort.serving(self._reactor, descriptor, served, self._at_end)
+            port = UnixPort.serving(self._reactor, descriptor, served, self._at_end)
         else:
             port = self._reactor.adoptStreamPort(descriptor, family, served)
         self._socket.close()
         return port
-
-
-class _UnixPort(unix.Port):
-    """Serves a unix socket, maybe beside others, and leaves its path, its mode and its backlog as they are: Twisted's
-    own port opens it to everybody, and removes it at its end."""
-
-    _shouldShutdown = False  # which would be the end of it for all who serve it
-    at_end: Callable[[], None]
-
-    @classmethod
-    def serving(cls, reactor: Any, descriptor: int, factory: Any, at_end: Callable[[], None]) -> Any:
-        port: Any = cls._fromListeningDescriptor(reactor, descriptor, factory)
-        port.at_end = at_end
-        port.startListening()
-        return port
-
-    def startListening(self: Any) -> None:
-        tcp._reservedFD.reserve()
-        self.factory.doStart()
-        served = self._preexistingSocket
-        self.socket, self.fileno, self._preexistingSocket = served, served.fileno, None
-        self.connected, self.numberAccepts = True, 100
-        self.startReading()
-
-    def connectionLost(self, reason: Any) -> None:
-        self.at_end()  # while nobody else can bind the path
-        tcp.Port.connectionLost(self, reason)
 
 
 @implementer(IStreamServerEndpoint)

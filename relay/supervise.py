@@ -162,11 +162,11 @@ class Supervisor(Service):
     def _go_on(self, renewal: Renewal) -> None:
         """On success the rest is done by another program."""
         places = (*([self._redis] if self._redis else []), *self._children, *self._retired)
-        self._log.info("the supervisor goes on as another program")
+        self._log.info("the supervisor restarts in place")
         try:
             renewal.go_on([child.state() for child in places], list(self._reaping.values()))
         except OSError:
-            self._log.failure("the supervisor stays the program that it is")
+            self._log.failure("the supervisor could not restart in place, and goes on as it is")
 
     def reload(self) -> None:
         """Replace the workers only."""

@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,8 +77,8 @@ class Crowd:
                 self.selector.unregister(client.socket)
                 client.socket.close()
 
-    def read_while(self, going: object, until: float) -> None:
-        while time.monotonic() < until and going():  # type: ignore[operator]
+    def read_while(self, going: Callable[[], object], until: float) -> None:
+        while time.monotonic() < until and going():
             self.read(0.2)
 
 

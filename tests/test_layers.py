@@ -55,6 +55,8 @@ ABOVE = {
         "service",
         "everything",
         "check",
+        "checking",
+        "unixport",
         "supervise",
         "kept",
         "sockets",

@@ -30,7 +30,7 @@ from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
 from relay import logs, record
-from relay.output import LONGEST_LINE, Lines, Reader, Writer
+from relay.output import LONGEST_LINE, Lines, LogReader, LogWriter
 from relay.settings import Settings
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 from tests.test_twistd import TWISTD
@@ -312,8 +312,8 @@ def test_what_can_not_be_shown_is_logged_all_the_same(no_logged_failures: list[L
 
 
 @pytest.fixture
-def published() -> Iterator[list[record.Record]]:
-    found: list[record.Record] = []
+def published() -> Iterator[list[record.LogRecord]]:
+    found: list[record.LogRecord] = []
 
     def watch(event: LogEvent) -> None:
         found.append(event[record.CARRIED])
@@ -327,7 +327,7 @@ def through_a_pipe(name: str, events: list[LogEvent], between: bytes = b"") -> l
     """The lines that a parent reads."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    writer, lines, found = Writer(writing, name, "info"), Lines(), []
+    writer, lines, found = LogWriter(writing, name, "info"), Lines(), []
     for event in events:
         os.write(writing, between)
         writer(event)
@@ -342,10 +342,10 @@ def event(text: str, **others: Any) -> LogEvent:
 
 
 def test_a_record_of_any_size_gets_through(
-    published: list[record.Record], no_logged_failures: list[LogEvent]
+    published: list[record.LogRecord], no_logged_failures: list[LogEvent]
 ) -> None:
     for text in ("ä\n\tb", "\U0001f600" * 2000, "x" * 3 * LONGEST_LINE):
-        read = Reader("wname", "worker 1")
+        read = LogReader("wname", "worker 1")
         for line in through_a_pipe("wname", [event(text, log_failure=failure(), log_system="-")], b"printed"):
             assert len(line) < 4096
             read.read(line, "stdout")
@@ -360,8 +360,8 @@ def test_a_record_of_any_size_gets_through(
         published.clear()
 
 
-def test_what_another_wrote_in_between_is_no_part_of_it(published: list[record.Record]) -> None:
-    read = Reader("wname", "worker 1")
+def test_what_another_wrote_in_between_is_no_part_of_it(published: list[record.LogRecord]) -> None:
+    read = LogReader("wname", "worker 1")
     first, *others = [line for line in through_a_pipe("wname", [event("x" * 9000)]) if line]
     for line in (first, "printed", "<wnam={}", *others, "<wname=7:no JSON", '<wname=8:{"time":1}', "<wname="):
         read.read(line, "stdout")
@@ -370,11 +370,11 @@ def test_what_another_wrote_in_between_is_no_part_of_it(published: list[record.R
 
 
 def test_what_is_logged_while_a_record_is_written_is_a_record_too(
-    published: list[record.Record], monkeypatch: pytest.MonkeyPatch
+    published: list[record.LogRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the handler of a signal does."""
     reading, writing = os.pipe()
-    writer, write, calls = Writer(writing, "wname", "info"), os.write, []
+    writer, write, calls = LogWriter(writing, "wname", "info"), os.write, []
 
     def interrupted(descriptor: int, line: bytes) -> int:
         calls.append(line)
@@ -385,7 +385,7 @@ def test_what_is_logged_while_a_record_is_written_is_a_record_too(
     monkeypatch.setattr(os, "write", interrupted)
     writer(event("x" * 9000))
     monkeypatch.undo()
-    read = Reader("wname", "worker 1")
+    read = LogReader("wname", "worker 1")
     for line in Lines().take(os.read(reading, 1 << 20)):
         read.read(line, "stdout")
     assert [made.message[0] for made in published] == ["y", "x"]
@@ -397,7 +397,7 @@ def test_what_is_logged_while_a_record_is_written_is_a_record_too(
 def test_a_parent_that_is_gone_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    Writer(writing, "wname", "info")(event("said"))
+    LogWriter(writing, "wname", "info")(event("said"))
     os.close(writing)
 
 
@@ -413,7 +413,7 @@ def test_a_parent_that_is_gone_is_no_error() -> None:
     ids=["warning", "notice", "usual", "signal", "other"],
 )
 def test_redis_own_lines_have_their_level(
-    line: str, level: str, text: str, published: list[record.Record]
+    line: str, level: str, text: str, published: list[record.LogRecord]
 ) -> None:
-    Reader("rname", "redis").read(line, "stdout")
+    LogReader("rname", "redis").read(line, "stdout")
     assert (published[0].process, published[0].level, published[0].message) == ("redis", level, text)

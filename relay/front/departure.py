@@ -11,8 +11,10 @@ from twisted.logger import Logger
 
 from relay.draining import Drain
 from relay.front.hold import Hold, House
+from relay.front.predecessor import Predecessor
 from relay.front.repair import Repair
-from relay.front.takeover import Passed, Predecessor, Successor
+from relay.front.successor import Successor
+from relay.front.takeover import Passed
 
 RATE = 200  # held requests that are sent elsewhere in a second, at least
 

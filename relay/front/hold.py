@@ -31,7 +31,8 @@ from relay.front.desk import Desk
 from relay.front.doors import Doors
 from relay.front.outgoing import Parting
 from relay.front.parked import Parked, can_be_parked, park
-from relay.front.takeover import Passed, Successor
+from relay.front.successor import Successor
+from relay.front.takeover import Passed
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel

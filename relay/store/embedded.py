@@ -36,7 +36,7 @@ Owner = tuple[int, int]  # ids of a user and a group, -1 for that of this proces
 NOBODY: Owner = (-1, -1)
 
 
-class Running(NamedTuple):
+class RunningServer(NamedTuple):
     """What is known of a server that runs: the descriptor of the lock of its directory, and its socket."""
 
     lock: int
@@ -47,7 +47,7 @@ class Embedded:
     """The server for one data directory, which it owns as long as this object lives."""
 
     def __init__(
-        self, data: str, memory: int = 0, owner: Owner = NOBODY, running: Running | None = None
+        self, data: str, memory: int = 0, owner: Owner = NOBODY, running: RunningServer | None = None
     ) -> None:
         """`owner`, if not `NOBODY`, is who will run it; `running` is a server of this process that runs already."""
         self._server = find_server()
@@ -65,8 +65,8 @@ class Embedded:
             for path in (self.socket.parent, self._data, *self._data.rglob("*")):
                 os.chown(path, *owner)
 
-    def running(self) -> Running:
-        return Running(self.lock.fileno(), str(self.socket))
+    def running(self) -> RunningServer:
+        return RunningServer(self.lock.fileno(), str(self.socket))
 
     @property
     def url(self) -> str:

@@ -22,7 +22,7 @@ from relay.front.hold import Hold, House
 from relay.front.outgoing import PATIENCE, Parting
 from relay.front.proxies import Proxies
 from relay.front.site import Site
-from relay.front.takeover import Successor
+from relay.front.successor import Successor
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel

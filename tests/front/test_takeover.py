@@ -13,7 +13,9 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
 from relay import descriptors
-from relay.front.takeover import FORMAT, MOST_UNDER_WAY, Passed, Predecessor, Successor
+from relay.front.predecessor import Predecessor
+from relay.front.successor import MOST_UNDER_WAY, Successor
+from relay.front.takeover import FORMAT, Passed
 from relay.front.terms import Terms
 from relay.state import Job, Standing, State
 from relay.store.messages import Submission
@@ -110,13 +112,19 @@ async def test_all_that_is_known_of_a_client_arrives_with_its_socket() -> None:
     await fronts.close()
 
 
-@ensureDeferred
-async def test_whom_a_successor_that_died_did_not_take_comes_back(clients: list[Waiting]) -> None:
+async def given(clients: list[Waiting]) -> Fronts:
+    """Both sides, of which one gives, and the other is ready and says nothing by itself."""
     fronts = Fronts(predecessor=False)
     fronts.there.sendall(f"ready {FORMAT}\n".encode())
     await fronts.successor.known()
     for client in clients:
         fronts.successor.give(client)
+    return fronts
+
+
+@ensureDeferred
+async def test_whom_a_successor_that_died_did_not_take_comes_back(clients: list[Waiting]) -> None:
+    fronts = await given(clients)
     fronts.there.sendall(b"took 1\n")
     while not fronts.successor.given:
         await turn()
@@ -130,11 +138,7 @@ async def test_whom_a_successor_that_died_did_not_take_comes_back(clients: list[
 
 @ensureDeferred
 async def test_a_successor_that_hangs_can_be_given_up(clients: list[Waiting]) -> None:
-    fronts = Fronts(predecessor=False)
-    fronts.there.sendall(f"ready {FORMAT}\n".encode())
-    await fronts.successor.known()
-    for client in clients:
-        fronts.successor.give(client)
+    fronts = await given(clients)
     assert fronts.successor.has_some()
     fronts.successor.give_up()
     await fronts.lost
