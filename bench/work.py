@@ -16,7 +16,7 @@ from typing import Any
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from relay import service
-from relay.settings import Settings
+from relay.model.settings import Settings
 
 _calls = 0
 

@@ -19,9 +19,7 @@ The map of the house; imports go down only:
 `relay.celery`         Celery tasks as jobs
 `relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
 `relay.arguments`      what jobs take: read off signatures, published, checked alike by fronts and workers
-`relay.state`, `relay.handlers`, `relay.options`, `relay.registry`, `relay.importing`, `relay.context`, `relay.errors`,
-`relay.envelope`, `relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.timers`, `relay.upstream`
-                       core: values and rules, no reactor, no Redis, no Klein
+`relay.model`          values and rules: jobs, their states, settings, problems; no reactor, no Redis, no Klein
 =====================  ====================================================================================
 
 A module of handlers needs four names, and these are they. They are imported when they are asked for, so that
@@ -35,13 +33,13 @@ from relay.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from relay.context import Context
-    from relay.errors import JobError
     from relay.handlers import job
-    from relay.limits import Limit
+    from relay.model.limits import Limit
+    from relay.model.problems.request import JobError
 
 __all__ = ["Context", "JobError", "Limit", "__version__", "job"]
 
-_HOMES = {"Context": "context", "JobError": "errors", "Limit": "limits", "job": "handlers"}
+_HOMES = {"Context": "context", "JobError": "model.problems.base", "Limit": "model.limits", "job": "handlers"}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,8 +20,8 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 from relay.launch import launched
+from relay.model.settings import SettingError
 from relay.reexec import DIRECTORY, FORMAT
-from relay.settings import SettingError
 from relay.store.embedded import NOBODY, Owner
 
 AGAIN = "_RELAYAGAIN"  # in the environment: an `Again`, as JSON

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import msgspec
 
 from relay.check import AGAIN, LONGEST, REFUSED, Again
+from relay.model.settings import SettingError, Settings, config_path
 from relay.reexec import FORMAT
-from relay.settings import SettingError, Settings, config_path
 from relay.store.embedded import NoServer, find_server
 
 

@@ -17,9 +17,9 @@ from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
 from relay import clock, output, service, signals
+from relay.model.settings import SettingError, Settings
 from relay.parent import Orders, Parent
 from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
-from relay.settings import SettingError, Settings
 
 _log = Logger(namespace="relay.child")
 

@@ -19,11 +19,11 @@ from twisted.logger import Logger
 from relay import check, ending, orphans, reexec, signals, sockets
 from relay.check import Check
 from relay.kept import Kept, Program
+from relay.model.random_names import random_name
+from relay.model.settings import SettingError, Settings
 from relay.reexec import Inherited, KeptState
 from relay.service import EMBEDDED, address_of, secrets_of, store_of
-from relay.settings import SettingError, Settings
 from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
-from relay.store.names import random_name
 from relay.supervise import SILENCE, Renewal, Supervisor
 
 _log = Logger()

@@ -16,11 +16,11 @@ import msgspec
 
 from relay import options as checks
 from relay.arguments import signature
-from relay.errors import BadArguments
-from relay.limits import Limit
-from relay.options import QUEUE_NAME, HandlerError, Options
+from relay.model.limits import Limit
+from relay.model.problems.request import BadArguments
+from relay.options import HandlerError, Options
 
-__all__ = ["MARK", "QUEUE_NAME", "Handler", "HandlerError", "Options", "handler", "job"]
+__all__ = ["MARK", "Handler", "HandlerError", "Options", "handler", "job"]
 
 MARK = "__relay_job__"  # the attribute with a handler's `Options`
 

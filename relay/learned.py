@@ -16,15 +16,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from relay.errors import StoreAway
-from relay.limits import Learned
+from relay.model.limits import Learned
+from relay.model.problems.request import StoreAway
+from relay.model.random_names import random_name
+from relay.model.text import printable
 from relay.store.address import Address, AddressError
 from relay.store.link import Link
-from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
-from relay.text import printable
 
 
 def table(learned: Mapping[str, Learned]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from twisted.python.syslog import SyslogObserver
 from zope.interface import implementer
 
 from relay import record
-from relay.settings import Settings
+from relay.model.settings import Settings
 
 Form = Callable[[record.LogRecord], str]
 _TWISTDS = textFileLogObserver.__qualname__  # who makes the observers of a file and of standard output

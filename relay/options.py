@@ -5,16 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from relay.limits import Limit
+from relay.model.limits import Limit
+from relay.model.names import JOB_NAME, QUEUE_NAME
 
-JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-QUEUE_NAME = JOB_NAME
 PRIORITIES = range(-256, 256)
 RETRIES = range(1001)
 MOST = range(100_001)

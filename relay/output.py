@@ -23,8 +23,8 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
 from relay import record
+from relay.model.text import printable
 from relay.record import LogRecord
-from relay.text import printable
 
 LONGEST_LINE = 16_384  # bytes; the rest of a longer line is left out
 _PIECE = 4096 - 64  # bytes, with its mark no more than what is written as a whole (PIPE_BUF)

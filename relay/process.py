@@ -16,10 +16,10 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.model.random_names import random_name
 from relay.output import Lines, LogReader
 from relay.recurring import recurring
 from relay.reexec import Adopted, ChildState
-from relay.store.names import random_name
 from relay.timers import stop_timer
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open

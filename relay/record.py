@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from twisted.logger import LogEvent, LogLevel, formatEvent, formatTime
 
-from relay.text import printable
+from relay.model.text import printable
 
 LONGEST_MESSAGE = 1 << 14  # characters; the middle of a longer one is left out
 LONGEST_TRACEBACK = 1 << 15

@@ -10,8 +10,8 @@ from typing import Any
 
 from relay.handlers import MARK, Handler, handler
 from relay.importing import modules
+from relay.model.settings import SettingError, Settings
 from relay.options import HandlerError, Options
-from relay.settings import SettingError, Settings
 
 
 def chosen(settings: Settings) -> Registry:

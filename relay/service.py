@@ -16,24 +16,16 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import (
-    celery,
-    descriptors,
-    ending,
-    garbage,
-    names,
-    sockets,
-    tickets,
-    watch,
-)
+from relay import celery, descriptors, ending, garbage, names, sockets, watch
+from relay.model import tickets
+from relay.model.random_names import random_name
+from relay.model.settings import SettingError, Settings
 from relay.process import Handed
 from relay.registry import chosen
-from relay.settings import SettingError, Settings
 from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
 from relay.store.link import Link
 from relay.store.messages import Mail
-from relay.store.names import random_name
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms

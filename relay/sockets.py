@@ -25,8 +25,8 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 from relay.front.access import is_loopback
+from relay.model.settings import SettingError, Settings
 from relay.proxied import with_headers
-from relay.settings import SettingError, Settings
 from relay.tls import arranged, over_tls
 from relay.unixport import UnixPort
 

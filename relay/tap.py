@@ -14,7 +14,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from relay import pidfile
-from relay.settings import SettingError, Settings, config_path, fields, unit
+from relay.model.settings import SettingError, Settings, config_path, fields, unit
 from relay.store.embedded import NOBODY, Owner
 from relay.version import VERSION
 

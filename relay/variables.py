@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 
-from relay.settings import PREFIX, SettingError, Settings
+from relay.model.settings import PREFIX, SettingError, Settings
 
 #: RELAY_URL is where other servers find relay
 _OTHERS = {"RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL"}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relay.model.settings import Settings
     from relay.registry import Registry
-    from relay.settings import Settings
     from relay.store.address import Address
     from relay.store.store import Store
     from relay.worker.worker import Worker

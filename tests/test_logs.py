@@ -30,8 +30,8 @@ from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
 from relay import logs, record
+from relay.model.settings import Settings
 from relay.output import LONGEST_LINE, Lines, LogReader, LogWriter
-from relay.settings import Settings
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 from tests.test_twistd import TWISTD
 

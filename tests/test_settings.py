@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay import variables
-from relay.settings import SettingError, Settings, fields, unit
+from relay.model.settings import SettingError, Settings, fields, unit
 from relay.store.address import Address, AddressError
 
 

@@ -6,7 +6,7 @@ import pytest
 from twisted.logger import LogEvent, Logger, LogPublisher
 
 from relay import output, record
-from relay.text import encodable, printable
+from relay.model.text import encodable, printable
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from relay.arguments.describing import Fresh, Unsupported, refuse_foreign_notes
-from relay.arguments.schema import published
 from relay.context import Context
+from relay.model.arguments.describing import Fresh, Unsupported, refuse_foreign_notes
+from relay.model.arguments.schema import published
 
 _MUTABLE = (list, dict, set, bytearray)
 

@@ -27,8 +27,8 @@ from relay.celery.bridge import Bridge
 from relay.celery.errand import Errand
 from relay.celery.wire import Reply, Task
 from relay.context import Context
-from relay.errors import JobError
 from relay.handlers import job
+from relay.model.problems.request import JobError
 
 __all__ = ["celery_job"]
 

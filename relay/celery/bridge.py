@@ -12,7 +12,7 @@ from relay.celery.away import AWAY, CeleryAway
 from relay.celery.broker import Broker
 from relay.celery.results import Heard, Results, Wait
 from relay.celery.wire import Reply, Task
-from relay.errors import JobError
+from relay.model.problems.request import JobError
 from relay.store.address import Address
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from relay import envelope
-from relay.errors import RelayError
-from relay.state import Outcome, Standing, State
+from relay.model import envelope
+from relay.model.problems.request import RelayError
+from relay.model.state import Outcome, Standing, State
 
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _JSON = "application/json"

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.errors import NoWorker, UnknownJob
 from relay.front.offer import Offer
+from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import Served
 from relay.store.store import Store

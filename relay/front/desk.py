@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from relay.along import along
-from relay.errors import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
-from relay.state import Job, Outcome, Standing, State
+from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
+from relay.model.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
 

@@ -10,9 +10,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.errors import InternalError, NoSuchJob, RelayError
 from relay.front.waiting import WaitingRoom
-from relay.state import Outcome
+from relay.model.problems.request import InternalError, NoSuchJob, RelayError
+from relay.model.state import Outcome
 from relay.store.link import pause
 from relay.store.store import Store
 

@@ -11,7 +11,6 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamSer
 from twisted.logger import Logger
 
 from relay.draining import Drain
-from relay.errors import InternalError, RelayError
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.departure import Departure
@@ -28,8 +27,9 @@ from relay.front.routes import Routes
 from relay.front.site import Site
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
+from relay.model.problems.request import InternalError, RelayError
+from relay.model.settings import Settings
 from relay.recurring import recurring
-from relay.settings import Settings
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.store import Store

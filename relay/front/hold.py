@@ -22,9 +22,7 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay import envelope
 from relay.direct import send
-from relay.errors import RelayError
 from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
@@ -36,7 +34,9 @@ from relay.front.takeover import Passed
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
-from relay.state import Outcome, Standing
+from relay.model import envelope
+from relay.model.problems.request import RelayError
+from relay.model.state import Outcome, Standing
 
 if TYPE_CHECKING:
     from relay.front.connection import Connection

@@ -7,9 +7,9 @@ import re
 import msgspec
 from werkzeug.http import parse_options_header
 
-from relay.errors import Malformed, NotJson
 from relay.front.prefer import Preferences
 from relay.front.request import Request
+from relay.model.problems.request import Malformed, NotJson
 
 ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')

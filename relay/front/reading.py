@@ -12,7 +12,9 @@ from typing import Any
 import httptools
 from twisted.logger import Logger
 
-from relay.errors import (
+from relay.front.answers import METHODS
+from relay.front.request import Request
+from relay.model.problems.request import (
     HeadTooLarge,
     Malformed,
     MethodRefused,
@@ -21,8 +23,6 @@ from relay.errors import (
     UnknownCoding,
     UnknownVersion,
 )
-from relay.front.answers import METHODS
-from relay.front.request import Request
 
 HEAD_LIMIT = 16 << 10  # bytes of a request's target, and of the names and values of its headers
 PADDED_LIMIT = 64 << 10  # bytes of a head with all that stands between those

@@ -6,8 +6,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.front.request import Request
-from relay.proofs import ProofError
-from relay.tickets import TicketError
+from relay.model.proofs import ProofError
+from relay.model.tickets import TicketError
 
 PAUSE = 1.0  # seconds between those of one address that are logged
 _MOST_REMEMBERED = 1000  # addresses

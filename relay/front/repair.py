@@ -11,9 +11,9 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from relay.errors import Interrupted, RelayError, StoreReset
 from relay.front.waiting import WaitingRoom
-from relay.state import Outcome
+from relay.model.problems.request import Interrupted, RelayError, StoreReset
+from relay.model.state import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
 from relay.timers import stop_timer

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from relay.errors import Malformed
+from relay.model.problems.request import Malformed
 
 PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 _OVERHEAD = 1 << 10  # bytes of a request without target and body

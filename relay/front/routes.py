@@ -19,16 +19,6 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
-from relay import tickets
-from relay.errors import (
-    Forbidden,
-    InternalError,
-    KeyRequired,
-    MethodRefused,
-    NoSuchPage,
-    RelayError,
-    catalogue,
-)
 from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.desk import Accepted, leave
@@ -40,17 +30,28 @@ from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
 from relay.front.request import Request
 from relay.front.terms import Terms, TermsBook
-from relay.settings import Settings
-from relay.state import Outcome, Standing
-from relay.tickets import TicketError
-from relay.upstream import PROBLEMS
+from relay.model import tickets
+from relay.model.names import JOB_NAME
+from relay.model.problems.request import (
+    Forbidden,
+    InternalError,
+    KeyRequired,
+    MethodRefused,
+    NoSuchPage,
+    RelayError,
+    catalogue,
+)
+from relay.model.problems.upstream import PROBLEMS
+from relay.model.settings import Settings
+from relay.model.state import Outcome, Standing
+from relay.model.tickets import TicketError
 
 Served = Answer | Hold
 _MOST_REMEMBERED = 1000  # routes by address
 
 
 class _JobName(BaseConverter):
-    regex = r"[a-z][a-z0-9_]{0,63}"
+    regex = JOB_NAME.pattern
 
 
 class _JobId(BaseConverter):

@@ -12,7 +12,6 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from relay.errors import RelayError
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.answers import Answer
@@ -22,6 +21,7 @@ from relay.front.hold import Hold
 from relay.front.lingering import Lingering
 from relay.front.proxies import address_of
 from relay.front.request import PROTOCOL, Request
+from relay.model.problems.request import RelayError
 from relay.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections

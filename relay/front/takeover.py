@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
 from relay.front.terms import Terms
-from relay.state import Standing
+from relay.model.state import Standing
 from relay.store.messages import Submission
 
 FORMAT = 2  # of what is handed over: another is not read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from relay.front.prefer import Preferences
-from relay.settings import Settings
+from relay.model.settings import Settings
 
 _MOST_REMEMBERED = 1000  # by what is preferred
 

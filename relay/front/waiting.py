@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
-from relay.state import Outcome
+from relay.model.state import Outcome
 from relay.store.messages import Submission, read_outcome
 
 

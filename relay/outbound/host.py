@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import DeferredSemaphore
 
-from relay.upstream import UpstreamError
+from relay.model.problems.upstream import UpstreamError
 
 OPENS_AFTER = 10  # failures in a row
 FIRST_PAUSE = 5.0  # seconds, doubled each time the probe fails, up to:

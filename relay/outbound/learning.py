@@ -15,11 +15,11 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from relay.limits import Learned, Rate
+from relay.model.limits import Learned, Rate
+from relay.model.problems.upstream import UpstreamLimited
 from relay.outbound.announced import LONGEST_PAUSE, learn
 from relay.outbound.gate import Gate
 from relay.outbound.url import host_of
-from relay.upstream import UpstreamLimited
 
 STRANGERS = 300.0  # seconds
 REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from relay.context import Context
 from relay.handlers import Handler
-from relay.state import Claim, State
+from relay.model.state import Claim, State
 from relay.store.messages import End
 from relay.timers import stop_timer
 from relay.worker.causes import with_causes

@@ -16,11 +16,11 @@ from zope.interface import implementer
 from relay.context import Context
 from relay.draining import Drain
 from relay.handlers import Handler
+from relay.model.state import Claim, State
+from relay.model.text import printable
 from relay.outbound import Http, Upstreams
 from relay.outbound import Job as OutboundJob
-from relay.state import Claim, State
 from relay.store.messages import End
-from relay.text import printable
 from relay.worker.attempt import GRACE, Attempt, Place
 from relay.worker.progress import words
 from relay.worker.ties import FromThread, Ties

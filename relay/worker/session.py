@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.errors import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
-from relay.state import Claim, State
+from relay.model.problems.request import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
+from relay.model.state import Claim, State
 from relay.store.link import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions

@@ -12,12 +12,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.draining import Drain
-from relay.errors import NotServed, RelayError
+from relay.model.problems.request import NotServed, RelayError
+from relay.model.settings import Settings
+from relay.model.state import Claim, State
 from relay.outbound import Upstreams
 from relay.recurring import recurring
 from relay.registry import Registry
-from relay.settings import Settings
-from relay.state import Claim, State
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail
 from relay.store.roster import Roster

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from relay.errors import Malformed
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.connection import LAST_REQUEST, REQUEST_TIME, Connection
@@ -20,6 +19,7 @@ from relay.front.proxies import Proxies
 from relay.front.reading import HEAD_LIMIT, TRAILER_LIMIT
 from relay.front.request import Request
 from relay.front.site import Site
+from relay.model.problems.request import Malformed
 from tests.front.test_hold import doors
 
 BODY_LIMIT = 1 << 20

@@ -15,7 +15,6 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
 from relay.front.doors import Doors
 from relay.front.hold import Hold, House
@@ -26,7 +25,8 @@ from relay.front.successor import Successor
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
-from relay.state import Outcome, Standing, State
+from relay.model.problems.request import StoreAway, StoreReset
+from relay.model.state import Outcome, Standing, State
 
 ID = "0-epoch-random"
 STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)

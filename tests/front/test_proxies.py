@@ -10,11 +10,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
-from relay.errors import Forbidden
 from relay.front.access import Access
 from relay.front.outgoing import socket_of
 from relay.front.proxies import UNIX, Proxies, address_of
 from relay.front.request import Request
+from relay.model.problems.request import Forbidden
 from relay.proxied import Header, with_headers
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)

@@ -17,7 +17,7 @@ from relay.front.predecessor import Predecessor
 from relay.front.successor import MOST_UNDER_WAY, Successor
 from relay.front.takeover import FORMAT, Passed
 from relay.front.terms import Terms
-from relay.state import Job, Standing, State
+from relay.model.state import Job, Standing, State
 from relay.store.messages import Submission
 
 JOB = Job("resize", "default", "", "f1", 0, 1, "", "", False, "", '{"a":"ä"}')

@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
-from relay.errors import StoreAway
+from relay.model.problems.request import StoreAway
 from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
 from relay.store.link import Link, LinkLost

@@ -9,7 +9,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent
 
-from relay.errors import StoreAway
+from relay.model.problems.request import StoreAway
 from relay.store.address import Address
 from relay.store.keys import Keys
 from relay.store.link import Link

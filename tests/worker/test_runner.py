@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from relay import Context, Limit, job
 from relay.draining import Drain
 from relay.handlers import handler
-from relay.state import Claim, State
+from relay.model.state import Claim, State
 from relay.store.messages import End
 from relay.worker.attempt import GRACE, Place
 from relay.worker.end import Ends

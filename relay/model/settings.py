@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from relay.handlers import QUEUE_NAME
+from relay.model.names import QUEUE_NAME
 
 PREFIX = "RELAY_"
 _SECRET_NAME = re.compile(r"secret|token|password|key")

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from relay.arguments.shape import (
+from relay.model.arguments.shape import (
     Choice,
     Either,
     Listed,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.errors import JobError
-from relay.problem import LONGEST_RETRY_AFTER
+from relay.model.problems.base import LONGEST_RETRY_AFTER
+from relay.model.problems.request import JobError
 
 _CLIENTS = "Look at the URL that was sent."
 _OPERATORS = "Tell the operator; sending the same again gives the same."

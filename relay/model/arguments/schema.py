@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from relay.arguments import patterns
-from relay.arguments.decoding import ArgumentsType
-from relay.arguments.describing import Unsupported, describe
-from relay.arguments.shape import Shapes
+from relay.model.arguments import patterns
+from relay.model.arguments.decoding import ArgumentsType
+from relay.model.arguments.describing import Unsupported, describe
+from relay.model.arguments.shape import Shapes
 
 KEYWORD = "x-relay-shapes"  # of a published schema
 MASK = "the value"  # stands in messages for what was sent

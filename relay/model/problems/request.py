@@ -1,13 +1,13 @@
 """Everything that can go wrong for a caller, each error with its HTTP status and problem type.
 
 The docstring of each class is what ``/problems/{slug}`` shows: what happened, and what to do about it. Their base, and
-the error that handlers raise, are in `relay.problem`.
+the error that handlers raise, are in `relay.model.problems.base`.
 """
 
 from __future__ import annotations
 
-from relay.problem import JobError as JobError
-from relay.problem import RelayError as RelayError
+from relay.model.problems.base import JobError as JobError
+from relay.model.problems.base import RelayError as RelayError
 
 
 class InternalError(RelayError):

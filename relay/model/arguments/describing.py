@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import UNSET, inspect
 
-from relay.arguments.shape import (
+from relay.model.arguments.shape import (
     Choice,
     Either,
     Listed,

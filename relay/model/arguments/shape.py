@@ -1,9 +1,9 @@
 """Shapes: the types of a job's arguments as plain data, so that fronts decode with the types that workers have.
 
-A worker describes its types (`relay.arguments.describing`) and publishes the `Shapes` within the schema. A front, which
-imports no handlers, makes types of its own from them (`relay.arguments.decoding`) that take and refuse the same JSON.
-What a type does in Python (``__post_init__``, validators) is the worker's alone. Patterns are left to the schema:
-fronts check them with an engine whose time is linear (`relay.arguments.patterns`).
+A worker describes its types (`relay.model.arguments.describing`) and publishes the `Shapes` within the schema. A
+front, which imports no handlers, makes types of its own from them (`relay.model.arguments.decoding`) that take and
+refuse the same JSON. What a type does in Python (``__post_init__``, validators) is the worker's alone. Patterns are
+left to the schema: fronts check them with an engine whose time is linear (`relay.model.arguments.patterns`).
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from relay.errors import JobCancelled, JobExpired, JobFailed, RelayError, catalogue
-from relay.state import Outcome, Standing, State
+from relay.model.problems.request import JobCancelled, JobExpired, JobFailed, RelayError, catalogue
+from relay.model.state import Outcome, Standing, State
 
 _encode = msgspec.json.Encoder().encode
 #: ends that need no words: the store records only the state

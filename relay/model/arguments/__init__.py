@@ -1,0 +1,1 @@
+"""The arguments of jobs as plain data: described by workers, published, decoded alike by fronts and workers."""
