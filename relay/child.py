@@ -16,10 +16,11 @@ import msgspec
 from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
-from relay import clock, output, service, signals
+from relay import output, service, signals
 from relay.model.settings import SettingError, Settings
 from relay.parent import Orders, Parent
 from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
+from relay.timing import clock
 
 _log = Logger(namespace="relay.child")
 

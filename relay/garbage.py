@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from relay.recurring import recurring
+from relay.timing.recurring import recurring
 
 PAUSE = 60.0  # seconds between full collections
 LITTLE = 1000  # requests held, or jobs

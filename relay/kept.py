@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from relay.launch import launched
 from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
 from relay.reexec import KeptState
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
 LONGEST_PAUSE = 5.0

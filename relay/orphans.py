@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.process import reapProcessHandlers
 
-from relay.recurring import recurring
+from relay.timing.recurring import recurring
 
 LOOK = 5.0  # seconds between looks
 

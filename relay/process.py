@@ -18,9 +18,9 @@ from twisted.python.failure import Failure
 
 from relay.model.random_names import random_name
 from relay.output import Lines, LogReader
-from relay.recurring import recurring
 from relay.reexec import Adopted, ChildState
-from relay.timers import stop_timer
+from relay.timing.recurring import recurring
+from relay.timing.timers import stop_timer
 
 LAST_OUTPUT = 1.0  # seconds for what an ended process wrote to get here, if others keep its output open
 LISTEN = 1.0  # seconds between looks for signs of life

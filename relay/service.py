@@ -16,10 +16,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import celery, descriptors, ending, garbage, names, sockets, watch
+from relay import celery, ending, garbage, sockets, watch
 from relay.model import tickets
 from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
+from relay.net import descriptors, resolver
 from relay.process import Handed
 from relay.registry import chosen
 from relay.store.address import Address, AddressError
@@ -82,7 +83,7 @@ def worker(
             handlers=", ".join(registry.passed_over),
         )
     descriptors.raise_limit()
-    names.install(reactor)
+    resolver.install(reactor)
     store = store_of(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)

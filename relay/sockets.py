@@ -26,9 +26,9 @@ from zope.interface import implementer
 
 from relay.front.access import is_loopback
 from relay.model.settings import SettingError, Settings
-from relay.proxied import with_headers
-from relay.tls import arranged, over_tls
-from relay.unixport import UnixPort
+from relay.net.proxied import with_headers
+from relay.net.tls import arranged, over_tls
+from relay.net.unixport import UnixPort
 
 BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
 USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)

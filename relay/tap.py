@@ -106,7 +106,8 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
     from twisted.internet import reactor
 
-    from relay import clock, everything, logs, service, signals, sockets, variables
+    from relay import everything, logs, service, signals, sockets, variables
+    from relay.timing import clock
 
     signals.hold_back()
     clock.steady(reactor)

@@ -18,11 +18,11 @@ from relay.celery import wire
 from relay.celery.away import AWAY
 from relay.celery.wire import Reply
 from relay.model.random_names import random_name
-from relay.recurring import recurring
 from relay.store.address import Address
 from relay.store.health import Health
 from relay.store.link import Link, LinkLost, Refused
 from relay.store.subscription import Subscription
+from relay.timing.recurring import recurring
 
 SWEEP = 15.0  # seconds between questions for results that were not heard
 MOST = 500  # results that are asked for at once

@@ -16,14 +16,14 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay.direct import send
 from relay.front import answers
 from relay.front.answers import Answer
 from relay.front.backlog import Backlog
 from relay.front.lingering import Lingering
-from relay.front.outgoing import PATIENCE, Progress, has_gone, unsent
 from relay.front.reading import Reader, Refusal
 from relay.front.request import Request
+from relay.net.eager import send
+from relay.net.outgoing import PATIENCE, Progress, has_gone, unsent
 
 if TYPE_CHECKING:
     from relay.front.hold import Hold

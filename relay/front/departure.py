@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.draining import Drain
 from relay.front.hold import Hold, House
 from relay.front.predecessor import Predecessor
 from relay.front.repair import Repair
 from relay.front.successor import Successor
 from relay.front.takeover import Passed
+from relay.timing.draining import Drain
 
 RATE = 200  # held requests that are sent elsewhere in a second, at least
 

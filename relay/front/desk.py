@@ -13,7 +13,6 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from relay.along import along
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.order import Order
@@ -22,6 +21,7 @@ from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError,
 from relay.model.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
+from relay.timing.along import along
 
 _LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away

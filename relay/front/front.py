@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from relay.draining import Drain
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.departure import Departure
@@ -18,7 +17,6 @@ from relay.front.desk import Desk
 from relay.front.doors import Doors
 from relay.front.fetching import Fetching
 from relay.front.hold import House
-from relay.front.outgoing import Parting
 from relay.front.proxies import Proxies
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals
@@ -29,10 +27,12 @@ from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
 from relay.model.problems.request import InternalError, RelayError
 from relay.model.settings import Settings
-from relay.recurring import recurring
+from relay.net.outgoing import Parting
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.store import Store
+from relay.timing.draining import Drain
+from relay.timing.recurring import recurring
 
 SWEEP = 1.0  # seconds between sweeps
 STRAYS = 5.0  # seconds between the turns of the waiting room

@@ -22,13 +22,10 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.direct import send
 from relay.front import answers, wire
 from relay.front.answers import Answer
 from relay.front.desk import Desk
 from relay.front.doors import Doors
-from relay.front.outgoing import Parting
-from relay.front.parked import Parked, can_be_parked, park
 from relay.front.successor import Successor
 from relay.front.takeover import Passed
 from relay.front.terms import Terms
@@ -37,6 +34,9 @@ from relay.front.wheel import Wheel
 from relay.model import envelope
 from relay.model.problems.request import RelayError
 from relay.model.state import Outcome, Standing
+from relay.net.detached import Parked, can_be_parked, park
+from relay.net.eager import send
+from relay.net.outgoing import Parting
 
 if TYPE_CHECKING:
     from relay.front.connection import Connection

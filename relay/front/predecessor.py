@@ -16,7 +16,6 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay import descriptors
 from relay.front.takeover import (
     BACK,
     FORMAT,
@@ -31,6 +30,7 @@ from relay.front.takeover import (
     inode,
     waited,
 )
+from relay.net import descriptors
 
 _LONGEST = 1 << 26  # bytes of a frame, which may carry the arguments of a job
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-from relay.front.outgoing import socket_of
 from relay.front.request import Request
+from relay.net.outgoing import socket_of
 
 _TELLING = re.compile(
     r"forwarded|client-?ip|(connecting|real|user|originating|remote|true|src|source)-?ip|remote-addr"

@@ -16,7 +16,7 @@ from relay.model.problems.request import Interrupted, RelayError, StoreReset
 from relay.model.state import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
 _SLICE = 200  # jobs a call

@@ -13,7 +13,6 @@ import httptools
 
 from relay.model.problems.request import Malformed
 
-PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 _OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 

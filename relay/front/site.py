@@ -20,9 +20,10 @@ from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
 from relay.front.lingering import Lingering
 from relay.front.proxies import address_of
-from relay.front.request import PROTOCOL, Request
+from relay.front.request import Request
 from relay.model.problems.request import RelayError
-from relay.recurring import recurring
+from relay.net.tls import PROTOCOL
+from relay.timing.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
 

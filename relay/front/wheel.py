@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.recurring import recurring
+from relay.timing.recurring import recurring
 
 TICK = 0.25  # seconds
 

@@ -65,7 +65,7 @@ class Guard:
 
     @property
     def silent(self) -> bool:
-        """Whether nobody answered for the name, of a resolver that tells (`relay.names`)."""
+        """Whether nobody answered for the name, of a resolver that tells (`relay.net.resolver`)."""
         return getattr(self._resolution, "silent", False)
 
     def __getattr__(self, name: str) -> Any:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.store.link import LinkLost
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from relay.store.refusal import Refused
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 START = 1.0  # seconds for a Redis that is started together with relay
 STEADY = 1.0  # seconds that every link has to last until Redis counts as back

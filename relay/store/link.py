@@ -16,11 +16,11 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.recurring import recurring
 from relay.store.address import Address
 from relay.store.health import Health
 from relay.store.refusal import Elsewhere, LinkLost, Refused, read_refusal
 from relay.store.wire import Connection, Connections, Reconnecting
+from relay.timing.recurring import recurring
 
 __all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply", "pause"]
 

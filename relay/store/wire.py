@@ -15,7 +15,7 @@ from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay.direct import send
+from relay.net.eager import send
 
 
 class Owner(Protocol):

@@ -18,7 +18,7 @@ from relay.context import Context
 from relay.handlers import Handler
 from relay.model.state import Claim, State
 from relay.store.messages import End
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends

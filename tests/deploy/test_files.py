@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.descriptors import for_clients
 from relay.model.settings import Settings, fields
+from relay.net.descriptors import for_clients
 from relay.process import PATIENCE
 from tests.deploy.units import Unit
 from tests.processes import ROOT

@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 from relay.front.access import Access
 from relay.front.doors import Doors
 from relay.front.hold import Hold, House
-from relay.front.outgoing import PATIENCE, Parting
 from relay.front.proxies import Proxies
 from relay.front.site import Site
 from relay.front.successor import Successor
@@ -27,6 +26,7 @@ from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import Outcome, Standing, State
+from relay.net.outgoing import PATIENCE, Parting
 
 ID = "0-epoch-random"
 STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)

@@ -33,7 +33,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 FRESH = 5.0  # seconds that an answer is good for
 STALE = 3600.0  # seconds that it serves where a new one is slow, or can't be had

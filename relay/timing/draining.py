@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 
 
 class Drain:

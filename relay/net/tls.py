@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 
-from relay.front.request import PROTOCOL
+PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 
 
 class Transport(BufferingTLSTransport):

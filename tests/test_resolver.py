@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IResolutionReceiver
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from relay import names
-from relay.names import FRESH, GIVE_UP, MOST_KNOWN, PATIENCE, STALE, Names
+from relay.net import resolver
+from relay.net.resolver import FRESH, GIVE_UP, MOST_KNOWN, PATIENCE, STALE, Names
 
 SILENCE = socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
 UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -210,7 +210,7 @@ def test_families_are_looked_up_apart() -> None:
 
 
 def test_only_so_many_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "MOST_KNOWN", 10)
+    monkeypatch.setattr(resolver, "MOST_KNOWN", 10)
     scene = Scene()
     for number in range(30):
         scene.know(f"n{number}.test")
