@@ -22,7 +22,7 @@ import valkey
 
 from bench import report
 from relay.model.state import Job
-from relay.store.embedded import Embedded
+from relay.redis.embedded import Embedded
 from relay.store.keys import Keys
 from relay.store.scripts import script
 

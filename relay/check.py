@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 
 from relay.launch import launched
 from relay.model.settings import SettingError
+from relay.redis.embedded import NOBODY, Owner
 from relay.reexec import DIRECTORY, FORMAT
-from relay.store.embedded import NOBODY, Owner
 
 AGAIN = "_RELAYAGAIN"  # in the environment: an `Again`, as JSON
 LONGEST = 60.0  # seconds for a check while relay runs

@@ -14,8 +14,8 @@ import msgspec
 
 from relay.check import AGAIN, LONGEST, REFUSED, Again
 from relay.model.settings import SettingError, Settings, config_path
+from relay.redis.embedded import NoServer, find_server
 from relay.reexec import FORMAT
-from relay.store.embedded import NoServer, find_server
 
 
 def _settings() -> Settings:

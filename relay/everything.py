@@ -21,9 +21,9 @@ from relay.check import Check
 from relay.kept import Kept, Program
 from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
+from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.reexec import Inherited, KeptState
 from relay.service import EMBEDDED, address_of, secrets_of, store_of
-from relay.store.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.supervise import SILENCE, Renewal, Supervisor
 
 _log = Logger()

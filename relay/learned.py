@@ -20,8 +20,8 @@ from relay.model.limits import Learned
 from relay.model.problems.request import StoreAway
 from relay.model.random_names import random_name
 from relay.model.text import printable
-from relay.store.address import Address, AddressError
-from relay.store.link import Link
+from relay.redis.address import Address, AddressError
+from relay.redis.connection import Link
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms

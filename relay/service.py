@@ -22,10 +22,10 @@ from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, resolver
 from relay.process import Handed
+from relay.redis.address import Address, AddressError
+from relay.redis.connection import Link
 from relay.registry import chosen
-from relay.store.address import Address, AddressError
 from relay.store.inbox import Inbox
-from relay.store.link import Link
 from relay.store.messages import Mail
 from relay.store.partition import Partition
 from relay.store.store import Store

@@ -15,7 +15,7 @@ from twisted.python import usage
 
 from relay import pidfile
 from relay.model.settings import SettingError, Settings, config_path, fields, unit
-from relay.store.embedded import NOBODY, Owner
+from relay.redis.embedded import NOBODY, Owner
 from relay.version import VERSION
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relay.model.settings import Settings
+    from relay.redis.address import Address
     from relay.registry import Registry
-    from relay.store.address import Address
     from relay.store.store import Store
     from relay.worker.worker import Worker
 

@@ -13,7 +13,7 @@ from relay.celery.broker import Broker
 from relay.celery.results import Heard, Results, Wait
 from relay.celery.wire import Reply, Task
 from relay.model.problems.request import JobError
-from relay.store.address import Address
+from relay.redis.address import Address
 
 
 class Bridge:

@@ -18,10 +18,10 @@ from relay.celery import wire
 from relay.celery.away import AWAY
 from relay.celery.wire import Reply
 from relay.model.random_names import random_name
-from relay.store.address import Address
-from relay.store.health import Health
-from relay.store.link import Link, LinkLost, Refused
-from relay.store.subscription import Subscription
+from relay.redis.address import Address
+from relay.redis.connection import Link, LinkLost, Refused
+from relay.redis.health import Health
+from relay.redis.subscription import Subscription
 from relay.timing.recurring import recurring
 
 SWEEP = 15.0  # seconds between questions for results that were not heard

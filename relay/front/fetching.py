@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from relay.front.waiting import WaitingRoom
 from relay.model.problems.request import InternalError, NoSuchJob, RelayError
 from relay.model.state import Outcome
-from relay.store.link import pause
+from relay.redis.connection import pause
 from relay.store.store import Store
 
 LONGEST_PAUSE = 2.0  # seconds before a store that was away is asked again

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway, StoreReset
-from relay.store.link import LinkLost
+from relay.redis.connection import LinkLost
 from relay.timing.timers import stop_timer
 
 Item = TypeVar("Item")

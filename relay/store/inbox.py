@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.store.link import SILENCE, Link, LinkLost, Refused, pause
+from relay.redis.connection import SILENCE, Link, LinkLost, Refused, pause
 from relay.store.messages import Mail
 
 DEAF = 5  # sweeps that a reader may not have heard

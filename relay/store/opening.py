@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway
 from relay.model.random_names import random_name
+from relay.redis.connection import Link, LinkLost, Refused, pause
 from relay.store.keys import Keys
-from relay.store.link import Link, LinkLost, Refused, pause
 from relay.store.scripts import evaluate
 
 AGAIN = 1.0  # seconds between attempts at a server that refuses, or is not fit, at most

@@ -11,8 +11,8 @@ from twisted.logger import LogLevel
 
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.model.random_names import random_names
+from relay.redis.connection import Link, LinkLost, Refused, Reply
 from relay.store.keys import Keys
-from relay.store.link import Link, LinkLost, Refused, Reply
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
 from relay.store.scripts import evaluate

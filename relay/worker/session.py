@@ -19,7 +19,7 @@ from twisted.logger import Logger
 
 from relay.model.problems.request import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
 from relay.model.state import Claim, State
-from relay.store.link import LinkLost, pause
+from relay.redis.connection import LinkLost, pause
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster

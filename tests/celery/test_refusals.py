@@ -33,7 +33,7 @@ class Scene:
         self.redis = MemoryRedis(Clock())
         self.redis.answer = self.answer
         self.replies: dict[bytes, bytes] = {}
-        monkeypatch.setattr("relay.store.address.Address.endpoint", lambda *_: self.redis)
+        monkeypatch.setattr("relay.redis.address.Address.endpoint", lambda *_: self.redis)
         self.bridge = Bridge(self.redis.clock, "redis://h/0", "redis://h/1")
         self.bridge.start()
         self.redis.turn(1)

@@ -12,13 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
 from relay.model.problems.request import StoreAway
-from relay.store.address import Address, AddressError
+from relay.redis.address import Address, AddressError
+from relay.redis.connection import Link, LinkLost
+from relay.redis.refusal import ELSEWHERE, Refused
 from relay.store.inbox import Inbox
-from relay.store.link import Link, LinkLost
 from relay.store.messages import Mail
 from relay.store.opening import unfit
 from relay.store.partition import Partition
-from relay.store.refusal import ELSEWHERE, Refused
 from relay.store.store import Store
 from relay.store.terms import Terms
 from tests.processes import PATIENCE, RedisProcess

@@ -13,11 +13,11 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.store.address import Address
-from relay.store.health import Health
-from relay.store.link import REFUSED_LIMIT, SILENCE, pause
-from relay.store.refusal import Refused, read_refusal
-from relay.store.wire import Reconnecting
+from relay.redis.address import Address
+from relay.redis.connection import REFUSED_LIMIT, SILENCE, pause
+from relay.redis.health import Health
+from relay.redis.refusal import Refused, read_refusal
+from relay.redis.wire import Reconnecting
 from relay.timing.along import along
 
 

@@ -16,10 +16,10 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.store.address import Address
-from relay.store.health import Health
-from relay.store.refusal import Elsewhere, LinkLost, Refused, read_refusal
-from relay.store.wire import Connection, Connections, Reconnecting
+from relay.redis.address import Address
+from relay.redis.health import Health
+from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
+from relay.redis.wire import Connection, Connections, Reconnecting
 from relay.timing.recurring import recurring
 
 __all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply", "pause"]

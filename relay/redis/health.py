@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 
-from relay.store.refusal import Refused
+from relay.redis.refusal import Refused
 from relay.timing.timers import stop_timer
 
 START = 1.0  # seconds for a Redis that is started together with relay
