@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from relay.front.proxies import UNIX, Networks, Proxies, forwarded, said
 from relay.front.refusals import Refusals
-from relay.front.request import Request
+from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
+from relay.http.request import Request
 from relay.model import proofs
 from relay.model.problems.request import Forbidden, Malformed
 from relay.model.proofs import ProofError

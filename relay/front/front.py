@@ -14,10 +14,8 @@ from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.departure import Departure
 from relay.front.desk import Desk
-from relay.front.doors import Doors
 from relay.front.fetching import Fetching
 from relay.front.hold import House
-from relay.front.proxies import Proxies
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals
 from relay.front.repair import Repair
@@ -25,6 +23,8 @@ from relay.front.routes import Routes
 from relay.front.site import Site
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
+from relay.http.doors import Doors
+from relay.http.forwarding import Proxies
 from relay.model.problems.request import InternalError, RelayError
 from relay.model.settings import Settings
 from relay.net.outgoing import Parting

@@ -23,14 +23,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.front import answers, wire
-from relay.front.answers import Answer
 from relay.front.desk import Desk
-from relay.front.doors import Doors
 from relay.front.successor import Successor
 from relay.front.takeover import Passed
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
+from relay.http.doors import Doors
+from relay.http.response import Answer, date
 from relay.model import envelope
 from relay.model.problems.request import RelayError
 from relay.model.state import Outcome, Standing
@@ -145,7 +145,7 @@ class Hold:
         self._address = connection.address
         self.transport = park(connection.take_over(self), self)
         headers = [
-            ("Date", answers.date(int(time.time()))),
+            ("Date", date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
             ("Location", answers.location(self._known.id, self._house.prefix)),
         ]

@@ -8,7 +8,7 @@ import msgspec
 from werkzeug.http import parse_options_header
 
 from relay.front.prefer import Preferences
-from relay.front.request import Request
+from relay.http.request import Request
 from relay.model.problems.request import Malformed, NotJson
 
 ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens

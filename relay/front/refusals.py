@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.front.request import Request
+from relay.http.request import Request
 from relay.model.proofs import ProofError
 from relay.model.tickets import TicketError
 

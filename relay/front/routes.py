@@ -20,16 +20,16 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from relay.front import answers
-from relay.front.answers import Answer
 from relay.front.desk import Accepted, leave
 from relay.front.hold import Hold, House
 from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.front.prefer import Preferences
-from relay.front.proxies import Proxies
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
-from relay.front.request import Request
 from relay.front.terms import Terms, TermsBook
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.http.response import Answer
 from relay.model import tickets
 from relay.model.names import JOB_NAME
 from relay.model.problems.request import (

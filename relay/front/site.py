@@ -14,13 +14,13 @@ from zope.interface import implementer
 
 from relay.front import answers
 from relay.front.access import Access
-from relay.front.answers import Answer
 from relay.front.connection import Connection
-from relay.front.doors import Doors, TurnedAway
 from relay.front.hold import Hold
 from relay.front.lingering import Lingering
-from relay.front.proxies import address_of
-from relay.front.request import Request
+from relay.http.doors import Doors, TurnedAway
+from relay.http.forwarding import address_of
+from relay.http.request import Request
+from relay.http.response import Answer
 from relay.model.problems.request import RelayError
 from relay.net.tls import PROTOCOL
 from relay.timing.recurring import recurring

@@ -11,9 +11,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from relay.front.access import Access, Prover, is_private
-from relay.front.proxies import Proxies, address_of
 from relay.front.refusals import Refusals
-from relay.front.request import Request
+from relay.http.forwarding import Proxies, address_of
+from relay.http.request import Request
 from relay.model import proofs
 from relay.model.problems.request import Forbidden, RelayError
 

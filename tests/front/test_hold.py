@@ -16,14 +16,14 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
 from relay.front.access import Access
-from relay.front.doors import Doors
 from relay.front.hold import Hold, House
-from relay.front.proxies import Proxies
 from relay.front.site import Site
 from relay.front.successor import Successor
 from relay.front.terms import Terms
 from relay.front.waiting import WaitingRoom
 from relay.front.wheel import Wheel
+from relay.http.doors import Doors
+from relay.http.forwarding import Proxies
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import Outcome, Standing, State
 from relay.net.outgoing import PATIENCE, Parting

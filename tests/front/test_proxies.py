@@ -11,8 +11,8 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from relay.front.access import Access
-from relay.front.proxies import UNIX, Proxies, address_of
-from relay.front.request import Request
+from relay.http.forwarding import UNIX, Proxies, address_of
+from relay.http.request import Request
 from relay.model.problems.request import Forbidden
 from relay.net.outgoing import socket_of
 from relay.net.proxied import Header, with_headers

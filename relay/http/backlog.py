@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from relay.front.reading import Refusal
-from relay.front.request import Request
+from relay.http.parser import Refusal
+from relay.http.request import Request
 
 MOST = 100  # requests; more are not read until these are answered
 MOST_BYTES = 256 << 10

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-from relay.front.request import Request
+from relay.http.request import Request
 from relay.net.outgoing import socket_of
 
 _TELLING = re.compile(

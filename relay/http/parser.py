@@ -12,8 +12,7 @@ from typing import Any
 import httptools
 from twisted.logger import Logger
 
-from relay.front.answers import METHODS
-from relay.front.request import Request
+from relay.http.request import METHODS, Request
 from relay.model.problems.request import (
     HeadTooLarge,
     Malformed,

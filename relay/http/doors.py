@@ -8,7 +8,7 @@ from collections.abc import Callable
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
-from relay.front.proxies import UNIX
+from relay.http.forwarding import UNIX
 
 REMIND = 60.0  # seconds between log lines that clients are turned away
 

@@ -13,6 +13,7 @@ import httptools
 
 from relay.model.problems.request import Malformed
 
+METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 
