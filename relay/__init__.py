@@ -32,14 +32,19 @@ from typing import TYPE_CHECKING, Any
 from relay.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from relay.context import Context
-    from relay.handlers import job
+    from relay.handlers.context import Context
+    from relay.handlers.declare import job
     from relay.model.limits import Limit
     from relay.model.problems.request import JobError
 
 __all__ = ["Context", "JobError", "Limit", "__version__", "job"]
 
-_HOMES = {"Context": "context", "JobError": "model.problems.base", "Limit": "model.limits", "job": "handlers"}
+_HOMES = {
+    "Context": "handlers.context",
+    "JobError": "model.problems.base",
+    "Limit": "model.limits",
+    "job": "handlers.declare",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,7 +50,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
 
 def main() -> None:
     """Leaves without waiting for what the modules may have started."""
-    from relay.registry import chosen
+    from relay.handlers.registry import chosen
 
     status = 0
     if AGAIN in os.environ:

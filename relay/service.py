@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from relay import celery, ending, garbage, sockets, watch
+from relay.handlers.registry import chosen
 from relay.model import tickets
 from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
@@ -24,7 +25,6 @@ from relay.net import descriptors, resolver
 from relay.process import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Link
-from relay.registry import chosen
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.partition import Partition

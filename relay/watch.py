@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relay.handlers.registry import Registry
     from relay.model.settings import Settings
     from relay.redis.address import Address
-    from relay.registry import Registry
     from relay.store.store import Store
     from relay.worker.worker import Worker
 

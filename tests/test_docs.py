@@ -30,7 +30,8 @@ PYTHON, CONSOLE = dict(blocks("python")), dict(blocks("console"))
 @pytest.mark.parametrize("name", PYTHON)
 def test_code_runs(name: str) -> None:
     script = (
-        PYTHON[name] + "\nfrom relay.registry import Registry\nRegistry(v for v in list(globals().values())"
+        PYTHON[name]
+        + "\nfrom relay.handlers.registry import Registry\nRegistry(v for v in list(globals().values())"
     )
     script += " if hasattr(v, '__relay_job__'))\n"
     done = subprocess.run(

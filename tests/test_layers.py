@@ -119,7 +119,7 @@ def test_every_package_is_installed() -> None:
 
 
 MODULES = [
-    *("relay", "relay.tap", "relay.handlers.declare", "relay.model.settings", "relay.model.envelope"),
+    *("relay", "relay.tap", "relay.handlers.declare.declare", "relay.model.settings", "relay.model.envelope"),
     "twisted.plugins.relay_plugin",
 ]
 

@@ -26,8 +26,8 @@ from relay.celery import wire
 from relay.celery.bridge import Bridge
 from relay.celery.errand import Errand
 from relay.celery.wire import Reply, Task
-from relay.context import Context
-from relay.handlers import job
+from relay.handlers.context import Context
+from relay.handlers.declare import job
 from relay.model.problems.request import JobError
 
 __all__ = ["celery_job"]

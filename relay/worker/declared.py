@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from relay.handlers.options import Options
+from relay.handlers.registry import Registry
 from relay.model.limits import Limit, Rate
 from relay.model.state import Follow
-from relay.options import Options
-from relay.registry import Registry
 from relay.store.messages import Served, ServedLimit
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.handlers import Handler
+from relay.handlers.declare import Handler
 from relay.model.problems.request import (
     BadArguments,
     Interrupted,

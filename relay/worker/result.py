@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from twisted.internet.defer import Deferred
 
-from relay.arguments.signature import looked_up
+from relay.handlers.signature import looked_up
 from relay.model.problems.request import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 

@@ -13,8 +13,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
-from relay.context import Context
-from relay.handlers import Handler
+from relay.handlers.context import Context
+from relay.handlers.declare import Handler
 from relay.model.state import Claim, State
 from relay.model.text import printable
 from relay.outbound import Http, Upstreams

@@ -11,11 +11,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.handlers.registry import Registry
 from relay.model.problems.request import NotServed, RelayError
 from relay.model.settings import Settings
 from relay.model.state import Claim, State
 from relay.outbound import Upstreams
-from relay.registry import Registry
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail
 from relay.store.roster import Roster

@@ -8,7 +8,7 @@ import msgspec
 
 from relay import job
 from relay.front.offer import Offer
-from relay.handlers import Handler, handler
+from relay.handlers.declare import Handler, handler
 from relay.model.limits import Limit, Rate
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import Served, ServedLimit

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from relay.front.offer import MOST_NESTED
-from relay.handlers import HandlerError
+from relay.handlers.declare import HandlerError
 from relay.model.arguments.patterns import UnlikePattern, for_fronts
 from relay.model.arguments.schema import validator
 from relay.model.problems.request import BadArguments, MalformedBody

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.handlers import handler
+from relay.handlers.declare import handler
 from relay.jobs.basic import echo, sleep
 from relay.model.problems.request import BadArguments
 

@@ -10,7 +10,7 @@ from tests.store.test_store import declared
 
 CODE = """
 from relay import job
-from relay.registry import Registry
+from relay.handlers.registry import Registry
 from relay.store.roster import Roster
 from relay.worker.declared import served
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from relay import Context, Limit, job
-from relay.handlers import handler
+from relay.handlers.declare import handler
 from relay.model.state import Claim, State
 from relay.store.messages import End
 from relay.timing.draining import Drain

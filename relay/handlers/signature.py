@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from relay.context import Context
+from relay.handlers.context import Context
 from relay.model.arguments.describing import Fresh, Unsupported, refuse_foreign_notes
 from relay.model.arguments.schema import published
 

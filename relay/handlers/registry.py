@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from relay.handlers import MARK, Handler, handler
-from relay.importing import modules
+from relay.handlers.declare import MARK, Handler, handler
+from relay.handlers.importing import modules
+from relay.handlers.options import HandlerError, Options
 from relay.model.settings import SettingError, Settings
-from relay.options import HandlerError, Options
 
 
 def chosen(settings: Settings) -> Registry:

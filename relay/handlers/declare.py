@@ -1,8 +1,4 @@
-"""Handlers: the functions that do the work, what ``@job`` says of them, and the schema of their arguments.
-
-A handler is a plain function. ``@job`` returns it unchanged, with one attribute that says how it is to be
-run; `relay.registry` finds such functions in the modules a worker is given.
-"""
+"""``@job``: declares a function as a handler; what was said of it is kept on it, as one attribute."""
 
 from __future__ import annotations
 
@@ -14,13 +10,11 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from relay import options as checks
-from relay.arguments import signature
+from relay.handlers import options as checks
+from relay.handlers import signature
+from relay.handlers.options import HandlerError, Options
 from relay.model.limits import Limit
 from relay.model.problems.request import BadArguments
-from relay.options import HandlerError, Options
-
-__all__ = ["MARK", "Handler", "HandlerError", "Options", "handler", "job"]
 
 MARK = "__relay_job__"  # the attribute with a handler's `Options`
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from relay.options import HandlerError
+from relay.handlers.options import HandlerError
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _MOVED = {"jobs": "relay.jobs"}  # names that were relay's own
