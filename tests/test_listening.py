@@ -20,7 +20,7 @@ from twisted.internet.task import Clock
 
 from relay.front.front import Front, Tools
 from relay.model.settings import Settings
-from relay.sockets import BoundEndpoint, shown
+from relay.process.sockets import BoundEndpoint, shown
 from tests.certificates import write_certificate
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually, free_port
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay import variables
 from relay.model.settings import SettingError, Settings, fields, unit
+from relay.process import variables
 from relay.redis.address import Address, AddressError
 
 

@@ -22,9 +22,9 @@ import msgspec
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
-from relay import record
 from relay.model.text import printable
-from relay.record import LogRecord
+from relay.process import record
+from relay.process.record import LogRecord
 
 LONGEST_LINE = 16_384  # bytes; the rest of a longer line is left out
 _PIECE = 4096 - 64  # bytes, with its mark no more than what is written as a whole (PIPE_BUF)

@@ -1,7 +1,8 @@
 """The check of handlers before ``relay all`` starts its workers, or becomes itself anew: as the supervisor has it.
 
-Modules of handlers are imported in a process of its own (`relay.checking`) and not in the supervisor, which is to run
-no code of theirs: no threads, no reactor of their choice, nothing that a restart of the workers would not change.
+Modules of handlers are imported in a process of its own (`relay.process.checking`) and not in the supervisor, which
+is to run no code of theirs: no threads, no reactor of their choice, nothing that a restart of the workers would not
+change.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from relay.launch import launched
 from relay.model.settings import SettingError
+from relay.process.launch import launched
+from relay.process.reexec import DIRECTORY, FORMAT
 from relay.redis.embedded import NOBODY, Owner
-from relay.reexec import DIRECTORY, FORMAT
 
 AGAIN = "_RELAYAGAIN"  # in the environment: an `Again`, as JSON
 LONGEST = 60.0  # seconds for a check while relay runs
@@ -102,7 +103,7 @@ def again(
 
 def _command() -> list[str]:
     """It ends with this process: modules may hang."""
-    return launched([sys.executable, "-m", "relay.checking"])
+    return launched([sys.executable, "-m", "relay.process.checking"])
 
 
 def _broke_off(failure: Failure) -> NoReturn:

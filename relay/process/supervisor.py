@@ -14,10 +14,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.kept import Kept
 from relay.model.problems.request import RelayError
 from relay.model.settings import SettingError
-from relay.reexec import Inherited, KeptState
+from relay.process.managed import Kept
+from relay.process.reexec import Inherited, KeptState
 from relay.store.store import Store
 
 SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed

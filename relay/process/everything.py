@@ -16,15 +16,15 @@ from typing import Any
 import msgspec
 from twisted.logger import Logger
 
-from relay import check, ending, orphans, reexec, signals, sockets
-from relay.check import Check
-from relay.kept import Kept, Program
 from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
+from relay.process import check, ending, orphans, reexec, signals, sockets
+from relay.process.check import Check
+from relay.process.managed import Kept, Program
+from relay.process.reexec import Inherited, KeptState
+from relay.process.service import EMBEDDED, address_of, secrets_of, store_of
+from relay.process.supervisor import SILENCE, Renewal, Supervisor
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
-from relay.reexec import Inherited, KeptState
-from relay.service import EMBEDDED, address_of, secrets_of, store_of
-from relay.supervise import SILENCE, Renewal, Supervisor
 
 _log = Logger()
 
@@ -144,7 +144,7 @@ def _programs(settings: Settings, listening: Sequence[socket.socket]) -> dict[st
     environment = {**_environment(), **settings.environ()}
 
     def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
-        command = [sys.executable, "-m", "relay.child", role]
+        command = [sys.executable, "-m", "relay.process.child", role]
         is_front = role == "front"
         return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
 

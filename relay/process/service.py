@@ -1,7 +1,8 @@
 """The composition root: the only room that builds and connects.
 
-`front` and `worker` each make one service out of settings, `relay.everything` that of both; nothing below knows how it
-is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the processes of ``all``).
+`front` and `worker` each make one service out of settings, `relay.process.everything` that of both; nothing below
+knows how it is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.process.child` (the processes
+of ``all``).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from relay import celery, ending, garbage, sockets, watch
+from relay import celery
 from relay.handlers.registry import chosen
 from relay.model import tickets
 from relay.model.random_names import random_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, resolver
-from relay.process import Handed
+from relay.process import ending, gc_tuning, sockets, watch
+from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Link
 from relay.store.inbox import Inbox
@@ -61,7 +63,7 @@ def front(
     give_up = partial(_give_up, reactor)
     made = Front(Tools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings)
     ending.install(reactor)
-    reactor.callWhenRunning(garbage.tame, reactor, made.held)
+    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
     return made
 
 
@@ -100,7 +102,7 @@ def worker(
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
-    reactor.callWhenRunning(garbage.tame, reactor, made.held)
+    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
     return made
 
 

@@ -19,8 +19,8 @@ from twisted.logger import (
 from twisted.python.syslog import SyslogObserver
 from zope.interface import implementer
 
-from relay import record
 from relay.model.settings import Settings
+from relay.process import record
 
 Form = Callable[[record.LogRecord], str]
 _TWISTDS = textFileLogObserver.__qualname__  # who makes the observers of a file and of standard output

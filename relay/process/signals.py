@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 
-from relay.launch import SIGNALS
+from relay.process.launch import SIGNALS
 
 TOGETHER = 1.0  # seconds
 STOPS = (signal.SIGTERM, signal.SIGINT)

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import msgspec
 from twisted.internet.process import Process, ProcessReader, ProcessWriter, registerReapProcessHandler
 
-from relay.launch import SIGNALS
+from relay.process.launch import SIGNALS
 
 #: in the environment: the descriptor of a file with an `Inherited`, as JSON, which may be too long for a variable
 VARIABLE = "_RELAY_INHERITED"

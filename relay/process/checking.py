@@ -1,4 +1,4 @@
-"""The check of handlers: ``python -m relay.checking``, a process that `relay.check` starts.
+"""The check of handlers: ``python -m relay.process.checking``, a process that `relay.process.check` starts.
 
 The settings come in the environment; the last line of its output says what is wrong.
 """
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from relay.check import AGAIN, LONGEST, REFUSED, Again
 from relay.model.settings import SettingError, Settings, config_path
+from relay.process.check import AGAIN, LONGEST, REFUSED, Again
+from relay.process.reexec import FORMAT
 from relay.redis.embedded import NoServer, find_server
-from relay.reexec import FORMAT
 
 
 def _settings() -> Settings:
@@ -38,7 +38,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     """What the supervisor would stumble over as it goes on, its imports first: nobody would be left then."""
     from twisted.internet import reactor
 
-    from relay import everything, service, sockets, tap, variables  # noqa: F401
+    from relay.process import service, sockets, variables
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from relay.process import DRAIN
+from relay.process.spawned import DRAIN
 
 _READ = 4096  # bytes
 

@@ -16,9 +16,9 @@ from twisted.internet.error import ProcessDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.launch import launched
-from relay.process import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
-from relay.reexec import KeptState
+from relay.process.launch import launched
+from relay.process.reexec import KeptState
+from relay.process.spawned import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
 from relay.timing.timers import stop_timer
 
 FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:

@@ -1,4 +1,4 @@
-"""A process of ``relay all``: ``python -m relay.child front|worker``.
+"""A process of ``relay all``: ``python -m relay.process.child front|worker``.
 
 Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
 output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
@@ -16,13 +16,13 @@ import msgspec
 from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
-from relay import output, service, signals
 from relay.model.settings import SettingError, Settings
-from relay.parent import Orders, Parent
-from relay.process import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
+from relay.process import output, service, signals
+from relay.process.parent import Orders, Parent
+from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
 from relay.timing import clock
 
-_log = Logger(namespace="relay.child")
+_log = Logger(namespace="relay.process.child")
 
 
 def main(role: str) -> None:

@@ -17,8 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.model.random_names import random_name
-from relay.output import Lines, LogReader
-from relay.reexec import Adopted, ChildState
+from relay.process.output import Lines, LogReader
+from relay.process.reexec import Adopted, ChildState
 from relay.timing.recurring import recurring
 from relay.timing.timers import stop_timer
 
