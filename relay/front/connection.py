@@ -26,7 +26,7 @@ from relay.net.eager import send
 from relay.net.outgoing import PATIENCE, Progress, has_gone, unsent
 
 if TYPE_CHECKING:
-    from relay.front.hold import Hold
+    from relay.front.hold.hold import Hold
     from relay.front.site import Site
 
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor

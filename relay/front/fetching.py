@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front.waiting import WaitingRoom
+from relay.front.waiters import WaitingRoom
 from relay.model.problems.request import InternalError, NoSuchJob, RelayError
 from relay.model.state import Outcome
 from relay.redis.connection import pause

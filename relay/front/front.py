@@ -12,17 +12,17 @@ from twisted.logger import Logger
 
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
-from relay.front.departure import Departure
-from relay.front.desk import Desk
 from relay.front.fetching import Fetching
-from relay.front.hold import House
+from relay.front.hold.hold import House
+from relay.front.hold.timing_wheel import Wheel
+from relay.front.job_service import Desk
 from relay.front.readiness import Readiness
+from relay.front.recovery import Repair
 from relay.front.refusals import Refusals
-from relay.front.repair import Repair
 from relay.front.routes import Routes
 from relay.front.site import Site
-from relay.front.waiting import WaitingRoom
-from relay.front.wheel import Wheel
+from relay.front.takeover.departure import Departure
+from relay.front.waiters import WaitingRoom
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.model.problems.request import InternalError, RelayError

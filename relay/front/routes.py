@@ -20,13 +20,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from relay.front import answers
-from relay.front.desk import Accepted, leave
-from relay.front.hold import Hold, House
-from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
+from relay.front.hold.hold import Hold, House
+from relay.front.hold.policy import Terms, TermsBook
+from relay.front.job_service import Accepted, leave
 from relay.front.prefer import Preferences
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
-from relay.front.terms import Terms, TermsBook
+from relay.front.submission import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.http.response import Answer

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.connection import Connection
-from relay.front.hold import Hold
+from relay.front.hold.hold import Hold
 from relay.front.lingering import Lingering
 from relay.http.doors import Doors, TurnedAway
 from relay.http.forwarding import address_of

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.front.fetching import Fetching
-from relay.front.waiting import WaitingRoom
+from relay.front.waiters import WaitingRoom
 from relay.model.problems.request import InternalError, NoSuchJob, StoreAway
 from relay.model.state import Outcome, Standing, State
 

@@ -16,12 +16,12 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
 from relay.front.access import Access
-from relay.front.hold import Hold, House
+from relay.front.hold.hold import Hold, House
+from relay.front.hold.policy import Terms
+from relay.front.hold.timing_wheel import Wheel
 from relay.front.site import Site
-from relay.front.successor import Successor
-from relay.front.terms import Terms
-from relay.front.waiting import WaitingRoom
-from relay.front.wheel import Wheel
+from relay.front.takeover.successor import Successor
+from relay.front.waiters import WaitingRoom
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.model.problems.request import StoreAway, StoreReset

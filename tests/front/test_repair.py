@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.repair import _SLICE, PAUSE, Repair
-from relay.front.waiting import WaitingRoom
+from relay.front.recovery import _SLICE, PAUSE, Repair
+from relay.front.waiters import WaitingRoom
 from relay.model.problems.request import StoreAway
 from relay.model.state import Outcome, State
 

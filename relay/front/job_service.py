@@ -15,8 +15,8 @@ from twisted.internet.task import deferLater
 
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
-from relay.front.order import Order
-from relay.front.waiting import WaitingRoom
+from relay.front.submission import Order
+from relay.front.waiters import WaitingRoom
 from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.model.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission

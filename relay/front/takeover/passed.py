@@ -21,7 +21,7 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
-from relay.front.terms import Terms
+from relay.front.hold.policy import Terms
 from relay.model.state import Standing
 from relay.store.messages import Submission
 

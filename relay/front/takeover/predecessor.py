@@ -16,7 +16,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay.front.takeover import (
+from relay.front.takeover.passed import (
     BACK,
     FORMAT,
     INODE,

@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.front.hold import Hold, House
-from relay.front.predecessor import Predecessor
-from relay.front.repair import Repair
-from relay.front.successor import Successor
-from relay.front.takeover import Passed
+from relay.front.hold.hold import Hold, House
+from relay.front.recovery import Repair
+from relay.front.takeover.passed import Passed
+from relay.front.takeover.predecessor import Predecessor
+from relay.front.takeover.successor import Successor
 from relay.timing.draining import Drain
 
 RATE = 200  # held requests that are sent elsewhere in a second, at least

@@ -11,7 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from relay.front.waiting import WaitingRoom
+from relay.front.waiters import WaitingRoom
 from relay.model.problems.request import Interrupted, RelayError, StoreReset
 from relay.model.state import Outcome
 from relay.store.messages import Receipt, Submission

@@ -13,7 +13,19 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from relay.front.takeover import BACK, FORMAT, READY, STOP, TOOK, Passed, adopt, encode, fire, inode, waited
+from relay.front.takeover.passed import (
+    BACK,
+    FORMAT,
+    READY,
+    STOP,
+    TOOK,
+    Passed,
+    adopt,
+    encode,
+    fire,
+    inode,
+    waited,
+)
 
 MOST_UNDER_WAY = 256  # clients that are sent and were not taken yet
 

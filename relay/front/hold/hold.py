@@ -22,13 +22,14 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front import answers, wire
-from relay.front.desk import Desk
-from relay.front.successor import Successor
-from relay.front.takeover import Passed
-from relay.front.terms import Terms
-from relay.front.waiting import WaitingRoom
-from relay.front.wheel import Wheel
+from relay.front import answers
+from relay.front.hold import json_stream
+from relay.front.hold.policy import Terms
+from relay.front.hold.timing_wheel import Wheel
+from relay.front.job_service import Desk
+from relay.front.takeover.passed import Passed
+from relay.front.takeover.successor import Successor
+from relay.front.waiters import WaitingRoom
 from relay.http.doors import Doors
 from relay.http.response import Answer, date
 from relay.model import envelope
@@ -131,7 +132,7 @@ class Hold:
             self._beat(self._terms.heartbeat)
 
     def _beat(self, pause: float) -> None:
-        send(self.transport, wire.CHUNKED_BEAT if self._chunked else wire.BEAT)
+        send(self.transport, json_stream.CHUNKED_BEAT if self._chunked else json_stream.BEAT)
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -151,7 +152,7 @@ class Hold:
         ]
         if self._terms.applied:
             headers.append(("Preference-Applied", self._terms.applied))
-        send(self.transport, wire.head(headers, self._chunked))
+        send(self.transport, json_stream.head(headers, self._chunked))
         self._rest(self._terms.heartbeat)
         if self._house.successor.takes and not self.hand_over(0):
             self.reattach()
@@ -287,7 +288,7 @@ class Hold:
         transport = self.transport
         self._over()
         assert transport is not None
-        send(transport, wire.tail(body, self._chunked))
+        send(transport, json_stream.tail(body, self._chunked))
         self._house.parting.add(self, transport)
         transport.loseConnection()
 
