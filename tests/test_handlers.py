@@ -14,7 +14,7 @@ from relay.handlers.declare import HandlerError, handler
 from relay.handlers.registry import Registry
 from relay.model.limits import Limit, Rate
 from relay.model.problems.request import BadArguments
-from relay.worker.declared import served
+from relay.worker.definitions import served
 from tests import sample_jobs
 
 

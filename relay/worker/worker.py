@@ -23,7 +23,7 @@ from relay.store.store import Store
 from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 from relay.worker.attempt import InThread, Place
-from relay.worker.declared import served
+from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner

@@ -12,7 +12,7 @@ CODE = """
 from relay import job
 from relay.handlers.registry import Registry
 from relay.store.roster import Roster
-from relay.worker.declared import served
+from relay.worker.definitions import served
 
 @job
 def tags(wanted: set[str] = {"a", "b", "c", "d", "e"}) -> None: ...
