@@ -19,10 +19,10 @@ from zope.interface import implementer
 from relay.front import answers
 from relay.front.lingering import Lingering
 from relay.http.backlog import Backlog
-from relay.http.parser import Reader, Refusal
+from relay.http.parser import Refusal, RequestParser
 from relay.http.request import Request
-from relay.http.response import Answer, render
-from relay.net.eager import send
+from relay.http.response import Response, render
+from relay.net.eager import eager_write
 from relay.net.outgoing import PATIENCE, Progress, has_gone, unsent
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class Connection(Reader, Protocol):
+class ClientConnection(RequestParser, Protocol):
     """One connection; a hold takes it over when it commits."""
 
     def __init__(self, site: Site, address: str) -> None:
@@ -177,9 +177,9 @@ class Connection(Reader, Protocol):
         else:
             self._served(served)
 
-    def _served(self, served: Answer | Hold) -> None:
+    def _served(self, served: Response | Hold) -> None:
         self._working = None
-        if isinstance(served, Answer):
+        if isinstance(served, Response):
             self.answer(served)
             return
         self._hold = served
@@ -193,8 +193,8 @@ class Connection(Reader, Protocol):
             self._log.failure("a request could not be answered", failure)
             self.abortConnection()
 
-    def answer(self, answer: Answer) -> None:
-        """Answer the request that is served, and go on with the next."""
+    def answer(self, answer: Response) -> None:
+        """Response the request that is served, and go on with the next."""
         self._serving, self._hold = False, None
         closing = self._closing or self._is_last()
         self._write(render(answer, closing, self._bodyless))
@@ -215,7 +215,7 @@ class Connection(Reader, Protocol):
         return self._half_closed or (self._site.closing is not None and not self._reading)
 
     def _write(self, data: bytes) -> None:
-        send(self.transport, data)
+        eager_write(self.transport, data)
 
     def _tell_refusal(self, refusal: Refusal) -> None:
         answer = answers.problem(refusal.error, self._site.prefix)

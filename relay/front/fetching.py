@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, RelayError
 from relay.model.state import Outcome
 from relay.redis.connection import pause
@@ -24,9 +24,7 @@ class Fetching:
 
     _log = Logger()
 
-    def __init__(
-        self, clock: IReactorTime, store: Store, room: WaitingRoom, doubt: Callable[[], None]
-    ) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, room: Waiters, doubt: Callable[[], None]) -> None:
         self._clock = clock
         self._store = store
         self._room = room

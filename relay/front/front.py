@@ -13,16 +13,16 @@ from twisted.logger import Logger
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.fetching import Fetching
-from relay.front.hold.hold import House
+from relay.front.hold.hold import HoldContext
 from relay.front.hold.timing_wheel import Wheel
-from relay.front.job_service import Desk
+from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
-from relay.front.recovery import Repair
+from relay.front.recovery import Recovery
 from relay.front.refusals import Refusals
 from relay.front.routes import Routes
 from relay.front.site import Site
 from relay.front.takeover.departure import Departure
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.model.problems.request import InternalError, RelayError
@@ -40,7 +40,7 @@ PARTING = 1.0  # seconds between looks at the answers that are on their way
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class FrontTools:
     """What a front works with, made by the composition root."""
 
     clock: IReactorTime
@@ -60,23 +60,23 @@ class Front(Service):
 
     _log = Logger()
 
-    def __init__(self, tools: Tools, settings: Settings) -> None:
+    def __init__(self, tools: FrontTools, settings: Settings) -> None:
         self._tools = tools
         self._settings = settings
         #: how long those that are held have to be answered or sent elsewhere, once it stops
         self.drain = Drain(tools.clock, settings.drain)
-        self._room = WaitingRoom()
+        self._room = Waiters()
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
-        self._desk = Desk(tools.clock, tools.store, self._catalogue, self._room)
+        self._desk = JobService(tools.clock, tools.store, self._catalogue, self._room)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
         self._proxies = Proxies(settings.trusted_proxy)
         most = settings.max_connections, settings.max_per_address
         doors = Doors(tools.clock.seconds, *most, self._proxies.trusts)
-        self._repair = Repair(tools.clock, tools.store, self._room)
+        self._repair = Recovery(tools.clock, tools.store, self._room)
         self._departure = Departure(self.drain, self._repair)
-        self._house = House(
+        self._house = HoldContext(
             tools.clock,
             self._wheel,
             self._desk,

@@ -15,8 +15,8 @@ from twisted.internet.task import deferLater
 
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
-from relay.front.submission import Order
-from relay.front.waiters import WaitingRoom
+from relay.front.submission import SubmitRequest
+from relay.front.waiters import Waiters
 from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.model.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
@@ -36,10 +36,10 @@ class Accepted:
     replayed: bool = False
 
 
-class Desk:
+class JobService:
     """Serves callers out of the store, the catalogue and the waiting room."""
 
-    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, room: WaitingRoom) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, room: Waiters) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
@@ -47,7 +47,7 @@ class Desk:
         #: this front is about to end: nobody is held for long
         self.draining = False
 
-    async def submit(self, order: Order, held: bool) -> Accepted:
+    async def submit(self, order: SubmitRequest, held: bool) -> Accepted:
         """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
         `Offer.read` and `Store.submit` do."""
         offer = await self._catalogue.offer(order.name, held, order.local)
@@ -76,7 +76,7 @@ class Desk:
             return Accepted(receipt.outcome, replayed=True)
         return await self._known(order, msgspec.structs.replace(submission, id=receipt.id), held)
 
-    async def _known(self, order: Order, submission: Submission, held: bool) -> Accepted:
+    async def _known(self, order: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The key stands for a job that lives; were it forgotten, this submission would do as well as the first."""
         waiter = self._room.wait(submission.id) if held else None
         self._room.pledge(submission.id, submission)
@@ -99,7 +99,7 @@ class Desk:
             waiter = None
         return Accepted(known, waiter)
 
-    def _job(self, order: Order, offer: Offer, arguments: Arguments, held: bool) -> Job:
+    def _job(self, order: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
         served = offer.served
         return Job(
             name=order.name,

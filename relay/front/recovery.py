@@ -11,7 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.model.problems.request import Interrupted, RelayError, StoreReset
 from relay.model.state import Outcome
 from relay.store.messages import Receipt, Submission
@@ -22,12 +22,12 @@ PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
 _SLICE = 200  # jobs a call
 
 
-class Repair:
+class Recovery:
     """Repairs what a front waits for."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, room: WaitingRoom) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, room: Waiters) -> None:
         self._clock = clock
         self._store = store
         self._room = room

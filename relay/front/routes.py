@@ -20,16 +20,16 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from relay.front import answers
-from relay.front.hold.hold import Hold, House
-from relay.front.hold.policy import Terms, TermsBook
+from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.policy import HoldPolicies, HoldPolicy
 from relay.front.job_service import Accepted, leave
 from relay.front.prefer import Preferences
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
-from relay.front.submission import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
+from relay.front.submission import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_submission
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import Response
 from relay.model import tickets
 from relay.model.names import JOB_NAME
 from relay.model.problems.request import (
@@ -46,7 +46,7 @@ from relay.model.settings import Settings
 from relay.model.state import Outcome, Standing
 from relay.model.tickets import TicketError
 
-Served = Answer | Hold
+Page = Response | Hold
 _MOST_REMEMBERED = 1000  # routes by address
 
 
@@ -71,7 +71,7 @@ class Routes:
 
     def __init__(
         self,
-        house: House,
+        house: HoldContext,
         settings: Settings,
         secrets: Sequence[str],
         proxies: Proxies,
@@ -84,16 +84,16 @@ class Routes:
         self._proxies = proxies
         self._bound: Any = self.app
         self._addresses = self._bound.url_map.bind("localhost")
-        self._book = TermsBook(settings)
+        self._book = HoldPolicies(settings)
         self._refusals = refusals
         self._readiness = readiness
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
-    def serve(self, request: Request) -> Served | Deferred[Served]:
+    def serve(self, request: Request) -> Page | Deferred[Page]:
         """Bring a request to its route."""
         try:
             endpoint, arguments = self._route(request)
-            served: Served | Deferred[Served] = self._bound.execute_endpoint(endpoint, request, **arguments)
+            served: Page | Deferred[Page] = self._bound.execute_endpoint(endpoint, request, **arguments)
         except Exception:
             return self._refuse(Failure(), request)
         return served.addErrback(self._refuse, request) if isinstance(served, Deferred) else served
@@ -116,17 +116,17 @@ class Routes:
     # -- submit --
 
     @app.route("/jobs/<name:name>", methods=["POST"])
-    async def post(self, request: Request, name: str) -> Served:
+    async def post(self, request: Request, name: str) -> Page:
         """Submit a job."""
         return await self._submit(request, name)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
-    async def put(self, request: Request, name: str, key: str) -> Served:
+    async def put(self, request: Request, name: str, key: str) -> Page:
         """Submit a job under a key of the client's choice."""
         return await self._submit(request, name, key)
 
-    async def _submit(self, request: Request, name: str, key: str = "") -> Served:
-        order = read_order(request, name, key, self._settings.max_delay)
+    async def _submit(self, request: Request, name: str, key: str = "") -> Page:
+        order = read_submission(request, name, key, self._settings.max_delay)
         if self._settings.require_key and not order.key:
             raise KeyRequired
         terms = None if order.delay else self._submitters_terms(order.prefer, order.cancel)
@@ -137,7 +137,7 @@ class Routes:
     # -- look, attach, cancel --
 
     @app.route("/jobs/<id:id>", methods=["GET"])
-    async def get(self, request: Request, id: str) -> Served:
+    async def get(self, request: Request, id: str) -> Page:
         """Where a job stands, or with `Prefer: wait` its outcome."""
         prefer = preferences(request)
         if prefer.wait and request.method == "GET" and not self._full():
@@ -148,19 +148,19 @@ class Routes:
         return self._show(known, 200) if request.method == "HEAD" else self._tell(known, 200)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
-    async def get_by_key(self, request: Request, name: str, key: str) -> Served:
+    async def get_by_key(self, request: Request, name: str, key: str) -> Page:
         """The same, of the job that a key stands for."""
-        found: Served = await self.get(request, await self._house.desk.find(owner(request), name, key))
+        found: Page = await self.get(request, await self._house.desk.find(owner(request), name, key))
         return found
 
     @app.route("/jobs/<id:id>", methods=["DELETE"])
-    async def delete(self, request: Request, id: str) -> Answer:
+    async def delete(self, request: Request, id: str) -> Response:
         """Cancel a job."""
         known = await self._house.desk.cancel(owner(request), id)
         return self._tell(known, 200 if isinstance(known, Outcome) else 202)
 
     @app.route("/tickets/<string:ticket>", methods=["GET"])
-    async def attach_by_ticket(self, request: Request, ticket: str) -> Served:
+    async def attach_by_ticket(self, request: Request, ticket: str) -> Page:
         """The answer to a submission that another server made for its client, and handed the client over with."""
         try:
             id, _, preferred, replayed = tickets.read(self._secrets, ticket, time.time())
@@ -177,19 +177,19 @@ class Routes:
     # -- about relay --
 
     @app.route("/readyz", methods=["GET"])
-    def readyz(self, request: Request) -> Answer:
+    def readyz(self, request: Request) -> Response:
         """For a load balancer: whether this front takes work, and how many requests it holds."""
         why = "draining" if self._house.desk.draining else self._readiness.why_not()
         said = {"ready": False, "why": why} if why else {"ready": True}
         return answers.json({**said, "held": len(self._house.wheel)}, 503 if why else 200)
 
     @app.route("/healthz", methods=["GET"])
-    def healthz(self, request: Request) -> Answer:
+    def healthz(self, request: Request) -> Response:
         """For whoever starts this process again: that it turns."""
         return answers.json({"alive": True})
 
     @app.route("/problems/<slug>", methods=["GET"])
-    def problem(self, request: Request, slug: str) -> Answer:
+    def problem(self, request: Request, slug: str) -> Response:
         """What a problem type means, and what to do about it."""
         if slug in PROBLEMS:
             status, _, title, meaning = PROBLEMS[slug]
@@ -203,7 +203,7 @@ class Routes:
 
     # -- what goes wrong --
 
-    def _refuse(self, failure: Failure, request: Request) -> Answer:
+    def _refuse(self, failure: Failure, request: Request) -> Response:
         error, head = failure.value, ""
         if isinstance(error, CancelledError):  # the client has gone
             raise error
@@ -222,12 +222,12 @@ class Routes:
     def _full(self) -> bool:
         return len(self._house.wheel) >= self._settings.max_held
 
-    def _submitters_terms(self, prefer: Preferences, cancel: bool) -> Terms | None:
+    def _submitters_terms(self, prefer: Preferences, cancel: bool) -> HoldPolicy | None:
         return None if self._full() else self._book.of_submission(prefer, cancel)
 
     def _hold_or_tell(
-        self, accepted: Accepted, terms: Terms | None, caller: str, prefer: Preferences
-    ) -> Served:
+        self, accepted: Accepted, terms: HoldPolicy | None, caller: str, prefer: Preferences
+    ) -> Page:
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if terms is None or terms.true_status else 200
@@ -241,14 +241,14 @@ class Routes:
         told = self._tell(known, 202)
         return told.with_head(answers.preference_applied("respond-async" if prefer.respond_async else ""))
 
-    def _tell(self, known: Standing | Outcome, status: int, *, reattach: bool = False) -> Answer:
+    def _tell(self, known: Standing | Outcome, status: int, *, reattach: bool = False) -> Response:
         if isinstance(known, Outcome):
             self._house.desk.collected(known)
         return self._show(known, status, reattach=reattach)
 
     def _show(
         self, known: Standing | Outcome, status: int, *, reattach: bool = False, replayed: bool = False
-    ) -> Answer:
+    ) -> Response:
         if isinstance(known, Outcome):
             return answers.outcome(known, status, self._settings.prefix, replayed)
         return answers.standing(known, status, self._settings.prefix, reattach)

@@ -14,20 +14,20 @@ from zope.interface import implementer
 
 from relay.front import answers
 from relay.front.access import Access
-from relay.front.connection import Connection
+from relay.front.connection import ClientConnection
 from relay.front.hold.hold import Hold
 from relay.front.lingering import Lingering
 from relay.http.doors import Doors, TurnedAway
 from relay.http.forwarding import address_of
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import Response
 from relay.model.problems.request import RelayError
 from relay.net.tls import PROTOCOL
 from relay.timing.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
 
-Served = Answer | Hold | Deferred[Answer | Hold]
+Served = Response | Hold | Deferred[Response | Hold]
 
 
 class Pages(typing.Protocol):
@@ -63,14 +63,14 @@ class Site(Factory):
         self._access = access
         #: counts who is connected
         self.doors = doors
-        self.connections: set[Connection | Lingering] = set()
+        self.connections: set[ClientConnection | Lingering] = set()
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
         self._looking = recurring(clock, self._look)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         address = intern(address_of(addr))  # one text for all connections of a client
-        return Connection(self, address) if self.doors.enter(address) else TurnedAway()
+        return ClientConnection(self, address) if self.doors.enter(address) else TurnedAway()
 
     def acceptableProtocols(self) -> list[bytes]:
         return [PROTOCOL]

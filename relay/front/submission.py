@@ -19,7 +19,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-class Order(msgspec.Struct, frozen=True, gc=False):
+class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
     """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
 
     owner: str
@@ -34,10 +34,10 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     trace: str = ""
 
 
-def read_order(request: Request, name: str, key: str, longest: float) -> Order:
+def read_submission(request: Request, name: str, key: str, longest: float) -> SubmitRequest:
     """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
     check_json(request)
-    return Order(
+    return SubmitRequest(
         owner=owner(request),
         name=name,
         body=request.body,

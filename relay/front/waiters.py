@@ -19,7 +19,7 @@ class Waiter(Deferred[Outcome]):
 FEW = 8  # waiters of one job, nearly always one: a tuple is small, but taking one out of many takes its time
 
 
-class Seats:
+class Waiting:
     """All who wait for one job, and its submission in case that the store forgets it."""
 
     __slots__ = ("pledge", "waiters")
@@ -43,7 +43,7 @@ class Seats:
             self.waiters = tuple(other for other in self.waiters if other is not waiter)
 
 
-class WaitingRoom:
+class Waiters:
     """Each waiter has its own Deferred; cancelling it only takes the waiter out.
 
     An outcome can be here before it is known that somebody waits for it: the answer to a submission whose key
@@ -51,7 +51,7 @@ class WaitingRoom:
     """
 
     def __init__(self) -> None:
-        self._seats: dict[str, Seats] = {}
+        self._seats: dict[str, Waiting] = {}
         self._strays: dict[str, bytes] = {}
         self._older_strays: dict[str, bytes] = {}
         self._canceller = self._leave
@@ -73,7 +73,7 @@ class WaitingRoom:
         waiter.id = id
         seats = self._seats.get(id)
         if seats is None:
-            seats = self._seats[id] = Seats()
+            seats = self._seats[id] = Waiting()
         seats.add(waiter)
         stray = self._strays.get(id) or self._older_strays.get(id)
         if stray is not None:

@@ -45,7 +45,7 @@ class Refusal:
         self.bodyless = bodyless  # it is the answer to HEAD
 
 
-class Reader(ABC):
+class RequestParser(ABC):
     """Takes bytes apart. A parser is there in the middle of a request only: it is made in no time, and not small."""
 
     _log = Logger()

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import msgspec
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class Response(msgspec.Struct, frozen=True, gc=False):
     """A whole response; `head` has the header lines that are this one's own, each with its line break."""
 
     status: int
@@ -17,12 +17,12 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     head: str = ""
 
-    def with_head(self, lines: str) -> Answer:
+    def with_head(self, lines: str) -> Response:
         """The same with more header lines."""
-        return Answer(self.status, self.kind, self.body, self.head + lines) if lines else self
+        return Response(self.status, self.kind, self.body, self.head + lines) if lines else self
 
 
-def render(answer: Answer, closing: bool, bodyless: bool = False) -> bytes:
+def render(answer: Response, closing: bool, bodyless: bool = False) -> bytes:
     """An answer as bytes; `bodyless` for HEAD, which is told the length all the same."""
     head = (
         f"{_status_line(answer.status)}Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"

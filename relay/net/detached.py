@@ -26,7 +26,7 @@ _ABORTED = Failure(ConnectionAborted())
 _DISCARDED = 1 << 16  # bytes read at once, to no end
 
 
-class Waits(Protocol):
+class SocketOwner(Protocol):
     """Whoever waits on a socket."""
 
     def half_closed(self) -> None:
@@ -36,10 +36,10 @@ class Waits(Protocol):
         """The client has gone, or was told to."""
 
 
-def park(transport: Any, waits: Waits) -> Any:
-    """What writes to the client from now on: a `Parked` in place of the transport, where that is possible."""
+def detach(transport: Any, waits: SocketOwner) -> Any:
+    """What writes to the client from now on: a `DetachedSocket` in place of the transport, where that is possible."""
     below = _below_proxy(transport)
-    if not can_be_parked(transport) or below.disconnecting or not below.connected:
+    if not can_be_detached(transport) or below.disconnecting or not below.connected:
         return transport
     if below.dataBuffer or below._tempDataBuffer:
         return transport
@@ -49,12 +49,12 @@ def park(transport: Any, waits: Waits) -> Any:
     transport.stopReading()
     transport.stopWriting()
     transport.connected = 0
-    parked = Parked(transport.reactor, transport.socket, waits)
+    parked = DetachedSocket(transport.reactor, transport.socket, waits)
     del transport.socket, transport.fileno, transport.protocol
     return parked
 
 
-def can_be_parked(transport: Any) -> bool:
+def can_be_detached(transport: Any) -> bool:
     """Whether there is nothing between the client's bytes and the socket, such as TLS."""
     return type(_below_proxy(transport)) in (tcp.Server, unix.Server)
 
@@ -65,12 +65,12 @@ def _below_proxy(transport: Any) -> Any:
 
 
 @implementer(IReadWriteDescriptor)
-class Parked:
+class DetachedSocket:
     """A socket in the reactor's hands."""
 
     __slots__ = ("_closing", "_ended", "_reactor", "_socket", "_unsent", "_waits")
 
-    def __init__(self, reactor: Any, connected: socket.socket, waits: Waits) -> None:
+    def __init__(self, reactor: Any, connected: socket.socket, waits: SocketOwner) -> None:
         self._reactor = reactor
         self._socket: socket.socket | None = connected
         self._waits = waits

@@ -47,7 +47,7 @@ class JobAgent:
         self._hosts = hosts
         self._times = times
         self._limit = limit
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[Call] = []
         self._waiting: Deferred[Any] | None = None  # for a place
         self._ended: Exception | None = None
 
@@ -73,7 +73,7 @@ class JobAgent:
         parsed = URI.fromBytes(uri)
         host = self._hosts.of(parsed.scheme, parsed.host, parsed.port)
         await self._place(host)
-        exchange = Exchange(self._clock, host, self._times, self._limit)
+        exchange = Call(self._clock, host, self._times, self._limit)
         self._exchanges.append(exchange)
         return await exchange.run(self._agent, method, uri, headers, producer)
 
@@ -94,7 +94,7 @@ class JobAgent:
             stop_timer(late)
 
 
-class Exchange:
+class Call:
     """One request and its answer, watched until the body is over."""
 
     def __init__(self, clock: IReactorTime, host: Host, times: Times, limit: int) -> None:
@@ -191,7 +191,7 @@ _WAITED = {
 class WatchedProducer:
     """A request's body on its way out; tells the watch of each piece, and of the end."""
 
-    def __init__(self, original: IBodyProducer, exchange: Exchange) -> None:
+    def __init__(self, original: IBodyProducer, exchange: Call) -> None:
         self._original = original
         self._exchange = exchange
         self._consumer: Any = None

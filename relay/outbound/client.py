@@ -30,7 +30,7 @@ from relay.outbound.job import Job
 from relay.outbound.learning import Answer, Learning, Teachers
 from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
-from relay.outbound.response import MAX_JSON, Response
+from relay.outbound.response import MAX_JSON, UpstreamResponse
 from relay.outbound.url import checked
 
 STALL = 30.0  # seconds without anything sent or received
@@ -91,25 +91,25 @@ class Http(HTTPClient):
         self._calls: Counter[str] = Counter()
         self._closed = False
 
-    def request(self, method: str, url: Any, **options: Any) -> Deferred[Response]:
+    def request(self, method: str, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return Deferred.fromCoroutine(self._call(method.upper(), url, options))
 
-    def get(self, url: Any, headers: Any = None, **options: Any) -> Deferred[Response]:
+    def get(self, url: Any, headers: Any = None, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("GET", url, headers=headers, **options)
 
-    def head(self, url: Any, **options: Any) -> Deferred[Response]:
+    def head(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("HEAD", url, **options)
 
-    def post(self, url: Any, **options: Any) -> Deferred[Response]:
+    def post(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("POST", url, **options)
 
-    def put(self, url: Any, **options: Any) -> Deferred[Response]:
+    def put(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("PUT", url, **options)
 
-    def patch(self, url: Any, **options: Any) -> Deferred[Response]:
+    def patch(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("PATCH", url, **options)
 
-    def delete(self, url: Any, **options: Any) -> Deferred[Response]:
+    def delete(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
         return self.request("DELETE", url, **options)
 
     async def limited(self, url: str, pause: float = 0.0, own: bool = False) -> None:
@@ -147,7 +147,7 @@ class Http(HTTPClient):
 
     # -- one call --
 
-    async def _call(self, method: str, given: Any, options: dict[str, Any]) -> Response:
+    async def _call(self, method: str, given: Any, options: dict[str, Any]) -> UpstreamResponse:
         url = checked(given)
         asked = _ascii(url)
         safe = options.pop("idempotent", None)
@@ -177,7 +177,9 @@ class Http(HTTPClient):
                 return response
             sent.abort(CancelledError("another answer is wanted"))
 
-    async def _send(self, agent: JobAgent, method: str, url: EncodedURL, options: dict[str, Any]) -> Response:
+    async def _send(
+        self, agent: JobAgent, method: str, url: EncodedURL, options: dict[str, Any]
+    ) -> UpstreamResponse:
         if self._closed:
             raise CancelledError("the job is over")
         treqs = {name: value for name, value in options.items() if name not in _OWN}
@@ -185,7 +187,7 @@ class Http(HTTPClient):
         try:
             one = HTTPClient(self._following(agent, options), self._cookiejar, self._data_to_body_producer)
             response = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
-            return Response(response, self._clock, options.get("max_bytes", MAX_JSON))
+            return UpstreamResponse(response, self._clock, options.get("max_bytes", MAX_JSON))
         except Exception as error:
             raise explain(Failure(error)) from None
 

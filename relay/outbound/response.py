@@ -17,7 +17,7 @@ from relay.outbound.headers import media_type
 MAX_JSON = 512 << 10  # bytes of JSON, unless the call says `max_bytes`
 
 
-class Response(_Response):
+class UpstreamResponse(_Response):
     """treq's response, but `text` and `json` keep nobody waiting, whatever they are given."""
 
     def __init__(self, response: _Response, clock: IReactorTime, most_json: int) -> None:

@@ -34,7 +34,7 @@ from relay.store.store import Store
 from relay.store.terms import Terms
 
 if TYPE_CHECKING:
-    from relay.front.front import Front
+    from relay.front.front import Front, FrontTools
     from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"
@@ -45,7 +45,7 @@ def front(
     reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
     """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
-    from relay.front.front import Front, Tools
+    from relay.front.front import Front, FrontTools
 
     address = address_of(settings)
     settings = _within_descriptors(settings)
@@ -61,7 +61,9 @@ def front(
     inbox = _inbox_of(reactor, address, store)
     others = handed.successor, handed.predecessor
     give_up = partial(_give_up, reactor)
-    made = Front(Tools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings)
+    made = Front(
+        FrontTools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings
+    )
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
     return made
@@ -72,7 +74,7 @@ def worker(
 ) -> Worker:
     """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
     from relay.outbound import Upstreams
-    from relay.worker.worker import Tools, Worker
+    from relay.worker.worker import Worker, WorkerTools
 
     address = address_of(settings)
     registry = chosen(settings)
@@ -89,7 +91,7 @@ def worker(
     store = store_of(reactor, address, settings, process or "w" + random_name(10))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
-    tools = Tools(
+    tools = WorkerTools(
         clock=reactor,
         store=store,
         inbox=_inbox_of(reactor, address, store),

@@ -15,7 +15,7 @@ from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay.net.eager import send
+from relay.net.eager import eager_write
 
 
 class Owner(Protocol):
@@ -81,7 +81,7 @@ class Eager:
         self._transport = transport
 
     def write(self, data: bytes) -> None:
-        send(self._transport, data)
+        eager_write(self._transport, data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

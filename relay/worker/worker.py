@@ -37,7 +37,7 @@ _LEAVE = 5.0  # seconds for the last words
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class WorkerTools:
     """What a worker works with, made by the composition root."""
 
     clock: IReactorTime
@@ -57,7 +57,7 @@ class Worker(Service):
 
     _log = Logger()
 
-    def __init__(self, tools: Tools, registry: Registry, settings: Settings) -> None:
+    def __init__(self, tools: WorkerTools, registry: Registry, settings: Settings) -> None:
         self._tools = tools
         self._registry = registry
         self._settings = settings

@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from relay.front import answers
 from relay.front.access import Access
-from relay.front.connection import LAST_REQUEST, REQUEST_TIME, Connection
+from relay.front.connection import LAST_REQUEST, REQUEST_TIME, ClientConnection
 from relay.front.lingering import LINGER_TIME
 from relay.front.site import Site
 from relay.http.forwarding import Proxies
@@ -54,7 +54,7 @@ class Scene:
             self.clock, self, Access(False, Proxies()), BODY_LIMIT, KEEPALIVE, "", doors(self.clock)
         )
         self.site.startFactory()
-        self.connection: Connection = self.site.buildProtocol(None)
+        self.connection: ClientConnection = self.site.buildProtocol(None)
         self.transport = Transport()
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)
@@ -182,7 +182,7 @@ def test_good_requests_before_a_malformed_one_are_answered(scene: Scene) -> None
     while scene.held:
         scene.held.pop(0).callback(answers.json("ok"))
     assert scene.statuses() == [200, 200, 200, 405]
-    assert b"Connection: close" in scene.transport.value().rpartition(b"HTTP/1.1")[2]
+    assert b"ClientConnection: close" in scene.transport.value().rpartition(b"HTTP/1.1")[2]
 
 
 def test_any_number_of_offers_to_upgrade_is_answered_as_if_there_were_none(scene: Scene) -> None:
@@ -242,7 +242,7 @@ def test_an_error_of_our_own_is_logged_and_ends_the_connection(
     def fails(self: Any) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(Connection, "began", fails)
+    monkeypatch.setattr(ClientConnection, "began", fails)
     scene.send(GET % 1)
     assert scene.transport.aborted
     assert [event["log_format"] for event in no_logged_failures] == ["a request could not be read"]
@@ -311,9 +311,9 @@ def test_a_site_that_closes_answers_what_is_pipelined_and_says_so_with_the_last(
     scene.send(GET % 1 + GET % 2)
     closed = scene.site.close()
     scene.held[0].callback(answers.json("one"))
-    assert b"Connection: close" not in scene.transport.value()
+    assert b"ClientConnection: close" not in scene.transport.value()
     scene.held[1].callback(answers.json("two"))
-    assert scene.transport.value().count(b"Connection: close") == 1
+    assert scene.transport.value().count(b"ClientConnection: close") == 1
     scene.transport.loseConnection()
     assert closed.called
 

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.front.fetching import Fetching
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, StoreAway
 from relay.model.state import Outcome, Standing, State
 
@@ -45,7 +45,7 @@ def _give(answers: deque[Any]) -> Any:
 
 class Scene:
     def __init__(self) -> None:
-        self.clock, self.store, self.room = Clock(), Store(), WaitingRoom()
+        self.clock, self.store, self.room = Clock(), Store(), Waiters()
         self.doubts = 0
         store: Any = self.store
         self.fetching = Fetching(self.clock, store, self.room, self.doubt)

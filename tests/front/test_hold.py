@@ -16,12 +16,12 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
 from relay.front.access import Access
-from relay.front.hold.hold import Hold, House
-from relay.front.hold.policy import Terms
+from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.site import Site
 from relay.front.takeover.successor import Successor
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.model.problems.request import StoreAway, StoreReset
@@ -31,7 +31,7 @@ from relay.net.outgoing import PATIENCE, Parting
 ID = "0-epoch-random"
 STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)
 OUTCOME = Outcome(ID, "resize", State.SUCCEEDED, 1_000_000, 1_001_000, 1_009_000, 2_000_000, 1, '{"ok":true}')
-TERMS = Terms(wait=60, commit=5, heartbeat=8, true_status=True)
+TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True)
 
 
 class Transport(StringTransportWithDisconnection):
@@ -79,7 +79,9 @@ def doors(clock: Clock) -> Doors:
 class Scene:
     """One connection to a site whose only page is a hold."""
 
-    def __init__(self, terms: Terms, request: bytes = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n") -> None:
+    def __init__(
+        self, terms: HoldPolicy, request: bytes = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    ) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
         self.wheel = Wheel(self.clock)
@@ -88,14 +90,14 @@ class Scene:
         self.left: list[Deferred[Outcome]] = []
         self.waiter: Deferred[Outcome] = Deferred(self.left.append)
         self.doors = doors(self.clock)
-        house = House(  # type: ignore[arg-type]
+        house = HoldContext(  # type: ignore[arg-type]
             self.clock,
             self.wheel,
             self.desk,
             Parting(self.clock),
             self.doors,
             "/v1",
-            WaitingRoom(),
+            Waiters(),
             Successor(Mock(), Mock()),
         )
         hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
@@ -183,7 +185,7 @@ def test_committing_lets_go_of_the_connection() -> None:
 
 
 def test_a_wait_that_runs_out_in_the_grace_is_202() -> None:
-    scene = Scene(Terms(wait=3, commit=5, heartbeat=8, true_status=True, applied="wait=3"))
+    scene = Scene(HoldPolicy(wait=3, commit=5, heartbeat=8, true_status=True, applied="wait=3"))
     scene.pass_time(3.5)
     answer = scene.transport.take()
     assert answer.startswith(b"HTTP/1.1 202 Accepted\r\n")
@@ -238,14 +240,14 @@ def test_a_client_that_goes_away_is_forgotten(seconds: int) -> None:
 @pytest.mark.parametrize("seconds", [1, 6])
 @pytest.mark.parametrize("cancel", [True, False])
 def test_a_client_that_wanted_its_job_for_itself_takes_it_along(seconds: int, cancel: bool) -> None:
-    scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=True, cancel=cancel))
+    scene = Scene(HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, cancel=cancel))
     scene.pass_time(seconds)
     scene.disconnect()
     assert scene.desk.abandoned == ([ID] if cancel else [])
 
 
 def test_a_client_that_got_its_answer_takes_nothing_along() -> None:
-    scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=True, cancel=True))
+    scene = Scene(HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, cancel=True))
     scene.waiter.callback(OUTCOME)
     scene.disconnect()
     assert scene.desk.abandoned == []
@@ -290,7 +292,7 @@ def test_a_client_that_closed_its_side_is_asked_by_two_heartbeats_whether_it_rea
 def test_without_heartbeats_a_client_that_closed_its_side_is_waited_for_a_moment_only(
     wait: int, aborted: bool
 ) -> None:
-    scene = Scene(Terms(wait=wait, commit=wait, heartbeat=0, true_status=True))
+    scene = Scene(HoldPolicy(wait=wait, commit=wait, heartbeat=0, true_status=True))
     scene.pass_time(1)
     scene.hold.half_closed()
     assert scene.transport.aborted is aborted
@@ -349,7 +351,7 @@ def test_the_status_within_the_grace_is_the_outcomes_for_a_submission_and_200_fo
     outcome: Outcome, status: int
 ) -> None:
     for true_status, expected in ((True, status), (False, 200)):
-        scene = Scene(Terms(wait=60, commit=5, heartbeat=8, true_status=true_status))
+        scene = Scene(HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=true_status))
         scene.waiter.callback(outcome)
         assert scene.transport.take().startswith(b"HTTP/1.1 %d " % expected)
 
@@ -380,7 +382,7 @@ def test_a_hold_is_small() -> None:
 
 
 def test_who_sends_too_much_behind_a_silent_hold_is_still_seen_to_go() -> None:
-    scene = Scene(Terms(wait=600, commit=600, heartbeat=0, true_status=True))
+    scene = Scene(HoldPolicy(wait=600, commit=600, heartbeat=0, true_status=True))
     more = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n" + b"x" * 900
     while scene.transport.producerState == "producing":
         scene.connection.dataReceived(more * 50)
@@ -393,7 +395,7 @@ def test_who_sends_too_much_behind_a_silent_hold_is_still_seen_to_go() -> None:
 
 
 def test_who_sent_too_much_behind_a_silent_hold_gets_its_answer() -> None:
-    scene = Scene(Terms(wait=600, commit=600, heartbeat=0, true_status=True))
+    scene = Scene(HoldPolicy(wait=600, commit=600, heartbeat=0, true_status=True))
     while scene.transport.producerState == "producing":
         scene.connection.dataReceived(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
     scene.pass_time(PATIENCE + 1)

@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from relay.net.detached import Parked, park
+from relay.net.detached import DetachedSocket, detach
 
 
 class Waiting:
@@ -35,7 +35,7 @@ class Waiting:
         return None
 
 
-def pair(sent_at_once: int = 0) -> tuple[Parked, Waiting, socket.socket]:
+def pair(sent_at_once: int = 0) -> tuple[DetachedSocket, Waiting, socket.socket]:
     from twisted.internet import reactor
 
     ours, theirs = socket.socketpair()
@@ -44,7 +44,7 @@ def pair(sent_at_once: int = 0) -> tuple[Parked, Waiting, socket.socket]:
     if sent_at_once:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sent_at_once)
     waiting = Waiting()
-    return Parked(reactor, ours, waiting), waiting, theirs
+    return DetachedSocket(reactor, ours, waiting), waiting, theirs
 
 
 def read_all(theirs: socket.socket) -> bytes:
@@ -104,4 +104,4 @@ async def test_a_cut_is_one_end_and_nothing_is_written_after_it() -> None:
 
 def test_a_transport_with_a_wrapper_stays_as_it_is() -> None:
     transport: Any = object()
-    assert park(transport, Waiting()) is transport
+    assert detach(transport, Waiting()) is transport

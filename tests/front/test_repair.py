@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.recovery import _SLICE, PAUSE, Repair
-from relay.front.waiters import WaitingRoom
+from relay.front.recovery import _SLICE, PAUSE, Recovery
+from relay.front.waiters import Waiters
 from relay.model.problems.request import StoreAway
 from relay.model.state import Outcome, State
 
@@ -37,12 +37,12 @@ class Store:
 def test_what_could_not_be_attached_is_attached_later(
     error: Exception, no_logged_failures: list[LogEvent]
 ) -> None:
-    clock, store, room = Clock(), Store(), WaitingRoom()
+    clock, store, room = Clock(), Store(), Waiters()
     told: list[Any] = []
     room.wait("a").addBoth(told.append)
     store.fails["a"] = error
     known: Any = store
-    repair = Repair(clock, known, room)
+    repair = Recovery(clock, known, room)
     repair.soon()
     clock.pump([PAUSE] * 60)
     assert 3 < store.calls < 15
@@ -57,14 +57,14 @@ def test_what_could_not_be_attached_is_attached_later(
 def test_a_job_that_can_not_be_read_keeps_those_of_other_calls_from_nothing(
     no_logged_failures: list[LogEvent],
 ) -> None:
-    clock, store, room = Clock(), Store(), WaitingRoom()
+    clock, store, room = Clock(), Store(), Waiters()
     told: list[Any] = []
     ids = [str(number) for number in range(3 * _SLICE)]
     for id in ids:
         room.wait(id).addBoth(told.append)
     store.fails[ids[0]] = ValueError()
     known: Any = store
-    repair = Repair(clock, known, room)
+    repair = Recovery(clock, known, room)
     repair.soon()
     clock.advance(PAUSE)
     assert len(told) == 2 * _SLICE

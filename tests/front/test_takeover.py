@@ -12,7 +12,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
-from relay.front.hold.policy import Terms
+from relay.front.hold.policy import HoldPolicy
 from relay.front.takeover.passed import FORMAT, Passed
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
@@ -21,7 +21,7 @@ from relay.net import descriptors
 from relay.store.messages import Submission
 
 JOB = Job("resize", "default", "", "f1", 0, 1, "", "", False, "", '{"a":"ä"}')
-TERMS = Terms(wait=60, commit=5, heartbeat=8, true_status=True, applied="wait=60", cancel=True)
+TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, applied="wait=60", cancel=True)
 
 
 def passed(number: int) -> Passed:

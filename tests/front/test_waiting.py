@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.model.state import Outcome
 
 KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
@@ -20,7 +20,7 @@ def told(waiter: Deferred[Outcome]) -> list[str]:
 
 
 def test_all_who_wait_for_a_job_are_told_and_nobody_else() -> None:
-    room = WaitingRoom()
+    room = Waiters()
     one, other, third = told(room.wait("1")), told(room.wait("1")), told(room.wait("2"))
     room.arrived("1", KEPT)
     assert (one, other, third) == (["1"], ["1"], [])
@@ -28,7 +28,7 @@ def test_all_who_wait_for_a_job_are_told_and_nobody_else() -> None:
 
 
 def test_whoever_leaves_is_not_told_and_the_others_are() -> None:
-    room = WaitingRoom()
+    room = Waiters()
     leaving, staying = room.wait("1"), room.wait("1")
     left, stayed = told(leaving), told(staying)
     leaving.cancel()
@@ -38,7 +38,7 @@ def test_whoever_leaves_is_not_told_and_the_others_are() -> None:
 
 
 def test_many_may_wait_for_one_job() -> None:
-    room = WaitingRoom()
+    room = Waiters()
     waiters = [room.wait("1") for _ in range(1000)]
     everyone = [told(waiter) for waiter in waiters]
     for waiter in waiters[::2]:
@@ -49,7 +49,7 @@ def test_many_may_wait_for_one_job() -> None:
 
 
 def test_the_last_to_leave_takes_the_entry_along() -> None:
-    room = WaitingRoom()
+    room = Waiters()
     waiter = room.wait("1")
     told(waiter)
     waiter.cancel()
@@ -57,7 +57,7 @@ def test_the_last_to_leave_takes_the_entry_along() -> None:
 
 
 def test_an_outcome_that_came_before_its_waiter_is_kept_for_a_while() -> None:
-    room = WaitingRoom()
+    room = Waiters()
     room.arrived("1", KEPT)
     room.turn()
     assert told(room.wait("1")) == ["1"]

@@ -14,7 +14,7 @@ from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.store.messages import End, Mail
-from relay.worker.worker import Tools, Worker
+from relay.worker.worker import Worker, WorkerTools
 from tests.worker.test_session import claim
 
 
@@ -25,7 +25,7 @@ def never() -> Deferred[None]:
 
 @pytest.fixture
 def worker() -> Worker:
-    tools = Tools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), Mock())
+    tools = WorkerTools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), Mock())
     return Worker(tools, Registry([never]), Settings())
 
 
@@ -62,7 +62,7 @@ def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     store = Mock(inbox="worker", sweep=AsyncMock(), publish=AsyncMock(), stop=lambda: succeed(None))
     inbox = Mock(stop=lambda: succeed(None))
     upstreams = Mock(close=lambda: succeed(None))
-    tools = Tools(clock, store, lambda _: inbox, upstreams, Mock(), Mock(), reasons.append)
+    tools = WorkerTools(clock, store, lambda _: inbox, upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, Registry([never]), Settings(drain=30))
     worker.take(claim(1), 0.0)
     broken: Any = worker._session

@@ -24,23 +24,23 @@ from twisted.python.failure import Failure
 
 from relay.front import answers
 from relay.front.hold import json_stream
-from relay.front.hold.policy import Terms
+from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
-from relay.front.job_service import Desk
+from relay.front.job_service import JobService
 from relay.front.takeover.passed import Passed
 from relay.front.takeover.successor import Successor
-from relay.front.waiters import WaitingRoom
+from relay.front.waiters import Waiters
 from relay.http.doors import Doors
-from relay.http.response import Answer, date
+from relay.http.response import Response, date
 from relay.model import envelope
 from relay.model.problems.request import RelayError
 from relay.model.state import Outcome, Standing
-from relay.net.detached import Parked, can_be_parked, park
-from relay.net.eager import send
+from relay.net.detached import DetachedSocket, can_be_detached, detach
+from relay.net.eager import eager_write
 from relay.net.outgoing import Parting
 
 if TYPE_CHECKING:
-    from relay.front.connection import Connection
+    from relay.front.connection import ClientConnection
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
 LONGEST_DOUBT = 10.0  # seconds that a client is waited for that may have gone
@@ -48,16 +48,16 @@ _log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class HoldContext:
     """What all holds of a front share."""
 
     clock: IReactorTime
     wheel: Wheel
-    desk: Desk
+    desk: JobService
     parting: Parting
     doors: Doors
     prefix: str
-    room: WaitingRoom
+    room: Waiters
     successor: Successor
 
 
@@ -81,14 +81,14 @@ class Hold:
     )
 
     def __init__(
-        self, house: House, terms: Terms, owner: str, known: Standing, waiter: Deferred[Outcome]
+        self, house: HoldContext, terms: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
     ) -> None:
         self._house = house
         self._terms = terms
         self._owner = owner
         self._known = known
         self._waiter: Deferred[Outcome] | None = waiter
-        self._connection: Connection | None = None
+        self._connection: ClientConnection | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
@@ -96,7 +96,7 @@ class Hold:
         self.slot = -1
 
     @classmethod
-    def taken_over(cls, house: House, passed: Passed, connected: socket.socket) -> Hold:
+    def taken_over(cls, house: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
         """A committed one that another front held."""
         waiter = house.room.wait(passed.known.id)
         if passed.submission is not None:
@@ -104,7 +104,7 @@ class Hold:
         hold = cls(house, passed.terms, passed.owner, passed.known, waiter)
         hold._chunked, hold._address, hold._until = passed.chunked, passed.address, passed.until
         house.doors.admit(passed.address)
-        parked: Any = Parked(house.clock, connected, hold)
+        parked: Any = DetachedSocket(house.clock, connected, hold)
         parked.write(passed.unsent)
         hold.transport = parked
         hold._rest(passed.due - house.clock.seconds())
@@ -113,7 +113,7 @@ class Hold:
 
     # -- phase A --
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: ClientConnection) -> None:
         """Begin to hold the request that a connection serves."""
         self._connection = connection
         self._chunked = connection.chunked
@@ -132,7 +132,7 @@ class Hold:
             self._beat(self._terms.heartbeat)
 
     def _beat(self, pause: float) -> None:
-        send(self.transport, json_stream.CHUNKED_BEAT if self._chunked else json_stream.BEAT)
+        eager_write(self.transport, json_stream.CHUNKED_BEAT if self._chunked else json_stream.BEAT)
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -144,7 +144,7 @@ class Hold:
         connection, self._connection = self._connection, None
         assert connection is not None
         self._address = connection.address
-        self.transport = park(connection.take_over(self), self)
+        self.transport = detach(connection.take_over(self), self)
         headers = [
             ("Date", date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
@@ -152,7 +152,7 @@ class Hold:
         ]
         if self._terms.applied:
             headers.append(("Preference-Applied", self._terms.applied))
-        send(self.transport, json_stream.head(headers, self._chunked))
+        eager_write(self.transport, json_stream.head(headers, self._chunked))
         self._rest(self._terms.heartbeat)
         if self._house.successor.takes and not self.hand_over(0):
             self.reattach()
@@ -163,8 +163,8 @@ class Hold:
         if self._connection is not None:
             due = self._house.wheel.due(self)
             in_time = due < self._until and due <= self._house.clock.seconds() + seconds
-            return in_time and can_be_parked(self._connection.transport)
-        if not isinstance(self.transport, Parked):
+            return in_time and can_be_detached(self._connection.transport)
+        if not isinstance(self.transport, DetachedSocket):
             return False
         self._house.successor.give(self)
         return True
@@ -172,7 +172,9 @@ class Hold:
     def detach(self) -> tuple[Passed, socket.socket] | None:
         """Let go of the client, who is another front's from now on; None for one who was answered, or has gone."""
         parked, house = self.transport, self._house
-        detached = parked.detach() if isinstance(parked, Parked) and self._waiter is not None else None
+        detached = (
+            parked.detach() if isinstance(parked, DetachedSocket) and self._waiter is not None else None
+        )
         if detached is None:
             return None
         connected, unsent = detached
@@ -258,7 +260,7 @@ class Hold:
         looking.addErrback(self._break_off)
 
     def reattach(self) -> Deferred[None]:
-        """This process is going away: send the client to another. Fires when a committed one has gone."""
+        """This process is going away: eager_write the client to another. Fires when a committed one has gone."""
         gone = self._gone = None if self.transport is None else Deferred()
         self._house.wheel.drop(self)
         self._run_out(reattach=True)
@@ -278,7 +280,7 @@ class Hold:
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: Response) -> None:
         connection = self._connection
         self._over()
         assert connection is not None
@@ -288,7 +290,7 @@ class Hold:
         transport = self.transport
         self._over()
         assert transport is not None
-        send(transport, json_stream.tail(body, self._chunked))
+        eager_write(transport, json_stream.tail(body, self._chunked))
         self._house.parting.add(self, transport)
         transport.loseConnection()
 

@@ -10,7 +10,7 @@ from relay.model.settings import Settings
 _MOST_REMEMBERED = 1000  # by what is preferred
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
+class HoldPolicy(msgspec.Struct, frozen=True, gc=False):
     """How one request is held; seconds. What was preferred and is met stands in `applied`."""
 
     wait: float
@@ -24,27 +24,27 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 LAST_WAIT = 3.0  # seconds that a request is held which comes while the front drains
 
 
-class TermsBook:
+class HoldPolicies:
     """Makes terms, and remembers them: most clients prefer the same, and holds with alike terms share them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[tuple[Preferences, bool, bool], Terms | None] = {}
+        self._known: dict[tuple[Preferences, bool, bool], HoldPolicy | None] = {}
 
-    def of_submission(self, prefer: Preferences, cancel: bool) -> Terms | None:
+    def of_submission(self, prefer: Preferences, cancel: bool) -> HoldPolicy | None:
         """For a job that was submitted by who waits; None for one that does not want to."""
         return self._remember(prefer, cancel, True)
 
-    def of_look(self, prefer: Preferences, cancel: bool) -> Terms | None:
+    def of_look(self, prefer: Preferences, cancel: bool) -> HoldPolicy | None:
         """For a job that was there."""
         return self._remember(prefer, cancel, False)
 
-    def at_the_end(self, terms: Terms) -> Terms:
+    def at_the_end(self, terms: HoldPolicy) -> HoldPolicy:
         """The same for a request that comes while the front drains: short, and never committed."""
         wait = min(terms.wait, LAST_WAIT)
         return msgspec.structs.replace(terms, wait=wait, commit=wait, applied="")
 
-    def _remember(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
+    def _remember(self, prefer: Preferences, cancel: bool, submission: bool) -> HoldPolicy | None:
         asked = prefer, cancel, submission
         if asked not in self._known:
             if len(self._known) >= _MOST_REMEMBERED:
@@ -52,7 +52,7 @@ class TermsBook:
             self._known[asked] = self._make(*asked)
         return self._known[asked]
 
-    def _make(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
+    def _make(self, prefer: Preferences, cancel: bool, submission: bool) -> HoldPolicy | None:
         settings = self._settings
         at_once = submission and prefer.respond_async
         if submission and (prefer.wait == 0 or (at_once and prefer.wait is None)):
@@ -65,8 +65,8 @@ class TermsBook:
             applied.append(f"grace={prefer.grace}")
         if at_once:
             applied.insert(0, "respond-async")
-            return Terms(min(wait, grace), wait, 0, True, ", ".join(applied), cancel)
+            return HoldPolicy(min(wait, grace), wait, 0, True, ", ".join(applied), cancel)
         if prefer.heartbeat is not None:
             applied.append(f"heartbeat={prefer.heartbeat}")
         commit = grace if heartbeat else wait
-        return Terms(wait, commit, heartbeat, submission, ", ".join(applied), cancel)
+        return HoldPolicy(wait, commit, heartbeat, submission, ", ".join(applied), cancel)

@@ -14,7 +14,7 @@ from relay.timing.recurring import recurring
 TICK = 0.25  # seconds
 
 
-class Waits(Protocol):
+class Timed(Protocol):
     """Something with its place in a wheel; `slot` belongs to the wheel."""
 
     slot: int
@@ -31,7 +31,7 @@ class Wheel:
     def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
         self._clock = clock
         self._tick = tick
-        self._slots: dict[int, set[Waits]] = {}
+        self._slots: dict[int, set[Timed]] = {}
         self._turned = self._slot_at(clock.seconds())
         self._count = 0
         self._planned: float | None = None  # the time that is being served, which may be a moment ago
@@ -40,7 +40,7 @@ class Wheel:
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[Waits]:
+    def __iter__(self) -> Iterator[Timed]:
         """A snapshot of all that waits."""
         return iter([item for slot in self._slots.values() for item in slot])
 
@@ -50,18 +50,18 @@ class Wheel:
     def stop(self) -> None:
         self._turning.stop()
 
-    def put(self, item: Waits, delay: float) -> None:
+    def put(self, item: Timed, delay: float) -> None:
         """Call the item in `delay` seconds: from the time that it was to be called at, if it is being called."""
         now = self._clock.seconds() if self._planned is None else self._planned
         item.slot = max(self._turned + 1, ceil((now + delay) / self._tick))
         self._slots.setdefault(item.slot, set()).add(item)
         self._count += 1
 
-    def due(self, item: Waits) -> float:
+    def due(self, item: Timed) -> float:
         """When the item is called, by the clock."""
         return item.slot * self._tick
 
-    def drop(self, item: Waits) -> None:
+    def drop(self, item: Timed) -> None:
         """Take the item out; nothing happens if it is not in."""
         slot = self._slots.get(item.slot)
         if slot is None or item not in slot:

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.front.hold.hold import Hold, House
-from relay.front.recovery import Repair
+from relay.front.hold.hold import Hold, HoldContext
+from relay.front.recovery import Recovery
 from relay.front.takeover.passed import Passed
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import Successor
@@ -24,10 +24,10 @@ class Departure:
 
     _log = Logger()
 
-    def __init__(self, drain: Drain, repair: Repair) -> None:
+    def __init__(self, drain: Drain, repair: Recovery) -> None:
         self.successor = Successor(self._restore, self._lost)
         self.predecessor = Predecessor(self._adopt, self._attach)
-        self.house: House  # which knows the successor
+        self.house: HoldContext  # which knows the successor
         self._drain = drain
         self._repair = repair
         self._begun = False

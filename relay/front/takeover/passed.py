@@ -21,7 +21,7 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
-from relay.front.hold.policy import Terms
+from relay.front.hold.policy import HoldPolicy
 from relay.model.state import Standing
 from relay.store.messages import Submission
 
@@ -35,7 +35,7 @@ class Passed(msgspec.Struct, frozen=True):
 
     known: Standing
     owner: str
-    terms: Terms
+    terms: HoldPolicy
     chunked: bool
     address: str
     until: float  # when the wait ends
