@@ -29,16 +29,8 @@ BELOW: dict[str, set[str]] = {
     "front": {"http", "store", "redis", "net", "timing", "model"},
     "worker": {"handlers", "outbound", "store", "redis", "net", "timing", "model"},
     "process": {
-        "front",
-        "worker",
-        "handlers",
-        "outbound",
-        "store",
-        "redis",
-        "http",
-        "net",
-        "timing",
-        "model",
+        *("front", "worker", "celery", "handlers", "outbound"),
+        *("store", "redis", "http", "net", "timing", "model"),
     },
     "jobs": {"outbound", "model"},
 }
@@ -49,7 +41,7 @@ TOP: dict[str, set[str]] = {
     "handover": {"http", "model"},
     "tickets": {"model"},
     "learned": {"process"},
-    "tap": {"process", "redis", "model"},
+    "tap": {"process", "redis", "timing", "model"},
 }
 
 

@@ -20,11 +20,12 @@ from relay.front.readiness import Readiness
 from relay.front.recovery import Recovery
 from relay.front.refusals import Refusals
 from relay.front.routes import Routes
-from relay.front.site import Site
 from relay.front.takeover.departure import Departure
 from relay.front.waiters import Waiters
+from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
+from relay.http.site import Site
 from relay.model.problems.request import InternalError, RelayError
 from relay.model.settings import Settings
 from relay.net.outgoing import Parting
@@ -105,11 +106,10 @@ class Front(Service):
         settings = self._settings
         secrets, proxies = self._tools.secrets, self._proxies
         refusals = Refusals(self._tools.clock)
-        routes = Routes(self._house, settings, secrets, proxies, refusals, self._readiness)
-        prover = Prover(secrets, refusals)
-        access = Access(settings.open, proxies, settings.allow, settings.host, prover)
-        limits = settings.body_limit, settings.keepalive, settings.prefix
-        return Site(self._tools.clock, routes, access, *limits, self._house.doors)
+        access = Access(settings.open, proxies, settings.allow, settings.host, Prover(secrets, refusals))
+        routes = Routes(self._house, settings, secrets, proxies, refusals, self._readiness, access)
+        limits = settings.body_limit, settings.keepalive
+        return Site(Connections(self._tools.clock, routes, *limits, self._house.doors))
 
     def held(self) -> int:
         """How many requests are held."""
@@ -155,11 +155,11 @@ class Front(Service):
         self._desk.draining = True
         for port in self._ports:
             await maybeDeferred(port.stopListening)
-        await self._departure.run(self._site.close())
+        await self._departure.run(self._site.connections.close())
         for call, _ in self._recurring:
             call.stop()
         self._wheel.stop()
-        self._site.stop()
+        self._site.connections.stop()
         self._repair.stop()
         self._fetching.stop()
         await self._inbox.stop()

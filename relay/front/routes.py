@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from relay.front import answers
+from relay.front.access import Access
 from relay.front.hold.hold import Hold, HoldContext
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
 from relay.front.job_service import Accepted, leave
@@ -27,6 +28,7 @@ from relay.front.prefer import Preferences
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
 from relay.front.submission import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_submission
+from relay.http.exchange import Served
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.http.response import Response
@@ -46,7 +48,6 @@ from relay.model.settings import Settings
 from relay.model.state import Outcome, Standing
 from relay.model.tickets import TicketError
 
-Page = Response | Hold
 _MOST_REMEMBERED = 1000  # routes by address
 
 
@@ -77,6 +78,7 @@ class Routes:
         proxies: Proxies,
         refusals: Refusals,
         readiness: Readiness,
+        access: Access,
     ) -> None:
         self._house = house
         self._settings = settings
@@ -87,16 +89,22 @@ class Routes:
         self._book = HoldPolicies(settings)
         self._refusals = refusals
         self._readiness = readiness
+        self._access = access
         self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
 
-    def serve(self, request: Request) -> Page | Deferred[Page]:
-        """Bring a request to its route."""
+    def serve(self, request: Request) -> Served | Deferred[Served]:
+        """Bring a request to its route, if its client may call."""
         try:
+            self._access.check(request)
             endpoint, arguments = self._route(request)
-            served: Page | Deferred[Page] = self._bound.execute_endpoint(endpoint, request, **arguments)
+            served: Served | Deferred[Served] = self._bound.execute_endpoint(endpoint, request, **arguments)
         except Exception:
             return self._refuse(Failure(), request)
         return served.addErrback(self._refuse, request) if isinstance(served, Deferred) else served
+
+    def refuse(self, error: RelayError) -> Response:
+        """The answer to what can't be read as a request."""
+        return answers.problem(error, self._settings.prefix)
 
     def _route(self, request: Request) -> tuple[str, dict[str, str]]:
         """The route of a request, and what its address says. Those of submissions are remembered, for there are few."""
@@ -116,16 +124,16 @@ class Routes:
     # -- submit --
 
     @app.route("/jobs/<name:name>", methods=["POST"])
-    async def post(self, request: Request, name: str) -> Page:
+    async def post(self, request: Request, name: str) -> Served:
         """Submit a job."""
         return await self._submit(request, name)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
-    async def put(self, request: Request, name: str, key: str) -> Page:
+    async def put(self, request: Request, name: str, key: str) -> Served:
         """Submit a job under a key of the client's choice."""
         return await self._submit(request, name, key)
 
-    async def _submit(self, request: Request, name: str, key: str = "") -> Page:
+    async def _submit(self, request: Request, name: str, key: str = "") -> Served:
         order = read_submission(request, name, key, self._settings.max_delay)
         if self._settings.require_key and not order.key:
             raise KeyRequired
@@ -137,7 +145,7 @@ class Routes:
     # -- look, attach, cancel --
 
     @app.route("/jobs/<id:id>", methods=["GET"])
-    async def get(self, request: Request, id: str) -> Page:
+    async def get(self, request: Request, id: str) -> Served:
         """Where a job stands, or with `Prefer: wait` its outcome."""
         prefer = preferences(request)
         if prefer.wait and request.method == "GET" and not self._full():
@@ -148,9 +156,9 @@ class Routes:
         return self._show(known, 200) if request.method == "HEAD" else self._tell(known, 200)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
-    async def get_by_key(self, request: Request, name: str, key: str) -> Page:
+    async def get_by_key(self, request: Request, name: str, key: str) -> Served:
         """The same, of the job that a key stands for."""
-        found: Page = await self.get(request, await self._house.desk.find(owner(request), name, key))
+        found: Served = await self.get(request, await self._house.desk.find(owner(request), name, key))
         return found
 
     @app.route("/jobs/<id:id>", methods=["DELETE"])
@@ -160,7 +168,7 @@ class Routes:
         return self._tell(known, 200 if isinstance(known, Outcome) else 202)
 
     @app.route("/tickets/<string:ticket>", methods=["GET"])
-    async def attach_by_ticket(self, request: Request, ticket: str) -> Page:
+    async def attach_by_ticket(self, request: Request, ticket: str) -> Served:
         """The answer to a submission that another server made for its client, and handed the client over with."""
         try:
             id, _, preferred, replayed = tickets.read(self._secrets, ticket, time.time())
@@ -227,7 +235,7 @@ class Routes:
 
     def _hold_or_tell(
         self, accepted: Accepted, terms: HoldPolicy | None, caller: str, prefer: Preferences
-    ) -> Page:
+    ) -> Served:
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if terms is None or terms.true_status else 200

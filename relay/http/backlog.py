@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from relay.http.parser import Refusal
-from relay.http.request import Request
+from relay.http.request import Refusal, Request
 
 MOST = 100  # requests; more are not read until these are answered
 MOST_BYTES = 256 << 10

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from relay.model.problems.request import Malformed
+from relay.model.problems.request import Malformed, RelayError
 
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _OVERHEAD = 1 << 10  # bytes of a request without target and body
@@ -91,3 +91,15 @@ class Request:
             raise Malformed("the path is not UTF-8") from error
         except httptools.HttpParserInvalidURLError as error:
             raise Malformed("the request's target is no path and no URL") from error
+
+
+class Refusal:
+    """Stands where a request should: the error that the client is told, and the header lines that go with it."""
+
+    __slots__ = ("bodyless", "error", "head")
+    cost = 0
+
+    def __init__(self, error: RelayError, head: str, bodyless: bool) -> None:
+        self.error = error
+        self.head = head
+        self.bodyless = bodyless  # it is the answer to HEAD

@@ -34,7 +34,7 @@ from relay.store.store import Store
 from relay.store.terms import Terms
 
 if TYPE_CHECKING:
-    from relay.front.front import Front, FrontTools
+    from relay.front.front import Front
     from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"

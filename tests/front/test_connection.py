@@ -12,13 +12,15 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from relay.front import answers
 from relay.front.access import Access
-from relay.front.connection import LAST_REQUEST, REQUEST_TIME, ClientConnection
-from relay.front.lingering import LINGER_TIME
-from relay.front.site import Site
+from relay.http.connection import LAST_REQUEST, REQUEST_TIME, ClientConnection
+from relay.http.connections import Connections
 from relay.http.forwarding import Proxies
+from relay.http.lingering import LINGER_TIME
 from relay.http.parser import HEAD_LIMIT, TRAILER_LIMIT
 from relay.http.request import Request
-from relay.model.problems.request import Malformed
+from relay.http.response import Response
+from relay.http.site import Site
+from relay.model.problems.request import RelayError
 from relay.net.outgoing import PATIENCE
 from tests.front.test_hold import doors
 
@@ -50,20 +52,23 @@ class Scene:
         self.requests: list[Request] = []
         self.held: list[Deferred[Any]] = []
         self.hold = False
-        self.site = Site(
-            self.clock, self, Access(False, Proxies()), BODY_LIMIT, KEEPALIVE, "", doors(self.clock)
-        )
+        self.access = Access(False, Proxies())
+        self.site = Site(Connections(self.clock, self, BODY_LIMIT, KEEPALIVE, doors(self.clock)))
         self.site.startFactory()
         self.connection: ClientConnection = self.site.buildProtocol(None)
         self.transport = Transport()
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)
 
+    def refuse(self, error: RelayError) -> Response:
+        return answers.problem(error, "")
+
     def serve(self, request: Request) -> Any:
         self.requests.append(request)
         try:
+            self.access.check(request)
             path = request.path()
-        except Malformed as error:
+        except RelayError as error:
             return answers.problem(error, "")
         if not self.hold:
             return answers.json(path)
@@ -182,7 +187,7 @@ def test_good_requests_before_a_malformed_one_are_answered(scene: Scene) -> None
     while scene.held:
         scene.held.pop(0).callback(answers.json("ok"))
     assert scene.statuses() == [200, 200, 200, 405]
-    assert b"ClientConnection: close" in scene.transport.value().rpartition(b"HTTP/1.1")[2]
+    assert b"Connection: close" in scene.transport.value().rpartition(b"HTTP/1.1")[2]
 
 
 def test_any_number_of_offers_to_upgrade_is_answered_as_if_there_were_none(scene: Scene) -> None:
@@ -211,7 +216,7 @@ def test_what_waits_behind_a_request_is_bounded_in_bytes(scene: Scene) -> None:
 def test_what_waits_behind_a_request_is_bounded_in_number(scene: Scene) -> None:
     scene.hold = True
     scene.send(b"".join(GET % n for n in range(1500)))
-    assert len(scene.connection._waiting) < 250
+    assert len(scene.connection._intake.backlog) < 250
     assert scene.transport.producerState == "paused"
     scene.hold = False
     scene.held[0].callback(answers.json("ok"))
@@ -309,18 +314,18 @@ def test_a_client_that_closes_its_side_and_asked_for_nothing_has_gone(scene: Sce
 def test_a_site_that_closes_answers_what_is_pipelined_and_says_so_with_the_last(scene: Scene) -> None:
     scene.hold = True
     scene.send(GET % 1 + GET % 2)
-    closed = scene.site.close()
+    closed = scene.site.connections.close()
     scene.held[0].callback(answers.json("one"))
-    assert b"ClientConnection: close" not in scene.transport.value()
+    assert b"Connection: close" not in scene.transport.value()
     scene.held[1].callback(answers.json("two"))
-    assert scene.transport.value().count(b"ClientConnection: close") == 1
+    assert scene.transport.value().count(b"Connection: close") == 1
     scene.transport.loseConnection()
     assert closed.called
 
 
 def test_a_site_that_closes_answers_another_request_on_an_idle_connection(scene: Scene) -> None:
     scene.send(GET % 1)
-    closed = scene.site.close()
+    closed = scene.site.connections.close()
     scene.pass_time(LAST_REQUEST - 1)
     scene.send(GET % 2)
     assert scene.statuses() == [200, 200]
@@ -328,7 +333,7 @@ def test_a_site_that_closes_answers_another_request_on_an_idle_connection(scene:
     assert closed.called
     idle = Scene()
     idle.send(GET % 1)
-    closed = idle.site.close()
+    closed = idle.site.connections.close()
     idle.pass_time(LAST_REQUEST + 1)
     assert closed.called
 
@@ -377,7 +382,7 @@ def test_a_body_in_tiny_chunks_is_read_little_by_little(scene: Scene) -> None:
     """Each chunk costs as much as a large one, and others are to have their turn."""
     chunks = b"2\r\nxy\r\n" * 20_000
     scene.connection.dataReceived(post("Transfer-Encoding: chunked", body=chunks[: 60 << 10]))
-    assert len(scene.connection._body) < 4096
+    assert len(scene.connection._intake._body) < 4096
     assert scene.transport.producerState == "paused"
     sent = 60 << 10
     while sent < len(chunks):

@@ -15,15 +15,15 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from relay.front.access import Access
+from relay.front import answers
 from relay.front.hold.hold import Hold, HoldContext
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
-from relay.front.site import Site
 from relay.front.takeover.successor import Successor
 from relay.front.waiters import Waiters
+from relay.http.connections import Connections
 from relay.http.doors import Doors
-from relay.http.forwarding import Proxies
+from relay.http.site import Site
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import Outcome, Standing, State
 from relay.net.outgoing import PATIENCE, Parting
@@ -104,8 +104,9 @@ class Scene:
 
         class Pages:
             serve = staticmethod(lambda request: hold)
+            refuse = staticmethod(lambda error: answers.problem(error, ""))
 
-        site = Site(self.clock, Pages(), Access(True, Proxies()), 1000, 75, "", self.doors)
+        site = Site(Connections(self.clock, Pages(), 1000, 75, self.doors))
         site.startFactory()
         self.connection = site.buildProtocol(None)
         self.transport = Transport()

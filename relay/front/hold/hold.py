@@ -15,7 +15,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
@@ -31,6 +31,7 @@ from relay.front.takeover.passed import Passed
 from relay.front.takeover.successor import Successor
 from relay.front.waiters import Waiters
 from relay.http.doors import Doors
+from relay.http.exchange import Exchange
 from relay.http.response import Response, date
 from relay.model import envelope
 from relay.model.problems.request import RelayError
@@ -38,9 +39,6 @@ from relay.model.state import Outcome, Standing
 from relay.net.detached import DetachedSocket, can_be_detached, detach
 from relay.net.eager import eager_write
 from relay.net.outgoing import Parting
-
-if TYPE_CHECKING:
-    from relay.front.connection import ClientConnection
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
 LONGEST_DOUBT = 10.0  # seconds that a client is waited for that may have gone
@@ -67,8 +65,8 @@ class Hold:
     __slots__ = (
         "_address",
         "_chunked",
-        "_connection",
         "_doubtful",
+        "_exchange",
         "_gone",
         "_house",
         "_known",
@@ -88,7 +86,7 @@ class Hold:
         self._owner = owner
         self._known = known
         self._waiter: Deferred[Outcome] | None = waiter
-        self._connection: ClientConnection | None = None
+        self._exchange: Exchange | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
@@ -113,10 +111,10 @@ class Hold:
 
     # -- phase A --
 
-    def begin(self, connection: ClientConnection) -> None:
-        """Begin to hold the request that a connection serves."""
-        self._connection = connection
-        self._chunked = connection.chunked
+    def begin(self, exchange: Exchange) -> None:
+        """Begin to hold the request."""
+        self._exchange = exchange
+        self._chunked = exchange.chunked
         self._until = self._house.clock.seconds() + self._terms.wait
         self._rest(self._terms.commit)
         assert self._waiter is not None
@@ -141,10 +139,10 @@ class Hold:
     # -- phase B --
 
     def _commit(self) -> None:
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        self._address = connection.address
-        self.transport = detach(connection.take_over(self), self)
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._address = exchange.address
+        self.transport = detach(exchange.take_over(self), self)
         headers = [
             ("Date", date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
@@ -160,10 +158,10 @@ class Hold:
     def hand_over(self, seconds: float) -> bool:
         """Give the client to the front that succeeds this one: now, or when it is committed, which has to be within so
         many seconds. False where that can't be."""
-        if self._connection is not None:
+        if self._exchange is not None:
             due = self._house.wheel.due(self)
             in_time = due < self._until and due <= self._house.clock.seconds() + seconds
-            return in_time and can_be_detached(self._connection.transport)
+            return in_time and can_be_detached(self._exchange.transport)
         if not isinstance(self.transport, DetachedSocket):
             return False
         self._house.successor.give(self)
@@ -203,7 +201,7 @@ class Hold:
         such a client is sent is not known to be collected."""
         self._doubtful = True
         if not self._terms.heartbeat and self._until - self._house.clock.seconds() > LONGEST_DOUBT:
-            (self.transport or self._connection).abortConnection()  # type: ignore[union-attr]
+            (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._terms.heartbeat:
             self._house.wheel.drop(self)
             self._beat(PROBE)
@@ -234,7 +232,7 @@ class Hold:
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
-        if self._connection is not None:
+        if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._terms.true_status else 200
             self._finish(answers.outcome(outcome, status, self._house.prefix))
         elif self.transport is not None:
@@ -248,7 +246,7 @@ class Hold:
         if failure.check(CancelledError):  # by ourselves
             return
         error = failure.value
-        if self._connection is None or not isinstance(error, RelayError):
+        if self._exchange is None or not isinstance(error, RelayError):
             failure.raiseException()
         self._finish(answers.problem(error, self._house.prefix))
 
@@ -274,17 +272,17 @@ class Hold:
         if isinstance(known, Outcome):
             self._answer(known)
             return
-        if self._connection is not None:
+        if self._exchange is not None:
             reattach = reattach or self._house.desk.draining
             self._finish(answers.standing(known, 202, self._house.prefix, reattach))
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
 
     def _finish(self, answer: Response) -> None:
-        connection = self._connection
+        exchange = self._exchange
         self._over()
-        assert connection is not None
-        connection.answer(answer.with_head(answers.preference_applied(self._terms.applied)))
+        assert exchange is not None
+        exchange.respond(answer.with_head(answers.preference_applied(self._terms.applied)))
 
     def _close(self, body: bytes) -> None:
         transport = self.transport
@@ -298,7 +296,7 @@ class Hold:
         """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
         if not failure.check(RelayError):
             _log.failure("a held request could not be answered", failure)
-        broken = self.transport or self._connection
+        broken = self.transport or self._exchange
         self._over()
         if broken is not None:
             broken.abortConnection()
@@ -310,4 +308,4 @@ class Hold:
 
     def _over(self) -> None:
         self._house.wheel.drop(self)
-        self._connection = self.transport = self._waiter = None
+        self._exchange = self.transport = self._waiter = None

@@ -1,0 +1,251 @@
+"""A client's connection: bytes to requests, responses to bytes, one exchange at a time.
+
+A request is served when it is whole; what is pipelined behind it waits, and little of it. Nothing is served while a
+client does not read what it was sent. `Connections` looks at every connection's `deadline` now and then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from relay.http.connections import Connections
+from relay.http.exchange import Responder, Served
+from relay.http.intake import Intake
+from relay.http.life import BUSY, TRANSITIONS, Life
+from relay.http.lingering import Lingering
+from relay.http.request import Refusal, Request
+from relay.http.response import Response, render
+from relay.http.watched import Watched
+from relay.net.eager import eager_write
+from relay.net.outgoing import give, has_gone
+
+AT_ONCE = 50  # pipelined requests served in one turn of the reactor
+REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
+REQUEST_RATE = 1 << 10  # bytes of its body
+LAST_REQUEST = 5.0  # seconds for another request on a connection that is about to close
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@implementer(IHalfCloseableProtocol)
+class ClientConnection(Watched):
+    """One connection, and the exchange that is under way on it."""
+
+    _log = Logger()
+
+    def __init__(self, connections: Connections, address: str) -> None:
+        super().__init__(connections, address)
+        self._life = Life.IDLE
+        self._intake = Intake(connections, self)
+        self._bodyless = False  # what is served is HEAD
+        #: whether the request that is served may be answered in chunks
+        self.chunked = False
+        self._working: Deferred[Any] | None = None  # what finds its answer
+        self._responder: Responder | None = None
+        self._advancing = False
+        self._doubted = False  # whether the client is there, by what was seen during this exchange
+        self._began = 0.0  # the request that is being read
+        self._owes_continue = False
+
+    def __repr__(self) -> str:
+        return f"<ClientConnection of {self.address}: {self._life.name.lower()}, {self._responder or 'no exchange'}>"
+
+    def _become(self, life: Life) -> None:
+        assert life in TRANSITIONS[self._life], f"{self!r} can't become {life.name}"
+        self._life = life
+
+    def connectionMade(self) -> None:
+        self._connections.add(self)
+        self.transport.registerProducer(self._intake, True)  # type: ignore[union-attr]
+        self.deadline = self._connections.now() + self._connections.keepalive
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._intake.stopped:
+            self._intake.read(data)
+            self.advance()
+
+    def began(self) -> None:
+        """The first byte of a request is here."""
+        self._began = self._connections.now()
+        if self._life not in BUSY:
+            self.deadline = self._began + REQUEST_TIME
+        if self._life is Life.IDLE:
+            self._become(Life.READING)
+
+    def grew(self, size: int) -> None:
+        """So many bytes of a request's body are here."""
+        if self._life not in BUSY:
+            self.deadline = self._began + REQUEST_TIME + size / REQUEST_RATE
+
+    def proceed(self) -> None:
+        """Ask for the body, after the answers to what came before."""
+        intake = self._intake
+        self._owes_continue = self._life in BUSY or bool(intake.backlog or intake.found)
+        if not self._owes_continue:
+            eager_write(self.transport, _CONTINUE)
+
+    def readConnectionLost(self) -> None:
+        """The client has closed its side. It may still read: what it asked for is answered."""
+        self._intake.ended = True
+        if self._responder is not None:
+            self._responder.half_closed()
+        elif not (self._life in BUSY or self._intake.backlog or self._intake.unread):
+            self.close()
+
+    def writeConnectionLost(self) -> None:
+        """We have closed ours (see `Lingering`)."""
+
+    # -- from requests to responses --
+
+    def advance(self) -> None:
+        """Serve what waits, one after the other; a response that is there at once comes back here."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            for _ in range(AT_ONCE):
+                if not self._may_serve():
+                    break
+                self._next()
+            else:  # others have their turn
+                self._connections.clock.callLater(0, self.advance)
+        finally:
+            self._advancing = False
+        self._intake.regulate()
+
+    def _may_serve(self) -> bool:
+        return bool(self._intake.backlog) and self._life not in BUSY and not self._intake.clogged
+
+    def _next(self) -> None:
+        item = self._intake.backlog.next()
+        if isinstance(item, Refusal):
+            self._become(Life.LAST)
+            self._bodyless = item.bodyless
+            self.respond(self._connections.pages.refuse(item.error).with_head(item.head))
+        else:
+            self._serve(item)
+            if self._intake.unread:
+                self._intake.read_on()
+
+    def _serve(self, request: Request) -> None:
+        self._become(Life.SERVING if request.keep_alive else Life.LAST)
+        self._bodyless = request.method == "HEAD"
+        self.chunked = request.chunked
+        self.deadline = 0.0
+        request.transport, request.address = self.transport, self.address
+        served = self._connections.pages.serve(request)
+        if isinstance(served, Deferred):
+            self._working = served
+            served.addCallback(self._served).addErrback(self._failed)
+        else:
+            self._served(served)
+
+    def _served(self, served: Served) -> None:
+        self._working = None
+        if isinstance(served, Response):
+            self.respond(served)
+            return
+        self._responder = served
+        served.begin(self)
+        if self._intake.ended and self._responder is not None:
+            self._responder.half_closed()
+
+    def _failed(self, failure: Failure) -> None:
+        """Abort the connection: a truncated answer means *outcome unknown, ask again*; a complete one would claim more
+        than relay knows."""
+        if self._life in BUSY:  # else the client has gone, and nobody looks for an answer any more
+            self._log.failure("a request could not be answered", failure)
+            self.abortConnection()
+
+    def respond(self, response: Response) -> None:
+        """Answer the request that is served, and go on with the next."""
+        self._responder = None
+        closing = self._life is Life.LAST or self._is_last()
+        eager_write(self.transport, render(response, closing, self._bodyless))
+        if closing:
+            self._linger()
+            return
+        self._become(Life.READING if self._intake.reading else Life.IDLE)
+        self._progress, self._doubted = None, False
+        self._began = self._connections.now()  # of what is being read: until now it waited for us
+        if self._owes_continue:
+            self.proceed()
+        self.deadline = self._began + (REQUEST_TIME if self._intake.reading else self._connections.keepalive)
+        self.advance()
+
+    def _is_last(self) -> bool:
+        """Whether no other request will be served, so that the response says that the connection closes."""
+        intake = self._intake
+        if intake.backlog or intake.unread:
+            return False
+        return intake.ended or (self._connections.closing is not None and not intake.reading)
+
+    def _linger(self) -> None:
+        """The last response was written; the client closes once it has it, unless it has closed its side already."""
+        if self._intake.ended:
+            self.close()
+            return
+        lingering = Lingering(self._connections, self.address)
+        lingering.makeConnection(self.take_over(lingering))
+
+    def take_over(self, protocol: Any) -> ITCPTransport:
+        """Give the connection to another protocol, and let go of it."""
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        give(transport, protocol)
+        if self._intake.paused and not self._intake.ended:
+            transport.resumeProducing()
+        self._connections.forget(self)
+        self._detach()
+        return transport  # type: ignore[no-any-return]
+
+    def close_when_idle(self) -> None:
+        """Close after the answer that is due, or the next: a client may just be sending a request, which would be lost
+        if the connection closed at once."""
+        if self._life not in BUSY and not self._intake.reading:
+            self.deadline = self._connections.now() + LAST_REQUEST
+
+    def look(self) -> None:
+        """Notice a client that goes while nothing is read. One that has sent so much behind a request that is held
+        without heartbeats that its end would not be seen is read to no end: as behind a hold that was committed, no
+        other request is served."""
+        if not self._intake.paused or self._responder is None:
+            return
+        if not self._doubted and has_gone(self.transport):
+            self._doubted = True  # what it sent before may still be read
+            self._responder.half_closed()
+        elif self._intake.is_stuck():
+            self._become(Life.LAST)
+            self._intake.discard()
+
+    def is_closing(self) -> bool:
+        return self._intake.stopped
+
+    def close(self) -> None:
+        self._become(Life.CLOSING)
+        self._intake.stop()
+        self._progress = None
+        self.transport.unregisterProducer()  # type: ignore[union-attr]  # which would keep it open
+        super().close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        working, responder = self._working, self._responder
+        self._detach()
+        super().connectionLost(reason)
+        if working is not None:
+            working.cancel()
+        if responder is not None:
+            responder.connectionLost()
+
+    def _detach(self) -> None:
+        """Let go of all that knows this connection."""
+        self._become(Life.DETACHED)
+        self._intake.let_go()
+        self._working = self._responder = None
+        self.transport = None

@@ -1,0 +1,60 @@
+"""An exchange, one request on one connection, as whoever answers it sees it; and who answers."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ITCPTransport
+from twisted.python.failure import Failure
+
+from relay.http.request import Request
+from relay.http.response import Response
+from relay.model.problems.request import RelayError
+
+
+class Exchange(Protocol):
+    """One request that is to be answered once. Its connection meets this, so that an exchange is no object of its own.
+
+    `chunked`: whether the answer may come in chunks · `address`: of the client · `transport`: what the connection
+    writes to, None once the exchange is over.
+    """
+
+    chunked: bool
+    address: str
+    transport: Any
+
+    def respond(self, response: Response) -> None:
+        """Answer with a whole response; the connection goes on with the next request."""
+
+    def take_over(self, protocol: Any) -> ITCPTransport:
+        """Have a protocol speak on the connection from now on; the exchange is over."""
+
+    def abortConnection(self) -> None:
+        """Cut the connection."""
+
+
+class Responder(Protocol):
+    """Answers an exchange in its own time."""
+
+    def begin(self, exchange: Exchange) -> None:
+        """From now on the exchange is this one's to answer."""
+
+    def half_closed(self) -> None:
+        """The client says nothing more; whether it still reads, only writing to it shows."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The client has gone."""
+
+
+Served = Response | Responder
+
+
+class Pages(Protocol):
+    """What a site serves."""
+
+    def serve(self, request: Request) -> Served | Deferred[Served]:
+        """What a request is answered with, or by whom."""
+
+    def refuse(self, error: RelayError) -> Response:
+        """The answer to what is not a request that can be served."""

@@ -1,0 +1,19 @@
+"""Where a request ends, by its head (RFC 9112, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from relay.model.problems.request import Malformed, RelayError, UnknownCoding, UnknownVersion
+
+
+def misframed(version: str, headers: Mapping[str, Sequence[str]]) -> RelayError | None:
+    """Why the end of a request with this head can't be told; None if it can."""
+    if version not in ("1.0", "1.1"):
+        return UnknownVersion()
+    codings = headers.get("transfer-encoding")
+    if codings is None:
+        return None
+    if version == "1.0":
+        return Malformed("HTTP/1.0 has no Transfer-Encoding")
+    return None if [coding.lower() for coding in codings] == ["chunked"] else UnknownCoding()

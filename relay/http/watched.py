@@ -1,0 +1,56 @@
+"""A connection whose times are watched, and which is counted as long as its client is there."""
+
+from __future__ import annotations
+
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from relay.http.connections import Connections
+from relay.net.outgoing import PATIENCE, Progress, unsent
+
+
+class Watched(Protocol):
+    """Speaks to a client at `address`."""
+
+    def __init__(self, connections: Connections, address: str) -> None:
+        self._connections = connections
+        #: of the client
+        self.address = address
+        self._progress: Progress | None = None  # of what the client is sent, since its deadline passed
+        #: by the clock; 0 for none
+        self.deadline = 0.0
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._connections.forget(self)
+        self._connections.doors.leave(self.address)
+
+    def abortConnection(self) -> None:
+        """Cut the connection."""
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    def look(self) -> None:
+        """Notice what no event tells."""
+
+    def close_when_idle(self) -> None:
+        """Close as soon as the response that is due is out."""
+
+    def on_deadline(self) -> None:
+        """The client took too long to ask, to read, or to close."""
+        self._progress = self._progress or Progress()
+        if self._progress.goes_on(self.transport):
+            self.deadline = self._connections.now() + PATIENCE
+        elif self.is_closing() or unsent(self.transport):
+            self.abortConnection()
+        else:
+            self.close()
+
+    def is_closing(self) -> bool:
+        """Whether it was closed, and only waits for what is on its way."""
+        return False
+
+    def close(self) -> None:
+        """Close once all that was written is out."""
+        self.deadline = self._connections.now() + PATIENCE
+        if self.transport is not None:
+            self.transport.loseConnection()
