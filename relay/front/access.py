@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
+from relay.front.caller import ANONYMOUS, LOCAL, Caller, Takes
 from relay.front.refusals import Refusals
 from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
 from relay.http.request import Request
@@ -21,15 +22,13 @@ from relay.model import proofs
 from relay.model.problems.request import Forbidden, Malformed
 from relay.model.proofs import ProofError
 
-_TICKETS = b"/tickets/"  # where a ticket stands for the caller
-_HEALTH = (b"/healthz", b"/readyz")  # which proxies look at
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
 _LABEL = 63  # characters between the dots of a host name (RFC 1035)
 _PRIVATE = (".internal", ".local", ".localhost", ".home.arpa")  # ends of names that nobody can register
 
 
 class Access:
-    """Checks each request before anything else is done with it. Programs at `allowed` addresses may call as those on
+    """Asks who calls before anything else is done with a request. Programs at `allowed` addresses may call as those on
     this machine may; `hosts` are names that we are called by."""
 
     def __init__(
@@ -46,29 +45,32 @@ class Access:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._prover = prover
 
-    def check(self, request: Request) -> None:
-        """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not; note who is on this machine."""
+    def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller:
+        """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Forbidden` for a caller who may
+        not."""
         host = _host(request)
-        if self._open or request.target.startswith(_TICKETS):
-            return
+        if self._open or takes is Takes.TICKET:
+            return ANONYMOUS
+        how = forwarded(request)
         try:
-            self._check_closed(request, host)
+            client = self._forwarded_for(request, how) if how else request.address
+            local = is_here(client) and is_here(request.address)
+            if not local:
+                self._check_address(client, how, takes)
+            self._check_page(request, host, local)
         except Forbidden:
             if self._prover is None or not self._prover.holds(request, self._proxies):
                 raise
+            return ANONYMOUS
+        return LOCAL if local else ANONYMOUS
 
-    def _check_closed(self, request: Request, host: str) -> None:
-        how = forwarded(request)
-        client = self._forwarded_for(request, how) if how else request.address
-        request.local = is_here(client) and is_here(request.address)
-        if not request.local:
-            self._check_address(request, client, how)
-        if host and not is_loopback(host) and not self._is_ours(host, request.local):
+    def _check_page(self, request: Request, host: str, local: bool) -> None:
+        """Whether a request may be that of a web page elsewhere."""
+        if host and not is_loopback(host) and not self._is_ours(host, local):
             raise Forbidden(f"the Host is {host}")
         for origin in request.headers.get("origin", ()):
             if not is_loopback(_name(origin.partition("://")[2])):
                 raise Forbidden(f"the Origin is {origin}")
-
         if "cross-site" in map(str.lower, request.headers.get("sec-fetch-site", ())):
             raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
 
@@ -79,10 +81,10 @@ class Access:
             raise Forbidden(f"the request was forwarded ({how}), and the proxy does not say for whom")
         return self._proxies.client(request)
 
-    def _check_address(self, request: Request, client: str, how: str) -> None:
+    def _check_address(self, client: str, how: str, takes: Takes) -> None:
         """Whether a client elsewhere may call; loopback at a proxy elsewhere is the proxy's machine."""
         if not how and not is_loopback(client) and self._proxies.trusts(client):
-            if request.target not in _HEALTH:
+            if takes is not Takes.PROBE:
                 raise Forbidden(f"the request comes from a proxy ({client}), which does not say for whom")
         elif not is_loopback(client) and client not in self._allowed:
             raise Forbidden(f"the request {'was forwarded for' if how else 'comes from'} {client}")

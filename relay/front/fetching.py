@@ -20,14 +20,16 @@ LONGEST_PAUSE = 2.0  # seconds before a store that was away is asked again
 
 
 class Fetching:
-    """Tells a waiting room the outcomes that it is asked to `fetch`."""
+    """Tells a waiting waiters the outcomes that it is asked to `fetch`."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, room: Waiters, doubt: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: Store, waiters: Waiters, doubt: Callable[[], None]
+    ) -> None:
         self._clock = clock
         self._store = store
-        self._room = room
+        self._waiters = waiters
         self._doubt = doubt  # called when the store may have lost history
         self._under_way: set[Deferred[None]] = set()
 
@@ -43,7 +45,7 @@ class Fetching:
 
     async def _fetch(self, id: str) -> None:
         failures = 0
-        while id in self._room:
+        while id in self._waiters:
             try:
                 await self._try(id)
                 return
@@ -54,19 +56,19 @@ class Fetching:
     async def _try(self, id: str) -> None:
         outcome = await self._store.fetch(id)
         if outcome is not None:
-            self._room.tell(outcome)
+            self._waiters.tell(outcome)
             return
         # It was there when we were told of it. Either the store forgot, and runs the job again or knows nothing of it,
         # or the time for which it is kept is over.
         (known,) = await self._store.attach_all([id])
         if isinstance(known, Outcome):
-            self._room.tell(known)
+            self._waiters.tell(known)
         elif known is None and self._store.partition.minted_elsewhere(id):
             self._doubt()
         elif known is None:
-            self._room.fail(id, NoSuchJob())
+            self._waiters.fail(id, NoSuchJob())
 
     def _failed(self, failure: Failure, id: str) -> None:
         if not failure.check(CancelledError):
             self._log.failure("the outcome of job {id} can't be read", failure, id=id)
-            self._room.fail(id, InternalError())
+            self._waiters.fail(id, InternalError())

@@ -19,7 +19,11 @@ from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
 from relay.front.recovery import Recovery
 from relay.front.refusals import Refusals
-from relay.front.routes import Routes
+from relay.front.routes.about import HealthRoutes, ProblemRoutes
+from relay.front.routes.dispatcher import Dispatcher
+from relay.front.routes.holding import Holding
+from relay.front.routes.jobs import JobRoutes
+from relay.front.routes.tickets import TicketRoutes
 from relay.front.takeover.departure import Departure
 from relay.front.waiters import Waiters
 from relay.http.connections import Connections
@@ -36,7 +40,7 @@ from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 
 SWEEP = 1.0  # seconds between sweeps
-STRAYS = 5.0  # seconds between the turns of the waiting room
+STRAYS = 5.0  # seconds between the turns of the waiting waiters
 PARTING = 1.0  # seconds between looks at the answers that are on their way
 
 
@@ -66,30 +70,30 @@ class Front(Service):
         self._settings = settings
         #: how long those that are held have to be answered or sent elsewhere, once it stops
         self.drain = Drain(tools.clock, settings.drain)
-        self._room = Waiters()
+        self._waiters = Waiters()
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
-        self._desk = JobService(tools.clock, tools.store, self._catalogue, self._room)
+        self._jobs = JobService(tools.clock, tools.store, self._catalogue, self._waiters)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
         self._proxies = Proxies(settings.trusted_proxy)
         most = settings.max_connections, settings.max_per_address
         doors = Doors(tools.clock.seconds, *most, self._proxies.trusts)
-        self._repair = Recovery(tools.clock, tools.store, self._room)
-        self._departure = Departure(self.drain, self._repair)
-        self._house = HoldContext(
+        self._recovery = Recovery(tools.clock, tools.store, self._waiters)
+        self._departure = Departure(self.drain, self._recovery)
+        self._context = HoldContext(
             tools.clock,
             self._wheel,
-            self._desk,
+            self._jobs,
             self._parting,
             doors,
             settings.prefix,
-            self._room,
+            self._waiters,
             self._departure.successor,
         )
-        self._departure.house = self._house
-        self._fetching = Fetching(tools.clock, tools.store, self._room, self._repair.soon)
-        tools.store.partition.on_amnesia = self._repair.soon
+        self._departure.context = self._context
+        self._fetching = Fetching(tools.clock, tools.store, self._waiters, self._recovery.soon)
+        tools.store.partition.on_amnesia = self._recovery.soon
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
@@ -98,18 +102,25 @@ class Front(Service):
         self._site = self._make_site()
         self._recurring = [
             (recurring(tools.clock, self._sweep), SWEEP),
-            (recurring(tools.clock, self._room.turn), STRAYS),
+            (recurring(tools.clock, self._waiters.turn), STRAYS),
             (recurring(tools.clock, self._parting.look), PARTING),
         ]
 
     def _make_site(self) -> Site:
-        settings = self._settings
-        secrets, proxies = self._tools.secrets, self._proxies
+        settings, secrets = self._settings, self._tools.secrets
         refusals = Refusals(self._tools.clock)
-        access = Access(settings.open, proxies, settings.allow, settings.host, Prover(secrets, refusals))
-        routes = Routes(self._house, settings, secrets, proxies, refusals, self._readiness, access)
+        prover = Prover(secrets, refusals)
+        access = Access(settings.open, self._proxies, settings.allow, settings.host, prover)
+        holding = Holding(self._context, settings)
+        routes = [
+            JobRoutes(self._jobs, holding, settings),
+            TicketRoutes(self._jobs, holding, secrets, self._proxies, refusals),
+            HealthRoutes(self._context, self._readiness),
+            ProblemRoutes(),
+        ]
+        pages = Dispatcher(access, settings.prefix, routes)
         limits = settings.body_limit, settings.keepalive
-        return Site(Connections(self._tools.clock, routes, *limits, self._house.doors))
+        return Site(Connections(self._tools.clock, pages, *limits, self._context.doors))
 
     def held(self) -> int:
         """How many requests are held."""
@@ -152,7 +163,7 @@ class Front(Service):
     async def _drain(self) -> None:
         """Stop listening, part with the held clients, then let go of the store. A client that reads slowly has the
         whole drain for what it is sent."""
-        self._desk.draining = True
+        self._jobs.draining = True
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         await self._departure.run(self._site.connections.close())
@@ -160,7 +171,7 @@ class Front(Service):
             call.stop()
         self._wheel.stop()
         self._site.connections.stop()
-        self._repair.stop()
+        self._recovery.stop()
         self._fetching.stop()
         await self._inbox.stop()
         await self._tools.store.stop()
@@ -176,10 +187,10 @@ class Front(Service):
 
     def _arrived(self, message: Mail) -> None:
         try:
-            self._room.arrived(message.id, message.data)
+            self._waiters.arrived(message.id, message.data)
         except Exception:
             self._log.failure("the outcome of job {id} can't be read", id=message.id)
-            self._room.fail(message.id, InternalError())
+            self._waiters.fail(message.id, InternalError())
 
     async def _sweep(self) -> None:
         try:
@@ -187,7 +198,7 @@ class Front(Service):
             self._readiness.swept()
             self._inbox.expect()
             if not swept.there and self._joined:
-                self._repair.soon()
+                self._recovery.soon()
             self._joined = True
             await self._catalogue.hear(swept.version)
         except RelayError:

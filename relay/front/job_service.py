@@ -37,51 +37,53 @@ class Accepted:
 
 
 class JobService:
-    """Serves callers out of the store, the catalogue and the waiting room."""
+    """Serves callers out of the store, the catalogue and the waiting waiters."""
 
-    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, room: Waiters) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, waiters: Waiters) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
-        self._room = room
+        self._waiters = waiters
         #: this front is about to end: nobody is held for long
         self.draining = False
 
-    async def submit(self, order: SubmitRequest, held: bool) -> Accepted:
+    async def submit(self, asked: SubmitRequest, held: bool) -> Accepted:
         """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
         `Offer.read` and `Store.submit` do."""
-        offer = await self._catalogue.offer(order.name, held, order.local)
-        arguments = offer.read(order.body)
-        if len(order.body) > _LONG:  # what comes next takes its time, too: others have their turn
+        offer = await self._catalogue.offer(asked.name, held, asked.local)
+        arguments = offer.read(asked.body)
+        if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
-        job = self._job(order, offer, arguments, held)
+        job = self._job(asked, offer, arguments, held)
         id = self._store.mint()
-        waiter = self._room.wait(id) if held else None
-        submission = Submission(id, job, int(order.delay * 1000), int(order.deadline * 1000))
-        self._room.pledge(id, submission)  # before it is answered: a repair may come in between
+        waiter = self._waiters.wait(id) if held else None
+        submission = Submission(id, job, int(asked.delay * 1000), int(asked.deadline * 1000))
+        self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
             receipt = await along(submitting)
         except BaseException as error:
             leave(waiter)
-            if order.cancel and isinstance(error, CancelledError):  # the client went while it was on its way
+            if asked.wait.cancel and isinstance(
+                error, CancelledError
+            ):  # the client went while it was on its way
                 submitting.addCallback(lambda receipt: self.abandon(receipt.id))
             submitting.addErrback(lambda failure: failure.trap(RelayError))
             raise
         if receipt.new:
-            state = State.SCHEDULED if order.delay else State.QUEUED
+            state = State.SCHEDULED if asked.delay else State.QUEUED
             return Accepted(Standing(id, job.name, state, receipt.now), waiter)
         leave(waiter)
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
-        return await self._known(order, msgspec.structs.replace(submission, id=receipt.id), held)
+        return await self._known(asked, msgspec.structs.replace(submission, id=receipt.id), held)
 
-    async def _known(self, order: SubmitRequest, submission: Submission, held: bool) -> Accepted:
+    async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The key stands for a job that lives; were it forgotten, this submission would do as well as the first."""
-        waiter = self._room.wait(submission.id) if held else None
-        self._room.pledge(submission.id, submission)
+        waiter = self._waiters.wait(submission.id) if held else None
+        self._waiters.keep(submission.id, submission)
         try:
-            accepted = await self._accept(self._store.look(order.owner, submission.id), waiter)
+            accepted = await self._accept(self._store.look(asked.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
         return replace(accepted, replayed=isinstance(accepted.known, Outcome))
@@ -99,19 +101,19 @@ class JobService:
             waiter = None
         return Accepted(known, waiter)
 
-    def _job(self, order: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
+    def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
         served = offer.served
         return Job(
-            name=order.name,
+            name=asked.name,
             queue=served.queue,
-            owner=order.owner,
+            owner=asked.owner,
             inbox=self._store.inbox if held else "",
             priority=served.priority,
             attempts=served.attempts,
-            key=digest(order.owner, order.name, order.key) if order.key else "",
-            fingerprint=offer.fingerprint(arguments) if order.key else "",
+            key=digest(asked.owner, asked.name, asked.key) if asked.key else "",
+            fingerprint=offer.fingerprint(arguments) if asked.key else "",
             once=served.once,
-            trace=order.trace,
+            trace=asked.trace,
             arguments=arguments.text,
             lane=offer.lane(arguments),
             then=served.then,
@@ -127,7 +129,7 @@ class JobService:
 
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job; raises as `look` does."""
-        return await self._accept(self._store.attach(owner, id), self._room.wait(id))
+        return await self._accept(self._store.attach(owner, id), self._waiters.wait(id))
 
     async def cancel(self, owner: str, id: str) -> Standing | Outcome:
         """Cancel a job: its outcome if it has one now, its standing while its worker stops it. Raises
@@ -150,7 +152,7 @@ class JobService:
         self._clock.callLater(COME_BACK, self._abandon, id)
 
     def _abandon(self, id: str) -> None:
-        if id not in self._room:
+        if id not in self._waiters:
             ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
 
 

@@ -27,10 +27,10 @@ class Recovery:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, room: Waiters) -> None:
+    def __init__(self, clock: IReactorTime, store: Store, waiters: Waiters) -> None:
         self._clock = clock
         self._store = store
-        self._room = room
+        self._waiters = waiters
         self._coming: IDelayedCall | None = None
         self._pause = PAUSE  # before the next attempt, if this one fails
 
@@ -47,14 +47,14 @@ class Recovery:
 
     def _begin(self) -> None:
         ensureDeferred(self.run()).addErrback(
-            lambda failure: self._log.failure("a repair broke off", failure)
+            lambda failure: self._log.failure("a recovery broke off", failure)
         )
 
     async def attach(self, ids: Sequence[str]) -> None:
         """Attach some that are waited for; where that fails, all are attached a little later."""
         try:
             for first in range(0, len(ids), _SLICE):
-                await self._repair(ids[first : first + _SLICE])
+                await self._attach_some(ids[first : first + _SLICE])
         except RelayError:
             self.soon()
         except Exception:
@@ -72,10 +72,10 @@ class Recovery:
 
     async def _all(self) -> bool:
         """Whether nothing is left to be done."""
-        ids, complete = self._room.ids(), True
+        ids, complete = self._waiters.ids(), True
         for first in range(0, len(ids), _SLICE):
             try:
-                await self._repair(ids[first : first + _SLICE])
+                await self._attach_some(ids[first : first + _SLICE])
             except RelayError:  # the store is away
                 return False
             except Exception:  # the others can be attached all the same
@@ -83,33 +83,33 @@ class Recovery:
                 complete = False
         return complete
 
-    async def _repair(self, ids: Sequence[str]) -> None:
+    async def _attach_some(self, ids: Sequence[str]) -> None:
         again = []
         for id, known in zip(ids, await self._store.attach_all(ids), strict=True):
             if isinstance(known, Outcome):
-                self._room.tell(known)
+                self._waiters.tell(known)
             elif known is None:
-                again += self._pledge(id)
+                again += self._resubmission(id)
         if again:
             for submission, receipt in zip(again, await self._store.submit_again(again), strict=True):
                 self._settle(submission.id, receipt)
 
-    def _pledge(self, id: str) -> list[Submission]:
+    def _resubmission(self, id: str) -> list[Submission]:
         """The submission to send again; nobody is left waiting for one that can't be."""
-        submission = self._room.pledged(id)
+        submission = self._waiters.resubmission(id)
         if submission is None:
-            self._room.fail(id, StoreReset())
+            self._waiters.fail(id, StoreReset())
         elif submission.job.once:
-            self._room.fail(id, Interrupted())
+            self._waiters.fail(id, Interrupted())
         else:
             return [submission]
         return []
 
     def _settle(self, id: str, receipt: Receipt | Exception) -> None:
         if isinstance(receipt, Exception):
-            self._room.fail(id, receipt)
+            self._waiters.fail(id, receipt)
             return
         if receipt.id != id:  # its key stands for another job by now
-            self._room.move(id, receipt.id)
+            self._waiters.move(id, receipt.id)
         if receipt.outcome is not None:
-            self._room.tell(receipt.outcome)
+            self._waiters.tell(receipt.outcome)

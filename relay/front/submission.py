@@ -7,11 +7,11 @@ import re
 import msgspec
 from werkzeug.http import parse_options_header
 
-from relay.front.prefer import Preferences
+from relay.front.caller import Caller
+from relay.front.wait_request import WaitRequest
 from relay.http.request import Request
 from relay.model.problems.request import Malformed, NotJson
 
-ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
 _KEY_LIMIT = 255  # characters
@@ -26,51 +26,27 @@ class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
     name: str
     body: bytes
     key: str
-    prefer: Preferences
+    wait: WaitRequest
     delay: float = 0
     deadline: float = 0
-    cancel: bool = False  # the job, when its client goes away
     local: bool = False  # its client is on this machine
     trace: str = ""
 
 
-def read_submission(request: Request, name: str, key: str, longest: float) -> SubmitRequest:
+def read_submission(request: Request, caller: Caller, name: str, key: str, longest: float) -> SubmitRequest:
     """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
     check_json(request)
     return SubmitRequest(
-        owner=owner(request),
+        owner=caller.owner,
         name=name,
         body=request.body,
         key=check_key(key) if key else _key(request),
-        prefer=preferences(request),
+        wait=WaitRequest.read(request),
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
-        cancel=cancel_on_disconnect(request),
-        local=request.local,
+        local=caller.local,
         trace=_trace(request.header("traceparent")),
     )
-
-
-def cancel_on_disconnect(request: Request) -> bool:
-    """What a client that goes away wants for its job; raises `Malformed`."""
-    field = request.header("relay-on-disconnect") or "continue"
-    if field not in ("continue", "cancel"):
-        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
-    return field == "cancel"
-
-
-def owner(request: Request) -> str:
-    """Whose the job is, or has to be."""
-    return ANONYMOUS
-
-
-def preferences(request: Request) -> Preferences:
-    """What the client prefers, all ``Prefer`` fields together (RFC 7240)."""
-    fields = request.values("prefer")
-    return Preferences.parse(fields) if fields else _NO_PREFERENCES
-
-
-_NO_PREFERENCES = Preferences()
 
 
 def check_json(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""The waiting room: for each job that somebody waits for, the Deferreds to fire with its outcome."""
+"""The registry of waiters: for each job that somebody waits for, the Deferreds to fire with its outcome."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FEW = 8  # waiters of one job, nearly always one: a tuple is small, but taking o
 class Waiting:
     """All who wait for one job, and its submission in case that the store forgets it."""
 
-    __slots__ = ("pledge", "waiters")
+    __slots__ = ("resubmission", "waiters")
 
     def __init__(self) -> None:
-        self.pledge: Submission | None = None
+        self.resubmission: Submission | None = None
         self.waiters: tuple[Waiter, ...] | dict[Waiter, None] = ()
 
     def add(self, waiter: Waiter) -> None:
@@ -51,41 +51,41 @@ class Waiters:
     """
 
     def __init__(self) -> None:
-        self._seats: dict[str, Waiting] = {}
-        self._strays: dict[str, bytes] = {}
-        self._older_strays: dict[str, bytes] = {}
+        self._by_job: dict[str, Waiting] = {}
+        self._early: dict[str, bytes] = {}
+        self._older_early: dict[str, bytes] = {}
         self._canceller = self._leave
 
     def __len__(self) -> int:
         """How many jobs are waited for."""
-        return len(self._seats)
+        return len(self._by_job)
 
     def __contains__(self, id: str) -> bool:
-        return id in self._seats
+        return id in self._by_job
 
     def ids(self) -> list[str]:
         """The jobs that are waited for."""
-        return list(self._seats)
+        return list(self._by_job)
 
     def wait(self, id: str) -> Deferred[Outcome]:
         """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
         waiter = Waiter(self._canceller)
         waiter.id = id
-        seats = self._seats.get(id)
-        if seats is None:
-            seats = self._seats[id] = Waiting()
-        seats.add(waiter)
-        stray = self._strays.get(id) or self._older_strays.get(id)
-        if stray is not None:
-            self.tell(read_outcome(id, stray))
+        waiting = self._by_job.get(id)
+        if waiting is None:
+            waiting = self._by_job[id] = Waiting()
+        waiting.add(waiter)
+        early = self._early.get(id) or self._older_early.get(id)
+        if early is not None:
+            self.tell(read_outcome(id, early))
         return waiter
 
     def arrived(self, id: str, kept: bytes) -> None:
         """An outcome came, as the store keeps it."""
-        if id in self._seats:
+        if id in self._by_job:
             self.tell(read_outcome(id, kept))
         else:
-            self._strays[id] = kept
+            self._early[id] = kept
 
     def tell(self, outcome: Outcome) -> None:
         """Tell all who wait for this job."""
@@ -99,19 +99,19 @@ class Waiters:
 
     def turn(self) -> None:
         """Let time pass for outcomes that nobody waits for."""
-        self._older_strays, self._strays = self._strays, {}
+        self._older_early, self._early = self._early, {}
 
     # -- what was submitted for them, in case that the store forgets --
 
-    def pledge(self, id: str, submission: Submission) -> None:
+    def keep(self, id: str, submission: Submission) -> None:
         """Keep a submission as long as somebody waits for its job."""
-        seats = self._seats.get(id)
-        if seats is not None:
-            seats.pledge = submission
+        waiting = self._by_job.get(id)
+        if waiting is not None:
+            waiting.resubmission = submission
 
-    def pledged(self, id: str) -> Submission | None:
-        seats = self._seats.get(id)
-        return None if seats is None else seats.pledge
+    def resubmission(self, id: str) -> Submission | None:
+        waiting = self._by_job.get(id)
+        return None if waiting is None else waiting.resubmission
 
     def move(self, id: str, other: str) -> None:
         """Who waited for one job waits for another from now on."""
@@ -119,14 +119,14 @@ class Waiters:
             self.wait(other).chainDeferred(waiter)
 
     def _empty(self, id: str) -> Iterable[Waiter]:
-        seats = self._seats.pop(id, None)
-        return () if seats is None else seats.waiters
+        waiting = self._by_job.pop(id, None)
+        return () if waiting is None else waiting.waiters
 
     def _leave(self, waiter: Deferred[Outcome]) -> None:
         assert isinstance(waiter, Waiter)
-        seats = self._seats.get(waiter.id)
-        if seats is None:
+        waiting = self._by_job.get(waiter.id)
+        if waiting is None:
             return
-        seats.discard(waiter)
-        if not seats.waiters:
-            del self._seats[waiter.id]
+        waiting.discard(waiter)
+        if not waiting.waiters:
+            del self._by_job[waiter.id]

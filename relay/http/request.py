@@ -19,11 +19,9 @@ _OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 class Request:
     """One request. `target` is as it was sent, header names are lower case; `transport` is what it came over, `address`
-    that of the other end; `local` if it is known to come from a program on this machine."""
+    that of the other end."""
 
-    __slots__ = (
-        *("address", "body", "headers", "keep_alive", "local", "method", "target", "transport", "version"),
-    )
+    __slots__ = (*("address", "body", "headers", "keep_alive", "method", "target", "transport", "version"),)
 
     def __init__(
         self,
@@ -42,7 +40,6 @@ class Request:
         self.keep_alive = keep_alive
         self.transport: Any = None
         self.address = ""
-        self.local = False
 
     @property
     def cost(self) -> int:

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from relay.front.access import Access, Prover, is_private
+from relay.front.caller import ANONYMOUS, LOCAL, Takes
 from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
@@ -41,7 +42,7 @@ def access(*hosts: str, proxies: tuple[str, ...] = (NGINX,), secrets: tuple[str,
 def why_not(closed: Access, request: Request) -> str:
     """Why a request is refused; "" if it is let in."""
     try:
-        closed.check(request)
+        closed.authenticate(request, Takes.PROBE if request.target == b"/readyz" else Takes.CALLER)
     except RelayError as error:
         return error.detail
     return ""
@@ -125,8 +126,8 @@ def test_pages_in_browsers_of_an_allowed_network_are_refused(headers: dict[str, 
     ids=[*map(str, range(6))],
 )
 def test_who_is_allowed_is_not_on_this_machine(request_: Request, local: bool) -> None:
-    access(proxies=(NGINX, "127.0.0.1")).check(request_)
-    assert request_.local is local
+    caller = access(proxies=(NGINX, "127.0.0.1")).authenticate(request_)
+    assert caller == (LOCAL if local else ANONYMOUS)
 
 
 def test_names_that_nobody_can_register() -> None:
@@ -179,7 +180,7 @@ def test_a_proof_counts_for_its_own_request(part: str, value: Any) -> None:
     else:
         setattr(request, part, value)
     with pytest.raises(Forbidden, match="proof"):
-        access(secrets=(SECRET,)).check(request)
+        access(secrets=(SECRET,)).authenticate(request)
 
 
 def test_a_forged_proof_is_refused_and_logged_once_a_second(lines: list[str]) -> None:
@@ -194,5 +195,5 @@ def test_a_proof_is_not_looked_at_where_it_is_not_needed() -> None:
     request = proven("another secret")
     request.address = "127.0.0.1"
     request.headers["host"] = ["localhost"]
-    access(secrets=(SECRET,)).check(request)
-    Access(True, Proxies(), prover=Prover([SECRET], Refusals(Clock()))).check(proven("another secret"))
+    access(secrets=(SECRET,)).authenticate(request)
+    Access(True, Proxies(), prover=Prover([SECRET], Refusals(Clock()))).authenticate(proven("another secret"))

@@ -66,7 +66,7 @@ class Scene:
     def serve(self, request: Request) -> Any:
         self.requests.append(request)
         try:
-            self.access.check(request)
+            self.access.authenticate(request)
             path = request.path()
         except RelayError as error:
             return answers.problem(error, "")

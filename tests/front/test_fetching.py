@@ -45,12 +45,12 @@ def _give(answers: deque[Any]) -> Any:
 
 class Scene:
     def __init__(self) -> None:
-        self.clock, self.store, self.room = Clock(), Store(), Waiters()
+        self.clock, self.store, self.waiters = Clock(), Store(), Waiters()
         self.doubts = 0
         store: Any = self.store
-        self.fetching = Fetching(self.clock, store, self.room, self.doubt)
+        self.fetching = Fetching(self.clock, store, self.waiters, self.doubt)
         self.told: list[Any] = []
-        self.waiter = self.room.wait(ID).addBoth(self.told.append)
+        self.waiter = self.waiters.wait(ID).addBoth(self.told.append)
 
     def doubt(self) -> None:
         self.doubts += 1
@@ -88,14 +88,14 @@ def test_a_store_that_went_away_in_between_is_asked_from_the_start(scene: Scene)
 
 def test_a_job_that_runs_again_is_waited_for(scene: Scene) -> None:
     assert scene.fetch(None, attached=[RUNNING]) is None
-    assert ID in scene.room
+    assert ID in scene.waiters
 
 
 def test_where_history_was_lost_the_repair_decides(scene: Scene) -> None:
     scene.store.is_another = True
     assert scene.fetch(None, attached=[None]) is None
     assert scene.doubts == 1
-    assert ID in scene.room
+    assert ID in scene.waiters
 
 
 def test_an_outcome_that_can_not_be_read_is_told_to_be_lost(

@@ -50,7 +50,7 @@ class Transport(StringTransportWithDisconnection):
 
 
 class StillRunning:
-    """A desk that knows one job."""
+    """A job service that knows one job."""
 
     draining = False
 
@@ -86,21 +86,21 @@ class Scene:
         self.clock.advance(1000)
         self.wheel = Wheel(self.clock)
         self.wheel.start()
-        self.desk = StillRunning()
+        self.jobs = StillRunning()
         self.left: list[Deferred[Outcome]] = []
         self.waiter: Deferred[Outcome] = Deferred(self.left.append)
         self.doors = doors(self.clock)
-        house = HoldContext(  # type: ignore[arg-type]
+        context = HoldContext(  # type: ignore[arg-type]
             self.clock,
             self.wheel,
-            self.desk,
+            self.jobs,
             Parting(self.clock),
             self.doors,
             "/v1",
             Waiters(),
             Successor(Mock(), Mock()),
         )
-        hold = self.hold = Hold(house, terms, "me", STANDING, self.waiter)
+        hold = self.hold = Hold(context, terms, "me", STANDING, self.waiter)
 
         class Pages:
             serve = staticmethod(lambda request: hold)
@@ -210,7 +210,7 @@ def test_a_wait_that_runs_out_after_the_commitment_ends_in_an_incomplete_envelop
 def test_a_job_that_ended_as_the_wait_ran_out_is_told() -> None:
     scene = Scene(TERMS)
     scene.pass_time(59)
-    scene.desk.known = OUTCOME
+    scene.jobs.known = OUTCOME
     scene.transport.take()
     scene.pass_time(2)
     envelope, _ = chunks(scene.transport.take())
@@ -219,7 +219,7 @@ def test_a_job_that_ended_as_the_wait_ran_out_is_told() -> None:
 
 def test_a_store_that_is_away_as_the_wait_runs_out_does_not_keep_the_answer() -> None:
     scene = Scene(TERMS)
-    scene.desk.known = StoreAway()
+    scene.jobs.known = StoreAway()
     scene.pass_time(61)
     *_, envelope, end = chunks(scene.transport.take().partition(b"\r\n\r\n")[2])
     assert json.loads(envelope)["state"] == "running"
@@ -244,14 +244,14 @@ def test_a_client_that_wanted_its_job_for_itself_takes_it_along(seconds: int, ca
     scene = Scene(HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, cancel=cancel))
     scene.pass_time(seconds)
     scene.disconnect()
-    assert scene.desk.abandoned == ([ID] if cancel else [])
+    assert scene.jobs.abandoned == ([ID] if cancel else [])
 
 
 def test_a_client_that_got_its_answer_takes_nothing_along() -> None:
     scene = Scene(HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, cancel=True))
     scene.waiter.callback(OUTCOME)
     scene.disconnect()
-    assert scene.desk.abandoned == []
+    assert scene.jobs.abandoned == []
 
 
 @pytest.mark.parametrize("seconds", [1, 6])
@@ -259,11 +259,11 @@ def test_an_outcome_counts_as_collected_once_it_was_written_and_not_before(secon
     scene, gone = Scene(TERMS), Scene(TERMS)
     for each in (scene, gone):
         each.pass_time(seconds)
-        assert each.desk.outcomes == []
+        assert each.jobs.outcomes == []
     scene.waiter.callback(OUTCOME)
-    assert scene.desk.outcomes == [OUTCOME]
+    assert scene.jobs.outcomes == [OUTCOME]
     gone.disconnect()
-    assert gone.desk.outcomes == []
+    assert gone.jobs.outcomes == []
 
 
 @pytest.mark.parametrize("seconds", [1, 6])
@@ -274,7 +274,7 @@ def test_what_a_client_is_sent_that_closed_its_side_is_not_known_to_be_collected
     scene.pass_time(1)
     scene.waiter.callback(OUTCOME)
     assert b'"ok":true' in scene.transport.take()
-    assert scene.desk.outcomes == []
+    assert scene.jobs.outcomes == []
 
 
 def test_a_client_that_closed_its_side_is_asked_by_two_heartbeats_whether_it_reads() -> None:

@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from relay.front.access import Access
+from relay.front.caller import Takes
 from relay.http.forwarding import UNIX, Proxies, address_of
 from relay.http.request import Request
 from relay.model.problems.request import Forbidden
@@ -160,33 +161,32 @@ def test_a_closed_relay_refuses_who_asks_from_elsewhere(
     trusted: list[str], request_: Request, said: str
 ) -> None:
     with pytest.raises(Forbidden) as refused:
-        Access(False, Proxies(trusted)).check(request_)
+        Access(False, Proxies(trusted)).authenticate(request_)
     assert said in refused.value.detail
-    Access(True, Proxies(trusted)).check(request_)
+    Access(True, Proxies(trusted)).authenticate(request_)
 
 
 def test_a_closed_relay_serves_this_machine_behind_a_trusted_proxy_too() -> None:
     closed = Access(False, Proxies(["10.0.0.1"]))
-    closed.check(over(NGINX, "127.0.0.1"))
-    closed.check(asked(proxied(NGINX, V1 % b"127.0.0.1")))
+    closed.authenticate(over(NGINX, "127.0.0.1"))
+    closed.authenticate(asked(proxied(NGINX, V1 % b"127.0.0.1")))
 
 
 def test_a_proxy_that_looks_whether_the_front_is_there_is_answered() -> None:
-    Access(False, Proxies()).check(asked(proxied(LOCAL, V2 + b"\x20\0\0\0")))
+    Access(False, Proxies()).authenticate(asked(proxied(LOCAL, V2 + b"\x20\0\0\0")))
     for header in (V2 + b"\x20\0\0\0", b"PROXY TCP4 10.0.0.1 127.0.0.1 40000 80\r\n"):
-        for target in (b"/readyz", b"/healthz"):
-            request = asked(proxied(NGINX, header))
-            request.target = target
-            Access(False, Proxies(["10.0.0.1"])).check(request)
+        request = asked(proxied(NGINX, header))
+        assert Access(False, Proxies(["10.0.0.1"])).authenticate(request, Takes.PROBE)
+        for takes in (Takes.CALLER, Takes.PROBE):
             with pytest.raises(Forbidden, match=r"comes from 10\.0\.0\.1"):
-                Access(False, Proxies()).check(request)
+                Access(False, Proxies()).authenticate(request, takes)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "Cross-Site"])
 def test_a_request_of_a_web_page_elsewhere_is_refused_whatever_its_method(site: str) -> None:
     with pytest.raises(Forbidden, match="Sec-Fetch-Site"):
-        Access(False, Proxies()).check(asked(HERE, **{"sec-fetch-site": site}))
-    Access(False, Proxies()).check(asked(HERE, **{"sec-fetch-site": "same-origin"}))
+        Access(False, Proxies()).authenticate(asked(HERE, **{"sec-fetch-site": site}))
+    Access(False, Proxies()).authenticate(asked(HERE, **{"sec-fetch-site": "same-origin"}))
 
 
 @pytest.mark.parametrize("data", ODD)

@@ -37,13 +37,13 @@ class Store:
 def test_what_could_not_be_attached_is_attached_later(
     error: Exception, no_logged_failures: list[LogEvent]
 ) -> None:
-    clock, store, room = Clock(), Store(), Waiters()
+    clock, store, waiters = Clock(), Store(), Waiters()
     told: list[Any] = []
-    room.wait("a").addBoth(told.append)
+    waiters.wait("a").addBoth(told.append)
     store.fails["a"] = error
     known: Any = store
-    repair = Recovery(clock, known, room)
-    repair.soon()
+    recovery = Recovery(clock, known, waiters)
+    recovery.soon()
     clock.pump([PAUSE] * 60)
     assert 3 < store.calls < 15
     assert told == []
@@ -57,16 +57,16 @@ def test_what_could_not_be_attached_is_attached_later(
 def test_a_job_that_can_not_be_read_keeps_those_of_other_calls_from_nothing(
     no_logged_failures: list[LogEvent],
 ) -> None:
-    clock, store, room = Clock(), Store(), Waiters()
+    clock, store, waiters = Clock(), Store(), Waiters()
     told: list[Any] = []
     ids = [str(number) for number in range(3 * _SLICE)]
     for id in ids:
-        room.wait(id).addBoth(told.append)
+        waiters.wait(id).addBoth(told.append)
     store.fails[ids[0]] = ValueError()
     known: Any = store
-    repair = Recovery(clock, known, room)
-    repair.soon()
+    recovery = Recovery(clock, known, waiters)
+    recovery.soon()
     clock.advance(PAUSE)
     assert len(told) == 2 * _SLICE
-    repair.stop()
+    recovery.stop()
     no_logged_failures.clear()

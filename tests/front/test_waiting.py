@@ -1,4 +1,4 @@
-"""The waiting room."""
+"""The registry of waiters."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_whoever_leaves_is_not_told_and_the_others_are() -> None:
 
 def test_many_may_wait_for_one_job() -> None:
     room = Waiters()
-    waiters = [room.wait("1") for _ in range(1000)]
-    everyone = [told(waiter) for waiter in waiters]
-    for waiter in waiters[::2]:
+    many = [room.wait("1") for _ in range(1000)]
+    everyone = [told(waiter) for waiter in many]
+    for waiter in many[::2]:
         waiter.cancel()
     room.arrived("1", KEPT)
     assert everyone == [[], ["1"]] * 500

@@ -51,11 +51,11 @@ class HoldContext:
 
     clock: IReactorTime
     wheel: Wheel
-    desk: JobService
+    jobs: JobService
     parting: Parting
     doors: Doors
     prefix: str
-    room: Waiters
+    waiters: Waiters
     successor: Successor
 
 
@@ -65,10 +65,10 @@ class Hold:
     __slots__ = (
         "_address",
         "_chunked",
+        "_context",
         "_doubtful",
         "_exchange",
         "_gone",
-        "_house",
         "_known",
         "_owner",
         "_terms",
@@ -79,9 +79,9 @@ class Hold:
     )
 
     def __init__(
-        self, house: HoldContext, terms: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
+        self, context: HoldContext, terms: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
     ) -> None:
-        self._house = house
+        self._context = context
         self._terms = terms
         self._owner = owner
         self._known = known
@@ -94,18 +94,18 @@ class Hold:
         self.slot = -1
 
     @classmethod
-    def taken_over(cls, house: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
+    def taken_over(cls, context: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
         """A committed one that another front held."""
-        waiter = house.room.wait(passed.known.id)
+        waiter = context.waiters.wait(passed.known.id)
         if passed.submission is not None:
-            house.room.pledge(passed.known.id, passed.submission)
-        hold = cls(house, passed.terms, passed.owner, passed.known, waiter)
+            context.waiters.keep(passed.known.id, passed.submission)
+        hold = cls(context, passed.terms, passed.owner, passed.known, waiter)
         hold._chunked, hold._address, hold._until = passed.chunked, passed.address, passed.until
-        house.doors.admit(passed.address)
-        parked: Any = DetachedSocket(house.clock, connected, hold)
+        context.doors.admit(passed.address)
+        parked: Any = DetachedSocket(context.clock, connected, hold)
         parked.write(passed.unsent)
         hold.transport = parked
-        hold._rest(passed.due - house.clock.seconds())
+        hold._rest(passed.due - context.clock.seconds())
         waiter.addBoth(hold._ended)
         return hold
 
@@ -115,14 +115,14 @@ class Hold:
         """Begin to hold the request."""
         self._exchange = exchange
         self._chunked = exchange.chunked
-        self._until = self._house.clock.seconds() + self._terms.wait
+        self._until = self._context.clock.seconds() + self._terms.wait
         self._rest(self._terms.commit)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
     def on_time(self) -> None:
         """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
-        if self._house.clock.seconds() >= self._until:
+        if self._context.clock.seconds() >= self._until:
             self._run_out()
         elif self.transport is None:
             self._commit()
@@ -134,7 +134,7 @@ class Hold:
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
-        self._house.wheel.put(self, max(0.0, min(seconds, self._until - self._house.clock.seconds())))
+        self._context.wheel.put(self, max(0.0, min(seconds, self._until - self._context.clock.seconds())))
 
     # -- phase B --
 
@@ -146,30 +146,30 @@ class Hold:
         headers = [
             ("Date", date(int(time.time()))),
             ("Relay-Job-Id", self._known.id),
-            ("Location", answers.location(self._known.id, self._house.prefix)),
+            ("Location", answers.location(self._known.id, self._context.prefix)),
         ]
         if self._terms.applied:
             headers.append(("Preference-Applied", self._terms.applied))
         eager_write(self.transport, json_stream.head(headers, self._chunked))
         self._rest(self._terms.heartbeat)
-        if self._house.successor.takes and not self.hand_over(0):
+        if self._context.successor.takes and not self.hand_over(0):
             self.reattach()
 
     def hand_over(self, seconds: float) -> bool:
         """Give the client to the front that succeeds this one: now, or when it is committed, which has to be within so
         many seconds. False where that can't be."""
         if self._exchange is not None:
-            due = self._house.wheel.due(self)
-            in_time = due < self._until and due <= self._house.clock.seconds() + seconds
+            due = self._context.wheel.due(self)
+            in_time = due < self._until and due <= self._context.clock.seconds() + seconds
             return in_time and can_be_detached(self._exchange.transport)
         if not isinstance(self.transport, DetachedSocket):
             return False
-        self._house.successor.give(self)
+        self._context.successor.give(self)
         return True
 
     def detach(self) -> tuple[Passed, socket.socket] | None:
         """Let go of the client, who is another front's from now on; None for one who was answered, or has gone."""
-        parked, house = self.transport, self._house
+        parked, context = self.transport, self._context
         detached = (
             parked.detach() if isinstance(parked, DetachedSocket) and self._waiter is not None else None
         )
@@ -183,11 +183,11 @@ class Hold:
             chunked=self._chunked,
             address=self._address,
             until=self._until,
-            due=house.wheel.due(self),
+            due=context.wheel.due(self),
             unsent=unsent,
-            submission=house.room.pledged(self._known.id),
+            submission=context.waiters.resubmission(self._known.id),
         )
-        house.doors.leave(self._address)
+        context.doors.leave(self._address)
         self._leave()
         self._over()
         return passed, connected
@@ -200,22 +200,22 @@ class Hold:
         heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends. What
         such a client is sent is not known to be collected."""
         self._doubtful = True
-        if not self._terms.heartbeat and self._until - self._house.clock.seconds() > LONGEST_DOUBT:
+        if not self._terms.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._terms.heartbeat:
-            self._house.wheel.drop(self)
+            self._context.wheel.drop(self)
             self._beat(PROBE)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
         if self._address:
-            self._house.doors.leave(self._address)
+            self._context.doors.leave(self._address)
         waited = self._waiter is not None
         self._leave()
         self._over()
-        self._house.parting.discard(self)
+        self._context.parting.discard(self)
         if waited and self._terms.cancel:
-            self._house.desk.abandon(self._known.id)
+            self._context.jobs.abandon(self._known.id)
         if self._gone is not None:
             self._gone.callback(None)
 
@@ -234,13 +234,13 @@ class Hold:
     def _answer(self, outcome: Outcome) -> None:
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._terms.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._house.prefix))
+            self._finish(answers.outcome(outcome, status, self._context.prefix))
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._house.prefix))
+            self._close(envelope.of_outcome(outcome, self._context.prefix))
         else:
             return
         if not self._doubtful:
-            self._house.desk.collected(outcome)
+            self._context.jobs.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
         if failure.check(CancelledError):  # by ourselves
@@ -248,19 +248,19 @@ class Hold:
         error = failure.value
         if self._exchange is None or not isinstance(error, RelayError):
             failure.raiseException()
-        self._finish(answers.problem(error, self._house.prefix))
+        self._finish(answers.problem(error, self._context.prefix))
 
     def _run_out(self, reattach: bool = False) -> None:
         """The wait is over before the job is: say where it stands, and how to go on."""
         self._leave()
-        looking = Deferred.fromCoroutine(self._house.desk.look(self._owner, self._known.id))
+        looking = Deferred.fromCoroutine(self._context.jobs.look(self._owner, self._known.id))
         looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
         looking.addErrback(self._break_off)
 
     def reattach(self) -> Deferred[None]:
         """This process is going away: eager_write the client to another. Fires when a committed one has gone."""
         gone = self._gone = None if self.transport is None else Deferred()
-        self._house.wheel.drop(self)
+        self._context.wheel.drop(self)
         self._run_out(reattach=True)
         return gone or succeed(None)
 
@@ -273,8 +273,8 @@ class Hold:
             self._answer(known)
             return
         if self._exchange is not None:
-            reattach = reattach or self._house.desk.draining
-            self._finish(answers.standing(known, 202, self._house.prefix, reattach))
+            reattach = reattach or self._context.jobs.draining
+            self._finish(answers.standing(known, 202, self._context.prefix, reattach))
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
 
@@ -289,7 +289,7 @@ class Hold:
         self._over()
         assert transport is not None
         eager_write(transport, json_stream.tail(body, self._chunked))
-        self._house.parting.add(self, transport)
+        self._context.parting.add(self, transport)
         transport.loseConnection()
 
     def _break_off(self, failure: Failure) -> None:
@@ -307,5 +307,5 @@ class Hold:
             waiter.cancel()
 
     def _over(self) -> None:
-        self._house.wheel.drop(self)
+        self._context.wheel.drop(self)
         self._exchange = self.transport = self._waiter = None

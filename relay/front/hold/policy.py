@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from relay.front.prefer import Preferences
+from relay.front.wait_request import WaitRequest
 from relay.model.settings import Settings
 
 _MOST_REMEMBERED = 1000  # by what is preferred
@@ -29,31 +29,31 @@ class HoldPolicies:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[tuple[Preferences, bool, bool], HoldPolicy | None] = {}
+        self._known: dict[tuple[WaitRequest, bool], HoldPolicy | None] = {}
 
-    def of_submission(self, prefer: Preferences, cancel: bool) -> HoldPolicy | None:
+    def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
         """For a job that was submitted by who waits; None for one that does not want to."""
-        return self._remember(prefer, cancel, True)
+        return self._remember(wait, True)
 
-    def of_look(self, prefer: Preferences, cancel: bool) -> HoldPolicy | None:
+    def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
         """For a job that was there."""
-        return self._remember(prefer, cancel, False)
+        return self._remember(wait, False)
 
     def at_the_end(self, terms: HoldPolicy) -> HoldPolicy:
         """The same for a request that comes while the front drains: short, and never committed."""
         wait = min(terms.wait, LAST_WAIT)
         return msgspec.structs.replace(terms, wait=wait, commit=wait, applied="")
 
-    def _remember(self, prefer: Preferences, cancel: bool, submission: bool) -> HoldPolicy | None:
-        asked = prefer, cancel, submission
+    def _remember(self, wait: WaitRequest, submission: bool) -> HoldPolicy | None:
+        asked = wait, submission
         if asked not in self._known:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[asked] = self._make(*asked)
         return self._known[asked]
 
-    def _make(self, prefer: Preferences, cancel: bool, submission: bool) -> HoldPolicy | None:
-        settings = self._settings
+    def _make(self, asked: WaitRequest, submission: bool) -> HoldPolicy | None:
+        settings, prefer, cancel = self._settings, asked.prefer, asked.cancel
         at_once = submission and prefer.respond_async
         if submission and (prefer.wait == 0 or (at_once and prefer.wait is None)):
             return None

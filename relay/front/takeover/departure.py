@@ -24,12 +24,12 @@ class Departure:
 
     _log = Logger()
 
-    def __init__(self, drain: Drain, repair: Recovery) -> None:
+    def __init__(self, drain: Drain, recovery: Recovery) -> None:
         self.successor = Successor(self._restore, self._lost)
         self.predecessor = Predecessor(self._adopt, self._attach)
-        self.house: HoldContext  # which knows the successor
+        self.context: HoldContext  # which knows the successor
         self._drain = drain
-        self._repair = repair
+        self._recovery = recovery
         self._begun = False
         self._adopted: list[str] = []  # jobs whose end we would not hear of yet
         self._leaving: list[Deferred[Any]] = []
@@ -48,12 +48,12 @@ class Departure:
         await self._send_elsewhere(rest)
         await wait(closing)
         await deferLater(
-            self.house.clock, 0
+            self.context.clock, 0
         )  # so that the last one in grace, who is committed just now, is given
         await wait(self.predecessor.over())
         await self._give()
         await wait(DeferredList(self._leaving))
-        await wait(self.house.parting.over())
+        await wait(self.context.parting.over())
         if self.successor.given:
             self._log.info("{count} held clients were handed over", count=self.successor.given)
         if self._sent:
@@ -62,7 +62,7 @@ class Departure:
 
     async def _give(self) -> None:
         """Wait for the successor to take all; one that hangs leaves time to send the others elsewhere."""
-        patience = Drain(self.house.clock, self._drain.left() / 2)
+        patience = Drain(self.context.clock, self._drain.left() / 2)
         await patience.until(self.successor.emptied())
         if self.successor.has_some():
             self._log.warn("the front that succeeds this one takes no clients")
@@ -70,14 +70,14 @@ class Departure:
             await self._drain.until(self.successor.emptied())
 
     def _held(self) -> list[Hold]:
-        return [waits for waits in self.house.wheel if isinstance(waits, Hold)]
+        return [waits for waits in self.context.wheel if isinstance(waits, Hold)]
 
     async def _send_elsewhere(self, holds: list[Hold]) -> None:
         """One by one, spread over the drain."""
         pause = min(self._drain.left() / max(1, len(holds)), 1 / RATE)
         for hold in holds:
             self._reattach(hold)
-            await deferLater(self.house.clock, pause)
+            await deferLater(self.context.clock, pause)
 
     def _reattach(self, hold: Hold) -> None:
         self._sent += 1
@@ -87,7 +87,7 @@ class Departure:
 
     def _restore(self, passed: Passed, connected: socket.socket) -> None:
         """It did not take this one."""
-        self._reattach(Hold.taken_over(self.house, passed, connected))
+        self._reattach(Hold.taken_over(self.context, passed, connected))
 
     def _lost(self) -> None:
         """It takes nobody any more."""
@@ -98,7 +98,7 @@ class Departure:
     # -- what the predecessor does --
 
     def _adopt(self, passed: Passed, connected: socket.socket) -> None:
-        hold = Hold.taken_over(self.house, passed, connected)
+        hold = Hold.taken_over(self.context, passed, connected)
         if not self._begun:
             self._adopted.append(passed.known.id)
         elif not (self.successor.takes and hold.hand_over(0)):
@@ -107,6 +107,6 @@ class Departure:
     def _attach(self) -> None:
         """Hear of the ends of those jobs, too."""
         adopted, self._adopted = self._adopted, []
-        ensureDeferred(self._repair.attach(adopted)).addErrback(
+        ensureDeferred(self._recovery.attach(adopted)).addErrback(
             lambda failure: self._log.failure("what was taken over could not be attached", failure)
         )

@@ -1,0 +1,57 @@
+"""About relay: whether it is there, whether it takes work, and what its problems mean."""
+
+from __future__ import annotations
+
+import inspect
+
+from relay.front import answers
+from relay.front.caller import Caller, Takes
+from relay.front.hold.hold import HoldContext
+from relay.front.readiness import Readiness
+from relay.front.routes.app import Routes, new_app
+from relay.http.request import Request
+from relay.http.response import Response
+from relay.model.problems.request import NoSuchPage, catalogue
+from relay.model.problems.upstream import PROBLEMS
+
+
+class HealthRoutes(Routes):
+    """What load balancers and supervisors look at."""
+
+    app = new_app()
+    takes = Takes.PROBE
+
+    def __init__(self, context: HoldContext, readiness: Readiness) -> None:
+        self._context = context
+        self._readiness = readiness
+
+    @app.route("/readyz", methods=["GET"])
+    def readyz(self, request: Request, caller: Caller) -> Response:
+        """For a load balancer: whether this front takes work, and how many requests it holds."""
+        why = "draining" if self._context.jobs.draining else self._readiness.why_not()
+        said = {"ready": False, "why": why} if why else {"ready": True}
+        return answers.json({**said, "held": len(self._context.wheel)}, 503 if why else 200)
+
+    @app.route("/healthz", methods=["GET"])
+    def healthz(self, request: Request, caller: Caller) -> Response:
+        """For whoever starts this process again: that it turns."""
+        return answers.json({"alive": True})
+
+
+class ProblemRoutes(Routes):
+    """``/problems/…``"""
+
+    app = new_app()
+
+    @app.route("/problems/<slug>", methods=["GET"])
+    def problem(self, request: Request, caller: Caller, slug: str) -> Response:
+        """What a problem type means, and what to do about it."""
+        if slug in PROBLEMS:
+            status, _, title, meaning = PROBLEMS[slug]
+        elif slug in catalogue():
+            kind = catalogue()[slug]
+            status, title = kind.status, kind.title
+            meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
+        else:
+            raise NoSuchPage(f"{slug} is not a problem of relay's: the handler of the job defines it")
+        return answers.json({"type": slug, "title": title, "status": status, "meaning": meaning})

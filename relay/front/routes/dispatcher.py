@@ -1,0 +1,95 @@
+"""Finds the route of a request, asks who calls, and turns errors into problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map
+
+from relay.front import answers
+from relay.front.access import Access
+from relay.front.caller import Takes
+from relay.front.refusals import shown
+from relay.front.routes.app import CONVERTERS, Routes
+from relay.http.exchange import Served
+from relay.http.request import Request
+from relay.http.response import Response
+from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, RelayError
+
+_MOST_REMEMBERED = 1000  # routes by address
+
+#: whom it is for, the routes it is one of, its name, what the address says
+Route = tuple[Takes, Any, str, Mapping[str, Any]]
+
+
+class Dispatcher:
+    """What a front's connections serve: these routes. `prefix` is the path under which clients see relay."""
+
+    _log = Logger()
+
+    def __init__(self, access: Access, prefix: str, routes: Sequence[Routes]) -> None:
+        self._access = access
+        self._prefix = prefix
+        self._remembered: dict[tuple[str, bytes], Route] = {}
+        self._bound: dict[Routes, Any] = {some: some.app for some in routes}
+        known = Map(converters=CONVERTERS, merge_slashes=False)
+        for some, bound in self._bound.items():
+            for rule in bound.url_map.iter_rules():
+                added = rule.empty()
+                added.endpoint = some, rule.endpoint
+                known.add(added)
+        self._addresses = known.bind("localhost")
+
+    def serve(self, request: Request) -> Served | Deferred[Served]:
+        """Bring a request to its route, if its client may call it."""
+        try:
+            takes, routes, name, arguments = self._route(request)
+            caller = self._access.authenticate(request, takes)
+            served: Served | Deferred[Served] = routes.execute_endpoint(name, request, caller, **arguments)
+        except Exception:
+            return self._refused(Failure(), request)
+        return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
+
+    def refuse(self, error: RelayError) -> Response:
+        """The answer to what is not a request that can be served."""
+        return answers.problem(error, self._prefix)
+
+    def _route(self, request: Request) -> Route:
+        """The route of a request. Those of submissions are remembered, for there are few. Who may not call is not told
+        what there is."""
+        asked = request.method, request.target
+        if asked in self._remembered:
+            return self._remembered[asked]
+        try:
+            path = request.path()
+            if path.startswith("//"):  # which would be taken for a single slash
+                raise NotFound
+            (some, name), arguments = self._addresses.match(path, request.method)
+        except (HTTPException, RelayError):
+            self._access.authenticate(request, Takes.CALLER)
+            raise
+        route = some.takes, self._bound[some], name, arguments
+        if arguments.keys() == {"name"}:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[asked] = route
+        return route
+
+    def _refused(self, failure: Failure, request: Request) -> Response:
+        error, head = failure.value, ""
+        if isinstance(error, CancelledError):  # the client has gone
+            raise error
+        if isinstance(error, MethodNotAllowed):
+            head = f"Allow: {', '.join(sorted(error.valid_methods or ()))}\r\n"
+            error = MethodRefused()
+        elif isinstance(error, HTTPException):
+            error = NoSuchPage()
+        elif not isinstance(error, RelayError):
+            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
+            error = InternalError()
+        return answers.problem(error, self._prefix).with_head(head)

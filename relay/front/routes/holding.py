@@ -1,0 +1,65 @@
+"""Holds a request, or tells where its job stands."""
+
+from __future__ import annotations
+
+from relay.front import answers
+from relay.front.caller import Caller
+from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.policy import HoldPolicies, HoldPolicy
+from relay.front.job_service import Accepted, leave
+from relay.front.wait_request import WaitRequest
+from relay.http.exchange import Served
+from relay.http.response import Response
+from relay.model.settings import Settings
+from relay.model.state import Outcome, Standing
+
+
+class Holding:
+    """What routes answer with, by what the caller wants and the front has room for."""
+
+    def __init__(self, context: HoldContext, settings: Settings) -> None:
+        self._context = context
+        self._settings = settings
+        self._policies = HoldPolicies(settings)
+
+    def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
+        """How one who submits is held; None for one who is not."""
+        return None if self._is_full() else self._policies.of_submission(wait)
+
+    def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
+        """How one who asks for a job that is there is held; None for one who is not."""
+        return None if self._is_full() else self._policies.of_look(wait)
+
+    def _is_full(self) -> bool:
+        return len(self._context.wheel) >= self._settings.max_held
+
+    def hold_or_tell(
+        self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
+    ) -> Served:
+        """Hold the request until the job has ended, unless it has, or nobody wants to wait."""
+        known = accepted.known
+        if isinstance(known, Outcome):
+            status = answers.outcome_status(known) if policy is None or policy.true_status else 200
+            self._context.jobs.collected(known)
+            return self.show(known, status, replayed=accepted.replayed)
+        if policy is not None and accepted.waiter is not None:
+            if self._context.jobs.draining and not self._context.successor.takes:
+                policy = self._policies.at_the_end(policy)
+            return Hold(self._context, policy, caller.owner, known, accepted.waiter)
+        leave(accepted.waiter)
+        told = self.tell(known, 202)
+        applied = "respond-async" if wait.prefer.respond_async else ""
+        return told.with_head(answers.preference_applied(applied))
+
+    def tell(self, known: Standing | Outcome, status: int) -> Response:
+        """Where a job stands; an outcome is collected."""
+        if isinstance(known, Outcome):
+            self._context.jobs.collected(known)
+        return self.show(known, status)
+
+    def show(self, known: Standing | Outcome, status: int, *, replayed: bool = False) -> Response:
+        """Where a job stands, for one who only looks."""
+        prefix = self._context.prefix
+        if isinstance(known, Outcome):
+            return answers.outcome(known, status, prefix, replayed)
+        return answers.standing(known, status, prefix)

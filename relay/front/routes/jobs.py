@@ -1,0 +1,70 @@
+"""Jobs: submit, look, attach, cancel."""
+
+from __future__ import annotations
+
+from relay.front.caller import Caller
+from relay.front.job_service import JobService
+from relay.front.routes.app import Routes, new_app
+from relay.front.routes.holding import Holding
+from relay.front.submission import read_submission
+from relay.front.wait_request import WaitRequest
+from relay.http.exchange import Served
+from relay.http.request import Request
+from relay.http.response import Response
+from relay.model.problems.request import KeyRequired
+from relay.model.settings import Settings
+from relay.model.state import Outcome
+
+
+class JobRoutes(Routes):
+    """``/jobs/…``"""
+
+    app = new_app()
+
+    def __init__(self, jobs: JobService, holding: Holding, settings: Settings) -> None:
+        self._jobs = jobs
+        self._holding = holding
+        self._settings = settings
+
+    @app.route("/jobs/<name:name>", methods=["POST"])
+    async def post(self, request: Request, caller: Caller, name: str) -> Served:
+        """Submit a job."""
+        return await self._submit(request, caller, name)
+
+    @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
+    async def put(self, request: Request, caller: Caller, name: str, key: str) -> Served:
+        """Submit a job under a key of the client's choice."""
+        return await self._submit(request, caller, name, key)
+
+    async def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Served:
+        asked = read_submission(request, caller, name, key, self._settings.max_delay)
+        if self._settings.require_key and not asked.key:
+            raise KeyRequired
+        policy = None if asked.delay else self._holding.of_submission(asked.wait)
+        soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
+        accepted = await self._jobs.submit(asked, held=policy is not None or soon)
+        return self._holding.hold_or_tell(accepted, policy, caller, asked.wait)
+
+    @app.route("/jobs/<id:id>", methods=["GET"])
+    async def get(self, request: Request, caller: Caller, id: str) -> Served:
+        """Where a job stands, or with `Prefer: wait` its outcome."""
+        if request.method == "HEAD":
+            return self._holding.show(await self._jobs.look(caller.owner, id), 200)
+        wait = WaitRequest.read(request)
+        policy = self._holding.of_look(wait) if wait.prefer.wait else None
+        if policy is None:
+            return self._holding.tell(await self._jobs.look(caller.owner, id), 200)
+        accepted = await self._jobs.attach(caller.owner, id)
+        return self._holding.hold_or_tell(accepted, policy, caller, wait)
+
+    @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
+    async def get_by_key(self, request: Request, caller: Caller, name: str, key: str) -> Served:
+        """The same, of the job that a key stands for."""
+        found: Served = await self.get(request, caller, await self._jobs.find(caller.owner, name, key))
+        return found
+
+    @app.route("/jobs/<id:id>", methods=["DELETE"])
+    async def delete(self, request: Request, caller: Caller, id: str) -> Response:
+        """Cancel a job."""
+        known = await self._jobs.cancel(caller.owner, id)
+        return self._holding.tell(known, 200 if isinstance(known, Outcome) else 202)

@@ -1,0 +1,36 @@
+"""How a client wants to wait, read off its request once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from relay.front.prefer import Preferences
+from relay.http.request import Request
+from relay.model.problems.request import Malformed
+
+
+class WaitRequest(msgspec.Struct, frozen=True, gc=False):
+    """What a client prefers, and whether its job is to be cancelled when it goes away."""
+
+    prefer: Preferences = Preferences()
+    cancel: bool = False
+
+    @classmethod
+    def read(cls, request: Request, preferred: str = "") -> WaitRequest:
+        """Read the headers of a request; what another server `preferred` for its client counts instead of its own
+        Prefer. Raises `Malformed`."""
+        fields = [preferred] if preferred else request.values("prefer")
+        cancel = _is_cancelled(request)
+        if not fields and not cancel:
+            return _PLAIN
+        return cls(Preferences.parse(fields), cancel)
+
+
+_PLAIN = WaitRequest()
+
+
+def _is_cancelled(request: Request) -> bool:
+    field = request.header("relay-on-disconnect") or "continue"
+    if field not in ("continue", "cancel"):
+        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
+    return field == "cancel"
