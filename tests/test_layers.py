@@ -27,6 +27,7 @@ BELOW = {
 }
 CORE = {
     "along",
+    "backoff",
     "arguments",
     "state",
     "handlers",

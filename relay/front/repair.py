@@ -11,6 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from relay.backoff import Backoff
 from relay.errors import Interrupted, RelayError, StoreReset
 from relay.front.waiting import WaitingRoom
 from relay.state import Outcome
@@ -18,7 +19,8 @@ from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
 from relay.timers import stop_timer
 
-PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
+PAUSE = 1.0  # seconds before what may have been forgotten is attached
+AGAIN = Backoff(1.0, limit=10.0)  # before what could not be attached is tried again
 _SLICE = 200  # jobs a call
 
 
@@ -32,7 +34,7 @@ class Repair:
         self._store = store
         self._room = room
         self._coming: IDelayedCall | None = None
-        self._pause = PAUSE  # before the next attempt, if this one fails
+        self._failures = 0  # in a row
 
     def soon(self) -> None:
         """Something may have been forgotten."""
@@ -65,10 +67,10 @@ class Repair:
         """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
         be attached is tried again, for nobody else would."""
         if await self._all():
-            self._pause = PAUSE
+            self._failures = 0
         else:
-            self._in(self._pause)
-            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+            self._failures += 1
+            self._in(AGAIN.pause(self._failures))
 
     async def _all(self) -> bool:
         """Whether nothing is left to be done."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -21,6 +20,7 @@ from twisted.web.client import CookieAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
+from relay.backoff import Backoff
 from relay.limits import Learned
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
@@ -36,7 +36,7 @@ from relay.upstream import UpstreamError
 STALL = 30.0  # seconds without anything sent or received
 MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise
 TRIES = 3  # of a call that is safe to send again
-FIRST_PAUSE = 0.5  # seconds, doubled for each further try
+RETRY = Backoff(0.5, jitter=0.5)  # before a further try
 EXTRA = 10.0  # seconds beyond the job's time, for what has to be finished
 _LAST_WORDS = (0.1, 1.0)  # part of the job's time, and at most so many seconds, left to say what went wrong
 _SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # to be sent again: RFC 9110, 9.2.2
@@ -211,7 +211,7 @@ class Http(HTTPClient):
 
     async def _pause(self, tries: int, wanted: float) -> bool:
         """Wait before another try; False if there is no time for it."""
-        pause = max(wanted, FIRST_PAUSE * 2.0 ** (tries - 1) * (1 + random.random()) / 2)
+        pause = max(wanted, RETRY.pause(tries))
         if self._clock.seconds() + pause >= self._until:
             return False
         await deferLater(self._clock, pause)

@@ -7,7 +7,6 @@ others are heard for `STRANGERS` seconds at most, because clients choose them.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from relay.backoff import Backoff
 from relay.limits import Learned, Rate
 from relay.outbound.announced import LONGEST_PAUSE, learn
 from relay.outbound.gate import Gate
@@ -22,8 +22,7 @@ from relay.outbound.url import host_of
 from relay.upstream import UpstreamLimited
 
 STRANGERS = 300.0  # seconds
-REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:
-LONGEST_REFUSED_PAUSE = 60.0
+REFUSED = Backoff(1.0, limit=60.0, jitter=0.5)  # after a 429 that names no time
 _MOST_SCOPES = 5_000
 
 
@@ -78,9 +77,7 @@ class Learning:
         before `until`."""
         scope, learned = self._scope(answer.url), _bounded(answer.learned, answer.own)
         if not learned.pause:
-            refusals = self._shared.refusals[scope]
-            pause = min(LONGEST_REFUSED_PAUSE, REFUSED_PAUSE * 2.0 ** min(refusals, 10))
-            learned = Learned(learned.rate, pause * (1 + random.random()) / 2)
+            learned = Learned(learned.rate, REFUSED.pause(1 + self._shared.refusals[scope]))
         if len(self._shared.refusals) >= _MOST_SCOPES:
             self._shared.refusals.clear()
         self._shared.refusals[scope] += 1

@@ -16,19 +16,19 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.backoff import Backoff
 from relay.recurring import recurring
 from relay.store.address import Address
 from relay.store.health import Health
 from relay.store.refusal import Elsewhere, LinkLost, Refused, read_refusal
 from relay.store.wire import Connection, Connections, Reconnecting
 
-__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply", "pause"]
+__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply"]
 
 Reply = Any  # bytes, int, None, or a list of replies
 
-RETRY_PAUSE = 0.1  # seconds, doubled up to:
-RETRY_LIMIT = 0.25
-REFUSED_LIMIT = 2.0  # the same for a server that refuses the greeting
+RECONNECT = Backoff(0.1, limit=0.25)
+TURNED_AWAY = Backoff(0.1, limit=2.0)  # by a server that refuses the greeting
 #: seconds without any reply after which a connection is given up for another
 SILENCE = 5.0
 _LASTING = 1.0  # seconds after which a connection counts as a good one
@@ -176,7 +176,7 @@ class Link:
             self.health.lost(self, why)
 
     def _pause(self, attempt: int) -> float:
-        return pause(max(1, self._failures), REFUSED_LIMIT if self._turned_away else RETRY_LIMIT)
+        return (TURNED_AWAY if self._turned_away else RECONNECT).pause(self._failures)
 
     async def _greet(self, connection: Connection) -> None:
         try:
@@ -212,8 +212,3 @@ class Link:
 def _pass_on(result: Any, waiting: Deferred[Reply]) -> None:
     if not waiting.called:  # else it was given up meanwhile
         waiting.callback(result)  # a Failure too is passed on
-
-
-def pause(attempt: int, limit: float = RETRY_LIMIT) -> float:
-    """Seconds before an attempt that follows so many that failed: 0.1, doubled with each up to `limit`."""
-    return min(limit, RETRY_PAUSE * 2.0 ** min(attempt - 1, 10))

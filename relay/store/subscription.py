@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from relay.along import along
 from relay.store.address import Address
 from relay.store.health import Health
-from relay.store.link import REFUSED_LIMIT, SILENCE, pause
+from relay.store.link import SILENCE, TURNED_AWAY
 from relay.store.refusal import Refused, read_refusal
 from relay.store.wire import Reconnecting
 
@@ -128,7 +128,7 @@ class Subscription:
         self.health.lost(self, why)
 
     def _pause(self, attempt: int) -> float:
-        return pause(max(1, self._failures), REFUSED_LIMIT)
+        return TURNED_AWAY.pause(self._failures)
 
 
 class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
