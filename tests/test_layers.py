@@ -26,8 +26,8 @@ BELOW = {
     "jobs": {"jobs", "outbound"},
 }
 CORE = {
-    "along",
     "backoff",
+    "fork",
     "arguments",
     "state",
     "handlers",

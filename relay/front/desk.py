@@ -13,8 +13,8 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from relay.along import along
 from relay.errors import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
+from relay.fork import fork
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.order import Order
@@ -61,7 +61,7 @@ class Desk:
         self._room.pledge(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
-            receipt = await along(submitting)
+            receipt = await fork(submitting)
         except BaseException as error:
             leave(waiter)
             if order.cancel and isinstance(error, CancelledError):  # the client went while it was on its way

@@ -21,6 +21,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from relay.backoff import Backoff
+from relay.fork import fork
 from relay.limits import Learned
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
@@ -125,18 +126,15 @@ class Http(HTTPClient):
         work."""
         client = Http(self._shared, replace(self._job, deadline=self._job.deadline + EXTRA))
         working = Deferred.fromCoroutine(work(client))
-        waiting: Deferred[Result] = Deferred()
         self._shared.unfinished.add(working)
 
-        def done(result: Result | Failure) -> None:
+        def done(result: Result | Failure) -> Result | Failure:
             client.close()
             self._shared.unfinished.discard(working)
-            if not waiting.called:
-                waiting.callback(result)  # a Failure too is passed on
-            elif isinstance(result, Failure):
-                _log.failure("work could not be finished", result)
+            return result
 
-        working.addBoth(done)
+        waiting = fork(working.addBoth(done))
+        working.addErrback(lambda failure: _log.failure("work could not be finished", failure))
         return waiting
 
     def close(self) -> None:

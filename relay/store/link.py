@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.backoff import Backoff
+from relay.fork import pass_on
 from relay.recurring import recurring
 from relay.store.address import Address
 from relay.store.health import Health
@@ -98,14 +99,14 @@ class Link:
             self.drop(f"it can't be written to: {error!r}")
             return fail(LinkLost(repr(error)))
         if blocking:
-            return sent.addErrback(self._as_refused)
+            return sent.addErrback(self._read_failure)
         if not self._unanswered:
             self._heard = self._clock.seconds()
         self._unanswered += 1
         # one that can be cancelled while the server still owes us a reply
         answer: Deferred[Reply] = Deferred()
         sent.addBoth(self._answered, answer)
-        return answer.addErrback(self._as_refused)
+        return answer
 
     def drop(self, why: str) -> None:
         """Give the present connection up for another."""
@@ -123,12 +124,9 @@ class Link:
     def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
         self._unanswered -= 1
         self._heard = self._clock.seconds()
-        if not answer.called:
-            answer.callback(result)
-        elif isinstance(result, Failure):
-            self._as_refused(result, swallow=True)
+        pass_on(self._read_failure(result) if isinstance(result, Failure) else result, answer)
 
-    def _as_refused(self, failure: Failure, swallow: bool = False) -> Any:
+    def _read_failure(self, failure: Failure) -> Failure:
         """Tell a connection that is of no use from a command that failed."""
         error = failure.value
         told: Exception
@@ -140,9 +138,8 @@ class Link:
             return failure
         if isinstance(told, Elsewhere):
             self.drop(str(told))
-        if swallow:
-            return None
-        raise told from error
+        told.__cause__ = error
+        return Failure(told)
 
     def _check_silence(self) -> None:
         if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
@@ -193,7 +190,7 @@ class Link:
             self._log.failure("what waits for a link failed")
         waiting, self._waiting = self._waiting, {}
         for deferred, (words, blocking) in waiting.items():
-            self.command(*words, blocking=blocking).addBoth(_pass_on, deferred)
+            self.command(*words, blocking=blocking).addBoth(pass_on, deferred)
 
     def _not_greeted(self, connection: Connection, error: Exception) -> None:
         connection.transport.abortConnection()
@@ -207,8 +204,3 @@ class Link:
         self._failures += 1
         self._turned_away = True
         self.on_refused(refusal)
-
-
-def _pass_on(result: Any, waiting: Deferred[Reply]) -> None:
-    if not waiting.called:  # else it was given up meanwhile
-        waiting.callback(result)  # a Failure too is passed on

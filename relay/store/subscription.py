@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.along import along
+from relay.fork import fork
 from relay.store.address import Address
 from relay.store.health import Health
 from relay.store.link import SILENCE, TURNED_AWAY
@@ -58,7 +58,7 @@ class Subscription:
             heard = self._heard[channel] = Deferred()
             if self._connection is not None:
                 self._subscribe(self._connection, channel)
-        return along(heard)
+        return fork(heard)
 
     def leave(self, channel: str) -> None:
         """Do not hear a channel any more."""
