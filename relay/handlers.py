@@ -19,6 +19,7 @@ from relay.arguments import signature
 from relay.errors import BadArguments
 from relay.limits import Limit
 from relay.options import QUEUE_NAME, HandlerError, Options
+from relay.problem import JobError
 
 __all__ = ["MARK", "QUEUE_NAME", "Handler", "HandlerError", "Options", "handler", "job"]
 
@@ -47,6 +48,7 @@ def job(
     per: str = "",
     internal: bool | None = None,
     local: bool = False,
+    problems: tuple[type[JobError], ...] = (),
 ) -> Callable[[Function], Function]: ...
 
 
@@ -70,7 +72,8 @@ def job(
     its own · `then`: the job, by name or by its function, that is given an outcome which nobody collected, as its
     argument `outcome` (an envelope) · `internal`: whether it is hidden from clients, so that only other jobs lead to
     it; unless given, a job is that another names in its `then` · `local`: whether it is there only for clients of the
-    same machine, not where relay is started with ``--open``.
+    same machine, not where relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises, each
+    with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
     """
 
     def mark(function: Function) -> Function:

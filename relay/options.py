@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from relay import problems
 from relay.limits import Limit
+from relay.problem import JobError
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 QUEUE_NAME = JOB_NAME
@@ -41,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
     per: str = ""  # an argument, each of whose values has a `most` (and a limit) of its own
     internal: bool | None = None  # not for clients; None: if it is there for a `then` of another only
     local: bool = False  # for clients of this machine only
+    problems: tuple[type[JobError], ...] = ()  # that it fails with, to be explained to clients
 
 
 def misfit_of_names(given: Mapping[str, Any]) -> str:
@@ -70,6 +73,7 @@ def misfits(options: Options, function: Callable[..., Any]) -> Iterator[str]:
         yield from _misfits_of_limit(options.limit, function)
     if options.per:
         yield from _misfits_of_per(options, function)
+    yield from (f"problems: {wrong}" for kind in options.problems if (wrong := problems.misfit(kind)))
 
 
 def _misfits_of_limit(limit: Limit, function: Callable[..., Any]) -> Iterator[str]:
@@ -122,5 +126,6 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "internal": (lambda value: value is None or _is_switch(value), "True or False"),
     "local": (_is_switch, "True or False"),
     "limit": (lambda value: value is None or isinstance(value, Limit), "a rate such as '50/s', or a Limit"),
+    "problems": (lambda value: isinstance(value, tuple), "a tuple of subclasses of JobError"),
     "then": (lambda value: value == "" or _is_name(value), "the name or the function of a job"),
 }

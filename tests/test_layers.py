@@ -37,6 +37,7 @@ CORE = {
     "envelope",
     "limits",
     "problem",
+    "problems",
     "proofs",
     "options",
     "recurring",

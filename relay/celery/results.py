@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from relay.celery import wire
-from relay.celery.away import AWAY
+from relay.celery.problems import AWAY
 from relay.celery.wire import Reply
 from relay.recurring import recurring
 from relay.store.address import Address

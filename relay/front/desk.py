@@ -19,6 +19,7 @@ from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.order import Order
 from relay.front.waiting import WaitingRoom
+from relay.problems import ProblemType, builtin
 from relay.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
@@ -136,6 +137,10 @@ class Desk:
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
         return after or before
+
+    def problem_type(self, slug: str) -> ProblemType | None:
+        """What a type of problem means, relay's own or one that a job declares; None if it is not known."""
+        return builtin().get(slug) or self._catalogue.problem_type(slug)
 
     def collected(self, outcome: Outcome) -> None:
         """A client was told how its job ended."""

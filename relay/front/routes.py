@@ -6,7 +6,6 @@ They are declared with Klein, which keeps them by name and by address (its ``url
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +26,6 @@ from relay.errors import (
     MethodRefused,
     NoSuchPage,
     RelayError,
-    catalogue,
 )
 from relay.front import answers
 from relay.front.answers import Answer
@@ -43,7 +41,6 @@ from relay.front.terms import Terms, TermsBook
 from relay.settings import Settings
 from relay.state import Outcome, Standing
 from relay.tickets import TicketError
-from relay.upstream import PROBLEMS
 
 Served = Answer | Hold
 _MOST_REMEMBERED = 1000  # routes by address
@@ -190,15 +187,14 @@ class Routes:
     @app.route("/problems/<slug>", methods=["GET"])
     def problem(self, request: Request, slug: str) -> Answer:
         """What a problem type means, and what to do about it."""
-        if slug in PROBLEMS:
-            status, _, title, meaning = PROBLEMS[slug]
-        elif slug in catalogue():
-            kind = catalogue()[slug]
-            status, title = kind.status, kind.title
-            meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
-        else:
-            raise NoSuchPage(f"{slug} is not a problem of relay's: the handler of the job defines it")
-        return answers.json({"type": slug, "title": title, "status": status, "meaning": meaning})
+        known = self._house.desk.problem_type(slug)
+        if known is None:
+            raise NoSuchPage(
+                f"no job declares a problem {slug}: whoever wrote the handler knows what it means"
+            )
+        return answers.json(
+            {"type": slug, "title": known.title, "status": known.status, "meaning": known.meaning}
+        )
 
     # -- what goes wrong --
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relay.limits import Limit, Rate
 from relay.options import Options
+from relay.problems import describe
 from relay.registry import Registry
 from relay.state import Follow
 from relay.store.messages import Served, ServedLimit
@@ -23,6 +24,7 @@ def served(registry: Registry) -> list[Served]:
             schema=handler.schema(),
             internal=registry.is_internal(handler),
             local=handler.options.local,
+            problems=tuple(map(describe, handler.options.problems)),
         )
         for handler in registry
     ]
