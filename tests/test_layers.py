@@ -28,6 +28,7 @@ BELOW = {
 CORE = {
     "backoff",
     "fork",
+    "memo",
     "arguments",
     "state",
     "handlers",

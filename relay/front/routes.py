@@ -38,6 +38,7 @@ from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals, shown
 from relay.front.request import Request
 from relay.front.terms import Terms, TermsBook
+from relay.memo import Memo
 from relay.settings import Settings
 from relay.state import Outcome, Standing
 from relay.tickets import TicketError
@@ -83,7 +84,7 @@ class Routes:
         self._book = TermsBook(settings)
         self._refusals = refusals
         self._readiness = readiness
-        self._remembered: dict[tuple[str, bytes], tuple[str, dict[str, str]]] = {}
+        self._remembered: Memo[tuple[str, bytes], tuple[str, dict[str, str]]] = Memo(_MOST_REMEMBERED)
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
         """Bring a request to its route."""
@@ -104,8 +105,6 @@ class Routes:
             raise NotFound
         route: tuple[str, dict[str, str]] = self._addresses.match(path, request.method)
         if route[1].keys() == {"name"}:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
             self._remembered[asked] = route
         return route
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from relay.front.prefer import Preferences
+from relay.memo import Memo
 from relay.settings import Settings
 
 _MOST_REMEMBERED = 1000  # by what is preferred
@@ -29,7 +30,7 @@ class TermsBook:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[tuple[Preferences, bool, bool], Terms | None] = {}
+        self._known: Memo[tuple[Preferences, bool, bool], Terms | None] = Memo(_MOST_REMEMBERED)
 
     def of_submission(self, prefer: Preferences, cancel: bool) -> Terms | None:
         """For a job that was submitted by who waits; None for one that does not want to."""
@@ -47,8 +48,6 @@ class TermsBook:
     def _remember(self, prefer: Preferences, cancel: bool, submission: bool) -> Terms | None:
         asked = prefer, cancel, submission
         if asked not in self._known:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
             self._known[asked] = self._make(*asked)
         return self._known[asked]
 

@@ -8,7 +8,6 @@ others are heard for `STRANGERS` seconds at most, because clients choose them.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from relay.backoff import Backoff
 from relay.limits import Learned, Rate
+from relay.memo import Memo
 from relay.outbound.announced import LONGEST_PAUSE, learn
 from relay.outbound.gate import Gate
 from relay.outbound.url import host_of
@@ -41,7 +41,7 @@ class Teachers:
 
     clock: IReactorTime
     gate: Gate
-    refusals: Counter[str] = field(default_factory=Counter)  # in a row, by scope
+    refusals: Memo[str, int] = field(default_factory=lambda: Memo(_MOST_SCOPES))  # in a row, by scope
 
 
 class Learning:
@@ -76,11 +76,10 @@ class Learning:
         """Count a refusal for everybody; the gate then holds the next call. Raises `UpstreamLimited` where that is not
         before `until`."""
         scope, learned = self._scope(answer.url), _bounded(answer.learned, answer.own)
+        refusals = self._shared.refusals.get(scope, 0)
         if not learned.pause:
-            learned = Learned(learned.rate, REFUSED.pause(1 + self._shared.refusals[scope]))
-        if len(self._shared.refusals) >= _MOST_SCOPES:
-            self._shared.refusals.clear()
-        self._shared.refusals[scope] += 1
+            learned = Learned(learned.rate, REFUSED.pause(1 + refusals))
+        self._shared.refusals[scope] = 1 + refusals
         await self._learn(answer, learned)
         if self._shared.clock.seconds() + learned.pause >= until:
             raise UpstreamLimited(learned.pause)
