@@ -21,8 +21,8 @@ import msgspec
 import valkey
 
 from bench import report
-from relay.state import Job
-from relay.store.embedded import Embedded
+from relay.model.state import Job
+from relay.redis.embedded import Embedded
 from relay.store.keys import Keys
 from relay.store.scripts import script
 

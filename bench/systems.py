@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import Group, free_port, wait_for_port
-from relay.store.embedded import find_server
+from relay.redis.embedded import find_server
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parent / ".bench"

@@ -15,8 +15,8 @@ from typing import Any
 
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from relay import service
-from relay.settings import Settings
+from relay.model.settings import Settings
+from relay.process import service
 
 _calls = 0
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from relay.settings import fields, unit
+from relay.model.settings import fields, unit
 
 FILE = Path(__file__).parent / "settings.inc"
 

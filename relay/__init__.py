@@ -7,22 +7,24 @@
 
 The map of the house; imports go down only:
 
-=====================  ====================================================================================
-`relay.tap`            what ``twistd relay`` calls: command line → settings → service
-`relay.service`        the composition root: the only room that builds and connects
-`relay.check`          under ``relay all``: whether the handlers can be served, found out in a process of its own
-`relay.supervise`      the processes of ``relay all``, each of them a `relay.kept` (its `relay.process`, `relay.output`)
-`relay.front`          HTTP: routes, holds, heartbeats (a held request lives in `relay.front.hold`)
-`relay.worker`         claims jobs, runs their handlers, reports how they ended
-`relay.store`          the only room that knows Redis: keys, scripts, connections, the embedded server
-`relay.outbound`       the HTTP client that handlers get
-`relay.celery`         Celery tasks as jobs
-`relay.handover`       for other servers: hands their waiting clients over (no Twisted in it)
-`relay.arguments`      what jobs take: read off signatures, published, checked alike by fronts and workers
-`relay.state`, `relay.handlers`, `relay.options`, `relay.registry`, `relay.importing`, `relay.context`, `relay.errors`,
-`relay.envelope`, `relay.limits`, `relay.problem`, `relay.settings`, `relay.tickets`, `relay.timers`, `relay.upstream`
-                       core: values and rules, no reactor, no Redis, no Klein
-=====================  ====================================================================================
+===================  ======================================================================================
+`relay.tap`          what ``twistd relay`` calls: command line → settings → service
+`relay.process`      the composition root (`service`), and the processes of ``relay all``: supervisor, children
+`relay.front`        answers clients: routes, holds (a held request lives in `relay.front.hold`), heartbeats
+`relay.worker`       claims jobs, runs their handlers, reports how they ended
+`relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages
+`relay.celery`       Celery tasks as jobs
+`relay.handlers`     what authors of jobs import: ``@job``, the context, the registry
+`relay.outbound`     the HTTP client that handlers get
+`relay.redis`        a Redis client and a Redis server of relay's own; they know no job
+`relay.http`         an HTTP/1.1 server that knows no job
+`relay.net`          Twisted's transports, bent
+`relay.timing`       timers, recurring work, Deferreds that follow others
+`relay.model`        values and rules: jobs, their states, settings, problems; no Twisted, no Redis
+===================  ======================================================================================
+
+`relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
+them. `relay.learned` is a command for operators.
 
 A module of handlers needs four names, and these are they. They are imported when they are asked for, so that
 `relay.handover` brings no Twisted into another server.
@@ -34,14 +36,19 @@ from typing import TYPE_CHECKING, Any
 from relay.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from relay.context import Context
-    from relay.errors import JobError
-    from relay.handlers import job
-    from relay.limits import Limit
+    from relay.handlers.context import Context
+    from relay.handlers.declare import job
+    from relay.model.limits import Limit
+    from relay.model.problems.request import JobError
 
 __all__ = ["Context", "JobError", "Limit", "__version__", "job"]
 
-_HOMES = {"Context": "context", "JobError": "errors", "Limit": "limits", "job": "handlers"}
+_HOMES = {
+    "Context": "handlers.context",
+    "JobError": "model.problems.base",
+    "Limit": "model.limits",
+    "job": "handlers.declare",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,8 @@
         return HttpResponse(headers=accept)
 
 The job is queued, and nginx, which reads ``X-Accel-Redirect``, takes the client to relay, where it waits. The
-server's own worker is free at once. Each request has a proof that its sender knows the secret (`relay.proofs`), so a
-relay that is closed takes it from another machine, too.
+server's own worker is free at once. Each request has a proof that its sender knows the secret (`relay.model.proofs`),
+so a relay that is closed takes it from another machine, too.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from urllib.parse import quote, unquote
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from relay.proofs import HEADER, prove
-from relay.tickets import SHORTEST_SECRET, Ticket, sign
-from relay.unixhttp import UnixPool
+from relay.http.unix_client import UnixPool
+from relay.model.proofs import HEADER, prove
+from relay.model.tickets import SHORTEST_SECRET, Ticket, sign
 
 _CONNECT = 2.0  # seconds
 _IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path

@@ -1,77 +1,8 @@
-"""What was learned of limits, for an operator: ``python -m relay.learned --redis URL [--forget SCOPE]``.
+"""The command ``python -m relay.learned``; what it does stands in `relay.process.learned`."""
 
-Prints each scope (a host, a host and the value that jobs are counted by, or the lane of a limit: ``@name``) with the
-rate and the pause that were learned. With ``--forget`` what was learned of one counts no more. Ends with
-status 1 where nothing is known of that scope or Redis does not answer, 2 for a URL that is none.
-"""
-
-from __future__ import annotations
-
-import argparse
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
-
-from relay.errors import StoreAway
-from relay.limits import Learned
-from relay.store.address import Address, AddressError
-from relay.store.link import Link
-from relay.store.names import random_name
-from relay.store.partition import Partition
-from relay.store.store import Store
-from relay.store.terms import Terms
-from relay.text import printable
-
-
-def table(learned: Mapping[str, Learned]) -> Iterator[str]:
-    """A line for each scope, below a head."""
-    rows = [("scope", "rate", "pause")]
-    for scope, said in sorted(learned.items()):
-        rate = f"{said.rate.calls} in {said.rate.window:g} s" if said.rate.window else "-"
-        rows.append((printable(scope), rate, f"{said.pause:.0f} s" if said.pause else "-"))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for scope, rate, pause in rows:
-        yield f"{scope:<{widths[0]}}  {rate:<{widths[1]}}  {pause}"
-
-
-async def run(reactor: Any, address: Address, forget: str) -> None:
-    unfit: list[str] = []
-    partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
-    partition.on_unfit = unfit.append
-    store = Store(partition, "o" + random_name(10), Terms(0, 0, 0))
-    store.start()
-    try:
-        if not forget:
-            print("\n".join(table(await store.learned())))
-        elif not await store.forget(forget):
-            raise SystemExit(f"relay: nothing was learned of {printable(forget)}")
-    except StoreAway:
-        raise SystemExit(
-            f"relay: --redis: {unfit[0] if unfit else f'no answer from {address.shown}'}"
-        ) from None
-    finally:
-        await store.stop()
-
-
-def main(words: list[str]) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m relay.learned", description="What was learned of limits."
-    )
-    parser.add_argument(
-        "--redis", default=os.environ.get("RELAY_REDIS", ""), help="where the store is: a URL"
-    )
-    parser.add_argument("--forget", default="", metavar="SCOPE", help="what was learned of it counts no more")
-    given = parser.parse_args(words)
-    try:
-        address = Address.parse(given.redis)
-    except AddressError as error:
-        parser.error(f"--redis: {error}")
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, address, given.forget)))
-
+from relay.process.learned import main
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -13,9 +13,9 @@ from setproctitle import setproctitle
 from twisted.application.service import IService
 from twisted.python import usage
 
-from relay import pidfile
-from relay.settings import SettingError, Settings, config_path, fields, unit
-from relay.store.embedded import NOBODY, Owner
+from relay.model.settings import SettingError, Settings, config_path, fields, unit
+from relay.process import pidfile
+from relay.redis.embedded import NOBODY, Owner
 from relay.version import VERSION
 
 
@@ -106,7 +106,8 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
     """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
     from twisted.internet import reactor
 
-    from relay import clock, everything, logs, service, signals, sockets, variables
+    from relay.process import everything, logs, service, signals, sockets, variables
+    from relay.timing import clock
 
     signals.hold_back()
     clock.steady(reactor)

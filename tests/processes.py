@@ -19,7 +19,7 @@ from typing import Any
 
 import valkey
 
-from relay.store.embedded import Embedded
+from relay.redis.embedded import Embedded
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20.0  # seconds for anything at all

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from relay.backoff import Backoff
+from relay.timing.backoff import Backoff
 
 
 def test_pauses_grow_up_to_the_limit() -> None:

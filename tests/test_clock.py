@@ -12,7 +12,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
 from twisted.internet.selectreactor import SelectReactor
 
-from relay import clock
+from relay.timing import clock
 from tests.processes import RedisProcess, RelayProcess
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)

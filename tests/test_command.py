@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from relay import command
+from relay.process import command
 
 
 @pytest.fixture

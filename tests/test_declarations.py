@@ -18,8 +18,8 @@ from msgspec import Meta
 from twisted.internet.defer import inlineCallbacks
 
 from relay import Context, Limit, job
-from relay.handlers import Handler, HandlerError, handler
-from relay.registry import Registry
+from relay.handlers.declare import Handler, HandlerError, handler
+from relay.handlers.registry import Registry
 
 
 def said_of(declare: Callable[[], Any]) -> str:

@@ -30,7 +30,8 @@ PYTHON, CONSOLE = dict(blocks("python")), dict(blocks("console"))
 @pytest.mark.parametrize("name", PYTHON)
 def test_code_runs(name: str) -> None:
     script = (
-        PYTHON[name] + "\nfrom relay.registry import Registry\nRegistry(v for v in list(globals().values())"
+        PYTHON[name]
+        + "\nfrom relay.handlers.registry import Registry\nRegistry(v for v in list(globals().values())"
     )
     script += " if hasattr(v, '__relay_job__'))\n"
     done = subprocess.run(
@@ -70,8 +71,8 @@ def test_links_within_the_docs_lead_somewhere(page: Path) -> None:
 
 
 def test_every_problem_type_and_setting_is_in_the_docs() -> None:
-    from relay.errors import catalogue
-    from relay.settings import fields
+    from relay.model.problems.request import catalogue
+    from relay.model.settings import fields
 
     reference = (ROOT / "docs" / "http.md").read_text()
     inside = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from relay import envelope
-from relay.state import Outcome, Standing, State
+from relay.model import envelope
+from relay.model.state import Outcome, Standing, State
 
 
 def test_an_outcome_has_the_members_of_the_contract_in_their_order() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.errors import JobError, QueueFull, TooLarge, catalogue
-from relay.upstream import UpstreamLimited
+from relay.model.problems.request import JobError, QueueFull, TooLarge, catalogue
+from relay.model.problems.upstream import UpstreamLimited
 
 
 def test_every_problem_has_its_own_slug_a_status_and_an_explanation() -> None:

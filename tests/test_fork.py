@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from relay.fork import fork, pass_on
+from relay.timing.fork import fork, pass_on
 
 
 def test_a_fork_fires_with_the_result_and_the_original_keeps_it() -> None:

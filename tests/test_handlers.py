@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from relay import Context, job
-from relay.errors import BadArguments
-from relay.handlers import HandlerError, handler
-from relay.limits import Limit, Rate
-from relay.registry import Registry
-from relay.worker.declared import served
+from relay.handlers.declare import HandlerError, handler
+from relay.handlers.registry import Registry
+from relay.model.limits import Limit, Rate
+from relay.model.problems.request import BadArguments
+from relay.worker.definitions import served
 from tests import sample_jobs
 
 

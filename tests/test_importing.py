@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from relay.importing import modules
-from relay.options import HandlerError
-from relay.registry import Registry, chosen
-from relay.settings import SettingError, Settings
+from relay.handlers.importing import modules
+from relay.handlers.options import HandlerError
+from relay.handlers.registry import Registry, chosen
+from relay.model.settings import SettingError, Settings
 
 
 @pytest.fixture

@@ -14,9 +14,19 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
-from relay import output
-from relay.kept import Kept, Program
-from relay.process import ALIVE, DRAINING, LAST_OUTPUT, LISTEN, PATIENCE, READY, VARIABLE, Child, Handed
+from relay.process import output
+from relay.process.managed import Kept, Program
+from relay.process.spawned import (
+    ALIVE,
+    DRAINING,
+    LAST_OUTPUT,
+    LISTEN,
+    PATIENCE,
+    READY,
+    VARIABLE,
+    Child,
+    Handed,
+)
 
 DRAIN, SUCCEEDED, SILENCE = 7.0, 50.0, 20.0
 CONTROL, ORDERS = 3, 4

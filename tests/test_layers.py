@@ -1,4 +1,4 @@
-"""Imports go down only: service → front, worker → store → core; roles never import each other."""
+"""Imports go down only, circles stand nowhere, not even in a package or in types."""
 
 from __future__ import annotations
 
@@ -7,125 +7,121 @@ import configparser
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-import relay
+ROOT = Path(__file__).parents[1]
 
-#: the rooms that each room may import from, itself and the core aside
-BELOW = {
-    "core": set(),
-    "direct": set(),
-    "handover": set(),
-    "celery": {"celery", "store"},
-    "outbound": {"outbound"},
-    "store": {"store", "direct"},
-    "front": {"front", "store", "direct"},
-    "worker": {"worker", "outbound", "store"},
-    "jobs": {"jobs", "outbound"},
+#: the packages that each may import from, itself aside
+BELOW: dict[str, set[str]] = {
+    "model": set(),
+    "net": {"timing"},
+    "timing": set(),
+    "redis": {"net", "timing"},
+    "http": {"net", "timing", "model"},
+    "outbound": {"net", "timing", "model"},
+    "handlers": {"outbound", "model"},  # of outbound the type of `Context.http`
+    "celery": {"redis", "timing", "handlers", "model"},
+    "store": {"redis", "net", "timing", "model"},
+    "front": {"http", "store", "redis", "net", "timing", "model"},
+    "worker": {"handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "process": {
+        "front",
+        "worker",
+        "handlers",
+        "outbound",
+        "store",
+        "redis",
+        "http",
+        "net",
+        "timing",
+        "model",
+    },
+    "jobs": {"outbound", "model"},
 }
-CORE = {
-    "backoff",
-    "fork",
-    "memo",
-    "arguments",
-    "state",
-    "handlers",
-    "importing",
-    "context",
-    "errors",
-    "envelope",
-    "limits",
-    "problem",
-    "problems",
-    "proofs",
-    "options",
-    "recurring",
-    "registry",
-    "settings",
-    "tickets",
-    "descriptors",
-    "draining",
-    "text",
-    "timers",
-    "unixhttp",
-    "upstream",
-    "version",
-}
-ABOVE = {
-    *(
-        "service",
-        "everything",
-        "check",
-        "checking",
-        "unixport",
-        "supervise",
-        "kept",
-        "sockets",
-        "child",
-        "tap",
-        "launch",
-        "signals",
-        "garbage",
-    ),
-    *("parent", "reexec", "pidfile", "command", "orphans"),
-    *("process", "ending", "clock", "names", "watch", "tls", "proxied", "learned"),
-    *("output", "logs", "record", "variables"),
+#: modules at the top: what others call relay by
+TOP: dict[str, set[str]] = {
+    "": {"handlers", "model"},  # relay itself: four names
+    "version": set(),
+    "handover": {"http", "model"},
+    "tickets": {"model"},
+    "learned": {"process"},
+    "tap": {"process", "redis", "model"},
 }
 
 
-def sources(root: Path) -> list[Path]:
+def sources() -> list[Path]:
     """All of relay's; in the repository ``relay/jobs`` is a link, which `rglob` does not follow."""
-    package = root / "relay"
+    package = ROOT / "relay"
     return sorted({*package.rglob("*.py"), *(package / "jobs").rglob("*.py")})
 
 
-def room_of(module: str) -> str:
-    name = module.split(".")[1] if "." in module else ""
-    return "core" if name in CORE or name in relay.__all__ or not name else name
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    return {name_of(path): path for path in sources()}
 
 
 def imported(path: Path) -> Iterator[str]:
+    """The modules that one imports, those for type checks alone included."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "relay":
-            yield from (f"relay.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+            for alias in node.names:
+                within = f"{node.module}.{alias.name}"
+                yield within if within in modules() else node.module or ""
 
 
-def test_imports_go_down_only(root: Path) -> None:
-    wrong = []
-    for path in sources(root):
-        module = ".".join(path.relative_to(root).with_suffix("").parts)
-        room = room_of(module)
-        if room not in BELOW:
-            continue
-        for name in imported(path):
-            if (module, name) == ("relay.context", "relay.outbound"):
-                continue  # the type of a member, and not imported when it runs
-            if name.split(".")[0] == "relay" and room_of(name) not in {"core", *BELOW[room]}:
-                wrong.append(f"{module} imports {name}")
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_imports_go_down_only() -> None:
+    allowed = {**BELOW, **TOP}
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in imported(path)
+        if name.split(".")[0] == "relay"
+        and room_of(name) not in {room_of(module), "version", *allowed[room_of(module)]}
+        and not (room_of(module) in ("jobs", "celery") and name == "relay")  # handlers, as authors write them
+    ]
     assert wrong == []
 
 
-def test_every_module_has_its_room(root: Path) -> None:
-    rooms = {
-        room_of(f"relay.{p.stem}") for p in (root / "relay").iterdir() if p.suffix == ".py" or p.is_dir()
+def test_no_circle_stands_anywhere() -> None:
+    graph = {
+        module: {name for name in imported(path) if name in modules() and name != module}
+        for module, path in modules().items()
     }
-    assert rooms - {"__pycache__", "py"} <= {*BELOW, *ABOVE, "core", "__init__"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
 
 
-def test_every_package_is_installed(root: Path) -> None:
+def test_every_module_has_its_layer() -> None:
+    assert {room_of(module) for module in modules()} <= {*BELOW, *TOP}
+
+
+def test_every_package_is_installed() -> None:
     listed = configparser.ConfigParser()
-    listed.read(root / "setup.cfg")
-    found = {".".join(p.parent.relative_to(root).parts) for p in sources(root) if p.stem == "__init__"}
-    assert found <= set(listed["options"]["packages"].split())
+    listed.read(ROOT / "setup.cfg")
+    packages = {name for name, path in modules().items() if path.stem == "__init__"}
+    assert packages <= set(listed["options"]["packages"].split())
 
 
-MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.plugins.relay_plugin"]
+MODULES = [
+    *("relay", "relay.tap", "relay.handlers", "relay.model.settings", "relay.model.envelope"),
+    "twisted.plugins.relay_plugin",
+]
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -135,11 +131,42 @@ def test_no_reactor_is_installed_by_importing(module: str) -> None:
 
 
 def test_other_servers_get_no_twisted() -> None:
-    code = "import relay.handover, sys; sys.exit(any(name.startswith('twisted') for name in sys.modules))"
+    code = (
+        "import relay.handover, relay.tickets, sys;"
+        "sys.exit(any(name.startswith('twisted') for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_only_the_store_knows_redis(root: Path) -> None:
-    for path in sources(root):
-        if "store" not in path.parts:
-            assert "txredisapi" not in list(imported(path)), path
+#: packages of others, and which of relay's alone may import them
+KNOWN_TO = {
+    "txredisapi": {"redis"},
+    "klein": {"front"},
+    "werkzeug": {"front", "outbound"},
+    "httptools": {"http"},
+    "treq": {"outbound"},
+    "botocore": {"jobs"},
+    "celery": set(),
+}
+
+
+def test_packages_of_others_are_known_in_one_place() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in imported(path)
+        if room_of(module) not in KNOWN_TO.get(name.split(".")[0], {room_of(module)})
+    ]
+    assert wrong == []
+
+
+def test_the_model_knows_neither_twisted_nor_redis() -> None:
+    allowed = {"relay", "msgspec", "jsonschema_rs", "itsdangerous", "__future__", *sys.stdlib_module_names}
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        if room_of(module) == "model"
+        for name in imported(path)
+        if name.split(".")[0] not in allowed
+    ]
+    assert wrong == []

@@ -19,8 +19,8 @@ from twisted.internet.defer import ensureDeferred, fail
 from twisted.internet.task import Clock
 
 from relay.front.front import Front, Tools
-from relay.settings import Settings
-from relay.sockets import BoundEndpoint, shown
+from relay.model.settings import Settings
+from relay.process.sockets import BoundEndpoint, shown
 from tests.certificates import write_certificate
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually, free_port
 
@@ -267,7 +267,7 @@ def test_a_front_that_cannot_listen_ends_with_an_error(deaf: RelayProcess) -> No
 
 
 def test_an_endpoint_that_can_not_be_read_any_more_is_a_wrong_setting(tmp_path: Path) -> None:
-    from relay.settings import SettingError
+    from relay.model.settings import SettingError
 
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,

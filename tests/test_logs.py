@@ -29,9 +29,9 @@ from twisted.python import log as legacy
 from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
-from relay import logs, record
-from relay.output import LONGEST_LINE, Lines, LogReader, LogWriter
-from relay.settings import Settings
+from relay.model.settings import Settings
+from relay.process import logs, record
+from relay.process.output import LONGEST_LINE, Lines, LogReader, LogWriter
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 from tests.test_twistd import TWISTD
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from relay.memo import Memo
+from relay.model.memo import Memo
 
 
 def test_a_memo_remembers() -> None:

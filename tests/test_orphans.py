@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from relay import orphans
+from relay.process import orphans
 from tests.processes import ROOT, RelayProcess, eventually
 
 JOBS = """

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.importing import modules
-from relay.options import HandlerError
-from relay.registry import Registry
+from relay.handlers.importing import modules
+from relay.handlers.options import HandlerError
+from relay.handlers.registry import Registry
 from relay.version import VERSION
 from tests.processes import ROOT, RelayProcess
 from tests.test_twistd import TWISTD

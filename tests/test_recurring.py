@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.recurring import recurring
+from relay.timing.recurring import recurring
 
 
 async def _raises() -> None:

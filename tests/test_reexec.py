@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from relay import pidfile, reexec
+from relay.process import pidfile, reexec
 from tests.processes import ROOT, Client, RelayProcess, eventually, free_port
 
 CONFIG = "grace = 0.2\nheartbeat = 0.3\ndrain = 5\n"

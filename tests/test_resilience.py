@@ -450,7 +450,8 @@ def test_a_history_that_lost_its_end_is_completed(
 def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: Path) -> None:
     """The pause between starts grows: a handful of starts in a second, not hundreds."""
     (tmp_path / "moody.py").write_text(
-        "import os, sys\nfrom relay import job\nif 'relay.child' in sys.orig_argv: os._exit(3)\n\n@job\ndef f(): ...\n"
+        "import os, sys\nfrom relay import job\n"
+        "if 'relay.process.child' in sys.orig_argv: os._exit(3)\n\n@job\ndef f(): ...\n"
     )
     relay = RelayProcess(tmp_path, "all", "--jobs", "moody")
     super(RelayProcess, relay).start()

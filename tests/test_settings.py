@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay import variables
-from relay.settings import SettingError, Settings, fields, unit
-from relay.store.address import Address, AddressError
+from relay.model.settings import SettingError, Settings, fields, unit
+from relay.process import variables
+from relay.redis.address import Address, AddressError
 
 
 def test_the_command_line_is_before_the_environment_before_the_file_before_defaults(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.state import TRANSITIONS, State
+from relay.model.state import TRANSITIONS, State
 
 
 def test_what_has_no_way_out_is_complete() -> None:

@@ -8,11 +8,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.errors import StoreAway
-from relay.kept import Kept, Program
-from relay.reexec import Inherited, KeptState
-from relay.settings import SettingError
-from relay.supervise import Renewal, Supervisor
+from relay.model.problems.request import StoreAway
+from relay.model.settings import SettingError
+from relay.process.managed import Kept, Program
+from relay.process.reexec import Inherited, KeptState
+from relay.process.supervisor import Renewal, Supervisor
 
 
 class Store:

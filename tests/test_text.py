@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from twisted.logger import LogEvent, Logger, LogPublisher
 
-from relay import output, record
-from relay.text import encodable, printable
+from relay.model.text import encodable, printable
+from relay.process import output, record
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.tickets import Ticket, TicketError, _serializer, read, read_secrets, sign
+from relay.model.tickets import Ticket, TicketError, _serializer, read, read_secrets, sign
 
 SECRET, OTHER = "s" * 16, "o" * 16
 TICKET = Ticket("0-abc-def", 1000.0, "wait=5")

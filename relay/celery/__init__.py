@@ -28,8 +28,8 @@ from relay.celery.bridge import Bridge
 from relay.celery.errand import Errand
 from relay.celery.problems import PROBLEMS, CeleryFailed, CeleryRevoked
 from relay.celery.wire import Reply, Task
-from relay.context import Context
-from relay.handlers import job
+from relay.handlers.context import Context
+from relay.handlers.declare import job
 
 __all__ = ["celery_job"]
 

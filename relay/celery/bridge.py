@@ -12,7 +12,7 @@ from relay.celery.broker import Broker
 from relay.celery.problems import AWAY, CeleryAway, CeleryTimeout
 from relay.celery.results import Heard, Results, Wait
 from relay.celery.wire import Reply, Task
-from relay.store.address import Address
+from relay.redis.address import Address
 
 
 class Bridge:

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 from relay.celery import wire
 from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.wire import Task
-from relay.store.address import Address
-from relay.store.health import Health
-from relay.store.link import Elsewhere, Link, LinkLost, Refused
+from relay.redis.address import Address
+from relay.redis.connection import Elsewhere, Link, LinkLost, Refused
+from relay.redis.health import Health
 
 MARGIN = 3600.0  # seconds that a task's mark outlives it: clocks differ
 _PUSH = """\

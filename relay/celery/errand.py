@@ -22,7 +22,7 @@ from relay.celery.bridge import Bridge
 from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.results import Heard
 from relay.celery.wire import SUCCESS, Reply, Task
-from relay.context import Context
+from relay.handlers.context import Context
 
 _LAST_WORDS = 0.5  # seconds left of a job's time to say that Celery had no answer
 

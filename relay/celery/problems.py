@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.errors import JobError
+from relay.model.problems.request import JobError
 
 AWAY = 5.0  # seconds for a broker or a backend that does not answer
 

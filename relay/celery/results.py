@@ -17,12 +17,12 @@ from twisted.logger import Logger, LogLevel
 from relay.celery import wire
 from relay.celery.problems import AWAY
 from relay.celery.wire import Reply
-from relay.recurring import recurring
-from relay.store.address import Address
-from relay.store.health import Health
-from relay.store.link import Link, LinkLost, Refused
-from relay.store.names import random_name
-from relay.store.subscription import Subscription
+from relay.model.random_names import random_name
+from relay.redis.address import Address
+from relay.redis.connection import Link, LinkLost, Refused
+from relay.redis.health import Health
+from relay.redis.subscription import Subscription
+from relay.timing.recurring import recurring
 
 SWEEP = 15.0  # seconds between questions for results that were not heard
 MOST = 500  # results that are asked for at once

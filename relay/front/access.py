@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from relay import proofs
-from relay.errors import Forbidden, Malformed
-from relay.front.proxies import UNIX, Networks, Proxies, forwarded, said
 from relay.front.refusals import Refusals
-from relay.front.request import Request
-from relay.proofs import ProofError
+from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
+from relay.http.request import Request
+from relay.model import proofs
+from relay.model.problems.request import Forbidden, Malformed
+from relay.model.proofs import ProofError
 
 _TICKETS = b"/tickets/"  # where a ticket stands for the caller
 _HEALTH = (b"/healthz", b"/readyz")  # which proxies look at

@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from relay import envelope
-from relay.errors import RelayError
-from relay.state import Outcome, Standing, State
+from relay.http.response import Answer
+from relay.model import envelope
+from relay.model.problems.request import RelayError
+from relay.model.state import Outcome, Standing, State
 
-METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 #: statuses of a job's problem on which clients act by themselves (log in again, wait), or by the rule for sending
 #: again: who reads only the status must not do otherwise than who reads the envelope
 _KEPT_INSIDE = frozenset({401, 407, 408, 421, 425, 429, 502, 503, 504})
 _RETRY_AFTER = 1  # seconds, of a job that is not done
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A whole response; `head` has the header lines that are this one's own, each with its line break."""
-
-    status: int
-    kind: str
-    body: bytes
-    head: str = ""
-
-    def with_head(self, lines: str) -> Answer:
-        """The same with more header lines."""
-        return Answer(self.status, self.kind, self.body, self.head + lines) if lines else self
-
-
-def render(answer: Answer, closing: bool, bodyless: bool = False) -> bytes:
-    """An answer as bytes; `bodyless` for HEAD, which is told the length all the same."""
-    head = (
-        f"{_status_line(answer.status)}Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"
-        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(answer.body)}\r\n"
-        f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n\r\n"
-    ).encode("latin-1")
-    return head if bodyless else head + answer.body
-
-
-@lru_cache(maxsize=100)
-def _status_line(status: int) -> str:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Problem"
-    return f"HTTP/1.1 {status} {phrase}\r\n"
-
-
-@lru_cache(maxsize=2)
-def date(second: int) -> str:
-    """A time in seconds since the epoch, in the form of HTTP (RFC 9110, 5.6.7)."""
-    days, months = "Mon Tue Wed Thu Fri Sat Sun", "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
-    at = time.gmtime(second)
-    day, month = days.split()[at.tm_wday], months.split()[at.tm_mon - 1]
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
 
 
 def outcome_status(outcome: Outcome) -> int:

@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.errors import NoWorker, UnknownJob
 from relay.front.offer import Offer
-from relay.problems import ProblemType
+from relay.model.problems.registry import ProblemType
+from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import Served
 from relay.store.store import Store

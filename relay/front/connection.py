@@ -16,17 +16,17 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from relay.direct import send
 from relay.front import answers
-from relay.front.answers import Answer
-from relay.front.backlog import Backlog
 from relay.front.lingering import Lingering
-from relay.front.outgoing import PATIENCE, Progress, has_gone, unsent
-from relay.front.reading import Reader, Refusal
-from relay.front.request import Request
+from relay.http.backlog import Backlog
+from relay.http.parser import Reader, Refusal
+from relay.http.request import Request
+from relay.http.response import Answer, render
+from relay.net.eager import send
+from relay.net.outgoing import PATIENCE, Progress, has_gone, unsent
 
 if TYPE_CHECKING:
-    from relay.front.hold import Hold
+    from relay.front.hold.hold import Hold
     from relay.front.site import Site
 
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor
@@ -197,7 +197,7 @@ class Connection(Reader, Protocol):
         """Answer the request that is served, and go on with the next."""
         self._serving, self._hold = False, None
         closing = self._closing or self._is_last()
-        self._write(answers.render(answer, closing, self._bodyless))
+        self._write(render(answer, closing, self._bodyless))
         if closing:
             self._linger()
             return
@@ -219,7 +219,7 @@ class Connection(Reader, Protocol):
 
     def _tell_refusal(self, refusal: Refusal) -> None:
         answer = answers.problem(refusal.error, self._site.prefix)
-        self._write(answers.render(answer.with_head(refusal.head), closing=True, bodyless=refusal.bodyless))
+        self._write(render(answer.with_head(refusal.head), closing=True, bodyless=refusal.bodyless))
         self._linger()
 
     def _linger(self) -> None:

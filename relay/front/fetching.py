@@ -10,11 +10,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.backoff import Backoff
-from relay.errors import InternalError, NoSuchJob, RelayError
-from relay.front.waiting import WaitingRoom
-from relay.state import Outcome
+from relay.front.waiters import WaitingRoom
+from relay.model.problems.request import InternalError, NoSuchJob, RelayError
+from relay.model.state import Outcome
 from relay.store.store import Store
+from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
 

@@ -10,29 +10,29 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from relay.draining import Drain
-from relay.errors import InternalError, RelayError
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
-from relay.front.departure import Departure
-from relay.front.desk import Desk
-from relay.front.doors import Doors
 from relay.front.fetching import Fetching
-from relay.front.hold import House
-from relay.front.outgoing import Parting
-from relay.front.proxies import Proxies
+from relay.front.hold.hold import House
+from relay.front.hold.timing_wheel import Wheel
+from relay.front.job_service import Desk
 from relay.front.readiness import Readiness
+from relay.front.recovery import Repair
 from relay.front.refusals import Refusals
-from relay.front.repair import Repair
 from relay.front.routes import Routes
 from relay.front.site import Site
-from relay.front.waiting import WaitingRoom
-from relay.front.wheel import Wheel
-from relay.recurring import recurring
-from relay.settings import Settings
+from relay.front.takeover.departure import Departure
+from relay.front.waiters import WaitingRoom
+from relay.http.doors import Doors
+from relay.http.forwarding import Proxies
+from relay.model.problems.request import InternalError, RelayError
+from relay.model.settings import Settings
+from relay.net.outgoing import Parting
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.store import Store
+from relay.timing.draining import Drain
+from relay.timing.recurring import recurring
 
 SWEEP = 1.0  # seconds between sweeps
 STRAYS = 5.0  # seconds between the turns of the waiting room

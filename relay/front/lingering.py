@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from relay.front.outgoing import PATIENCE, Progress
+from relay.net.outgoing import PATIENCE, Progress
 
 if TYPE_CHECKING:
     from relay.front.site import Site

@@ -15,9 +15,9 @@ import jsonschema_rs
 import msgspec
 from msgspec import UNSET
 
-from relay.arguments import schema
-from relay.arguments.decoding import ArgumentsType
-from relay.errors import BadArguments, MalformedBody
+from relay.model.arguments import schema
+from relay.model.arguments.decoding import ArgumentsType
+from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import Served
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more

@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.front.request import Request
-from relay.memo import Memo
-from relay.proofs import ProofError
-from relay.tickets import TicketError
+from relay.http.request import Request
+from relay.model.memo import Memo
+from relay.model.proofs import ProofError
+from relay.model.tickets import TicketError
 
 PAUSE = 1.0  # seconds between those of one address that are logged
 _MOST_REMEMBERED = 1000  # addresses

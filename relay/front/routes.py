@@ -18,8 +18,21 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
-from relay import tickets
-from relay.errors import (
+from relay.front import answers
+from relay.front.hold.hold import Hold, House
+from relay.front.hold.policy import Terms, TermsBook
+from relay.front.job_service import Accepted, leave
+from relay.front.prefer import Preferences
+from relay.front.readiness import Readiness
+from relay.front.refusals import Refusals, shown
+from relay.front.submission import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.http.response import Answer
+from relay.model import tickets
+from relay.model.memo import Memo
+from relay.model.names import JOB_NAME
+from relay.model.problems.request import (
     Forbidden,
     InternalError,
     KeyRequired,
@@ -27,28 +40,16 @@ from relay.errors import (
     NoSuchPage,
     RelayError,
 )
-from relay.front import answers
-from relay.front.answers import Answer
-from relay.front.desk import Accepted, leave
-from relay.front.hold import Hold, House
-from relay.front.order import ANONYMOUS, cancel_on_disconnect, owner, preferences, read_order
-from relay.front.prefer import Preferences
-from relay.front.proxies import Proxies
-from relay.front.readiness import Readiness
-from relay.front.refusals import Refusals, shown
-from relay.front.request import Request
-from relay.front.terms import Terms, TermsBook
-from relay.memo import Memo
-from relay.settings import Settings
-from relay.state import Outcome, Standing
-from relay.tickets import TicketError
+from relay.model.settings import Settings
+from relay.model.state import Outcome, Standing
+from relay.model.tickets import TicketError
 
 Served = Answer | Hold
 _MOST_REMEMBERED = 1000  # routes by address
 
 
 class _JobName(BaseConverter):
-    regex = r"[a-z][a-z0-9_]{0,63}"
+    regex = JOB_NAME.pattern
 
 
 class _JobId(BaseConverter):

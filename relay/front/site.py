@@ -12,17 +12,18 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from relay.errors import RelayError
 from relay.front import answers
 from relay.front.access import Access
-from relay.front.answers import Answer
 from relay.front.connection import Connection
-from relay.front.doors import Doors, TurnedAway
-from relay.front.hold import Hold
+from relay.front.hold.hold import Hold
 from relay.front.lingering import Lingering
-from relay.front.proxies import address_of
-from relay.front.request import PROTOCOL, Request
-from relay.recurring import recurring
+from relay.http.doors import Doors, TurnedAway
+from relay.http.forwarding import address_of
+from relay.http.request import Request
+from relay.http.response import Answer
+from relay.model.problems.request import RelayError
+from relay.net.tls import PROTOCOL
+from relay.timing.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
 

@@ -22,6 +22,7 @@ treq raise.
 
 from __future__ import annotations
 
+from relay.model.problems.upstream import UpstreamError, UpstreamLimited
 from relay.outbound.client import Http
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
@@ -31,7 +32,6 @@ from relay.outbound.job import Job
 from relay.outbound.pieces import pieces
 from relay.outbound.public import is_public
 from relay.outbound.upstreams import Upstreams
-from relay.upstream import UpstreamError, UpstreamLimited
 
 __all__ = [
     "Endpoints",

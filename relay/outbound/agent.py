@@ -13,11 +13,11 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.body import Body
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
-from relay.timers import stop_timer
-from relay.upstream import UpstreamError
+from relay.timing.timers import stop_timer
 
 _FAILING = (502, 503, 504)  # what counts against a host
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from twisted.web.http_headers import Headers
 
-from relay.limits import MOST_CALLS, Learned, Rate
+from relay.model.limits import MOST_CALLS, Learned, Rate
 
 LONGEST_PAUSE = LONGEST_WINDOW = 86400.0  # seconds
 _USAGE = ("x-app-usage", "x-page-usage", "x-ad-account-usage", "x-business-use-case-usage")

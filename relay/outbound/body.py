@@ -16,11 +16,11 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.decoder import Plain, decoder
 from relay.outbound.headers import tamed
 from relay.outbound.problems import explain
-from relay.timers import stop_timer
-from relay.upstream import UpstreamError
+from relay.timing.timers import stop_timer
 
 _AHEAD = 1 << 16  # bytes read before somebody wants them
 _AT_ONCE = 1 << 20  # bytes handed on before other work of the reactor has its turn

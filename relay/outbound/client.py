@@ -20,9 +20,8 @@ from twisted.web.client import CookieAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
-from relay.backoff import Backoff
-from relay.fork import fork
-from relay.limits import Learned
+from relay.model.limits import Learned
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
@@ -32,7 +31,8 @@ from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, Response
 from relay.outbound.url import checked
-from relay.upstream import UpstreamError
+from relay.timing.backoff import Backoff
+from relay.timing.fork import fork
 
 STALL = 30.0  # seconds without anything sent or received
 MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise

@@ -15,7 +15,7 @@ from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http import _ChunkedTransferDecoder
 from zope.interface import implementer
 
-from relay.upstream import UpstreamError
+from relay.model.problems.upstream import UpstreamError
 
 HEAD = 256 << 10  # bytes of an answer's heads, those of 1xx answers included
 LINES = 2_000  # of these heads

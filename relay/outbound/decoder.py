@@ -8,7 +8,7 @@ from typing import Protocol
 
 from twisted.web.http_headers import Headers
 
-from relay.upstream import UpstreamError
+from relay.model.problems.upstream import UpstreamError
 
 PIECE = 1 << 16  # bytes decompressed at once
 JUNK = 1 << 16  # bytes after the end of what is compressed

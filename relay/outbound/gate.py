@@ -16,10 +16,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.errors import RelayError
-from relay.limits import Learned, Rate
-from relay.memo import Memo
-from relay.upstream import UpstreamLimited
+from relay.model.limits import Learned, Rate
+from relay.model.memo import Memo
+from relay.model.problems.request import RelayError
+from relay.model.problems.upstream import UpstreamLimited
 
 TRUST = 1.0  # seconds for which a scope without limits is not asked about again
 AWAY = 0.2  # seconds until a store that is away is asked again

@@ -29,8 +29,8 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.public import is_public
-from relay.upstream import UpstreamError
 
 CONNECT_TIMEOUT = 10.0  # seconds
 
@@ -65,7 +65,7 @@ class Guard:
 
     @property
     def silent(self) -> bool:
-        """Whether nobody answered for the name, of a resolver that tells (`relay.names`)."""
+        """Whether nobody answered for the name, of a resolver that tells (`relay.net.resolver`)."""
         return getattr(self._resolution, "silent", False)
 
     def __getattr__(self, name: str) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import DeferredSemaphore
 
-from relay.backoff import Backoff
-from relay.upstream import UpstreamError
+from relay.model.problems.upstream import UpstreamError
+from relay.timing.backoff import Backoff
 
 OPENS_AFTER = 10  # failures in a row
 PROBE = Backoff(5.0, limit=60.0)  # before a host that keeps failing is probed

@@ -13,13 +13,13 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from relay.backoff import Backoff
-from relay.limits import Learned, Rate
-from relay.memo import Memo
+from relay.model.limits import Learned, Rate
+from relay.model.memo import Memo
+from relay.model.problems.upstream import UpstreamLimited
 from relay.outbound.announced import LONGEST_PAUSE, learn
 from relay.outbound.gate import Gate
 from relay.outbound.url import host_of
-from relay.upstream import UpstreamLimited
+from relay.timing.backoff import Backoff
 
 STRANGERS = 300.0  # seconds
 REFUSED = Backoff(1.0, limit=60.0, jitter=0.5)  # after a 429 that names no time

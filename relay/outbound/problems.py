@@ -1,4 +1,4 @@
-"""What Twisted and treq raise, as the problems of `relay.upstream`."""
+"""What Twisted and treq raise, as the problems of `relay.model.problems.upstream`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.error import InfiniteRedirection, PageRedirect, RedirectWithNoLocation, SchemeNotSupported
 
-from relay.errors import JobError
-from relay.upstream import UpstreamError
+from relay.model.problems.request import JobError
+from relay.model.problems.upstream import UpstreamError
 
 
 def explain(failure: Failure) -> Exception:

@@ -20,8 +20,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.url import checked, origin_of
-from relay.upstream import UpstreamError
 
 HOPS = 20
 BODY = 64 << 10

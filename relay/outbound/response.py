@@ -10,9 +10,9 @@ from treq.response import _Response
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from relay.model.problems.upstream import UpstreamError
 from relay.outbound.charset import decode
 from relay.outbound.headers import media_type
-from relay.upstream import UpstreamError
 
 MAX_JSON = 512 << 10  # bytes of JSON, unless the call says `max_bytes`
 

@@ -9,7 +9,7 @@ from typing import Any
 from hyperlink import DecodedURL, EncodedURL
 from twisted.web.client import URI
 
-from relay.upstream import UpstreamError
+from relay.model.problems.upstream import UpstreamError
 
 LONGEST = 16 << 10  # characters
 _LONGEST_HOST = 253

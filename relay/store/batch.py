@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from relay.errors import StoreAway, StoreReset
-from relay.store.link import LinkLost
-from relay.timers import stop_timer
+from relay.model.problems.request import StoreAway, StoreReset
+from relay.redis.connection import LinkLost
+from relay.timing.timers import stop_timer
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

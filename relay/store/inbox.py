@@ -18,9 +18,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.backoff import Backoff
-from relay.store.link import SILENCE, Link, LinkLost, Refused
+from relay.redis.connection import SILENCE, Link, LinkLost, Refused
 from relay.store.messages import Mail
+from relay.timing.backoff import Backoff
 
 DEAF = 5  # sweeps that a reader may not have heard
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again

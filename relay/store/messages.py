@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from relay import envelope
-from relay.problems import ProblemType
-from relay.state import Claim, Follow, Job, Outcome, Standing, State
+from relay.model import envelope
+from relay.model.problems.registry import ProblemType
+from relay.model.state import Claim, Follow, Job, Outcome, Standing, State
 
 _STAMP = 13  # digits of a time in front of a kept job
 

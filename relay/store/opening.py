@@ -16,12 +16,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.backoff import Backoff
-from relay.errors import StoreAway
+from relay.model.problems.request import StoreAway
+from relay.model.random_names import random_name
+from relay.redis.connection import Link, LinkLost, Refused
 from relay.store.keys import Keys
-from relay.store.link import Link, LinkLost, Refused
-from relay.store.names import random_name
 from relay.store.scripts import evaluate
+from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=1.0)  # between attempts at a server that refuses, or is not fit
 _OLDEST = 7  # major version of Redis, for the flags of scripts

@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import LogLevel
 
-from relay.errors import StoreAway, StoreFull, StoreReset
+from relay.model.problems.request import StoreAway, StoreFull, StoreReset
+from relay.model.random_names import random_names
+from relay.redis.connection import Link, LinkLost, Refused, Reply
 from relay.store.keys import Keys
-from relay.store.link import Link, LinkLost, Refused, Reply
 from relay.store.messages import Fenced
-from relay.store.names import random_names
 from relay.store.opening import Opening
 from relay.store.scripts import evaluate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from relay.store.address import Address
+from relay.redis.address import Address
 from relay.store.keys import Keys
 from relay.store.scripts import script
 

@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from relay.redis.connection import Link, Refused, Reply
 from relay.store.keys import FIXED, Keys
-from relay.store.link import Link, Refused, Reply
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _KEY = re.compile(r"\bK\.(\w+)")

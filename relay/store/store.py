@@ -13,9 +13,9 @@ import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
-from relay.limits import Learned, Rate
-from relay.state import Claim, Outcome, Standing
+from relay.model.limits import Learned, Rate
+from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
+from relay.model.state import Claim, Outcome, Standing
 from relay.store.batch import Batch
 from relay.store.messages import (
     Catalogue,

@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.context import Context
-from relay.handlers import Handler
-from relay.state import Claim, State
+from relay.handlers.context import Context
+from relay.handlers.declare import Handler
+from relay.model.state import Claim, State
 from relay.store.messages import End
-from relay.timers import stop_timer
+from relay.timing.timers import stop_timer
 from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends

@@ -13,9 +13,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError, FirstError
 from twisted.python.failure import Failure
 
-from relay.errors import JobError, RelayError
-from relay.problem import text_of
-from relay.text import printable
+from relay.model.problems.base import text_of
+from relay.model.problems.request import JobError, RelayError
+from relay.model.text import printable
 
 DEEPEST = 10  # wrappers around an exception, causes behind it
 _MOST = 100  # exceptions that are looked at in one

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
 
-from relay.state import Claim
+from relay.model.state import Claim
 
 Result = TypeVar("Result")
 

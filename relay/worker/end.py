@@ -8,7 +8,8 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.errors import (
+from relay.handlers.declare import Handler
+from relay.model.problems.request import (
     BadArguments,
     Interrupted,
     JobError,
@@ -18,8 +19,7 @@ from relay.errors import (
     RelayError,
     ResultTooLarge,
 )
-from relay.handlers import Handler
-from relay.state import Claim, State
+from relay.model.state import Claim, State
 from relay.store.messages import End
 from relay.worker.causes import decisive, error_of, is_cancellation, told, with_causes
 from relay.worker.result import ResultType

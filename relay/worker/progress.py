@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from relay.text import encodable
+from relay.model.text import encodable
 
 LONGEST = 500  # characters of a message
 PROGRESS = 0.25  # seconds between the turns that are taken for progress alone

@@ -12,9 +12,9 @@ from typing import Any, get_args, get_origin
 import msgspec
 from twisted.internet.defer import Deferred
 
-from relay.arguments.signature import looked_up
-from relay.errors import ResultNotDeclared, ResultNotJson
-from relay.text import printable
+from relay.handlers.signature import looked_up
+from relay.model.problems.request import ResultNotDeclared, ResultNotJson
+from relay.model.text import printable
 
 DEEPEST = 32  # levels in which the place of a misfit is looked for
 MOST_LOOKED = 1000  # parts that are looked at for it: the reactor waits meanwhile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.backoff import Backoff
+from relay.timing.backoff import Backoff
 
 RETRY = Backoff(1.0, limit=300.0, jitter=0.5)
 

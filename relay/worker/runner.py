@@ -13,14 +13,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
-from relay.context import Context
-from relay.draining import Drain
-from relay.handlers import Handler
+from relay.handlers.context import Context
+from relay.handlers.declare import Handler
+from relay.model.state import Claim, State
+from relay.model.text import printable
 from relay.outbound import Http, Upstreams
 from relay.outbound import Job as OutboundJob
-from relay.state import Claim, State
 from relay.store.messages import End
-from relay.text import printable
+from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt, Place
 from relay.worker.progress import words
 from relay.worker.ties import FromThread, Ties

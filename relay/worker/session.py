@@ -17,14 +17,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.backoff import Backoff
-from relay.errors import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
-from relay.state import Claim, State
-from relay.store.link import LinkLost
+from relay.model.problems.request import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
+from relay.model.state import Claim, State
+from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.store import Store
+from relay.timing.backoff import Backoff
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.errors import RelayError, ResultNotJson
-from relay.problem import text_of
-from relay.text import encodable
+from relay.model.problems.base import text_of
+from relay.model.problems.request import RelayError, ResultNotJson
+from relay.model.text import encodable
 from relay.worker.result import encode
 
 LIMIT = 16 << 10  # bytes of a problem

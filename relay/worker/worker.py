@@ -11,19 +11,19 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.draining import Drain
-from relay.errors import NotServed, RelayError
+from relay.handlers.registry import Registry
+from relay.model.problems.request import NotServed, RelayError
+from relay.model.settings import Settings
+from relay.model.state import Claim, State
 from relay.outbound import Upstreams
-from relay.recurring import recurring
-from relay.registry import Registry
-from relay.settings import Settings
-from relay.state import Claim, State
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail
 from relay.store.roster import Roster
 from relay.store.store import Store
+from relay.timing.draining import Drain
+from relay.timing.recurring import recurring
 from relay.worker.attempt import InThread, Place
-from relay.worker.declared import served
+from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner

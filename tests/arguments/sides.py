@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from relay import job
-from relay.errors import BadArguments, MalformedBody
 from relay.front.offer import Offer
-from relay.handlers import Handler, handler
-from relay.limits import Limit, Rate
+from relay.handlers.declare import Handler, handler
+from relay.model.limits import Limit, Rate
+from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import Served, ServedLimit
 
 NOTHING = object()

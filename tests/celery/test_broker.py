@@ -9,7 +9,7 @@ from twisted.logger import LogEvent
 from relay.celery.broker import MARGIN, Broker
 from relay.celery.problems import CeleryAway
 from relay.celery.wire import Task
-from relay.store.address import Address
+from relay.redis.address import Address
 from tests.processes import RedisProcess, eventually
 
 TASK = Task("relay-0-a-b.1", "project.add", [1], {})

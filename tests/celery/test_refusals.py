@@ -11,7 +11,7 @@ from twisted.logger import LogEvent
 
 from relay.celery.bridge import Bridge
 from relay.celery.wire import Task
-from relay.errors import JobError
+from relay.model.problems.request import JobError
 from tests.store.memory import MemoryRedis, Words, bulk, plain
 
 TASK = Task("relay-0-a-b.1", "t", [], {})
@@ -33,7 +33,7 @@ class Scene:
         self.redis = MemoryRedis(Clock())
         self.redis.answer = self.answer
         self.replies: dict[bytes, bytes] = {}
-        monkeypatch.setattr("relay.store.address.Address.endpoint", lambda *_: self.redis)
+        monkeypatch.setattr("relay.redis.address.Address.endpoint", lambda *_: self.redis)
         self.bridge = Bridge(self.redis.clock, "redis://h/0", "redis://h/1")
         self.bridge.start()
         self.redis.turn(1)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.descriptors import for_clients
+from relay.model.settings import Settings, fields
+from relay.net.descriptors import for_clients
 from relay.process import PATIENCE
-from relay.settings import Settings, fields
 from tests.deploy.units import Unit
 from tests.processes import ROOT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.store.embedded import find_server
+from relay.redis.embedded import find_server
 from tests.deploy.units import Service
 from tests.processes import ROOT, Client, LoggedProcess, Response, eventually, free_port
 from tests.stack.proxies import changed

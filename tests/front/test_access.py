@@ -10,12 +10,12 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from relay import proofs
-from relay.errors import Forbidden, RelayError
 from relay.front.access import Access, Prover, is_private
-from relay.front.proxies import Proxies, address_of
 from relay.front.refusals import Refusals
-from relay.front.request import Request
+from relay.http.forwarding import Proxies, address_of
+from relay.http.request import Request
+from relay.model import proofs
+from relay.model.problems.request import Forbidden, RelayError
 
 SECRET, OLD = "a secret of both", "the secret before"
 PHONE, NGINX, DJANGO = "203.0.113.9", "10.0.0.1", "10.0.0.2"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.upstream import PROBLEMS
+from relay.model.problems.upstream import PROBLEMS
 from tests.processes import Client, RelayProcess, Response, eventually
 
 

@@ -12,10 +12,10 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.errors import NoWorker, UnknownJob
 from relay.front.catalogue import RETURN, Catalogue
 from relay.front.offer import Offer
-from relay.problems import ProblemType
+from relay.model.problems.registry import ProblemType
+from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import Served
 from tests.processes import RedisProcess, RelayProcess

@@ -10,16 +10,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from relay.errors import Malformed
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.connection import LAST_REQUEST, REQUEST_TIME, Connection
 from relay.front.lingering import LINGER_TIME
-from relay.front.outgoing import PATIENCE
-from relay.front.proxies import Proxies
-from relay.front.reading import HEAD_LIMIT, TRAILER_LIMIT
-from relay.front.request import Request
 from relay.front.site import Site
+from relay.http.forwarding import Proxies
+from relay.http.parser import HEAD_LIMIT, TRAILER_LIMIT
+from relay.http.request import Request
+from relay.model.problems.request import Malformed
+from relay.net.outgoing import PATIENCE
 from tests.front.test_hold import doors
 
 BODY_LIMIT = 1 << 20

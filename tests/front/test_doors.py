@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from relay import descriptors
-from relay.front.doors import REMIND, Doors
-from relay.front.proxies import UNIX
+from relay.http.doors import REMIND, Doors
+from relay.http.forwarding import UNIX
+from relay.net import descriptors
 from tests.front.test_hold import TERMS, Scene
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
 

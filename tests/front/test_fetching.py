@@ -10,10 +10,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.errors import InternalError, NoSuchJob, StoreAway
 from relay.front.fetching import Fetching
-from relay.front.waiting import WaitingRoom
-from relay.state import Outcome, Standing, State
+from relay.front.waiters import WaitingRoom
+from relay.model.problems.request import InternalError, NoSuchJob, StoreAway
+from relay.model.state import Outcome, Standing, State
 
 ID = "0-epoch-a"
 OUTCOME = Outcome(ID, "echo", State.SUCCEEDED, 1, 2, 3, 4, 1, '"large"')

@@ -15,18 +15,18 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from relay.errors import StoreAway, StoreReset
 from relay.front.access import Access
-from relay.front.doors import Doors
-from relay.front.hold import Hold, House
-from relay.front.outgoing import PATIENCE, Parting
-from relay.front.proxies import Proxies
+from relay.front.hold.hold import Hold, House
+from relay.front.hold.policy import Terms
+from relay.front.hold.timing_wheel import Wheel
 from relay.front.site import Site
-from relay.front.successor import Successor
-from relay.front.terms import Terms
-from relay.front.waiting import WaitingRoom
-from relay.front.wheel import Wheel
-from relay.state import Outcome, Standing, State
+from relay.front.takeover.successor import Successor
+from relay.front.waiters import WaitingRoom
+from relay.http.doors import Doors
+from relay.http.forwarding import Proxies
+from relay.model.problems.request import StoreAway, StoreReset
+from relay.model.state import Outcome, Standing, State
+from relay.net.outgoing import PATIENCE, Parting
 
 ID = "0-epoch-random"
 STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)

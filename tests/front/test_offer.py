@@ -13,8 +13,8 @@ import pytest
 from msgspec import Meta
 
 from relay import Limit
-from relay.errors import BadArguments, MalformedBody
 from relay.front.offer import MOST_VALUES, Offer
+from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import Served
 from tests.arguments.sides import NOTHING, handler_of, offer_of
 

@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from relay.front.parked import Parked, park
+from relay.net.detached import Parked, park
 
 
 class Waiting:

@@ -10,12 +10,12 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
-from relay.errors import Forbidden
 from relay.front.access import Access
-from relay.front.outgoing import socket_of
-from relay.front.proxies import UNIX, Proxies, address_of
-from relay.front.request import Request
-from relay.proxied import Header, with_headers
+from relay.http.forwarding import UNIX, Proxies, address_of
+from relay.http.request import Request
+from relay.model.problems.request import Forbidden
+from relay.net.outgoing import socket_of
+from relay.net.proxied import Header, with_headers
 
 NGINX = IPv4Address("TCP", "10.0.0.1", 40000)
 LOCAL = IPv4Address("TCP", "127.0.0.1", 40000)

@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.errors import StoreAway
-from relay.front.repair import _SLICE, PAUSE, Repair
-from relay.front.waiting import WaitingRoom
-from relay.state import Outcome, State
+from relay.front.recovery import _SLICE, PAUSE, Repair
+from relay.front.waiters import WaitingRoom
+from relay.model.problems.request import StoreAway
+from relay.model.state import Outcome, State
 
 
 def outcome(id: str) -> Outcome:

@@ -12,12 +12,12 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
-from relay import descriptors
-from relay.front.predecessor import Predecessor
-from relay.front.successor import MOST_UNDER_WAY, Successor
-from relay.front.takeover import FORMAT, Passed
-from relay.front.terms import Terms
-from relay.state import Job, Standing, State
+from relay.front.hold.policy import Terms
+from relay.front.takeover.passed import FORMAT, Passed
+from relay.front.takeover.predecessor import Predecessor
+from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
+from relay.model.state import Job, Standing, State
+from relay.net import descriptors
 from relay.store.messages import Submission
 
 JOB = Job("resize", "default", "", "f1", 0, 1, "", "", False, "", '{"a":"ä"}')

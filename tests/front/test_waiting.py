@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
-from relay.front.waiting import WaitingRoom
-from relay.state import Outcome
+from relay.front.waiters import WaitingRoom
+from relay.model.state import Outcome
 
 KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.wheel import Wheel
+from relay.front.hold.timing_wheel import Wheel
 
 
 class Item:

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.front import wire
+from relay.front.hold.hold import json_stream
 
 
 def unchunk(data: bytes) -> bytes:
@@ -25,11 +25,11 @@ def unchunk(data: bytes) -> bytes:
 def test_heartbeats_and_an_envelope_are_one_json_document(
     beats: int, value: dict[str, int], chunked: bool
 ) -> None:
-    head = wire.head([("Date", "now")], chunked)
+    head = json_stream.head([("Date", "now")], chunked)
     body = (
         head.partition(b"\r\n\r\n")[2]
-        + (wire.CHUNKED_BEAT if chunked else wire.BEAT) * beats
-        + wire.tail(json.dumps(value).encode(), chunked)
+        + (json_stream.CHUNKED_BEAT if chunked else json_stream.BEAT) * beats
+        + json_stream.tail(json.dumps(value).encode(), chunked)
     )
     assert json.loads(unchunk(body) if chunked else body) == value
     assert (b"Transfer-Encoding: chunked\r\n" in head) is chunked

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from relay.errors import BadArguments
-from relay.handlers import handler
+from relay.handlers.declare import handler
 from relay.jobs.basic import echo, sleep
+from relay.model.problems.request import BadArguments
 
 
 def test_echo_gives_back_what_was_sent() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest_twisted
 
-from relay.limits import Learned
+from relay.model.limits import Learned
 from relay.outbound import Http, Job, Upstreams
 from tests.outbound.hostile import Hostile
 from tests.outbound.misbehaving import Misbehaving

@@ -7,7 +7,7 @@ import json
 import pytest
 from twisted.web.http_headers import Headers
 
-from relay.limits import Learned, Rate
+from relay.model.limits import Learned, Rate
 from relay.outbound.announced import learn, retry_after
 
 NOW = 1_800_000_000.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from relay.limits import Learned, Rate
+from relay.model.limits import Learned, Rate
 from relay.outbound.gate import LOOK, REMIND, Gate
 from tests.outbound.conftest import Limits
 

@@ -7,7 +7,7 @@ from pytest_twisted import ensureDeferred
 from treq import text_content
 from twisted.web.http_headers import Headers
 
-from relay.limits import Learned
+from relay.model.limits import Learned
 from relay.outbound import UpstreamError
 from relay.outbound.announced import learn
 from relay.outbound.headers import media_type

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from relay.handover import Handover, HandoverError
-from relay.proofs import ProofError, check
-from relay.tickets import Ticket, read, sign
+from relay.model.proofs import ProofError, check
+from relay.model.tickets import Ticket, read, sign
 from tests.processes import RelayProcess, Response, eventually, free_port
 from tests.stack.conftest import SECRET, Fronts
 

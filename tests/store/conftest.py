@@ -8,8 +8,8 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import gatherResults
 
-from relay.store.address import Address
-from relay.store.link import Link
+from relay.redis.address import Address
+from relay.redis.connection import Link
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms

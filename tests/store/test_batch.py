@@ -7,9 +7,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from relay.errors import StoreAway
+from relay.model.problems.request import StoreAway
+from relay.redis.connection import LinkLost
 from relay.store.batch import Batch
-from relay.store.link import LinkLost
 
 
 class Wire:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.state import Claim, State
+from relay.model.state import Claim, State
 from relay.store.messages import End, Turn
 from relay.store.store import Store
 from tests.processes import RedisProcess

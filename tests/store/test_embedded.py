@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.store.embedded import Embedded
+from relay.redis.embedded import Embedded
 
 REDIS = "27962:M 26 Nov 2026 01:15:01.747 # WARNING Memory overcommit must be enabled! Without it, a background save"
 VALKEY = (

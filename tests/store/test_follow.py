@@ -6,7 +6,7 @@ import json
 
 from pytest_twisted import ensureDeferred
 
-from relay.state import Claim, Follow, State
+from relay.model.state import Claim, Follow, State
 from relay.store.messages import End
 from relay.store.store import Store
 from tests.processes import RedisProcess

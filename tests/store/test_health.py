@@ -6,10 +6,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel
 
-from relay.store.address import Address
-from relay.store.health import MOST, Health
-from relay.store.link import Link
-from relay.store.refusal import Refused
+from relay.redis.address import Address
+from relay.redis.connection import Link
+from relay.redis.health import MOST, Health
+from relay.redis.refusal import Refused
 from tests.store.memory import MemoryRedis, Words, plain
 
 ADDRESS = Address("redis", "h", 6379, 0, "", "")

@@ -10,9 +10,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
-from relay.store.address import Address
+from relay.redis.address import Address
+from relay.redis.connection import Link
 from relay.store.inbox import DEAF, Inbox
-from relay.store.link import Link
 from relay.store.messages import Mail
 from tests.store.memory import MemoryRedis, Words, bulk, plain
 

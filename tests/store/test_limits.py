@@ -10,8 +10,8 @@ from typing import Any
 from pytest_twisted import ensureDeferred
 from twisted.internet.task import deferLater
 
-from relay.limits import Learned, Rate
-from relay.state import State
+from relay.model.limits import Learned, Rate
+from relay.model.state import State
 from relay.store.messages import End, ServedLimit, Submission
 from relay.store.roster import Roster
 from relay.store.store import Store

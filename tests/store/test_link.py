@@ -11,14 +11,14 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
-from relay.errors import StoreAway
-from relay.store.address import Address, AddressError
+from relay.model.problems.request import StoreAway
+from relay.redis.address import Address, AddressError
+from relay.redis.connection import Link, LinkLost
+from relay.redis.refusal import ELSEWHERE, Refused
 from relay.store.inbox import Inbox
-from relay.store.link import Link, LinkLost
 from relay.store.messages import Mail
 from relay.store.opening import unfit
 from relay.store.partition import Partition
-from relay.store.refusal import ELSEWHERE, Refused
 from relay.store.store import Store
 from relay.store.terms import Terms
 from tests.processes import PATIENCE, RedisProcess

@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from relay.errors import KeyReused
-from relay.state import TRANSITIONS, Claim, Outcome, Standing, State
+from relay.model.problems.request import KeyReused
+from relay.model.state import TRANSITIONS, Claim, Outcome, Standing, State
 from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned, read_standing
 from relay.store.store import Store
 from tests.processes import RedisProcess

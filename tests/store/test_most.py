@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.errors import QueueFull
-from relay.state import Follow, State
+from relay.model.problems.request import QueueFull
+from relay.model.state import Follow, State
 from relay.store.messages import End, ServedLimit
 from relay.store.roster import Roster
 from relay.store.store import Store

@@ -9,10 +9,10 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent
 
-from relay.errors import StoreAway
-from relay.store.address import Address
+from relay.model.problems.request import StoreAway
+from relay.redis.address import Address
+from relay.redis.connection import Link
 from relay.store.keys import Keys
-from relay.store.link import Link
 from relay.store.partition import Partition
 from relay.store.scripts import script
 from tests.processes import RedisProcess

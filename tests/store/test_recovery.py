@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.errors import NoSuchJob, StoreFull, StoreReset
-from relay.state import Claim, Job, Outcome, Standing, State
+from relay.model.problems.request import NoSuchJob, StoreFull, StoreReset
+from relay.model.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import End, Fenced, GivenBack, Submission
 from relay.store.store import Store
 from tests.processes import RedisProcess

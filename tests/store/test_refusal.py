@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.store.refusal import Elsewhere, Refused, read_refusal
+from relay.redis.refusal import Elsewhere, Refused, read_refusal
 
 SAID = {
     "LOADING Redis is loading the dataset in memory": "elsewhere",

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from relay.store.address import Address
+from relay.redis.address import Address
 from relay.store.keys import Keys
 from relay.store.renewal import Renewal
 from relay.store.store import Store

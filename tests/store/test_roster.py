@@ -10,9 +10,9 @@ from tests.store.test_store import declared
 
 CODE = """
 from relay import job
-from relay.registry import Registry
+from relay.handlers.registry import Registry
 from relay.store.roster import Roster
-from relay.worker.declared import served
+from relay.worker.definitions import served
 
 @job
 def tags(wanted: set[str] = {"a", "b", "c", "d", "e"}) -> None: ...

@@ -8,8 +8,8 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 from twisted.logger import LogEvent
 
-from relay.errors import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
-from relay.state import Claim, Job, Outcome, Standing, State
+from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
+from relay.model.state import Claim, Job, Outcome, Standing, State
 from relay.store.messages import (
     Catalogue,
     End,

@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from relay import Context
-from relay.handlers import handler
-from relay.state import Claim, Job, State
+from relay.handlers.declare import handler
+from relay.model.state import Claim, Job, State
 from relay.store.messages import End
 from relay.worker.attempt import Attempt, Place
 from relay.worker.end import Ends

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import LogEvent
 
 from relay import JobError, job
-from relay.state import State
+from relay.model.state import State
 from relay.store.messages import End
 from relay.worker.attempt import GRACE
 from relay.worker.retry import RETRY, pause

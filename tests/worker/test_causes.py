@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import FailureGroup, FirstError
 from twisted.python.failure import Failure
 
-from relay.errors import BadArguments, JobError
+from relay.model.problems.request import BadArguments, JobError
 from relay.worker.causes import LONGEST_LINE, LONGEST_TRACEBACK, decisive, told, with_causes
 
 FINAL = JobError("no", status=402)

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay import Context, job
-from relay.state import Claim, Job, State
+from relay.model.state import Claim, Job, State
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_BYTES
 from relay.store.roster import Roster

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail, gatherResults, race
 from twisted.logger import LogEvent, eventAsText
 
 from relay import JobError, job
-from relay.state import State
+from relay.model.state import State
 from tests.worker.scene import Scene
 
 

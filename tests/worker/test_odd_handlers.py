@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, eventAsText
 from twisted.python.failure import Failure
 
 from relay import JobError, job
-from relay.state import State
+from relay.model.state import State
 from relay.worker.end import Ends
 from tests.worker.scene import Scene
 

@@ -12,10 +12,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from relay import Context, Limit, job
-from relay.draining import Drain
-from relay.handlers import handler
-from relay.state import Claim, State
+from relay.handlers.declare import handler
+from relay.model.state import Claim, State
 from relay.store.messages import End
+from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Place
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue

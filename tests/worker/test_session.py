@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from relay.errors import StoreAway
-from relay.state import Claim, Job, State
-from relay.store.link import LinkLost
+from relay.model.problems.request import StoreAway
+from relay.model.state import Claim, Job, State
+from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.roster import Roster
 from relay.worker.progress import PROGRESS

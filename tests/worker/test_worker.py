@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from relay import job
-from relay.registry import Registry
-from relay.settings import Settings
-from relay.state import State
+from relay.handlers.registry import Registry
+from relay.model.settings import Settings
+from relay.model.state import State
 from relay.store.messages import End, Mail
 from relay.worker.worker import Tools, Worker
 from tests.worker.test_session import claim

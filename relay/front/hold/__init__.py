@@ -1,0 +1,1 @@
+"""Requests that are held open while their jobs run."""

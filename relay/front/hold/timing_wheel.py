@@ -1,0 +1,87 @@
+"""A timing wheel: one LoopingCall for any number of things that wait, a slot for each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from relay.timing.recurring import recurring
+
+TICK = 0.25  # seconds
+
+
+class Waits(Protocol):
+    """Something with its place in a wheel; `slot` belongs to the wheel."""
+
+    slot: int
+
+    def on_time(self) -> None:
+        """Its time has come; it is in the wheel no more."""
+
+
+class Wheel:
+    """Calls what was put in once its time has come, at most a tick late and never early."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
+        self._clock = clock
+        self._tick = tick
+        self._slots: dict[int, set[Waits]] = {}
+        self._turned = self._slot_at(clock.seconds())
+        self._count = 0
+        self._planned: float | None = None  # the time that is being served, which may be a moment ago
+        self._turning = recurring(clock, self._turn)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Waits]:
+        """A snapshot of all that waits."""
+        return iter([item for slot in self._slots.values() for item in slot])
+
+    def start(self) -> None:
+        self._turning.start(self._tick, now=False)
+
+    def stop(self) -> None:
+        self._turning.stop()
+
+    def put(self, item: Waits, delay: float) -> None:
+        """Call the item in `delay` seconds: from the time that it was to be called at, if it is being called."""
+        now = self._clock.seconds() if self._planned is None else self._planned
+        item.slot = max(self._turned + 1, ceil((now + delay) / self._tick))
+        self._slots.setdefault(item.slot, set()).add(item)
+        self._count += 1
+
+    def due(self, item: Waits) -> float:
+        """When the item is called, by the clock."""
+        return item.slot * self._tick
+
+    def drop(self, item: Waits) -> None:
+        """Take the item out; nothing happens if it is not in."""
+        slot = self._slots.get(item.slot)
+        if slot is None or item not in slot:
+            return
+        slot.remove(item)
+        self._count -= 1
+        if not slot:
+            del self._slots[item.slot]
+
+    def _slot_at(self, seconds: float) -> int:
+        return int(seconds / self._tick)
+
+    def _turn(self) -> None:
+        present = self._slot_at(self._clock.seconds())
+        for slot in range(self._turned + 1, present + 1):
+            self._turned, self._planned = slot, slot * self._tick
+            for item in list(self._slots.get(slot, ())):
+                self.drop(item)
+                try:
+                    item.on_time()
+                except Exception:
+                    self._log.failure("what waited in the wheel failed")
+        self._planned = None

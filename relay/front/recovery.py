@@ -1,0 +1,117 @@
+"""After Redis forgot: whoever is held here attaches again, and what Redis does not know is submitted again.
+
+A second after it came back, so that workers can first register what they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from relay.front.waiters import WaitingRoom
+from relay.model.problems.request import Interrupted, RelayError, StoreReset
+from relay.model.state import Outcome
+from relay.store.messages import Receipt, Submission
+from relay.store.store import Store
+from relay.timing.backoff import Backoff
+from relay.timing.timers import stop_timer
+
+PAUSE = 1.0  # seconds before what may have been forgotten is attached
+AGAIN = Backoff(1.0, limit=10.0)  # before what could not be attached is tried again
+_SLICE = 200  # jobs a call
+
+
+class Repair:
+    """Repairs what a front waits for."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, store: Store, room: WaitingRoom) -> None:
+        self._clock = clock
+        self._store = store
+        self._room = room
+        self._coming: IDelayedCall | None = None
+        self._failures = 0  # in a row
+
+    def soon(self) -> None:
+        """Something may have been forgotten."""
+        self._in(PAUSE)
+
+    def stop(self) -> None:
+        stop_timer(self._coming)
+
+    def _in(self, seconds: float) -> None:
+        if self._coming is None or not self._coming.active():
+            self._coming = self._clock.callLater(seconds, self._begin)
+
+    def _begin(self) -> None:
+        ensureDeferred(self.run()).addErrback(
+            lambda failure: self._log.failure("a repair broke off", failure)
+        )
+
+    async def attach(self, ids: Sequence[str]) -> None:
+        """Attach some that are waited for; where that fails, all are attached a little later."""
+        try:
+            for first in range(0, len(ids), _SLICE):
+                await self._repair(ids[first : first + _SLICE])
+        except RelayError:
+            self.soon()
+        except Exception:
+            self._log.failure("what was handed over could not be attached yet")
+            self.soon()
+
+    async def run(self) -> None:
+        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
+        be attached is tried again, for nobody else would."""
+        if await self._all():
+            self._failures = 0
+        else:
+            self._failures += 1
+            self._in(AGAIN.pause(self._failures))
+
+    async def _all(self) -> bool:
+        """Whether nothing is left to be done."""
+        ids, complete = self._room.ids(), True
+        for first in range(0, len(ids), _SLICE):
+            try:
+                await self._repair(ids[first : first + _SLICE])
+            except RelayError:  # the store is away
+                return False
+            except Exception:  # the others can be attached all the same
+                self._log.failure("some of what is held could not be attached again")
+                complete = False
+        return complete
+
+    async def _repair(self, ids: Sequence[str]) -> None:
+        again = []
+        for id, known in zip(ids, await self._store.attach_all(ids), strict=True):
+            if isinstance(known, Outcome):
+                self._room.tell(known)
+            elif known is None:
+                again += self._pledge(id)
+        if again:
+            for submission, receipt in zip(again, await self._store.submit_again(again), strict=True):
+                self._settle(submission.id, receipt)
+
+    def _pledge(self, id: str) -> list[Submission]:
+        """The submission to send again; nobody is left waiting for one that can't be."""
+        submission = self._room.pledged(id)
+        if submission is None:
+            self._room.fail(id, StoreReset())
+        elif submission.job.once:
+            self._room.fail(id, Interrupted())
+        else:
+            return [submission]
+        return []
+
+    def _settle(self, id: str, receipt: Receipt | Exception) -> None:
+        if isinstance(receipt, Exception):
+            self._room.fail(id, receipt)
+            return
+        if receipt.id != id:  # its key stands for another job by now
+            self._room.move(id, receipt.id)
+        if receipt.outcome is not None:
+            self._room.tell(receipt.outcome)

@@ -1,0 +1,120 @@
+"""What a client asks for, read off its request: values on the way in, no decisions."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from werkzeug.http import parse_options_header
+
+from relay.front.prefer import Preferences
+from relay.http.request import Request
+from relay.model.problems.request import Malformed, NotJson
+
+ANONYMOUS = "anonymous"  # the one owner, as long as there are no callers' tokens
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+_BARE = re.compile(r"[\x21\x23-\x7e]+")
+_KEY_LIMIT = 255  # characters
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
+
+    owner: str
+    name: str
+    body: bytes
+    key: str
+    prefer: Preferences
+    delay: float = 0
+    deadline: float = 0
+    cancel: bool = False  # the job, when its client goes away
+    local: bool = False  # its client is on this machine
+    trace: str = ""
+
+
+def read_order(request: Request, name: str, key: str, longest: float) -> Order:
+    """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
+    check_json(request)
+    return Order(
+        owner=owner(request),
+        name=name,
+        body=request.body,
+        key=check_key(key) if key else _key(request),
+        prefer=preferences(request),
+        delay=_seconds(request, "Relay-Delay", longest),
+        deadline=_seconds(request, "Relay-Deadline", longest),
+        cancel=cancel_on_disconnect(request),
+        local=request.local,
+        trace=_trace(request.header("traceparent")),
+    )
+
+
+def cancel_on_disconnect(request: Request) -> bool:
+    """What a client that goes away wants for its job; raises `Malformed`."""
+    field = request.header("relay-on-disconnect") or "continue"
+    if field not in ("continue", "cancel"):
+        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
+    return field == "cancel"
+
+
+def owner(request: Request) -> str:
+    """Whose the job is, or has to be."""
+    return ANONYMOUS
+
+
+def preferences(request: Request) -> Preferences:
+    """What the client prefers, all ``Prefer`` fields together (RFC 7240)."""
+    fields = request.values("prefer")
+    return Preferences.parse(fields) if fields else _NO_PREFERENCES
+
+
+_NO_PREFERENCES = Preferences()
+
+
+def check_json(request: Request) -> None:
+    """Raise `NotJson` for a body that says it is something else."""
+    encoding = request.header("content-encoding")
+    if encoding and encoding.lower() != "identity":
+        raise NotJson(f"Content-Encoding {encoding} is not taken")
+    content_type = request.header("content-type")
+    if content_type in ("application/json", ""):
+        return
+    kind, options = parse_options_header(content_type)
+    if kind and kind.lower() != "application/json":
+        raise NotJson(f"Content-Type is {kind}, not application/json")
+    if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise NotJson(f"charset is {options['charset']}, JSON is always UTF-8")
+
+
+def check_key(key: str) -> str:
+    """The key, if it is short enough; raises `Malformed`."""
+    if len(key) > _KEY_LIMIT:
+        raise Malformed(f"the key has {len(key)} characters, more than {_KEY_LIMIT}")
+    return key
+
+
+def _key(request: Request) -> str:
+    field = request.header("idempotency-key")
+    if not field and not request.values("idempotency-key"):
+        return ""
+    quoted = _QUOTED.fullmatch(field)
+    if quoted:
+        return check_key(re.sub(r'\\(["\\])', r"\1", quoted[1]))
+    if not _BARE.fullmatch(field):
+        raise Malformed('Idempotency-Key is neither a quoted string nor a token: send "…" with visible ASCII')
+    return check_key(field)
+
+
+def _seconds(request: Request, name: str, longest: float) -> float:
+    field = request.header(name.lower())
+    if not field:
+        return 0
+    if not _SECONDS.fullmatch(field) or float(field) > longest:
+        raise Malformed(f"{name} is {field[:50]!r}, not a number of seconds up to {longest:.0f}")
+    return float(field)
+
+
+def _trace(field: str) -> str:
+    return field if _TRACE.fullmatch(field) else ""

@@ -1,0 +1,79 @@
+"""A front that leaves hands its held clients over to the front that succeeds it: their sockets, and what is known of
+them. The clients notice nothing.
+
+Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then
+8 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
+lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N that were sent are in good hands;
+``back N``, the next N can't be taken; ``stop``, no more are taken. It keeps its own copy of a socket until then, so
+nobody is lost if its successor dies.
+
+A process that has no descriptor left gets the frame without the socket, and no word of that: the inode tells whose
+socket is whose, so that nobody is sent the answer of somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import Factory
+
+from relay.front.hold.policy import Terms
+from relay.model.state import Standing
+from relay.store.messages import Submission
+
+FORMAT = 2  # of what is handed over: another is not read
+INODE = 8  # bytes
+READY, TOOK, BACK, STOP = "ready", "took", "back", "stop"
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What is known of a client that was committed. Times are seconds of the machine's monotonic clock."""
+
+    known: Standing
+    owner: str
+    terms: Terms
+    chunked: bool
+    address: str
+    until: float  # when the wait ends
+    due: float  # when its next heartbeat is
+    unsent: bytes = b""
+    submission: Submission | None = None  # in case that the store forgets the job
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Passed).decode
+
+
+def inode(connected: socket.socket) -> bytes:
+    """The same in each process that has this socket."""
+    return os.fstat(connected.fileno()).st_ino.to_bytes(INODE, "big")
+
+
+def adopt(reactor: Any, descriptor: int, protocol: Any) -> None:
+    """Have a protocol speak through a socket that this process was handed."""
+    factory = Factory.forProtocol(lambda: protocol)
+    factory.noisy = False
+    os.set_blocking(descriptor, False)
+    reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)
+    os.close(descriptor)  # which was duplicated
+
+
+def waited(waiting: list[Deferred[None]], is_so: bool) -> Deferred[None]:
+    """Fires at once if it is so, else with `fire`."""
+    if is_so:
+        return succeed(None)
+    deferred: Deferred[None] = Deferred()
+    waiting.append(deferred)
+    return deferred
+
+
+def fire(waiting: list[Deferred[None]]) -> None:
+    """It is so: whoever waited for it hears it."""
+    fired, waiting[:] = list(waiting), []
+    for deferred in fired:
+        if not deferred.called:
+            deferred.callback(None)

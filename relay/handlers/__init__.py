@@ -1,0 +1,19 @@
+"""Handlers: the functions that do the work, what ``@job`` says of them, and the schema of their arguments.
+
+A handler is a plain function. ``@job`` returns it unchanged, with one attribute that says how it is to be run;
+`registry` finds such functions in the modules that a worker is given.
+
+=============  ============================================================================================
+`declare`      ``@job``, and the `Handler` made of a function and what was said of it
+`options`      what can be said, and the check of each
+`signature`    what a handler's parameters are; `relay.model.arguments` has their types as plain data
+`context`      what a running handler is told about its job
+`importing`    modules of handlers, imported by name
+`registry`     the handlers of one worker
+=============  ============================================================================================
+"""
+
+from relay.handlers.declare import MARK, Handler, handler, job
+from relay.handlers.options import HandlerError, Options
+
+__all__ = ["MARK", "Handler", "HandlerError", "Options", "handler", "job"]

@@ -1,0 +1,189 @@
+"""``@job``: declares a function as a handler; what was said of it is kept on it, as one attribute."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from relay.handlers import options as checks
+from relay.handlers import signature
+from relay.handlers.options import HandlerError, Options
+from relay.model.limits import Limit
+from relay.model.problems.base import JobError
+from relay.model.problems.request import BadArguments
+
+MARK = "__relay_job__"  # the attribute with a handler's `Options`
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@overload
+def job(function: Function, /) -> Function: ...
+
+
+@overload
+def job(
+    *,
+    name: str = "",
+    queue: str = "default",
+    priority: int = 0,
+    timeout: float = 60.0,
+    retries: int = 0,
+    once: bool = False,
+    thread: bool = False,
+    limit: str | Limit | None = None,
+    then: str | Callable[..., Any] = "",
+    most: int = 0,
+    per: str = "",
+    internal: bool | None = None,
+    local: bool = False,
+    problems: tuple[type[JobError], ...] = (),
+) -> Callable[[Function], Function]: ...
+
+
+def job(
+    function: Function | None = None,
+    /,
+    *,
+    name: str = "",
+    limit: str | Limit | None = None,
+    then: str | Callable[..., Any] = "",
+    **options: Any,
+) -> Any:
+    """Declare a function as the handler of a job, and return it unchanged.
+
+    `name`: what clients submit to, the function's own unless given · `queue`: workers can be started for
+    some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
+    `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
+    unless it has a checkpoint: an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks
+    · `limit`: how often it may be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how many
+    may run at once, all workers together, 0 for any number · `per`: an argument, each value of which has a `most` of
+    its own · `then`: the job, by name or by its function, that is given an outcome which nobody collected, as its
+    argument `outcome` (an envelope) · `internal`: whether it is hidden from clients, so that only other jobs lead to
+    it; unless given, a job is that another names in its `then` · `local`: whether it is there only for clients of the
+    same machine, not where relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises, each
+    with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
+    """
+
+    def mark(function: Function) -> Function:
+        chosen = name if name != "" else getattr(function, "__name__", "")
+        limited = Limit(limit) if isinstance(limit, str) else limit
+        following = getattr(then, MARK, Options(name="")).name if callable(then) else then
+        unknown = checks.misfit_of_names(options)
+        if unknown:
+            raise HandlerError(f"{_title(chosen, function)}: {unknown}")
+        declared = Options(name=chosen, limit=limited, then=following, **options)
+        for misfit in _misfits(function, declared, then):
+            raise HandlerError(f"{_title(chosen, function)}: {misfit}")
+        setattr(function, MARK, declared)
+        return function
+
+    return mark if function is None else mark(function)
+
+
+def _title(name: Any, function: Any) -> str:
+    """A job and where it is declared."""
+    place = getattr(function, "__qualname__", None) or type(function).__name__
+    return f"job {name} ({getattr(function, '__module__', None) or '?'}.{place})"
+
+
+def _misfits(function: Any, options: Options, then: Any) -> Iterator[str]:
+    wrong = _misfit_of_function(function)
+    if wrong:
+        yield wrong
+    yield from checks.misfits(options, function)
+    if callable(then) and not options.then:
+        yield "then is a function that is not a job"
+
+
+def _misfit_of_function(function: Any) -> str:
+    """Why a handler can't be what was given; "" if it can."""
+    kinds: list[tuple[Callable[[Any], bool], str]] = [
+        (lambda f: isinstance(f, staticmethod | classmethod | property), "a part of a class"),
+        (inspect.isclass, "a class"),
+        (inspect.ismethod, "a method of an object"),
+        (lambda f: isinstance(f, functools.partial), "a functools.partial"),
+        (inspect.isbuiltin, "built into Python"),
+        (lambda f: not callable(f) or not hasattr(f, "__name__"), "not a function"),
+        (_is_method, "a method"),
+        (
+            inspect.isgeneratorfunction,
+            "a generator (it yields; @inlineCallbacks would make it one of Twisted's)",
+        ),
+        (inspect.isasyncgenfunction, "an asynchronous generator (it yields, but a job has one result)"),
+    ]
+    for is_one, kind in kinds:
+        if is_one(function):
+            return f"it is {kind}: declare a function of the module, plain or async"
+    return ""
+
+
+def _is_method(function: Any) -> bool:
+    within = getattr(function, "__qualname__", "").rpartition(".")[0]
+    return (
+        bool(within)
+        and not within.endswith("<locals>")
+        and next(iter(_names(function)), "") in ("self", "cls")
+    )
+
+
+def _names(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function, how it is run, and the type of its arguments."""
+
+    function: Callable[..., Any]
+    options: Options
+    signature: signature.Signature
+
+    @property
+    def context(self) -> str:
+        """The parameter that wants the Context; "" for none."""
+        return self.signature.context
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments (draft 2020-12), with the shapes by which fronts decode."""
+        return self.signature.schema
+
+    def takes(self, argument: str) -> bool:
+        """Whether it can be called with this argument and no other."""
+        fields = msgspec.structs.fields(self.signature.arguments)
+        return any(field.name == argument for field in fields) and all(
+            field.name == argument or not field.required for field in fields
+        )
+
+    def decode(self, arguments: str) -> dict[str, Any]:
+        """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
+        type = self.signature.arguments
+        try:
+            decoded = msgspec.json.decode(arguments, type=type)
+        except (msgspec.MsgspecError, TypeError, RecursionError) as error:  # a list has no place in a set
+            raise BadArguments(str(error)) from error
+        return {field: getattr(decoded, field) for field in type.__struct_fields__}
+
+
+def handler(function: Callable[..., Any]) -> Handler:
+    """What ``@job`` said of a function, with its arguments typed by its signature; raises `HandlerError`."""
+    options: Options = getattr(function, MARK)
+    title = _title(options.name, function)
+    try:
+        read = signature.read(function, options.name)
+    except signature.SignatureError as error:
+        raise HandlerError(f"{title}: {error}") from error
+    counted = options.per or (options.limit.per if options.limit else "")
+    if counted and counted == read.context:
+        raise HandlerError(
+            f"{title}: {'per' if options.per else 'limit'}: {counted} is the Context, not an argument to count by"
+        )
+    return Handler(function, options, read)

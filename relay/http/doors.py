@@ -1,0 +1,72 @@
+"""How many clients are connected to a front, in all and from each address. One too many is closed at once, so that
+there are always descriptors left for Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+
+from relay.http.forwarding import UNIX
+
+REMIND = 60.0  # seconds between log lines that clients are turned away
+
+
+class Doors:
+    """Counts. `most` in all; `most_of_one` from one address, 0 for any number. A trusted proxy, and who comes through a
+    Unix socket, is many clients."""
+
+    _log = Logger()
+
+    def __init__(
+        self, now: Callable[[], float], most: int, most_of_one: int, is_proxy: Callable[[str], bool]
+    ) -> None:
+        self._now = now
+        self._most = most
+        self._most_of_one = most_of_one
+        self._is_proxy = is_proxy
+        self._count = 0
+        self._by_address: dict[str, int] = {}
+        self._told = -REMIND
+
+    def __len__(self) -> int:
+        return self._count
+
+    def enter(self, address: str) -> bool:
+        """Whether another client may come in from there; it then has to leave."""
+        here = self._by_address.get(address, 0)
+        if self._count >= self._most:
+            return self._full("{most} clients are connected", self._most)
+        if self._most_of_one and here >= self._most_of_one and not self._is_many(address):
+            return self._full("{most} clients are connected from one address, {address}", here, address)
+        self.admit(address)
+        return True
+
+    def admit(self, address: str) -> None:
+        """One who was let in elsewhere comes in, however many there are; it then has to leave."""
+        self._count += 1
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+
+    def leave(self, address: str) -> None:
+        """The connection of one that had come in has closed."""
+        self._count -= 1
+        here = self._by_address.pop(address) - 1
+        if here:
+            self._by_address[address] = here
+
+    def _is_many(self, address: str) -> bool:
+        return address == UNIX or self._is_proxy(address)
+
+    def _full(self, why: str, most: int, address: str = "") -> bool:
+        if self._now() - self._told >= REMIND:
+            self._told = self._now()
+            self._log.warn(why + "; others are turned away", most=most, address=address)
+        return False
+
+
+class TurnedAway(Protocol):
+    """Closes at once."""
+
+    def connectionMade(self) -> None:
+        self.transport.abortConnection()  # type: ignore[union-attr]

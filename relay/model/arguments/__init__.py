@@ -1,0 +1,9 @@
+"""The arguments of jobs as plain data: described and published by workers, checked by fronts.
+
+=============  ======================================================================================================
+`shape`        the types of parameters; `describing` makes it
+`schema`       what a worker publishes of them: a JSON Schema that holds the shapes, and the validator that fronts use
+`decoding`     types made of shapes: fronts decode with these what workers decode with their own
+`patterns`     regular expressions that both understand alike
+=============  ======================================================================================================
+"""

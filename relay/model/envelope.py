@@ -1,0 +1,97 @@
+"""The envelope: the one shape in which a job's state or outcome is shown, everywhere."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from relay.model.problems.request import JobCancelled, JobExpired, JobFailed, RelayError, catalogue
+from relay.model.state import Outcome, Standing, State
+
+_encode = msgspec.json.Encoder().encode
+#: ends that need no words: the store records only the state
+_ENDED: dict[State, type[RelayError]] = {State.CANCELLED: JobCancelled, State.EXPIRED: JobExpired}
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """Members in the order in which they are shown. Times are whole seconds, UTC (some readers refuse fractions)."""
+
+    id: str
+    job: str
+    state: State
+    complete: bool
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    attempts: int | UnsetType = UNSET
+    created: str | UnsetType = UNSET
+    started: str | UnsetType = UNSET
+    finished: str | UnsetType = UNSET
+    expires: str | UnsetType = UNSET
+    elapsed_ms: int | UnsetType = UNSET  # from created to finished
+    position: int | UnsetType = UNSET
+    progress: Raw | UnsetType = UNSET
+    reattach: bool | UnsetType = UNSET  # this server is going away: attach again, at another
+
+
+def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
+    """The envelope of a job that has ended; `prefix` is put before relative problem types."""
+    succeeded = outcome.state is State.SUCCEEDED
+    return _encode(
+        Envelope(
+            id=outcome.id,
+            job=outcome.name,
+            state=outcome.state,
+            complete=True,
+            result=Raw(outcome.payload.encode()) if succeeded else UNSET,
+            error=UNSET if succeeded else Raw(_encode(problem(outcome, prefix))),
+            attempts=outcome.attempts,
+            created=_time(outcome.created),
+            started=_time(outcome.started),
+            finished=_time(outcome.finished),
+            expires=_time(outcome.expires),
+            elapsed_ms=outcome.finished - outcome.created,
+        )
+    )
+
+
+def of_standing(standing: Standing, reattach: bool = False) -> bytes:
+    """The envelope of a job that has not ended."""
+    return _encode(
+        Envelope(
+            id=standing.id,
+            job=standing.name,
+            state=standing.state,
+            complete=False,
+            attempts=standing.attempts,
+            created=_time(standing.created),
+            started=_time(standing.started),
+            position=standing.position or UNSET,
+            progress=Raw(standing.progress.encode()) if standing.progress else UNSET,
+            reattach=True if reattach else UNSET,
+        )
+    )
+
+
+def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
+    """The problem of a job that did not succeed. One that this version does not know (a newer worker reported it) is
+    shown as `job-failed`."""
+    if not outcome.payload.startswith("{"):
+        kind = _ENDED.get(outcome.state) or catalogue().get(outcome.payload, JobFailed)
+        return {**kind().problem(prefix), "source": "relay", "retryable": False}
+    error: dict[str, Any] = msgspec.json.decode(outcome.payload)
+    if prefix and error["type"].startswith("/"):
+        error["type"] = prefix + error["type"]
+    return error
+
+
+def _time(milliseconds: int) -> str | UnsetType:
+    return _second(milliseconds // 1000) if milliseconds else UNSET
+
+
+@lru_cache(maxsize=1000)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

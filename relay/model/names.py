@@ -1,0 +1,8 @@
+"""The form of names: of jobs, of queues."""
+
+from __future__ import annotations
+
+import re
+
+JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+QUEUE_NAME = JOB_NAME

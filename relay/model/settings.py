@@ -1,0 +1,296 @@
+"""Settings: command line before ``RELAY_…`` before the TOML file before defaults, in one frozen, checked value.
+
+`Settings` is the only list of them: the options of the command line, the names of the environment and of the
+file, and the reference in the docs are all read off it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from relay.model.names import QUEUE_NAME
+
+PREFIX = "RELAY_"
+_SECRET_NAME = re.compile(r"secret|token|password|key")
+_SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE, the name of a-z, 0-9 and _"}
+
+
+class SettingError(Exception):
+    """A setting that can't be used; the message is one line that names it and says why."""
+
+
+def _about(text: str, **limits: Any) -> Meta:
+    return Meta(description=text, **limits)
+
+
+def _in(unit: str, **limits: Any) -> Meta:
+    """A number's unit, shown in the docs: seconds, bytes, or what is counted."""
+    return Meta(extra={"unit": unit}, **limits)
+
+
+_YEAR = 365 * 86_400  # seconds; more would be a slip of the pen, and overflow in Redis
+_MOST = 1 << 50  # of anything that is counted
+Seconds = Annotated[float, _in("seconds", ge=0, le=_YEAR)]
+Lifetime = Annotated[int, _in("seconds", ge=1, le=_YEAR)]
+Bytes = Annotated[int, _in("bytes", ge=0, le=_MOST)]
+Size = Annotated[int, _in("bytes", ge=1, le=_MOST)]
+Count = Annotated[int, _in("count", ge=1, le=_MOST)]
+CountOrNone = Annotated[int, _in("count", ge=0, le=_MOST)]
+_Assignment = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*=")]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator can set. Times are seconds, sizes are bytes."""
+
+    redis: Annotated[
+        str, _about("where the store is: redis://, rediss://, unix:// or embedded: (all's default)")
+    ] = ""
+    redis_memory: Annotated[Bytes, _about("most memory that the embedded Redis may use, 0 for any")] = 0
+    data: Annotated[str, _about("directory of the embedded Redis' append-only file")] = "relay-data"
+    listen: Annotated[
+        tuple[str, ...], _about("Twisted server endpoint that clients connect to; may be given again")
+    ] = ("tcp:8080:interface=127.0.0.1",)
+    open: Annotated[
+        bool, _about("answer anyone: listen beyond this machine, behind proxies, for web pages")
+    ] = False
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        _about(
+            "address, network or `unix:` of a proxy whose X-Forwarded-For or PROXY is believed; may be given again"
+        ),
+    ] = ()
+    allow: Annotated[
+        tuple[str, ...],
+        _about("address or network from which programs may call a closed relay; may be given again"),
+    ] = ()
+    host: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$")], ...],
+        _about("public name that a closed relay may be called by (`Host`); may be given again"),
+    ] = ()
+    ticket_secrets: Annotated[
+        str,
+        _about(
+            "file of secrets that tickets and proofs are signed with, one per line; without it both are refused"
+        ),
+    ] = ""
+    prefix: Annotated[
+        str, _about("path under which clients see relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    ] = ""
+    jobs: Annotated[tuple[str, ...], _about("module or package with handlers; may be given again")] = (
+        "relay.jobs",
+    )
+    fronts: Annotated[Count, _about("front processes (all)")] = 1
+    workers: Annotated[Count, _about("worker processes (all)")] = 1
+    grace: Annotated[Seconds, _about("how long a held request stays silent before relay commits to 200")] = 5
+    heartbeat: Annotated[Seconds, _about("between the heartbeats of a held request, 0 for none")] = 8
+    max_wait: Annotated[float, _in("seconds", gt=0, le=_YEAR), _about("longest that a request is held")] = 600
+    keepalive: Annotated[Seconds, _about("after which an idle kept-alive connection is closed")] = 75
+    keep: Annotated[Lifetime, _about("how long outcomes and keys are kept")] = 3600
+    dead_keep: Annotated[Lifetime, _about("how long a dead letter is kept")] = 7 * 86400
+    dead_bytes: Annotated[Size, _about("most of all dead letters; the oldest go first")] = 64 << 20
+    dead_arguments: Annotated[
+        Bytes,
+        _about("largest arguments that are kept with a dead letter; without them it can't be run again"),
+    ] = 1 << 20
+    require_key: Annotated[bool, _about("refuse submissions without an idempotency key")] = False
+    max_held: Annotated[Count, _about("held requests for each front; past it clients get 202")] = 15_000
+    max_connections: Annotated[
+        CountOrNone, _about("connected clients for each front, 0 for as many as its file descriptors allow")
+    ] = 0
+    max_per_address: Annotated[
+        CountOrNone, _about("connected clients from one address, 0 for any number")
+    ] = 0
+    body_limit: Annotated[Size, _about("largest body of a submission")] = 1 << 20
+    result_limit: Annotated[Size, _about("largest result of a job")] = 1 << 20
+    queue_limit: Annotated[Count, _about("most jobs that may be alive at once")] = 1_000_000
+    queue_bytes: Annotated[Size, _about("most of all jobs that are alive at once")] = 512 << 20
+    max_delay: Annotated[
+        float,
+        _in("seconds", ge=0, le=30 * 86_400),
+        _about("longest `Relay-Delay` and `Relay-Deadline` of a client"),
+    ] = 30 * 86_400
+    concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
+    queues: Annotated[
+        tuple[str, ...], _about("queues this worker serves, separated by commas (default: all)")
+    ] = ()
+    lease: Annotated[
+        float,
+        _in("seconds", ge=1, le=86_400),
+        _about("without a sign of life before a worker loses its jobs"),
+    ] = 10
+    stall: Annotated[
+        float,
+        _in("seconds", ge=1, le=86_400),
+        _about("how long a handler may block its worker before the worker is killed"),
+    ] = 60
+    drain: Annotated[Seconds, _about("how long a stopping process has to finish its work")] = 30
+    drain_limit: Annotated[
+        Seconds, _about("how long a worker which has a successor has to finish its jobs (all)")
+    ] = 3600
+    per_host: Annotated[Count, _about("calls that one worker makes to one host at once")] = 100
+    allow_private: Annotated[bool, _about("let handlers' HTTP client connect to private addresses")] = False
+    log_format: Annotated[
+        Literal["text", "json"], _about("how the log is written: text, or json for an object on each line")
+    ] = "text"
+    log_level: Annotated[
+        Literal["debug", "info", "warn", "error"],
+        _about("least level that is logged: debug, info, warn or error"),
+    ] = "info"
+    set: Annotated[
+        tuple[_Assignment, ...], _about("NAME=VALUE, for handlers (`context.settings`); may be given again")
+    ] = ()
+
+    @classmethod
+    def read(
+        cls, options: Mapping[str, Any], environment: Mapping[str, str], config: str | None = None
+    ) -> Settings:
+        """Merge the three sources. `options` has only what the command line gave; raises `SettingError`."""
+        sources = (
+            (_from_file(config), f"in {config}"),
+            (_from_environment(environment), "from the environment"),
+            (dict(options), "from the command line"),
+        )
+        merged: dict[str, Any] = {}
+        for values, source in sources:
+            merged.update(_checked(values, source))
+        return cls(**merged)
+
+    def for_handlers(self) -> Mapping[str, str]:
+        """What was given with ``set``, by name; the last word counts."""
+        return MappingProxyType(dict(text.split("=", 1) for text in self.set))
+
+    def environ(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process (its command line is for all to see)."""
+        return {PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+
+
+def fields() -> Iterator[tuple[str, type, Any, str]]:
+    """Each setting: its name, `bool`, `tuple` or `str` for the way it is given, its default, what it is."""
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        inner, *metas = get_args(hints[field.name])
+        kind = bool if inner is bool else tuple if get_origin(inner) is tuple else str
+        yield field.name, kind, field.default, next(m.description for m in metas if m.description)
+
+
+def unit(name: str) -> str:
+    """What a setting's number counts: ``seconds``, ``bytes`` or ``count``; "" for one that is no number."""
+    metas = get_args(get_type_hints(Settings, include_extras=True)[name])[1:]
+    return next((meta.extra["unit"] for meta in metas if meta.extra), "")
+
+
+def _from_file(config: str | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        with open(config, "rb") as file:
+            is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            values = {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"--config {config}: {error}") from error
+    secret = _with_secrets(values)
+    if is_open and secret:
+        raise SettingError(
+            f"--config {config}: it has secrets ({secret}) and is for all to read: chmod o= {config}"
+        )
+    return values
+
+
+def _with_secrets(values: Mapping[str, Any]) -> str:
+    """The name of a setting that has a password, or what is named like one; "" if there is none."""
+    if "@" in str(values.get("redis", "")):
+        return "redis"
+    given = values.get("set", ())
+    names = [str(text).partition("=")[0] for text in (given if isinstance(given, list | tuple) else [given])]
+    return next((name for name in names if _SECRET_NAME.search(name)), "")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, kind, _, _ in fields():
+        text = environment.get(PREFIX + name.upper())
+        if text is not None:
+            given[name] = _parts(text) if kind is tuple else text
+    return given
+
+
+def _parts(text: str) -> Any:
+    """``a;b``, or a JSON array where a part has a semicolon of its own."""
+    if not text.startswith("["):
+        return [part.strip() for part in text.split(";") if part.strip()]
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return msgspec.json.encode(value).decode()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(_explain(error, values, source)) from error
+    _check_queues(settings, source)
+    _check_networks(settings, source)
+    return {name: getattr(settings, name) for name in values}
+
+
+def _check_queues(settings: Settings, source: str) -> None:
+    for queue in settings.queues:
+        if not QUEUE_NAME.fullmatch(queue):
+            raise SettingError(f"--queues {source}: {queue!r} is not of the form {QUEUE_NAME.pattern}")
+
+
+def _check_networks(settings: Settings, source: str) -> None:
+    for name in ("trusted_proxy", "allow"):
+        for text in getattr(settings, name):
+            try:
+                (text == "unix:" and name == "trusted_proxy") or ip_network(text, strict=False)
+            except ValueError:
+                wanted = (
+                    "an address, a network or unix:" if name == "trusted_proxy" else "an address or a network"
+                )
+                raise SettingError(f"--{name.replace('_', '-')} {source}: {text!r} is not {wanted}") from None
+
+
+def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:
+    for given in values:
+        if given not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(str(given), Settings.__struct_fields__, 1)
+            meant = f": did you mean {near[0].replace('_', '-')}?" if near else ""
+            return f"there is no setting {str(given).replace('_', '-')} ({source}){meant}"
+    what, _, place = str(error).partition(" - at `$.")
+    wanted = what.partition(", got")[0]
+    if wanted.startswith("Invalid enum value"):
+        wanted = f"Expected {' or '.join(_choices(place.strip('`')))}"
+    name = place.strip("`").partition("[")[0].partition(".")[0]
+    if name in _SECRET:
+        return f"--{name} {source}: {_SECRET[name]} (what was given is not shown)"
+    return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values.get(name)!r}"
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    hint = get_type_hints(Settings)[name]
+    return get_args(hint)
+
+
+def config_path(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str | None:
+    """The TOML file to read: ``--config``, else ``RELAY_CONFIG``, else none."""
+    path = options.get("config") or environment.get(PREFIX + "CONFIG")
+    return str(path) if path else None

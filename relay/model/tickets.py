@@ -1,0 +1,85 @@
+"""Tickets: whoever has one may wait for its job, for a short while.
+
+A server that submitted a job for its client signs one (`relay.handover`), a front reads it. A ticket is what
+itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer, whether its
+outcome was there before]``, signed with HMAC-SHA-256; the last may be missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import stat
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from itsdangerous import BadData, URLSafeSerializer
+
+SHORTEST_SECRET = 16  # characters
+_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
+_SKEW = 5  # seconds that the clocks of two machines may differ
+
+
+class TicketError(Exception):
+    """A ticket that lets nobody in; the message says why."""
+
+
+class Ticket(NamedTuple):
+    """What a ticket says."""
+
+    id: str
+    until: float
+    prefer: str
+    replayed: bool = False  # its key stood for a job that had ended before
+
+
+def sign(secret: str, ticket: Ticket) -> str:
+    """A ticket as text, which may stand in a path as it is."""
+    return str(_serializer([secret]).dumps(ticket))
+
+
+def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
+    """A ticket that was signed with one of these secrets, and is still good; raises `TicketError`."""
+    if not secrets:
+        raise TicketError("no tickets are taken here: there are no --ticket-secrets")
+    try:
+        said = _serializer(secrets).loads(text)
+    except BadData as error:
+        raise TicketError("the ticket was not signed with a secret of this relay") from error
+    ticket = _checked(said)
+    if not now <= ticket.until + _SKEW:
+        raise TicketError("the ticket has expired")
+    return ticket
+
+
+def _checked(said: Any) -> Ticket:
+    """What a signed text says, if that is a ticket: whoever has the secret may be of another version, or mistaken."""
+    kinds: tuple[Any, ...] = (str, (int, float), str, bool)
+    if not isinstance(said, list) or not 3 <= len(said) <= len(kinds):
+        raise TicketError("it is signed, but no ticket")
+    if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):
+        raise TicketError("it is signed, but no ticket")
+    ticket = Ticket(*said)
+    if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not _ID.fullmatch(ticket.id):
+        raise TicketError("it is signed, but no ticket")
+    return ticket
+
+
+def read_secrets(path: str) -> list[str]:
+    """The secrets of a file, one on each line; raises `OSError` and `ValueError`, also for a file that everybody on
+    this machine may read."""
+    with open(path) as file:
+        if os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+            raise ValueError(f"{path} can be read by everybody: chmod o= {path}")
+        secrets = [line.strip() for line in file if line.strip()]
+    if not secrets or min(map(len, secrets)) < SHORTEST_SECRET:
+        raise ValueError(f"{path} has to have a secret of {SHORTEST_SECRET} characters or more on each line")
+    return secrets
+
+
+def _serializer(secrets: Sequence[str]) -> URLSafeSerializer:
+    """One that signs with the first secret and takes any."""
+    signing = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    return URLSafeSerializer(list(reversed(secrets)), salt="relay.ticket", signer_kwargs=signing)

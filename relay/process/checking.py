@@ -1,0 +1,69 @@
+"""The check of handlers: ``python -m relay.process.checking``, a process that `relay.process.check` starts.
+
+The settings come in the environment; the last line of its output says what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from relay.model.settings import SettingError, Settings, config_path
+from relay.process.check import AGAIN, LONGEST, REFUSED, Again
+from relay.process.reexec import FORMAT
+from relay.redis.embedded import NoServer, find_server
+
+
+def _settings() -> Settings:
+    text = os.environ.pop(AGAIN, "")
+    if not text:
+        return Settings.read({}, os.environ)
+    asked = msgspec.json.decode(text, type=Again)
+    options = {name: value for name, value in asked.given.items() if name != "config"}
+    settings = Settings.read(options, os.environ, config_path(asked.given))
+    for name in ("redis", "data"):
+        if getattr(settings, name) != getattr(asked.running, name):
+            raise SettingError(f"--{name} has changed: that takes a stop and a start")
+    if asked.running.format != FORMAT:
+        raise SettingError("this version can't go on with what that one runs: that takes a stop and a start")
+    _can_be_served(settings, asked.running.listen)
+    return settings
+
+
+def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
+    """What the supervisor would stumble over as it goes on, its imports first: nobody would be left then."""
+    from twisted.internet import reactor
+
+    from relay.process import service, sockets, variables
+    from twisted.plugins import relay_plugin  # noqa: F401
+
+    variables.check(os.environ)
+    service.secrets_of(settings)
+    if settings.redis in ("", service.EMBEDDED):
+        find_server()  # which could be uninstalled by now
+    sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
+
+
+def main() -> None:
+    """Leaves without waiting for what the modules may have started."""
+    from relay.handlers.registry import chosen
+
+    status = 0
+    if AGAIN in os.environ:
+        signal.alarm(int(LONGEST))  # whoever waits for it waits no longer
+    try:
+        chosen(_settings())
+    except (SettingError, NoServer) as error:
+        print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent
+        status = REFUSED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A process of ``relay all``: ``python -m relay.process.child front|worker``.
+
+Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
+output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
+prints is taken for it; its parent's orders come through another.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+
+import msgspec
+from setproctitle import setproctitle
+from twisted.logger import Logger, globalLogBeginner
+
+from relay.model.settings import SettingError, Settings
+from relay.process import output, service, signals
+from relay.process.parent import Orders, Parent
+from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
+from relay.timing import clock
+
+_log = Logger(namespace="relay.process.child")
+
+
+def main(role: str) -> None:
+    """Run a front or a worker until it is told to stop."""
+    setproctitle(f"relay {role}")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    handed = msgspec.json.decode(os.environ.pop(VARIABLE), type=Handed)
+    settings = Settings.read({}, os.environ)
+    log = output.LogWriter(os.dup(STDOUT), handed.name, settings.log_level)
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
+    parent = Parent(handed.control)
+    from twisted.internet import reactor
+
+    clock.steady(reactor)
+    try:
+        made = (
+            service.front(reactor, settings, handed, _sockets(handed.sockets))
+            if role == "front"
+            else service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
+        )
+    except SettingError as error:
+        sys.exit(f"relay: {error}")
+    stop = signals.Stop(reactor)
+
+    def leave(seconds: float | None) -> None:
+        if seconds is not None:
+            _log.info("this {role} is to end, and has {seconds:.0f} s left", role=role, seconds=seconds)
+            made.drain.within(seconds)
+        else:  # nobody would miss it, nor end it, if it had longer as one that has a successor
+            made.drain.within(min(made.drain.left(), settings.drain))
+        stop()
+
+    made.ready.addCallback(lambda _: parent.tell(READY))
+    reactor.addSystemEventTrigger("before", "shutdown", parent.tell, DRAINING)
+    reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
+    reactor.callWhenRunning(made.startService)
+    reactor.callWhenRunning(Orders, reactor, handed.orders, leave)
+    signals.install(reactor, stop)
+    reactor.run()
+    _log.info("this {role} has ended", role=role)
+
+
+def _sockets(count: int) -> list[socket.socket]:
+    return [socket.socket(fileno=FIRST_SOCKET + n) for n in range(count)]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,178 @@
+"""The composition root of ``relay all``: the store, fronts and workers as processes, and what looks after them."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import site
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.logger import Logger
+
+from relay.model.random_names import random_name
+from relay.model.settings import SettingError, Settings
+from relay.process import check, ending, orphans, reexec, signals, sockets
+from relay.process.check import Check
+from relay.process.managed import Kept, Program
+from relay.process.reexec import Inherited, KeptState
+from relay.process.service import EMBEDDED, address_of, secrets_of, store_of
+from relay.process.supervisor import SILENCE, Renewal, Supervisor
+from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
+
+_log = Logger()
+
+
+def everything(
+    reactor: Any, settings: Settings, given: Mapping[str, Any] | None = None, owner: Owner = NOBODY
+) -> Supervisor:
+    """The store, fronts and workers as processes of their own, kept alive, as `owner`. Raises `SettingError`. `given`
+    are the settings of the command line, which count again when it becomes itself anew."""
+    secrets_of(settings)
+    left = reexec.inherited()
+    listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
+    for description, each in zip(settings.listen, listening, strict=True):
+        reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, sockets.path_of(each, description))
+    is_embedded = settings.redis in ("", EMBEDDED)
+    embedded = _embedded(settings, owner, left) if is_embedded else None
+    renewal = _renewal(reactor, settings, given or {}, listening, embedded)
+    if embedded is not None:
+        settings = msgspec.structs.replace(settings, redis=embedded.url)
+    supervisor = _supervisor(reactor, settings, listening, embedded, renewal, left)
+    ending.install(reactor)
+    orphans.install(reactor)
+    others: dict[int, Callable[[], None]] = {
+        signal.SIGHUP: supervisor.restart,
+        signal.SIGUSR2: supervisor.reload,
+    }
+    signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
+    return supervisor
+
+
+def _supervisor(
+    reactor: Any,
+    settings: Settings,
+    listening: Sequence[socket.socket],
+    embedded: Embedded | None,
+    renewal: Renewal,
+    left: Inherited | None,
+) -> Supervisor:
+    """With all that it looks after, and what is left of it if it was there before."""
+    programs = _programs(settings, listening)
+
+    def place(role: str, number: int) -> Kept:
+        return Kept(reactor, role, number, programs[role])
+
+    children = [place("front", n + 1) for n in range(settings.fronts)]
+    children += [place("worker", n + 1) for n in range(settings.workers)]
+    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
+    store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
+    supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor.hang_up = partial(_close, listening)
+    supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
+    if left is not None:
+        supervisor.adopt(left, place)
+    if embedded is not None and redis is not None:
+        supervisor.release, redis.is_noise = embedded.close, embedded.is_advice
+    return supervisor
+
+
+def _renewal(
+    reactor: Any,
+    settings: Settings,
+    given: Mapping[str, Any],
+    listening: Sequence[socket.socket],
+    embedded: Embedded | None,
+) -> Renewal:
+    """What a supervisor of these settings does to become itself anew."""
+    present = check.Present(settings.redis, settings.data, settings.listen)
+    return Renewal(
+        partial(check.again, reactor, _environment(), dict(given), present),
+        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+    )
+
+
+def _close(listening: Sequence[socket.socket]) -> None:
+    """Who comes while fronts drain is refused by the kernel, and asks another relay: nobody would accept it here. What
+    systemd holds, too, goes on to wait for the next relay."""
+    for bound in listening:
+        bound.close()
+
+
+def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -> None:
+    for bound, description in zip(listening, descriptions, strict=True):
+        _log.info("relay listens on {address}", address=sockets.shown(bound, description))
+
+
+def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
+    """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
+    with Check({**_environment(), **settings.environ()}, owner):
+        return sockets.bound(reactor, settings, settings.listen)
+
+
+def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
+    """Those that were bound before, and what is new; what is wanted no more is closed."""
+    found = [left.take_socket(description) for description in settings.listen]
+    missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
+    new = iter(sockets.bound(reactor, settings, missing))
+    for description, descriptor in left.sockets:
+        with socket.socket(fileno=descriptor) as unwanted:
+            sockets.remove(sockets.path_of(unwanted, description))
+    return [bound or next(new) for bound in found]
+
+
+def _go_on(
+    listening: Sequence[tuple[str, socket.socket]],
+    embedded: Embedded | None,
+    kept: list[KeptState],
+    buried: list[tuple[str, str]],
+) -> None:
+    """Leave the sockets, Redis and what runs to this process anew."""
+    bound = [(description, each.fileno()) for description, each in listening]
+    running = embedded.running() if embedded is not None else (-1, "")
+    reexec.go_on(Inherited(bound, kept, buried, *running))
+
+
+def _programs(settings: Settings, listening: Sequence[socket.socket]) -> dict[str, Program]:
+    """By role."""
+    environment = {**_environment(), **settings.environ()}
+
+    def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
+        command = [sys.executable, "-m", "relay.process.child", role]
+        is_front = role == "front"
+        return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
+
+    return {
+        "front": program("front", settings.drain, math.inf, listening),
+        "worker": program("worker", max(settings.drain, settings.drain_limit), settings.stall + SILENCE),
+    }
+
+
+def _redis_program(embedded: Embedded) -> Program:
+    return Program(embedded.command(), os.environ, 0, 0, shut_down=embedded.shut_down)
+
+
+def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
+    running = RunningServer(left.lock, left.redis) if left is not None else None
+    try:
+        return Embedded(settings.data, settings.redis_memory, owner, running)
+    except NoServer as error:
+        raise SettingError(f"--redis: {error}") from error
+    except (EmbeddedError, OSError) as error:
+        raise SettingError(f"--data: {error}") from error
+
+
+def _environment() -> dict[str, str]:
+    """Of another process: with where it finds the relay that this is."""
+    environment = dict(os.environ)
+    folder = str(Path(__file__).parents[1])
+    if folder not in (*site.getsitepackages(), site.getusersitepackages()):
+        paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment

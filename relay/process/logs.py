@@ -1,0 +1,78 @@
+"""How the log of a process that twistd runs is written: by twistd, where its own options say, in relay's form.
+
+A plugin is called before twistd begins to log, and knows neither file nor syslog; so it waits for that beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.logger import (
+    FileLogObserver,
+    ILogObserver,
+    LegacyLogObserverWrapper,
+    LogEvent,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.syslog import SyslogObserver
+from zope.interface import implementer
+
+from relay.model.settings import Settings
+from relay.process import record
+
+Form = Callable[[record.LogRecord], str]
+_TWISTDS = textFileLogObserver.__qualname__  # who makes the observers of a file and of standard output
+_PRIORITIES = {"critical": 2, "error": 3, "warn": 4, "info": 6, "debug": 7}  # of syslog(3)
+
+
+def arrange(settings: Settings, process: str) -> None:
+    """Have the log that begins next written as the settings say, of a process of this name. What observers of an
+    operator's own (``--logger``) write is theirs to say."""
+    begin = globalLogBeginner.beginLoggingTo
+
+    def begin_arranged(observers: Iterable[ILogObserver], *arguments: Any, **named: Any) -> None:
+        del vars(globalLogBeginner)["beginLoggingTo"]
+        begin([_arranged(observer, settings, process) for observer in observers], *arguments, **named)
+
+    vars(globalLogBeginner)["beginLoggingTo"] = begin_arranged
+
+
+def _arranged(observer: Any, settings: Settings, process: str) -> ILogObserver:
+    if isinstance(observer, FileLogObserver) and observer.formatEvent.__qualname__.startswith(_TWISTDS):
+        form = record.as_json if settings.log_format == "json" else record.as_text
+        observer.formatEvent = _lines(form, settings.log_level, process)
+    elif isinstance(observer, LegacyLogObserverWrapper):
+        syslog = getattr(observer.legacyObserver, "__self__", None)
+        if isinstance(syslog, SyslogObserver):
+            return _Syslog(syslog, settings, process)
+    made: ILogObserver = observer
+    return made
+
+
+def _lines(form: Form, level: str, process: str) -> Callable[[LogEvent], str | None]:
+    def lines(event: LogEvent) -> str | None:
+        made = record.of(event, process)
+        return f"{form(made)}\n" if made is not None and record.is_at_least(made, level) else None
+
+    return lines
+
+
+@implementer(ILogObserver)
+class _Syslog:
+    """Each event at its priority; an object of JSON as one message, text as one for each line."""
+
+    def __init__(self, syslog: Any, settings: Settings, process: str) -> None:
+        self._syslog = syslog
+        self._is_json = settings.log_format == "json"
+        self._level = settings.log_level
+        self._process = process
+
+    def __call__(self, event: LogEvent) -> None:
+        made = record.of(event, self._process)
+        if made is None or not record.is_at_least(made, self._level):
+            return
+        text = record.as_json(made) if self._is_json else record.as_text(made, time=False)
+        for line in text.split("\n"):
+            self._syslog.syslog(_PRIORITIES[made.level], line)

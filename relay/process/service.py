@@ -1,0 +1,191 @@
+"""The composition root: the only room that builds and connects.
+
+`front` and `worker` each make one service out of settings, `relay.process.everything` that of both; nothing below
+knows how it is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.process.child` (the processes
+of ``all``).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from relay import celery
+from relay.handlers.registry import chosen
+from relay.model import tickets
+from relay.model.random_names import random_name
+from relay.model.settings import SettingError, Settings
+from relay.net import descriptors, resolver
+from relay.process import ending, gc_tuning, sockets, watch
+from relay.process.spawned import Handed
+from relay.redis.address import Address, AddressError
+from relay.redis.connection import Link
+from relay.store.inbox import Inbox
+from relay.store.messages import Mail
+from relay.store.partition import Partition
+from relay.store.store import Store
+from relay.store.terms import Terms
+
+if TYPE_CHECKING:
+    from relay.front.front import Front
+    from relay.worker.worker import Worker
+
+EMBEDDED = "embedded:"
+_log = Logger()
+
+
+def front(
+    reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
+) -> Front:
+    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
+    from relay.front.front import Front, Tools
+
+    address = address_of(settings)
+    settings = _within_descriptors(settings)
+    is_alone = handed is None
+    if handed is None:
+        handed = Handed("f" + random_name(10))
+        listening = sockets.bound(reactor, settings, settings.listen)
+    endpoints = [
+        sockets.BoundEndpoint(reactor, description, bound, is_alone)
+        for description, bound in zip(settings.listen, listening, strict=True)
+    ]
+    store = store_of(reactor, address, settings, handed.name)
+    inbox = _inbox_of(reactor, address, store)
+    others = handed.successor, handed.predecessor
+    give_up = partial(_give_up, reactor)
+    made = Front(Tools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings)
+    ending.install(reactor)
+    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
+    return made
+
+
+def worker(
+    reactor: Any, settings: Settings, process: str = "", alive: Callable[[], None] = lambda: None
+) -> Worker:
+    """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
+    from relay.outbound import Upstreams
+    from relay.worker.worker import Tools, Worker
+
+    address = address_of(settings)
+    registry = chosen(settings)
+    for queue in sorted(set(settings.queues) - registry.queues()):
+        _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
+    if registry.passed_over:
+        _log.info(
+            "not served, as they are imported from other modules: {handlers} (name them in __all__, or their modules "
+            "with --jobs)",
+            handlers=", ".join(registry.passed_over),
+        )
+    descriptors.raise_limit()
+    resolver.install(reactor)
+    store = store_of(reactor, address, settings, process or "w" + random_name(10))
+    upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
+    in_thread, busy = _threads(reactor, settings.concurrency)
+    tools = Tools(
+        clock=reactor,
+        store=store,
+        inbox=_inbox_of(reactor, address, store),
+        upstreams=upstreams,
+        in_thread=in_thread,
+        from_thread=reactor.callFromThread,
+        give_up=lambda why: _give_up(reactor, why),
+        leave=celery.close,
+    )
+    made = Worker(tools, registry, settings)
+    watch.install(reactor, made, registry, store, address, settings, alive)
+    ending.install(reactor, lambda: max(busy(), made.hung()))
+    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
+    return made
+
+
+def _within_descriptors(settings: Settings) -> Settings:
+    """With no more clients than this process has descriptors for."""
+    most = descriptors.for_clients(descriptors.raise_limit())
+    if settings.max_connections:
+        most = min(most, settings.max_connections)
+    if settings.max_held > most:
+        _log.warn(
+            "--max-held {held} is more than the {most} connections that this front may have (ulimit -n, "
+            "--max-connections): it holds so many",
+            held=settings.max_held,
+            most=most,
+        )
+    return msgspec.structs.replace(settings, max_connections=most, max_held=min(settings.max_held, most))
+
+
+def address_of(settings: Settings) -> Address:
+    """Where the store is. Raises `SettingError`."""
+    if settings.redis in ("", EMBEDDED):
+        raise SettingError(
+            "--redis is required here: only `relay all` starts a Redis of its own (as in --redis redis://host:6379/0)"
+        )
+    try:
+        return Address.parse(settings.redis)
+    except AddressError as error:
+        raise SettingError(f"--redis: {error}") from error
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """What tickets are signed with. Raises `SettingError`."""
+    try:
+        return tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else []
+    except (OSError, ValueError) as error:
+        raise SettingError(f"--ticket-secrets: {error}") from error
+
+
+def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
+    """The store at an address, for a process of this name; what can't be used ends the process."""
+    link = Link(reactor, address.endpoint(reactor), address)
+    link.on_broken = lambda why: _give_up(reactor, why)
+    partition = Partition(reactor, link)
+    partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
+    terms = Terms(
+        keep=settings.keep,
+        lease=settings.lease,
+        queue_limit=settings.queue_limit,
+        queue_bytes=settings.queue_bytes,
+        dead_keep=settings.dead_keep,
+        dead_bytes=settings.dead_bytes,
+        dead_arguments=settings.dead_arguments,
+    )
+    return Store(partition, process, terms)
+
+
+def _give_up(reactor: Any, why: str) -> None:
+    """End the process: better no service than one that loses jobs, or does nothing."""
+    _log.critical("relay: {why}", why=why)
+    ending.fail(reactor)
+
+
+def _inbox_of(
+    reactor: Any, address: Address, store: Store
+) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
+    link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+    link.on_refused = store.partition.refused
+    link.on_broken = lambda why: _give_up(reactor, why)
+
+    def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
+        inbox = Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+        inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
+        return inbox
+
+    return made
+
+
+def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """Something that calls a blocking function in a thread, and something that says how many threads are busy."""
+    pool = ThreadPool(0, most, "handlers")
+    reactor.callWhenRunning(pool.start)
+    reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
+    return (
+        lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments),
+        lambda: len(pool.working),
+    )

@@ -1,0 +1,259 @@
+"""Listening sockets: bound once, by whoever owns them, then served by any process they are handed to.
+
+Both go through Twisted's own endpoint strings (``tcp:``, ``unix:``, ``ssl:``, ``haproxy:…``, ``systemd:``): an
+endpoint is made with something that stands in for the reactor and does one thing when it is asked to listen.
+
+What systemd handed over (``LISTEN_FDS``, sd_listen_fds(3)) is for the process that it started, and is numbered as that
+process got it. So whoever serves such a socket later makes its endpoint from the string of a plain one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from zope.interface import implementer
+
+from relay.front.access import is_loopback
+from relay.model.settings import SettingError, Settings
+from relay.net.proxied import with_headers
+from relay.net.tls import arranged, over_tls
+from relay.net.unixport import UnixPort
+
+BACKLOG = 1024  # connections that wait to be accepted, unless an endpoint asks for more
+USER_TIMEOUT = 30_000  # milliseconds until a peer that acknowledges nothing is given up (TCP_USER_TIMEOUT)
+
+
+_PROXIED = re.compile(r"^(?:haproxy:)*")
+_HANDED_OVER = (
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+)  # what systemd says of the sockets of one process
+
+
+def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.socket]:
+    """Bind a socket for each endpoint string; raises `SettingError`, also for what others than this machine
+    could reach unless that is `open` to some of them."""
+    bound = []
+    for description in descriptions:
+        try:
+            listening = _bind(reactor, description)
+        except (ValueError, OSError) as error:
+            raise SettingError(f"--listen {description}: {error}") from error
+        bound.append(listening)
+        if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
+            raise SettingError(
+                f"--listen {description}: others than this machine could reach it, and nothing says which of them may "
+                "call: --allow, --ticket-secrets or --open"
+            )
+    return bound
+
+
+def path_of(listening: socket.socket, description: str) -> Path | None:
+    """The path that goes when nobody serves this socket any more; systemd looks after its own."""
+    name = listening.getsockname() if listening.family == socket.AF_UNIX else ""
+    return Path(name) if name and isinstance(name, str) and "systemd:" not in description else None
+
+
+def remove(path: Path | None) -> None:
+    """Remove the path of a socket, if it has one."""
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def keep_to_ourselves() -> None:
+    """Have processes that this one starts hear nothing of the sockets that systemd handed over to it."""
+    for name in _HANDED_OVER:
+        os.environ.pop(name, None)
+
+
+def bound(reactor: Any, settings: Settings, descriptions: Sequence[str]) -> list[socket.socket]:
+    """The same under these settings: beyond this machine where something says who may call."""
+    return bind(reactor, descriptions, settings.open or bool(settings.allow or settings.ticket_secrets))
+
+
+def shown(listening: socket.socket, description: str) -> str:
+    """Where the socket of an endpoint string is reached, for people: a URL, and whether a PROXY header comes first."""
+    within = _PROXIED.sub("", description, count=1)
+    return _url(listening, within) + (" (a PROXY header is expected)" if within != description else "")
+
+
+def _url(listening: socket.socket, description: str) -> str:
+    name = listening.getsockname()
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{os.fsdecode(name)}".replace("\0", "@")
+    host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
+    return f"{'https' if description.startswith(('ssl:', 'tls:')) else 'http'}://{host}:{name[1]}"
+
+
+def _bind(reactor: Any, description: str) -> socket.socket:
+    binder = _Binder(reactor)
+    failures: list[Any] = []
+    try:
+        endpoint = serverFromString(binder, description)
+    except LookupError as error:
+        raise ValueError(f"systemd handed over no such socket ({error})") from error
+    maybeDeferred(endpoint.listen, None).addErrback(failures.append)
+    if failures:
+        failures[0].raiseException()
+    if binder.socket is None:
+        raise ValueError("this kind of endpoint can't be shared")
+    return binder.socket
+
+
+class _Binder:
+    """Stands in for the reactor: binds instead of serving."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.socket: socket.socket | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+        listening = socket.socket(family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _watch_peers(listening)
+        self._listen(listening, (interface, port), backlog)
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> None:
+        self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
+    ) -> None:
+        _remove_stale(address)
+        self._listen(socket.socket(socket.AF_UNIX), address, backlog)
+        os.chmod(address, mode)
+
+    def adoptStreamPort(self, fd: int, family: Any, factory: Any) -> None:
+        """A socket of systemd's. What it is says the socket itself: ``ListenStream=8080`` is one of IPv6, for both."""
+        listening = socket.socket(fileno=os.dup(fd))
+        if not _is_listening(listening):
+            listening.close()
+            raise ValueError(
+                "the socket that systemd handed over does not listen for connections (Accept=no)"
+            )
+        if listening.family != socket.AF_UNIX:
+            _watch_peers(listening)
+        listening.setblocking(False)
+        self.socket = listening
+
+    def _listen(self, listening: socket.socket, address: Any, backlog: int) -> None:
+        try:
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+        listening.listen(max(backlog, BACKLOG))
+        listening.setblocking(False)
+        self.socket = listening
+
+
+def _is_listening(adopted: socket.socket) -> bool:
+    return adopted.type == socket.SOCK_STREAM and bool(
+        adopted.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    )
+
+
+def _watch_peers(listening: socket.socket) -> None:
+    """Have the kernel give up peers that are gone; accepted connections inherit what is set here."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+
+
+def _remove_stale(address: Any) -> None:
+    """Remove a unix socket that nobody serves any more."""
+    if not os.path.exists(address) or not stat.S_ISSOCK(os.stat(address).st_mode):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address)
+        except ConnectionRefusedError:
+            os.unlink(address)
+
+
+class _Adopter:
+    """Stands in for the reactor: serves a socket that is already bound."""
+
+    def __init__(self, reactor: Any, listening: socket.socket, at_end: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._socket = listening
+        self._at_end = at_end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> IListeningPort:
+        return self._adopt(factory)
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> IListeningPort:
+        return self._adopt(over_tls(contextFactory, factory))
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: Any = 0
+    ) -> IListeningPort:
+        return self._adopt(factory)
+
+    def adoptStreamPort(self, fd: int, family: Any, factory: Any) -> IListeningPort:
+        return self._adopt(factory)
+
+    def _adopt(self, factory: Any) -> IListeningPort:
+        descriptor, family, served = (
+            self._socket.fileno(),
+            self._socket.family,
+            with_headers(arranged(factory)),
+        )
+        port: IListeningPort
+        if family == socket.AF_UNIX:
+            port = UnixPort.serving(self._reactor, descriptor, served, self._at_end)
+        else:
+            port = self._reactor.adoptStreamPort(descriptor, family, served)
+        self._socket.close()
+        return port
+
+
+@implementer(IStreamServerEndpoint)
+class BoundEndpoint:
+    """An endpoint string together with the socket that was bound for it; as text, where it is reached. Raises
+    `SettingError`. `is_ours` says that nobody else serves the socket, whose path goes with it."""
+
+    def __init__(
+        self, reactor: Any, description: str, listening: socket.socket, is_ours: bool = False
+    ) -> None:
+        self._shown = shown(listening, description)
+        at_end = partial(remove, path_of(listening, description)) if is_ours else lambda: None
+        try:
+            self._endpoint = serverFromString(_Adopter(reactor, listening, at_end), _plain(description))
+        except (ValueError, OSError) as error:
+            raise SettingError(f"--listen {description}: {error}") from error
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
+        return listening
+
+
+def _plain(description: str) -> str:
+    """The string with a plain endpoint in place of one of systemd's; which one is all the same to an `_Adopter`."""
+    return re.sub(r"^((?:haproxy:)*)systemd:.*", r"\1tcp:0", description)

@@ -1,0 +1,223 @@
+"""The processes of ``relay all``: the store, fronts and workers, stopped in due order, their dead cleared away."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.model.problems.request import RelayError
+from relay.model.settings import SettingError
+from relay.process.managed import Kept
+from relay.process.reexec import Inherited, KeptState
+from relay.store.store import Store
+
+SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
+_REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
+_REMIND = 60.0  # seconds between log lines about a process that can't be reaped
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """How a supervisor becomes itself anew. `check` fails with `SettingError`. `go_on` is given what runs, title and
+    name of what has ended and whose jobs were not given back; it raises `OSError` or does not return."""
+
+    check: Callable[[], Deferred[None]]
+    go_on: Callable[[list[KeptState], list[tuple[str, str]]], None]
+
+
+class Supervisor(Service):
+    """Starts the store first and stops it last; between that, the fronts and workers that need it. Whatever a child
+    held when it ended goes back at once."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        redis: Kept | None,
+        children: Sequence[Kept],
+        store: Store,
+        renewal: Renewal | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._redis = redis
+        self._children = children
+        self._store = store
+        self._renewal = renewal
+        self._renewing: Deferred[None] | None = None
+        self._again = False  # asked to renew itself while it looks whether it may
+        self._retired: list[Kept] = []  # processes for which there is no place any more
+        self._due: list[Kept] = []  # to be replaced
+        self._replacing: Deferred[None] | None = None
+        self._reaping: dict[Deferred[None], tuple[str, str]] = {}  # titles and names
+        self._inherited: Inherited | None = None
+        #: called when everything stops, and its processes have been told so: none is started any more
+        self.hang_up: Callable[[], None] = lambda: None
+        #: called when all is over
+        self.release: Callable[[], None] = lambda: None
+        #: fires when requests are answered: the first front is ready
+        self.ready: Deferred[None] = Deferred()
+        for child in children:
+            child.buried = partial(self._reap_soon, child.title)
+            child.on_ready = partial(self._is_ready, child.role)
+
+    def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
+        """Go on with what runs already, and replace it once started, the oldest first: who is asked to do so again and
+        again comes to all of them. `place` makes one for what has none any more."""
+        for child in (*([self._redis] if self._redis else []), *self._children):
+            state = left.take_kept(child.role, child.number)
+            if state is not None:
+                child.adopt(state)
+        for state in left.kept:
+            retired = place(state.role, state.number)
+            retired.buried = partial(self._reap_soon, retired.title)
+            retired.adopt(state)
+            self._retired.append(retired)
+        self._inherited = left
+
+    def startService(self) -> None:
+        super().startService()
+        self._store.start()
+        adopted = [child for child in self._children if child.has_process()]
+        for child in (*([self._redis] if self._redis else []), *self._children):
+            if not child.has_process():
+                child.start()
+        if self._inherited is not None:
+            for title, name in self._inherited.buried:
+                self._reap_soon(title, name)
+            for retired in self._retired:
+                ensureDeferred(retired.retire())
+            self._replace(sorted(adopted, key=lambda child: child.began))
+
+    def _is_ready(self, role: str) -> None:
+        if role == "front" and not self.ready.called:
+            self.ready.callback(None)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        ended = gatherResults([ensureDeferred(child.stop()) for child in (*self._children, *self._retired)])
+        self.hang_up()
+        await ended
+        await DeferredList(list(self._reaping))
+        await self._store.stop()
+        if self._redis is not None:
+            await self._redis.stop()
+        self.release()
+
+    def stop_at_once(self) -> None:
+        """End every process now."""
+        for child in (*self._children, *self._retired):
+            child.signal(signal.SIGKILL)
+        if self._redis is not None:
+            self._redis.shut_down()
+
+    def restart(self) -> None:
+        """Become itself anew, if settings and handlers are in order; then replace fronts and workers one by one, each
+        by a successor that is ready before it leaves. Who asks while they are looked at may have changed them: they are
+        looked at once more."""
+        self._again = self._renewing is not None
+        if self._renewing is None and self.running:
+            self._renewing = ensureDeferred(self._renew()).addErrback(
+                lambda failure: self._log.failure("nothing is replaced", failure)
+            )
+            self._renewing.addCallback(self._renewed)
+
+    async def _renew(self) -> None:
+        if self._renewal is not None:
+            if not await self._checked(self._renewal):
+                return
+            if self.running:
+                self._go_on(self._renewal)
+        self._replace(self._children)
+
+    async def _checked(self, renewal: Renewal) -> bool:
+        """Whether settings and handlers are in order."""
+        error: SettingError | None = None
+        self._again = True
+        while self._again:
+            self._again, error = False, None
+            try:
+                await renewal.check()
+            except SettingError as found:
+                error = found
+        if error is not None:
+            self._log.error("nothing is replaced: {error}", error=error)
+        return error is None
+
+    def _renewed(self, _: None) -> None:
+        self._renewing = None
+
+    def _go_on(self, renewal: Renewal) -> None:
+        """On success the rest is done by another program."""
+        places = (*([self._redis] if self._redis else []), *self._children, *self._retired)
+        self._log.info("the supervisor restarts in place")
+        try:
+            renewal.go_on([child.state() for child in places], list(self._reaping.values()))
+        except OSError:
+            self._log.failure("the supervisor could not restart in place, and goes on as it is")
+
+    def reload(self) -> None:
+        """Replace the workers only."""
+        self._replace([child for child in self._children if child.role == "worker"])
+
+    def _replace(self, children: Sequence[Kept]) -> None:
+        """These, in their order; those of them that are due already are replaced once more after that."""
+        if not self.running:
+            self._log.info("nothing is replaced, as everything stops")
+            return
+        self._due += children
+        if self._replacing is None:
+            self._replacing = ensureDeferred(self._replace_due()).addBoth(self._replaced)
+
+    async def _replace_due(self) -> None:
+        while self._due and self.running:
+            child = self._due.pop(0)
+            self._log.info("{title} is replaced", title=child.title)
+            await child.replace()
+
+    def _replaced(self, result: Any) -> None:
+        self._replacing = None
+        if isinstance(result, Failure):
+            self._log.failure("what is left is not replaced", result)
+            self._due.clear()
+
+    # -- children that ended --
+
+    def _reap_soon(self, title: str, name: str) -> None:
+        reaping = ensureDeferred(self._reap(title, name))
+        self._reaping[reaping] = title, name
+        reaping.addErrback(lambda failure: self._log.failure("reaping failed", failure))
+        reaping.addBoth(lambda _: self._reaping.pop(reaping))
+
+    async def _reap(self, title: str, name: str) -> None:
+        """Give back what a process held: again and again until it is done; once, when everything stops."""
+        began, told = self._reactor.seconds(), -_REMIND
+        while True:
+            try:
+                await self._store.reap(name)  # which logs what goes back
+                return
+            except Exception as error:
+                now = self._reactor.seconds()
+                is_news = not isinstance(error, RelayError) or now - began >= _REMIND  # a store may be away
+                if is_news and now - told >= _REMIND:
+                    told = now
+                    self._log.failure(
+                        "{title} ({name}) has ended, and its jobs can't be given back yet",
+                        title=title,
+                        name=name,
+                    )
+            if not self.running:
+                return
+            await deferLater(self._reactor, _REAP_PAUSE)

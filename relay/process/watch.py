@@ -1,0 +1,51 @@
+"""Puts the watchdog of a worker together: what it looks at, and what it does about it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relay.handlers.registry import Registry
+    from relay.model.settings import Settings
+    from relay.redis.address import Address
+    from relay.store.store import Store
+    from relay.worker.worker import Worker
+
+STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
+
+
+def install(
+    reactor: Any,
+    worker: Worker,
+    registry: Registry,
+    store: Store,
+    address: Address,
+    settings: Settings,
+    alive: Callable[[], None],
+) -> None:
+    """Have a thread notice when a handler stands in the reactor's way; to be called by the reactor's thread.
+
+    That thread calls `alive` now and then.
+    """
+    from relay.store.renewal import Renewal
+    from relay.worker.sight import Origins, look
+    from relay.worker.watchdog import Watchdog, WatchThread
+
+    origins, partition = Origins(handler.function for handler in registry), store.partition
+    reactor_thread = threading.get_ident()
+    watchdog = Watchdog(
+        look=lambda: look(reactor_thread, origins),
+        running=worker.held,
+        lease=Renewal(address, partition.keys, settings.lease, lambda: (worker.session(), partition.epoch)),
+        lease_time=settings.lease,
+        stall=settings.stall,
+        seconds=time.monotonic,
+        end=lambda: os._exit(STALLED),
+    )
+    thread = WatchThread(watchdog, alive)
+    reactor.callWhenRunning(thread.start, reactor)
+    reactor.addSystemEventTrigger("during", "shutdown", thread.stop)

@@ -1,0 +1,206 @@
+"""A link: one plain connection to Redis that comes back by itself.
+
+Commands given while it is down wait for it, and are forgotten when their Deferred is cancelled; a command that
+was sent when the connection broke fails with `LinkLost`, its outcome unknown. What Redis refuses fails with `Refused`,
+or with `Elsewhere` if another connection may lead to the right server: then this one is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import txredisapi
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, fail
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.redis.address import Address
+from relay.redis.health import Health
+from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
+from relay.redis.wire import Connection, Connections, Reconnecting
+from relay.timing.backoff import Backoff
+from relay.timing.fork import pass_on
+from relay.timing.recurring import recurring
+
+__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply"]
+
+Reply = Any  # bytes, int, None, or a list of replies
+
+RECONNECT = Backoff(0.1, limit=0.25)
+TURNED_AWAY = Backoff(0.1, limit=2.0)  # by a server that refuses the greeting
+#: seconds without any reply after which a connection is given up for another
+SILENCE = 5.0
+_LASTING = 1.0  # seconds after which a connection counts as a good one
+
+
+class Link:
+    """One connection to the server at `address`, made again on `endpoint` whenever it is lost. Links to one server
+    share its `health`."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        address: Address,
+        health: Health | None = None,
+    ) -> None:
+        self.health = health or Health(clock, address.shown)
+        self._address = address
+        self._service = Reconnecting(endpoint, Connections(self), self._not_made, self._pause, clock)
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._made = 0.0  # when the present connection was
+        self._failures = 0  # in a row
+        self._turned_away = False  # by the last greeting
+        self._stopping = False
+        self._unanswered = 0
+        self._heard = 0.0  # when the last answer came, or the first command that is unanswered went
+        self._watch = recurring(clock, self._check_silence)
+        self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
+        #: called with no arguments, each time the link has come up
+        self.on_up: Callable[[], None] = lambda: None
+        #: called where the process is beyond repair (somebody closed its descriptors), with the reason
+        self.on_broken: Callable[[str], None] = lambda why: None
+        #: called when the server refuses the greeting
+        self.on_refused: Callable[[Refused], None] = self.health.refused
+
+    @property
+    def up(self) -> bool:
+        return self._connection is not None
+
+    def start(self) -> None:
+        self._service.startService()
+        self._watch.start(SILENCE / 5)
+
+    def stop(self) -> Deferred[None]:
+        self._stopping = True
+        self.health.forget(self)
+        if self._watch.running:
+            self._watch.stop()
+        for waiting in list(self._waiting):
+            waiting.cancel()
+        return self._service.stopService()
+
+    # -- commands --
+
+    def command(self, *words: bytes | str | int, blocking: bool = False) -> Deferred[Reply]:
+        """Send a command. A `blocking` one may be silent for as long as it likes."""
+        if self._connection is None:
+            waiting: Deferred[Reply] = Deferred(self._forget)
+            self._waiting[waiting] = (words, blocking)
+            return waiting
+        try:
+            sent: Deferred[Reply] = self._connection.execute_command(*words)
+        except Exception as error:  # its descriptor is gone, say: nothing will ever be heard of it
+            self.drop(f"it can't be written to: {error!r}")
+            return fail(LinkLost(repr(error)))
+        if blocking:
+            return sent.addErrback(self._read_failure)
+        if not self._unanswered:
+            self._heard = self._clock.seconds()
+        self._unanswered += 1
+        # one that can be cancelled while the server still owes us a reply
+        answer: Deferred[Reply] = Deferred()
+        sent.addBoth(self._answered, answer)
+        return answer
+
+    def drop(self, why: str) -> None:
+        """Give the present connection up for another."""
+        connection = self._connection
+        if connection is not None:
+            self.lost(connection, why)
+            try:
+                connection.transport.abortConnection()
+            except Exception as error:
+                self.on_broken(f"a connection to Redis can't be closed: {error!r}")
+
+    def _forget(self, waiting: Deferred[Reply]) -> None:
+        self._waiting.pop(waiting, None)
+
+    def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
+        self._unanswered -= 1
+        self._heard = self._clock.seconds()
+        pass_on(self._read_failure(result) if isinstance(result, Failure) else result, answer)
+
+    def _read_failure(self, failure: Failure) -> Failure:
+        """Tell a connection that is of no use from a command that failed."""
+        error = failure.value
+        told: Exception
+        if isinstance(error, txredisapi.ConnectionError):
+            told = LinkLost(str(error))
+        elif isinstance(error, txredisapi.ResponseError):
+            told = read_refusal(str(error))
+        else:
+            return failure
+        if isinstance(told, Elsewhere):
+            self.drop(str(told))
+        told.__cause__ = error
+        return Failure(told)
+
+    def _check_silence(self) -> None:
+        if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
+            self.drop(f"it has been silent for {SILENCE:.0f} s")
+
+    # -- what the connection says --
+
+    def made(self, connection: Connection) -> None:
+        """A connection was made: greet the server."""
+        ensureDeferred(self._greet(connection)).addErrback(
+            lambda failure: self._log.failure("a greeting failed", failure)
+        )
+
+    def lost(self, connection: Connection, why: str) -> None:
+        """A connection is no longer of use."""
+        if self._connection is not connection:
+            return  # it was never greeted, or was dropped
+        self._connection = None
+        if self._clock.seconds() - self._made > _LASTING:
+            self._failures = 0
+        self._failed(why)
+
+    def _not_made(self, failure: Failure) -> Failure:
+        self._turned_away = False
+        self._failed(failure.getErrorMessage())
+        return failure
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        if not self._stopping:
+            self.health.lost(self, why)
+
+    def _pause(self, attempt: int) -> float:
+        return (TURNED_AWAY if self._turned_away else RECONNECT).pause(self._failures)
+
+    async def _greet(self, connection: Connection) -> None:
+        try:
+            for words in (*self._address.greeting, ("PING",)):
+                await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
+        except Exception as error:
+            self._not_greeted(connection, error)
+            return
+        self._connection, self._made, self._turned_away = connection, self._clock.seconds(), False
+        self.health.up(self)
+        try:
+            self.on_up()
+        except Exception:
+            self._log.failure("what waits for a link failed")
+        waiting, self._waiting = self._waiting, {}
+        for deferred, (words, blocking) in waiting.items():
+            self.command(*words, blocking=blocking).addBoth(pass_on, deferred)
+
+    def _not_greeted(self, connection: Connection, error: Exception) -> None:
+        connection.transport.abortConnection()
+        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
+        if not isinstance(refusal, Refused):
+            self._turned_away = False
+            self._failed(
+                "it does not answer" if isinstance(error, TimeoutError) else str(error) or repr(error)
+            )
+            return
+        self._failures += 1
+        self._turned_away = True
+        self.on_refused(refusal)

@@ -1,0 +1,114 @@
+"""Redis' protocol with bytes in and bytes out, over a connection that is made again whenever it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import hiredis
+import txredisapi
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger, LogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from relay.net.eager import send
+
+
+class Owner(Protocol):
+    """Who is told of a connection's coming and going."""
+
+    def made(self, connection: Any) -> None: ...
+
+    def lost(self, connection: Any, why: str) -> None: ...
+
+
+class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
+    """One connection. A server that does not keep to the protocol loses it."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(charset=None, convertNumbers=False)
+        self._owner = owner
+
+    def makeConnection(self, transport: Any) -> None:
+        super().makeConnection(Eager(transport))
+
+    def _build_command(self, *words: Any, **_: Any) -> bytes:
+        packed: bytes = hiredis.pack_command(words)
+        return packed
+
+    def tryConvertData(self, data: Any) -> Any:
+        return data
+
+    def connectionMade(self) -> None:
+        self.connected = 1
+        self._owner.made(self)
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        try:
+            super().dataReceived(data, unpause)
+        except Exception as error:  # what it says is not Redis' protocol: no reply can be told from the next
+            self._owner.lost(self, f"what it says can't be read: {error}")
+            self.transport.abortConnection()
+
+    def replyReceived(self, reply: Any) -> None:
+        if not self.replyQueue.waiting:
+            raise ValueError("an answer that nothing asked for")
+        super().replyReceived(reply)
+
+    def connectionLost(self, why: Failure) -> None:
+        self._owner.lost(self, why.getErrorMessage())
+        super().connectionLost(why)
+
+
+class Connections(Factory):
+    noisy = False
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        return Connection(self._owner)
+
+
+class Eager:
+    """A transport that writes at once what fits; Twisted's own waits for the next turn of its loop."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        send(self._transport, data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Reconnecting(ClientService):
+    """Connects, and connects again after `pause`. It logs nothing itself: `failed` is told why a connection could not
+    be made, and hands the failure on."""
+
+    _log = Logger(observer=LogPublisher())  # that nobody listens to
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        factory: Factory,
+        failed: Callable[[Failure], Failure],
+        pause: Callable[[int], float],
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(_Watched(endpoint, failed), factory, retryPolicy=pause, clock=clock)
+
+
+@implementer(IStreamClientEndpoint)
+class _Watched:
+    def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], Failure]) -> None:
+        self._endpoint = endpoint
+        self._failed = failed
+
+    def connect(self, factory: Any) -> Deferred[IProtocol]:
+        return maybeDeferred(self._endpoint.connect, factory).addErrback(self._failed)

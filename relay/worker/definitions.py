@@ -1,0 +1,51 @@
+"""What the handlers of a worker declare, as it is published to fronts."""
+
+from __future__ import annotations
+
+from relay.handlers.options import Options
+from relay.handlers.registry import Registry
+from relay.model.limits import Limit, Rate
+from relay.model.problems.registry import describe
+from relay.model.state import Follow
+from relay.store.messages import Served, ServedLimit
+
+
+def served(registry: Registry) -> list[Served]:
+    """The declaration of each handler that is served."""
+    return [
+        Served(
+            name=handler.options.name,
+            queue=handler.options.queue,
+            priority=handler.options.priority,
+            attempts=1 + handler.options.retries,
+            once=handler.options.once,
+            limit=_limit(handler.options),
+            then=_follow(registry, handler.options.then),
+            schema=handler.schema(),
+            internal=registry.is_internal(handler),
+            local=handler.options.local,
+            problems=tuple(map(describe, handler.options.problems)),
+        )
+        for handler in registry
+    ]
+
+
+def _follow(registry: Registry, name: str) -> Follow | None:
+    handler = registry.get(name)
+    if handler is None:
+        return None
+    o = handler.options
+    limit = _limit(o)
+    lane = f"@{limit.name}" if limit else ""
+    return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
+
+
+def _limit(options: Options) -> ServedLimit | None:
+    limit = options.limit
+    if limit is None and not options.most:
+        return None
+    limit = limit or Limit()
+    rate = Rate.parse(limit.rate)
+    return ServedLimit(
+        limit.name or options.name, rate.calls, rate.window, limit.per or options.per, options.most
+    )
