@@ -30,6 +30,7 @@ from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.http.response import Answer
 from relay.model import tickets
+from relay.model.ids import JOB_ID
 from relay.model.memo import Memo
 from relay.model.names import JOB_NAME
 from relay.model.problems.request import (
@@ -53,7 +54,7 @@ class _JobName(BaseConverter):
 
 
 class _JobId(BaseConverter):
-    regex = r"[0-9][a-z0-9-]{0,99}"
+    regex = JOB_ID.pattern
 
 
 _app: Any = Klein()  # whose types know only twisted.web's requests

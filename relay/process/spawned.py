@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.model.random_names import random_name
+from relay.model.ids import process_name
 from relay.process.output import Lines, LogReader
 from relay.process.reexec import Adopted, ChildState
 from relay.timing.recurring import recurring
@@ -73,7 +73,7 @@ class Child(ProcessProtocol):
     _log = Logger()
 
     def __init__(self, keeper: Keeper, control: int, orders: int, name: str = "") -> None:
-        self.name = name or keeper.role[0] + random_name(10)
+        self.name = name or process_name(keeper.role)
         self.ready: Deferred[None] = Deferred()  # or ended before it was
         self.ended: Deferred[None] = Deferred()
         self.process: IProcessTransport | None = None

@@ -16,8 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from relay.model.ids import random_name
 from relay.model.problems.request import StoreAway
-from relay.model.random_names import random_name
 from relay.redis.connection import Link, LinkLost, Refused
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
