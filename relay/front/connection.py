@@ -24,6 +24,7 @@ from relay.http.request import Request
 from relay.http.response import Answer, render
 from relay.net.eager import send
 from relay.net.outgoing import PATIENCE, Progress, has_gone, unsent
+from relay.net.private import replace_protocol
 
 if TYPE_CHECKING:
     from relay.front.hold.hold import Hold
@@ -248,10 +249,7 @@ class Connection(Reader, Protocol):
         """Give the connection to another protocol, and let go of it."""
         transport: Any = self.transport
         transport.unregisterProducer()
-        # a TLS or PROXY wrapper stands between the socket and its protocol
-        setattr(
-            transport, "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol", protocol
-        )
+        replace_protocol(transport, protocol)
         if self._paused and not self._half_closed:
             transport.resumeProducing()
         self._refused = True

@@ -32,9 +32,12 @@ def render(answer: Answer, closing: bool, bodyless: bool = False) -> bytes:
     return head if bodyless else head + answer.body
 
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
 @lru_cache(maxsize=100)
 def _status_line(status: int) -> str:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Problem"
+    phrase = _PHRASES.get(status, "Problem")
     return f"HTTP/1.1 {status} {phrase}\r\n"
 
 

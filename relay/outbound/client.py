@@ -10,18 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from hyperlink import EncodedURL
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import CookieAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from relay.model.limits import Learned
 from relay.model.problems.upstream import UpstreamError
+from relay.net.treq_client import TreqClient
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
@@ -68,7 +67,7 @@ class Shared:
     unfinished: set[Deferred[Any]] = field(default_factory=set)
 
 
-class Http(HTTPClient):
+class Http(TreqClient):
     """treq's client, with more to be said of each call:
 
     `max_bytes`: of the decoded body, 0 for any number · `stall`: seconds without anything sent or received ·
@@ -181,8 +180,8 @@ class Http(HTTPClient):
         treqs = {name: value for name, value in options.items() if name not in _OWN}
         reactor: Any = self._clock
         try:
-            one = HTTPClient(self._following(agent, options), self._cookiejar, self._data_to_body_producer)
-            response = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
+            one = self.through(self._following(agent, options))
+            response: Any = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
             return Response(response, self._clock, options.get("max_bytes", MAX_JSON))
         except Exception as error:
             raise explain(Failure(error)) from None
@@ -193,7 +192,7 @@ class Http(HTTPClient):
             return agent
         return Redirects(
             self._clock,
-            CookieAgent(agent, self._cookiejar),
+            self.with_cookies(agent),
             lambda url: self._learning.enter(url, self._until),
             options.get("browser_like_redirects", False),
             options["headers"].hasHeader(b"cookie"),
@@ -218,7 +217,7 @@ class Http(HTTPClient):
     # -- headers --
 
     def _headers(self, method: str, url: str, given: Any) -> Headers:
-        headers: Headers = self._request_headers(given, 3).copy()
+        headers = self.headers_of(given)
         if self._job.trace and not headers.hasHeader(b"traceparent"):
             headers.setRawHeaders(b"traceparent", [self._job.trace_of_call()])
         if method in _WITH_KEY and not headers.hasHeader(b"idempotency-key"):

@@ -17,8 +17,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.model.ids import process_name
+from relay.net.adopted_process import AdoptedProcess
 from relay.process.output import Lines, LogReader
-from relay.process.reexec import Adopted, ChildState
+from relay.process.reexec import ChildState
 from relay.timing.recurring import recurring
 from relay.timing.timers import stop_timer
 
@@ -130,7 +131,7 @@ class Child(ProcessProtocol):
         if state.killed_at is not None:
             left = max(0.0, state.killed_at - keeper.clock.seconds())
             child._insist = keeper.clock.callLater(left, child._kill_as, _TOLD_TO_STOP, left)
-        child.begun(Adopted(reactor, child, state.pid, state.pipes, (STDIN, state.orders)))
+        child.begun(AdoptedProcess(reactor, child, state.pid, state.pipes, (STDIN, state.orders)))
         return child
 
     def signal(self, number: int) -> None:
