@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from twisted.logger import Logger
 
+from relay import version
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
@@ -171,7 +172,7 @@ def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embed
 def _environment() -> dict[str, str]:
     """Of another process: with where it finds the relay that this is."""
     environment = dict(os.environ)
-    folder = str(Path(__file__).parents[1])
+    folder = str(Path(version.__file__).parents[1])
     if folder not in (*site.getsitepackages(), site.getusersitepackages()):
         paths = [folder, *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
