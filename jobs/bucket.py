@@ -32,6 +32,7 @@ from twisted.internet.threads import deferToThread
 from twisted.web.http_headers import Headers
 
 from relay import JobError
+from relay.jobs.problems import BucketRefused, NotConfigured
 from relay.outbound import Http
 
 _LARGEST = 2 << 20  # bytes of an answer
@@ -43,14 +44,13 @@ _PASSES = {"InternalError", "OperationAborted", "RequestTimeout", "NoSuchUpload"
 class S3Error(JobError):
     """S3 did not do what was asked; `code` is its own word for it (S3 API Reference, Error Responses)."""
 
+    status, slug, title = 502, "s3-error", "S3 refused"
+
     def __init__(self, status: int, body: bytes) -> None:
         error = _parsed(body)
         self.code = error.get("Code", str(status))
         super().__init__(
             error.get("Message", f"S3 answered {status}"),
-            status=502,
-            type="s3-error",
-            title="S3 refused",
             code=self.code,
             retryable=status >= 500 or self.code in _PASSES,
         )
@@ -85,9 +85,9 @@ class Bucket:
         """A bucket that jobs may use, the first one unless it is named. Raises `JobError`."""
         allowed = [bucket.strip() for bucket in settings.get("s3_buckets", "").split(",") if bucket.strip()]
         if not allowed:
-            raise JobError("no bucket is set: --set s3_buckets=…", status=500, type="not-configured")
+            raise NotConfigured("no bucket is set: --set s3_buckets=…")
         if name and name not in allowed:
-            raise JobError(f"the bucket {name} is not one of relay's", status=403, type="bucket-refused")
+            raise BucketRefused(f"the bucket {name} is not one of relay's")
         endpoint = settings.get("s3_endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3", "")
         return cls(name or allowed[0], endpoint.rstrip("/"), _region(settings), await _credentials(settings))
 
@@ -173,7 +173,7 @@ async def _credentials(settings: Mapping[str, str]) -> Any:
         return Credentials(settings["s3_access_key"], settings.get("s3_secret_key", ""))
     found = await deferToThread(_found)
     if found is None:
-        raise JobError("no credentials for S3: --set s3_access_key=…", status=500, type="not-configured")
+        raise NotConfigured("no credentials for S3: --set s3_access_key=…")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from relay import Context, JobError, Limit, job
-from relay.jobs.graph import Graph
+from relay.jobs.graph import PROBLEMS, Graph
 from relay.jobs.web import URL
 
 Node = Annotated[
@@ -18,7 +18,7 @@ LIMIT = Limit(name="facebook")  # what Graph announces: jobs wait for it in Redi
 Text = Annotated[str, Meta(max_length=63_206)]
 
 
-@job(timeout=30, retries=3, limit=LIMIT)
+@job(timeout=30, retries=3, limit=LIMIT, problems=PROBLEMS)
 async def facebook_profile(
     context: Context, id: Node = "me", fields: list[Field] | None = None
 ) -> dict[str, Any]:
@@ -27,7 +27,7 @@ async def facebook_profile(
     return await Graph.open(context.settings).get(context.http, id, fields=asked)
 
 
-@job(timeout=60, once=True, limit=LIMIT)
+@job(timeout=60, once=True, limit=LIMIT, problems=PROBLEMS)
 async def facebook_publish(
     context: Context, message: Text = "", photo: URL | None = None, page: Node = "me"
 ) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from relay import JobError
+from relay.jobs.problems import NotConfigured
 from relay.outbound import Http
 
 URL = "https://graph.facebook.com"
@@ -41,13 +42,9 @@ class GraphError(JobError):
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
         self.code = error.get("code", 0)
-        kind, shown, title = _kind(self.code, status)
         super().__init__(
             str(error.get("message", f"Graph answered {status}")),
-            status=shown,
-            type=kind,
-            title=title,
-            retryable=kind == "facebook-unavailable",
+            retryable=isinstance(self, Unavailable),
             code=self.code,
             subcode=error.get("error_subcode", 0),
             trace=error.get("fbtrace_id", ""),
@@ -59,14 +56,43 @@ class GraphError(JobError):
         return self.code in _LIMITED
 
 
-def _kind(code: int, status: int) -> tuple[str, int, str]:
+class TokenRefused(GraphError):
+    """The access token that relay has for Facebook has expired, or is not valid. Tell the operator."""
+
+    status, slug, title = 502, "facebook-token", "The token has expired or is not valid"
+
+
+class NotPermitted(GraphError):
+    """The access token that relay has for Facebook does not permit this. Tell the operator."""
+
+    status, slug, title = 403, "facebook-permission", "The token does not permit this"
+
+
+class Unavailable(GraphError):
+    """Facebook's Graph API failed, for now. Send the same again later, under a new key."""
+
+    status, slug, title = 502, "facebook-unavailable", "Graph failed for now"
+
+
+class GraphRefused(GraphError):
+    """Facebook's Graph API refused; `code` and `subcode` are its own and say why."""
+
+    status, slug, title = 502, "facebook-refused", "Graph refused"
+
+
+PROBLEMS = (NotConfigured, TokenRefused, NotPermitted, Unavailable, GraphRefused)
+
+
+def refusal(status: int, error: Mapping[str, Any]) -> GraphError:
+    """What an answer of Graph's that is an error means; `error` is the object that it has."""
+    code = error.get("code", 0)
     if code in _TOKEN:
-        return "facebook-token", 502, "The token has expired or is not valid"
+        return TokenRefused(status, error)
     if code in _PERMISSION:
-        return "facebook-permission", 403, "The token does not permit this"
+        return NotPermitted(status, error)
     if code in _TRANSIENT or status >= 500:
-        return "facebook-unavailable", 502, "Graph failed for now"
-    return "facebook-refused", 502, "Graph refused"
+        return Unavailable(status, error)
+    return GraphRefused(status, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +108,7 @@ class Graph:
         """Raises `JobError` where no token is set."""
         token, secret = settings.get("facebook_token", ""), settings.get("facebook_app_secret", "")
         if not token:
-            raise JobError("no token is set: --set facebook_token=…", status=500, type="not-configured")
+            raise NotConfigured("no token is set: --set facebook_token=…")
         own = settings.get("facebook_url", "").rstrip("/")
         credentials = {
             "access_token": token,
@@ -113,7 +139,7 @@ class Graph:
             if response.code == 200 and "error" not in answer:
                 return answer
             said = answer.get("error")
-            error = GraphError(response.code, said if isinstance(said, dict) else {})
+            error = refusal(response.code, said if isinstance(said, dict) else {})
             if not error.limited:
                 raise error
             await http.limited(url, own=True)

@@ -12,7 +12,8 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from relay import Context, JobError, Limit, job
-from relay.jobs.bucket import Bucket, Reply, check_key
+from relay.jobs.bucket import Bucket, Reply, S3Error, check_key
+from relay.jobs.problems import BucketRefused, NotConfigured, SourceRefused
 from relay.jobs.upload import Upload, abort, part_size, uploads
 from relay.jobs.web import URL
 from relay.outbound import UpstreamError, pieces
@@ -23,6 +24,7 @@ LARGEST = 5 << 30  # bytes of a copy, unless s3_copy_largest is set
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
 Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
 LIMIT = Limit(name="s3")  # none but what S3 says: jobs wait for it in Redis
+PROBLEMS = (NotConfigured, BucketRefused, S3Error)
 Seconds = Annotated[int, Meta(ge=1, le=604_800)]
 
 
@@ -46,7 +48,7 @@ class Presigned:
     expires: int
 
 
-@job(timeout=60, retries=3, limit=LIMIT)
+@job(timeout=60, retries=3, limit=LIMIT, problems=PROBLEMS)
 async def s3_put(
     context: Context,
     key: Key,
@@ -67,7 +69,7 @@ async def s3_put(
     )
 
 
-@job(timeout=3600, retries=3, limit=LIMIT)
+@job(timeout=3600, retries=3, limit=LIMIT, problems=(*PROBLEMS, SourceRefused))
 async def s3_copy_url(
     context: Context, url: URL, key: Key, content_type: str = "", bucket: Name = ""
 ) -> Stored:
@@ -90,11 +92,8 @@ async def _copy(
             await abort(target, context.http, key, upload)
     source = await context.http.get(url, unbuffered=True, max_bytes=largest)
     if source.code != 200:
-        raise JobError(
+        raise SourceRefused(
             f"the source answered {source.code}",
-            status=502,
-            type="source-refused",
-            title="The source can't be read",
             retryable=source.code >= 500 or source.code in (408, 425, 429),
             source_status=source.code,
         )
@@ -117,7 +116,7 @@ async def _copy(
         await parts.aclose()
 
 
-@job
+@job(problems=PROBLEMS)
 async def s3_presign(
     context: Context,
     key: Key,
@@ -134,7 +133,7 @@ async def s3_presign(
 def _largest(settings: Mapping[str, str]) -> int:
     text = settings.get("s3_copy_largest", str(LARGEST))
     if not re.fullmatch(r"[1-9]\d{0,14}", text):
-        raise JobError("s3_copy_largest is not a number of bytes", status=500, type="not-configured")
+        raise NotConfigured("s3_copy_largest is not a number of bytes")
     return int(text)
 
 

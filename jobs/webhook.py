@@ -20,17 +20,18 @@ from typing import Any
 
 import msgspec
 
-from relay import Context, JobError, job
+from relay import Context, job
+from relay.jobs.problems import NotConfigured, WebhookRefused
 
 _PREFIX = "whsec_"
 
 
-@job(timeout=30, retries=15, internal=True)
+@job(timeout=30, retries=15, internal=True, problems=(NotConfigured, WebhookRefused))
 async def webhook(context: Context, outcome: dict[str, Any]) -> int:
     """Post a job's outcome; the status of the answer."""
     url, secrets = context.settings.get("webhook_url", ""), _secrets(context.settings)
     if not url or not secrets:
-        raise JobError("webhook_url and webhook_secret are not set", status=500, type="not-configured")
+        raise NotConfigured("webhook_url and webhook_secret are not set")
     moment = time.time()
     message = {
         "type": f"job.{outcome['state']}",
@@ -47,11 +48,8 @@ async def webhook(context: Context, outcome: dict[str, Any]) -> int:
     response = await context.http.post(url, data=body, headers=headers, allow_redirects=False, private=True)
     await response.content()
     if not 200 <= response.code < 300:
-        raise JobError(
+        raise WebhookRefused(
             f"the receiver answered {response.code}",
-            status=502,
-            type="webhook-refused",
-            title="The outcome was not taken",
             retryable=response.code != 410,  # it wants no more of them
         )
     return int(response.code)
@@ -64,7 +62,7 @@ def _secrets(settings: Mapping[str, str]) -> list[bytes]:
             for secret in settings.get("webhook_secret", "").split()
         ]
     except binascii.Error as error:
-        raise JobError("webhook_secret is not Base64", status=500, type="not-configured") from error
+        raise NotConfigured("webhook_secret is not Base64") from error
 
 
 def _signatures(secrets: list[bytes], id: str, seconds: int, body: bytes) -> str:

@@ -27,9 +27,9 @@ from urllib.parse import quote, unquote
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from relay.http.unix_client import UnixPool
 from relay.model.proofs import HEADER, prove
 from relay.model.tickets import SHORTEST_SECRET, Ticket, sign
+from relay.net.unix_client import UnixPool
 
 _CONNECT = 2.0  # seconds
 _IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path

@@ -38,7 +38,7 @@ BELOW: dict[str, set[str]] = {
 TOP: dict[str, set[str]] = {
     "": {"handlers", "model"},  # relay itself: four names
     "version": set(),
-    "handover": {"http", "model"},
+    "handover": {"net", "model"},
     "tickets": {"model"},
     "learned": {"process"},
     "tap": {"process", "redis", "timing", "model"},
@@ -132,11 +132,11 @@ def test_other_servers_get_no_twisted() -> None:
 
 #: packages of others, and which of relay's alone may import them
 KNOWN_TO = {
-    "txredisapi": {"redis"},
+    "txredisapi": {"redis", "net"},
     "klein": {"front"},
     "werkzeug": {"front", "outbound"},
     "httptools": {"http"},
-    "treq": {"outbound"},
+    "treq": {"outbound", "net"},
     "botocore": {"jobs"},
     "celery": set(),
 }

@@ -14,6 +14,7 @@ In a module of handlers::
 `results`  what has become of them
 `bridge`   both together: from a task to its end
 `errand`   which task of a job it is, kept from one attempt to the next
+`problems` what such a job fails with
 =========  ========================================================================================================
 """
 
@@ -25,10 +26,10 @@ from typing import Any
 from relay.celery import wire
 from relay.celery.bridge import Bridge
 from relay.celery.errand import Errand
+from relay.celery.problems import PROBLEMS, CeleryFailed, CeleryRevoked
 from relay.celery.wire import Reply, Task
 from relay.handlers.context import Context
 from relay.handlers.declare import job
-from relay.model.problems.request import JobError
 
 __all__ = ["celery_job"]
 
@@ -65,6 +66,7 @@ def celery_job(
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"Celery's {task}."
+    options["problems"] = (*PROBLEMS, *options.get("problems", ()))
     return job(name=name, **options)(run)
 
 
@@ -96,17 +98,8 @@ def _result(reply: Reply) -> Any:
     if reply.status == wire.SUCCESS:
         return reply.result
     if reply.status == wire.REVOKED:
-        raise JobError(
-            "the task was revoked", status=409, type="celery-revoked", title="The task was revoked"
-        )
+        raise CeleryRevoked
     said = reply.result if isinstance(reply.result, dict) else {}
     words = said.get("exc_message") or []
-    raise JobError(
-        ", ".join(map(str, words)) if isinstance(words, list) else str(words),
-        status=500,
-        type="celery-failed",
-        title="The task failed",
-        retryable=True,
-        exc_type=said.get("exc_type", ""),
-        exc_module=said.get("exc_module", ""),
-    )
+    detail = ", ".join(map(str, words)) if isinstance(words, list) else str(words)
+    raise CeleryFailed(detail, said.get("exc_type", ""), said.get("exc_module", ""))

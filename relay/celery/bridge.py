@@ -8,11 +8,10 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.celery.away import AWAY, CeleryAway
 from relay.celery.broker import Broker
+from relay.celery.problems import AWAY, CeleryAway, CeleryTimeout
 from relay.celery.results import Heard, Results, Wait
 from relay.celery.wire import Reply, Task
-from relay.model.problems.request import JobError
 from relay.redis.address import Address
 
 
@@ -80,11 +79,4 @@ class Bridge:
         try:
             return await wait.end.addTimeout(max(0.0, until - self._clock.seconds()), self._clock)
         except TimeoutError:
-            raise JobError(
-                "Celery has no result yet, or none ever: its worker may have died, or ignores results",
-                status=504,
-                type="celery-timeout",
-                title="Celery did not answer in time",
-                retryable=True,
-                task_id=wait.id,
-            ) from None
+            raise CeleryTimeout(wait.id) from None

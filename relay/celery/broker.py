@@ -10,7 +10,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.celery import wire
-from relay.celery.away import AWAY, CeleryAway
+from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.wire import Task
 from relay.redis.address import Address
 from relay.redis.connection import Elsewhere, Link, LinkLost, Refused

@@ -18,8 +18,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from relay.celery.away import AWAY, CeleryAway
 from relay.celery.bridge import Bridge
+from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.results import Heard
 from relay.celery.wire import SUCCESS, Reply, Task
 from relay.handlers.context import Context

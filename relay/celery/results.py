@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from relay.celery import wire
-from relay.celery.away import AWAY
+from relay.celery.problems import AWAY
 from relay.celery.wire import Reply
-from relay.model.random_names import random_name
+from relay.model.ids import random_name
 from relay.redis.address import Address
 from relay.redis.connection import Link, LinkLost, Refused
 from relay.redis.health import Health

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.front.offer import Offer
+from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import Served
@@ -70,6 +71,14 @@ class Catalogue:
         if held and self._is_overdue(name):
             raise NoWorker
         return entry.offer
+
+    def problem_type(self, slug: str) -> ProblemType | None:
+        """A type of problem that the handler of a job declares; None if no known job declares it."""
+        for _, entry in sorted(self._entries.items()):
+            for declared in entry.offer.served.problems if entry.offer is not None else ():
+                if declared.slug == slug:
+                    return declared
+        return None
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""

@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, RelayError
 from relay.model.state import Outcome
-from relay.redis.connection import pause
 from relay.store.store import Store
+from relay.timing.backoff import Backoff
 
-LONGEST_PAUSE = 2.0  # seconds before a store that was away is asked again
+AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
 
 
 class Fetching:
@@ -51,7 +51,7 @@ class Fetching:
                 return
             except RelayError:  # the store is away
                 failures += 1
-                await deferLater(self._clock, pause(failures, LONGEST_PAUSE))
+                await deferLater(self._clock, AGAIN.pause(failures))
 
     async def _try(self, id: str) -> None:
         outcome = await self._store.fetch(id)

@@ -116,7 +116,7 @@ class Front(Service):
             JobRoutes(self._jobs, holding, settings),
             TicketRoutes(self._jobs, holding, secrets, self._proxies, refusals),
             HealthRoutes(self._context, self._readiness),
-            ProblemRoutes(),
+            ProblemRoutes(self._jobs),
         ]
         pages = Dispatcher(access, settings.prefix, routes)
         limits = settings.body_limit, settings.keepalive

@@ -17,11 +17,12 @@ from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.submission import SubmitRequest
 from relay.front.waiters import Waiters
+from relay.model.problems.registry import ProblemType, builtin
 from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.model.state import Job, Outcome, Standing, State
 from relay.store.messages import Submission
 from relay.store.store import Store
-from relay.timing.along import along
+from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away
@@ -61,7 +62,7 @@ class JobService:
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
-            receipt = await along(submitting)
+            receipt = await fork(submitting)
         except BaseException as error:
             leave(waiter)
             if asked.wait.cancel and isinstance(
@@ -138,6 +139,10 @@ class JobService:
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
         return after or before
+
+    def problem_type(self, slug: str) -> ProblemType | None:
+        """What a type of problem means, relay's own or one that a job declares; None if it is not known."""
+        return builtin().get(slug) or self._catalogue.problem_type(slug)
 
     def collected(self, outcome: Outcome) -> None:
         """A client was told how its job ended."""

@@ -16,9 +16,11 @@ from relay.model.problems.request import Interrupted, RelayError, StoreReset
 from relay.model.state import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.store import Store
+from relay.timing.backoff import Backoff
 from relay.timing.timers import stop_timer
 
-PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
+PAUSE = 1.0  # seconds before what may have been forgotten is attached
+AGAIN = Backoff(1.0, limit=10.0)  # before what could not be attached is tried again
 _SLICE = 200  # jobs a call
 
 
@@ -32,7 +34,7 @@ class Recovery:
         self._store = store
         self._waiters = waiters
         self._coming: IDelayedCall | None = None
-        self._pause = PAUSE  # before the next attempt, if this one fails
+        self._failures = 0  # in a row
 
     def soon(self) -> None:
         """Something may have been forgotten."""
@@ -65,10 +67,10 @@ class Recovery:
         """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
         be attached is tried again, for nobody else would."""
         if await self._all():
-            self._pause = PAUSE
+            self._failures = 0
         else:
-            self._in(self._pause)
-            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+            self._failures += 1
+            self._in(AGAIN.pause(self._failures))
 
     async def _all(self) -> bool:
         """Whether nothing is left to be done."""

@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.http.request import Request
+from relay.model.memo import Memo
 from relay.model.proofs import ProofError
 from relay.model.tickets import TicketError
 
@@ -21,15 +22,13 @@ class Refusals:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._told: dict[str, float] = {}  # by address, when
+        self._told: Memo[str, float] = Memo(_MOST_REMEMBERED)  # by address, when
 
     def told(self, client: str, error: TicketError | ProofError) -> None:
         """A client was refused."""
         now = self._clock.seconds()
         if now - self._told.get(client, -PAUSE) < PAUSE:
             return
-        if len(self._told) >= _MOST_REMEMBERED:
-            self._told.clear()
         self._told[client] = now
         kind = "ticket" if isinstance(error, TicketError) else "proof"
         self._log.warn("a {kind} of {client} was refused: {error}", kind=kind, client=client, error=error)

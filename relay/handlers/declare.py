@@ -14,6 +14,7 @@ from relay.handlers import options as checks
 from relay.handlers import signature
 from relay.handlers.options import HandlerError, Options
 from relay.model.limits import Limit
+from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
 
 MARK = "__relay_job__"  # the attribute with a handler's `Options`
@@ -41,6 +42,7 @@ def job(
     per: str = "",
     internal: bool | None = None,
     local: bool = False,
+    problems: tuple[type[JobError], ...] = (),
 ) -> Callable[[Function], Function]: ...
 
 
@@ -64,7 +66,8 @@ def job(
     its own · `then`: the job, by name or by its function, that is given an outcome which nobody collected, as its
     argument `outcome` (an envelope) · `internal`: whether it is hidden from clients, so that only other jobs lead to
     it; unless given, a job is that another names in its `then` · `local`: whether it is there only for clients of the
-    same machine, not where relay is started with ``--open``.
+    same machine, not where relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises, each
+    with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
     """
 
     def mark(function: Function) -> Function:

@@ -12,6 +12,8 @@ import msgspec
 
 from relay.model.limits import Limit
 from relay.model.names import JOB_NAME, QUEUE_NAME
+from relay.model.problems import registry
+from relay.model.problems.base import JobError
 
 PRIORITIES = range(-256, 256)
 RETRIES = range(1001)
@@ -39,6 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     per: str = ""  # an argument, each of whose values has a `most` (and a limit) of its own
     internal: bool | None = None  # not for clients; None: if it is there for a `then` of another only
     local: bool = False  # for clients of this machine only
+    problems: tuple[type[JobError], ...] = ()  # that it fails with, to be explained to clients
 
 
 def misfit_of_names(given: Mapping[str, Any]) -> str:
@@ -68,6 +71,7 @@ def misfits(options: Options, function: Callable[..., Any]) -> Iterator[str]:
         yield from _misfits_of_limit(options.limit, function)
     if options.per:
         yield from _misfits_of_per(options, function)
+    yield from (f"problems: {wrong}" for kind in options.problems if (wrong := registry.misfit(kind)))
 
 
 def _misfits_of_limit(limit: Limit, function: Callable[..., Any]) -> Iterator[str]:
@@ -120,5 +124,6 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "internal": (lambda value: value is None or _is_switch(value), "True or False"),
     "local": (_is_switch, "True or False"),
     "limit": (lambda value: value is None or isinstance(value, Limit), "a rate such as '50/s', or a Limit"),
+    "problems": (lambda value: isinstance(value, tuple), "a tuple of subclasses of JobError"),
     "then": (lambda value: value == "" or _is_name(value), "the name or the function of a job"),
 }

@@ -24,7 +24,8 @@ from relay.http.request import Refusal, Request
 from relay.http.response import Response, render
 from relay.http.watched import Watched
 from relay.net.eager import eager_write
-from relay.net.outgoing import give, has_gone
+from relay.net.outgoing import has_gone
+from relay.net.private import replace_protocol
 
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
@@ -198,7 +199,7 @@ class ClientConnection(Watched):
         """Give the connection to another protocol, and let go of it."""
         transport: Any = self.transport
         transport.unregisterProducer()
-        give(transport, protocol)
+        replace_protocol(transport, protocol)
         if self._intake.paused and not self._intake.ended:
             transport.resumeProducing()
         self._connections.forget(self)

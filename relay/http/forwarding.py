@@ -12,17 +12,15 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
-
 from relay.http.request import Request
 from relay.net.outgoing import socket_of
+from relay.net.proxied import header_of
 
 _TELLING = re.compile(
     r"forwarded|client-?ip|(connecting|real|user|originating|remote|true|src|source)-?ip|remote-addr"
     r"|external-address|original-(host|url)|^(via|cdn-loop|cf-ray|x-amz-cf-id|x-host|x-cluster-.*)$"
 )
 _LONGEST_TELLING = 64  # characters of a name
-_LOCAL = 0x20  # version 2 and the command LOCAL, in the 13th byte of a PROXY header
 UNIX = "unix:"  # for who connects to a unix socket
 UNKNOWN = "unknown"
 
@@ -79,17 +77,11 @@ def _telling(names: tuple[str, ...]) -> str:
 
 def _proxied(transport: Any) -> str | None:
     """For whom a connection was passed on, as its PROXY header says, `UNKNOWN` where it does not; None for one without
-    such a header, or of the proxy itself (LOCAL, which is how it looks whether we are there)."""
-    while hasattr(transport, "wrappedProtocol"):
-        if isinstance(transport, HAProxyProtocolWrapper):
-            info: Any = transport._proxyInfo
-            if info.header[12:13] == bytes([_LOCAL]) and not info.header.startswith(b"PROXY"):
-                return None
-            if info.source == socket_of(transport).getPeer():
-                return None
-            return UNKNOWN if info.source is None else address_of(info.source)
-        transport = transport.transport
-    return None
+    such a header, or of the proxy itself."""
+    header = header_of(transport)
+    if header is None or header.is_local or header.source == socket_of(transport).getPeer():
+        return None
+    return UNKNOWN if header.source is None else address_of(header.source)
 
 
 def said(request: Request) -> list[str]:

@@ -24,17 +24,26 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
 def render(answer: Response, closing: bool, bodyless: bool = False) -> bytes:
     """An answer as bytes; `bodyless` for HEAD, which is told the length all the same."""
-    head = (
-        f"{_status_line(answer.status)}Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"
+    written = head(
+        answer.status,
+        f"Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(answer.body)}\r\n"
-        f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n\r\n"
-    ).encode("latin-1")
-    return head if bodyless else head + answer.body
+        f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n",
+    )
+    return written if bodyless else written + answer.body
+
+
+def head(status: int, lines: str) -> bytes:
+    """The head of a response: the status line, header lines, each with its line break, and the empty line."""
+    return f"{_status_line(status)}{lines}\r\n".encode("latin-1")
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @lru_cache(maxsize=100)
 def _status_line(status: int) -> str:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Problem"
+    phrase = _PHRASES.get(status, "Problem")
     return f"HTTP/1.1 {status} {phrase}\r\n"
 
 

@@ -6,10 +6,11 @@ import re
 
 import msgspec
 
+from relay.model.names import LIMIT_NAME
+
 _RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,4})?([smhd])")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_CALLS = 10_000  # of one window: each is kept in mind
-_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _HOST = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[1-9]\d{0,4})?")
 
 
@@ -54,8 +55,8 @@ class Limit(msgspec.Struct, frozen=True):
             if not isinstance(host, str) or not _HOST.fullmatch(host):
                 raise ValueError(f"{host!r} is not a host such as api.example.com, in small letters")
         Rate.parse(self.rate)
-        if self.name and not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not of the form {_NAME.pattern}")
+        if self.name and not LIMIT_NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is not of the form {LIMIT_NAME.pattern}")
 
 
 class Learned(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The form of names: of jobs, of queues."""
+"""The form of names: of jobs, of queues, of limits."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import re
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 QUEUE_NAME = JOB_NAME
+LIMIT_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")

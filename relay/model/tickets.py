@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import stat
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from relay.model.ids import JOB_ID
+
 SHORTEST_SECRET = 16  # characters
-_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _SKEW = 5  # seconds that the clocks of two machines may differ
 
 
@@ -62,7 +62,7 @@ def _checked(said: Any) -> Ticket:
     if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):
         raise TicketError("it is signed, but no ticket")
     ticket = Ticket(*said)
-    if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not _ID.fullmatch(ticket.id):
+    if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not JOB_ID.fullmatch(ticket.id):
         raise TicketError("it is signed, but no ticket")
     return ticket
 

@@ -27,12 +27,6 @@ def socket_of(transport: Any) -> Any:
     return transport
 
 
-def give(transport: Any, protocol: Any) -> None:
-    """Have another protocol speak over a transport: what comes is told to it from now on."""
-    # a TLS or PROXY wrapper stands between the socket and its protocol
-    setattr(transport, "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol", protocol)
-
-
 def unsent(transport: Any) -> int:
     """How many bytes the client has not acknowledged: those that wait here, and those in the kernel (SIOCOUTQ)."""
     below = socket_of(transport)

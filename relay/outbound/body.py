@@ -17,6 +17,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from relay.model.problems.upstream import UpstreamError
+from relay.net.private import abort_body
 from relay.outbound.decoder import Plain, decoder
 from relay.outbound.headers import tamed
 from relay.outbound.problems import explain
@@ -78,10 +79,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         """Close the connection; whoever reads the body gets the error."""
         if self._reason is None:
             self._end(Failure(error), error)
-            # Twisted's own proxy offers loseConnection only, which waits for a TLS peer that may never answer
-            transport = getattr(self._producer, "_producer", self._producer)
-            if transport is not None:
-                transport.abortConnection()
+            abort_body(self._producer)
 
     # -- what the reader does with its transport --
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -11,18 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from hyperlink import EncodedURL
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import CookieAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from relay.model.limits import Learned
 from relay.model.problems.upstream import UpstreamError
+from relay.net.treq_client import TreqClient
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
@@ -32,11 +30,13 @@ from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, UpstreamResponse
 from relay.outbound.url import checked
+from relay.timing.backoff import Backoff
+from relay.timing.fork import fork
 
 STALL = 30.0  # seconds without anything sent or received
 MAX_BYTES = 16 << 20  # of a decoded body, unless the call says otherwise
 TRIES = 3  # of a call that is safe to send again
-FIRST_PAUSE = 0.5  # seconds, doubled for each further try
+RETRY = Backoff(0.5, jitter=0.5)  # before a further try
 EXTRA = 10.0  # seconds beyond the job's time, for what has to be finished
 _LAST_WORDS = (0.1, 1.0)  # part of the job's time, and at most so many seconds, left to say what went wrong
 _SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")  # to be sent again: RFC 9110, 9.2.2
@@ -67,7 +67,7 @@ class Shared:
     unfinished: set[Deferred[Any]] = field(default_factory=set)
 
 
-class Http(HTTPClient):
+class Http(TreqClient):
     """treq's client, with more to be said of each call:
 
     `max_bytes`: of the decoded body, 0 for any number · `stall`: seconds without anything sent or received ·
@@ -125,18 +125,15 @@ class Http(HTTPClient):
         work."""
         client = Http(self._shared, replace(self._job, deadline=self._job.deadline + EXTRA))
         working = Deferred.fromCoroutine(work(client))
-        waiting: Deferred[Result] = Deferred()
         self._shared.unfinished.add(working)
 
-        def done(result: Result | Failure) -> None:
+        def done(result: Result | Failure) -> Result | Failure:
             client.close()
             self._shared.unfinished.discard(working)
-            if not waiting.called:
-                waiting.callback(result)  # a Failure too is passed on
-            elif isinstance(result, Failure):
-                _log.failure("work could not be finished", result)
+            return result
 
-        working.addBoth(done)
+        waiting = fork(working.addBoth(done))
+        working.addErrback(lambda failure: _log.failure("work could not be finished", failure))
         return waiting
 
     def close(self) -> None:
@@ -185,8 +182,8 @@ class Http(HTTPClient):
         treqs = {name: value for name, value in options.items() if name not in _OWN}
         reactor: Any = self._clock
         try:
-            one = HTTPClient(self._following(agent, options), self._cookiejar, self._data_to_body_producer)
-            response = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
+            one = self.through(self._following(agent, options))
+            response: Any = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
             return UpstreamResponse(response, self._clock, options.get("max_bytes", MAX_JSON))
         except Exception as error:
             raise explain(Failure(error)) from None
@@ -197,7 +194,7 @@ class Http(HTTPClient):
             return agent
         return Redirects(
             self._clock,
-            CookieAgent(agent, self._cookiejar),
+            self.with_cookies(agent),
             lambda url: self._learning.enter(url, self._until),
             options.get("browser_like_redirects", False),
             options["headers"].hasHeader(b"cookie"),
@@ -213,7 +210,7 @@ class Http(HTTPClient):
 
     async def _pause(self, tries: int, wanted: float) -> bool:
         """Wait before another try; False if there is no time for it."""
-        pause = max(wanted, FIRST_PAUSE * 2.0 ** (tries - 1) * (1 + random.random()) / 2)
+        pause = max(wanted, RETRY.pause(tries))
         if self._clock.seconds() + pause >= self._until:
             return False
         await deferLater(self._clock, pause)
@@ -222,7 +219,7 @@ class Http(HTTPClient):
     # -- headers --
 
     def _headers(self, method: str, url: str, given: Any) -> Headers:
-        headers: Headers = self._request_headers(given, 3).copy()
+        headers = self.headers_of(given)
         if self._job.trace and not headers.hasHeader(b"traceparent"):
             headers.setRawHeaders(b"traceparent", [self._job.trace_of_call()])
         if method in _WITH_KEY and not headers.hasHeader(b"idempotency-key"):

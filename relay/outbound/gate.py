@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.model.limits import Learned, Rate
+from relay.model.memo import Memo
 from relay.model.problems.request import RelayError
 from relay.model.problems.upstream import UpstreamLimited
 
@@ -46,8 +47,8 @@ class Gate:
         self._clock = clock
         self._limiter = limiter
         self._waiting: dict[str, deque[tuple[Deferred[None], float]]] = {}
-        self._free_until: dict[str, float] = {}
-        self._told: dict[tuple[str, str], tuple[Rate, float]] = {}
+        self._free_until: Memo[str, float] = Memo(_MOST_SCOPES)
+        self._told: Memo[tuple[str, str], tuple[Rate, float]] = Memo(_MOST_SCOPES)
 
     async def enter(self, scope: str, until: float) -> None:
         """Wait until a call may go; raises `UpstreamLimited` if that is not before `until`."""
@@ -68,8 +69,6 @@ class Gate:
         if not learned.pause and self._was_told(scope, lane, learned.rate):
             return
         self._free_until.pop(scope, None)
-        if len(self._told) >= _MOST_SCOPES:
-            self._told.clear()
         try:
             await self._limiter.learn([scope, lane] if lane else [scope], learned)
             self._told[scope, lane] = learned.rate, self._clock.seconds()
@@ -111,10 +110,7 @@ class Gate:
         return told == rate and self._clock.seconds() - at < REMIND
 
     def _trust(self, scope: str) -> None:
-        now = self._clock.seconds()
-        if len(self._free_until) >= _MOST_SCOPES:
-            self._free_until = {scope: until for scope, until in self._free_until.items() if until > now}
-        self._free_until[scope] = now + TRUST
+        self._free_until[scope] = self._clock.seconds() + TRUST
 
     def _failed(self, failure: Failure, queue: deque[tuple[Deferred[None], float]]) -> None:
         self._log.failure("limits could not be asked about", failure)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from twisted.internet.defer import DeferredSemaphore
 
 from relay.model.problems.upstream import UpstreamError
+from relay.timing.backoff import Backoff
 
 OPENS_AFTER = 10  # failures in a row
-FIRST_PAUSE = 5.0  # seconds, doubled each time the probe fails, up to:
-LONGEST_PAUSE = 60.0
+PROBE = Backoff(5.0, limit=60.0)  # before a host that keeps failing is probed
 MOST_HOSTS = 5_000  # kept in mind
 
 
@@ -29,7 +29,7 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures = 0
-        self._pause = FIRST_PAUSE
+        self._probes = 0  # that failed in a row
         self._until = 0.0
         self._probing = False
 
@@ -47,15 +47,15 @@ class Breaker:
         self._probing = True
 
     def succeeded(self) -> None:
-        self._failures, self._pause, self._probing = 0, FIRST_PAUSE, False
+        self._failures, self._probes, self._probing = 0, 0, False
 
     def failed(self, now: float) -> None:
         if self._probing:
-            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+            self._probes += 1
         self._probing = False
         self._failures += 1
         if not self.closed:
-            self._until = now + self._pause
+            self._until = now + PROBE.pause(1 + self._probes)
 
     def gave_up(self) -> None:
         """The call was ended by ourselves: it says nothing about the host."""

@@ -7,23 +7,22 @@ others are heard for `STRANGERS` seconds at most, because clients choose them.
 
 from __future__ import annotations
 
-import random
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
 from relay.model.limits import Learned, Rate
+from relay.model.memo import Memo
 from relay.model.problems.upstream import UpstreamLimited
 from relay.outbound.announced import LONGEST_PAUSE, learn
 from relay.outbound.gate import Gate
 from relay.outbound.url import host_of
+from relay.timing.backoff import Backoff
 
 STRANGERS = 300.0  # seconds
-REFUSED_PAUSE = 1.0  # seconds after a 429 that names none, doubled for each that follows, up to:
-LONGEST_REFUSED_PAUSE = 60.0
+REFUSED = Backoff(1.0, limit=60.0, jitter=0.5)  # after a 429 that names no time
 _MOST_SCOPES = 5_000
 
 
@@ -42,7 +41,7 @@ class Teachers:
 
     clock: IReactorTime
     gate: Gate
-    refusals: Counter[str] = field(default_factory=Counter)  # in a row, by scope
+    refusals: Memo[str, int] = field(default_factory=lambda: Memo(_MOST_SCOPES))  # in a row, by scope
 
 
 class Learning:
@@ -77,13 +76,10 @@ class Learning:
         """Count a refusal for everybody; the gate then holds the next call. Raises `UpstreamLimited` where that is not
         before `until`."""
         scope, learned = self._scope(answer.url), _bounded(answer.learned, answer.own)
+        refusals = self._shared.refusals.get(scope, 0)
         if not learned.pause:
-            refusals = self._shared.refusals[scope]
-            pause = min(LONGEST_REFUSED_PAUSE, REFUSED_PAUSE * 2.0 ** min(refusals, 10))
-            learned = Learned(learned.rate, pause * (1 + random.random()) / 2)
-        if len(self._shared.refusals) >= _MOST_SCOPES:
-            self._shared.refusals.clear()
-        self._shared.refusals[scope] += 1
+            learned = Learned(learned.rate, REFUSED.pause(1 + refusals))
+        self._shared.refusals[scope] = 1 + refusals
         await self._learn(answer, learned)
         if self._shared.clock.seconds() + learned.pause >= until:
             raise UpstreamLimited(learned.pause)

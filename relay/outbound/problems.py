@@ -12,6 +12,7 @@ from twisted.web.error import InfiniteRedirection, PageRedirect, RedirectWithNoL
 
 from relay.model.problems.request import JobError
 from relay.model.problems.upstream import UpstreamError
+from relay.net.api_connection import AnswerMalformed, AnswerTooLarge, is_malformed
 
 
 def explain(failure: Failure) -> Exception:
@@ -24,6 +25,10 @@ def explain(failure: Failure) -> Exception:
             return cause
         if isinstance(cause, (TLSError, VerificationError)):
             return UpstreamError("upstream-tls", _words(cause))
+        if isinstance(cause, AnswerTooLarge):
+            return UpstreamError("upstream-too-large", _words(cause))
+        if isinstance(cause, AnswerMalformed):
+            return UpstreamError("upstream-malformed", _words(cause))
     return _named(error, causes)
 
 
@@ -49,7 +54,7 @@ def _of_response(causes: list[BaseException], text: str) -> UpstreamError:
     kinds = (PageRedirect, RedirectWithNoLocation, InfiniteRedirection)
     if any(isinstance(cause, kinds) for cause in causes):
         return UpstreamError("upstream-redirects", text)
-    if any(type(cause).__module__ == "twisted.web._newclient" for cause in causes):
+    if any(map(is_malformed, causes)):
         return UpstreamError("upstream-malformed", text)
     return UpstreamError("upstream-cut", text)
 

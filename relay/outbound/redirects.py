@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urljoin
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone, _urljoin
+from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
@@ -87,7 +88,7 @@ class Redirects:
         if why:
             raise UpstreamError("upstream-redirects", why)
         try:
-            return checked(_text(_urljoin(uri, locations[0]))).to_text().encode("ascii")
+            return checked(_text(urljoin(uri, locations[0]))).to_text().encode("ascii")
         except (UpstreamError, ValueError) as error:
             raise UpstreamError("upstream-redirects", f"it leads to no URL: {error}") from None
 

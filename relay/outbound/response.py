@@ -6,22 +6,22 @@ import json
 from typing import Any
 
 from treq.content import content
-from treq.response import _Response
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from relay.model.problems.upstream import UpstreamError
+from relay.net.treq_client import TreqResponse
 from relay.outbound.charset import decode
 from relay.outbound.headers import media_type
 
 MAX_JSON = 512 << 10  # bytes of JSON, unless the call says `max_bytes`
 
 
-class UpstreamResponse(_Response):
+class UpstreamResponse(TreqResponse):
     """treq's response, but `text` and `json` keep nobody waiting, whatever they are given."""
 
-    def __init__(self, response: _Response, clock: IReactorTime, most_json: int) -> None:
-        super().__init__(response.original, response._cookiejar)
+    def __init__(self, response: TreqResponse, clock: IReactorTime, most_json: int) -> None:
+        super().__init__(response)
         self._clock = clock
         self._most_json = most_json
 

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent
 
+from relay.net.api_connection import Pool
 from relay.outbound.client import EXTRA, Http, Shared
-from relay.outbound.connection import Pool
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts

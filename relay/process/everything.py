@@ -17,7 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from relay import version
-from relay.model.random_names import random_name
+from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
 from relay.process.check import Check
@@ -73,7 +73,7 @@ def _supervisor(
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    store = store_of(reactor, address_of(settings), settings, "s" + random_name(10))
+    store = store_of(reactor, address_of(settings), settings, process_name("supervisor"))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))

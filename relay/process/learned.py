@@ -15,9 +15,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from relay.model.ids import process_name
 from relay.model.limits import Learned
 from relay.model.problems.request import StoreAway
-from relay.model.random_names import random_name
 from relay.model.text import printable
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Link
@@ -41,7 +41,7 @@ async def run(reactor: Any, address: Address, forget: str) -> None:
     unfit: list[str] = []
     partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
     partition.on_unfit = unfit.append
-    store = Store(partition, "o" + random_name(10), Terms(0, 0, 0))
+    store = Store(partition, process_name("operator"), Terms(0, 0, 0))
     store.start()
     try:
         if not forget:

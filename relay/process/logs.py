@@ -5,48 +5,33 @@ A plugin is called before twistd begins to log, and knows neither file nor syslo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from twisted.logger import (
-    FileLogObserver,
-    ILogObserver,
-    LegacyLogObserverWrapper,
-    LogEvent,
-    globalLogBeginner,
-    textFileLogObserver,
-)
-from twisted.python.syslog import SyslogObserver
+from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
 from relay.model.settings import Settings
+from relay.net.private import is_twistds_file, on_log_begin, syslog_of
 from relay.process import record
 
 Form = Callable[[record.LogRecord], str]
-_TWISTDS = textFileLogObserver.__qualname__  # who makes the observers of a file and of standard output
 _PRIORITIES = {"critical": 2, "error": 3, "warn": 4, "info": 6, "debug": 7}  # of syslog(3)
 
 
 def arrange(settings: Settings, process: str) -> None:
     """Have the log that begins next written as the settings say, of a process of this name. What observers of an
     operator's own (``--logger``) write is theirs to say."""
-    begin = globalLogBeginner.beginLoggingTo
-
-    def begin_arranged(observers: Iterable[ILogObserver], *arguments: Any, **named: Any) -> None:
-        del vars(globalLogBeginner)["beginLoggingTo"]
-        begin([_arranged(observer, settings, process) for observer in observers], *arguments, **named)
-
-    vars(globalLogBeginner)["beginLoggingTo"] = begin_arranged
+    on_log_begin(lambda observer: _arranged(observer, settings, process))
 
 
 def _arranged(observer: Any, settings: Settings, process: str) -> ILogObserver:
-    if isinstance(observer, FileLogObserver) and observer.formatEvent.__qualname__.startswith(_TWISTDS):
+    syslog = syslog_of(observer)
+    if syslog is not None:
+        return _Syslog(syslog, settings, process)
+    if is_twistds_file(observer):
         form = record.as_json if settings.log_format == "json" else record.as_text
         observer.formatEvent = _lines(form, settings.log_level, process)
-    elif isinstance(observer, LegacyLogObserverWrapper):
-        syslog = getattr(observer.legacyObserver, "__self__", None)
-        if isinstance(syslog, SyslogObserver):
-            return _Syslog(syslog, settings, process)
     made: ILogObserver = observer
     return made
 

@@ -19,11 +19,11 @@ from twisted.python.failure import Failure
 from relay.process.launch import launched
 from relay.process.reexec import KeptState
 from relay.process.spawned import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
+from relay.timing.backoff import Backoff
 from relay.timing.timers import stop_timer
 
-FIRST_PAUSE = 0.05  # seconds before a process that died is started again, doubled each time up to:
-LONGEST_PAUSE = 5.0
-STEADY = 10.0  # seconds after which a process counts as well, and the pause begins anew
+RESTART = Backoff(0.05, limit=5.0)  # before a process that died is started again
+STEADY = 10.0  # seconds after which a process counts as well: its end is a first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Kept:
         self.silence = program.silence
         self._reactor = reactor
         self._program = program
-        self._pause = FIRST_PAUSE
+        self._deaths = 0  # in a row
         #: when the last of its processes was started
         self.began = 0.0
         self._child: Child | None = None  # the one that has no successor
@@ -199,16 +199,17 @@ class Kept:
             return
         self._child = None
         if self._reactor.seconds() - self.began > STEADY:
-            self._pause = FIRST_PAUSE
+            self._deaths = 0
+        self._deaths += 1
+        pause = RESTART.pause(self._deaths)
         self._log.error(
             "{title} ended ({why}), started again in {pause} s (it was {name})",
             title=self.title,
             name=child.name,
             why=reason.getErrorMessage(),
-            pause=self._pause,
+            pause=pause,
         )
-        self._restart = self._reactor.callLater(self._pause, self.start)
-        self._pause = min(LONGEST_PAUSE, self._pause * 2)
+        self._restart = self._reactor.callLater(pause, self.start)
 
 
 class _Passing:

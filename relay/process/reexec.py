@@ -12,13 +12,12 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
-from twisted.internet.process import Process, ProcessReader, ProcessWriter, registerReapProcessHandler
 
 from relay.process.launch import SIGNALS
 
@@ -163,23 +162,3 @@ def pid_file(argv: Sequence[str]) -> Path:
         if found := _PID_FILE.fullmatch(word):
             return Path(DIRECTORY, following if found[1] is None else found[1])
     return Path(DIRECTORY, "twistd.pid")
-
-
-class Adopted(Process):
-    """The transport of a child that was started before this process went on."""
-
-    def __init__(
-        self, reactor: Any, protocol: Any, pid: int, pipes: Mapping[int, int], to: Sequence[int]
-    ) -> None:
-        """`pipes` as in `ChildState`; those of `to` are written to."""
-        self.proto, self._reactor, self.pid = protocol, reactor, pid
-        self.pipes: dict[int, Any] = {}
-        for its, ours in pipes.items():
-            writes = its in to
-            self.pipes[its] = (
-                ProcessWriter(reactor, self, its, ours, forceReadHack=True)
-                if writes
-                else ProcessReader(reactor, self, its, ours)
-            )
-        protocol.makeConnection(self)
-        registerReapProcessHandler(pid, self)

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from relay import celery
 from relay.handlers.registry import chosen
 from relay.model import tickets
-from relay.model.random_names import random_name
+from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, resolver
 from relay.process import ending, gc_tuning, sockets, watch
@@ -51,7 +51,7 @@ def front(
     settings = _within_descriptors(settings)
     is_alone = handed is None
     if handed is None:
-        handed = Handed("f" + random_name(10))
+        handed = Handed(process_name("front"))
         listening = sockets.bound(reactor, settings, settings.listen)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
@@ -88,7 +88,7 @@ def worker(
         )
     descriptors.raise_limit()
     resolver.install(reactor)
-    store = store_of(reactor, address, settings, process or "w" + random_name(10))
+    store = store_of(reactor, address, settings, process or process_name("worker"))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
     tools = WorkerTools(

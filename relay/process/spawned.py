@@ -16,9 +16,10 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.model.random_names import random_name
+from relay.model.ids import process_name
+from relay.net.adopted_process import AdoptedProcess
 from relay.process.output import Lines, LogReader
-from relay.process.reexec import Adopted, ChildState
+from relay.process.reexec import ChildState
 from relay.timing.recurring import recurring
 from relay.timing.timers import stop_timer
 
@@ -73,7 +74,7 @@ class Child(ProcessProtocol):
     _log = Logger()
 
     def __init__(self, keeper: Keeper, control: int, orders: int, name: str = "") -> None:
-        self.name = name or keeper.role[0] + random_name(10)
+        self.name = name or process_name(keeper.role)
         self.ready: Deferred[None] = Deferred()  # or ended before it was
         self.ended: Deferred[None] = Deferred()
         self.process: IProcessTransport | None = None
@@ -130,7 +131,7 @@ class Child(ProcessProtocol):
         if state.killed_at is not None:
             left = max(0.0, state.killed_at - keeper.clock.seconds())
             child._insist = keeper.clock.callLater(left, child._kill_as, _TOLD_TO_STOP, left)
-        child.begun(Adopted(reactor, child, state.pid, state.pipes, (STDIN, state.orders)))
+        child.begun(AdoptedProcess(reactor, child, state.pid, state.pipes, (STDIN, state.orders)))
         return child
 
     def signal(self, number: int) -> None:

@@ -20,15 +20,16 @@ from relay.redis.address import Address
 from relay.redis.health import Health
 from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
 from relay.redis.wire import Connection, Connections, Reconnecting
+from relay.timing.backoff import Backoff
+from relay.timing.fork import pass_on
 from relay.timing.recurring import recurring
 
-__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply", "pause"]
+__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply"]
 
 Reply = Any  # bytes, int, None, or a list of replies
 
-RETRY_PAUSE = 0.1  # seconds, doubled up to:
-RETRY_LIMIT = 0.25
-REFUSED_LIMIT = 2.0  # the same for a server that refuses the greeting
+RECONNECT = Backoff(0.1, limit=0.25)
+TURNED_AWAY = Backoff(0.1, limit=2.0)  # by a server that refuses the greeting
 #: seconds without any reply after which a connection is given up for another
 SILENCE = 5.0
 _LASTING = 1.0  # seconds after which a connection counts as a good one
@@ -98,14 +99,14 @@ class Link:
             self.drop(f"it can't be written to: {error!r}")
             return fail(LinkLost(repr(error)))
         if blocking:
-            return sent.addErrback(self._as_refused)
+            return sent.addErrback(self._read_failure)
         if not self._unanswered:
             self._heard = self._clock.seconds()
         self._unanswered += 1
         # one that can be cancelled while the server still owes us a reply
         answer: Deferred[Reply] = Deferred()
         sent.addBoth(self._answered, answer)
-        return answer.addErrback(self._as_refused)
+        return answer
 
     def drop(self, why: str) -> None:
         """Give the present connection up for another."""
@@ -123,12 +124,9 @@ class Link:
     def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
         self._unanswered -= 1
         self._heard = self._clock.seconds()
-        if not answer.called:
-            answer.callback(result)
-        elif isinstance(result, Failure):
-            self._as_refused(result, swallow=True)
+        pass_on(self._read_failure(result) if isinstance(result, Failure) else result, answer)
 
-    def _as_refused(self, failure: Failure, swallow: bool = False) -> Any:
+    def _read_failure(self, failure: Failure) -> Failure:
         """Tell a connection that is of no use from a command that failed."""
         error = failure.value
         told: Exception
@@ -140,9 +138,8 @@ class Link:
             return failure
         if isinstance(told, Elsewhere):
             self.drop(str(told))
-        if swallow:
-            return None
-        raise told from error
+        told.__cause__ = error
+        return Failure(told)
 
     def _check_silence(self) -> None:
         if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
@@ -176,7 +173,7 @@ class Link:
             self.health.lost(self, why)
 
     def _pause(self, attempt: int) -> float:
-        return pause(max(1, self._failures), REFUSED_LIMIT if self._turned_away else RETRY_LIMIT)
+        return (TURNED_AWAY if self._turned_away else RECONNECT).pause(self._failures)
 
     async def _greet(self, connection: Connection) -> None:
         try:
@@ -193,7 +190,7 @@ class Link:
             self._log.failure("what waits for a link failed")
         waiting, self._waiting = self._waiting, {}
         for deferred, (words, blocking) in waiting.items():
-            self.command(*words, blocking=blocking).addBoth(_pass_on, deferred)
+            self.command(*words, blocking=blocking).addBoth(pass_on, deferred)
 
     def _not_greeted(self, connection: Connection, error: Exception) -> None:
         connection.transport.abortConnection()
@@ -207,13 +204,3 @@ class Link:
         self._failures += 1
         self._turned_away = True
         self.on_refused(refusal)
-
-
-def _pass_on(result: Any, waiting: Deferred[Reply]) -> None:
-    if not waiting.called:  # else it was given up meanwhile
-        waiting.callback(result)  # a Failure too is passed on
-
-
-def pause(attempt: int, limit: float = RETRY_LIMIT) -> float:
-    """Seconds before an attempt that follows so many that failed: 0.1, doubled with each up to `limit`."""
-    return min(limit, RETRY_PAUSE * 2.0 ** min(attempt - 1, 10))

@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.redis.address import Address
-from relay.redis.connection import REFUSED_LIMIT, SILENCE, pause
+from relay.redis.connection import SILENCE, TURNED_AWAY
 from relay.redis.health import Health
 from relay.redis.refusal import Refused, read_refusal
 from relay.redis.wire import Reconnecting
-from relay.timing.along import along
+from relay.timing.fork import fork
 
 
 class Subscription:
@@ -58,7 +58,7 @@ class Subscription:
             heard = self._heard[channel] = Deferred()
             if self._connection is not None:
                 self._subscribe(self._connection, channel)
-        return along(heard)
+        return fork(heard)
 
     def leave(self, channel: str) -> None:
         """Do not hear a channel any more."""
@@ -128,7 +128,7 @@ class Subscription:
         self.health.lost(self, why)
 
     def _pause(self, attempt: int) -> float:
-        return pause(max(1, self._failures), REFUSED_LIMIT)
+        return TURNED_AWAY.pause(self._failures)
 
 
 class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import hiredis
-import txredisapi
-from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from relay.net.eager import eager_write
+from relay.net.private import QuietClientService
+from relay.net.redis_protocol import RedisProtocol
 
 
 class Owner(Protocol):
@@ -26,25 +24,18 @@ class Owner(Protocol):
     def lost(self, connection: Any, why: str) -> None: ...
 
 
-class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
+class Connection(RedisProtocol):
     """One connection. A server that does not keep to the protocol loses it."""
 
     def __init__(self, owner: Owner) -> None:
-        super().__init__(charset=None, convertNumbers=False)
+        super().__init__()
         self._owner = owner
 
     def makeConnection(self, transport: Any) -> None:
         super().makeConnection(Eager(transport))
 
-    def _build_command(self, *words: Any, **_: Any) -> bytes:
-        packed: bytes = hiredis.pack_command(words)
-        return packed
-
-    def tryConvertData(self, data: Any) -> Any:
-        return data
-
     def connectionMade(self) -> None:
-        self.connected = 1
+        super().connectionMade()
         self._owner.made(self)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
@@ -53,11 +44,6 @@ class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
         except Exception as error:  # what it says is not Redis' protocol: no reply can be told from the next
             self._owner.lost(self, f"what it says can't be read: {error}")
             self.transport.abortConnection()
-
-    def replyReceived(self, reply: Any) -> None:
-        if not self.replyQueue.waiting:
-            raise ValueError("an answer that nothing asked for")
-        super().replyReceived(reply)
 
     def connectionLost(self, why: Failure) -> None:
         self._owner.lost(self, why.getErrorMessage())
@@ -87,11 +73,9 @@ class Eager:
         return getattr(self._transport, name)
 
 
-class Reconnecting(ClientService):
+class Reconnecting(QuietClientService):
     """Connects, and connects again after `pause`. It logs nothing itself: `failed` is told why a connection could not
     be made, and hands the failure on."""
-
-    _log = Logger(observer=LogPublisher())  # that nobody listens to
 
     def __init__(
         self,

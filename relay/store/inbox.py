@@ -18,11 +18,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.redis.connection import SILENCE, Link, LinkLost, Refused, pause
+from relay.redis.connection import SILENCE, Link, LinkLost, Refused
 from relay.store.messages import Mail
+from relay.timing.backoff import Backoff
 
 DEAF = 5  # sweeps that a reader may not have heard
-AGAIN = 1.0  # seconds before a Redis that refuses is asked again, at most
+AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
 _START = b"0"
@@ -93,7 +94,7 @@ class Inbox:
                     "odd inbox", LogLevel.error, "sends mail that can't be read: {error}", error=repr(error)
                 )
             seen, failures = _START, failures + 1
-            await deferLater(self._clock, pause(failures, AGAIN))
+            await deferLater(self._clock, AGAIN.pause(failures))
 
     def _wait(self, seen: bytes) -> Deferred[Any]:
         if seen != _START:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from relay.model import envelope
+from relay.model.problems.registry import ProblemType
 from relay.model.state import Claim, Follow, Job, Outcome, Standing, State
 
 _STAMP = 13  # digits of a time in front of a kept job
@@ -142,6 +143,7 @@ class Served(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
     internal: bool = False  # not for clients
     local: bool = False  # for clients of this machine only
+    problems: tuple[ProblemType, ...] = ()  # that its handler declares
 
 
 class Catalogue(msgspec.Struct, frozen=True):

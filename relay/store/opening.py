@@ -16,13 +16,14 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from relay.model.ids import random_name
 from relay.model.problems.request import StoreAway
-from relay.model.random_names import random_name
-from relay.redis.connection import Link, LinkLost, Refused, pause
+from relay.redis.connection import Link, LinkLost, Refused
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
+from relay.timing.backoff import Backoff
 
-AGAIN = 1.0  # seconds between attempts at a server that refuses, or is not fit, at most
+AGAIN = Backoff(0.1, limit=1.0)  # between attempts at a server that refuses, or is not fit
 _OLDEST = 7  # major version of Redis, for the flags of scripts
 _MUTE = ("NOPERM", "ERR")  # what a server answers to INFO that keeps it to itself, or has renamed it
 
@@ -99,7 +100,7 @@ class Opening:
             attempt += 1
             self._failed = True
             self._release(StoreAway())
-            await deferLater(self._clock, pause(attempt, AGAIN))
+            await deferLater(self._clock, AGAIN.pause(attempt))
 
     async def _attempt(self) -> bool:
         """Whether no other is needed."""

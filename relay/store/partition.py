@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import LogLevel
 
+from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
-from relay.model.random_names import random_names
 from relay.redis.connection import Link, LinkLost, Refused, Reply
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
@@ -54,18 +54,16 @@ class Partition:
         self._opening.refused(refusal)
 
     def mint(self) -> str:
-        """A new job id: partition, epoch, 80 random bits. Raises `StoreAway` before the store was ever reached."""
+        """A new job id. Raises `StoreAway` before the store was ever reached."""
         epoch = self._opening.epoch
         if not epoch:
             raise StoreAway
-        return f"{self.keys.partition}-{epoch}-{next(_names)}"
+        return ids.mint(self.keys.partition, epoch)
 
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
-        match id.split("-"):
-            case [partition, epoch, _] | [partition, epoch, _, "then"]:
-                return partition == str(self.keys.partition) and epoch != self.epoch
-        return False
+        minted = ids.parse(id)
+        return minted is not None and minted.partition == self.keys.partition and minted.epoch != self.epoch
 
     # -- commands and scripts --
 
@@ -136,6 +134,3 @@ class Partition:
         if failure.check(TimeoutError, LinkLost, Refused):
             raise StoreAway from failure.value
         return failure
-
-
-_names = random_names(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from relay.handlers.options import Options
 from relay.handlers.registry import Registry
 from relay.model.limits import Limit, Rate
+from relay.model.problems.registry import describe
 from relay.model.state import Follow
 from relay.store.messages import Served, ServedLimit
 
@@ -23,6 +24,7 @@ def served(registry: Registry) -> list[Served]:
             schema=handler.schema(),
             internal=registry.is_internal(handler),
             local=handler.options.local,
+            problems=tuple(map(describe, handler.options.problems)),
         )
         for handler in registry
     ]

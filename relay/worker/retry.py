@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import random
+from relay.timing.backoff import Backoff
 
-FIRST_PAUSE = 1.0  # seconds, doubled for each further attempt up to:
-LONGEST_PAUSE = 300.0
+RETRY = Backoff(1.0, limit=300.0, jitter=0.5)
 
 
-def pause(attempt: int, allowed: int, jitter: float | None = None) -> float | None:
-    """Seconds until the next attempt after number `attempt` of `allowed` failed; None if that was the last.
-
-    Half of a pause is left to chance (`jitter`, 0…1), so that jobs that failed together do not come back together.
-    """
-    if attempt >= allowed:
-        return None
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 20))
-    return longest * (1 + (random.random() if jitter is None else jitter)) / 2
+def pause(attempt: int, allowed: int) -> float | None:
+    """Seconds until the next attempt after number `attempt` of `allowed` failed; None if that was the last."""
+    return None if attempt >= allowed else RETRY.pause(attempt)

@@ -19,15 +19,16 @@ from twisted.logger import Logger
 
 from relay.model.problems.request import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
 from relay.model.state import Claim, State
-from relay.redis.connection import LinkLost, pause
+from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.store import Store
+from relay.timing.backoff import Backoff
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
 
-AGAIN = 1.0  # seconds before a store that was away is asked again, at most
+AGAIN = Backoff(0.1, limit=1.0)  # before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
 MOST_LOST = 5  # connections that break in a row under one turn, before it is made smaller
 LARGE = 64 << 10  # bytes of an end that may be why
@@ -143,7 +144,7 @@ class Session:
     async def _pause(self) -> None:
         """Before Redis is asked again: longer with each failure in a row, whatever there is to say meanwhile."""
         self._failures += 1
-        await deferLater(self._clock, pause(self._failures, AGAIN))
+        await deferLater(self._clock, AGAIN.pause(self._failures))
 
     async def _open(self) -> None:
         """Open a session in place of the last, and go on with what of its jobs nobody else has."""

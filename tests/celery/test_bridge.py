@@ -150,6 +150,8 @@ def test_a_broker_that_is_down_is_said_so(stack: Stack) -> None:
     envelope = stack.outcome(first)
     problem = envelope["error"]
     assert (problem["type"], problem["status"], problem["retryable"]) == ("/problems/celery-away", 503, True)
+    explained = stack.relay.call("GET", problem["type"])
+    assert (explained.status, explained.json()["title"]) == (200, problem["title"])
     assert stack.relay.call("PUT", "/jobs/away/key", {"args": [1]}, LATER).json()["id"] != first
 
 

@@ -6,8 +6,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.logger import LogEvent
 
-from relay.celery.away import CeleryAway
 from relay.celery.broker import MARGIN, Broker
+from relay.celery.problems import CeleryAway
 from relay.celery.wire import Task
 from relay.redis.address import Address
 from tests.processes import RedisProcess, eventually

@@ -14,6 +14,7 @@ from twisted.logger import LogEvent
 
 from relay.front.catalogue import RETURN, Catalogue
 from relay.front.offer import Offer
+from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import Served
@@ -119,6 +120,27 @@ BAD = {
         schema={"x-relay-shapes": {"records": [{"members": [{"name": "x", "shape": {"is": "text"}}] * 2}]}},
     ),
 }
+
+
+def test_a_problem_that_a_job_declares_is_known_by_its_slug(
+    catalogue: Catalogue, store: Store, no_logged_failures: list[LogEvent]
+) -> None:
+    declined = ProblemType("card-declined", "The card was declined", 402, "Ask for another card.")
+    store.publish("charge", declaration("charge", problems=[msgspec.to_builtins(declined)]))
+    store.publish("old", declaration("old"))
+    store.publish("odd", b"{")
+    hear(catalogue, store)
+    assert catalogue.problem_type("card-declined") == declined
+    assert catalogue.problem_type("other") is None
+    assert no_logged_failures.pop()["name"] == "odd"
+
+
+def test_a_job_of_a_worker_that_knows_no_problems_is_offered(catalogue: Catalogue, store: Store) -> None:
+    older = msgspec.json.decode(declaration("old"))
+    del older["problems"]
+    store.publish("old", msgspec.json.encode(older))
+    hear(catalogue, store)
+    assert isinstance(offered(catalogue, "old", held=False), Offer)
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.web._newclient import HTTP11ClientProtocol, HTTPClientParser
 
+from relay.net.api_connection import HEAD
 from relay.outbound import UpstreamError, pieces
-from relay.outbound.connection import HEAD
 from tests.outbound.conftest import Scene
 from tests.outbound.hostile import CHUNKED, GZIP, OK, STALL, Hostile, bomb, packed
 from tests.outbound.test_client import read

@@ -14,7 +14,7 @@ from relay import JobError, job
 from relay.model.state import State
 from relay.store.messages import End
 from relay.worker.attempt import GRACE
-from relay.worker.retry import LONGEST_PAUSE, pause
+from relay.worker.retry import RETRY, pause
 from tests.worker.scene import Scene
 
 
@@ -189,9 +189,7 @@ def test_an_error_that_is_not_retryable_is_final() -> None:
     assert Scene(fails(False), attempts=3).begin().problem["retryable"] is False
 
 
-def test_pauses_grow_with_jitter_up_to_a_limit() -> None:
-    assert [pause(n, 99, jitter=1) for n in (1, 2, 3, 4)] == [1, 2, 4, 8]
-    assert [pause(n, 99, jitter=0) for n in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
-    assert pause(98, 99, jitter=1) == LONGEST_PAUSE
+def test_pauses_between_attempts_grow_to_five_minutes_and_the_last_attempt_has_none() -> None:
+    assert (RETRY.pause(1, chance=1), RETRY.pause(98, chance=1)) == (1, 300)
     assert pause(1, 1) is None
     assert 0.5 <= (pause(1, 2) or 0) <= 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from relay.http import response
+
 BEAT = b"\n"  # white space, which JSON allows before a document
 CHUNKED_BEAT = b"1\r\n\n\r\n"
 
@@ -20,9 +22,9 @@ _CHUNKED = ("Transfer-Encoding", "chunked")
 
 def head(headers: Iterable[tuple[str, str]], chunked: bool) -> bytes:
     """The status line, all headers, and the first heartbeat: a buffering proxy keeps headers until a body starts."""
-    lines = ["HTTP/1.1 200 OK"]
-    lines += [f"{name}: {value}" for name, value in (*headers, *_HEADERS, *([_CHUNKED] if chunked else []))]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (CHUNKED_BEAT if chunked else BEAT)
+    all_headers = (*headers, *_HEADERS, *([_CHUNKED] if chunked else []))
+    lines = "".join([f"{name}: {value}\r\n" for name, value in all_headers])
+    return response.head(200, lines) + (CHUNKED_BEAT if chunked else BEAT)
 
 
 def tail(envelope: bytes, chunked: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from relay.front.wait_request import WaitRequest
+from relay.model.memo import Memo
 from relay.model.settings import Settings
 
 _MOST_REMEMBERED = 1000  # by what is preferred
@@ -29,7 +30,7 @@ class HoldPolicies:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[tuple[WaitRequest, bool], HoldPolicy | None] = {}
+        self._known: Memo[tuple[WaitRequest, bool], HoldPolicy | None] = Memo(_MOST_REMEMBERED)
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
         """For a job that was submitted by who waits; None for one that does not want to."""
@@ -47,8 +48,6 @@ class HoldPolicies:
     def _remember(self, wait: WaitRequest, submission: bool) -> HoldPolicy | None:
         asked = wait, submission
         if asked not in self._known:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
             self._known[asked] = self._make(*asked)
         return self._known[asked]
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-
 from relay.front import answers
 from relay.front.caller import Caller, Takes
 from relay.front.hold.hold import HoldContext
+from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
 from relay.front.routes.app import Routes, new_app
 from relay.http.request import Request
 from relay.http.response import Response
-from relay.model.problems.request import NoSuchPage, catalogue
-from relay.model.problems.upstream import PROBLEMS
+from relay.model.problems.request import NoSuchPage
 
 
 class HealthRoutes(Routes):
@@ -43,15 +41,17 @@ class ProblemRoutes(Routes):
 
     app = new_app()
 
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
+
     @app.route("/problems/<slug>", methods=["GET"])
     def problem(self, request: Request, caller: Caller, slug: str) -> Response:
         """What a problem type means, and what to do about it."""
-        if slug in PROBLEMS:
-            status, _, title, meaning = PROBLEMS[slug]
-        elif slug in catalogue():
-            kind = catalogue()[slug]
-            status, title = kind.status, kind.title
-            meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
-        else:
-            raise NoSuchPage(f"{slug} is not a problem of relay's: the handler of the job defines it")
-        return answers.json({"type": slug, "title": title, "status": status, "meaning": meaning})
+        known = self._jobs.problem_type(slug)
+        if known is None:
+            raise NoSuchPage(
+                f"no job declares a problem {slug}: whoever wrote the handler knows what it means"
+            )
+        return answers.json(
+            {"type": slug, "title": known.title, "status": known.status, "meaning": known.meaning}
+        )

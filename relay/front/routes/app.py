@@ -11,6 +11,7 @@ from klein import Klein
 from werkzeug.routing import BaseConverter
 
 from relay.front.caller import Takes
+from relay.model.ids import JOB_ID
 from relay.model.names import JOB_NAME
 
 
@@ -19,7 +20,7 @@ class _JobName(BaseConverter):
 
 
 class _JobId(BaseConverter):
-    regex = r"[0-9][a-z0-9-]{0,99}"
+    regex = JOB_ID.pattern
 
 
 CONVERTERS = {"name": _JobName, "id": _JobId}

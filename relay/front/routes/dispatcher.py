@@ -19,6 +19,7 @@ from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import Response
+from relay.model.memo import Memo
 from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, RelayError
 
 _MOST_REMEMBERED = 1000  # routes by address
@@ -35,7 +36,7 @@ class Dispatcher:
     def __init__(self, access: Access, prefix: str, routes: Sequence[Routes]) -> None:
         self._access = access
         self._prefix = prefix
-        self._remembered: dict[tuple[str, bytes], Route] = {}
+        self._remembered: Memo[tuple[str, bytes], Route] = Memo(_MOST_REMEMBERED)
         self._bound: dict[Routes, Any] = {some: some.app for some in routes}
         known = Map(converters=CONVERTERS, merge_slashes=False)
         for some, bound in self._bound.items():
@@ -75,8 +76,6 @@ class Dispatcher:
             raise
         route = some.takes, self._bound[some], name, arguments
         if arguments.keys() == {"name"}:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
             self._remembered[asked] = route
         return route
 

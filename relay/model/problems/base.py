@@ -41,9 +41,13 @@ class JobError(RelayError):
 
         raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
 
+    A subclass may have a `slug`, a `title` and a `status` of its own, which are then those of its problem. Where a job
+    declares it (``@job(problems=…)``), its docstring is what ``/problems/{slug}`` says.
+
     Raises `TypeError` or `ValueError`, which names the argument, for one that can't be used.
     """
 
+    slug: ClassVar[str] = "job-failed"
     #: whether trying again leaves the attempt uncounted: it was not the job's doing
     free: ClassVar[bool] = False
     #: whether nothing was done: it is tried again a few times even where no retries are declared, and when it fails in
@@ -54,14 +58,17 @@ class JobError(RelayError):
         self,
         detail: str | BaseException = "",
         *,
-        status: int = 500,
-        type: str = "job-failed",
+        status: int | None = None,
+        type: str | None = None,
         title: str = "",
         retryable: bool = False,
         retry_after: float = 0,
         **members: Any,
     ) -> None:
         detail = text_of(detail) if isinstance(detail, BaseException) else detail
+        status = self.status if status is None else status
+        if type is None:
+            type, title = self.slug, title or ("" if self.title == RelayError.title else self.title)
         for name, value in (("detail", detail), ("type", type), ("title", title)):
             _check(name, value, isinstance(value, str), "text")
         _check("retryable", retryable, isinstance(retryable, bool), "True or False")

@@ -15,8 +15,6 @@ from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http import _ChunkedTransferDecoder
 from zope.interface import implementer
 
-from relay.model.problems.upstream import UpstreamError
-
 HEAD = 256 << 10  # bytes of an answer's heads, those of 1xx answers included
 LINES = 2_000  # of these heads
 FRAMING = 256 << 10  # bytes around the chunks of a body, and
@@ -25,8 +23,16 @@ AT_ONCE = 32 << 10  # bytes that are read before other work of the reactor has i
 _PORTION = 4096  # bytes of a head that are parsed before they are counted again
 
 
-class Connection(HTTP11ClientProtocol):
-    """Ends with `upstream-too-large` or `upstream-malformed` where an answer is none, whatever the peer does then."""
+class AnswerTooLarge(Exception):
+    """An answer has a head, or chunks, without end."""
+
+
+class AnswerMalformed(Exception):
+    """An answer is not HTTP."""
+
+
+class ApiConnection(HTTP11ClientProtocol):
+    """Ends with `AnswerTooLarge` or `AnswerMalformed` where an answer is none, whatever the peer does then."""
 
     _bytes = 0  # of heads
     _lines = 0
@@ -68,12 +74,12 @@ class Connection(HTTP11ClientProtocol):
         self._bytes += len(data)
         self._lines += data.count(b"\n")
         if self._bytes > HEAD + _PORTION or self._lines > LINES:
-            raise UpstreamError("upstream-too-large", f"its head has more than {HEAD} bytes or {LINES} lines")
+            raise AnswerTooLarge(f"its head has more than {HEAD} bytes or {LINES} lines")
 
     def _break_off(self, error: Exception) -> None:
         """Close at once: a peer that is asked to close may go on sending."""
-        if not isinstance(error, UpstreamError):
-            error = UpstreamError("upstream-malformed", str(error) or type(error).__name__)
+        if not isinstance(error, AnswerTooLarge):
+            error = AnswerMalformed(str(error) or type(error).__name__)
         state, answer, finished, request = (
             self._state,
             self._responseDeferred,
@@ -104,7 +110,7 @@ class Chunks(_ChunkedTransferDecoder):
         super().dataReceived(data)
         self._flush()
         if self._all - self._body > FRAMING + FRAMING_PER_BYTE * self._body:
-            raise UpstreamError("upstream-too-large", "there is more around its chunks than in them")
+            raise AnswerTooLarge("there is more around its chunks than in them")
 
     def _took(self, chunk: bytes) -> None:
         self._body += len(chunk)
@@ -124,8 +130,13 @@ class Pool(HTTPConnectionPool):
     """Of such connections."""
 
     class _factory(_HTTP11ClientFactory):  # noqa: N801
-        def buildProtocol(self, addr: Any) -> Connection:
-            return Connection(self._quiescentCallback)
+        def buildProtocol(self, addr: Any) -> ApiConnection:
+            return ApiConnection(self._quiescentCallback)
+
+
+def is_malformed(error: BaseException) -> bool:
+    """Whether Twisted's client, or this one, failed with this because an answer is not HTTP."""
+    return isinstance(error, AnswerMalformed) or type(error).__module__ == HTTP11ClientProtocol.__module__
 
 
 @implementer(ILogObserver)

@@ -1,0 +1,59 @@
+"""The ids of jobs, and the names of processes, sessions and data sets: random, in lower-case letters and digits.
+
+A job's id is ``partition-epoch-random``: where it is kept, the data set for which it was minted, 80 random bits. It
+begins with a digit, so it is never the name of a job. ``-then`` behind it makes the id of the job that is given its
+outcome (``prelude.lua``).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+#: what is looked up as an id; one that was never minted is not found
+JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
+_MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-then)?")
+_SIZE = 10  # bytes
+
+
+class JobId(NamedTuple):
+    """The parts of an id."""
+
+    partition: int
+    epoch: str
+    random: str
+
+
+def mint(partition: int, epoch: str) -> str:
+    """A new id."""
+    return f"{partition}-{epoch}-{next(_names)}"
+
+
+def parse(id: str) -> JobId | None:
+    """The parts of an id; None for a text that was never minted as one."""
+    parts = _MINTED.fullmatch(id)
+    return None if parts is None else JobId(int(parts[1]), parts[2], parts[3])
+
+
+def process_name(role: str) -> str:
+    """A name for a process of this role, of which it has the first letter."""
+    return role[0] + random_name(_SIZE)
+
+
+def random_name(size: int) -> str:
+    """`size` random bytes as text."""
+    return base64.b32encode(os.urandom(size)).decode().lower()
+
+
+def _random_names(size: int) -> Iterator[str]:
+    """`random_name` after `random_name`; the system is asked for many at once."""
+    length = size * 8 // 5
+    while True:
+        many = random_name(size * 256)
+        yield from (many[first : first + length] for first in range(0, len(many), length))
+
+
+_names = _random_names(_SIZE)
