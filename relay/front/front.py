@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from relay.front.access import Access, Prover
 from relay.front.catalogue import Catalogue
 from relay.front.fetching import Fetching
-from relay.front.hold.hold import HoldContext
+from relay.front.hold.context import HoldContext
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.readiness import Readiness

@@ -16,7 +16,8 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
 from relay.front import answers
-from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.takeover.successor import Successor

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.front.hold.hold import json_stream
+from relay.front.hold.json_stream import in_json
 
 
 def unchunk(data: bytes) -> bytes:
@@ -25,11 +25,8 @@ def unchunk(data: bytes) -> bytes:
 def test_heartbeats_and_an_envelope_are_one_json_document(
     beats: int, value: dict[str, int], chunked: bool
 ) -> None:
-    head = json_stream.head([("Date", "now")], chunked)
-    body = (
-        head.partition(b"\r\n\r\n")[2]
-        + (json_stream.CHUNKED_BEAT if chunked else json_stream.BEAT) * beats
-        + json_stream.tail(json.dumps(value).encode(), chunked)
-    )
+    stream = in_json(chunked)
+    head = stream.head([("Date", "now")])
+    body = head.partition(b"\r\n\r\n")[2] + stream.beat * beats + stream.end(json.dumps(value).encode())
     assert json.loads(unchunk(body) if chunked else body) == value
     assert (b"Transfer-Encoding: chunked\r\n" in head) is chunked

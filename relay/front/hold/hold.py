@@ -14,84 +14,30 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.front import answers
-from relay.front.hold import json_stream
-from relay.front.hold.policy import HoldPolicy
-from relay.front.hold.timing_wheel import Wheel
-from relay.front.job_service import JobService
+from relay.front.hold.context import HoldContext
+from relay.front.hold.ending import Ending
+from relay.front.hold.json_stream import in_json
 from relay.front.takeover.passed import Passed
-from relay.front.takeover.successor import Successor
-from relay.front.waiters import Waiters
-from relay.http.doors import Doors
 from relay.http.exchange import Exchange
-from relay.http.response import Response, date
-from relay.model import envelope
-from relay.model.problems.request import RelayError
-from relay.model.state import Outcome, Standing
+from relay.http.response import date
 from relay.net.detached import DetachedSocket, can_be_detached, detach
 from relay.net.eager import eager_write
-from relay.net.outgoing import Parting
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
 LONGEST_DOUBT = 10.0  # seconds that a client is waited for that may have gone
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True)
-class HoldContext:
-    """What all holds of a front share."""
-
-    clock: IReactorTime
-    wheel: Wheel
-    jobs: JobService
-    parting: Parting
-    doors: Doors
-    prefix: str
-    waiters: Waiters
-    successor: Successor
-
-
-class Hold:
+class Hold(Ending):
     """Waits for one job on behalf of one client, from `begin` on."""
 
-    __slots__ = (
-        "_address",
-        "_chunked",
-        "_context",
-        "_doubtful",
-        "_exchange",
-        "_gone",
-        "_known",
-        "_owner",
-        "_terms",
-        "_until",
-        "_waiter",
-        "slot",
-        "transport",
-    )
-
-    def __init__(
-        self, context: HoldContext, terms: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
-    ) -> None:
-        self._context = context
-        self._terms = terms
-        self._owner = owner
-        self._known = known
-        self._waiter: Deferred[Outcome] | None = waiter
-        self._exchange: Exchange | None = None
-        self.transport: ITCPTransport | None = None
-        self._gone: Deferred[None] | None = None
-        self._address = ""  # of the client, once its connection was taken over
-        self._doubtful = False  # whether the client is there
-        self.slot = -1
+    __slots__ = ()
 
     @classmethod
     def taken_over(cls, context: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
@@ -99,8 +45,8 @@ class Hold:
         waiter = context.waiters.wait(passed.known.id)
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
-        hold = cls(context, passed.terms, passed.owner, passed.known, waiter)
-        hold._chunked, hold._address, hold._until = passed.chunked, passed.address, passed.until
+        hold = cls(context, passed.policy, passed.owner, passed.known, waiter)
+        hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
         context.doors.admit(passed.address)
         parked: Any = DetachedSocket(context.clock, connected, hold)
         parked.write(passed.unsent)
@@ -114,9 +60,9 @@ class Hold:
     def begin(self, exchange: Exchange) -> None:
         """Begin to hold the request."""
         self._exchange = exchange
-        self._chunked = exchange.chunked
-        self._until = self._context.clock.seconds() + self._terms.wait
-        self._rest(self._terms.commit)
+        self._stream = in_json(exchange.chunked)
+        self._until = self._context.clock.seconds() + self._policy.wait
+        self._rest(self._policy.commit)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -127,10 +73,10 @@ class Hold:
         elif self.transport is None:
             self._commit()
         else:
-            self._beat(self._terms.heartbeat)
+            self._beat(self._policy.heartbeat)
 
     def _beat(self, pause: float) -> None:
-        eager_write(self.transport, json_stream.CHUNKED_BEAT if self._chunked else json_stream.BEAT)
+        eager_write(self.transport, self._stream.beat)
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -148,10 +94,10 @@ class Hold:
             ("Relay-Job-Id", self._known.id),
             ("Location", answers.location(self._known.id, self._context.prefix)),
         ]
-        if self._terms.applied:
-            headers.append(("Preference-Applied", self._terms.applied))
-        eager_write(self.transport, json_stream.head(headers, self._chunked))
-        self._rest(self._terms.heartbeat)
+        if self._policy.applied:
+            headers.append(("Preference-Applied", self._policy.applied))
+        eager_write(self.transport, self._stream.head(headers))
+        self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()
 
@@ -179,8 +125,8 @@ class Hold:
         passed = Passed(
             known=self._known,
             owner=self._owner,
-            terms=self._terms,
-            chunked=self._chunked,
+            policy=self._policy,
+            chunked=self._stream.chunked,
             address=self._address,
             until=self._until,
             due=context.wheel.due(self),
@@ -200,9 +146,9 @@ class Hold:
         heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends. What
         such a client is sent is not known to be collected."""
         self._doubtful = True
-        if not self._terms.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
+        if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
-        elif self.transport is not None and self._terms.heartbeat:
+        elif self.transport is not None and self._policy.heartbeat:
             self._context.wheel.drop(self)
             self._beat(PROBE)
 
@@ -214,98 +160,7 @@ class Hold:
         self._leave()
         self._over()
         self._context.parting.discard(self)
-        if waited and self._terms.cancel:
+        if waited and self._policy.cancel:
             self._context.jobs.abandon(self._known.id)
         if self._gone is not None:
             self._gone.callback(None)
-
-    # -- the end --
-
-    def _ended(self, result: Outcome | Failure) -> None:
-        """The job has ended, or the outcome will never be known here."""
-        try:
-            if isinstance(result, Failure):
-                self._refuse(result)
-            else:
-                self._answer(result)
-        except Exception:
-            self._break_off(Failure())
-
-    def _answer(self, outcome: Outcome) -> None:
-        if self._exchange is not None:
-            status = answers.outcome_status(outcome) if self._terms.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._context.prefix))
-        elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix))
-        else:
-            return
-        if not self._doubtful:
-            self._context.jobs.collected(outcome)
-
-    def _refuse(self, failure: Failure) -> None:
-        if failure.check(CancelledError):  # by ourselves
-            return
-        error = failure.value
-        if self._exchange is None or not isinstance(error, RelayError):
-            failure.raiseException()
-        self._finish(answers.problem(error, self._context.prefix))
-
-    def _run_out(self, reattach: bool = False) -> None:
-        """The wait is over before the job is: say where it stands, and how to go on."""
-        self._leave()
-        looking = Deferred.fromCoroutine(self._context.jobs.look(self._owner, self._known.id))
-        looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
-        looking.addErrback(self._break_off)
-
-    def reattach(self) -> Deferred[None]:
-        """This process is going away: eager_write the client to another. Fires when a committed one has gone."""
-        gone = self._gone = None if self.transport is None else Deferred()
-        self._context.wheel.drop(self)
-        self._run_out(reattach=True)
-        return gone or succeed(None)
-
-    def _as_known(self, failure: Failure) -> Standing:
-        failure.trap(RelayError)
-        return self._known
-
-    def _incomplete(self, known: Standing | Outcome, reattach: bool) -> None:
-        if isinstance(known, Outcome):
-            self._answer(known)
-            return
-        if self._exchange is not None:
-            reattach = reattach or self._context.jobs.draining
-            self._finish(answers.standing(known, 202, self._context.prefix, reattach))
-        elif self.transport is not None:
-            self._close(envelope.of_standing(known, reattach))
-
-    def _finish(self, answer: Response) -> None:
-        exchange = self._exchange
-        self._over()
-        assert exchange is not None
-        exchange.respond(answer.with_head(answers.preference_applied(self._terms.applied)))
-
-    def _close(self, body: bytes) -> None:
-        transport = self.transport
-        self._over()
-        assert transport is not None
-        eager_write(transport, json_stream.tail(body, self._chunked))
-        self._context.parting.add(self, transport)
-        transport.loseConnection()
-
-    def _break_off(self, failure: Failure) -> None:
-        """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
-        if not failure.check(RelayError):
-            _log.failure("a held request could not be answered", failure)
-        broken = self.transport or self._exchange
-        self._over()
-        if broken is not None:
-            broken.abortConnection()
-
-    def _leave(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter.cancel()
-
-    def _over(self) -> None:
-        self._context.wheel.drop(self)
-        self._exchange = self.transport = self._waiter = None

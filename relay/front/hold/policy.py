@@ -1,4 +1,4 @@
-"""On which terms a request is held: what the operator's settings make of what a client prefers."""
+"""How a request is held: what the operator's settings make of what a client prefers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAST_WAIT = 3.0  # seconds that a request is held which comes while the front dr
 
 
 class HoldPolicies:
-    """Makes terms, and remembers them: most clients prefer the same, and holds with alike terms share them."""
+    """Makes policies, and remembers them: most clients prefer the same, and their holds share one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -40,10 +40,10 @@ class HoldPolicies:
         """For a job that was there."""
         return self._remember(wait, False)
 
-    def at_the_end(self, terms: HoldPolicy) -> HoldPolicy:
+    def at_the_end(self, policy: HoldPolicy) -> HoldPolicy:
         """The same for a request that comes while the front drains: short, and never committed."""
-        wait = min(terms.wait, LAST_WAIT)
-        return msgspec.structs.replace(terms, wait=wait, commit=wait, applied="")
+        wait = min(policy.wait, LAST_WAIT)
+        return msgspec.structs.replace(policy, wait=wait, commit=wait, applied="")
 
     def _remember(self, wait: WaitRequest, submission: bool) -> HoldPolicy | None:
         asked = wait, submission

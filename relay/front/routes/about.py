@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relay.front import answers
 from relay.front.caller import Caller, Takes
-from relay.front.hold.hold import HoldContext
+from relay.front.hold.context import HoldContext
 from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
 from relay.front.routes.app import Routes, new_app

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from relay.front import answers
 from relay.front.caller import Caller
-from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
 from relay.front.job_service import Accepted, leave
 from relay.front.wait_request import WaitRequest

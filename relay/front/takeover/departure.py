@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.front.hold.hold import Hold, HoldContext
+from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
 from relay.front.recovery import Recovery
 from relay.front.takeover.passed import Passed
 from relay.front.takeover.predecessor import Predecessor

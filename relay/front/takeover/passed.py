@@ -35,7 +35,7 @@ class Passed(msgspec.Struct, frozen=True):
 
     known: Standing
     owner: str
-    terms: HoldPolicy
+    policy: HoldPolicy = msgspec.field(name="terms")  # by the name that fronts before this one read
     chunked: bool
     address: str
     until: float  # when the wait ends

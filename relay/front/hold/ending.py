@@ -1,0 +1,153 @@
+"""The end of a held request: the outcome, an error, or where the job stands and how to go on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import ITCPTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from relay.front import answers
+from relay.front.hold.context import HoldContext
+from relay.front.hold.json_stream import in_json
+from relay.front.hold.policy import HoldPolicy
+from relay.front.hold.stream import Stream
+from relay.http.exchange import Exchange
+from relay.http.response import Response
+from relay.model import envelope
+from relay.model.problems.request import RelayError
+from relay.model.state import Outcome, Standing
+from relay.net.eager import eager_write
+
+_log = Logger()
+
+
+class Ending(ABC):
+    """What a hold knows, and how it tells its client the end."""
+
+    __slots__ = (
+        "_address",
+        "_context",
+        "_doubtful",
+        "_exchange",
+        "_gone",
+        "_known",
+        "_owner",
+        "_policy",
+        "_stream",
+        "_until",
+        "_waiter",
+        "slot",
+        "transport",
+    )
+
+    def __init__(
+        self, context: HoldContext, policy: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
+    ) -> None:
+        self._context = context
+        self._policy = policy
+        self._owner = owner
+        self._known = known
+        self._waiter: Deferred[Outcome] | None = waiter
+        self._exchange: Exchange | None = None
+        self.transport: ITCPTransport | None = None
+        self._gone: Deferred[None] | None = None
+        self._address = ""  # of the client, once its connection was taken over
+        self._doubtful = False  # whether the client is there
+        self._stream: Stream = in_json(chunked=False)
+        self.slot = -1
+
+    @abstractmethod
+    def on_time(self) -> None:
+        """The wheel says that it is time."""
+
+    def _ended(self, result: Outcome | Failure) -> None:
+        """The job has ended, or the outcome will never be known here."""
+        try:
+            if isinstance(result, Failure):
+                self._refuse(result)
+            else:
+                self._answer(result)
+        except Exception:
+            self._break_off(Failure())
+
+    def _answer(self, outcome: Outcome) -> None:
+        if self._exchange is not None:
+            status = answers.outcome_status(outcome) if self._policy.true_status else 200
+            self._finish(answers.outcome(outcome, status, self._context.prefix))
+        elif self.transport is not None:
+            self._close(envelope.of_outcome(outcome, self._context.prefix))
+        else:
+            return
+        if not self._doubtful:
+            self._context.jobs.collected(outcome)
+
+    def _refuse(self, failure: Failure) -> None:
+        if failure.check(CancelledError):  # by ourselves
+            return
+        error = failure.value
+        if self._exchange is None or not isinstance(error, RelayError):
+            failure.raiseException()
+        self._finish(answers.problem(error, self._context.prefix))
+
+    def _run_out(self, reattach: bool = False) -> None:
+        """The wait is over before the job is: say where it stands, and how to go on."""
+        self._leave()
+        looking = Deferred.fromCoroutine(self._context.jobs.look(self._owner, self._known.id))
+        looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
+        looking.addErrback(self._break_off)
+
+    def reattach(self) -> Deferred[None]:
+        """This process is going away: eager_write the client to another. Fires when a committed one has gone."""
+        gone = self._gone = None if self.transport is None else Deferred()
+        self._context.wheel.drop(self)
+        self._run_out(reattach=True)
+        return gone or succeed(None)
+
+    def _as_known(self, failure: Failure) -> Standing:
+        failure.trap(RelayError)
+        return self._known
+
+    def _incomplete(self, known: Standing | Outcome, reattach: bool) -> None:
+        if isinstance(known, Outcome):
+            self._answer(known)
+            return
+        if self._exchange is not None:
+            reattach = reattach or self._context.jobs.draining
+            self._finish(answers.standing(known, 202, self._context.prefix, reattach))
+        elif self.transport is not None:
+            self._close(envelope.of_standing(known, reattach))
+
+    def _finish(self, answer: Response) -> None:
+        exchange = self._exchange
+        self._over()
+        assert exchange is not None
+        exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
+
+    def _close(self, body: bytes) -> None:
+        transport = self.transport
+        self._over()
+        assert transport is not None
+        eager_write(transport, self._stream.end(body))
+        self._context.parting.add(self, transport)
+        transport.loseConnection()
+
+    def _break_off(self, failure: Failure) -> None:
+        """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
+        if not failure.check(RelayError):
+            _log.failure("a held request could not be answered", failure)
+        broken = self.transport or self._exchange
+        self._over()
+        if broken is not None:
+            broken.abortConnection()
+
+    def _leave(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.cancel()
+
+    def _over(self) -> None:
+        self._context.wheel.drop(self)
+        self._exchange = self.transport = self._waiter = None

@@ -1,0 +1,79 @@
+"""What can be counted of how the code is built: sizes, docstrings, names."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.test_layers import modules
+
+LONGEST_MODULE = 250  # lines
+LONGEST_FUNCTION = 40
+LONGEST_SCRIPT = 90  # lines of a part in Lua
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def test_modules_are_short() -> None:
+    long = {
+        name: lines
+        for name, path in modules().items()
+        if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE
+    }
+    assert long == {}
+
+
+def test_scripts_are_short(root: Path) -> None:
+    long = {
+        path.name: lines
+        for path in (root / "relay" / "store" / "lua").glob("*.lua")
+        if (lines := len(path.read_text().splitlines())) > LONGEST_SCRIPT
+    }
+    assert long == {}
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{name}:{node.lineno} {node.name}"
+        for name, path in modules().items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_no_class_name_stands_twice() -> None:
+    homes = defaultdict(set)
+    for name, path in modules().items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].add(name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def undocumented(body: list[ast.stmt], within: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
+            place = f"{within}.{node.name}"
+            if isinstance(node, ast.ClassDef):
+                yield from undocumented(node.body, place)
+            if ast.get_docstring(node) is None and not is_told_elsewhere(node):
+                yield place
+
+
+def is_told_elsewhere(node: ast.ClassDef | Function) -> bool:
+    """What Twisted calls, what another says (overloads, Protocols of one line), and what one line says itself."""
+    if isinstance(node, ast.ClassDef):
+        return False
+    return node.name != node.name.lower() or (node.end_lineno or 0) - node.body[0].lineno < 3
+
+
+def test_what_is_public_has_a_docstring() -> None:
+    missing = [place for name, path in modules().items() for place in undocumented(tree(path).body, name)]
+    missing += [name for name, path in modules().items() if ast.get_docstring(tree(path)) is None]
+    assert missing == []
