@@ -57,7 +57,7 @@ class S3Error(JobError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class S3Reply:
     """What S3 answered; `fields` are the texts of its XML by their names, a leaf each."""
 
     headers: Headers
@@ -118,7 +118,7 @@ class Bucket:
         url: str,
         body: bytes = b"",
         content_type: str = "",
-    ) -> Reply:
+    ) -> S3Reply:
         """One call; raises `S3Error`, `UpstreamError`. One that is told to slow down waits in place."""
         while True:
             headers = await deferToThread(self._signed, method, url, body, content_type)
@@ -133,7 +133,7 @@ class Bucket:
             )
             answer = await response.content()
             if response.code < 300 and not answer.lstrip().startswith(b"<Error"):
-                return Reply(response.headers, answer)
+                return S3Reply(response.headers, answer)
             error = S3Error(response.code, answer)
             if response.code != 503 and error.code not in _SLOW_DOWN:
                 raise error

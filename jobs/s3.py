@@ -12,7 +12,7 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from relay import Context, JobError, Limit, job
-from relay.jobs.bucket import Bucket, Reply, S3Error, check_key
+from relay.jobs.bucket import Bucket, S3Error, S3Reply, check_key
 from relay.jobs.problems import BucketRefused, NotConfigured, SourceRefused
 from relay.jobs.upload import Upload, abort, part_size, uploads
 from relay.jobs.web import URL
@@ -160,6 +160,6 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield part
 
 
-def _stored(target: Bucket, key: str, size: int, reply: Reply) -> Stored:
+def _stored(target: Bucket, key: str, size: int, reply: S3Reply) -> Stored:
     etag = reply.header("ETag") or reply.fields.get("ETag", "")
     return Stored(target.name, key, size, etag.strip('"'), reply.header("x-amz-version-id"))

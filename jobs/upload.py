@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from twisted.logger import Logger
 
-from relay.jobs.bucket import Bucket, Reply, S3Error
+from relay.jobs.bucket import Bucket, S3Error, S3Reply
 from relay.outbound import Http
 
 PART = 8 << 20  # bytes, unless there would be too many
@@ -50,7 +50,7 @@ class Upload:
         reply = await self._bucket.call(self._http, "PUT", url, part)
         self._etags.append(reply.header("ETag"))
 
-    async def complete(self) -> Reply:
+    async def complete(self) -> S3Reply:
         root = ElementTree.Element("CompleteMultipartUpload")
         for number, etag in enumerate(self._etags, 1):
             part = ElementTree.SubElement(root, "Part")

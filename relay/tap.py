@@ -57,28 +57,28 @@ def _repeatable(name: str, about: str, default: tuple[str, ...]) -> Callable[[us
 _SettingsOptions = _options()
 
 
-class All(_SettingsOptions):  # type: ignore[misc, valid-type]
+class AllOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
     synopsis = "[all] [options]"
     longdesc = "Everything on this machine: embedded Redis, fronts, workers, kept alive."
 
 
-class Front(_SettingsOptions):  # type: ignore[misc, valid-type]
+class FrontOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
     synopsis = "front --redis URL [options]"
     longdesc = "One front: takes requests, holds them, answers them."
 
 
-class Worker(_SettingsOptions):  # type: ignore[misc, valid-type]
+class WorkerOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
     synopsis = "worker --redis URL [options]"
     longdesc = "One worker: runs jobs."
 
 
-class Options(All):
+class RelayOptions(AllOptions):
     synopsis = "[all|front|worker] [options]"
     longdesc = "Hold HTTP requests while their jobs run. Without a command: all."
     subCommands = [
-        ["all", None, All, "everything on this machine (the default)"],
-        ["front", None, Front, "one front"],
-        ["worker", None, Worker, "one worker"],
+        ["all", None, AllOptions, "everything on this machine (the default)"],
+        ["front", None, FrontOptions, "one front"],
+        ["worker", None, WorkerOptions, "one worker"],
     ]
 
     def postOptions(self) -> None:

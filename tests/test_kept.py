@@ -15,7 +15,7 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from relay.process import output
-from relay.process.managed import Kept, Program
+from relay.process.managed import ManagedProcess, Program
 from relay.process.spawned import (
     ALIVE,
     DRAINING,
@@ -66,8 +66,8 @@ class Reactor(Clock):
 
 
 @pytest.fixture
-def kept() -> Kept:
-    return Kept(Reactor(), "worker", 1, Program(["program"], {}, DRAIN, SUCCEEDED, SILENCE))
+def kept() -> ManagedProcess:
+    return ManagedProcess(Reactor(), "worker", 1, Program(["program"], {}, DRAIN, SUCCEEDED, SILENCE))
 
 
 @pytest.fixture
@@ -102,11 +102,13 @@ def orders(child: Child) -> list[str]:
     return process.orders
 
 
-def children(kept: Kept) -> set[Child]:
+def children(kept: ManagedProcess) -> set[Child]:
     return set(kept._all)
 
 
-def test_words_are_heard_through_a_descriptor_of_their_own_only(kept: Kept, logged: list[Any]) -> None:
+def test_words_are_heard_through_a_descriptor_of_their_own_only(
+    kept: ManagedProcess, logged: list[Any]
+) -> None:
     """A handler that prints them is a handler that prints."""
     child = kept.start()
     child.childDataReceived(1, b"relay: ready\nrelay: draining\nready\ndraining\n")
@@ -118,7 +120,7 @@ def test_words_are_heard_through_a_descriptor_of_their_own_only(kept: Kept, logg
     assert child.ready.called
 
 
-def test_the_level_of_a_line_survives(kept: Kept, logged: list[Any]) -> None:
+def test_the_level_of_a_line_survives(kept: ManagedProcess, logged: list[Any]) -> None:
     child = kept.start()
     child.childDataReceived(1, b"  printed\n<4>said by a library\n\n")
     child.childDataReceived(2, b"Fatal\n")
@@ -129,14 +131,14 @@ def test_the_level_of_a_line_survives(kept: Kept, logged: list[Any]) -> None:
     ]
 
 
-def test_noise_is_left_out(kept: Kept, logged: list[Any]) -> None:
+def test_noise_is_left_out(kept: ManagedProcess, logged: list[Any]) -> None:
     kept.is_noise = lambda line: "advice" in line
     child = kept.start()
     child.childDataReceived(1, b"<4>advice of each start\nnews\n")
     assert logged == [(LogLevel.info, "news")]
 
 
-def test_a_line_without_an_end_takes_up_little_memory(kept: Kept, logged: list[Any]) -> None:
+def test_a_line_without_an_end_takes_up_little_memory(kept: ManagedProcess, logged: list[Any]) -> None:
     child = kept.start()
     for _ in range(300):
         child.childDataReceived(1, b"y" * 10_000)
@@ -153,7 +155,9 @@ def test_a_line_without_an_end_takes_up_little_memory(kept: Kept, logged: list[A
     assert logged[-1][1] == "last"
 
 
-def test_lines_are_put_together_from_pieces_each_descriptor_apart(kept: Kept, logged: list[Any]) -> None:
+def test_lines_are_put_together_from_pieces_each_descriptor_apart(
+    kept: ManagedProcess, logged: list[Any]
+) -> None:
     child = kept.start()
     for descriptor, piece in ((1, b"a"), (2, b"b"), (1, b"\xc3"), (1, b"\xa4\r\n"), (2, b"c\n")):
         child.childDataReceived(descriptor, piece)
@@ -161,7 +165,7 @@ def test_lines_are_put_together_from_pieces_each_descriptor_apart(kept: Kept, lo
 
 
 def test_a_process_that_does_not_leave_is_killed_after_its_time(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     """Also one that has a successor, long before everything stops."""
     clock: Any = kept.clock
@@ -182,7 +186,7 @@ def test_a_process_that_does_not_leave_is_killed_after_its_time(
 
 
 def test_a_process_that_was_told_to_leave_by_another_hears_how_long_it_has(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     first = kept.start()
     say(first, READY)
@@ -193,7 +197,7 @@ def test_a_process_that_was_told_to_leave_by_another_hears_how_long_it_has(
 
 
 def test_when_everything_stops_those_that_drain_already_have_less_time(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     clock: Any = kept.clock
     first = kept.start()
@@ -212,7 +216,7 @@ def test_when_everything_stops_those_that_drain_already_have_less_time(
     no_logged_failures.clear()
 
 
-def test_a_process_that_may_hang_in_an_import_is_sent_a_signal_as_well(kept: Kept) -> None:
+def test_a_process_that_may_hang_in_an_import_is_sent_a_signal_as_well(kept: ManagedProcess) -> None:
     child = kept.start()
     Deferred.fromCoroutine(kept.stop())
     assert (orders(child), signals(child)) == (["drain 7.0\n"], [signal.SIGTERM])
@@ -220,7 +224,9 @@ def test_a_process_that_may_hang_in_an_import_is_sent_a_signal_as_well(kept: Kep
 
 def test_a_program_that_knows_how_to_end_is_sent_no_signal() -> None:
     shut: list[bool] = []
-    kept = Kept(Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=lambda: shut.append(True)))
+    kept = ManagedProcess(
+        Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=lambda: shut.append(True))
+    )
     child = kept.start()
     stopping = Deferred.fromCoroutine(kept.stop())
     assert (shut, orders(child), signals(child)) == ([True], [], [])
@@ -232,13 +238,13 @@ def test_a_program_that_does_not_hear_is_killed() -> None:
     def refuse() -> None:
         raise ConnectionRefusedError
 
-    kept = Kept(Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=refuse))
+    kept = ManagedProcess(Reactor(), "redis", 0, Program(["redis"], {}, 0, 0, shut_down=refuse))
     child = kept.start()
     Deferred.fromCoroutine(kept.stop())
     assert signals(child) == [signal.SIGKILL]
 
 
-def test_nothing_is_replaced_while_everything_stops(kept: Kept) -> None:
+def test_nothing_is_replaced_while_everything_stops(kept: ManagedProcess) -> None:
     child = kept.start()
     say(child, READY)
     Deferred.fromCoroutine(kept.stop())
@@ -247,7 +253,7 @@ def test_nothing_is_replaced_while_everything_stops(kept: Kept) -> None:
 
 
 def test_a_process_shares_a_socket_with_the_one_before_it() -> None:
-    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
+    kept = ManagedProcess(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
     reactor: Any = kept.clock
     first = kept.start()
     say(first, READY)
@@ -263,8 +269,8 @@ def test_a_process_shares_a_socket_with_the_one_before_it() -> None:
     assert all(child.estate is None for child in children(kept))
 
 
-def front() -> Kept:
-    return Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
+def front() -> ManagedProcess:
+    return ManagedProcess(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED, passes_on=True))
 
 
 def test_one_that_could_not_be_started_leaves_the_socket_to_the_next(
@@ -296,7 +302,7 @@ def test_one_that_gives_up_before_it_is_ready_waits_for_no_successor(
     assert child.estate is None
 
 
-def test_who_is_ready_takes_over_from_all_before_it(kept: Kept) -> None:
+def test_who_is_ready_takes_over_from_all_before_it(kept: ManagedProcess) -> None:
     """Also where yet another one was started meanwhile."""
     first = kept.start()
     say(first, READY)
@@ -308,7 +314,7 @@ def test_who_is_ready_takes_over_from_all_before_it(kept: Kept) -> None:
 
 
 def test_a_process_that_leaves_in_time_is_not_killed() -> None:
-    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
+    kept = ManagedProcess(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
     clock: Any = kept.clock
     first = kept.start()
     say(first, READY)
@@ -318,7 +324,7 @@ def test_a_process_that_leaves_in_time_is_not_killed() -> None:
 
 
 def test_a_process_has_ended_even_if_another_keeps_its_output_open(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     """As a program does that a handler started, and that outlives the worker."""
     clock: Any = kept.clock
@@ -338,7 +344,7 @@ def test_a_process_has_ended_even_if_another_keeps_its_output_open(
 
 
 def test_a_process_that_gave_signs_of_life_and_gives_none_is_killed(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     """Its interpreter is stuck in a call that lets no other thread run."""
     clock: Any = kept.clock
@@ -355,7 +361,7 @@ def test_a_process_that_gave_signs_of_life_and_gives_none_is_killed(
     assert no_logged_failures.pop()["seconds"] == SILENCE
 
 
-def test_a_parent_that_was_stopped_kills_nobody(kept: Kept) -> None:
+def test_a_parent_that_was_stopped_kills_nobody(kept: ManagedProcess) -> None:
     """It has not read what they said meanwhile."""
     clock: Any = kept.clock
     child = kept.start()
@@ -367,7 +373,7 @@ def test_a_parent_that_was_stopped_kills_nobody(kept: Kept) -> None:
 
 
 def test_a_process_that_never_gives_a_sign_of_life_is_killed(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     """It hangs in an import, and whoever waits for it to be ready would wait for ever."""
     clock: Any = kept.clock
@@ -378,7 +384,7 @@ def test_a_process_that_never_gives_a_sign_of_life_is_killed(
 
 
 def test_a_kind_of_process_that_gives_no_signs_of_life_is_left_alone() -> None:
-    kept = Kept(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
+    kept = ManagedProcess(Reactor(), "front", 1, Program(["program"], {}, DRAIN, SUCCEEDED))
     clock: Any = kept.clock
     child = kept.start()
     clock.pump([LISTEN] * 100)
@@ -387,7 +393,7 @@ def test_a_kind_of_process_that_gives_no_signs_of_life_is_left_alone() -> None:
 
 
 def test_a_process_that_gives_up_before_it_is_ready_is_started_again_after_a_pause(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     pauses: list[float] = []
     reactor: Any = kept.clock
@@ -403,7 +409,7 @@ def test_a_process_that_gives_up_before_it_is_ready_is_started_again_after_a_pau
 
 
 def test_a_process_that_can_not_be_started_is_tried_again(
-    kept: Kept, no_logged_failures: list[LogEvent]
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
 ) -> None:
     reactor: Any = kept.clock
     spawn = reactor.spawnProcess

@@ -179,7 +179,7 @@ def test_where_another_program_can_not_be_started_nothing_changes(
 def test_what_is_left_may_be_long_and_has_the_beginnings_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable holds 128 KiB."""
     child = reexec.ChildState("w1", 1, 3, 4, {}, True, False, None, -1, {1: b"\xff half a l"}, {"7": '{"a'})
-    left = reexec.Inherited([], [reexec.KeptState("worker", 1, True, 5.0, [child] * 2000)], [])
+    left = reexec.Inherited([], [reexec.ManagedState("worker", 1, True, 5.0, [child] * 2000)], [])
     found: list[reexec.Inherited | None] = []
 
     def execve(program: str, arguments: list[str], environment: dict[str, str]) -> None:

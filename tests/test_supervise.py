@@ -10,9 +10,9 @@ from twisted.logger import LogEvent
 
 from relay.model.problems.request import StoreAway
 from relay.model.settings import SettingError
-from relay.process.managed import Kept, Program
-from relay.process.reexec import Inherited, KeptState
-from relay.process.supervisor import Renewal, Supervisor
+from relay.process.managed import ManagedProcess, Program
+from relay.process.reexec import Inherited, ManagedState
+from relay.process.supervisor import Reexecution, Supervisor
 
 
 class Store:
@@ -35,8 +35,8 @@ class Store:
         return answer
 
 
-def supervised(clock: Clock, store: Any) -> tuple[Supervisor, Kept]:
-    kept = Kept(clock, "worker", 1, Program(["program"], {}, 1, 1))
+def supervised(clock: Clock, store: Any) -> tuple[Supervisor, ManagedProcess]:
+    kept = ManagedProcess(clock, "worker", 1, Program(["program"], {}, 1, 1))
     supervisor = Supervisor(clock, None, [kept], store)
     supervisor.running = True
     return supervisor, kept
@@ -89,7 +89,7 @@ def test_what_changes_while_settings_are_looked_at_is_looked_at_again(
         checks.append(Deferred())
         return checks[-1]
 
-    renewal = Renewal(check, lambda kept, buried: went.append("on"))
+    renewal = Reexecution(check, lambda kept, buried: went.append("on"))
     supervisor = Supervisor(Clock(), None, [], Store(), renewal)  # type: ignore[arg-type]
     supervisor.running = True
     for _ in range(3):
@@ -112,7 +112,9 @@ def test_what_changes_while_settings_are_looked_at_is_looked_at_again(
 def test_the_oldest_are_replaced_first() -> None:
     """So each has its turn where requests come faster than processes start."""
     clock = Clock()
-    children = [Kept(clock, "worker", number, Program(["program"], {}, 1, 1)) for number in (1, 2, 3)]
+    children = [
+        ManagedProcess(clock, "worker", number, Program(["program"], {}, 1, 1)) for number in (1, 2, 3)
+    ]
     replaced: list[int] = []
     for child in children:
         child.has_process = lambda: True  # type: ignore[method-assign]
@@ -122,7 +124,7 @@ def test_the_oldest_are_replaced_first() -> None:
         replaced.append(number)
 
     states = [
-        KeptState("worker", number, True, began, []) for number, began in ((1, 30.0), (2, 10.0), (3, 20.0))
+        ManagedState("worker", number, True, began, []) for number, began in ((1, 30.0), (2, 10.0), (3, 20.0))
     ]
     supervisor = Supervisor(clock, None, children, Store())  # type: ignore[arg-type]
     supervisor.adopt(Inherited([], states, []), lambda role, number: children[0])

@@ -27,7 +27,7 @@ from relay.celery import wire
 from relay.celery.bridge import Bridge
 from relay.celery.errand import Errand
 from relay.celery.problems import PROBLEMS, CeleryFailed, CeleryRevoked
-from relay.celery.wire import Reply, Task
+from relay.celery.wire import Task, TaskReply
 from relay.handlers.context import Context
 from relay.handlers.declare import job
 
@@ -86,7 +86,7 @@ def close() -> None:
         bridge.close()
 
 
-def _tell(context: Context, reply: Reply) -> None:
+def _tell(context: Context, reply: TaskReply) -> None:
     """A state on the way, as progress: a custom one may have `current` and `total`."""
     said = reply.result if isinstance(reply.result, dict) else {}
     current, total = said.get("current", 0), said.get("total", 0)
@@ -94,7 +94,7 @@ def _tell(context: Context, reply: Reply) -> None:
     context.progress(min(1.0, max(0.0, current / total)) if known else 0.0, reply.status.lower())
 
 
-def _result(reply: Reply) -> Any:
+def _result(reply: TaskReply) -> Any:
     if reply.status == wire.SUCCESS:
         return reply.result
     if reply.status == wire.REVOKED:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from relay.celery.broker import Broker
 from relay.celery.problems import AWAY, CeleryAway, CeleryTimeout
 from relay.celery.results import Heard, Results, Wait
-from relay.celery.wire import Reply, Task
+from relay.celery.wire import Task, TaskReply
 from relay.redis.address import Address
 
 
@@ -38,7 +38,7 @@ class Bridge:
         self._broker.health.close()
         self._results.close()
 
-    async def run(self, task: Task, heard: Heard, seconds: float, kept: Deferred[None]) -> Reply:
+    async def run(self, task: Task, heard: Heard, seconds: float, kept: Deferred[None]) -> TaskReply:
         """Queue a task, once its job's checkpoint is `kept`, and wait for its end; `heard` is called with each state
         before that. Raises `CeleryAway` where it is certain that nothing was queued, and another `JobError` for an end
         that does not come within `seconds`."""
@@ -55,7 +55,7 @@ class Bridge:
         finally:
             self._results.leave(wait)
 
-    async def go_on(self, task: Task, heard: Heard, seconds: float, use: float) -> Reply:
+    async def go_on(self, task: Task, heard: Heard, seconds: float, use: float) -> TaskReply:
         """Wait for the end of a task that an earlier attempt queued, or was about to: it is queued now if it was not,
         and is of `use` for some seconds still. Raises `JobError` for an end that does not come within `seconds`."""
         until = self._clock.seconds() + seconds
@@ -75,7 +75,7 @@ class Bridge:
         except CeleryAway:
             self._log.warn("it is not known whether task {id} was queued", id=task.id)
 
-    async def _end(self, wait: Wait, until: float) -> Reply:
+    async def _end(self, wait: Wait, until: float) -> TaskReply:
         try:
             return await wait.end.addTimeout(max(0.0, until - self._clock.seconds()), self._clock)
         except TimeoutError:

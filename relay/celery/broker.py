@@ -13,7 +13,7 @@ from relay.celery import wire
 from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.wire import Task
 from relay.redis.address import Address
-from relay.redis.connection import Elsewhere, Link, LinkLost, Refused
+from relay.redis.connection import Connection, Elsewhere, LinkLost, Refused
 from relay.redis.health import Health
 
 MARGIN = 3600.0  # seconds that a task's mark outlives it: clocks differ
@@ -34,7 +34,7 @@ class Broker:
         self._clock: IReactorTime = reactor
         self._address = address
         self._prefix = prefix
-        self._link = Link(reactor, address.endpoint(reactor), address)
+        self._link = Connection(reactor, address.endpoint(reactor), address)
 
     @property
     def health(self) -> Health:

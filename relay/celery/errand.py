@@ -21,7 +21,7 @@ from typing import Any
 from relay.celery.bridge import Bridge
 from relay.celery.problems import AWAY, CeleryAway
 from relay.celery.results import Heard
-from relay.celery.wire import SUCCESS, Reply, Task
+from relay.celery.wire import SUCCESS, Task, TaskReply
 from relay.handlers.context import Context
 
 _LAST_WORDS = 0.5  # seconds left of a job's time to say that Celery had no answer
@@ -40,7 +40,7 @@ class Errand:
         self.until = float(last.get("until", context.deadline))
         self.id = f"relay-{context.job_id}.{self._number}"
 
-    async def run(self, bridge: Bridge, task: Task, heard: Heard) -> Reply:
+    async def run(self, bridge: Bridge, task: Task, heard: Heard) -> TaskReply:
         """The task's end; raises `JobError`. A task that nobody waits for any more is revoked, unless the job goes on
         in another worker."""
         try:
@@ -57,7 +57,7 @@ class Errand:
             self._keep(self._number + 1)
         return reply
 
-    async def _run(self, bridge: Bridge, task: Task, heard: Heard) -> Reply:
+    async def _run(self, bridge: Bridge, task: Task, heard: Heard) -> TaskReply:
         now = time.time()
         mine = self._context.deadline - now - _LAST_WORDS
         if not self._goes_on:

@@ -16,10 +16,10 @@ from twisted.logger import Logger, LogLevel
 
 from relay.celery import wire
 from relay.celery.problems import AWAY
-from relay.celery.wire import Reply
+from relay.celery.wire import TaskReply
 from relay.model.ids import random_name
 from relay.redis.address import Address
-from relay.redis.connection import Link, LinkLost, Refused
+from relay.redis.connection import Connection, LinkLost, Refused
 from relay.redis.health import Health
 from relay.redis.subscription import Subscription
 from relay.timing.recurring import recurring
@@ -27,7 +27,7 @@ from relay.timing.recurring import recurring
 SWEEP = 15.0  # seconds between questions for results that were not heard
 MOST = 500  # results that are asked for at once
 
-Heard = Callable[[Reply], None]
+Heard = Callable[[TaskReply], None]
 
 
 class Wait:
@@ -38,7 +38,7 @@ class Wait:
         self.id = id
         self.heard = heard
         self.listens = listens
-        self.end: Deferred[Reply] = Deferred()
+        self.end: Deferred[TaskReply] = Deferred()
 
 
 class Results:
@@ -50,7 +50,7 @@ class Results:
         self._clock: IReactorTime = reactor
         self._prefix = f"{prefix}{wire.RESULT_PREFIX}"
         self._waits: dict[str, Wait] = {}
-        self._link = Link(
+        self._link = Connection(
             reactor, address.endpoint(reactor), address, health or Health(reactor, address.shown)
         )
         own = f"{self._prefix}relay-{random_name(10)}"

@@ -112,7 +112,7 @@ def _moment(seconds: float) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
 
 
-class Reply(msgspec.Struct, frozen=True):
+class TaskReply(msgspec.Struct, frozen=True):
     """A state that a task has reached, as its worker published it."""
 
     task_id: str
@@ -120,10 +120,10 @@ class Reply(msgspec.Struct, frozen=True):
     result: Any = None
 
 
-_decode_reply = msgspec.json.Decoder(Reply).decode
+_decode_reply = msgspec.json.Decoder(TaskReply).decode
 
 
-def read_reply(message: bytes) -> Reply:
+def read_reply(message: bytes) -> TaskReply:
     """Raises `msgspec.MsgspecError` for what is no reply."""
     reply = _decode_reply(message)
     return msgspec.structs.replace(reply, result=_plain(reply.result))

@@ -102,8 +102,6 @@ class ClientConnection(Watched):
     def writeConnectionLost(self) -> None:
         """We have closed ours (see `Lingering`)."""
 
-    # -- from requests to responses --
-
     def advance(self) -> None:
         """Serve what waits, one after the other; a response that is there at once comes back here."""
         if self._advancing:

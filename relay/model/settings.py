@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from types import MappingProxyType
@@ -20,14 +17,11 @@ import msgspec
 from msgspec import Meta
 
 from relay.model.names import QUEUE_NAME
+from relay.model.sources import PREFIX as PREFIX
+from relay.model.sources import SettingError as SettingError
+from relay.model.sources import as_text, from_file, parts
 
-PREFIX = "RELAY_"
-_SECRET_NAME = re.compile(r"secret|token|password|key")
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE, the name of a-z, 0-9 and _"}
-
-
-class SettingError(Exception):
-    """A setting that can't be used; the message is one line that names it and says why."""
 
 
 def _about(text: str, **limits: Any) -> Meta:
@@ -157,7 +151,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ) -> Settings:
         """Merge the three sources. `options` has only what the command line gave; raises `SettingError`."""
         sources = (
-            (_from_file(config), f"in {config}"),
+            (from_file(config), f"in {config}"),
             (_from_environment(environment), "from the environment"),
             (dict(options), "from the command line"),
         )
@@ -172,7 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def environ(self) -> dict[str, str]:
         """These settings as environment variables, for a child process (its command line is for all to see)."""
-        return {PREFIX + name.upper(): _as_text(getattr(self, name)) for name in self.__struct_fields__}
+        return {PREFIX + name.upper(): as_text(getattr(self, name)) for name in self.__struct_fields__}
 
 
 def fields() -> Iterator[tuple[str, type, Any, str]]:
@@ -190,55 +184,13 @@ def unit(name: str) -> str:
     return next((meta.extra["unit"] for meta in metas if meta.extra), "")
 
 
-def _from_file(config: str | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    try:
-        with open(config, "rb") as file:
-            is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
-            values = {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingError(f"--config {config}: {error}") from error
-    secret = _with_secrets(values)
-    if is_open and secret:
-        raise SettingError(
-            f"--config {config}: it has secrets ({secret}) and is for all to read: chmod o= {config}"
-        )
-    return values
-
-
-def _with_secrets(values: Mapping[str, Any]) -> str:
-    """The name of a setting that has a password, or what is named like one; "" if there is none."""
-    if "@" in str(values.get("redis", "")):
-        return "redis"
-    given = values.get("set", ())
-    names = [str(text).partition("=")[0] for text in (given if isinstance(given, list | tuple) else [given])]
-    return next((name for name in names if _SECRET_NAME.search(name)), "")
-
-
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, kind, _, _ in fields():
         text = environment.get(PREFIX + name.upper())
         if text is not None:
-            given[name] = _parts(text) if kind is tuple else text
+            given[name] = parts(text) if kind is tuple else text
     return given
-
-
-def _parts(text: str) -> Any:
-    """``a;b``, or a JSON array where a part has a semicolon of its own."""
-    if not text.startswith("["):
-        return [part.strip() for part in text.split(";") if part.strip()]
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return msgspec.json.encode(value).decode()
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:

@@ -28,17 +28,17 @@ from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.headers import media_type
 from relay.outbound.host import Hosts
-from relay.outbound.job import Job
+from relay.outbound.job import AttemptOfJob
 from relay.outbound.pieces import pieces
 from relay.outbound.public import is_public
 from relay.outbound.upstreams import Upstreams
 
 __all__ = [
+    "AttemptOfJob",
     "Endpoints",
     "Gate",
     "Hosts",
     "Http",
-    "Job",
     "Limiter",
     "UpstreamError",
     "UpstreamLimited",

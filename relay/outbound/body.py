@@ -18,7 +18,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from relay.model.problems.upstream import UpstreamError
 from relay.net.private import abort_body
-from relay.outbound.decoder import Plain, decoder
+from relay.outbound.decoder import UncodedBody, decoder
 from relay.outbound.headers import tamed
 from relay.outbound.problems import explain
 from relay.timing.timers import stop_timer
@@ -52,7 +52,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         self.headers = tamed(original.headers)
         self._clock = clock
         self._decoder = decoder(self.headers)
-        self.length = original.length if isinstance(self._decoder, Plain) else UNKNOWN_LENGTH
+        self.length = original.length if isinstance(self._decoder, UncodedBody) else UNKNOWN_LENGTH
         self._limit = limit
         self._sent = self._decoded = 0  # bytes so far
         self._watch = watch
@@ -205,7 +205,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
 
     def _end(self, reason: Failure, error: Exception | None) -> None:
         self._reason = reason
-        self._decoder = Plain()
+        self._decoder = UncodedBody()
         stop_timer(self._later)
         self._later = None
         self._watch.over(error)

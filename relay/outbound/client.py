@@ -24,8 +24,8 @@ from relay.net.treq_client import TreqClient
 from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
-from relay.outbound.job import Job
-from relay.outbound.learning import Answer, Learning, Teachers
+from relay.outbound.job import AttemptOfJob
+from relay.outbound.learning import Learning, LimitedAnswer, Teachers
 from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, UpstreamResponse
@@ -79,7 +79,7 @@ class Http(TreqClient):
     Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
     """
 
-    def __init__(self, shared: Shared, job: Job) -> None:
+    def __init__(self, shared: Shared, job: AttemptOfJob) -> None:
         super().__init__(shared.agent)
         self._shared = shared
         self._clock = shared.clock
@@ -116,7 +116,7 @@ class Http(TreqClient):
         """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
         not tell: the next call waits for it. `own` as in `request`."""
         asked = _ascii(checked(url))
-        answer = Answer(asked, own or self._learning.is_own(asked), Learned(pause=pause))
+        answer = LimitedAnswer(asked, own or self._learning.is_own(asked), Learned(pause=pause))
         await self._learning.refused(answer, self._until)
 
     def finish(self, work: Callable[[Http], Coroutine[Any, Any, Result]]) -> Deferred[Result]:

@@ -35,7 +35,7 @@ class Decoder(Protocol):
         """The next piece, of about `PIECE` bytes at most, or nothing. Raises `zlib.error`, `UpstreamError`."""
 
 
-class Plain:
+class UncodedBody:
     """A body as it is."""
 
     finished = True
@@ -105,7 +105,7 @@ class Inflate:
             raise UpstreamError("upstream-encoding", "much follows after the end of the compressed body")
 
 
-class Refused(Plain):
+class UndecodableBody(UncodedBody):
     """A body in an encoding that nothing is made of here."""
 
     def read(self) -> bytes:
@@ -118,7 +118,7 @@ def decoder(headers: Headers) -> Decoder:
     said = b",".join(headers.getRawHeaders(b"content-encoding", [])).lower().split(b",", 10)
     encodings = [name.strip() for name in said if name.strip() not in (b"", b"identity")]
     if not any(name in _WINDOWS for name in encodings):
-        return Plain()
+        return UncodedBody()
     headers.removeHeader(b"content-encoding")
     headers.removeHeader(b"content-length")
-    return Inflate(_WINDOWS[encodings[0]]) if len(encodings) == 1 else Refused()
+    return Inflate(_WINDOWS[encodings[0]]) if len(encodings) == 1 else UndecodableBody()

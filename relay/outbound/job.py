@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class AttemptOfJob:
     """One attempt at a job. Its `deadline` is by the clock."""
 
     idempotency_key: str

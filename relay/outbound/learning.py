@@ -27,7 +27,7 @@ _MOST_SCOPES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LimitedAnswer:
     """What an answer said, and which URL gave it; `own`: it is of the API that the job is for."""
 
     url: bytes
@@ -56,23 +56,25 @@ class Learning:
         """Wait until a call may go; raises `UpstreamLimited` if that is not before `until`, by the clock."""
         await self._shared.gate.enter(self._scope(url), until)
 
-    def read(self, response: Any, asked: bytes, own: bool) -> Answer:
+    def read(self, response: Any, asked: bytes, own: bool) -> LimitedAnswer:
         """Look at an answer to a call that was sent to `asked` first, and may have been redirected."""
         url = response.request.absoluteURI or asked
         is_own = self.is_own(url) or (own and host_of(url) == host_of(asked))
-        return Answer(url, is_own, _bounded(learn(response.code, response.headers, time.time()), is_own))
+        return LimitedAnswer(
+            url, is_own, _bounded(learn(response.code, response.headers, time.time()), is_own)
+        )
 
     def is_own(self, url: bytes) -> bool:
         return host_of(url) in self._hosts
 
-    async def answered(self, answer: Answer, well: bool) -> None:
+    async def answered(self, answer: LimitedAnswer, well: bool) -> None:
         """Count what it said for everybody."""
         if answer.learned:
             await self._learn(answer, answer.learned)
         if well:
             self._shared.refusals.pop(self._scope(answer.url), None)
 
-    async def refused(self, answer: Answer, until: float) -> None:
+    async def refused(self, answer: LimitedAnswer, until: float) -> None:
         """Count a refusal for everybody; the gate then holds the next call. Raises `UpstreamLimited` where that is not
         before `until`."""
         scope, learned = self._scope(answer.url), _bounded(answer.learned, answer.own)
@@ -84,7 +86,7 @@ class Learning:
         if self._shared.clock.seconds() + learned.pause >= until:
             raise UpstreamLimited(learned.pause)
 
-    async def _learn(self, answer: Answer, learned: Learned) -> None:
+    async def _learn(self, answer: LimitedAnswer, learned: Learned) -> None:
         await self._shared.gate.learn(self._scope(answer.url), self._lane if answer.own else "", learned)
 
     def _scope(self, url: bytes) -> str:

@@ -12,7 +12,7 @@ from relay.outbound.client import EXTRA, Http, Shared
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
-from relay.outbound.job import Job
+from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Teachers
 
 IDLE_PER_HOST = 50  # kept-alive connections
@@ -36,7 +36,7 @@ class Upstreams:
         teachers = Teachers(reactor, Gate(reactor, limiter))
         self._shared = Shared(reactor, guarded, private, self.hosts, teachers)
 
-    def client(self, job: Job) -> Http:
+    def client(self, job: AttemptOfJob) -> Http:
         """The client of one attempt, to be closed with it."""
         return Http(self._shared, job)
 

@@ -21,10 +21,10 @@ from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
 from relay.process.check import Check
-from relay.process.managed import Kept, Program
-from relay.process.reexec import Inherited, KeptState
+from relay.process.managed import ManagedProcess, Program
+from relay.process.reexec import Inherited, ManagedState
 from relay.process.service import EMBEDDED, address_of, secrets_of, store_of
-from relay.process.supervisor import SILENCE, Renewal, Supervisor
+from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 
 _log = Logger()
@@ -61,18 +61,18 @@ def _supervisor(
     settings: Settings,
     listening: Sequence[socket.socket],
     embedded: Embedded | None,
-    renewal: Renewal,
+    renewal: Reexecution,
     left: Inherited | None,
 ) -> Supervisor:
     """With all that it looks after, and what is left of it if it was there before."""
     programs = _programs(settings, listening)
 
-    def place(role: str, number: int) -> Kept:
-        return Kept(reactor, role, number, programs[role])
+    def place(role: str, number: int) -> ManagedProcess:
+        return ManagedProcess(reactor, role, number, programs[role])
 
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
-    redis = Kept(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
+    redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
     store = store_of(reactor, address_of(settings), settings, process_name("supervisor"))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
@@ -90,10 +90,10 @@ def _renewal(
     given: Mapping[str, Any],
     listening: Sequence[socket.socket],
     embedded: Embedded | None,
-) -> Renewal:
+) -> Reexecution:
     """What a supervisor of these settings does to become itself anew."""
     present = check.Present(settings.redis, settings.data, settings.listen)
-    return Renewal(
+    return Reexecution(
         partial(check.again, reactor, _environment(), dict(given), present),
         partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
     )
@@ -131,7 +131,7 @@ def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket
 def _go_on(
     listening: Sequence[tuple[str, socket.socket]],
     embedded: Embedded | None,
-    kept: list[KeptState],
+    kept: list[ManagedState],
     buried: list[tuple[str, str]],
 ) -> None:
     """Leave the sockets, Redis and what runs to this process anew."""

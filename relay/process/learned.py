@@ -20,7 +20,7 @@ from relay.model.limits import Learned
 from relay.model.problems.request import StoreAway
 from relay.model.text import printable
 from relay.redis.address import Address, AddressError
-from relay.redis.connection import Link
+from relay.redis.connection import Connection
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
@@ -39,7 +39,7 @@ def table(learned: Mapping[str, Learned]) -> Iterator[str]:
 
 async def run(reactor: Any, address: Address, forget: str) -> None:
     unfit: list[str] = []
-    partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
+    partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
     partition.on_unfit = unfit.append
     store = Store(partition, process_name("operator"), Terms(0, 0, 0))
     store.start()

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.process.launch import launched
-from relay.process.reexec import KeptState
+from relay.process.reexec import ManagedState
 from relay.process.spawned import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
 from relay.timing.backoff import Backoff
 from relay.timing.timers import stop_timer
@@ -45,7 +45,7 @@ class Program:
     shut_down: Callable[[], None] | None = None
 
 
-class Kept:
+class ManagedProcess:
     """A process that has a successor whenever it ends, or begins to drain, until it is stopped. `buried` is called with
     the name of each child that ended."""
 
@@ -100,7 +100,7 @@ class Kept:
         environment = {**program.environment, VARIABLE: msgspec.json.encode(handed).decode()}
         return self._reactor.spawnProcess(child, command[0], command, env=environment, childFDs=descriptors)
 
-    def adopt(self, state: KeptState) -> None:
+    def adopt(self, state: ManagedState) -> None:
         """Go on with processes that run already; to be called before `start`."""
         for each in state.children:
             child = Child.adopted(self, self._reactor, each)
@@ -110,10 +110,10 @@ class Kept:
             self._child = None
         self.began = state.began
 
-    def state(self) -> KeptState:
+    def state(self) -> ManagedState:
         """The processes that run, for one that goes on with them."""
         states = [state for child in self._all if (state := child.state()) is not None]
-        return KeptState(self.role, self.number, self._child is not None, self.began, states)
+        return ManagedState(self.role, self.number, self._child is not None, self.began, states)
 
     def has_process(self) -> bool:
         """Whether one runs that has no successor."""

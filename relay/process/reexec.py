@@ -44,7 +44,7 @@ class ChildState(msgspec.Struct, frozen=True):
     pieces: dict[str, str] = {}  # of records in its log
 
 
-class KeptState(msgspec.Struct, frozen=True):
+class ManagedState(msgspec.Struct, frozen=True):
     """The processes of one place: the last of them is the one without a successor, if `has_current`."""
 
     role: str
@@ -58,7 +58,7 @@ class Inherited(msgspec.Struct, frozen=True):
     """What a supervisor leaves to itself."""
 
     sockets: list[tuple[str, int]]  # endpoint and descriptor
-    kept: list[KeptState]
+    kept: list[ManagedState]
     buried: list[tuple[str, str]]  # title and name of ended children whose jobs were not given back yet
     lock: int = -1  # of the embedded Redis' directory, and its socket
     redis: str = ""
@@ -71,7 +71,7 @@ class Inherited(msgspec.Struct, frozen=True):
                 return socket.socket(fileno=given[1])
         return None
 
-    def take_kept(self, role: str, number: int) -> KeptState | None:
+    def take_kept(self, role: str, number: int) -> ManagedState | None:
         for state in self.kept:
             if (state.role, state.number) == (role, number):
                 self.kept.remove(state)

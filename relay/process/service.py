@@ -26,7 +26,7 @@ from relay.net import descriptors, resolver
 from relay.process import ending, gc_tuning, sockets, watch
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
-from relay.redis.connection import Link
+from relay.redis.connection import Connection
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.partition import Partition
@@ -145,7 +145,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
     """The store at an address, for a process of this name; what can't be used ends the process."""
-    link = Link(reactor, address.endpoint(reactor), address)
+    link = Connection(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
@@ -170,7 +170,7 @@ def _give_up(reactor: Any, why: str) -> None:
 def _inbox_of(
     reactor: Any, address: Address, store: Store
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
-    link = Link(reactor, address.endpoint(reactor), address, store.partition.health)
+    link = Connection(reactor, address.endpoint(reactor), address, store.partition.health)
     link.on_refused = store.partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
 

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from relay.model.problems.request import RelayError
 from relay.model.settings import SettingError
-from relay.process.managed import Kept
-from relay.process.reexec import Inherited, KeptState
+from relay.process.managed import ManagedProcess
+from relay.process.reexec import Inherited, ManagedState
 from relay.store.store import Store
 
 SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
@@ -26,12 +26,12 @@ _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class Reexecution:
     """How a supervisor becomes itself anew. `check` fails with `SettingError`. `go_on` is given what runs, title and
     name of what has ended and whose jobs were not given back; it raises `OSError` or does not return."""
 
     check: Callable[[], Deferred[None]]
-    go_on: Callable[[list[KeptState], list[tuple[str, str]]], None]
+    go_on: Callable[[list[ManagedState], list[tuple[str, str]]], None]
 
 
 class Supervisor(Service):
@@ -43,10 +43,10 @@ class Supervisor(Service):
     def __init__(
         self,
         reactor: Any,
-        redis: Kept | None,
-        children: Sequence[Kept],
+        redis: ManagedProcess | None,
+        children: Sequence[ManagedProcess],
         store: Store,
-        renewal: Renewal | None = None,
+        renewal: Reexecution | None = None,
     ) -> None:
         self._reactor = reactor
         self._redis = redis
@@ -55,8 +55,8 @@ class Supervisor(Service):
         self._renewal = renewal
         self._renewing: Deferred[None] | None = None
         self._again = False  # asked to renew itself while it looks whether it may
-        self._retired: list[Kept] = []  # processes for which there is no place any more
-        self._due: list[Kept] = []  # to be replaced
+        self._retired: list[ManagedProcess] = []  # processes for which there is no place any more
+        self._due: list[ManagedProcess] = []  # to be replaced
         self._replacing: Deferred[None] | None = None
         self._reaping: dict[Deferred[None], tuple[str, str]] = {}  # titles and names
         self._inherited: Inherited | None = None
@@ -70,7 +70,7 @@ class Supervisor(Service):
             child.buried = partial(self._reap_soon, child.title)
             child.on_ready = partial(self._is_ready, child.role)
 
-    def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
+    def adopt(self, left: Inherited, place: Callable[[str, int], ManagedProcess]) -> None:
         """Go on with what runs already, and replace it once started, the oldest first: who is asked to do so again and
         again comes to all of them. `place` makes one for what has none any more."""
         for child in (*([self._redis] if self._redis else []), *self._children):
@@ -142,7 +142,7 @@ class Supervisor(Service):
                 self._go_on(self._renewal)
         self._replace(self._children)
 
-    async def _checked(self, renewal: Renewal) -> bool:
+    async def _checked(self, renewal: Reexecution) -> bool:
         """Whether settings and handlers are in order."""
         error: SettingError | None = None
         self._again = True
@@ -159,7 +159,7 @@ class Supervisor(Service):
     def _renewed(self, _: None) -> None:
         self._renewing = None
 
-    def _go_on(self, renewal: Renewal) -> None:
+    def _go_on(self, renewal: Reexecution) -> None:
         """On success the rest is done by another program."""
         places = (*([self._redis] if self._redis else []), *self._children, *self._retired)
         self._log.info("the supervisor restarts in place")
@@ -172,7 +172,7 @@ class Supervisor(Service):
         """Replace the workers only."""
         self._replace([child for child in self._children if child.role == "worker"])
 
-    def _replace(self, children: Sequence[Kept]) -> None:
+    def _replace(self, children: Sequence[ManagedProcess]) -> None:
         """These, in their order; those of them that are due already are replaced once more after that."""
         if not self.running:
             self._log.info("nothing is replaced, as everything stops")

@@ -19,12 +19,12 @@ from twisted.python.failure import Failure
 from relay.redis.address import Address
 from relay.redis.health import Health
 from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
-from relay.redis.wire import Connection, Connections, Reconnecting
+from relay.redis.wire import ProtocolFactory, Reconnecting, RedisConnection
 from relay.timing.backoff import Backoff
 from relay.timing.fork import pass_on
 from relay.timing.recurring import recurring
 
-__all__ = ["Elsewhere", "Link", "LinkLost", "Refused", "Reply"]
+__all__ = ["Connection", "Elsewhere", "LinkLost", "Refused", "Reply"]
 
 Reply = Any  # bytes, int, None, or a list of replies
 
@@ -35,7 +35,7 @@ SILENCE = 5.0
 _LASTING = 1.0  # seconds after which a connection counts as a good one
 
 
-class Link:
+class Connection:
     """One connection to the server at `address`, made again on `endpoint` whenever it is lost. Links to one server
     share its `health`."""
 
@@ -50,9 +50,9 @@ class Link:
     ) -> None:
         self.health = health or Health(clock, address.shown)
         self._address = address
-        self._service = Reconnecting(endpoint, Connections(self), self._not_made, self._pause, clock)
+        self._service = Reconnecting(endpoint, ProtocolFactory(self), self._not_made, self._pause, clock)
         self._clock = clock
-        self._connection: Connection | None = None
+        self._connection: RedisConnection | None = None
         self._made = 0.0  # when the present connection was
         self._failures = 0  # in a row
         self._turned_away = False  # by the last greeting
@@ -147,13 +147,13 @@ class Link:
 
     # -- what the connection says --
 
-    def made(self, connection: Connection) -> None:
+    def made(self, connection: RedisConnection) -> None:
         """A connection was made: greet the server."""
         ensureDeferred(self._greet(connection)).addErrback(
             lambda failure: self._log.failure("a greeting failed", failure)
         )
 
-    def lost(self, connection: Connection, why: str) -> None:
+    def lost(self, connection: RedisConnection, why: str) -> None:
         """A connection is no longer of use."""
         if self._connection is not connection:
             return  # it was never greeted, or was dropped
@@ -175,7 +175,7 @@ class Link:
     def _pause(self, attempt: int) -> float:
         return (TURNED_AWAY if self._turned_away else RECONNECT).pause(self._failures)
 
-    async def _greet(self, connection: Connection) -> None:
+    async def _greet(self, connection: RedisConnection) -> None:
         try:
             for words in (*self._address.greeting, ("PING",)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
@@ -192,7 +192,7 @@ class Link:
         for deferred, (words, blocking) in waiting.items():
             self.command(*words, blocking=blocking).addBoth(pass_on, deferred)
 
-    def _not_greeted(self, connection: Connection, error: Exception) -> None:
+    def _not_greeted(self, connection: RedisConnection, error: Exception) -> None:
         connection.transport.abortConnection()
         refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
         if not isinstance(refusal, Refused):

@@ -16,7 +16,7 @@ from relay.net.private import QuietClientService
 from relay.net.redis_protocol import RedisProtocol
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who is told of a connection's coming and going."""
 
     def made(self, connection: Any) -> None: ...
@@ -24,15 +24,15 @@ class Owner(Protocol):
     def lost(self, connection: Any, why: str) -> None: ...
 
 
-class Connection(RedisProtocol):
+class RedisConnection(RedisProtocol):
     """One connection. A server that does not keep to the protocol loses it."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ConnectionOwner) -> None:
         super().__init__()
         self._owner = owner
 
     def makeConnection(self, transport: Any) -> None:
-        super().makeConnection(Eager(transport))
+        super().makeConnection(EagerTransport(transport))
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -50,17 +50,17 @@ class Connection(RedisProtocol):
         super().connectionLost(why)
 
 
-class Connections(Factory):
+class ProtocolFactory(Factory):
     noisy = False
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(self._owner)
+    def buildProtocol(self, addr: IAddress | None) -> RedisConnection:
+        return RedisConnection(self._owner)
 
 
-class Eager:
+class EagerTransport:
     """A transport that writes at once what fits; Twisted's own waits for the next turn of its loop."""
 
     def __init__(self, transport: Any) -> None:

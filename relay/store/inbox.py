@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from relay.redis.connection import SILENCE, Link, LinkLost, Refused
+from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
 from relay.store.messages import Mail
 from relay.timing.backoff import Backoff
 
@@ -36,7 +36,7 @@ class Inbox:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, link: Link, key: str, deliver: Callable[[list[Mail]], None]
+        self, clock: IReactorTime, link: Connection, key: str, deliver: Callable[[list[Mail]], None]
     ) -> None:
         self._clock = clock
         self._link = link

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from relay.model.ids import random_name
 from relay.model.problems.request import StoreAway
-from relay.redis.connection import Link, LinkLost, Refused
+from relay.redis.connection import Connection, LinkLost, Refused
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
 from relay.timing.backoff import Backoff
@@ -37,7 +37,7 @@ class Opening:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, link: Link, keys: Keys) -> None:
+    def __init__(self, clock: IReactorTime, link: Connection, keys: Keys) -> None:
         self.epoch = ""
         self._clock = clock
         self._link = link

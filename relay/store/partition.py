@@ -11,7 +11,7 @@ from twisted.logger import LogLevel
 
 from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
-from relay.redis.connection import Link, LinkLost, Refused, Reply
+from relay.redis.connection import Connection, LinkLost, Refused, Reply
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
@@ -23,7 +23,7 @@ DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that i
 class Partition:
     """Reached through `link`, whose coming up it watches."""
 
-    def __init__(self, clock: IReactorTime, link: Link) -> None:
+    def __init__(self, clock: IReactorTime, link: Connection) -> None:
         self.keys = Keys()
         self.clock = clock
         self.health = link.health

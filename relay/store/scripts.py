@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from relay.redis.connection import Link, Refused, Reply
+from relay.redis.connection import Connection, Refused, Reply
 from relay.store.keys import FIXED, Keys
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
@@ -47,9 +47,9 @@ def script(verb: str) -> Script:
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 
 
-async def evaluate(link: Link, keys: Keys, verb: str, *words: Any) -> Reply:
+async def evaluate(link: Connection, keys: Keys, verb: str, *words: Any) -> Reply:
     """Run a script where the link leads, by its hash, or by its text where Redis does not have it; raises what
-    `Link.command` does."""
+    `Connection.command` does."""
     text, sha = script(verb)
     arguments = (len(keys.declared), *keys.declared, *words)
     try:

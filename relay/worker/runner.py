@@ -17,8 +17,8 @@ from relay.handlers.context import Context
 from relay.handlers.declare import Handler
 from relay.model.state import Claim, State
 from relay.model.text import printable
+from relay.outbound import AttemptOfJob as OutboundJob
 from relay.outbound import Http, Upstreams
-from relay.outbound import Job as OutboundJob
 from relay.store.messages import End
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt, Place

@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from relay.celery.wire import Reply, Task, queue_key, read_reply, revocation_channel, task_message
+from relay.celery.wire import Task, TaskReply, queue_key, read_reply, revocation_channel, task_message
 
 
 def test_a_task_without_an_id_is_never_made() -> None:
@@ -41,7 +41,7 @@ def test_a_reply_is_read_without_kombus_extras() -> None:
     said = (
         b'{"task_id":"a","status":"SUCCESS","result":[{"__type__":"uuid","__value__":"u"}],"traceback":null}'
     )
-    assert read_reply(said) == Reply("a", "SUCCESS", ["u"])
+    assert read_reply(said) == TaskReply("a", "SUCCESS", ["u"])
 
 
 @pytest.mark.parametrize("message", [b"", b"no JSON", b"[]", b'{"status": 1, "task_id": "a"}', b"\xff"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_twisted
 
 from relay.model.limits import Learned
-from relay.outbound import Http, Job, Upstreams
+from relay.outbound import AttemptOfJob, Http, Upstreams
 from tests.outbound.hostile import Hostile
 from tests.outbound.misbehaving import Misbehaving
 
@@ -40,7 +40,9 @@ class Scene:
 
     def job(self, seconds: float = 20, **job: Any) -> Http:
         """The client of a job that has so many seconds."""
-        self.clients.append(self.upstreams.client(Job("0-a-b", self.reactor.seconds() + seconds, **job)))
+        self.clients.append(
+            self.upstreams.client(AttemptOfJob("0-a-b", self.reactor.seconds() + seconds, **job))
+        )
         return self.clients[-1]
 
 

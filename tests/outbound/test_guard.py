@@ -92,7 +92,7 @@ async def test_nothing_is_sent_to_a_private_address() -> None:
     port: Any = reactor.listenTCP(0, Notices(), interface="127.0.0.1")  # type: ignore[attr-defined]
     for host in ("127.0.0.1", "localhost"):
         upstreams = outbound.Upstreams(reactor, Limits(), allow_private=False, per_host=4)
-        http = upstreams.client(outbound.Job("0-a-b", 9e9))
+        http = upstreams.client(outbound.AttemptOfJob("0-a-b", 9e9))
         with pytest.raises(JobError) as caught:
             await http.get(f"http://{host}:{port.getHost().port}/")
         assert caught.value.job_status == 403

@@ -123,7 +123,7 @@ async def test_private_addresses_of_ipv6_are_private() -> None:
     from twisted.internet import reactor
 
     upstreams = outbound.Upstreams(reactor, Limits(), allow_private=False, per_host=4)
-    http = upstreams.client(outbound.Job("0-a-b", 9e9))
+    http = upstreams.client(outbound.AttemptOfJob("0-a-b", 9e9))
     for host in ("[::1]", "[::]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"):
         for scheme in ("http", "https"):
             with pytest.raises(UpstreamError) as caught:

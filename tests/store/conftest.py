@@ -9,7 +9,7 @@ import pytest_twisted
 from twisted.internet.defer import gatherResults
 
 from relay.redis.address import Address
-from relay.redis.connection import Link
+from relay.redis.connection import Connection
 from relay.store.partition import Partition
 from relay.store.store import Store
 from relay.store.terms import Terms
@@ -26,7 +26,7 @@ async def make_store(redis: RedisProcess) -> MakeStore:
     made: list[Store] = []
 
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Store:
-        partition = Partition(reactor, Link(reactor, address.endpoint(reactor), address))
+        partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
         store = Store(partition, name, Terms(keep, lease, queue_limit, **dead))
         store.start()
         made.append(store)

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel
 
 from relay.redis.address import Address
-from relay.redis.connection import Link
+from relay.redis.connection import Connection
 from relay.redis.health import MOST, Health
 from relay.redis.refusal import Refused
 from tests.store.memory import MemoryRedis, Words, plain
@@ -20,9 +20,9 @@ def redis() -> MemoryRedis:
     return MemoryRedis(Clock())
 
 
-def two_links(redis: MemoryRedis) -> list[Link]:
+def two_links(redis: MemoryRedis) -> list[Connection]:
     health = Health(redis.clock, "redis://h:6379")
-    links = [Link(redis.clock, redis, ADDRESS, health) for _ in range(2)]
+    links = [Connection(redis.clock, redis, ADDRESS, health) for _ in range(2)]
     for link in links:
         link.start()
     return links

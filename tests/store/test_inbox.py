@@ -11,7 +11,7 @@ from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from relay.redis.address import Address
-from relay.redis.connection import Link
+from relay.redis.connection import Connection
 from relay.store.inbox import DEAF, Inbox
 from relay.store.messages import Mail
 from tests.store.memory import MemoryRedis, Words, bulk, plain
@@ -34,7 +34,7 @@ class Scene:
         self.trim = b":0\r\n"
         self.heard: list[Mail] = []
         self.ended: list[Failure] = []
-        link = Link(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
+        link = Connection(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
         self.inbox = Inbox(self.redis.clock, link, "box", self.deliver)
         self.inbox.on_end = self.ended.append
         self.inbox.start()

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent
 
 from relay.model.problems.request import StoreAway
 from relay.redis.address import Address, AddressError
-from relay.redis.connection import Link, LinkLost
+from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail
@@ -26,14 +26,14 @@ from tests.processes import PATIENCE, RedisProcess
 TERMS = Terms(keep=60, lease=10, queue_limit=100)
 
 
-def make_link(server: RedisProcess) -> Link:
+def make_link(server: RedisProcess) -> Connection:
     from twisted.internet import reactor
 
     address = Address.parse(server.url)
-    return Link(reactor, address.endpoint(reactor), address)
+    return Connection(reactor, address.endpoint(reactor), address)
 
 
-def came_up(link: Link) -> Deferred[None]:
+def came_up(link: Connection) -> Deferred[None]:
     up: Deferred[None] = Deferred()
     link.on_up = lambda: up.callback(None) if not up.called else None
     return up
@@ -101,7 +101,7 @@ async def test_the_database_of_the_address_is_selected_on_every_connection(serve
     from twisted.internet import reactor
 
     address = Address.parse(server.url + "?db=3")
-    link = Link(reactor, address.endpoint(reactor), address)
+    link = Connection(reactor, address.endpoint(reactor), address)
     link.start()
     for key in ("one", "two"):
         await link.command("SET", key, "1")
@@ -120,7 +120,7 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
 
     server.client.config_set("requirepass", "right")
     address = Address.parse(server.url.replace("unix://", "unix://:right@"))
-    link = Link(reactor, address.endpoint(reactor), Address("unix", address.host, 0, 0, "", "wrong"))
+    link = Connection(reactor, address.endpoint(reactor), Address("unix", address.host, 0, 0, "", "wrong"))
     refused: Deferred[Refused] = Deferred()
     link.on_refused = lambda refusal: refused.callback(refusal) if not refused.called else None
     link.start()
@@ -157,7 +157,7 @@ async def test_a_store_that_was_never_reached_says_so(tmp_path: Path) -> None:
     from twisted.internet import reactor
 
     address = Address("unix", str(tmp_path / "nothing"), 0, 0, "", "")
-    store = Store(Partition(reactor, Link(reactor, address.endpoint(reactor), address)), "front", TERMS)
+    store = Store(Partition(reactor, Connection(reactor, address.endpoint(reactor), address)), "front", TERMS)
     store.start()
     with pytest.raises(StoreAway):
         store.mint()
@@ -233,7 +233,7 @@ async def test_one_message_that_can_not_be_delivered_does_not_stop_the_inbox(
     no_logged_failures.clear()
 
 
-async def insist(link: Link, *words: str) -> object:
+async def insist(link: Connection, *words: str) -> object:
     """Ask until there is an answer."""
     while True:
         try:
