@@ -27,6 +27,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 PYTHON, CONSOLE = dict(blocks("python")), dict(blocks("console"))
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", PYTHON)
 def test_code_runs(name: str) -> None:
     script = (

@@ -125,12 +125,14 @@ def test_every_package_is_installed(root: Path) -> None:
 MODULES = ["relay", "relay.tap", "relay.settings", "relay.envelope", "twisted.plugins.relay_plugin"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("module", MODULES)
 def test_no_reactor_is_installed_by_importing(module: str) -> None:
     code = f"import {module}, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.processes
 def test_other_servers_get_no_twisted() -> None:
     code = "import relay.handover, sys; sys.exit(any(name.startswith('twisted') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -252,6 +252,7 @@ def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Relay
     relay.stop()
 
 
+@pytest.mark.processes
 def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything: RelayProcess) -> None:
     fronts, workers = everything.children("relay front"), everything.children("relay worker")
     (redis,) = everything.children("valkey-server")
@@ -260,6 +261,7 @@ def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything:
         assert os.getsid(pid) == pid
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("role", ["relay front", "relay worker"])
 def test_a_process_that_dies_is_started_again(everything: RelayProcess, role: str) -> None:
     before = everything.children(role)
@@ -270,12 +272,14 @@ def test_a_process_that_dies_is_started_again(everything: RelayProcess, role: st
     assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
+@pytest.mark.processes
 def test_a_front_that_dies_refuses_nobody(everything: RelayProcess) -> None:
     for pid in everything.children("relay front"):
         os.kill(pid, signal.SIGKILL)
     assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) -> None:
     roles = ("relay front", "relay worker", "valkey-server")
@@ -290,6 +294,7 @@ def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) 
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
 
 
+@pytest.mark.processes
 def test_sighup_replaces_every_process_while_requests_are_answered(everything: RelayProcess) -> None:
     before = everything.children("relay front") + everything.children("relay worker")
     with everything.connect() as held:
@@ -314,6 +319,7 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
     assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("everything", [("--drain", "20")], indirect=True)
 def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everything: RelayProcess) -> None:
     workers = everything.children("relay worker")
@@ -334,6 +340,7 @@ def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everythin
     assert len(everything.children("relay worker")) == 2
 
 
+@pytest.mark.processes
 def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: RelayProcess) -> None:
     with everything.connect() as client:
         client.request("PUT", "/jobs/sleep/again", {"seconds": 2})
@@ -447,6 +454,7 @@ def test_a_history_that_lost_its_end_is_completed(
     worker.stop()
 
 
+@pytest.mark.processes
 def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: Path) -> None:
     """The pause between starts grows: a handful of starts in a second, not hundreds."""
     (tmp_path / "moody.py").write_text(
@@ -459,6 +467,7 @@ def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: P
     relay.stop()
 
 
+@pytest.mark.processes
 def test_data_survives_a_restart_of_everything(tmp_path: Path) -> None:
     relay = RelayProcess(tmp_path, "all", *QUICK)
     relay.start()

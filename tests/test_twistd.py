@@ -12,6 +12,8 @@ import pytest
 
 from tests.processes import ROOT, LoggedProcess, RelayProcess
 
+pytestmark = pytest.mark.processes
+
 TWISTD = str(Path(sys.executable).parent / "twistd")
 
 

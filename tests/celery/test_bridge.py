@@ -15,6 +15,8 @@ from celery import Celery
 
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, Response, eventually
 
+pytestmark = pytest.mark.processes
+
 LATER = {"Prefer": "respond-async"}
 
 

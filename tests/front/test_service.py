@@ -15,6 +15,8 @@ from redis import StrictRedis
 from tests.certificates import write_certificate
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "1")
 
 

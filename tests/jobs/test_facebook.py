@@ -10,6 +10,8 @@ import pytest
 from tests.jobs.graph_server import TOKEN, VERSION, Graph, error, used_up
 from tests.processes import RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(autouse=True)
 def no_trouble_left(graph: Graph) -> Iterator[None]:

@@ -21,6 +21,8 @@ from tests.processes import PATIENCE, RelayProcess, eventually
 from tests.stack.conftest import OPTIONS, Fronts
 from tests.stack.proxies import ShippedHAProxy, executable, shipped_nginx
 
+pytestmark = pytest.mark.processes
+
 PROGRAMS = Path(__file__).parent / "clients"
 JARS = [Path("/usr/share/java/okhttp.jar"), Path("/usr/share/java/okio.jar")]
 QUICK = "-XX:TieredStopAtLevel=1"  # a Java that runs for seconds need not be compiled well

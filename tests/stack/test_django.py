@@ -16,6 +16,8 @@ import pytest
 from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess, eventually, free_port
 from tests.stack.proxies import HAProxy, Nginx, changed
 
+pytestmark = pytest.mark.processes
+
 EXAMPLE = ROOT / "examples/django"
 ANNA = {"Authorization": "Bearer anna's token"}
 WAITING = 2_000

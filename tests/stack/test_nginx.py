@@ -14,6 +14,8 @@ from tests.processes import PATIENCE, Client, Response, eventually, free_port
 from tests.stack.conftest import Fronts
 from tests.stack.proxies import Nginx, SecureClient, executable, shipped_nginx
 
+pytestmark = pytest.mark.processes
+
 HELD = 10_000
 SOURCES = 10  # loopback addresses that they come from
 
