@@ -67,6 +67,14 @@ class Connection(Reader, Protocol):
         #: by the site's clock; 0 for none
         self.deadline = 0.0
 
+    def __repr__(self) -> str:
+        does = "reads a request" if self._reading else "idle"
+        if self._serving:
+            does = "serves a request" if self._hold is None else f"serves {self._hold!r}"
+        if self.transport is None:
+            does = "gone"
+        return f"<{type(self).__name__} of {self.address}, {does}>"
+
     def connectionMade(self) -> None:
         self._site.connections.add(self)
         self.transport.registerProducer(self, True)  # type: ignore[union-attr]

@@ -94,6 +94,13 @@ class Hold:
         self._doubtful = False  # whether the client is there
         self.slot = -1
 
+    def __repr__(self) -> str:
+        address = self._address if self._connection is None else self._connection.address
+        phase = "over" if self.transport is None else "committed"
+        if self._connection is not None:
+            phase = "in grace"
+        return f"<{type(self).__name__} of job {self._known.id} for {address or 'nobody yet'}, {phase}>"
+
     @classmethod
     def taken_over(cls, house: House, passed: Passed, connected: socket.socket) -> Hold:
         """A committed one that another front held."""
