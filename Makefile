@@ -22,7 +22,7 @@ test: .venv/test.stamp  ## all tests but the long ones, files side by side; OPTI
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(OPTIONS)
 
 stack: .venv/test.stamp  ## the long tests: more clients, proxies, sizes and pools around relay than `make test` draws
-	$(BIN)/python -m pytest -n 2 --dist loadfile --long -m long $(OPTIONS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --long $(OPTIONS)
 
 faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
 	$(BIN)/python -m tests.faults.run $(OPTIONS)

@@ -3,7 +3,7 @@
 ===============  ==========================================================================================
 ``make quick``   those that start no process (``--quick``); one that does fails
 ``make test``    all but the long ones
-``make stack``   those around relay, with the long ones among them (``--long``)
+``make stack``   the long ones (``--long``): all clients on all ways, whole sizes, further pools and draws
 ===============  ==========================================================================================
 
 A test that takes one of the servers below starts processes; others that do are marked ``processes``.
@@ -31,7 +31,7 @@ STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spa
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only the tests that start no process")
-    parser.addoption("--long", action="store_true", help="the long tests, too")
+    parser.addoption("--long", action="store_true", help="the long tests only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,23 +59,16 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    unwanted = set() if config.getoption("--long") else {"long"}
-    if config.getoption("--quick"):
-        unwanted = {"long", "processes"}
+    is_quick, is_long = config.getoption("--quick"), config.getoption("--long")
     chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
-        if SERVERS & set(getattr(item, "fixturenames", ())):
-            item.add_marker("processes")
-        marks = {mark.name for mark in item.iter_markers()}
-        chosen[not marks & unwanted].append(item)
+        starts = bool(item.get_closest_marker("processes")) or SERVERS & set(
+            getattr(item, "fixturenames", ())
+        )
+        wanted = bool(item.get_closest_marker("long")) == is_long and not (is_quick and starts)
+        chosen[wanted].append(item)
     items[:] = chosen[True]
     config.hook.pytest_deselected(items=chosen[False])
-
-
-@pytest.fixture(scope="session")
-def is_long(request: pytest.FixtureRequest) -> bool:
-    """Whether the long tests run: a test that has a size may have its full one."""
-    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")
