@@ -69,7 +69,7 @@ def variables(relay: RelayProcess) -> list[str]:
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "systemd:domain=INET:index=1",
+        pytest.param("systemd:domain=INET:index=1", marks=pytest.mark.long),
         "systemd:domain=INET:name=relay",
         "haproxy:systemd:domain=INET:name=relay",
     ],

@@ -151,7 +151,7 @@ def test_parent_and_children_keep_to_the_level(tmp_path: Path, level: str) -> No
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("form", ["text", pytest.param("json", marks=pytest.mark.long)])
 def test_twistd_rotates_the_file_that_it_was_given(tmp_path: Path, form: str) -> None:
     options = ["--listen", "tcp:0:interface=127.0.0.1", "--log-format", form]
     command = [TWISTD, "-n", "--pidfile=", "-l", "relay.log", "relay", *options]
@@ -169,7 +169,7 @@ def test_twistd_rotates_the_file_that_it_was_given(tmp_path: Path, form: str) ->
 
 
 @pytest.mark.processes
-def test_the_tac_file_writes_the_same(tmp_path: Path) -> None:
+def test_the_tac_file_does_and_writes_the_same_with_settings_from_the_environment(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "RELAY_LISTEN": "tcp:0:interface=127.0.0.1",
@@ -180,7 +180,8 @@ def test_the_tac_file_writes_the_same(tmp_path: Path) -> None:
         [TWISTD, "-n", "--pidfile=", "-y", str(ROOT / "relay.tac")], environment, tmp_path
     )
     process.start()
-    process.wait_for("relay worker serves")
+    process.wait_for("relay front listens")
+    process.wait_for("relay worker serves .*echo")
     assert process.stop() == 0
     assert {"supervisor", "worker 1"} <= {line["process"] for line in objects(process)}
     assert not [line for line in objects(process) if NOISE.search(line["message"])]

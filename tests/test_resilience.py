@@ -80,9 +80,9 @@ def pages() -> Iterator[str]:
     server.server_close()
 
 
-def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages: str) -> None:
+def test_fetch_runs_end_to_end(relay: RelayProcess, pages: str) -> None:
     for path in ("/page", "/moved"):
-        answer = front.call("POST", "/jobs/fetch", {"url": pages + path})
+        answer = relay.call("POST", "/jobs/fetch", {"url": pages + path})
         assert answer.status == 200
         assert answer.json()["result"] == {
             "status": 200,
@@ -91,32 +91,31 @@ def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages:
             "size": 9,
             "text": "<p>é</p>",
         }
-    large = front.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
+    large = relay.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
     assert large.json()["error"]["status"] == 502
     assert large.json()["error"]["type"] == "/problems/upstream-too-large"
 
 
 def test_a_running_job_that_is_cancelled_takes_its_upstream_call_along(
-    front: RelayProcess, worker: RelayProcess, pages: str
+    relay: RelayProcess, pages: str
 ) -> None:
-    front.wait_until_jobs_are_known()
-    begun = front.call("POST", "/jobs/fetch", {"url": pages + "/stalls"}, {"Prefer": "respond-async"})
+    begun = relay.call("POST", "/jobs/fetch", {"url": pages + "/stalls"}, {"Prefer": "respond-async"})
     assert Pages.stalled.wait(10)
-    assert front.call("DELETE", begun.headers["location"]).status == 202
+    assert relay.call("DELETE", begun.headers["location"]).status == 202
     assert Pages.closed.wait(10)
-    done = front.call("GET", begun.headers["location"], headers={"Prefer": "wait=9"})
+    done = relay.call("GET", begun.headers["location"], headers={"Prefer": "wait=9"})
     assert done.json()["state"] == "cancelled"
 
 
-def test_fetch_says_what_is_wrong_with_an_upstream(front: RelayProcess, worker: RelayProcess) -> None:
+def test_fetch_says_what_is_wrong_with_an_upstream(relay: RelayProcess) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        answer = front.call("POST", "/jobs/fetch", {"url": url})
+        answer = relay.call("POST", "/jobs/fetch", {"url": url})
     assert answer.json()["error"]["type"] == "/problems/upstream-unreachable"
     assert answer.json()["error"]["retryable"] is True
-    assert front.call("POST", "/jobs/fetch", {"url": "ftp://x"}).status == 422
-    bad = front.call("POST", "/jobs/fetch", {"url": "http://a..b/"})
+    assert relay.call("POST", "/jobs/fetch", {"url": "ftp://x"}).status == 422
+    bad = relay.call("POST", "/jobs/fetch", {"url": "http://a..b/"})
     assert bad.json()["error"]["type"] == "/problems/bad-url"
 
 
@@ -355,14 +354,8 @@ def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: 
     assert envelope["elapsed_ms"] < 9000  # of a lease of 10 s
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_a_client_that_goes_away_can_take_its_job_along(
-    front: RelayProcess, server: RedisProcess, tmp_path: Path, running: bool
-) -> None:
-    worker = start_worker(server, tmp_path)
-    front.wait_until_jobs_are_known()
-    if not running:
-        worker.stop()
+def goes_away(front: RelayProcess) -> None:
+    """A client whose job is for itself only goes away, and the job is cancelled."""
     client = front.connect()
     client.request("PUT", "/jobs/patient/alone", headers={"Relay-On-Disconnect": "cancel"})
     front.wait_until_held(1)
@@ -371,18 +364,28 @@ def test_a_client_that_goes_away_can_take_its_job_along(
     eventually(
         lambda: front.call("GET", "/jobs/patient/alone").json()["state"] == "cancelled", "it is cancelled"
     )
-    if running:
-        worker.stop()
 
 
-def test_a_client_that_comes_back_keeps_its_job(front: RelayProcess, worker: RelayProcess) -> None:
+def test_a_client_that_goes_away_can_take_its_running_job_along(relay: RelayProcess) -> None:
+    goes_away(relay)
+
+
+def test_a_client_that_goes_away_can_take_its_waiting_job_along(
+    front: RelayProcess, server: RedisProcess, tmp_path: Path
+) -> None:
+    worker = start_worker(server, tmp_path)
     front.wait_until_jobs_are_known()
-    client = front.connect()
+    worker.stop()
+    goes_away(front)
+
+
+def test_a_client_that_comes_back_keeps_its_job(relay: RelayProcess) -> None:
+    client = relay.connect()
     client.request("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
-    front.wait_until_held(1)
+    relay.wait_until_held(1)
     client.close()
-    front.wait_until_nothing_is_held()
-    answer = front.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
+    relay.wait_until_nothing_is_held()
+    answer = relay.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
     assert answer.json()["result"] == {"slept": 7.0}
 
 
