@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -252,9 +253,35 @@ def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Relay
 
 
 @pytest.mark.processes
-def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything: RelayProcess) -> None:
-    fronts, workers = everything.children("relay front"), everything.children("relay worker")
-    (redis,) = everything.children("valkey-server")
+@pytest.fixture(scope="module")
+def lasting_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    relay = RelayProcess(tmp_path_factory.mktemp("lasting"), "all", "--fronts", "2", "--workers", "2", *QUICK)
+    relay.start()
+    yield relay
+    relay.stop()
+
+
+@pytest.fixture
+def lasting(lasting_process: RelayProcess) -> RelayProcess:
+    """A whole relay for tests of what it survives: all of its processes are there again."""
+
+    def is_whole() -> bool:
+        counts = [said(lasting_process, line) for line in ("relay front listens", "relay worker serves")]
+        ended = [said(lasting_process, rf"{role} \d ended") for role in ("front", "worker")]
+        return all(count - gone >= 2 for count, gone in zip(counts, ended, strict=True))
+
+    eventually(is_whole, "two fronts and two workers work")
+    return lasting_process
+
+
+def said(relay: RelayProcess, pattern: str) -> int:
+    """How many lines of its log match."""
+    return sum(bool(re.search(pattern, line)) for line in list(relay._lines))
+
+
+def test_the_processes_show_their_role_and_run_in_their_own_sessions(lasting: RelayProcess) -> None:
+    fronts, workers = lasting.children("relay front"), lasting.children("relay worker")
+    (redis,) = lasting.children("valkey-server")
     assert (len(fronts), len(workers)) == (2, 2)
     for pid in (*fronts, *workers, redis):
         assert os.getsid(pid) == pid
@@ -262,20 +289,21 @@ def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("role", ["relay front", "relay worker"])
-def test_a_process_that_dies_is_started_again(everything: RelayProcess, role: str) -> None:
-    before = everything.children(role)
-    os.kill(before[0], signal.SIGKILL)
+def test_a_process_that_dies_is_started_again(lasting: RelayProcess, role: str) -> None:
+    before = lasting.children(role)
     line = "relay front listens" if role == "relay front" else "relay worker serves"
-    everything.wait_for(line, count=3)
-    assert len(everything.children(role)) == 2
-    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+    seen = said(lasting, line)
+    os.kill(before[0], signal.SIGKILL)
+    lasting.wait_for(line, count=seen + 1)
+    assert len(lasting.children(role)) == 2
+    assert lasting.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
 @pytest.mark.processes
-def test_a_front_that_dies_refuses_nobody(everything: RelayProcess) -> None:
-    for pid in everything.children("relay front"):
+def test_a_front_that_dies_refuses_nobody(lasting: RelayProcess) -> None:
+    for pid in lasting.children("relay front"):
         os.kill(pid, signal.SIGKILL)
-    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+    assert lasting.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
 @pytest.mark.processes
@@ -340,13 +368,13 @@ def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everythin
 
 
 @pytest.mark.processes
-def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: RelayProcess) -> None:
-    with everything.connect() as client:
+def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(lasting: RelayProcess) -> None:
+    with lasting.connect() as client:
         client.request("PUT", "/jobs/sleep/again", {"seconds": 2})
         eventually(
-            lambda: everything.call("GET", "/jobs/sleep/again").json().get("state") == "running", "it runs"
+            lambda: lasting.call("GET", "/jobs/sleep/again").json().get("state") == "running", "it runs"
         )
-        for pid in everything.children("relay worker"):
+        for pid in lasting.children("relay worker"):
             os.kill(pid, signal.SIGKILL)
         envelope = json.loads(b"".join(client.chunks())) if client.head()[0] == 200 else {}
     assert envelope["result"] == {"slept": 2.0}
