@@ -252,7 +252,6 @@ def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Relay
     relay.stop()
 
 
-@pytest.mark.processes
 @pytest.fixture(scope="module")
 def lasting_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     relay = RelayProcess(tmp_path_factory.mktemp("lasting"), "all", "--fronts", "2", "--workers", "2", *QUICK)
@@ -279,6 +278,7 @@ def said(relay: RelayProcess, pattern: str) -> int:
     return sum(bool(re.search(pattern, line)) for line in list(relay._lines))
 
 
+@pytest.mark.processes
 def test_the_processes_show_their_role_and_run_in_their_own_sessions(lasting: RelayProcess) -> None:
     fronts, workers = lasting.children("relay front"), lasting.children("relay worker")
     (redis,) = lasting.children("valkey-server")
