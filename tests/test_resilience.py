@@ -494,7 +494,7 @@ def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: P
     )
     relay = RelayProcess(tmp_path, "all", "--jobs", "moody")
     super(RelayProcess, relay).start()
-    relay.wait_for(r"worker 1 ended .* again in 0\.2 s")
+    eventually(lambda: said(relay, r"worker 1 ended .* again in 0\.2 s"), "it was started three times", 60)
     assert sum("worker 1 ended" in line for line in relay._lines) <= 3
     relay.stop()
 
