@@ -5,15 +5,24 @@ OPTIONS ?=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: run test faults limits takeover bench check docs settings install lock clean
+.PHONY: help run quick test stack faults limits takeover bench check docs settings install lock clean
+
+help:  ## this list
+	@grep '^[a-z]*:.*  ## ' Makefile | while IFS= read -r line; do printf 'make %-9s %s\n' "$${line%%:*}" "$${line#*  ## }"; done
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
 
 install: .venv/run.stamp  ## make .venv and install relay into it
 
-test: .venv/test.stamp  ## run the tests, two files at a time; OPTIONS="-k hold" for some of them
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(OPTIONS)
+quick: .venv/test.stamp  ## the tests that start no process and need no Redis: half a minute
+	$(BIN)/python -m pytest --quick -n 2 --dist loadfile $(OPTIONS)
+
+test: .venv/test.stamp  ## all tests but the long ones, files side by side; OPTIONS="-k hold" for some of them
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(OPTIONS)
+
+stack: .venv/test.stamp  ## the long tests: more clients, proxies, sizes and pools around relay than `make test` draws
+	$(BIN)/python -m pytest -n 2 --dist loadfile --long $(OPTIONS)
 
 faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
 	$(BIN)/python -m tests.faults.run $(OPTIONS)

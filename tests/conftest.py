@@ -1,5 +1,12 @@
-"""Fixtures: a real Redis, and whole relays in processes of their own.
+"""Fixtures: a real Redis, and whole relays in processes of their own. And which tests run:
 
+===============  ==========================================================================================
+``make quick``   those that start no process (``--quick``); one that does fails
+``make test``    all but the long ones
+``make stack``   the long ones (``--long``): all clients on all ways, whole sizes, further pools and draws
+===============  ==========================================================================================
+
+A test that takes one of the servers below starts processes; others that do are marked ``processes``.
 Servers are started in synchronous session fixtures; nothing here imports the reactor at its top.
 """
 
@@ -7,13 +14,61 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from tests.processes import RedisProcess, RelayProcess
+
+#: fixtures that start processes
+SERVERS = {"redis_process", "server", "relay_process"}
+#: what Python tells its audit hooks when a process is started
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only the tests that start no process")
+    parser.addoption("--long", action="store_true", help="the long tests only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--quick"):
+        sys.addaudithook(refuse_processes)
+
+
+running = False  # whether a test is
+
+
+def refuse_processes(event: str, arguments: tuple[object, ...]) -> None:
+    """Keep ``make quick`` quick."""
+    if running and event in STARTS:
+        pytest.fail(f"{arguments[0]!r} is started: mark the test with `processes`")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    global running
+    running = True
+    try:
+        return (yield)
+    finally:
+        running = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    is_quick, is_long = config.getoption("--quick"), config.getoption("--long")
+    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        starts = bool(item.get_closest_marker("processes")) or SERVERS & set(
+            getattr(item, "fixturenames", ())
+        )
+        wanted = bool(item.get_closest_marker("long")) == is_long and not (is_quick and starts)
+        chosen[wanted].append(item)
+    items[:] = chosen[True]
+    config.hook.pytest_deselected(items=chosen[False])
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +128,14 @@ def relay(relay_process: RelayProcess) -> Iterator[RelayProcess]:
     yield relay_process
     relay_process.wait_until_nothing_is_held()
     assert relay_process.tracebacks() - before == relay_process.expected_tracebacks, relay_process.log_tail()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freeze_what_is_imported() -> None:
+    """What is there before a module's first test is not looked at by the collections after each of its tests, which
+    would else take a fifth of the time of all tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

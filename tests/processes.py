@@ -284,12 +284,11 @@ class RelayProcess(LoggedProcess):
         """The ids of this relay's processes of one role."""
         assert self.process is not None
         found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
+        for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
             with contextlib.suppress(OSError):
-                parent = int(stat.read_text().rpartition(")")[2].split()[1])
-                title = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if parent == self.process.pid and role in title:
-                    found.append(int(stat.parent.name))
+                title = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if role in title:
+                    found.append(int(child))
         return found
 
     def kill(self, number: int = signal.SIGKILL) -> None:

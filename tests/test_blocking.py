@@ -10,6 +10,8 @@ import pytest
 
 from tests.processes import RedisProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 LINE = 1 + next(
     number
     for number, line in enumerate((Path(__file__).parent / "blocking_jobs.py").read_text().splitlines())

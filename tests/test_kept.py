@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +16,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
-from relay.process import output
-from relay.process.managed import ManagedProcess, Program
+from relay.process import output, reexec
+from relay.process.managed import RESTART, STEADY, ManagedProcess, Program
 from relay.process.spawned import (
     ALIVE,
     DRAINING,
@@ -41,6 +43,7 @@ class Process:
         self.signals: list[int] = []
         self.orders: list[str] = []
         self.closed: list[int] = []
+        self.pipes: dict[int, Any] = {}
 
     def signalProcess(self, number: int) -> None:
         self.signals.append(number)
@@ -426,3 +429,124 @@ def test_a_process_that_can_not_be_started_is_tried_again(
     stopping = Deferred.fromCoroutine(kept.stop())
     end(children(kept).pop())
     assert stopping.called
+
+
+# -- processes that run already --
+
+
+class Quiet(Reactor):
+    """One that reads and writes nothing by itself."""
+
+    def addReader(self, *_: Any) -> None: ...
+
+    addWriter = removeReader = removeWriter = addReader
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, tuple[int, int]]]:
+    """The pipes of a process that another program started; it is never signalled or waited for."""
+    monkeypatch.setattr(reexec, "registerReapProcessHandler", lambda pid, process: None)
+    monkeypatch.setattr(reexec.Adopted, "signalProcess", lambda self, number: self.sent.append(number))
+    monkeypatch.setattr(reexec.Adopted, "sent", [], raising=False)
+    pairs = {0: os.pipe(), 1: os.pipe(), 2: os.pipe(), CONTROL: os.pipe(), ORDERS: os.pipe()}
+    descriptors = [each for pair in pairs.values() for each in pair]
+    for descriptor in descriptors:
+        os.set_blocking(descriptor, False)
+    yield pairs
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def taken_over(
+    running: dict[int, tuple[int, int]], clock: Quiet, **changed: Any
+) -> tuple[ManagedProcess, reexec.ManagedState]:
+    ours = {its: pair[its in (0, ORDERS)] for its, pair in running.items()}
+    fields: dict[str, Any] = {"is_ready": True, "is_leaving": False, "killed_at": None, "estate": -1}
+    fields |= {"unread": {1: b"half "}, "pieces": {}}
+    child = reexec.ChildState("w1", 1, CONTROL, ORDERS, ours, **{**fields, **changed})
+    state = reexec.ManagedState("worker", 1, not changed.get("is_leaving", False), 5.0, [child])
+    kept = ManagedProcess(clock, "worker", 1, Program(["program"], {}, DRAIN, SUCCEEDED, SILENCE))
+    kept.adopt(state)
+    return kept, state
+
+
+def test_a_process_that_runs_already_is_gone_on_with(
+    running: dict[int, tuple[int, int]], logged: list[Any]
+) -> None:
+    """And can be left to yet another program."""
+    kept, state = taken_over(running, Quiet())
+    assert kept.has_process()
+    assert (kept.began, kept.state()) == (5.0, state)
+    (child,) = children(kept)
+    child.childDataReceived(1, b"a line\n")
+    assert logged == [(LogLevel.info, "half a line")]
+
+
+def test_it_is_replaced_like_any_other(running: dict[int, tuple[int, int]]) -> None:
+    clock = Quiet()
+    kept, _ = taken_over(running, clock)
+    (child,) = children(kept)
+    Deferred.fromCoroutine(kept.replace())
+    (successor,) = children(kept) - {child}
+    say(successor, READY)
+    assert child.leaving
+    process: Any = child.process
+    process.pipes[ORDERS].doWrite()
+    assert os.read(running[ORDERS][0], 100) == b"drain 50.0\n"
+
+
+def test_one_that_was_told_to_leave_has_the_rest_of_its_time(
+    running: dict[int, tuple[int, int]], no_logged_failures: list[LogEvent]
+) -> None:
+    clock = Quiet()
+    kept, _ = taken_over(running, clock, is_leaving=True, killed_at=3.0)
+    (child,) = children(kept)
+    assert not kept.has_process()
+    clock.advance(2.9)
+    process: Any = child.process
+    assert process.sent == []
+    clock.advance(0.1)
+    assert process.sent == [signal.SIGKILL]
+    assert no_logged_failures.pop()["name"] == "w1"
+
+
+def test_what_it_would_hand_over_is_handed_over(running: dict[int, tuple[int, int]]) -> None:
+    estate, other = socket.socketpair()
+    with other:
+        kept, _ = taken_over(running, Quiet(), estate=estate.detach())
+        (child,) = children(kept)
+        assert child.estate is not None
+        kept.signal(signal.SIGHUP)
+        Deferred.fromCoroutine(kept.retire())
+        assert child.estate is None
+        assert child.leaving
+
+
+def test_one_that_drains_and_fails_then_is_told_of_and_not_started_again(
+    kept: ManagedProcess, lines: list[str]
+) -> None:
+    first = kept.start()
+    say(first, READY)
+    second = kept.start()
+    say(second, READY)
+    first.processExited(Failure(ProcessTerminated(signal=9)))
+    first.processEnded(Failure(ProcessTerminated(signal=9)))
+    assert children(kept) == {second}
+    assert any(f"worker 1 ({first.name}) ended while it drained" in line for line in lines)
+
+
+def test_after_a_steady_while_the_pause_before_a_start_is_short_again(
+    kept: ManagedProcess, no_logged_failures: list[LogEvent]
+) -> None:
+    clock: Any = kept.clock
+    pauses = []
+    for seconds in (0, 0, int(STEADY) + 1):
+        (child,) = children(kept) or {kept.start()}
+        say(child, READY)
+        for _ in range(seconds):
+            clock.advance(1)
+            say(child, ALIVE)
+        end(child)
+        pauses.append(no_logged_failures.pop()["pause"])
+        clock.advance(pauses[-1])
+    assert pauses == [RESTART.first, 2 * RESTART.first, RESTART.first]

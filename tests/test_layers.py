@@ -116,12 +116,14 @@ MODULES = [
 ]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("module", MODULES)
 def test_no_reactor_is_installed_by_importing(module: str) -> None:
     code = f"import {module}, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.processes
 def test_other_servers_get_no_twisted() -> None:
     code = (
         "import relay.handover, relay.tickets, sys;"

@@ -64,11 +64,12 @@ def variables(relay: RelayProcess) -> list[str]:
     return result
 
 
+@pytest.mark.processes
 @needs_systemd
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "systemd:domain=INET:index=1",
+        pytest.param("systemd:domain=INET:index=1", marks=pytest.mark.long),
         "systemd:domain=INET:name=relay",
         "haproxy:systemd:domain=INET:name=relay",
     ],
@@ -115,6 +116,7 @@ def test_a_lone_front_serves_sockets_of_systemd(redis: RedisProcess, tmp_path: P
     assert front.tracebacks() == 0, front.log_tail()
 
 
+@pytest.mark.processes
 def test_a_unix_socket_stays_with_its_mode_when_fronts_are_replaced(tmp_path: Path) -> None:
     """Each time a front begins and ends to serve it. It goes with relay."""
     path = tmp_path / "relay.sock"
@@ -153,6 +155,7 @@ def is_healthy(path: Path) -> bool:
         return b" 200 OK\r\n" in connected.recv(65536)
 
 
+@pytest.mark.processes
 @needs_systemd
 @pytest.mark.parametrize(
     ("endpoint", "said"),
@@ -175,6 +178,7 @@ def test_a_socket_that_was_not_handed_over_is_one_clear_line(
     assert relay.tracebacks() == 0, relay.log_tail()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("role", ["all", "front"])
 def test_a_socket_of_systemd_where_there_is_none_is_one_clear_line(tmp_path: Path, role: str) -> None:
     options = [] if role == "all" else ["--redis", "redis://127.0.0.1:1"]
@@ -212,6 +216,7 @@ def test_the_log_shows_other_sockets_by_their_names(tmp_path: Path) -> None:
         assert shown(listening, "tcp6:0") == f"http://[::1]:{listening.getsockname()[1]}"
 
 
+@pytest.mark.processes
 def test_relay_says_that_it_listens_when_it_answers(tmp_path: Path) -> None:
     pem = write_certificate(tmp_path)
     endpoint = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"

@@ -85,6 +85,7 @@ def name_of(worker: RelayProcess) -> str:
     return "worker 1" if worker.role == "all" else "worker"
 
 
+@pytest.mark.processes
 def test_what_a_handler_says_has_its_process_its_level_and_its_job(written: tuple[Any, Any]) -> None:
     relay, worker = written
     id = relay.call("POST", "/jobs/said").json()["id"]
@@ -98,6 +99,7 @@ def test_what_a_handler_says_has_its_process_its_level_and_its_job(written: tupl
     assert not [line for line in objects(worker) if "look closely" in line["message"]]
 
 
+@pytest.mark.processes
 def test_a_failure_is_one_object_with_its_traceback(written: tuple[Any, Any]) -> None:
     relay, worker = written
     id = relay.call("POST", "/jobs/broken").json()["id"]
@@ -109,6 +111,7 @@ def test_a_failure_is_one_object_with_its_traceback(written: tuple[Any, Any]) ->
     assert "two \\x1b[31mred\\u202e" in line["traceback"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("written", ["all"], indirect=True)
 def test_what_is_printed_is_taken_for_nothing_else(written: tuple[Any, Any]) -> None:
     relay, worker = written
@@ -122,6 +125,7 @@ def test_what_is_printed_is_taken_for_nothing_else(written: tuple[Any, Any]) -> 
     assert not [line for line in objects(worker) if line["message"] == "forged"]
 
 
+@pytest.mark.processes
 def test_each_process_has_its_name_and_nobody_makes_noise(written: tuple[Any, Any]) -> None:
     _, worker = written
     expected = {"worker"} if worker.role == "worker" else {"supervisor", "front 1", "worker 1"}
@@ -129,6 +133,7 @@ def test_each_process_has_its_name_and_nobody_makes_noise(written: tuple[Any, An
     assert not [line for line in objects(worker) if NOISE.search(line["message"])]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("level", ["debug", "warn"])
 def test_parent_and_children_keep_to_the_level(tmp_path: Path, level: str) -> None:
     options = ["--listen", "tcp:0:interface=127.0.0.1", "--jobs", "tests.logged_jobs", "--log-format", "json"]
@@ -145,7 +150,8 @@ def test_parent_and_children_keep_to_the_level(tmp_path: Path, level: str) -> No
         assert {line["level"] for line in objects(process)} <= {"warn", "error", "critical"}
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.processes
+@pytest.mark.parametrize("form", ["text", pytest.param("json", marks=pytest.mark.long)])
 def test_twistd_rotates_the_file_that_it_was_given(tmp_path: Path, form: str) -> None:
     options = ["--listen", "tcp:0:interface=127.0.0.1", "--log-format", form]
     command = [TWISTD, "-n", "--pidfile=", "-l", "relay.log", "relay", *options]
@@ -162,7 +168,8 @@ def test_twistd_rotates_the_file_that_it_was_given(tmp_path: Path, form: str) ->
         assert json.loads(line) if form == "json" else TEXT.fullmatch(line)
 
 
-def test_the_tac_file_writes_the_same(tmp_path: Path) -> None:
+@pytest.mark.processes
+def test_the_tac_file_does_and_writes_the_same_with_settings_from_the_environment(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "RELAY_LISTEN": "tcp:0:interface=127.0.0.1",
@@ -173,12 +180,14 @@ def test_the_tac_file_writes_the_same(tmp_path: Path) -> None:
         [TWISTD, "-n", "--pidfile=", "-y", str(ROOT / "relay.tac")], environment, tmp_path
     )
     process.start()
-    process.wait_for("relay worker serves")
+    process.wait_for("relay front listens")
+    process.wait_for("relay worker serves .*echo")
     assert process.stop() == 0
     assert {"supervisor", "worker 1"} <= {line["process"] for line in objects(process)}
     assert not [line for line in objects(process) if NOISE.search(line["message"])]
 
 
+@pytest.mark.processes
 def test_a_misspelt_variable_ends_the_program_with_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RELAY_MAX_WIAT": "1"}
     done = subprocess.run(

@@ -14,6 +14,8 @@ import pytest
 from relay.process import orphans
 from tests.processes import ROOT, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 JOBS = """
 import subprocess
 from relay import job

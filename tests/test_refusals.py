@@ -15,6 +15,8 @@ import valkey
 from tests.processes import RedisProcess, RelayProcess, eventually
 from tests.test_twistd import ROOT, TWISTD
 
+pytestmark = pytest.mark.processes
+
 QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "2")
 _LOOP = "local n = 0 while true do n = n + 1 end"
 

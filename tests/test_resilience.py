@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -80,9 +81,9 @@ def pages() -> Iterator[str]:
     server.server_close()
 
 
-def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages: str) -> None:
+def test_fetch_runs_end_to_end(relay: RelayProcess, pages: str) -> None:
     for path in ("/page", "/moved"):
-        answer = front.call("POST", "/jobs/fetch", {"url": pages + path})
+        answer = relay.call("POST", "/jobs/fetch", {"url": pages + path})
         assert answer.status == 200
         assert answer.json()["result"] == {
             "status": 200,
@@ -91,32 +92,31 @@ def test_fetch_runs_end_to_end(front: RelayProcess, worker: RelayProcess, pages:
             "size": 9,
             "text": "<p>é</p>",
         }
-    large = front.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
+    large = relay.call("POST", "/jobs/fetch", {"url": pages + "/large", "max_bytes": 1000})
     assert large.json()["error"]["status"] == 502
     assert large.json()["error"]["type"] == "/problems/upstream-too-large"
 
 
 def test_a_running_job_that_is_cancelled_takes_its_upstream_call_along(
-    front: RelayProcess, worker: RelayProcess, pages: str
+    relay: RelayProcess, pages: str
 ) -> None:
-    front.wait_until_jobs_are_known()
-    begun = front.call("POST", "/jobs/fetch", {"url": pages + "/stalls"}, {"Prefer": "respond-async"})
+    begun = relay.call("POST", "/jobs/fetch", {"url": pages + "/stalls"}, {"Prefer": "respond-async"})
     assert Pages.stalled.wait(10)
-    assert front.call("DELETE", begun.headers["location"]).status == 202
+    assert relay.call("DELETE", begun.headers["location"]).status == 202
     assert Pages.closed.wait(10)
-    done = front.call("GET", begun.headers["location"], headers={"Prefer": "wait=9"})
+    done = relay.call("GET", begun.headers["location"], headers={"Prefer": "wait=9"})
     assert done.json()["state"] == "cancelled"
 
 
-def test_fetch_says_what_is_wrong_with_an_upstream(front: RelayProcess, worker: RelayProcess) -> None:
+def test_fetch_says_what_is_wrong_with_an_upstream(relay: RelayProcess) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        answer = front.call("POST", "/jobs/fetch", {"url": url})
+        answer = relay.call("POST", "/jobs/fetch", {"url": url})
     assert answer.json()["error"]["type"] == "/problems/upstream-unreachable"
     assert answer.json()["error"]["retryable"] is True
-    assert front.call("POST", "/jobs/fetch", {"url": "ftp://x"}).status == 422
-    bad = front.call("POST", "/jobs/fetch", {"url": "http://a..b/"})
+    assert relay.call("POST", "/jobs/fetch", {"url": "ftp://x"}).status == 422
+    bad = relay.call("POST", "/jobs/fetch", {"url": "http://a..b/"})
     assert bad.json()["error"]["type"] == "/problems/bad-url"
 
 
@@ -252,30 +252,62 @@ def everything(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Relay
     relay.stop()
 
 
-def test_the_processes_show_their_role_and_run_in_their_own_sessions(everything: RelayProcess) -> None:
-    fronts, workers = everything.children("relay front"), everything.children("relay worker")
-    (redis,) = everything.children("valkey-server")
+@pytest.fixture(scope="module")
+def lasting_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    options = ("--fronts", "2", "--workers", "2", "--lease", "60", *QUICK)
+    relay = RelayProcess(tmp_path_factory.mktemp("lasting"), "all", *options)
+    relay.start()
+    yield relay
+    relay.stop()
+
+
+@pytest.fixture
+def lasting(lasting_process: RelayProcess) -> RelayProcess:
+    """A whole relay for tests of what it survives: all of its processes are there again."""
+
+    def is_whole() -> bool:
+        counts = [said(lasting_process, line) for line in ("relay front listens", "relay worker serves")]
+        ended = [said(lasting_process, rf"{role} \d ended") for role in ("front", "worker")]
+        return all(count - gone >= 2 for count, gone in zip(counts, ended, strict=True))
+
+    eventually(is_whole, "two fronts and two workers work")
+    return lasting_process
+
+
+def said(relay: RelayProcess, pattern: str) -> int:
+    """How many lines of its log match."""
+    return sum(bool(re.search(pattern, line)) for line in list(relay._lines))
+
+
+@pytest.mark.processes
+def test_the_processes_show_their_role_and_run_in_their_own_sessions(lasting: RelayProcess) -> None:
+    fronts, workers = lasting.children("relay front"), lasting.children("relay worker")
+    (redis,) = lasting.children("valkey-server")
     assert (len(fronts), len(workers)) == (2, 2)
     for pid in (*fronts, *workers, redis):
         assert os.getsid(pid) == pid
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("role", ["relay front", "relay worker"])
-def test_a_process_that_dies_is_started_again(everything: RelayProcess, role: str) -> None:
-    before = everything.children(role)
-    os.kill(before[0], signal.SIGKILL)
+def test_a_process_that_dies_is_started_again(lasting: RelayProcess, role: str) -> None:
+    before = lasting.children(role)
     line = "relay front listens" if role == "relay front" else "relay worker serves"
-    everything.wait_for(line, count=3)
-    assert len(everything.children(role)) == 2
-    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+    seen = said(lasting, line)
+    os.kill(before[0], signal.SIGKILL)
+    lasting.wait_for(line, count=seen + 1)
+    assert len(lasting.children(role)) == 2
+    assert lasting.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
-def test_a_front_that_dies_refuses_nobody(everything: RelayProcess) -> None:
-    for pid in everything.children("relay front"):
+@pytest.mark.processes
+def test_a_front_that_dies_refuses_nobody(lasting: RelayProcess) -> None:
+    for pid in lasting.children("relay front"):
         os.kill(pid, signal.SIGKILL)
-    assert everything.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
+    assert lasting.call("POST", "/jobs/echo", {"message": 1}).json()["result"] == 1
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) -> None:
     roles = ("relay front", "relay worker", "valkey-server")
@@ -290,6 +322,7 @@ def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) 
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
 
 
+@pytest.mark.processes
 def test_sighup_replaces_every_process_while_requests_are_answered(everything: RelayProcess) -> None:
     before = everything.children("relay front") + everything.children("relay worker")
     with everything.connect() as held:
@@ -314,6 +347,7 @@ def test_sighup_replaces_every_process_while_requests_are_answered(everything: R
     assert len(everything.children("relay front")) == len(everything.children("relay worker")) == 2
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("everything", [("--drain", "20")], indirect=True)
 def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everything: RelayProcess) -> None:
     workers = everything.children("relay worker")
@@ -334,28 +368,23 @@ def test_a_child_that_is_told_to_stop_has_a_successor_before_it_leaves(everythin
     assert len(everything.children("relay worker")) == 2
 
 
-def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(everything: RelayProcess) -> None:
-    with everything.connect() as client:
+@pytest.mark.processes
+def test_a_killed_workers_job_runs_again_long_before_its_lease_ends(lasting: RelayProcess) -> None:
+    with lasting.connect() as client:
         client.request("PUT", "/jobs/sleep/again", {"seconds": 2})
         eventually(
-            lambda: everything.call("GET", "/jobs/sleep/again").json().get("state") == "running", "it runs"
+            lambda: lasting.call("GET", "/jobs/sleep/again").json().get("state") == "running", "it runs"
         )
-        for pid in everything.children("relay worker"):
+        for pid in lasting.children("relay worker"):
             os.kill(pid, signal.SIGKILL)
         envelope = json.loads(b"".join(client.chunks())) if client.head()[0] == 200 else {}
     assert envelope["result"] == {"slept": 2.0}
     assert envelope["attempts"] in (2, 3)  # the second worker may have taken it before it was killed, too
-    assert envelope["elapsed_ms"] < 9000  # of a lease of 10 s
+    assert envelope["elapsed_ms"] < 20_000  # of a lease of 60 s
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_a_client_that_goes_away_can_take_its_job_along(
-    front: RelayProcess, server: RedisProcess, tmp_path: Path, running: bool
-) -> None:
-    worker = start_worker(server, tmp_path)
-    front.wait_until_jobs_are_known()
-    if not running:
-        worker.stop()
+def goes_away(front: RelayProcess) -> None:
+    """A client whose job is for itself only goes away, and the job is cancelled."""
     client = front.connect()
     client.request("PUT", "/jobs/patient/alone", headers={"Relay-On-Disconnect": "cancel"})
     front.wait_until_held(1)
@@ -364,18 +393,28 @@ def test_a_client_that_goes_away_can_take_its_job_along(
     eventually(
         lambda: front.call("GET", "/jobs/patient/alone").json()["state"] == "cancelled", "it is cancelled"
     )
-    if running:
-        worker.stop()
 
 
-def test_a_client_that_comes_back_keeps_its_job(front: RelayProcess, worker: RelayProcess) -> None:
+def test_a_client_that_goes_away_can_take_its_running_job_along(relay: RelayProcess) -> None:
+    goes_away(relay)
+
+
+def test_a_client_that_goes_away_can_take_its_waiting_job_along(
+    front: RelayProcess, server: RedisProcess, tmp_path: Path
+) -> None:
+    worker = start_worker(server, tmp_path)
     front.wait_until_jobs_are_known()
-    client = front.connect()
+    worker.stop()
+    goes_away(front)
+
+
+def test_a_client_that_comes_back_keeps_its_job(relay: RelayProcess) -> None:
+    client = relay.connect()
     client.request("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
-    front.wait_until_held(1)
+    relay.wait_until_held(1)
     client.close()
-    front.wait_until_nothing_is_held()
-    answer = front.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
+    relay.wait_until_nothing_is_held()
+    answer = relay.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
     assert answer.json()["result"] == {"slept": 7.0}
 
 
@@ -447,6 +486,7 @@ def test_a_history_that_lost_its_end_is_completed(
     worker.stop()
 
 
+@pytest.mark.processes
 def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: Path) -> None:
     """The pause between starts grows: a handful of starts in a second, not hundreds."""
     (tmp_path / "moody.py").write_text(
@@ -455,11 +495,12 @@ def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: P
     )
     relay = RelayProcess(tmp_path, "all", "--jobs", "moody")
     super(RelayProcess, relay).start()
-    relay.wait_for(r"worker 1 ended .* again in 0\.4 s")
-    assert sum("worker 1 ended" in line for line in relay._lines) <= 4
+    eventually(lambda: said(relay, r"worker 1 ended .* again in 0\.2 s"), "it was started three times", 60)
+    assert sum("worker 1 ended" in line for line in relay._lines) <= 3
     relay.stop()
 
 
+@pytest.mark.processes
 def test_data_survives_a_restart_of_everything(tmp_path: Path) -> None:
     relay = RelayProcess(tmp_path, "all", *QUICK)
     relay.start()

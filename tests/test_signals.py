@@ -15,6 +15,8 @@ import pytest
 from relay.process.signals import TOGETHER
 from tests.processes import ROOT, LoggedProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 JOBS = """
 import os
 from twisted.internet import reactor

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
@@ -12,7 +13,9 @@ from relay.model.problems.request import StoreAway
 from relay.model.settings import SettingError
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
+from relay.process.spawned import READY, Child
 from relay.process.supervisor import Reexecution, Supervisor
+from tests.test_kept import DRAIN, SUCCEEDED, Reactor, end, orders, say, signals
 
 
 class Store:
@@ -130,3 +133,157 @@ def test_the_oldest_are_replaced_first() -> None:
     supervisor.adopt(Inherited([], states, []), lambda role, number: children[0])
     supervisor.startService()
     assert replaced == [2, 3, 1]
+
+
+# -- start and stop --
+
+
+class Whole:
+    """A supervisor with all that it looks after, on a reactor that starts nothing."""
+
+    def __init__(self, renewal: Reexecution | None = None) -> None:
+        self.done: list[str] = []
+        self.reactor = Reactor()
+        self.store = Store()
+        self.store.start = lambda: self.done.append("store")  # type: ignore[method-assign]
+        self.store.stop = lambda: succeed(self.done.append("store stops"))  # type: ignore[method-assign]
+        end = Program(["redis"], {}, 0, 0, shut_down=lambda: self.done.append("redis shuts down"))
+        self.redis = ManagedProcess(self.reactor, "redis", 0, end)
+        self.front, self.worker = self.place("front", 1), self.place("worker", 1)
+        children = [self.front, self.worker]
+        self.supervisor = Supervisor(self.reactor, self.redis, children, self.store, renewal)  # type: ignore[arg-type]
+        self.supervisor.hang_up = lambda: self.done.append("hangs up")
+        self.supervisor.release = lambda: self.done.append("over")
+
+    def place(self, role: str, number: int) -> ManagedProcess:
+        return ManagedProcess(self.reactor, role, number, Program(["program"], {}, DRAIN, SUCCEEDED))
+
+    def started(self) -> list[int]:
+        """How many processes there are of Redis, fronts and workers."""
+        return [len(kept._all) for kept in (self.redis, self.front, self.worker)]
+
+
+def only(kept: ManagedProcess) -> Child:
+    """The process that has no successor."""
+    assert kept._child is not None
+    return kept._child
+
+
+def test_all_is_started_and_ready_once_a_front_is() -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+    assert (whole.started(), whole.done) == ([1, 1, 1], ["store"])
+    say(only(whole.worker), READY)
+    assert not whole.supervisor.ready.called
+    for _ in range(2):
+        say(only(whole.front), READY)
+    assert whole.supervisor.ready.called
+
+
+def test_redis_ends_after_those_who_need_it() -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+    for kept in (whole.front, whole.worker):
+        say(only(kept), READY)
+    stopping = whole.supervisor.stopService()
+    assert [orders(only(kept)) for kept in (whole.front, whole.worker)] == [[f"drain {DRAIN}\n"]] * 2
+    assert whole.done == ["store", "hangs up"]
+    end(only(whole.front))
+    end(only(whole.worker))
+    assert whole.done == ["store", "hangs up", "store stops", "redis shuts down"]
+    assert not stopping.called
+    end(only(whole.redis))
+    assert whole.done[-1] == "over"
+    assert stopping.called
+
+
+def test_at_once_everybody_is_killed_and_redis_is_not() -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+    whole.supervisor.stop_at_once()
+    assert [signals(only(kept)) for kept in (whole.front, whole.worker)] == [[signal.SIGKILL]] * 2
+    assert signals(only(whole.redis)) == []
+    assert whole.done == ["store", "redis shuts down"]
+
+
+def test_a_restart_replaces_one_after_the_other_and_a_reload_workers_only() -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+    for kept in (whole.front, whole.worker):
+        say(only(kept), READY)
+    whole.supervisor.restart()
+    assert whole.started() == [1, 2, 1]
+    say(only(whole.front), READY)
+    assert whole.started() == [1, 2, 2]
+    say(only(whole.worker), READY)
+    whole.supervisor.reload()
+    assert whole.started() == [1, 2, 3]
+
+
+def test_nothing_is_replaced_while_everything_stops(lines: list[str]) -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+    say(only(whole.worker), READY)
+    whole.supervisor.stopService()
+    whole.supervisor.restart()
+    whole.supervisor.reload()
+    assert whole.started() == [1, 1, 1]
+    assert "nothing is replaced, as everything stops" in lines
+
+
+def test_what_can_not_become_itself_anew_replaces_its_children_all_the_same(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    def fails(kept: Any, buried: Any) -> None:
+        raise OSError("no memory")
+
+    whole = Whole(Reexecution(lambda: succeed(None), fails))
+    whole.supervisor.startService()
+    whole.supervisor.restart()
+    assert whole.started() == [1, 2, 1]
+    assert "no memory" in str(no_logged_failures.pop()["log_failure"])
+
+
+def test_a_check_that_breaks_off_replaces_nothing_and_the_next_is_heard(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    answers: list[Deferred[None]] = [fail(ValueError("of ours")), succeed(None)]
+    whole = Whole(Reexecution(lambda: answers.pop(0), lambda kept, buried: None))
+    whole.supervisor.startService()
+    whole.supervisor.restart()
+    assert whole.started() == [1, 1, 1]
+    no_logged_failures.pop()
+    whole.supervisor.restart()
+    assert whole.started() == [1, 2, 1]
+
+
+def test_a_successor_that_can_not_be_waited_for_leaves_the_others_as_they_are(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    whole = Whole()
+    whole.supervisor.startService()
+
+    async def breaks() -> None:
+        raise ValueError("of ours")
+
+    whole.front.replace = breaks  # type: ignore[method-assign]
+    whole.supervisor.restart()
+    assert whole.started() == [1, 1, 1]
+    no_logged_failures.pop()
+    whole.supervisor.reload()
+    assert whole.started() == [1, 1, 2]
+
+
+def test_what_has_no_place_any_more_leaves_and_what_had_ended_is_given_back() -> None:
+    whole = Whole()
+    retired = whole.place("worker", 2)
+    states = [ManagedState("worker", 2, True, 1.0, [])]
+    whole.supervisor.adopt(Inherited([], states, [("worker 3", "w3")]), lambda role, number: retired)
+    child = retired.start()
+    say(child, READY)
+    whole.supervisor.startService()
+    assert orders(child) == [f"drain {SUCCEEDED}\n"]
+    assert whole.store.reaped == ["w3"]
+    end(child)
+    assert whole.store.reaped == ["w3", child.name]
+    assert len(retired._all) == 0

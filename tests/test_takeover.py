@@ -13,6 +13,8 @@ import pytest
 from tests.certificates import write_certificate
 from tests.processes import Client, RelayProcess, eventually, free_port
 
+pytestmark = pytest.mark.processes
+
 HELD = 50
 OPTIONS = ("--grace", "0.2", "--heartbeat", "0.3", "--drain", "20", "--jobs", "relay_test_jobs")
 JOBS = """

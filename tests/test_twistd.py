@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, LoggedProcess, RelayProcess
+from tests.processes import ROOT, RelayProcess
+
+pytestmark = pytest.mark.processes
 
 TWISTD = str(Path(sys.executable).parent / "twistd")
 
@@ -121,18 +123,3 @@ def test_help_lists_commands_and_settings(tmp_path: Path) -> None:
     done = subprocess.run([TWISTD, "relay", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for word in ("all", "front", "worker", "--heartbeat", "--listen", "--config"):
         assert word in done.stdout
-
-
-def test_the_tac_file_does_the_same_with_settings_from_the_environment(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "RELAY_LISTEN": "tcp:0:interface=127.0.0.1",
-        "RELAY_DATA": str(tmp_path / "data"),
-    }
-    process = LoggedProcess(
-        [TWISTD, "-n", "--pidfile=", "-y", str(ROOT / "relay.tac")], environment, tmp_path
-    )
-    process.start()
-    process.wait_for("relay front listens")
-    process.wait_for("relay worker serves .*echo")
-    assert process.stop() == 0

@@ -16,14 +16,10 @@ from relay.front.fetching import Fetching
 from relay.front.hold.context import HoldContext
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
+from relay.front.pages import pages
 from relay.front.readiness import Readiness
 from relay.front.recovery import Recovery
 from relay.front.refusals import Refusals
-from relay.front.routes.about import HealthRoutes, ProblemRoutes
-from relay.front.routes.dispatcher import Dispatcher
-from relay.front.routes.holding import Holding
-from relay.front.routes.jobs import JobRoutes
-from relay.front.routes.tickets import TicketRoutes
 from relay.front.takeover.departure import Departure
 from relay.front.waiters import Waiters
 from relay.http.connections import Connections
@@ -107,20 +103,13 @@ class Front(Service):
         ]
 
     def _make_site(self) -> Site:
-        settings, secrets = self._settings, self._tools.secrets
+        settings, secrets, proxies = self._settings, self._tools.secrets, self._proxies
         refusals = Refusals(self._tools.clock)
         prover = Prover(secrets, refusals)
-        access = Access(settings.open, self._proxies, settings.allow, settings.host, prover)
-        holding = Holding(self._context, settings)
-        routes = [
-            JobRoutes(self._jobs, holding, settings),
-            TicketRoutes(self._jobs, holding, secrets, self._proxies, refusals),
-            HealthRoutes(self._context, self._readiness),
-            ProblemRoutes(self._jobs),
-        ]
-        pages = Dispatcher(access, settings.prefix, routes)
+        access = Access(settings.open, proxies, settings.allow, settings.host, prover)
+        served = pages(self._context, settings, access, self._readiness, secrets, proxies, refusals)
         limits = settings.body_limit, settings.keepalive
-        return Site(Connections(self._tools.clock, pages, *limits, self._context.doors))
+        return Site(Connections(self._tools.clock, served, *limits, self._context.doors))
 
     def held(self) -> int:
         """How many requests are held."""

@@ -55,7 +55,8 @@ class ClientConnection(Watched):
         self._owes_continue = False
 
     def __repr__(self) -> str:
-        return f"<ClientConnection of {self.address}: {self._life.name.lower()}, {self._responder or 'no exchange'}>"
+        does = f"serving {self._responder!r}" if self._responder is not None else self._life.name.lower()
+        return f"<{type(self).__name__} of {self.address}, {does}>"
 
     def _become(self, life: Life) -> None:
         assert life in TRANSITIONS[self._life], f"{self!r} can't become {life.name}"

@@ -100,7 +100,7 @@ def _bind(reactor: Any, description: str) -> socket.socket:
     except LookupError as error:
         raise ValueError(f"systemd handed over no such socket ({error})") from error
     maybeDeferred(endpoint.listen, None).addErrback(failures.append)
-    if failures:
+    if failures and not failures[0].check(AttributeError):  # from an endpoint that makes its protocol at once
         failures[0].raiseException()
     if binder.socket is None:
         raise ValueError("this kind of endpoint can't be shared")

@@ -179,7 +179,8 @@ class Supervisor(Service):
             return
         self._due += children
         if self._replacing is None:
-            self._replacing = ensureDeferred(self._replace_due()).addBoth(self._replaced)
+            self._replacing = ensureDeferred(self._replace_due())
+            self._replacing.addBoth(self._replaced)  # which may be called at once
 
     async def _replace_due(self) -> None:
         while self._due and self.running:

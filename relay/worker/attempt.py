@@ -83,6 +83,13 @@ class Attempt:
         self._expires = math.inf  # by the clock
         self._timer: IDelayedCall | None = None
 
+    def __repr__(self) -> str:
+        does = "over" if self.free.called else "begins" if self._running is None else "running"
+        if self._stopped is not None and not self.free.called:
+            does = f"stopped ({_WHY[self._stopped]})"
+        claim = self.claim
+        return f"<{type(self).__name__} {claim.attempt} of job {claim.id} ({claim.job.name}), {does}>"
+
     def begin(self, left: float = math.inf) -> None:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:

@@ -75,6 +75,10 @@ class Session:
         self._alone = False  # with a job that is suspected
         self._sleeping: Deferred[None] | None = None
 
+    def __repr__(self) -> str:
+        counts = f"holds {len(self._held)} jobs, {len(self._claimed)} of them not begun, {len(self._ends)} ends to tell"
+        return f"<{type(self).__name__} {self._name or 'not opened'}, {counts}>"
+
     @property
     def name(self) -> str:
         """The name of the present session; "" before the first was opened."""

@@ -15,6 +15,8 @@ from celery import Celery
 
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, Response, eventually
 
+pytestmark = pytest.mark.processes
+
 LATER = {"Prefer": "respond-async"}
 
 
@@ -41,7 +43,7 @@ class Stack:
         return self.relay.call("GET", f"/jobs/{id}").json()
 
 
-@pytest.fixture(scope="module", params=["prefork", "gevent"])
+@pytest.fixture(scope="module", params=["prefork", pytest.param("gevent", marks=pytest.mark.long)])
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("celery")
     redis = RedisProcess(directory)

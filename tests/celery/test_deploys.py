@@ -12,6 +12,8 @@ import pytest
 
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 PLACES = 4  # tasks that Celery's worker runs at once
 LATER = {"Prefer": "respond-async"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from relay.model.settings import Settings, fields
 from relay.net.descriptors import for_clients
-from relay.process import PATIENCE
+from relay.process.spawned import PATIENCE
 from tests.deploy.units import Unit
 from tests.processes import ROOT
 
@@ -54,6 +54,7 @@ def test_the_socket_has_the_name_that_is_listened_to() -> None:
     assert f'"systemd:domain=INET:name={name}"' in (DEPLOY / "relay.toml").read_text()
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd is not installed on this machine"
 )

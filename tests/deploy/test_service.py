@@ -13,6 +13,8 @@ from tests.deploy.units import Service
 from tests.processes import ROOT, Client, LoggedProcess, Response, eventually, free_port
 from tests.stack.proxies import changed
 
+pytestmark = pytest.mark.processes
+
 PASSWORD = "the password of relay"
 JOBS = """
 from twisted.internet.task import deferLater

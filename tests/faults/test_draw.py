@@ -6,10 +6,13 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.faults.history import innocent, judge, same_start_twice
 from tests.faults.run import run
 
 
+@pytest.mark.processes
 def test_a_short_draw_of_faults_loses_nothing(tmp_path: Path) -> None:
     seed = 7 if "CI" in os.environ else random.randrange(1 << 30)
     figures = run(seed, jobs=600, faults=10, directory=tmp_path, measured=0)

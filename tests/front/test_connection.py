@@ -105,6 +105,21 @@ def post(*headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
 # -- heads --
 
 
+def test_who_meets_a_connection_in_a_debugger_sees_what_it_does(scene: Scene) -> None:
+    scene.hold = True
+    scene.connection.address = "127.0.0.1"
+    scene.site.connections.doors.enter("127.0.0.1")
+    seen = [repr(scene.connection)]
+    for data in (b"GET / HTTP/1.1\r\n", b"Host: localhost\r\n\r\n"):
+        scene.send(data)
+        seen.append(repr(scene.connection))
+    scene.transport.loseConnection()
+    does = ["idle", "reading", "serving", "detached"]
+    assert [*seen, repr(scene.connection)] == [
+        f"<{ClientConnection.__name__} of 127.0.0.1, {each}>" for each in does
+    ]
+
+
 def test_a_trailer_is_no_header_and_has_a_limit_of_its_own(scene: Scene) -> None:
     large = b'{"x":"%s"}' % (b"x" * 3 * HEAD_LIMIT)
     trailers = b"X-Forwarded-For: ::1\r\nIdempotency-Key: k\r\n"

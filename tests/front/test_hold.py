@@ -186,6 +186,22 @@ def test_committing_lets_go_of_the_connection() -> None:
     scene.waiter.callback(OUTCOME)
 
 
+def test_who_meets_a_hold_in_a_debugger_sees_whose_it_is_and_how_far() -> None:
+    scene = Scene(TERMS)
+    scene.connection.address = "203.0.113.9"
+    scene.doors.enter("203.0.113.9")
+    about = f"<{Hold.__name__} of job {ID} for 203.0.113.9, "
+    assert repr(scene.hold) == f"{about}in grace>"
+    assert (
+        repr(scene.connection)
+        == f"<{type(scene.connection).__name__} of 203.0.113.9, serving {about}in grace>>"
+    )
+    scene.pass_time(5.5)
+    assert repr(scene.hold) == f"{about}committed>"
+    scene.waiter.callback(OUTCOME)
+    assert repr(scene.hold) == f"{about}over>"
+
+
 def test_a_wait_that_runs_out_in_the_grace_is_202() -> None:
     scene = Scene(HoldPolicy(wait=3, commit=5, heartbeat=8, true_status=True, applied="wait=3"))
     scene.pass_time(3.5)

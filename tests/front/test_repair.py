@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.front.recovery import _SLICE, PAUSE, Recovery
 from relay.front.waiters import Waiters
-from relay.model.problems.request import StoreAway
+from relay.model.problems.request import Interrupted, QueueFull, StoreAway, StoreReset
 from relay.model.state import Outcome, State
+from relay.store.messages import Receipt, Submission
+from tests.store.test_store import a_job
 
 
 def outcome(id: str) -> Outcome:
@@ -69,4 +72,97 @@ def test_a_job_that_can_not_be_read_keeps_those_of_other_calls_from_nothing(
     clock.advance(PAUSE)
     assert len(told) == 2 * _SLICE
     recovery.stop()
+    no_logged_failures.clear()
+
+
+class Forgetful(Store):
+    """Knows none of those jobs; what is submitted again is told of in `receipts`, by id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.receipts: dict[str, Receipt | Exception] = {}
+        self.again: list[str] = []
+
+    async def attach_all(self, ids: list[str]) -> list[Outcome | None]:  # type: ignore[override]
+        await super().attach_all(ids)
+        return [None] * len(ids)
+
+    async def submit_again(self, submissions: list[Submission]) -> list[Receipt | Exception]:
+        self.again += [submission.id for submission in submissions]
+        return [self.receipts[submission.id] for submission in submissions]
+
+
+def lost(store: Store) -> tuple[Clock, Waiters, Recovery]:
+    """A front whose store has forgotten."""
+    clock, room, known = Clock(), Waiters(), store
+    repair = Recovery(clock, known, room)  # type: ignore[arg-type]
+    repair.soon()
+    repair.soon()  # said twice it is one repair
+    return clock, room, repair
+
+
+def waited(room: Waiters, id: str, once: bool = False, pledged: bool = True) -> list[Any]:
+    """What somebody is told who waits for a job."""
+    told: list[Any] = []
+    room.wait(id).addBoth(lambda result: told.append(getattr(result, "value", result)))
+    if pledged:
+        room.keep(id, Submission(id, a_job(once=once)))
+    return told
+
+
+def test_what_the_store_has_forgotten_is_submitted_again_and_waited_for_under_its_id() -> None:
+    store = Forgetful()
+    clock, room, _ = lost(store)
+    told = waited(room, "a")
+    store.receipts["a"] = Receipt("a", 1, True)
+    clock.advance(PAUSE)
+    assert (store.again, told) == (["a"], [])
+    room.tell(outcome("a"))
+    assert told == [outcome("a")]
+
+
+def test_a_key_that_stands_for_another_job_by_now_moves_who_waits_to_that_one() -> None:
+    store = Forgetful()
+    clock, room, _ = lost(store)
+    runs, ended = waited(room, "a"), waited(room, "b")
+    store.receipts = {"a": Receipt("c", 1, False), "b": Receipt("d", 1, False, outcome("d"))}
+    clock.advance(PAUSE)
+    assert (runs, ended) == ([], [outcome("d")])
+    room.tell(outcome("c"))
+    assert runs == [outcome("c")]
+
+
+def test_one_that_may_not_run_twice_or_was_never_submitted_here_is_not_submitted_again() -> None:
+    """And one that is refused now has its problem."""
+    store = Forgetful()
+    clock, room, _ = lost(store)
+    once, attached, refused = (
+        waited(room, "a", once=True),
+        waited(room, "b", pledged=False),
+        waited(room, "c"),
+    )
+    store.receipts["c"] = QueueFull()
+    clock.advance(PAUSE)
+    assert store.again == ["c"]
+    assert [type(told[0]) for told in (once, attached, refused)] == [Interrupted, StoreReset, QueueFull]
+    assert len(room) == 0
+
+
+@pytest.mark.parametrize("error", [StoreAway(), ValueError()])
+def test_what_was_handed_over_is_attached_at_once_and_where_that_fails_a_little_later(
+    error: Exception, no_logged_failures: list[LogEvent]
+) -> None:
+    store = Store()
+    clock, room = Clock(), Waiters()
+    repair = Recovery(clock, store, room)  # type: ignore[arg-type]
+    first, second = waited(room, "a"), waited(room, "b")
+    Deferred.fromCoroutine(repair.attach(["a"]))
+    assert (first, second) == ([outcome("a")], [])
+    store.fails["b"] = error
+    Deferred.fromCoroutine(repair.attach(["b"]))
+    assert second == []
+    store.fails.clear()
+    clock.advance(PAUSE)
+    assert second == [outcome("b")]
+    assert len(no_logged_failures) == (0 if isinstance(error, StoreAway) else 1)
     no_logged_failures.clear()

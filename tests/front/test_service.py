@@ -15,15 +15,22 @@ from redis import StrictRedis
 from tests.certificates import write_certificate
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 QUICK = ("--grace", "0.3", "--heartbeat", "1", "--drain", "1")
 
 
-@pytest.fixture
-def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
-    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, "--jobs", "relay.jobs", *QUICK)
-    worker.start()
-    yield worker
-    worker.stop()
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A server with a worker, for one front after the other."""
+    directory = tmp_path_factory.mktemp("served")
+    redis = RedisProcess(directory)
+    worker = RelayProcess(directory, "worker", "--redis", redis.url, "--jobs", "relay.jobs", *QUICK)
+    for process in (redis, worker):
+        process.start()
+    yield redis
+    for process in (worker, redis):
+        process.stop()
 
 
 def start_front(redis: RedisProcess, directory: Path, *options: str) -> RelayProcess:
@@ -51,10 +58,8 @@ def hold(client: Client) -> None:
     assert client.is_closed()
 
 
-def test_past_max_held_clients_get_202_at_once(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
-    front = start_front(redis, tmp_path, "--max-held", "2")
+def test_past_max_held_clients_get_202_at_once(served: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(served, tmp_path, "--max-held", "2")
     clients = [front.connect() for _ in range(2)]
     for number, client in enumerate(clients):
         client.request("PUT", f"/jobs/sleep/full-{number}", {"seconds": 2})
@@ -94,25 +99,21 @@ def test_before_the_first_worker_has_come_no_job_is_unknown(redis: RedisProcess,
     front.stop()
 
 
-def test_a_prefix_is_in_locations_and_problem_types(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
-    front = start_front(redis, tmp_path, "--prefix", "/v1")
+def test_a_prefix_is_in_locations_and_problem_types(served: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(served, tmp_path, "--prefix", "/v1")
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the job is known")
     assert front.call("POST", "/jobs/echo").headers["location"].startswith("/v1/jobs/0-")
     assert front.call("GET", "/nothing").json()["type"] == "/v1/problems/no-such-page"
     front.stop()
 
 
-def test_jobs_that_are_not_for_this_client_are_unknown(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
-    closed = start_front(redis, tmp_path)
+def test_jobs_that_are_not_for_this_client_are_unknown(served: RedisProcess, tmp_path: Path) -> None:
+    closed = start_front(served, tmp_path)
     eventually(lambda: closed.call("POST", "/jobs/echo").status == 200, "the jobs are known")
     internal = closed.call("POST", "/jobs/webhook", {"outcome": {}})
     assert (internal.status, internal.json()["type"]) == (404, "/problems/unknown-job")
     closed.stop()
-    front = start_front(redis, tmp_path, "--open")
+    front = start_front(served, tmp_path, "--open")
     eventually(lambda: front.call("POST", "/jobs/fetch").status == 422, "the jobs are known")
     for name in ("echo", "sleep"):
         local = front.call("POST", f"/jobs/{name}", {"seconds": 1})
@@ -120,10 +121,8 @@ def test_jobs_that_are_not_for_this_client_are_unknown(
     front.stop()
 
 
-def test_submissions_without_a_key_can_be_refused(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
-    front = start_front(redis, tmp_path, "--require-key")
+def test_submissions_without_a_key_can_be_refused(served: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(served, tmp_path, "--require-key")
     eventually(lambda: front.call("PUT", "/jobs/echo/known").status == 200, "the jobs are known")
     refused = front.call("POST", "/jobs/echo")
     assert (refused.status, refused.json()["type"]) == (400, "/problems/key-required")
@@ -131,8 +130,8 @@ def test_submissions_without_a_key_can_be_refused(
     front.stop()
 
 
-def test_a_delay_has_the_limit_that_is_set(redis: RedisProcess, tmp_path: Path, worker: RelayProcess) -> None:
-    front = start_front(redis, tmp_path, "--max-delay", "60")
+def test_a_delay_has_the_limit_that_is_set(served: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(served, tmp_path, "--max-delay", "60")
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
     for header in ("Relay-Delay", "Relay-Deadline"):
         assert front.call("POST", "/jobs/echo", headers={header: "60"}).status in (200, 202)
@@ -141,10 +140,8 @@ def test_a_delay_has_the_limit_that_is_set(redis: RedisProcess, tmp_path: Path, 
     front.stop()
 
 
-def test_a_client_may_have_a_shorter_grace_and_no_longer_one(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
-    front = start_front(redis, tmp_path, "--grace", "2")
+def test_a_client_may_have_a_shorter_grace_and_no_longer_one(served: RedisProcess, tmp_path: Path) -> None:
+    front = start_front(served, tmp_path, "--grace", "2")
     eventually(lambda: front.call("POST", "/jobs/echo").status == 200, "the jobs are known")
     for grace, applied in (("0", "grace=0"), ("9", None)):
         with front.connect() as client:
@@ -219,9 +216,7 @@ def test_an_idle_connection_is_closed_after_keepalive(redis: RedisProcess, tmp_p
     front.stop()
 
 
-def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
-    redis: RedisProcess, tmp_path: Path, worker: RelayProcess
-) -> None:
+def test_requests_are_held_over_unix_tls_and_proxy_endpoints(served: RedisProcess, tmp_path: Path) -> None:
     pem = write_certificate(tmp_path)
     path = tmp_path / "front.sock"
     listen = (
@@ -229,7 +224,7 @@ def test_requests_are_held_over_unix_tls_and_proxy_endpoints(
         *("--listen", f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"),
         *("--listen", "haproxy:tcp:0:interface=127.0.0.1", "--trusted-proxy", "127.0.0.1"),
     )
-    front = start_front(redis, tmp_path, *listen)
+    front = start_front(served, tmp_path, *listen)
     front.wait_for("relay front listens", count=4)
     front.wait_for(rf"listens on unix:{path}$")
     tls_port = int(front.wait_for(r"listens on https://127\.0\.0\.1:(\d+)$")[1])

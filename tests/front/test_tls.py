@@ -18,6 +18,8 @@ import pytest
 from tests.certificates import write_certificate
 from tests.processes import Client, RedisProcess, RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
 PROXY = b"PROXY TCP4 127.0.0.1 127.0.0.1 4711 443\r\n"
 BODY_LIMIT = 100_000

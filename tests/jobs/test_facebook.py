@@ -10,6 +10,8 @@ import pytest
 from tests.jobs.graph_server import TOKEN, VERSION, Graph, error, used_up
 from tests.processes import RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(autouse=True)
 def no_trouble_left(graph: Graph) -> Iterator[None]:
@@ -100,7 +102,7 @@ def test_one_call_too_many_waits_in_place(worked: RelayProcess, graph: Graph, co
     assert (done["state"], done["attempts"], len(graph.calls)) == ("succeeded", 1, 2)
 
 
-@pytest.mark.parametrize("code", [4, 17, 32])
+@pytest.mark.parametrize("code", [4, *(pytest.param(code, marks=pytest.mark.long) for code in (17, 32))])
 def test_usage_headers_keep_everybody_away_and_use_up_no_attempt(tmp_path: Path, code: int) -> None:
     graph = Graph()
     relay = RelayProcess(

@@ -26,6 +26,7 @@ async def test_a_path_is_of_ids_and_edges_only(scene: Scene, path: str) -> None:
     assert scene.api.requests == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("id", ["..", ".", "../me", ".x", "a/b", "me?x", "me\n"])
 def test_an_id_that_leads_elsewhere_is_refused(worked: RelayProcess, id: str) -> None:
     assert worked.call("POST", "/jobs/facebook_profile", {"id": id}).status == 422

@@ -38,6 +38,7 @@ def peak(process: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("key", ["plain.txt", "a b/ü+?&#%41~.txt", "..up/...", "x/", "?uploads"])
 def test_text_is_written_under_any_key(worked: RelayProcess, moto: Moto, key: str) -> None:
     done = worked.call("POST", "/jobs/s3_put", {"key": key, "text": "grüße"})
@@ -48,6 +49,7 @@ def test_text_is_written_under_any_key(worked: RelayProcess, moto: Moto, key: st
     assert found["ETag"].strip('"') == done.json()["result"]["etag"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("key", ["/x", "a//b", ".", "..", "../up", "a/./b", "a/..", "a\nb", "a\0", "/"])
 @pytest.mark.parametrize("job", ["s3_put", "s3_copy_url", "s3_presign"])
 def test_a_key_that_may_be_taken_for_another_is_refused(worked: RelayProcess, job: str, key: str) -> None:
@@ -56,6 +58,7 @@ def test_a_key_that_may_be_taken_for_another_is_refused(worked: RelayProcess, jo
     assert (refused.status, refused.json()["error"]["type"]) == (422, "/problems/bad-arguments")
 
 
+@pytest.mark.processes
 def test_data_is_written_into_another_bucket(worked: RelayProcess, moto: Moto) -> None:
     data = bytes(range(256))
     asked = {"key": "d", "data": base64.b64encode(data).decode(), "bucket": OTHER, "content_type": "x/y"}
@@ -63,11 +66,13 @@ def test_data_is_written_into_another_bucket(worked: RelayProcess, moto: Moto) -
     assert moto.read("d", OTHER) == data
 
 
+@pytest.mark.processes
 def test_a_bucket_that_is_not_relays_is_refused(worked: RelayProcess) -> None:
     refused = worked.call("POST", "/jobs/s3_put", {"key": "k", "text": "", "bucket": "payroll"})
     assert (refused.status, refused.json()["error"]["type"]) == (403, "/problems/bucket-refused")
 
 
+@pytest.mark.processes
 def test_a_presigned_url_reads_and_writes(worked: RelayProcess, moto: Moto) -> None:
     def presigned(method: str) -> str:
         signed = worked.call("POST", "/jobs/s3_presign", {"key": "by/app", "method": method})
@@ -81,6 +86,7 @@ def test_a_presigned_url_reads_and_writes(worked: RelayProcess, moto: Moto) -> N
         assert answer.read() == b"from the phone" == moto.read("by/app")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART])
 def test_what_is_found_at_a_url_is_written(
     worked: RelayProcess, moto: Moto, source: Source, size: int
@@ -91,6 +97,7 @@ def test_what_is_found_at_a_url_is_written(
     assert moto.s3.head_object(Bucket=BUCKET, Key=f"copy-{size}")["ContentType"] == "image/test"
 
 
+@pytest.mark.processes
 def test_200_megabytes_leave_the_workers_memory_flat(
     worked: RelayProcess, moto: Moto, source: Source
 ) -> None:
@@ -115,6 +122,7 @@ def sources() -> Iterator[list[Source]]:
         source.stop()
 
 
+@pytest.mark.processes
 def test_a_source_that_breaks_off_at_any_byte_leaves_no_upload(
     worked: RelayProcess, moto: Moto, sources: list[Source]
 ) -> None:
@@ -130,6 +138,7 @@ def test_a_source_that_breaks_off_at_any_byte_leaves_no_upload(
     assert not moto.s3.list_objects_v2(Bucket=BUCKET, Prefix="cut-").get("Contents")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("stop", [0, PART - 1, PART, 2 * PART + 1])
 def test_a_cancelled_copy_leaves_no_upload(
     worked: RelayProcess, moto: Moto, source: Source, stop: int
@@ -144,6 +153,7 @@ def test_a_cancelled_copy_leaves_no_upload(
     eventually(lambda: not moto.uploads(), "no upload is left")
 
 
+@pytest.mark.processes
 def test_a_worker_that_dies_in_an_upload_leaves_none_either(
     worked: RelayProcess, moto: Moto, source: Source
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from tests.jobs.receiver import Receiver
 from tests.processes import RelayProcess, eventually
 
+pytestmark = pytest.mark.processes
+
 LATER = {"Prefer": "respond-async"}
 
 

@@ -60,8 +60,10 @@ class Nginx(LoggedProcess):
         return Client(self.port, source)
 
 
-def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Nginx:
-    """nginx with ``deploy/nginx.conf``, but for ports and paths."""
+def shipped_nginx(
+    directory: Path, fronts: list[int], *, tls: bool = True, more: dict[str, str] | None = None
+) -> Nginx:
+    """nginx with ``deploy/nginx.conf``, but for ports and paths, and `more` changes."""
     certificate = write_certificate(directory)
     port, plain = free_port(), free_port()
     servers = [f"server 127.0.0.1:{front} max_fails=0;" for front in fronts]
@@ -72,6 +74,7 @@ def shipped_nginx(directory: Path, fronts: list[int], *, tls: bool = True) -> Ng
         r"/etc/ssl/relay/\w+\.pem": str(certificate),
         r"/var/log/nginx/relay\.log": f"{directory}/access.log",
         r"/var/log/nginx/relay-error\.log": f"{directory}/error.log",
+        **(more or {}),
     }
     nginx = Nginx(directory, changed((ROOT / "deploy/nginx.conf").read_text(), changes), port)
     nginx.plain = plain

@@ -16,9 +16,12 @@ import pytest
 from tests.processes import ROOT, Client, LoggedProcess, RedisProcess, RelayProcess, eventually, free_port
 from tests.stack.proxies import HAProxy, Nginx, changed
 
+pytestmark = pytest.mark.processes
+
 EXAMPLE = ROOT / "examples/django"
 ANNA = {"Authorization": "Bearer anna's token"}
-WAITING = 2_000
+#: clients that wait at once: the many are for the longer suite
+WAITING = [300, pytest.param(2_000, marks=pytest.mark.long)]
 
 
 @dataclass
@@ -140,10 +143,11 @@ def test_a_client_that_sends_again_finds_its_job_again(shop: Shop) -> None:
     assert ids[0] == ids[1]
 
 
-def test_two_thousand_wait_behind_two_synchronous_workers(shop: Shop) -> None:
+@pytest.mark.parametrize("waiting", WAITING)
+def test_hundreds_wait_behind_two_synchronous_workers(shop: Shop, waiting: int) -> None:
     with shop.paused():
-        clients = [shop.ask(number, f"127.0.1.{number % 4 + 1}") for number in range(WAITING)]
-        shop.relay.wait_until_held(WAITING)
+        clients = [shop.ask(number, f"127.0.1.{number % 4 + 1}") for number in range(waiting)]
+        shop.relay.wait_until_held(waiting)
         assert shop.say_hello() == b"hello\n"
     for number, client in enumerate(clients):
         assert client.response().json()["result"]["url"].endswith(f"/{number}.pdf")

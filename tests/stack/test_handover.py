@@ -162,6 +162,7 @@ def test_what_relay_refuses_is_told_as_relay_says_it(server: Handover, fronts: F
     assert reused.value.status == 422
 
 
+@pytest.mark.processes
 def test_a_relay_that_is_away_is_a_503(fronts: Fronts) -> None:
     with pytest.raises(HandoverError) as away:
         Handover(f"http://127.0.0.1:{free_port()}", SECRET).submit("area", BOX)
@@ -169,6 +170,7 @@ def test_a_relay_that_is_away_is_a_503(fronts: Fronts) -> None:
     assert away.value.problem["title"] == "relay can't be reached"
 
 
+@pytest.mark.processes
 def test_relay_is_reached_over_a_unix_socket(fronts: Fronts, tmp_path: Path) -> None:
     path = tmp_path / "relay.sock"
     front = RelayProcess(tmp_path, "front", "--redis", fronts.redis.url, "--listen", f"unix:{path}")
@@ -273,6 +275,7 @@ def test_a_process_that_was_forked_has_connections_of_its_own(server: Handover, 
     assert not any(id in theirs for id in mine)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("secret", "good_for", "said"),
     [("another secret, of somebody else", 30, "not signed"), (SECRET, -10, "expired")],
@@ -294,6 +297,7 @@ def test_a_ticket_is_good_for_its_own_job_only(server: Handover, fronts: Fronts)
     assert fronts.one.call("GET", f"{one}/more").status == 404
 
 
+@pytest.mark.processes
 def test_a_job_that_is_gone_is_a_404(fronts: Fronts) -> None:
     epoch = fronts.one.call("POST", "/jobs/area", BOX).json()["id"].split("-")[1]
     ticket = sign(SECRET, Ticket(f"0-{epoch}-aaaaaaaaaaaaaaaa", time.time() + 30, ""))

@@ -14,6 +14,8 @@ from tests.processes import RedisProcess, RelayProcess, eventually
 from tests.stack.conftest import OPTIONS, Fronts
 from tests.stack.proxies import ProxiedFront, ShippedHAProxy
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def shipped(proxied: Fronts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedHAProxy]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -175,10 +175,9 @@ def test_an_inbox_that_is_stopped_has_not_ended_by_itself(scene: Scene) -> None:
 
 
 def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
-        raise SystemError
-
-    monkeypatch.setattr("relay.store.inbox.pause", broken)  # a mistake of ours, where nobody looks for one
+    again = Mock()
+    again.pause.side_effect = SystemError
+    monkeypatch.setattr("relay.store.inbox.AGAIN", again)  # a mistake of ours, where nobody looks for one
     scene.redis.push(b"-BUSY no\r\n")
     (failure,) = scene.ended
     assert failure.check(SystemError)

@@ -455,7 +455,10 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_store_does_as_its_model(redis: RedisProcess, make_store: MakeStore) -> None:
+@pytest.mark.parametrize("histories", [50, pytest.param(400, marks=pytest.mark.long)])
+async def test_the_store_does_as_its_model(
+    redis: RedisProcess, make_store: MakeStore, histories: int
+) -> None:
     from twisted.internet import reactor
 
     class OnServer(Machine):
@@ -464,7 +467,7 @@ async def test_the_store_does_as_its_model(redis: RedisProcess, make_store: Make
     OnServer.make_store = staticmethod(lambda name: blockingCallFromThread(reactor, make_store, name))
     OnServer.redis = redis
     quickly = settings(
-        max_examples=100,
+        max_examples=histories,
         stateful_step_count=40,
         deadline=None,
         database=None,

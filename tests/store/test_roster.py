@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from relay.store.roster import Roster
 from tests.store.test_store import declared
 
@@ -21,6 +23,7 @@ print(Roster(served(Registry([tags]))).digest)
 """
 
 
+@pytest.mark.processes
 def test_a_declaration_has_the_same_mark_in_every_process() -> None:
     """Also where a default is a set, whose order differs from process to process."""
     digests = {

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent
 from relay import JobError, job
 from relay.model.state import State
 from relay.store.messages import End
-from relay.worker.attempt import GRACE
+from relay.worker.attempt import GRACE, Attempt
 from relay.worker.retry import RETRY, pause
 from tests.worker.scene import Scene
 
@@ -193,3 +193,16 @@ def test_pauses_between_attempts_grow_to_five_minutes_and_the_last_attempt_has_n
     assert (RETRY.pause(1, chance=1), RETRY.pause(98, chance=1)) == (1, 300)
     assert pause(1, 1) is None
     assert 0.5 <= (pause(1, 2) or 0) <= 1
+
+
+def test_who_meets_an_attempt_in_a_debugger_sees_its_job_and_what_it_does() -> None:
+    scene = Scene(job(name="f", thread=True)(lambda: None))
+    about = f"<{Attempt.__name__} 1 of job 0-a-b (f), "
+    seen = [repr(scene.attempt)]
+    scene.begin()
+    seen.append(repr(scene.attempt))
+    scene.attempt.stop(State.CANCELLED)
+    seen.append(repr(scene.attempt))
+    scene.threads[0][1].callback(None)
+    seen.append(repr(scene.attempt))
+    assert seen == [about + does + ">" for does in ("begins", "running", "stopped (cancelled)", "over")]

@@ -223,3 +223,14 @@ def test_a_job_that_can_not_be_begun_fails_and_takes_no_other_along(no_logged_fa
     assert [turned.id for turned in hands.taken] == [claim(1).id, claim(2).id]
     assert [ends for _, _, ends in store.turns] == [[], [claim(1).id], []]
     no_logged_failures.clear()
+
+
+def test_who_meets_a_session_in_a_debugger_sees_its_name_and_what_it_holds() -> None:
+    store = Recorder([claim(1), claim(2)])
+    session = begun(store)[1]
+    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    assert (
+        repr(session) == f"<{Session.__name__} worker.1, holds 2 jobs, 0 of them not begun, 1 ends to tell>"
+    )
+    other: Any = Session(Clock(), store, Roster([]), Hands())  # type: ignore[arg-type]
+    assert "not opened" in repr(other)

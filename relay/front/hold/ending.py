@@ -59,6 +59,13 @@ class Ending(ABC):
         self._stream: Stream = in_json(chunked=False)
         self.slot = -1
 
+    def __repr__(self) -> str:
+        address = self._address if self._exchange is None else self._exchange.address
+        phase = "over" if self.transport is None else "committed"
+        if self._exchange is not None:
+            phase = "in grace"
+        return f"<{type(self).__name__} of job {self._known.id} for {address or 'nobody yet'}, {phase}>"
+
     @abstractmethod
     def on_time(self) -> None:
         """The wheel says that it is time."""

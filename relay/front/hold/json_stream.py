@@ -19,6 +19,11 @@ _HEADERS = (
 _CHUNKED = ("Transfer-Encoding", "chunked")
 
 
+def chunk(data: bytes) -> bytes:
+    """Data as one chunk of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
 class JsonStream:
     """JSON, in chunks or as it is."""
 
@@ -43,8 +48,3 @@ PLAIN, CHUNKED = JsonStream(chunked=False), JsonStream(chunked=True)
 def in_json(chunked: bool) -> JsonStream:
     """The stream for a connection that takes chunks, or takes none (HTTP/1.0)."""
     return CHUNKED if chunked else PLAIN
-
-
-def chunk(data: bytes) -> bytes:
-    """Data as one chunk of a chunked body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,37 @@
+"""All pages of a front, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.front.access import Access
+from relay.front.hold.context import HoldContext
+from relay.front.readiness import Readiness
+from relay.front.refusals import Refusals
+from relay.front.routes.about import HealthRoutes, ProblemRoutes
+from relay.front.routes.dispatcher import Dispatcher
+from relay.front.routes.holding import Holding
+from relay.front.routes.jobs import JobRoutes
+from relay.front.routes.tickets import TicketRoutes
+from relay.http.forwarding import Proxies
+from relay.model.settings import Settings
+
+
+def pages(
+    context: HoldContext,
+    settings: Settings,
+    access: Access,
+    readiness: Readiness,
+    secrets: Sequence[str],
+    proxies: Proxies,
+    refusals: Refusals,
+) -> Dispatcher:
+    """What a front serves. `secrets` are what tickets are signed with."""
+    jobs, holding = context.jobs, Holding(context, settings)
+    routes = [
+        JobRoutes(jobs, holding, settings),
+        TicketRoutes(jobs, holding, secrets, proxies, refusals),
+        HealthRoutes(context, readiness),
+        ProblemRoutes(jobs),
+    ]
+    return Dispatcher(access, settings.prefix, routes)
