@@ -31,7 +31,7 @@ from relay.front.wheel import Wheel
 from relay.recurring import recurring
 from relay.settings import Settings
 from relay.store.inbox import Inbox
-from relay.store.messages import Mail
+from relay.store.messages import Mail, MailKind
 from relay.store.store import Store
 
 SWEEP = 1.0  # seconds between sweeps
@@ -169,9 +169,9 @@ class Front(Service):
 
     def _told(self, mail: list[Mail]) -> None:
         for message in mail:
-            if message.letter == "o":
+            if message.letter == MailKind.OUTCOME:
                 self._arrived(message)
-            elif message.letter == "r":
+            elif message.letter == MailKind.LARGE:
                 self._fetching.fetch(message.id)
 
     def _arrived(self, message: Mail) -> None:

@@ -19,7 +19,7 @@ from relay.registry import Registry
 from relay.settings import Settings
 from relay.state import Claim, State
 from relay.store.inbox import Inbox
-from relay.store.messages import End, Mail
+from relay.store.messages import End, Mail, MailKind
 from relay.store.roster import Roster
 from relay.store.store import Store
 from relay.worker.attempt import InThread, Place
@@ -164,9 +164,9 @@ class Worker(Service):
 
     def _told(self, mail: list[Mail]) -> None:
         for message in mail:
-            if message.letter == "w":
+            if message.letter == MailKind.WAKE:
                 self._session.nudge()
-            elif message.letter == "c":
+            elif message.letter == MailKind.CANCEL:
                 self._cancel(message.id)
 
     def _cancel(self, id: str) -> None:
