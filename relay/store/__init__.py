@@ -5,7 +5,7 @@
 `lua/`         the verbs, a file each, with its contract in its head
 `scripts`      puts the verbs together from their parts
 `expansion`    puts keys and positions into their sources
-`records`      what a record is: the order of its fields, for both languages
+`layout`       the order of the fields of a record, for both languages
 `codec`        every record, and how Python writes and reads it
 `address`      a Redis URL
 `wire`         Redis' protocol, over a connection that is made again

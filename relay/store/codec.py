@@ -1,6 +1,6 @@
 """Where each value stands in what Python and Lua tell each other, written once.
 
-A `Record` names the values of a row, or of an array that is kept, in their order. The Lua sources do not name a
+A `Layout` names the values of a row, or of an array that is kept, in their order. The Lua sources do not name a
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
 writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
 
@@ -19,6 +19,7 @@ from relay import envelope
 from relay.errors import KeyReused, QueueFull
 from relay.limits import Learned, Rate
 from relay.state import Claim, Follow, Job, Outcome, Standing, State
+from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
     Catalogue,
     End,
@@ -30,7 +31,6 @@ from relay.store.messages import (
     Turn,
     Turned,
 )
-from relay.store.records import Answer, Constants, Literals, Record, lua
 
 STAMP: Final = 13  # digits of a time (ms) in front of a kept job: when it was made, its deadline
 #: stands for a job whose record can't be read: nobody serves that name
@@ -51,28 +51,28 @@ class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_fields__}
-JOB = Record(Job.__struct_fields__, **_blank)
-LETTER = Record("died cause kept sessions cut")
-DEAD = Record(("id", *LETTER.fields))
-SUBMISSION = Record("id key fingerprint name priority lane delay deadline job")
-END = Record("id turn state payload delay")
-PROGRESS = Record("id said")
-CHECKPOINT = Record("id turn said")
-CLAIM = Record("id kept attempt starts started checkpoint")
-HELD = Record("id attempt started kept")
-DECLARATION = Record("name mark text")
-GIVEN_BACK = Record("session id name")
-STANDING = Record("known state name created started attempts position progress", known="'live'")
-RECEIPT = Record("known id outcome", id="nil", outcome="nil")
-LEARNED = Record("scope calls window pause")
-SERVED = Record("name text until")
-TURNED = Answer("more due refused claims alone")
+JOB = Layout(Job.__struct_fields__, **_blank)
+LETTER = Layout("died cause kept sessions cut")
+DEAD = Layout(("id", *LETTER.fields))
+SUBMISSION = Layout("id key fingerprint name priority lane delay deadline job")
+END = Layout("id turn state payload delay")
+PROGRESS = Layout("id said")
+CHECKPOINT = Layout("id turn said")
+CLAIM = Layout("id kept attempt starts started checkpoint")
+HELD = Layout("id attempt started kept")
+DECLARATION = Layout("name mark text")
+GIVEN_BACK = Layout("session id name")
+STANDING = Layout("known state name created started attempts position progress", known="'live'")
+RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
+LEARNED = Layout("scope calls window pause")
+SERVED = Layout("name text until")
+TURNED = ReplyLayout("more due refused claims alone")
 
 #: by the names that they have in Lua
 CONSTANTS: dict[str, Constants] = {
     "Job": JOB,
-    "Follow": Record(Follow.__struct_fields__),
-    "Outcome": Record(_KeptOutcome.__struct_fields__, follows="nil"),
+    "Follow": Layout(Follow.__struct_fields__),
+    "Outcome": Layout(_KeptOutcome.__struct_fields__, follows="nil"),
     "Letter": LETTER,
     "Dead": DEAD,
     "Submission": SUBMISSION,
@@ -88,7 +88,7 @@ CONSTANTS: dict[str, Constants] = {
     "Learned": LEARNED,
     "Served": SERVED,
     "Turned": TURNED,
-    "Terms": Record("keep bytes arguments"),
+    "Terms": Layout("keep bytes arguments"),
     "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),
     "Mail": Literals({kind.name: kind.value for kind in MailKind}),
 }
@@ -143,7 +143,7 @@ def kept_job(claim: Claim) -> bytes:
 # -- what comes out --
 
 
-def rows(record: Record, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
+def rows(record: Layout, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
     """The rows of a list that has the values of all of them, one after the other."""
     return zip(*[iter(flat)] * len(record.fields), strict=True)
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from relay.store.codec import CONSTANTS
 from relay.store.keys import FAMILIES, FIXED
-from relay.store.records import Record
+from relay.store.layout import Layout
 
 _COMMENT = re.compile(r"('(?:[^'\\\n]|\\.)*')|--[^\n]*")
 _NAMED = re.compile(r"\bnamed\('(\w+)'")
@@ -92,7 +92,7 @@ def _row(name: str, inside: Sequence[str], names: Sequence[str]) -> str:
 def _shared(name: str, other: str, variable: str) -> Mapping[str, str]:
     """The fields that a record shares with another, as they are in a variable."""
     record, source = CONSTANTS[name], CONSTANTS.get(other)
-    if not isinstance(record, Record) or not isinstance(source, Record):
+    if not isinstance(record, Layout) or not isinstance(source, Layout):
         return {}
     shared = [field for field in source.fields if field in record.fields]
     return {field: f"{variable}[{source.literal(field)}]" for field in shared}

@@ -12,13 +12,13 @@ from relay.state import Claim, Follow, Job, Outcome, Standing, State
 from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
+from relay.store.layout import Layout, ReplyLayout
 from relay.store.messages import End, Letter, MailKind, Submission, Turn
-from relay.store.records import Answer, Record
 from relay.store.store import Store
 from tests.processes import RedisProcess
 from tests.store.test_store import Session
 
-RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Record)}
+RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Layout)}
 FOLLOW = Follow("then", "q2", 3, 4, True, "@l2")
 #: a value of its own in each field
 JOB = Job("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane", FOLLOW)
@@ -102,7 +102,7 @@ def test_lua_writes_the_letters_of_mail_that_python_reads(redis: RedisProcess) -
 # -- Python's rows --
 
 
-def named(record: Record, words: Any) -> dict[str, Any]:
+def named(record: Layout, words: Any) -> dict[str, Any]:
     return dict(zip(record.fields, words, strict=True))
 
 
@@ -210,7 +210,7 @@ def test_arguments_are_those_of_the_head() -> None:
 
 
 def test_an_answer_has_its_status_and_time_in_front() -> None:
-    assert Answer("a b").row({"b": "2", "a": "1"}) == "{'OK', now, seq, 1, 2}"
+    assert ReplyLayout("a b").row({"b": "2", "a": "1"}) == "{'OK', now, seq, 1, 2}"
 
 
 def _lua(value: object) -> str:

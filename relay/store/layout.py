@@ -19,7 +19,7 @@ class Constants(Protocol):
         """The same of a row, from the Lua text of its fields."""
 
 
-class Record:
+class Layout:
     """`fields` in their order; `defaults` are the Lua texts of those that a row may leave out."""
 
     head: tuple[str, ...] = ()  # fields that Python's readers don't get
@@ -61,7 +61,7 @@ def _plain(field: str) -> str:
     return field.removesuffix("_")
 
 
-class Answer(Record):
+class ReplyLayout(Layout):
     """What a verb answers: its status and time go in front, and are read by the partition."""
 
     head = ("status", "now", "seq")
