@@ -179,7 +179,9 @@ def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], al
 def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
     created, deadline = int(kept[:STAMP]), int(kept[STAMP : 2 * STAMP])
     try:
-        job = _with_envelope(_decode_job(kept[2 * STAMP :]))
+        job = _decode_job(kept[2 * STAMP :])
+        if job.arguments.startswith("["):
+            job = _with_envelope(job)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         job = UNREADABLE  # the claims beside it are not to suffer
     return Claim(id.decode(), job, attempt, created, deadline, started, starts, checkpoint.decode())
@@ -187,8 +189,6 @@ def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, 
 
 def _with_envelope(job: Job) -> Job:
     """A job that was given an outcome has it, as the store keeps it, in place of its arguments."""
-    if not job.arguments.startswith("["):
-        return job
     id, *kept = msgspec.json.decode(job.arguments)
     shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
     return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
