@@ -20,7 +20,7 @@ from relay.store.codec import CONSTANTS
 from relay.store.keys import FAMILIES, FIXED
 from relay.store.layout import Layout
 
-_COMMENT = re.compile(r"('(?:[^'\\\n]|\\.)*')|--[^\n]*")
+_COMMENT = re.compile(r"('(?:[^'\\\n]|\\.)*')|[ \t]*--[^\n]*")
 _NAMED = re.compile(r"\bnamed\('(\w+)'")
 _WORD = re.compile(rf"\b(K|ARG|{'|'.join(CONSTANTS)})(?:\.(\w+)|(\{{))")
 _BRACKET = re.compile(r"'(?:[^'\\\n]|\\.)*'|[][(){},]")
