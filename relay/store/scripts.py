@@ -86,6 +86,7 @@ def _collect(
     found[name] = None
 
 
+@cache
 def _expanded(name: str) -> str:
     try:
         return expanded(read(name))

@@ -1,5 +1,5 @@
 -- Runs: who runs a job, as `run` keeps it: session, turn that claimed it, started (ms), attempt, place that it was taken
--- from. Session and turn are the fence: only who names both may end the run.
+-- from. Session and turn are the fence: only a session that names both may end the run.
 local function run_of(session, turn, started, attempt, place)
   return session .. ' ' .. turn .. ' ' .. started .. ' ' .. attempt .. ' ' .. place
 end
