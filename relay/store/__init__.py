@@ -4,6 +4,9 @@
 `keys`         the schema, written once
 `lua/`         the verbs, a file each, with its contract in its head
 `scripts`      puts the verbs together from their parts
+`expansion`    puts keys and positions into their sources
+`layout`       the order of the fields of a record, for both languages
+`codec`        every record, and how Python writes and reads it
 `address`      a Redis URL
 `wire`         Redis' protocol, over a connection that is made again
 `refusal`      what Redis says when it does not do a thing

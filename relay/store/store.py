@@ -7,32 +7,19 @@ Every verb has its deadline and raises `StoreAway` when it passes; what has to s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
-from relay.model.limits import Learned, Rate
-from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
+from relay.model.limits import Learned
+from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import Claim, Outcome, Standing
+from relay.store import codec
 from relay.store.batch import Batch
-from relay.store.messages import (
-    Catalogue,
-    GivenBack,
-    Letter,
-    Receipt,
-    Submission,
-    Swept,
-    Turn,
-    Turned,
-    kept_job,
-    read_claim,
-    read_given_back,
-    read_letter,
-    read_outcome,
-    read_standing,
-)
+from relay.store.messages import Catalogue, GivenBack, Letter, Receipt, Submission, Swept, Turn, Turned
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import MOST_ITEMS, portions
 from relay.store.roster import Roster
@@ -58,7 +45,7 @@ class Store:
         self._terms = terms.words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
-        self._queue_limit = f"{terms.queue_limit} {terms.queue_bytes}"
+        self._queue_limit = (terms.queue_limit, terms.queue_bytes)
         self._published_since = 0  # by Redis' clock, ms
         self._submissions: Batch[Submission, Receipt] = Batch(
             partition.clock, self._send_submissions, DEADLINE
@@ -84,13 +71,13 @@ class Store:
     def _send_submissions(
         self, items: list[Submission], again: bool
     ) -> Deferred[Sequence[Receipt | Exception]]:
-        words: list[Any] = [self._queue_limit, self.inbox, int(again)]
+        words: list[Any] = [*self._queue_limit, self.inbox, int(again)]
         for item in items:
-            words.extend(item.words())
+            words.extend(codec.submission_words(item))
 
         def receipts(answer: tuple[int, list[Any]]) -> Sequence[Receipt | Exception]:
             now, rows = answer
-            return [_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
+            return [codec.read_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
 
         return ensureDeferred(self.partition.run("submit", words)).addCallback(receipts)
 
@@ -126,14 +113,14 @@ class Store:
             replies = await self.partition.verb("attach", "*", self.inbox, *some)
             if not replies:
                 raise StoreAway("no answer about jobs")
-            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
+            found += [codec.read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
         return found
 
     async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
         """End a job that waits, ask for the end of one that runs: how it stood, and how it ended if it has."""
         reply = await self.partition.verb("cancel", owner, self._terms, id)
         before = self._known(id, reply[0])
-        return before, read_outcome(id, reply[1]) if reply[1] else None
+        return before, codec.read_outcome(id, reply[1]) if reply[1] else None
 
     async def abandon(self, id: str) -> bool:
         """Cancel a job that this process' clients no longer want, unless others wait for it."""
@@ -146,19 +133,15 @@ class Store:
     async def fetch(self, id: str) -> Outcome | None:
         """An outcome that was too large for the inbox; None if it is no longer kept."""
         data = await self.partition.command("GET", self.partition.keys.result(id))
-        return read_outcome(id, data) if data else None
+        return codec.read_outcome(id, data) if data else None
 
     async def catalogue(self) -> Catalogue:
         """What workers serve."""
         now, (version, rows) = await self.partition.timed_verb("catalogue")
-        names = [name.decode("utf-8", "replace") for name in rows[::3]]
-        overdue = ((now - until) / 1000 for until in rows[2::3])
-        return Catalogue(
-            version, dict(zip(names, rows[1::3], strict=True)), dict(zip(names, overdue, strict=True))
-        )
+        return codec.read_catalogue(now, version, rows)
 
     def _known(self, id: str, reply: list[Any]) -> Standing | Outcome:
-        found = read_standing(id, reply)
+        found = codec.read_standing(id, reply)
         if found is None:
             raise StoreReset if self.partition.minted_elsewhere(id) else NoSuchJob
         return found
@@ -171,13 +154,13 @@ class Store:
         """Open a session in place of an old one ("" for none), as its turn `number`: the ids of those claims that
         it may go on with."""
         taken: set[str] = set()
-        kept = [(claim, kept_job(claim)) for claim in claims]
+        kept = [(claim, codec.kept_job(claim)) for claim in claims]
         parts = list(portions(kept, lambda part: len(part[1])))
         for nth, part in enumerate(parts or [[]], 1):
             words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
             words.extend((roster.digest, len(roster.words), *roster.words))
             for claim, record in part:
-                words.extend((claim.id, claim.attempt, claim.started, record))
+                words.extend(codec.held_words(claim, record))
             taken |= {id.decode() for id in await self.partition.verb("adopt", *words)}
         return taken
 
@@ -185,18 +168,8 @@ class Store:
         """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, and `LinkLost`: then send the
         same turn again."""
         words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
-        words.append(len(turn.ends))
-        for end, claimed in turn.ends:
-            words.extend(end.words(claimed))
-        words.append(len(turn.progress))
-        for said in turn.progress:
-            words.extend(said)
-        words.append(len(turn.checkpoints))
-        for checkpoint in turn.checkpoints:
-            words.extend(checkpoint)
-        more, due, refused, claims, alone = (await self.partition.run("turn", words))[1]
-        taken = [read_claim(*claims[n : n + 6]) for n in range(0, len(claims), 6)]
-        return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000, bool(alone))
+        answer = (await self.partition.run("turn", words + codec.turn_words(turn)))[1]
+        return codec.read_turned(*answer)
 
     async def leave(self, session: str) -> list[str]:
         """Close a session; the ids that it still held go back to their places."""
@@ -229,13 +202,14 @@ class Store:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended; again and again while
         there is more to do."""
         terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
-        was_there, back = None, []
+        was_there: bool | None = None
+        back: list[GivenBack] = []
         for _ in range(MOST_SWEEPS):
             there, version, more, *rows = await self.partition.verb(
                 "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
             )
             was_there = bool(there) if was_there is None else was_there
-            back += read_given_back(rows)
+            back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
             if not more:
                 break
         self._tell_given_back(back, "its lease ended")
@@ -252,7 +226,7 @@ class Store:
         more = True
         while more:
             more, *rows = await self.partition.verb(verb, who, self._terms)
-            back += read_given_back(rows)
+            back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
         return back
 
     def _tell_given_back(self, back: list[GivenBack], why: str) -> None:
@@ -273,10 +247,7 @@ class Store:
     async def learned(self, most: int = 1000) -> dict[str, Learned]:
         """What APIs were learned to say of their limits, by scope: a host, a host and a value, or a lane."""
         rows = await self.partition.verb("learned", most)
-        return {
-            scope.decode("utf-8", "replace"): Learned(Rate(calls, window / 1000), pause / 1000)
-            for scope, calls, window, pause in zip(*(rows[n::4] for n in range(4)), strict=True)
-        }
+        return dict(starmap(codec.read_learned, codec.rows(codec.LEARNED, rows)))
 
     async def forget(self, scope: str) -> bool:
         """Let what was learned of a scope count no more; whether anything was known of it. Calls that wait for it
@@ -286,7 +257,7 @@ class Store:
     async def dead(self, most: int = 100) -> list[Letter]:
         """The newest dead letters."""
         rows = await self.partition.verb("dead", most)
-        return [read_letter(*row) for row in zip(*(rows[n::6] for n in range(6)), strict=True)]
+        return [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
 
     async def revive(self, letter: Letter) -> str:
         """Run a dead letter's job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
@@ -295,17 +266,3 @@ class Store:
             raise ValueError(f"the arguments of {letter.id} were too large to be kept")
         job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
         return (await self.submit(Submission(self.mint(), job))).id
-
-
-def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
-    match row:
-        case [b"new"]:
-            return Receipt(submission.id, now, True)
-        case [b"known", id]:
-            return Receipt(id.decode(), now, id.decode() == submission.id)
-        case [b"done", id, outcome]:
-            return Receipt(id.decode(), now, id.decode() == submission.id, read_outcome(id.decode(), outcome))
-        case [b"clash"]:
-            return KeyReused()
-        case _:
-            return QueueFull()
