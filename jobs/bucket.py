@@ -87,7 +87,7 @@ class Bucket:
         if not allowed:
             raise JobError("no bucket is set: --set s3_buckets=…", status=500, type="not-configured")
         if name and name not in allowed:
-            raise JobError(f"the bucket {name} is not one of relay's", status=403, type="bucket-refused")
+            raise JobError(f"the bucket {name} is not one of s3_buckets", status=403, type="bucket-refused")
         endpoint = settings.get("s3_endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3", "")
         return cls(name or allowed[0], endpoint.rstrip("/"), _region(settings), await _credentials(settings))
 

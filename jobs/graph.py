@@ -101,7 +101,7 @@ class Graph:
     async def _call(self, http: Http, method: str, path: str, sent: dict[str, Any]) -> dict[str, Any]:
         if not all(_PIECE.fullmatch(piece) for piece in path.split("/")):
             raise JobError(
-                f"{path[:200]!r} is not a path of Graph's",
+                f"{path[:200]!r} is not a path of the Graph API",
                 status=422,
                 type="bad-arguments",
                 title="Bad arguments",

@@ -65,7 +65,9 @@ class Upload:
         if self._id:
             aborting = self._http.finish(lambda http: abort(self._bucket, http, self._key, self._id))
             aborting.addErrback(
-                lambda failure: _log.failure("an upload of {key} is left", failure, key=self._key)
+                lambda failure: _log.failure(
+                    "an upload of {key} could not be aborted", failure, key=self._key
+                )
             )
 
 

@@ -46,7 +46,7 @@ class Check:
             )
         except OSError as error:
             raise SettingError(
-                f"no process can be started as the user that twistd is to be: {error}"
+                f"no process can be started as the user of twistd's --uid and --gid: {error}"
             ) from error
 
     def __enter__(self) -> None:
@@ -106,12 +106,12 @@ def _command() -> list[str]:
 
 
 def _broke_off(failure: Failure) -> NoReturn:
-    raise SettingError(f"--jobs: the process that imports them did not end ({failure.value!r})")
+    raise SettingError(f"--jobs: the process that imports the handlers did not end ({failure.value!r})")
 
 
 def _error(status: int, lines: list[str]) -> SettingError:
     told = lines[-1] if status == REFUSED and lines else ""
-    return SettingError(told or f"--jobs: the process that imported them ended with {status}")
+    return SettingError(told or f"--jobs: the process that imports the handlers ended with status {status}")
 
 
 def _as(owner: Owner) -> dict[str, Any]:

@@ -27,9 +27,11 @@ def _settings() -> Settings:
     settings = Settings.read(options, os.environ, config_path(asked.given))
     for name in ("redis", "data"):
         if getattr(settings, name) != getattr(asked.running, name):
-            raise SettingError(f"--{name} has changed: that takes a stop and a start")
+            raise SettingError(f"--{name} has changed: stop relay and start it again")
     if asked.running.format != FORMAT:
-        raise SettingError("this version can't go on with what that one runs: that takes a stop and a start")
+        raise SettingError(
+            "this version can't take over the running processes: stop relay and start it again"
+        )
     _can_be_served(settings, asked.running.listen)
     return settings
 

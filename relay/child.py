@@ -49,7 +49,9 @@ def main(role: str) -> None:
 
     def leave(seconds: float | None) -> None:
         if seconds is not None:
-            _log.info("this {role} is to end, and has {seconds:.0f} s left", role=role, seconds=seconds)
+            _log.info(
+                "this {role} was told to stop, and has {seconds:.0f} s left", role=role, seconds=seconds
+            )
             made.drain.within(seconds)
         else:  # nobody would miss it, nor end it, if it had longer as one that has a successor
             made.drain.within(min(made.drain.left(), settings.drain))

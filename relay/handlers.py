@@ -101,7 +101,7 @@ def _misfits(function: Any, options: Options, then: Any) -> Iterator[str]:
         yield wrong
     yield from checks.misfits(options, function)
     if callable(then) and not options.then:
-        yield "then is a function that is not a job"
+        yield "then is a function without @job"
 
 
 def _misfit_of_function(function: Any) -> str:

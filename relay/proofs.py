@@ -37,7 +37,7 @@ def check(
     """Raise `ProofError` unless it is one for this request, made lately with one of these secrets."""
     form = _FORM.fullmatch(proof)
     if form is None:
-        raise ProofError("it has not the form of a proof")
+        raise ProofError("it does not have the form of a proof")
     seconds = int(form[1])
     if not _signer(secrets).verify_signature(_statement(method, path, key, body, seconds), form[2]):
         raise ProofError("the proof was not made for this request with a secret of this relay")

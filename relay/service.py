@@ -85,8 +85,8 @@ def worker(
         _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
     if registry.passed_over:
         _log.info(
-            "not served, as they are imported from other modules: {handlers} (name them in __all__, or their modules "
-            "with --jobs)",
+            "handlers that are imported from other modules are not served: {handlers} (to serve them, name them in "
+            "__all__, or name their modules with --jobs)",
             handlers=", ".join(registry.passed_over),
         )
     descriptors.raise_limit()
@@ -119,7 +119,7 @@ def _within_descriptors(settings: Settings) -> Settings:
     if settings.max_held > most:
         _log.warn(
             "--max-held {held} is more than the {most} connections that this front may have (ulimit -n, "
-            "--max-connections): it holds so many",
+            "--max-connections): it holds {most} at most",
             held=settings.max_held,
             most=most,
         )

@@ -166,7 +166,7 @@ class Supervisor(Service):
         try:
             renewal.go_on([child.state() for child in places], list(self._reaping.values()))
         except OSError:
-            self._log.failure("the supervisor could not restart in place, and goes on as it is")
+            self._log.failure("the supervisor could not restart in place, and goes on unchanged")
 
     def reload(self) -> None:
         """Replace the workers only."""
@@ -175,7 +175,7 @@ class Supervisor(Service):
     def _replace(self, children: Sequence[Kept]) -> None:
         """These, in their order; those of them that are due already are replaced once more after that."""
         if not self.running:
-            self._log.info("nothing is replaced, as everything stops")
+            self._log.info("nothing is replaced, because relay stops")
             return
         self._due += children
         if self._replacing is None:
@@ -190,7 +190,7 @@ class Supervisor(Service):
     def _replaced(self, result: Any) -> None:
         self._replacing = None
         if isinstance(result, Failure):
-            self._log.failure("what is left is not replaced", result)
+            self._log.failure("the other processes are not replaced", result)
             self._due.clear()
 
     # -- children that ended --

@@ -14,7 +14,7 @@ class CeleryAway(JobError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"Celery's {what} is away",
+            f"Celery's {what} is unavailable",
             status=503,
             type="celery-away",
             title="Celery can't be reached",

@@ -81,7 +81,7 @@ class Bridge:
             return await wait.end.addTimeout(max(0.0, until - self._clock.seconds()), self._clock)
         except TimeoutError:
             raise JobError(
-                "Celery has no result yet, or none ever: its worker may have died, or ignores results",
+                "Celery has no result: its worker may have died, or may not store results",
                 status=504,
                 type="celery-timeout",
                 title="Celery did not answer in time",

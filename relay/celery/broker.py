@@ -77,7 +77,7 @@ class Broker:
         self.health.complain(
             "scripts",
             LogLevel.warn,
-            "refuses to mark tasks that were queued: one may get lost with a worker of relay",
+            "refuses to mark queued tasks: a task may get lost when a worker of relay dies",
         )
         await self._push_unmarked(key, message, lost)
 

@@ -101,7 +101,7 @@ class Results:
 
     def _ask_soon(self) -> None:
         ensureDeferred(self._ask_all()).addErrback(
-            lambda failure: self._log.failure("results could not be asked for", failure)
+            lambda failure: self._log.failure("the result backend could not be asked for results", failure)
         )
 
     async def _ask_all(self) -> None:
@@ -114,7 +114,7 @@ class Results:
         try:
             reply = wire.read_reply(message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self._log.warn("what came for task {id} is no reply: {error}", id=id, error=str(error))
+            self._log.warn("the message for task {id} is not a reply: {error}", id=id, error=str(error))
             return
         wait = self._waits.get(id)
         if reply.task_id != id or wait is None or wait.end.called:

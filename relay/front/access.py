@@ -151,7 +151,7 @@ def _host(request: Request) -> str:
     if not hosts and request.version == "1.0":
         return ""
     if len(hosts) != 1:
-        raise Malformed(f"a request has one Host, not {len(hosts)}")
+        raise Malformed(f"a request must have one Host, not {len(hosts)}")
     name = _name(hosts[0])
     if not name:
         raise Malformed("the Host is not a host name")

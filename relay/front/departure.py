@@ -65,7 +65,7 @@ class Departure:
         patience = Drain(self.house.clock, self._drain.left() / 2)
         await patience.until(self.successor.emptied())
         if self.successor.has_some():
-            self._log.warn("the front that succeeds this one takes no clients")
+            self._log.warn("the successor of this front takes over no clients")
             self.successor.give_up()
             await self._drain.until(self.successor.emptied())
 
@@ -108,5 +108,5 @@ class Departure:
         """Hear of the ends of those jobs, too."""
         adopted, self._adopted = self._adopted, []
         ensureDeferred(self._repair.attach(adopted)).addErrback(
-            lambda failure: self._log.failure("what was taken over could not be attached", failure)
+            lambda failure: self._log.failure("clients that were taken over could not be attached", failure)
         )

@@ -124,7 +124,7 @@ class Front(Service):
             call.start(seconds)
         self._connect()
         ensureDeferred(self._listen()).addErrback(
-            lambda failure: self._log.failure("the front did not come up", failure)
+            lambda failure: self._log.failure("the front could not start", failure)
         )
 
     def _connect(self) -> None:

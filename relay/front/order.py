@@ -55,7 +55,7 @@ def cancel_on_disconnect(request: Request) -> bool:
     """What a client that goes away wants for its job; raises `Malformed`."""
     field = request.header("relay-on-disconnect") or "continue"
     if field not in ("continue", "cancel"):
-        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
+        raise Malformed(f"Relay-On-Disconnect must be continue or cancel, not {field!r}")
     return field == "cancel"
 
 
@@ -77,7 +77,7 @@ def check_json(request: Request) -> None:
     """Raise `NotJson` for a body that says it is something else."""
     encoding = request.header("content-encoding")
     if encoding and encoding.lower() != "identity":
-        raise NotJson(f"Content-Encoding {encoding} is not taken")
+        raise NotJson(f"Content-Encoding {encoding} is not supported")
     content_type = request.header("content-type")
     if content_type in ("application/json", ""):
         return
@@ -85,7 +85,7 @@ def check_json(request: Request) -> None:
     if kind and kind.lower() != "application/json":
         raise NotJson(f"Content-Type is {kind}, not application/json")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise NotJson(f"charset is {options['charset']}, JSON is always UTF-8")
+        raise NotJson(f"charset is {options['charset']}, but JSON is always UTF-8")
 
 
 def check_key(key: str) -> str:
@@ -112,7 +112,7 @@ def _seconds(request: Request, name: str, longest: float) -> float:
     if not field:
         return 0
     if not _SECONDS.fullmatch(field) or float(field) > longest:
-        raise Malformed(f"{name} is {field[:50]!r}, not a number of seconds up to {longest:.0f}")
+        raise Malformed(f"{name} must be a number of seconds up to {longest:.0f}, not {field[:50]!r}")
     return float(field)
 
 

@@ -32,7 +32,7 @@ class Refusals:
             self._told.clear()
         self._told[client] = now
         kind = "ticket" if isinstance(error, TicketError) else "proof"
-        self._log.warn("a {kind} of {client} was refused: {error}", kind=kind, client=client, error=error)
+        self._log.warn("a {kind} from {client} was refused: {error}", kind=kind, client=client, error=error)
 
 
 def shown(request: Request) -> str:

@@ -46,9 +46,7 @@ class Repair:
             self._coming = self._clock.callLater(seconds, self._begin)
 
     def _begin(self) -> None:
-        ensureDeferred(self.run()).addErrback(
-            lambda failure: self._log.failure("a repair broke off", failure)
-        )
+        ensureDeferred(self.run()).addErrback(lambda failure: self._log.failure("a repair failed", failure))
 
     async def attach(self, ids: Sequence[str]) -> None:
         """Attach some that are waited for; where that fails, all are attached a little later."""
@@ -58,7 +56,7 @@ class Repair:
         except RelayError:
             self.soon()
         except Exception:
-            self._log.failure("what was handed over could not be attached yet")
+            self._log.failure("clients that were taken over could not be attached yet")
             self.soon()
 
     async def run(self) -> None:
@@ -79,7 +77,7 @@ class Repair:
             except RelayError:  # the store is away
                 return False
             except Exception:  # the others can be attached all the same
-                self._log.failure("some of what is held could not be attached again")
+                self._log.failure("some held requests could not be attached again")
                 complete = False
         return complete
 

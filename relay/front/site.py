@@ -114,4 +114,4 @@ class Site(Factory):
                 if 0 < connection.deadline <= now:
                     connection.on_deadline()
             except Exception:  # the others have deadlines, too
-                self._log.failure("a connection could not be ended in time")
+                self._log.failure("the time limit of a connection could not be enforced")

@@ -83,5 +83,5 @@ class Wheel:
                 try:
                     item.on_time()
                 except Exception:
-                    self._log.failure("what waited in the wheel failed")
+                    self._log.failure("a timer of a held request failed")
         self._planned = None

@@ -167,7 +167,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         piece = self._decoder.read()
         self._decoded += len(piece)
         if self._limit and (self._decoded > self._limit or self._sent > 2 * self._limit + _AHEAD):
-            raise UpstreamError("upstream-too-large", "more than the job wants to read")
+            raise UpstreamError("upstream-too-large", "the body is larger than the job reads")
         return piece
 
     def _go_on(self) -> None:

@@ -134,7 +134,7 @@ class Http(HTTPClient):
             if not waiting.called:
                 waiting.callback(result)  # a Failure too is passed on
             elif isinstance(result, Failure):
-                _log.failure("work could not be finished", result)
+                _log.failure("work that a handler left to context.http.finish failed", result)
 
         working.addBoth(done)
         return waiting

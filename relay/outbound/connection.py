@@ -104,7 +104,7 @@ class Chunks(_ChunkedTransferDecoder):
         super().dataReceived(data)
         self._flush()
         if self._all - self._body > FRAMING + FRAMING_PER_BYTE * self._body:
-            raise UpstreamError("upstream-too-large", "there is more around its chunks than in them")
+            raise UpstreamError("upstream-too-large", "the framing of its chunks is larger than the chunks")
 
     def _took(self, chunk: bytes) -> None:
         self._body += len(chunk)

@@ -43,7 +43,9 @@ class Breaker:
             return
         if now < self._until or self._probing:
             wait = max(1.0, self._until - now)
-            raise UpstreamError("upstream-unavailable", "it is asked again later", retry_after=wait)
+            raise UpstreamError(
+                "upstream-unavailable", "it has been failing, and is called again later", retry_after=wait
+            )
         self._probing = True
 
     def succeeded(self) -> None:

@@ -89,7 +89,7 @@ class Redirects:
         try:
             return checked(_text(_urljoin(uri, locations[0]))).to_text().encode("ascii")
         except (UpstreamError, ValueError) as error:
-            raise UpstreamError("upstream-redirects", f"it leads to no URL: {error}") from None
+            raise UpstreamError("upstream-redirects", f"it does not lead to a URL: {error}") from None
 
     def _headers(self, headers: Headers, uri: bytes, target: bytes) -> Headers:
         if origin_of(uri) != origin_of(target):

@@ -45,7 +45,7 @@ class Inbox:
         self._unheard = 0  # sweeps
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
-            "an inbox is not read", failure
+            "an inbox is no longer read", failure
         )
 
     def start(self) -> None:
@@ -90,7 +90,10 @@ class Inbox:
                 self._link.health.refused(refusal)
             except Exception as error:
                 self._link.health.complain(
-                    "odd inbox", LogLevel.error, "sends mail that can't be read: {error}", error=repr(error)
+                    "odd inbox",
+                    LogLevel.error,
+                    "sent a message that can't be read: {error}",
+                    error=repr(error),
                 )
             seen, failures = _START, failures + 1
             await deferLater(self._clock, pause(failures, AGAIN))
@@ -125,7 +128,9 @@ class Inbox:
         try:
             self._deliver([Mail(chr(text[0]), id.decode(), text[1:])])
         except Exception:
-            self._log.failure("mail for job {id} could not be delivered", id=id.decode("utf-8", "replace"))
+            self._log.failure(
+                "a message for job {id} could not be delivered", id=id.decode("utf-8", "replace")
+            )
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

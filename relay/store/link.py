@@ -153,7 +153,7 @@ class Link:
     def made(self, connection: Connection) -> None:
         """A connection was made: greet the server."""
         ensureDeferred(self._greet(connection)).addErrback(
-            lambda failure: self._log.failure("a greeting failed", failure)
+            lambda failure: self._log.failure("a new connection to Redis could not be prepared", failure)
         )
 
     def lost(self, connection: Connection, why: str) -> None:
@@ -190,7 +190,7 @@ class Link:
         try:
             self.on_up()
         except Exception:
-            self._log.failure("what waits for a link failed")
+            self._log.failure("a command that waited for the connection to Redis failed")
         waiting, self._waiting = self._waiting, {}
         for deferred, (words, blocking) in waiting.items():
             self.command(*words, blocking=blocking).addBoth(_pass_on, deferred)

@@ -45,7 +45,7 @@ class End(msgspec.Struct, frozen=True, gc=False):
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
     free: bool = False  # this one does not count
-    dead: bool = False  # it failed for good, and is kept as a dead letter
+    dead: bool = False  # it failed for good, and is kept as a dead job
     undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
 
     def words(self, turn: int) -> tuple[str | int, ...]:
@@ -78,7 +78,7 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A dead letter: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
+    """A dead job: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
     sessions of workers that died under it. Its arguments may have been too large to keep (`cut`)."""
 
     id: str

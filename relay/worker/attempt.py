@@ -200,7 +200,10 @@ class Attempt:
             ties.close()
         except BaseException:
             self._log.failure(
-                "job {id} could not be closed", with_causes(Failure()), LogLevel.error, id=self.claim.id
+                "what belongs to job {id} could not be closed",
+                with_causes(Failure()),
+                LogLevel.error,
+                id=self.claim.id,
             )
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:

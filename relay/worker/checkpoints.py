@@ -20,9 +20,9 @@ def written(value: Any) -> str:
     try:
         said = encode(value)
     except ResultNotJson as error:
-        raise ValueError(f"a checkpoint has to be JSON: {error}") from None
+        raise ValueError(f"a checkpoint must be JSON: {error}") from None
     if len(said) > LARGEST:
-        raise ValueError(f"a checkpoint has {LARGEST} bytes of JSON at most, this one has {len(said)}")
+        raise ValueError(f"a checkpoint may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
     return said.decode()
 
 

@@ -43,7 +43,7 @@ class Overdue:
         if claimed is None:
             return
         self._log.info(
-            "the handler of job {id} ({name}) is over, {seconds:.1f} s late: "
+            "the handler of job {id} ({name}) has ended, {seconds:.1f} s late: "
             "{taken} of {places} places are taken by such handlers",
             seconds=self._clock.seconds() - since,
             **self._fields(claim),

@@ -135,7 +135,7 @@ class Session:
             except CancelledError:
                 raise
             except Exception:  # a mistake of ours, or of Redis': what is held is offered to another session
-                self._log.failure("session {name} broke off", name=self._name)
+                self._log.failure("session {name} failed", name=self._name)
             await self._pause()
         if self._name:
             await self._leave()
@@ -166,7 +166,11 @@ class Session:
         try:
             await self._store.leave(self._name)
         except RelayError as error:
-            self._log.warn("session {name} is left to its lease: {error}", name=self._name, error=repr(error))
+            self._log.warn(
+                "session {name} could not be closed, and ends with its lease: {error}",
+                name=self._name,
+                error=repr(error),
+            )
 
     async def _turns(self) -> None:
         number = 1
@@ -197,7 +201,7 @@ class Session:
         try:
             self._hands.take(claim, since)
         except Exception:
-            self._log.failure("job {id} could not be begun", id=claim.id)
+            self._log.failure("job {id} could not be started", id=claim.id)
             self.report(End(claim.id, State.FAILED, JobFailed.slug))
 
     def _room(self) -> int:

@@ -85,7 +85,7 @@ class Ties:
     def wait(self, make: Callable[[], Any]) -> Any:
         if threading.get_ident() == self._reactors:
             raise RuntimeError(
-                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread await"
+                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread use await"
             )
         answer: Future[Any] = Future()
         self._from_thread(self._begin, make, answer)
@@ -104,7 +104,9 @@ class Ties:
                 waiting.cancel()
             except BaseException:
                 self._log.failure(
-                    "what a thread waited for could not be cancelled", with_causes(Failure()), LogLevel.error
+                    "a call that a thread waits for could not be cancelled",
+                    with_causes(Failure()),
+                    LogLevel.error,
                 )
 
     def close(self) -> None:

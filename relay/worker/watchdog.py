@@ -144,7 +144,7 @@ class Watchdog:
         except Exception as error:
             lost = f"{type(error).__name__}: {error}"
         if lost and not self._lost:
-            self._log.warn("the lease of a worker that stands still can't be renewed: {why}", why=lost)
+            self._log.warn("the lease of the blocked worker can't be renewed: {why}", why=lost)
         self._lost = lost
 
     def _give_up(self, sight: Sight) -> None:

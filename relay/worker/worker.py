@@ -113,7 +113,7 @@ class Worker(Service):
             self.drain.within(0)
         elif self._runner.held():
             self._log.info(
-                "the worker stops: {count} jobs run, and have {seconds:.0f} s to end",
+                "the worker stops: {count} running jobs have {seconds:.0f} s to end",
                 count=self._runner.held(),
                 seconds=self.drain.left(),
             )
@@ -181,7 +181,9 @@ class Worker(Service):
         """Redis has come back as another: offer it what we hold, and say again what we serve."""
         self._session.doubt()
         ensureDeferred(self._publish()).addErrback(
-            lambda failure: self._log.failure("what is served could not be published", failure)
+            lambda failure: self._log.failure(
+                "the declarations of this worker's jobs could not be published", failure
+            )
         )
 
     async def _sweep(self) -> None:
