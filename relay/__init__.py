@@ -5,7 +5,7 @@
     client ── POST ──▶ front ── submit ──▶ Redis ◀── turn ── worker ──▶ handler (Deferred, treq)
     client ◀─ answer ─ front ◀── inbox ─── Redis ◀── turn ── worker ◀── result
 
-The map of the house; imports go down only:
+The map of the modules; imports go down only:
 
 =====================  ====================================================================================
 `relay.tap`            what ``twistd relay`` calls: command line → settings → service
@@ -24,8 +24,8 @@ The map of the house; imports go down only:
                        core: values and rules, no reactor, no Redis, no Klein
 =====================  ====================================================================================
 
-A module of handlers needs four names, and these are they. They are imported when they are asked for, so that
-`relay.handover` brings no Twisted into another server.
+A module of handlers needs the four names of this package. They are imported on first use, so that `relay.handover` does
+not bring Twisted into another server.
 """
 
 from importlib import import_module

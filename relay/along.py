@@ -1,4 +1,4 @@
-"""A Deferred that fires along with another, and can be given up without it."""
+"""A Deferred that follows another one, and can be cancelled without it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Result = TypeVar("Result")
 
 
 def along(deferred: Deferred[Result]) -> Deferred[Result]:
-    """Fires as `deferred` does, with its result or its failure, which then is the copy's to handle. Cancelling the copy
-    leaves `deferred` alone."""
+    """Fires like `deferred`, with its result or its failure; the failure must be handled at the copy. Cancelling the
+    copy does not cancel `deferred`."""
     copy: Deferred[Result] = Deferred()
 
     def passed(result: Result | Failure) -> Result | Failure | None:

@@ -37,7 +37,8 @@ def _settings() -> Settings:
 
 
 def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
-    """What the supervisor would stumble over as it goes on, its imports first: nobody would be left then."""
+    """Check what would break the restarted supervisor, its imports first, because nothing would be left to report
+    it."""
     from twisted.internet import reactor
 
     from relay import everything, service, sockets, tap, variables  # noqa: F401
@@ -51,7 +52,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Leaves without waiting for what the modules may have started."""
+    """Exit without waiting for what the modules may have started."""
     from relay.registry import chosen
 
     status = 0

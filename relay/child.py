@@ -1,8 +1,8 @@
 """A process of ``relay all``: ``python -m relay.child front|worker``.
 
 Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
-output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
-prints is taken for it; its parent's orders come through another.
+output. It reports that it is ready, drains or lives through a descriptor of its own, so that nothing that a handler
+prints is mistaken for it. Its parent's orders come through another descriptor.
 """
 
 from __future__ import annotations

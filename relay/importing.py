@@ -1,4 +1,4 @@
-"""Modules of handlers, imported by name; what goes wrong meanwhile is told in one line, with its place."""
+"""Imports modules of handlers by name, and reports a mistake in them in one line, with its place."""
 
 from __future__ import annotations
 

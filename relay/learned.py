@@ -1,8 +1,8 @@
 """What was learned of limits, for an operator: ``python -m relay.learned --redis URL [--forget SCOPE]``.
 
 Prints each scope (a host, a host and the value that jobs are counted by, or the lane of a limit: ``@name``) with the
-rate and the pause that were learned. With ``--forget`` what was learned of one counts no more. Ends with
-status 1 where nothing is known of that scope or Redis does not answer, 2 for a URL that is none.
+rate and the pause that were learned. With ``--forget`` what was learned of one scope is deleted. Ends with status 1 if
+nothing is known of that scope or Redis does not answer, 2 for a bad URL.
 """
 
 from __future__ import annotations

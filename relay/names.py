@@ -1,4 +1,4 @@
-"""Host names to addresses, for all that one process calls, so that no name that is slow keeps others waiting.
+"""Resolves host names for all calls of one process, so that a slow name does not delay others.
 
 `getaddrinfo` blocks, so it runs in threads, and Twisted's resolver shares ten of them with whatever handlers do. Here:
 

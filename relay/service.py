@@ -1,4 +1,4 @@
-"""The composition root: the only room that builds and connects.
+"""The composition root: the only module that builds and connects services.
 
 `front` and `worker` each make one service out of settings, `relay.everything` that of both; nothing below knows how it
 is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.child` (the processes of ``all``).
@@ -49,7 +49,7 @@ _log = Logger()
 def front(
     reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
+    """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, Tools
 
     address = address_of(settings)
@@ -147,7 +147,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
-    """The store at an address, for a process of this name; what can't be used ends the process."""
+    """The store at an address, for a process of this name. A server that can't be used ends the process."""
     link = Link(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
@@ -165,7 +165,7 @@ def store_of(reactor: Any, address: Address, settings: Settings, process: str) -
 
 
 def _give_up(reactor: Any, why: str) -> None:
-    """End the process: better no service than one that loses jobs, or does nothing."""
+    """End the process, because no service is better than one that loses jobs or does nothing."""
     _log.critical("relay: {why}", why=why)
     ending.fail(reactor)
 

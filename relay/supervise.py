@@ -1,4 +1,5 @@
-"""The processes of ``relay all``: the store, fronts and workers, stopped in due order, their dead cleared away."""
+"""The supervisor of ``relay all``: starts the embedded Redis, fronts and workers, stops them in order, and gives back
+what dead ones held."""
 
 from __future__ import annotations
 
@@ -124,9 +125,9 @@ class Supervisor(Service):
             self._redis.shut_down()
 
     def restart(self) -> None:
-        """Become itself anew, if settings and handlers are in order; then replace fronts and workers one by one, each
-        by a successor that is ready before it leaves. Who asks while they are looked at may have changed them: they are
-        looked at once more."""
+        """Restart in place if settings and handlers are in order; then replace fronts and workers one by one, each by a
+        successor that is ready before the old process leaves. If it is called again during the check, settings and
+        handlers may have changed, so they are checked again."""
         self._again = self._renewing is not None
         if self._renewing is None and self.running:
             self._renewing = ensureDeferred(self._renew()).addErrback(

@@ -1,4 +1,4 @@
-"""Tickets: whoever has one may wait for its job, for a short while.
+"""Tickets: a client that has one may wait for its job, for a short time.
 
 A server that submitted a job for its client signs one (`relay.handover`), a front reads it. A ticket is what
 itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer, whether its
@@ -23,7 +23,7 @@ _SKEW = 5  # seconds that the clocks of two machines may differ
 
 
 class TicketError(Exception):
-    """A ticket that lets nobody in; the message says why."""
+    """A ticket is not valid; the message says why."""
 
 
 class Ticket(NamedTuple):
@@ -41,7 +41,7 @@ def sign(secret: str, ticket: Ticket) -> str:
 
 
 def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
-    """A ticket that was signed with one of these secrets, and is still good; raises `TicketError`."""
+    """Read a ticket that was signed with one of these secrets and is still valid. Raises `TicketError`."""
     if not secrets:
         raise TicketError("this relay accepts no tickets: it has no --ticket-secrets")
     try:

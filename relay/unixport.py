@@ -1,4 +1,4 @@
-"""Twisted's port for unix sockets, bent so that it may serve one that others serve, too."""
+"""Twisted's port for unix sockets, changed so that several processes can serve one socket."""
 
 from __future__ import annotations
 
