@@ -1,9 +1,9 @@
-"""Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered, those
-of networks that the operator names (``--allow``), and who proves to know a secret.
+"""Who may call. relay is closed by default, because there are no callers' tokens: it answers programs on this machine,
+programs in networks that the operator names (``--allow``), and servers that prove to know a secret.
 
-Addresses are not enough for that: a proxy passes the whole world on, and so does a browser for any page it shows.
-Both can be told by their headers (a proxy that sends none and calls itself localhost can not). A page can have a name
-of its own lead to us (DNS rebinding); then that name is the Host, and it is one that anybody can register.
+An address is not enough for that: a proxy passes on the whole world, and a browser passes on any page that it shows.
+Both are recognized by their headers (except a proxy that sends none and calls itself localhost). A page can point its
+own name to relay (DNS rebinding); then that name is the Host, and it is a name that anybody can register.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PRIVATE = (".internal", ".local", ".localhost", ".home.arpa")  # ends of names 
 
 
 class Access:
-    """Checks each request before anything else is done with it. Programs at `allowed` addresses may call as those on
-    this machine may; `hosts` are names that we are called by."""
+    """Checks each request before anything else is done with it. Programs at `allowed` addresses may call like those on
+    this machine; `hosts` are names of this relay."""
 
     def __init__(
         self,
@@ -47,7 +47,8 @@ class Access:
         self._prover = prover
 
     def check(self, request: Request) -> None:
-        """Raise `Malformed` for a bad Host, `Forbidden` for a caller who may not; note who is on this machine."""
+        """Raise `Malformed` for a bad Host and `Forbidden` for a caller that is not allowed; note whether the caller is
+        on this machine."""
         host = _host(request)
         if self._open or request.target.startswith(_TICKETS):
             return
@@ -93,14 +94,14 @@ class Access:
 
 
 class Prover:
-    """Checks proofs, and logs those that let nobody in."""
+    """Checks proofs, and logs those that are refused."""
 
     def __init__(self, secrets: Sequence[str], refusals: Refusals) -> None:
         self._secrets = secrets
         self._refusals = refusals
 
     def holds(self, request: Request, proxies: Proxies) -> bool:
-        """Whether a request has a proof, if there are secrets; raises `Forbidden` for a bad one."""
+        """Whether a request has a valid proof; False without secrets. Raises `Forbidden` for a bad proof."""
         if not self._secrets or not request.values("relay-proof"):
             return False
         proof, key = request.header("relay-proof"), request.header("idempotency-key")
@@ -131,7 +132,7 @@ def is_here(address: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def is_private(host: str) -> bool:
-    """Whether a name is an address, or one that nobody can register: those of a browser's pages can be."""
+    """Whether a name is an address, or a name that nobody can register, so that no foreign web page has it."""
     name = host.lower().rstrip(".")
     if "." not in name or name.endswith(_PRIVATE):
         return True

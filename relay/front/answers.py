@@ -1,4 +1,4 @@
-"""Answers: what a request is answered with, as a whole response. The form of each is in ``docs/http.md``."""
+"""Answers: whole responses to requests. Their form is in ``docs/http.md``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 def render(answer: Answer, closing: bool, bodyless: bool = False) -> bytes:
-    """An answer as bytes; `bodyless` for HEAD, which is told the length all the same."""
+    """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless."""
     head = (
         f"{_status_line(answer.status)}Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(answer.body)}\r\n"

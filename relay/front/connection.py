@@ -1,8 +1,7 @@
 """A client's connection: bytes to requests, answers to bytes, one request at a time.
 
-A request is served when it is whole; what is pipelined behind it waits, and little of it. Nothing is served while a
-client does not read what it was sent. Times are watched by the site, which looks at every connection's `deadline` now
-and then.
+A request is served when it is complete. Pipelined requests wait behind it, up to a bound. Nothing is served while a
+client does not read its answers. The site watches the times: it looks at every connection's `deadline` now and then.
 """
 
 from __future__ import annotations
@@ -110,7 +109,7 @@ class Connection(Reader, Protocol):
         self._waiting.add(item)
 
     def readConnectionLost(self) -> None:
-        """The client has closed its side. It may still read: what it asked for is answered."""
+        """The client has closed its side. It may still read, so its requests are answered."""
         self._half_closed = True
         if self._hold is not None:
             self._hold.half_closed()
@@ -264,13 +263,13 @@ class Connection(Reader, Protocol):
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def close_when_idle(self) -> None:
-        """Close after the answer that is due, or the next: a client may just be sending a request, which would be lost
-        if the connection closed at once."""
+        """Close after the answer that is due, or the next one, because a client may be sending a request just now,
+        which would be lost if the connection closed at once."""
         if not (self._serving or self._reading):
             self.deadline = self._site.now() + LAST_REQUEST
 
     def look(self) -> None:
-        """Nothing is read now, so that nobody is told if the client goes."""
+        """Find out whether the client has gone, because nothing is read now that would show it."""
         if not self._paused or self._hold is None:
             return
         if not self._doubted and has_gone(self.transport):

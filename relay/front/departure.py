@@ -1,4 +1,4 @@
-"""How the clients of a front fare when it leaves: its successor takes them over, or they are sent elsewhere."""
+"""What happens to the clients of a front that leaves: its successor takes them over, or they are told to reattach."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
 class Departure:
-    """Knows the fronts before and after this one, as far as there are any. Until it runs it takes clients over."""
+    """Knows the fronts before and after this one, if any. It takes over clients until it runs."""
 
     _log = Logger()
 
@@ -36,7 +36,7 @@ class Departure:
         self._sent = 0  # elsewhere
 
     async def run(self, closing: Deferred[None]) -> None:
-        """Part with all clients while the drain lasts. `closing` fires when nobody is in grace, or idle, any more."""
+        """Part with all clients during the drain. `closing` fires when no client is in grace or idle any more."""
         self._begun = True
         wait = self._drain.until
         if not self.successor.takes:

@@ -1,4 +1,4 @@
-"""The front as a service: listens, sweeps, hears of outcomes, and drains."""
+"""The front as a service: it listens, sweeps, receives outcomes, and drains."""
 
 from __future__ import annotations
 

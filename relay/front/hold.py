@@ -6,8 +6,8 @@ B   committed  200 and a first heartbeat are out; heartbeats follow, and one env
 C   over       answered, or the client went away
 ==  =========  =======================================================================================
 
-In phase A the client's connection waits, and goes back to it with the answer. To commit, the hold takes the connection
-over, so that in phase B a waiting client costs its transport, this object, and a Deferred.
+In phase A the client's connection stays in place and sends the answer. To commit, the hold takes over the transport, so
+that in phase B a waiting client costs its transport, this object, and a Deferred.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Hold:
 
     @classmethod
     def taken_over(cls, house: House, passed: Passed, connected: socket.socket) -> Hold:
-        """A committed one that another front held."""
+        """A committed hold that another front handed over."""
         waiter = house.room.wait(passed.known.id)
         if passed.submission is not None:
             house.room.pledge(passed.known.id, passed.submission)
@@ -122,7 +122,7 @@ class Hold:
         self._waiter.addBoth(self._ended)
 
     def on_time(self) -> None:
-        """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
+        """The wheel's call: the end of the wait, the commit, or a heartbeat is due."""
         if self._house.clock.seconds() >= self._until:
             self._run_out()
         elif self.transport is None:
@@ -157,8 +157,8 @@ class Hold:
             self.reattach()
 
     def hand_over(self, seconds: float) -> bool:
-        """Give the client to the front that succeeds this one: now, or when it is committed, which has to be within so
-        many seconds. False where that can't be."""
+        """Hand the client to the successor of this front: now, or when the hold commits, which must be within so many
+        seconds. False if that is impossible."""
         if self._connection is not None:
             due = self._house.wheel.due(self)
             in_time = due < self._until and due <= self._house.clock.seconds() + seconds
@@ -169,7 +169,8 @@ class Hold:
         return True
 
     def detach(self) -> tuple[Passed, socket.socket] | None:
-        """Let go of the client, who is another front's from now on; None for one who was answered, or has gone."""
+        """Let go of the client, which belongs to another front from now on. None if the client was answered or has
+        gone."""
         parked, house = self.transport, self._house
         detached = parked.detach() if isinstance(parked, Parked) and self._waiter is not None else None
         if detached is None:
@@ -192,12 +193,12 @@ class Hold:
         return passed, connected
 
     def dataReceived(self, data: bytes) -> None:
-        """What a client sends after its request is not read: the connection closes with the answer."""
+        """Ignore what a client sends after its request: the connection closes with the answer."""
 
     def half_closed(self) -> None:
-        """The client has closed its side, as some do once they have asked; others have gone. Who has gone answers a
-        heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends. What
-        such a client is sent is not known to be collected."""
+        """The client has closed its side: some clients do so after their request, others have gone. A client that has
+        gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
+        find out, and ends. It stays unknown whether such a client collects its answer."""
         self._doubtful = True
         if not self._terms.heartbeat and self._until - self._house.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._connection).abortConnection()  # type: ignore[union-attr]
@@ -206,7 +207,7 @@ class Hold:
             self._beat(PROBE)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
+        """The client went away. The job goes on, unless it is to be cancelled with this client."""
         if self._address:
             self._house.doors.leave(self._address)
         waited = self._waiter is not None
@@ -257,7 +258,7 @@ class Hold:
         looking.addErrback(self._break_off)
 
     def reattach(self) -> Deferred[None]:
-        """This process is going away: send the client to another. Fires when a committed one has gone."""
+        """This process stops: tell the client to reattach. Fires when a committed client has gone."""
         gone = self._gone = None if self.transport is None else Deferred()
         self._house.wheel.drop(self)
         self._run_out(reattach=True)

@@ -1,7 +1,8 @@
-"""The rest of a connection that has said everything: its last answer goes out, and what still comes is read, to no end.
+"""Lingering close (RFC 9112, 9.6): the last answer goes out; what the client still sends is read and discarded, so that
+the client gets to read the answer.
 
-A client that is still sending when its connection closes never reads its answer: what comes then is answered with a
-reset, which takes along what was on its way (RFC 9112, 9.6).
+If a connection closes while the client still sends, the kernel answers with a reset, and the reset discards the answer
+on its way.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class Lingering(Protocol):
             self.transport.abortConnection()  # type: ignore[union-attr]
 
     def look(self) -> None:
-        """Who goes is noticed, for what comes is read."""
+        """Nothing to do: the connection is read, so a client that goes is noticed."""
 
     def close_when_idle(self) -> None:
         """It is about to close."""
 
     def on_deadline(self) -> None:
-        """The client has not closed: it reads slowly, or nothing, or has nothing left to read."""
+        """The client has not closed yet: it reads slowly, or nothing, or has read everything."""
         self.deadline = self._site.now() + PATIENCE
         self._progress.goes_on_or_ends(self.transport)
 

@@ -1,4 +1,4 @@
-"""What a client asks for, read off its request: values on the way in, no decisions."""
+"""Reads a submission from its request: values only, without decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
+    """A submission, as the client sent it. `delay` and `deadline` are seconds from now, 0 for none."""
 
     owner: str
     name: str
@@ -52,7 +52,7 @@ def read_order(request: Request, name: str, key: str, longest: float) -> Order:
 
 
 def cancel_on_disconnect(request: Request) -> bool:
-    """What a client that goes away wants for its job; raises `Malformed`."""
+    """Whether the job is cancelled when its client goes away. Raises `Malformed`."""
     field = request.header("relay-on-disconnect") or "continue"
     if field not in ("continue", "cancel"):
         raise Malformed(f"Relay-On-Disconnect must be continue or cancel, not {field!r}")
@@ -60,7 +60,7 @@ def cancel_on_disconnect(request: Request) -> bool:
 
 
 def owner(request: Request) -> str:
-    """Whose the job is, or has to be."""
+    """The owner on whose behalf the request is made."""
     return ANONYMOUS
 
 

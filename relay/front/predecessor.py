@@ -1,4 +1,4 @@
-"""The front that came before this one, as the one that takes its clients over has it."""
+"""The front before this one, seen by the front that takes over its clients."""
 
 from __future__ import annotations
 

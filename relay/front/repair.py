@@ -1,6 +1,6 @@
-"""After Redis forgot: whoever is held here attaches again, and what Redis does not know is submitted again.
+"""Repair after Redis lost data: all waiters of this front are attached again, and unknown jobs are submitted again.
 
-A second after it came back, so that workers can first register what they run.
+It starts a second after Redis came back, so that workers can register what they run first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Repair:
         self._pause = PAUSE  # before the next attempt, if this one fails
 
     def soon(self) -> None:
-        """Something may have been forgotten."""
+        """Redis may have lost data: repair soon."""
         self._in(PAUSE)
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Repair:
         ensureDeferred(self.run()).addErrback(lambda failure: self._log.failure("a repair failed", failure))
 
     async def attach(self, ids: Sequence[str]) -> None:
-        """Attach some that are waited for; where that fails, all are attached a little later."""
+        """Attach some of the jobs that are waited for; if that fails, attach all a little later."""
         try:
             for first in range(0, len(ids), _SLICE):
                 await self._repair(ids[first : first + _SLICE])
@@ -60,8 +60,8 @@ class Repair:
             self.soon()
 
     async def run(self) -> None:
-        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
-        be attached is tried again, for nobody else would."""
+        """Attach all jobs that are waited for. Unknown jobs are submitted again, or their waiters fail. Jobs that could
+        not be attached are tried again, because nothing else would do so."""
         if await self._all():
             self._pause = PAUSE
         else:

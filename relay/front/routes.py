@@ -1,7 +1,7 @@
-"""The addresses of a front. Each route reads its request, makes one call, and answers with what comes back.
+"""The routes of a front. Each reads its request, makes one call, and answers with the result.
 
-They are declared with Klein, which keeps them by name and by address (its ``url_map``); requests are brought to them by
-`Routes.serve`, without the rest of Klein and without twisted.web.
+They are declared with Klein, which keeps them by name and by address (its ``url_map``). `Routes.serve` brings requests
+to them, without the rest of Klein and without twisted.web.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class Routes:
 
     @app.route("/healthz", methods=["GET"])
     def healthz(self, request: Request) -> Answer:
-        """For whoever starts this process again: that it turns."""
+        """For whatever restarts this process: that it responds."""
         return answers.json({"alive": True})
 
     @app.route("/problems/<slug>", methods=["GET"])

@@ -1,4 +1,4 @@
-"""The connections of a front: makes them, watches their times, serves their requests, closes them."""
+"""The connections of a front: it makes them, watches their times, serves their requests and closes them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Served = Answer | Hold | Deferred[Answer | Hold]
 
 
 class Pages(typing.Protocol):
-    """Whoever knows what is at which address."""
+    """What serves the addresses."""
 
     def serve(self, request: Request) -> Served:
         """What a request is served with."""

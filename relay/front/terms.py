@@ -1,4 +1,4 @@
-"""On which terms a request is held: what the operator's settings make of what a client prefers."""
+"""The terms on which a request is held, from the operator's settings and the client's preferences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_REMEMBERED = 1000  # by what is preferred
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """How one request is held; seconds. What was preferred and is met stands in `applied`."""
+    """How one request is held; times are seconds. `applied` has the preferences that are met."""
 
     wait: float
     commit: float  # when to commit; never if that is not before the end of the wait
@@ -25,18 +25,18 @@ LAST_WAIT = 3.0  # seconds that a request is held which comes while the front dr
 
 
 class TermsBook:
-    """Makes terms, and remembers them: most clients prefer the same, and holds with alike terms share them."""
+    """Makes terms and caches them, because most clients prefer the same, and holds with equal terms share them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known: dict[tuple[Preferences, bool, bool], Terms | None] = {}
 
     def of_submission(self, prefer: Preferences, cancel: bool) -> Terms | None:
-        """For a job that was submitted by who waits; None for one that does not want to."""
+        """The terms of a submission; None if the client does not want to wait."""
         return self._remember(prefer, cancel, True)
 
     def of_look(self, prefer: Preferences, cancel: bool) -> Terms | None:
-        """For a job that was there."""
+        """The terms of a look at an existing job."""
         return self._remember(prefer, cancel, False)
 
     def at_the_end(self, terms: Terms) -> Terms:

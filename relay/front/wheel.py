@@ -20,11 +20,11 @@ class Waits(Protocol):
     slot: int
 
     def on_time(self) -> None:
-        """Its time has come; it is in the wheel no more."""
+        """The item's time has come; it is not in the wheel any more."""
 
 
 class Wheel:
-    """Calls what was put in once its time has come, at most a tick late and never early."""
+    """Calls each item when its time has come, at most a tick late and never early."""
 
     _log = Logger()
 

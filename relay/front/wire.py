@@ -1,4 +1,4 @@
-"""What a held request is sent once it is committed, as bytes. The form of each is in ``docs/http.md``."""
+"""The bytes that a committed hold sends. Their form is in ``docs/http.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What handlers say of their progress: whatever they say, a small JSON object, and only the last before it is told."""
+"""The progress of handlers: a small JSON object whatever they report, and only the last one is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another, and when."""
+"""Whether another attempt follows a failed one, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_PAUSE = 300.0
 def pause(attempt: int, allowed: int, jitter: float | None = None) -> float | None:
     """Seconds until the next attempt after number `attempt` of `allowed` failed; None if that was the last.
 
-    Half of a pause is left to chance (`jitter`, 0…1), so that jobs that failed together do not come back together.
+    Half of a pause is random (`jitter`, 0…1), so that jobs that failed together do not come back together.
     """
     if attempt >= allowed:
         return None

@@ -1,9 +1,8 @@
 """A worker's dialogue with the store: numbered turns, one under way at a time.
 
-What ends while a turn is under way is reported by the next one. A turn whose answer was lost is sent again under
-its number, which the store answers as it did before. A worker whose session the store no longer knows, or that has
-reason to doubt what the store knows, opens another and offers what it holds: what it runs, and what has ended
-without being said.
+Jobs that end while a turn is under way are reported by the next one. A turn whose answer was lost is sent again with
+its number, and the store answers as before. If the store no longer knows the session, or may have lost data, the worker
+opens another session and offers what it holds: the jobs that it runs, and the ends that it could not report.
 """
 
 from __future__ import annotations
@@ -35,16 +34,17 @@ SOME = 32  # jobs that are begun before the next turn
 
 
 class Hands(Protocol):
-    """Whoever runs the jobs that a session takes."""
+    """Runs the jobs that a session claims."""
 
     def room(self) -> int:
         """How many more jobs are wanted."""
 
     def take(self, claim: Claim, since: float) -> None:
-        """Run this job, and `report` its end; `since` when, by the clock, it may have been claimed."""
+        """Run this job, and `report` its end. `since` is the earliest time, by the clock, at which it may have been
+        claimed."""
 
     def drop(self, id: str) -> None:
-        """Another has this job: stop it, its end is of no use."""
+        """Another worker has this job: stop it, because its end is of no use."""
 
 
 class Session:
@@ -99,18 +99,18 @@ class Session:
         return told
 
     def nudge(self) -> None:
-        """There is something to say, or to take: have a turn soon."""
+        """There is something to report or to claim: take a turn soon."""
         self._nudged = True
         if self._sleeping is not None and not self._sleeping.called:
             self._sleeping.callback(None)
 
     def doubt(self) -> None:
-        """The store may have forgotten what it knew of this session."""
+        """The store may have lost what it knew of this session."""
         self._doubted = True
         self.nudge()
 
     def close(self) -> None:
-        """End the dialogue once everything was said."""
+        """End the dialogue when everything has been reported."""
         self._closing = True
         self.nudge()
 
@@ -146,7 +146,7 @@ class Session:
         await deferLater(self._clock, pause(self._failures, AGAIN))
 
     async def _open(self) -> None:
-        """Open a session in place of the last, and go on with what of its jobs nobody else has."""
+        """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
         self._doubted = False
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [claim for claim, _ in self._held.values()]

@@ -1,5 +1,4 @@
-"""What ties a running handler to its worker: its client, its progress, its checkpoints, its cancellation,
-from whatever thread."""
+"""A running handler's links to its worker: client, progress, checkpoints and cancellation, from any thread."""
 
 from __future__ import annotations
 
@@ -94,7 +93,7 @@ class Ties:
     # -- for the attempt --
 
     def cancel(self, why: str) -> None:
-        """The attempt is stopped: a thread can see it, and what it waits for is cancelled."""
+        """The attempt is stopped: a thread can see that, and the calls that it waits for are cancelled."""
         self.stopped = why
         self._cancel_waiting()
 
