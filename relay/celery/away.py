@@ -1,4 +1,4 @@
-"""What a job fails with where Celery can't be reached."""
+"""The error of a job whose Celery can't be reached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ AWAY = 5.0  # seconds for a broker or a backend that does not answer
 
 
 class CeleryAway(JobError):
-    """Celery can't be reached, so nothing was queued."""
+    """Celery's broker or result backend can't be reached, so nothing was queued. Submit again later; the same key may
+    be used."""
 
     free = undone = True
 

@@ -1,4 +1,4 @@
-"""Follows redirects, hop by hop, as Twisted's agents do, with bounds, and without telling strangers anything.
+"""Follows redirects hop by hop, as Twisted's agents do, with bounds, and without leaking headers to other origins.
 
 To another origin (scheme, host or port) goes nothing of what the handler sent but `KEPT`; cookies are those that the
 cookie jar has for it. A redirect that is followed has no body to speak of: `BODY` bytes of it are read, for `PATIENCE`

@@ -1,10 +1,10 @@
 """A process' inbox: a stream of its own, read by one blocking command at a time on a connection of its own.
 
-What was read is trimmed along with the next read. After the connection broke everything is read again from the
-start, so nothing is missed; readers don't mind hearing a thing twice. Whatever goes wrong, reading goes on.
+Messages that were read are trimmed together with the next read. After a connection was lost, the stream is read again
+from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong, reading goes on.
 
-Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads at the wrong place (a former
-master, half a connection): it reads on over another connection.
+Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads from the wrong server (a
+former master) or over a dead connection: it reads on over another connection.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A link: one plain connection to Redis that comes back by itself.
 
-Commands given while it is down wait for it, and are forgotten when their Deferred is cancelled; a command that
-was sent when the connection broke fails with `LinkLost`, its outcome unknown. What Redis refuses fails with `Refused`,
-or with `Elsewhere` if another connection may lead to the right server: then this one is given up.
+Commands that are given while it is down wait for it, and are dropped when their Deferred is cancelled. A command that
+was sent when the connection broke fails with `LinkLost`; its outcome is unknown. A command that Redis refuses fails
+with `Refused`, or with `Elsewhere` if another connection may lead to the right server: then this one is dropped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the roles and the store say to each other: plain values, and how they are read off Redis' replies."""
+"""The values that roles and store exchange, and how they are read from Redis' replies."""
 
 from __future__ import annotations
 
