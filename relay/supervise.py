@@ -28,8 +28,8 @@ _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """How a supervisor becomes itself anew. `check` fails with `SettingError`. `go_on` is given what runs, title and
-    name of what has ended and whose jobs were not given back; it raises `OSError` or does not return."""
+    """How a supervisor restarts in place. `check` fails with `SettingError`. `go_on` gets the running processes, and
+    title and name of each ended process whose jobs were not given back; it raises `OSError` or does not return."""
 
     check: Callable[[], Deferred[None]]
     go_on: Callable[[list[KeptState], list[tuple[str, str]]], None]
@@ -72,8 +72,8 @@ class Supervisor(Service):
             child.on_ready = partial(self._is_ready, child.role)
 
     def adopt(self, left: Inherited, place: Callable[[str, int], Kept]) -> None:
-        """Go on with what runs already, and replace it once started, the oldest first: who is asked to do so again and
-        again comes to all of them. `place` makes one for what has none any more."""
+        """Go on with the running processes, and replace them once started, the oldest first, so that repeated restarts
+        reach all of them. `place` makes a place for a process that has none any more."""
         for child in (*([self._redis] if self._redis else []), *self._children):
             state = left.take_kept(child.role, child.number)
             if state is not None:

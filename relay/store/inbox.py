@@ -66,7 +66,7 @@ class Inbox:
         self._unheard += 1
         if self._unheard > DEAF:
             self._unheard = 0
-            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read anew")
+            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read again")
 
     # -- reading --
 
