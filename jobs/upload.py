@@ -1,4 +1,4 @@
-"""An upload in parts, which S3 keeps, and charges for, until it is completed or aborted."""
+"""An upload in parts. S3 keeps its parts, and charges for them, until it is completed or aborted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def part_size(length: int | None) -> int:
 
 
 class Upload:
-    """One upload. What is begun is completed or aborted, whenever its job ends."""
+    """One upload. Once started, it is completed or aborted, whenever its job ends."""
 
     def __init__(self, bucket: Bucket, http: Http, key: str) -> None:
         self._bucket = bucket
