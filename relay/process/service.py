@@ -1,4 +1,4 @@
-"""The composition root: the only room that builds and connects.
+"""The composition root: the only module that builds and connects services.
 
 `front` and `worker` each make one service out of settings, `relay.process.everything` that of both; nothing below
 knows how it is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.process.child` (the processes
@@ -44,7 +44,7 @@ _log = Logger()
 def front(
     reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
+    """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, FrontTools
 
     address = address_of(settings)
@@ -82,8 +82,8 @@ def worker(
         _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
     if registry.passed_over:
         _log.info(
-            "not served, as they are imported from other modules: {handlers} (name them in __all__, or their modules "
-            "with --jobs)",
+            "handlers that are imported from other modules are not served: {handlers} (to serve them, name them in "
+            "__all__, or name their modules with --jobs)",
             handlers=", ".join(registry.passed_over),
         )
     descriptors.raise_limit()
@@ -116,7 +116,7 @@ def _within_descriptors(settings: Settings) -> Settings:
     if settings.max_held > most:
         _log.warn(
             "--max-held {held} is more than the {most} connections that this front may have (ulimit -n, "
-            "--max-connections): it holds so many",
+            "--max-connections): it holds {most} at most",
             held=settings.max_held,
             most=most,
         )
@@ -144,7 +144,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
-    """The store at an address, for a process of this name; what can't be used ends the process."""
+    """The store at an address, for a process of this name. A server that can't be used ends the process."""
     link = Connection(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
@@ -162,7 +162,7 @@ def store_of(reactor: Any, address: Address, settings: Settings, process: str) -
 
 
 def _give_up(reactor: Any, why: str) -> None:
-    """End the process: better no service than one that loses jobs, or does nothing."""
+    """End the process, because no service is better than one that loses jobs or does nothing."""
     _log.critical("relay: {why}", why=why)
     ending.fail(reactor)
 

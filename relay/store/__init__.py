@@ -1,4 +1,4 @@
-"""The store: the only room that knows Redis.
+"""The store: the only layer that knows Redis.
 
 =============  ============================================================================================
 `keys`         the schema, written once

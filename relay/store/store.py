@@ -25,7 +25,7 @@ from relay.store.portions import MOST_ITEMS, portions
 from relay.store.roster import Roster
 from relay.store.terms import Terms
 
-MOST_LETTERS = 10_000  # dead letters
+MOST_LETTERS = 10_000  # dead jobs
 MOST_SWEEPS = 200  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
@@ -255,12 +255,12 @@ class Store:
         return bool((await self.partition.verb("forget", scope))[0])
 
     async def dead(self, most: int = 100) -> list[Letter]:
-        """The newest dead letters."""
+        """The newest dead jobs."""
         rows = await self.partition.verb("dead", most)
         return [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
 
     async def revive(self, letter: Letter) -> str:
-        """Run a dead letter's job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
+        """Run a dead job's job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
         where its arguments were not kept."""
         if letter.cut:
             raise ValueError(f"the arguments of {letter.id} were too large to be kept")
