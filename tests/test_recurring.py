@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +12,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.timing.recurring import recurring
+from relay.timing.recurring import going_on, recurring
+from tests.test_layers import modules
 
 
 async def _raises() -> None:
@@ -46,3 +50,42 @@ def test_a_call_is_made_after_the_one_before_has_ended() -> None:
     clock.advance(1)
     assert next(waiting, None) is None
     looping.stop()
+
+
+def test_all_that_goes_on_is_in_one_list_with_what_was_counted(no_logged_failures: list[LogEvent]) -> None:
+    clock, slow = Clock(), Deferred[None]()
+    before = going_on()
+
+    def broken() -> None:
+        raise ValueError
+
+    failing, waiting = recurring(clock, broken), recurring(clock, lambda: slow)
+    failing.start(1)
+    waiting.start(5, now=False)
+    clock.pump([1] * 7)
+    slow.callback(None)
+    assert going_on() == [*before, failing, waiting]
+    assert (failing.calls, failing.failures, failing.longest) == (8, 8, 0)
+    assert (waiting.calls, waiting.failures, waiting.longest) == (1, 0, 2)
+    assert repr(failing).endswith("broken every 1 s: 8 calls, 8 failed, the longest took 0.000 s>")
+    failing.stop()
+    waiting.stop()
+    assert going_on() == before
+    no_logged_failures.clear()
+
+
+def test_the_docs_list_all_recurring_work(root: Path) -> None:
+    """Each call of `recurring` in relay has its row in docs/architecture.md."""
+    listed = (
+        (root / "docs" / "architecture.md")
+        .read_text()
+        .partition("## Recurring work")[2]
+        .partition("\n## ")[0]
+    )
+    found = {
+        ast.unparse(node.args[1]).rpartition(".")[2].lstrip("_")
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "recurring"
+    }
+    assert found == set(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE))

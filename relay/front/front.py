@@ -36,7 +36,7 @@ from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 
 SWEEP = 1.0  # seconds between sweeps
-STRAYS = 5.0  # seconds between the turns of the waiting waiters
+EARLY = 5.0  # seconds that an outcome is kept which came before anybody waited for it, once to twice
 PARTING = 1.0  # seconds between looks at the answers that are on their way
 
 
@@ -98,7 +98,7 @@ class Front(Service):
         self._site = self._make_site()
         self._recurring = [
             (recurring(tools.clock, self._sweep), SWEEP),
-            (recurring(tools.clock, self._waiters.turn), STRAYS),
+            (recurring(tools.clock, self._waiters.turn), EARLY),
             (recurring(tools.clock, self._parting.look), PARTING),
         ]
 

@@ -1,1 +1,15 @@
-"""An HTTP/1.1 server that knows nothing of jobs."""
+"""An HTTP/1.1 server that knows nothing of jobs.
+
+A page returns a `Response`, or a `Responder` that answers the `Exchange` in its own time.
+
+=============  =======================================================================================================
+`exchange`     one request that is to be answered, and who answers it
+`request`      what a client sent; `response`: what it is answered with
+`site`         makes connections; `doors`: how many there may be
+`connection`   one client: bytes to requests, responses to bytes; `life`: where it stands, as a table
+`connections`  all of them: their deadlines, and how they close; `watched`: what each has of that
+`intake`       what comes from a client; `parser`, `framing`, `upgrade`, `backlog`: how it is read and kept
+`lingering`    the end of a connection
+`forwarding`   who asks, behind proxies
+=============  =======================================================================================================
+"""

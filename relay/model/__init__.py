@@ -1,1 +1,16 @@
-"""Values and rules: what relay is about, with no reactor and no Redis in it."""
+"""Values and rules: what relay is about, with no Twisted and no Redis in it.
+
+===========  =========================================================================================================
+`state`      a job, its states and how it moves between them, its claims, its outcome
+`envelope`   the one shape in which a job's state or outcome is shown
+`problems`   everything that can go wrong, each with its HTTP status and type
+`settings`   everything that an operator can set; `sources`: where it is read from
+`arguments`  what jobs take, as plain data
+`limits`     how often something may be done
+`tickets`    let a client wait for its job; `proofs` let another server call
+`ids`        ids of jobs, names of processes
+`names`      the form of names
+`memo`       what is remembered, up to a bound
+`text`       text from others, made safe for logs and JSON
+===========  =========================================================================================================
+"""

@@ -1,1 +1,20 @@
-"""Twisted's transports, bent: the only place that touches what Twisted keeps to itself."""
+"""Twisted's transports, bent; the only place that touches what Twisted and other packages keep to themselves.
+
+``tests/test_private.py`` pins each attribute, and says what breaks if it goes.
+
+=================  ===================================================================================================
+`private`          small functions over private attributes
+`eager`            writes at once if the socket has room
+`detached`         the socket of a held client, without Twisted's transport
+`outgoing`         what is on its way to a client, and whether it still moves
+`tls`              TLS on listening sockets; `proxied`: the PROXY protocol
+`unixport`         a unix socket that several processes serve
+`unix_client`      HTTP over a unix socket, for synchronous code
+`resolver`         host names to addresses
+`descriptors`      how many files this process may have open
+`adopted_process`  a child process that another program started
+`redis_protocol`   txredisapi's protocol, with bytes in and bytes out
+`api_connection`   Twisted's HTTP client connection, with bounds
+`treq_client`      treq's client, over an agent of one's own
+=================  ===================================================================================================
+"""

@@ -2,8 +2,8 @@
 
 =============  ============================================================================================
 `worker`       the service: what is running, what is told to it, how it stops
-`session`      the dialogue with the store: numbered turns, one under way at a time
-`declared`     what its handlers declare, for fronts
+`session`      the dialogue with the store: numbered turns, one under way at a time; `turn_sender`: until it is answered
+`definitions`  what its handlers declare, for fronts
 `runner`       the attempts that are under way: begun, stopped, drained
 `attempt`      one job, run once: from its claim to its end
 `ties`         what its handler can do meanwhile, from any thread; `progress`: what it says of itself

@@ -1,1 +1,10 @@
-"""Requests that are held open while their jobs run."""
+"""Requests that are held open while their jobs run.
+
+==============  ======================================================================================================
+`hold`          **a held request**, in its phases; `ending`: how it ends
+`policy`        for how long, how quietly
+`stream`        what is sent once it is committed; `json_stream`: as JSON, with heartbeats of white space
+`timing_wheel`  one timer for all of them
+`context`       what all of them share
+==============  ======================================================================================================
+"""
