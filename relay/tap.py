@@ -97,6 +97,9 @@ class RelayOptions(AllOptions):
             pidfile.remove_stale(Path(self.parent["pidfile"]))
 
 
+Options = RelayOptions  # by the name that twistd asks for
+
+
 def makeService(options: usage.Options) -> IService:
     """The service that the command line asks for. A wrong setting ends the program with one line."""
     role = options.subCommand or "all"
