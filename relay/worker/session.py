@@ -1,9 +1,9 @@
 """A worker's dialogue with the store: numbered turns, one under way at a time.
 
 What ends while a turn is under way is reported by the next one. A turn whose answer was lost is sent again under
-its number, which the store answers as it did before. A worker whose session the store no longer knows, or that has
-reason to doubt what the store knows, opens another and offers what it holds: what it runs, and what has ended
-without being said.
+its number, which the store answers as it did before. A worker whose session the store no longer knows, or that
+resyncs because the store may have lost data, opens another and offers what it holds: what it runs, and what has
+ended without being said.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
-from relay.store.store import Store
+from relay.store.workers import WorkerStore
 from relay.timing.backoff import Backoff
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
@@ -54,7 +54,7 @@ class Session:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: Store, roster: Roster, hands: Hands, idle: float = IDLE
+        self, clock: IReactorTime, store: WorkerStore, roster: Roster, hands: Hands, idle: float = IDLE
     ) -> None:
         self._clock = clock
         self._idle = idle
@@ -69,7 +69,7 @@ class Session:
         self._progress = LastWords(clock, self.nudge)
         self._checkpoints = Checkpoints()
         self._nudged = False
-        self._doubted = False
+        self._stale = False
         self._closing = False
         self._failures = 0  # in a row
         self._alone = False  # with a job that is suspected
@@ -109,9 +109,9 @@ class Session:
         if self._sleeping is not None and not self._sleeping.called:
             self._sleeping.callback(None)
 
-    def doubt(self) -> None:
-        """The store may have forgotten what it knew of this session."""
-        self._doubted = True
+    def resync(self) -> None:
+        """The store may have forgotten this session: open another and offer what this one holds."""
+        self._stale = True
         self.nudge()
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class Session:
 
     async def _open(self) -> None:
         """Open a session in place of the last, and go on with what of its jobs nobody else has."""
-        self._doubted = False
+        self._stale = False
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [claim for claim, _ in self._held.values()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
@@ -175,7 +175,7 @@ class Session:
 
     async def _turns(self) -> None:
         number = 1
-        while not self._done() and not self._doubted:
+        while not self._done() and not self._stale:
             number += 1
             sent = self._clock.seconds()
             turning = Deferred.fromCoroutine(self._turn(number))

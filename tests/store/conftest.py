@@ -10,10 +10,35 @@ from twisted.internet.defer import gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
+from relay.store.fronts import RedisFrontStore
+from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
-from relay.store.store import Store
+from relay.store.router import Router
+from relay.store.submissions import Submissions
 from relay.store.terms import Terms
+from relay.store.workers import RedisWorkerStore
 from tests.processes import RedisProcess
+
+
+class Store(RedisFrontStore, RedisWorkerStore):
+    """The verbs of all roles: a process of a test plays each of them."""
+
+    def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
+        router = Router([partition])
+        super().__init__(router, inbox, terms)
+        self.partition = partition
+        operator = RedisOperatorStore(router, terms)
+        self.reap, self.learned, self.forget = operator.reap, operator.learned, operator.forget
+        self.dead, self.revive = operator.dead, operator.revive
+
+    async def now(self) -> int:
+        """The store's time, in milliseconds."""
+        return (await self.partition.timed_verb("look", "me"))[0]
+
+    @property
+    def submissions(self) -> Submissions:
+        return self._submissions[self.partition]
+
 
 MakeStore = Callable[..., Store]
 

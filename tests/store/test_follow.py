@@ -8,8 +8,8 @@ from pytest_twisted import ensureDeferred
 
 from relay.model.state import Claim, Follow, State
 from relay.store.messages import End
-from relay.store.store import Store
 from tests.processes import RedisProcess
+from tests.store.conftest import Store
 from tests.store.test_recovery import outcome, standing
 from tests.store.test_store import Session, submit, succeeded
 

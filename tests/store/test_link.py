@@ -19,9 +19,9 @@ from relay.store.inbox import Inbox
 from relay.store.messages import Mail
 from relay.store.opening import unfit
 from relay.store.partition import Partition
-from relay.store.store import Store
 from relay.store.terms import Terms
 from tests.processes import PATIENCE, RedisProcess
+from tests.store.conftest import Store
 
 TERMS = Terms(keep=60, lease=10, queue_limit=100)
 

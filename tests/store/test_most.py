@@ -11,9 +11,8 @@ from relay.model.problems.request import QueueFull
 from relay.model.state import Follow, State
 from relay.store.messages import End, ServedLimit
 from relay.store.roster import Roster
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import Session, declared, submit, succeeded
 
 MOST = 3

@@ -34,7 +34,7 @@ class Scene:
         self.partition = Partition(self.redis.clock, Connection(self.redis.clock, self.redis, ADDRESS))
         self.losses = 0
         self.unfit: list[str] = []
-        self.partition.on_amnesia = self.lost
+        self.partition.on_data_loss.append(self.lost)
         self.partition.on_unfit = self.unfit.append
         self.partition.start()
 
