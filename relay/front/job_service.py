@@ -105,21 +105,14 @@ class JobService:
         return Accepted(known, waiter)
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
-        served = offer.served
-        return Job(
-            name=asked.name,
-            queue=served.queue,
-            owner=asked.owner,
+        return offer.template(arguments).job(
+            asked.owner,
+            arguments.text,
             inbox=self._store.inbox if held else "",
-            priority=served.priority,
-            attempts=served.attempts,
             key=digest(asked.owner, asked.name, asked.key) if asked.key else "",
             fingerprint=offer.fingerprint(arguments) if asked.key else "",
-            once=served.once,
             trace=asked.trace,
-            arguments=arguments.text,
-            lane=offer.lane(arguments),
-            then=served.then,
+            then=offer.served.then,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:

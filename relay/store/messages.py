@@ -8,7 +8,7 @@ import msgspec
 
 from relay.model import envelope
 from relay.model.problems.registry import ProblemType
-from relay.model.state import Claim, Follow, Job, Outcome, Standing, State
+from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
 
 _STAMP = 13  # digits of a time in front of a kept job
 
@@ -139,11 +139,15 @@ class Served(msgspec.Struct, frozen=True):
     attempts: int
     once: bool
     limit: ServedLimit | None
-    then: Follow | None
+    then: JobTemplate | None
     schema: dict[str, Any]
     internal: bool = False  # not for clients
     local: bool = False  # for clients of this machine only
     problems: tuple[ProblemType, ...] = ()  # that its handler declares
+
+    def template(self) -> JobTemplate:
+        """How it is queued and run, the lane of a limited one aside."""
+        return JobTemplate(self.name, self.queue, self.priority, self.attempts, self.once)
 
 
 class Catalogue(msgspec.Struct, frozen=True):
