@@ -31,6 +31,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `member`       what the stores of fronts and of workers share: the sweep
 `operators`    the verbs of supervisors and operators
 `given_back`   jobs of sessions that are closed
+`memory/`      the same verbs without a server, for tests
 `inbox`        what a process is told: reads its stream
 =============  ============================================================================================
 """

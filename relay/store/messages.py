@@ -197,6 +197,13 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     )
 
 
+def kept_outcome(outcome: Outcome, owner: str) -> bytes:
+    """The outcome of an owner's job as the store keeps it."""
+    times = outcome.created, outcome.started, outcome.finished, outcome.expires
+    ended = outcome.attempts, outcome.payload, outcome.follows
+    return _encode(_KeptOutcome(outcome.name, owner, outcome.state, *times, *ended))
+
+
 def read_claim(
     id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes = b""
 ) -> Claim:

@@ -1,0 +1,87 @@
+"""The store in memory keeps the contract of the one on Redis: it passes the same tests.
+
+The contract is every test of the verbs that plays processes (`front`, `worker`, `make_store`) and looks at no key of
+Redis: all of them run here once more. Those that look further, or at what the store in memory leaves out, are named.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from relay.store.memory.fronts import MemoryFrontStore
+from relay.store.memory.operators import MemoryOperatorStore
+from relay.store.memory.store import MemoryStore
+from relay.store.memory.workers import MemoryWorkerStore
+from relay.store.terms import Terms
+from tests.store import (
+    test_checkpoints,
+    test_follow,
+    test_limits,
+    test_most,
+    test_order,
+    test_recovery,
+    test_store,
+)
+
+VERB = 0.01  # seconds that each verb takes
+PLAYED = {"front", "worker", "make_store"}
+LEFT_OUT = {
+    # a job under which workers died is run alone
+    "test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third",
+    "test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone",
+    "test_only_one_busy_session_empties_itself_and_goes_on_when_another_tries_the_suspect",
+    "test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighbours_do_not",
+    # nothing is done in parts
+    "test_large_jobs_are_claimed_a_few_at_a_time",
+}
+
+
+class Roles(MemoryFrontStore, MemoryWorkerStore):
+    """The verbs of all roles: a process of a test plays each of them. Time passes with each."""
+
+    def __init__(self, store: MemoryStore, inbox: str, clock: Clock) -> None:
+        super().__init__(store, inbox)
+        operator = MemoryOperatorStore(store)
+        self.reap, self.learned, self.forget = operator.reap, operator.learned, operator.forget
+        self.dead, self.revive = operator.dead, operator.revive
+        self._clock = clock
+
+    async def now(self) -> int:
+        return self.store.now()
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name not in ("data", "store", "inbox"):
+            self._clock.advance(VERB)
+        return super().__getattribute__(name)
+
+
+@pytest.fixture
+def make_store() -> Callable[..., Roles]:
+    clock, stores = Clock(), dict[Terms, MemoryStore]()
+
+    def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Roles:
+        terms = Terms(keep, lease, queue_limit, **dead)  # type: ignore[arg-type]
+        return Roles(stores.setdefault(terms, MemoryStore(clock, terms)), name, clock)
+
+    return make
+
+
+def contract_of(module: ModuleType) -> dict[str, Any]:
+    """Those of the contract."""
+    found = {}
+    for name, test in vars(module).items():
+        if name.startswith("test_") and name not in LEFT_OUT and callable(test):
+            given = {mark.args[0] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"}
+            if set(inspect.signature(test).parameters) - given <= PLAYED:
+                found[name] = test
+    return found
+
+
+for module in (test_checkpoints, test_follow, test_limits, test_most, test_order, test_recovery, test_store):
+    globals().update(contract_of(module))
