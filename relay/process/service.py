@@ -28,7 +28,7 @@ from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
 from relay.store.fronts import RedisFrontStore
-from relay.store.inbox import Inbox
+from relay.store.inbox import Inbox, RedisInbox
 from relay.store.messages import Mail
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -184,7 +184,7 @@ def _inbox_of(
     link.on_broken = lambda why: _give_up(reactor, why)
 
     def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
-        inbox = Inbox(reactor, link, partition.keys.inbox(process), deliver)
+        inbox = RedisInbox(reactor, link, partition.keys.inbox(process), deliver)
         inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
         return inbox
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.store.fronts import RedisFrontStore
+from relay.store.inbox import RedisInbox
+from relay.store.keys import Keys
+from relay.store.messages import Mail
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -43,6 +46,31 @@ class Store(RedisFrontStore, RedisWorkerStore):
 MakeStore = Callable[..., Store]
 
 
+class Reader:
+    """Reads an inbox, its beats aside. `turn` lets time pass."""
+
+    def __init__(self, turn: Callable[[], object] = lambda: None) -> None:
+        self._turn = turn
+        self._read: list[Mail] = []
+        self._waiting: Deferred[None] = Deferred()
+
+    def deliver(self, mail: list[Mail]) -> None:
+        self._read += [message for message in mail if message.letter != "h"]
+        waiting, self._waiting = self._waiting, Deferred()
+        waiting.callback(None)
+
+    async def next(self) -> Mail:
+        """The next message that came, or comes."""
+        from twisted.internet import reactor
+
+        self._turn()
+        while not self._read:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.chainDeferred(waiting)
+            await waiting.addTimeout(10, reactor)
+        return self._read.pop(0)
+
+
 @pytest_twisted.async_yield_fixture
 async def make_store(redis: RedisProcess) -> MakeStore:
     from twisted.internet import reactor
@@ -59,6 +87,24 @@ async def make_store(redis: RedisProcess) -> MakeStore:
 
     yield make
     await gatherResults([store.stop() for store in made])
+
+
+@pytest_twisted.async_yield_fixture
+async def make_reader(redis: RedisProcess) -> Callable[[str], Reader]:
+    from twisted.internet import reactor
+
+    address = Address.parse(redis.url)
+    made: list[RedisInbox] = []
+
+    def make(name: str) -> Reader:
+        reader = Reader()
+        link = Connection(reactor, address.endpoint(reactor), address)
+        made.append(RedisInbox(reactor, link, Keys().inbox(name), reader.deliver))
+        made[-1].start()
+        return reader
+
+    yield make
+    await gatherResults([inbox.stop() for inbox in made])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The store in memory keeps the contract of the one on Redis: it passes the same tests.
 
-The contract is every test of the verbs that plays processes (`front`, `worker`, `make_store`) and looks at no key of
-Redis: all of them run here once more. Those that look further, or at what the store in memory leaves out, are named.
+The contract is every test of the verbs whose fixtures are processes and their inboxes (`PLAYED`): it looks at no key of
+Redis. All of them run here once more, those aside that need what the store in memory leaves out (`LEFT_OUT`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from tests.store import (
     test_checkpoints,
     test_follow,
     test_limits,
+    test_mail,
     test_most,
     test_order,
     test_recovery,
     test_store,
 )
+from tests.store.conftest import Reader
 
 VERB = 0.01  # seconds that each verb takes
-PLAYED = {"front", "worker", "make_store"}
+PLAYED = {"front", "worker", "make_store", "make_reader"}
 LEFT_OUT = {
     # a job under which workers died is run alone
     "test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third",
@@ -62,12 +64,32 @@ class Roles(MemoryFrontStore, MemoryWorkerStore):
 
 
 @pytest.fixture
-def make_store() -> Callable[..., Roles]:
-    clock, stores = Clock(), dict[Terms, MemoryStore]()
+def clock() -> Clock:
+    return Clock()
 
+
+@pytest.fixture
+def stores() -> dict[Terms, MemoryStore]:
+    """By what their processes agree on: in a test it is one."""
+    return {}
+
+
+@pytest.fixture
+def make_store(clock: Clock, stores: dict[Terms, MemoryStore]) -> Callable[..., Roles]:
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Roles:
         terms = Terms(keep, lease, queue_limit, **dead)  # type: ignore[arg-type]
         return Roles(stores.setdefault(terms, MemoryStore(clock, terms)), name, clock)
+
+    return make
+
+
+@pytest.fixture
+def make_reader(clock: Clock, stores: dict[Terms, MemoryStore]) -> Callable[[str], Reader]:
+    def make(name: str) -> Reader:
+        (store,) = stores.values()
+        reader = Reader(lambda: clock.advance(0))
+        store.inbox(name, reader.deliver).start()
+        return reader
 
     return make
 
@@ -83,5 +105,14 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
     return found
 
 
-for module in (test_checkpoints, test_follow, test_limits, test_most, test_order, test_recovery, test_store):
+for module in (
+    test_checkpoints,
+    test_follow,
+    test_limits,
+    test_mail,
+    test_most,
+    test_order,
+    test_recovery,
+    test_store,
+):
     globals().update(contract_of(module))

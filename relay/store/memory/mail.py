@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from relay.store.inbox import Inbox
 from relay.store.member import INBOX_TTL
 from relay.store.messages import Mail
 
@@ -41,6 +42,9 @@ class Post:
 
     def remove(self, inbox: str) -> None:
         self._boxes.pop(inbox, None)
+
+    def remove_all(self) -> None:
+        self._boxes.clear()
 
     def send(self, inbox: str, letter: str, id: str, data: bytes = b"") -> None:
         """Put a message into an inbox, if it is there."""
@@ -75,7 +79,7 @@ class Post:
         return box
 
 
-class MemoryInbox:
+class MemoryInbox(Inbox):
     """Calls `deliver` with the mail of one process, a message at a time: one that can't be delivered takes no other
     along."""
 

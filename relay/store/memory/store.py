@@ -24,17 +24,18 @@ class MemoryStore:
         self._terms = terms
         #: each is called when the data is lost
         self.on_data_loss: list[Callable[[], None]] = []
+        self.post = Post(clock)
         self._begin()
 
     def lose_data(self) -> None:
-        """Forget everything, as a server that was emptied: no session, job or key is known any more."""
+        """Forget everything, as a server that was emptied: no session, no job and no key is known any more."""
+        self.post.remove_all()
         self._begin()
         for listener in self.on_data_loss:
             listener()
 
     def _begin(self) -> None:
         self.epoch = ids.random_name(5)
-        self.post = Post(self._clock)
         self.data = DataSet(self.now, self.post, self._terms)
         self.sessions = Sessions(self.data)
         self.turns = Turns(self.data, self.sessions)
