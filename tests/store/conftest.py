@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -30,9 +31,10 @@ class Store(RedisFrontStore, RedisWorkerStore):
         router = Router([partition])
         super().__init__(router, inbox, terms)
         self.partition = partition
-        operator = RedisOperatorStore(router, terms)
-        self.reap, self.learned, self.forget = operator.reap, operator.learned, operator.forget
-        self.dead, self.revive = operator.dead, operator.revive
+        self._operator = RedisOperatorStore(router, terms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operator, name)
 
     async def now(self) -> int:
         """The store's time, in milliseconds."""

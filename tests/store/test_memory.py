@@ -49,9 +49,7 @@ class Roles(MemoryFrontStore, MemoryWorkerStore):
 
     def __init__(self, store: MemoryStore, inbox: str, clock: Clock) -> None:
         super().__init__(store, inbox)
-        operator = MemoryOperatorStore(store)
-        self.reap, self.learned, self.forget = operator.reap, operator.learned, operator.forget
-        self.dead, self.revive = operator.dead, operator.revive
+        self._operator = MemoryOperatorStore(store)
         self._clock = clock
 
     async def now(self) -> int:
@@ -61,6 +59,9 @@ class Roles(MemoryFrontStore, MemoryWorkerStore):
         if not name.startswith("_") and name not in ("data", "store", "inbox"):
             self._clock.advance(VERB)
         return super().__getattribute__(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operator, name)
 
 
 @pytest.fixture
