@@ -34,12 +34,7 @@ from tests.store.conftest import Reader
 VERB = 0.01  # seconds that each verb takes
 PLAYED = {"front", "worker", "make_store", "make_reader"}
 LEFT_OUT = {
-    # a job under which workers died is run alone
-    "test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third",
-    "test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone",
-    "test_only_one_busy_session_empties_itself_and_goes_on_when_another_tries_the_suspect",
-    "test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighbours_do_not",
-    # nothing is done in parts
+    # the store in memory does nothing in parts
     "test_large_jobs_are_claimed_a_few_at_a_time",
 }
 

@@ -9,12 +9,14 @@
 `dataset`     the jobs, and what becomes of them
 `sessions`    who runs what: leases, deaths, what goes back
 `turns`       one turn: ends and claims
+`suspects`    jobs under which workers died: run alone
+`lanes`       jobs under one limit
 `limits`      what may go under a limit
 `served`      what workers publish
 `mail`        the inboxes
 `record`      one job as it is kept
 ============  ============================================================================================
 
-``tests/store/test_contract.py`` runs the same tests on it and on Redis. It leaves two things out: nothing is done in
-parts, and a job under which workers died is not run alone before it becomes a dead letter.
+``tests/store/test_contract.py`` runs the same tests on it and on Redis. It does nothing in
+parts, because nothing takes long.
 """

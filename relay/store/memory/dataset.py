@@ -69,14 +69,15 @@ class DataSet:
         """In its line, from 1; 0 where it is in none."""
         if live.state is not State.QUEUED:
             return 0
-        return sum(other.place <= live.place for other in self.waiting() if other.line == live.line)
+        line = [other for other in self.waiting(live.suspected) if other.line == live.line]
+        return 1 + line.index(live)
 
-    def waiting(self) -> list[LiveJob]:
+    def waiting(self, suspected: bool = False) -> list[LiveJob]:
         """Jobs that may be claimed, those first that go first."""
-        return sorted(
-            (live for live in self.jobs.values() if live.state is State.QUEUED),
-            key=lambda live: live.place,
-        )
+        found = [
+            live for live in self.jobs.values() if live.state is State.QUEUED and live.suspected is suspected
+        ]
+        return sorted(found, key=lambda live: live.place)
 
     def is_full(self, job: Job) -> bool:
         """Whether there is no room for this job."""

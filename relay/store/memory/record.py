@@ -32,6 +32,7 @@ class LiveJob:
     tries: int = 0  # attempts that have ended without an outcome
     uncounted: int = 0  # starts that used up no attempt
     deaths: list[str] = field(default_factory=list)  # the sessions that died while they ran it
+    suspected: bool = False  # of killing its workers
     cancelled: bool = False  # while it runs
     waiting: list[str] = field(default_factory=list)  # inboxes that attached
     left: set[str] = field(default_factory=set)  # inboxes whose clients went away and want it cancelled

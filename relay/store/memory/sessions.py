@@ -10,7 +10,15 @@ from relay.store.memory.record import LiveJob, Run
 from relay.store.messages import GivenBack
 from relay.store.roster import Roster
 
-MOST_DEATHS = 5  # of workers under a job, until it is a dead letter
+SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead letter
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A session takes nothing beside a suspected job (`is_alone`), or until it holds nothing and can try one."""
+
+    is_alone: bool
+    since: int  # ms
 
 
 @dataclass(slots=True)
@@ -23,6 +31,8 @@ class MemorySession:
     turn: int  # the last number
     claimed: list[str] = field(default_factory=list)  # by that turn
     idle: int = 0  # jobs that it wanted and did not get
+    trial: Trial | None = None
+    rests_until: int = 0  # when it may try a suspect again
 
 
 class Sessions:
@@ -36,8 +46,8 @@ class Sessions:
         self._quiet = 0  # until when nobody is reaped by its lease
         data.wake = self.wake
 
-    def __len__(self) -> int:
-        return len(self._open)
+    def all(self) -> list[MemorySession]:
+        return list(self._open.values())
 
     def find(self, name: str) -> MemorySession | None:
         return self._open.get(name)
@@ -71,6 +81,8 @@ class Sessions:
         marks = {job: mark for job, mark, _ in roster}
         session = self._open[name] = MemorySession(name, 0, marks, number)
         self.renew(session)
+        if old in self._open:
+            session.trial = self._open[old].trial
         run = {claim.id: Run(name, number, claim.started, claim.attempt) for claim in claims}
         taken = {claim.id for claim in claims if self._adopt(claim, old, run[claim.id])}
         if old != name:
@@ -91,7 +103,7 @@ class Sessions:
         elif live.state is State.SCHEDULED:
             live.place = self._data.next_place(claim.job)
         live.tries -= forgiven
-        live.due, live.state, live.run = 0, State.RUNNING, run
+        live.due, live.state, live.run, live.suspected = 0, State.RUNNING, run, False
         if live.cancelled:
             self._data.post.send(process_of(run.session), "c", live.id)
         return True
@@ -152,6 +164,7 @@ class Sessions:
         live.deaths.append(session)
         deaths = self.deaths(live)
         if len(deaths) < MOST_DEATHS:
+            live.suspected = len(deaths) >= SUSPECT
             self._data.queue_again(live)
             return
         for death in deaths:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from relay.model.state import Claim, State
 from relay.store.memory.dataset import DataSet
+from relay.store.memory.lanes import Lanes
 from relay.store.memory.record import LiveJob, Run
 from relay.store.memory.sessions import MemorySession, Sessions
+from relay.store.memory.suspects import Suspects
 from relay.store.messages import End, Fenced, Turn, Turned
 
 MOST_CLAIMS = 100  # of one turn
-FULL_LOOK = 1000  # ms until a lane in which as many run as may is looked at again
 GOES_ON = (State.SCHEDULED, State.QUEUED)  # how an attempt ends that is not the last
 
 
@@ -23,9 +23,8 @@ class Turns:
         self._data = data
         self._sessions = sessions
         self._ended: list[tuple[LiveJob, State, str]] = []  # by this turn, with their payloads
-        self._shut: dict[
-            tuple[str, str], int
-        ] = {}  # lines whose limit lets nothing go, and when they are looked at
+        self._lanes = Lanes(data)
+        self._suspects = Suspects(data, sessions, self._lanes)
 
     def take(self, name: str, turn: Turn) -> Turned:
         """Raises `Fenced`. The same number again changes nothing and answers with the same claims."""
@@ -40,12 +39,28 @@ class Turns:
         refused = self._hear(session, turn)
         self._data.pass_time()
         self._settle()
-        claims, name_left = self._claim(session, turn.number, min(turn.want, MOST_CLAIMS))
+        if self._suspects.tries(session, turn.want, turn.holds):
+            suspect = None if turn.holds else self._suspects.first(session)
+            claims = [self._begin(suspect, session, turn.number)] if suspect else []
+            return self._answer(session, turn, refused, claims, alone=True)
+        claims, left = self._claim(session, turn.number, min(turn.want, MOST_CLAIMS))
+        return self._answer(session, turn, refused, claims, left)
+
+    def _answer(
+        self,
+        session: MemorySession,
+        turn: Turn,
+        refused: list[str],
+        claims: list[Claim],
+        left: str = "",
+        alone: bool = False,
+    ) -> Turned:
+        """`left` is the name of a job that was left for others: one of them is to look."""
         session.turn, session.claimed = turn.number, [claim.id for claim in claims]
-        session.idle = 0 if name_left else max(0, turn.want - len(claims))
-        if name_left:
-            self._sessions.wake(name_left, 1)
-        return Turned(claims, refused, bool(name_left), self._due())
+        session.idle = 0 if left or alone else max(0, turn.want - len(claims))
+        if left:
+            self._sessions.wake(left, 1)
+        return Turned(claims, refused, bool(left), self._due(), alone)
 
     def _claims_again(self, session: MemorySession) -> list[Claim]:
         """Less what has ended since."""
@@ -88,7 +103,7 @@ class Turns:
             if end.dead or (end.state is State.FAILED and live.job.attempts > 1):
                 self._data.bury(live, end.payload, self._sessions.deaths(live))
             self._ended.append((live, end.state, end.payload))
-        self._reopen(live)
+        self._lanes.vacate(live)
         return True
 
     def _settle(self) -> None:
@@ -108,59 +123,35 @@ class Turns:
             live.move(State.SCHEDULED)
             live.due = self._data.now() + end.delay
 
-    def _reopen(self, live: LiveJob) -> None:
-        """It runs no more: the next of its lane may."""
-        if live.job.lane and self._data.limits.most(live.job.lane):
-            self._shut.pop(live.line, None)
-            self._sessions.wake(live.job.name, 1)
-
     # -- what to do next --
 
     def _claim(self, session: MemorySession, number: int, want: int) -> tuple[list[Claim], str]:
         """A fair share of what waits, and the name of a job that is left for others; "" for none."""
         most = self._share(want)
         claims: list[Claim] = []
-        running = Counter(live.job.lane for live in self._data.jobs.values() if live.run)
         for live in self._data.waiting() if want > 0 else ():
-            if not self._sessions.serves(session, live.job.name) or not self._may_go(live, running):
+            if not self._sessions.serves(session, live.job.name) or not self._lanes.may_go(live):
                 continue
             if len(claims) >= most:
                 return claims, live.job.name
             claims.append(self._begin(live, session, number))
-            running[live.job.lane] += 1
         return claims, ""
 
     def _share(self, want: int) -> int:
-        sessions = len(self._sessions)
+        sessions = len(self._sessions.all())
         if want < 2 or sessions < 2:
             return want
-        return min(want, max(1, math.ceil(len(self._data.waiting()) / sessions)))
-
-    def _may_go(self, live: LiveJob, running: Counter[str]) -> bool:
-        lane, limits = live.job.lane, self._data.limits
-        if not lane:
-            return True
-        room, at = limits.room(lane)
-        most = limits.most(lane)
-        is_full = bool(most) and running[lane] >= most
-        if not is_full and (room < 0 or room >= 1):
-            self._shut.pop(live.line, None)
-            return True
-        self._shut[live.line] = max(at, self._data.now() + FULL_LOOK) if most else at
-        return False
+        waiting = sum(live.state is State.QUEUED for live in self._data.jobs.values())
+        return min(want, max(1, math.ceil(waiting / sessions)))
 
     def _begin(self, live: LiveJob, session: MemorySession, number: int) -> Claim:
         live.move(State.RUNNING)
+        live.suspected = False
         live.run = Run(session.name, number, self._data.now(), live.tries + 1)
-        if live.job.lane:
-            self._data.limits.record(live.job.lane, 1)
+        self._lanes.goes(live)
         return live.claim(live.run)
 
     def _due(self) -> float:
         """Seconds until something becomes due, below 0 for nothing in sight."""
-        lines = {live.line for live in self._data.waiting()}
-        self._shut = {line: at for line, at in self._shut.items() if line in lines}
-        times = list(self._shut.values())
-        due = self._data.next_due()
-        times += [] if due is None else [due]
+        times = [time for time in (self._data.next_due(), self._lanes.next_open()) if time is not None]
         return max(0, min(times) - self._data.now()) / 1000 if times else -0.001
