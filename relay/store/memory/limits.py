@@ -45,6 +45,7 @@ class Limits:
         return declared.most if declared else 0
 
     def learn(self, scope: str, learned: Learned) -> None:
+        """An API told of a limit. A pause is never shortened."""
         now = self._now()
         window, pause = (min(LONGEST, int(s * 1000)) for s in (learned.rate.window, learned.pause))
         known = self._find(scope) or Allowance()

@@ -31,6 +31,7 @@ class MemoryMember:
         return succeed(None)
 
     async def sweep(self) -> Swept:
+        """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
         self.data.pass_time()
         back = self.store.sessions.reap_late()

@@ -72,6 +72,7 @@ class Declarations:
             self.version += 1
 
     def catalogue(self) -> Catalogue:
+        """What is declared now."""
         now = self._now()
         return Catalogue(
             self.version,
