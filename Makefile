@@ -40,6 +40,7 @@ check: .venv/check.stamp  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.store.lint
 
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
+from relay.net import adopted_process
 from relay.process import output, reexec
 from relay.process.managed import RESTART, STEADY, ManagedProcess, Program
 from relay.process.spawned import (
@@ -445,9 +446,11 @@ class Quiet(Reactor):
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, tuple[int, int]]]:
     """The pipes of a process that another program started; it is never signalled or waited for."""
-    monkeypatch.setattr(reexec, "registerReapProcessHandler", lambda pid, process: None)
-    monkeypatch.setattr(reexec.Adopted, "signalProcess", lambda self, number: self.sent.append(number))
-    monkeypatch.setattr(reexec.Adopted, "sent", [], raising=False)
+    monkeypatch.setattr(adopted_process, "registerReapProcessHandler", lambda pid, process: None)
+    monkeypatch.setattr(
+        adopted_process.AdoptedProcess, "signalProcess", lambda self, number: self.sent.append(number)
+    )
+    monkeypatch.setattr(adopted_process.AdoptedProcess, "sent", [], raising=False)
     pairs = {0: os.pipe(), 1: os.pipe(), 2: os.pipe(), CONTROL: os.pipe(), ORDERS: os.pipe()}
     descriptors = [each for pair in pairs.values() for each in pair]
     for descriptor in descriptors:

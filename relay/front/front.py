@@ -31,7 +31,7 @@ from relay.model.settings import Settings
 from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
-from relay.store.messages import Mail
+from relay.store.messages import Mail, MailKind
 from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 
@@ -169,9 +169,9 @@ class Front(Service):
 
     def _told(self, mail: list[Mail]) -> None:
         for message in mail:
-            if message.letter == "o":
+            if message.letter == MailKind.OUTCOME:
                 self._arrived(message)
-            elif message.letter == "r":
+            elif message.letter == MailKind.LARGE:
                 self._fetching.fetch(message.id)
 
     def _arrived(self, message: Mail) -> None:

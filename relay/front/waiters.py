@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from twisted.internet.defer import Deferred
 
 from relay.model.state import Outcome
-from relay.store.messages import Submission, read_outcome
+from relay.store.codec import read_outcome
+from relay.store.messages import Submission
 
 
 class Waiter(Deferred[Outcome]):

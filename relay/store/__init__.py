@@ -17,6 +17,9 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `keys`         the schema, written once
 `lua/`         the verbs, a file each, with its contract in its head
 `scripts`      puts the verbs together from their parts
+`expansion`    puts keys and positions into their sources
+`layout`       the order of the fields of a record, for both languages
+`codec`        every record, and how Python writes and reads it
 `opening`      what each new connection learns before it is used: server, data set, lost history
 `batch`        one command under way, the rest rides on the next
 `messages`     the values that go in and out

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import Outcome, Standing
+from relay.store import codec
 from relay.store.member import MemberStore
-from relay.store.messages import Catalogue, Receipt, Submission, Swept, read_outcome, read_standing
+from relay.store.messages import Catalogue, Receipt, Submission, Swept
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
@@ -141,13 +142,13 @@ class RedisFrontStore(MemberStore, FrontStore):
             replies = await partition.verb("attach", "*", self.inbox, *some)
             if not replies:
                 raise StoreAway("no answer about jobs")
-            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
+            found += [codec.read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
         return found
 
     async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
         reply = await self._router.of_id(id).verb("cancel", owner, self._terms, id)
         before = self._known(id, reply[0])
-        return before, read_outcome(id, reply[1]) if reply[1] else None
+        return before, codec.read_outcome(id, reply[1]) if reply[1] else None
 
     async def abandon(self, id: str) -> bool:
         return bool((await self._router.of_id(id).verb("abandon", self.inbox, self._terms, id))[0])
@@ -158,19 +159,15 @@ class RedisFrontStore(MemberStore, FrontStore):
     async def fetch(self, id: str) -> Outcome | None:
         partition = self._router.of_id(id)
         data = await partition.command("GET", partition.keys.result(id))
-        return read_outcome(id, data) if data else None
+        return codec.read_outcome(id, data) if data else None
 
     async def catalogue(self) -> Catalogue:
         """Each partition has all of it."""
         now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
-        names = [name.decode("utf-8", "replace") for name in rows[::3]]
-        overdue = ((now - until) / 1000 for until in rows[2::3])
-        return Catalogue(
-            version, dict(zip(names, rows[1::3], strict=True)), dict(zip(names, overdue, strict=True))
-        )
+        return codec.read_catalogue(now, version, rows)
 
     def _known(self, id: str, reply: list[Any]) -> Standing | Outcome:
-        found = read_standing(id, reply)
+        found = codec.read_standing(id, reply)
         if found is None:
             raise StoreReset if self.minted_elsewhere(id) else NoSuchJob
         return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import starmap
+
 from twisted.logger import Logger
 
-from relay.store.messages import GivenBack, read_given_back
+from relay.store import codec
+from relay.store.messages import GivenBack
 from relay.store.partition import Partition
 
 _SHOWN = 20  # jobs of a dead worker that are named in the log
@@ -17,7 +20,7 @@ async def give_back(partition: Partition, verb: str, who: str, terms: str) -> li
     more = True
     while more:
         more, *rows = await partition.verb(verb, who, terms)
-        back += read_given_back(rows)
+        back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
     return back
 
 

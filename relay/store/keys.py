@@ -9,6 +9,7 @@ never         —       never exists; declared by every script, as `epoch` is: a
 epoch         string  a random name of the data set: another one means that history may have been lost
 layout        string  how these keys are laid out: another version of relay refuses what it does not know
 server        string  which run of which server the epoch was made for
+queues        set     nothing writes it: where it exists, the data set belongs to the first version
 renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.model.state.Job` as MessagePack; live jobs only
@@ -60,8 +61,8 @@ blame:session  string  id of the job that is to blame for the session's death, i
 busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once
 log:scope      zset    what went under a limit, by when
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
-inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data:
-                       ``o`` outcome · ``r`` outcome, too large to carry · ``c`` cancel · ``w`` wake · ``h`` a beat
+inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
+                       `relay.store.messages.MailKind`
 result:id      string  the outcome, MessagePack; expires
 idem:digest    string  ``id fingerprint``; expires with its outcome
 =============  ======  ======================================================================================
@@ -70,12 +71,18 @@ idem:digest    string  ``id fingerprint``; expires with its outcome
 from __future__ import annotations
 
 FIXED = (
-    *("never", "epoch", "layout", "server", "renewed", "seq"),
+    *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
     *("job", "bytes", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
     *("serve", "declared", "rate", "learned", "served", "catalogue"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
+)
+#: what stands in front of the names
+FAMILIES = (
+    *("ready", "lane", "lanes", "suspect", "takers", "idle"),
+    *("held", "blame", "busy", "log", "allow"),
+    *("inbox", "result", "idem"),
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from relay.store import codec
 from relay.store.given_back import log_given_back
-from relay.store.messages import GivenBack, Swept, read_given_back
+from relay.store.messages import GivenBack, Swept
 from relay.store.partition import Partition
 from relay.store.router import Router
 from relay.store.terms import Terms
@@ -52,7 +54,7 @@ class MemberStore:
                 "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
             )
             was_there = bool(there) if was_there is None else was_there
-            back += read_given_back(rows)
+            back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
             if not more:
                 break
         return Swept(bool(was_there), version, back)

@@ -1,16 +1,14 @@
-"""What the roles and the store say to each other: plain values, and how they are read off Redis' replies."""
+"""What the roles and the store say to each other: plain values, which `relay.store.codec` writes and reads."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from relay.model import envelope
 from relay.model.problems.registry import ProblemType
-from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
-
-_STAMP = 13  # digits of a time in front of a kept job
+from relay.model.state import Claim, Job, JobTemplate, Outcome, State
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
@@ -20,13 +18,6 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     job: Job
     delay: int = 0
     deadline: int = 0
-
-    def words(self) -> tuple[str | bytes | int, ...]:
-        """As the arguments of the submit script."""
-        job = self.job
-        kept = _encode(job)
-        where = job.name, job.priority, job.lane
-        return self.id, job.key, job.fingerprint, *where, self.delay, self.deadline, kept
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -48,12 +39,6 @@ class End(msgspec.Struct, frozen=True, gc=False):
     free: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead letter
     undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
-
-    def words(self, turn: int) -> tuple[str | int, ...]:
-        state = self.state.value
-        if self.free or self.dead or self.undone:
-            state = "postponed" if self.free else "dead" if self.dead else "undone"
-        return self.id, turn, state, self.payload, self.delay
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -111,8 +96,18 @@ class Fenced(Exception):
     """The session is no longer known: what it held may be another's by now."""
 
 
+class MailKind(StrEnum):
+    """What a message of an inbox tells of its job: the first character of what is sent."""
+
+    OUTCOME = "o"
+    LARGE = "r"  # there is an outcome, too large to be sent along
+    CANCEL = "c"
+    WAKE = "w"
+    BEAT = "h"
+
+
 class Mail(msgspec.Struct, frozen=True, gc=False):
-    """One message of an inbox: see the letters in `relay.store.keys`."""
+    """One message of an inbox; its letter is a `MailKind`."""
 
     letter: str
     id: str
@@ -157,103 +152,3 @@ class Catalogue(msgspec.Struct, frozen=True):
     version: int
     declared: dict[str, bytes]
     overdue: dict[str, float]
-
-
-class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    name: str
-    owner: str
-    state: State
-    created: int
-    started: int
-    finished: int
-    expires: int
-    attempts: int
-    payload: str
-    follows: bool = False
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_job = msgspec.msgpack.Decoder(Job).decode
-_decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
-
-
-#: stands for a job whose record can't be read
-UNREADABLE = Job("", "", "", "", 0, 1, "", "", False, "", "{}")
-
-
-def read_outcome(id: str, data: bytes) -> Outcome:
-    kept = _decode_outcome(data)
-    return Outcome(
-        id,
-        kept.name,
-        kept.state,
-        kept.created,
-        kept.started,
-        kept.finished,
-        kept.expires,
-        kept.attempts,
-        kept.payload,
-        kept.follows,
-    )
-
-
-def kept_outcome(outcome: Outcome, owner: str) -> bytes:
-    """The outcome of an owner's job as the store keeps it."""
-    times = outcome.created, outcome.started, outcome.finished, outcome.expires
-    ended = outcome.attempts, outcome.payload, outcome.follows
-    return _encode(_KeptOutcome(outcome.name, owner, outcome.state, *times, *ended))
-
-
-def read_claim(
-    id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes = b""
-) -> Claim:
-    created, deadline = int(kept[:_STAMP]), int(kept[_STAMP : 2 * _STAMP])
-    try:
-        job = _with_envelope(_decode_job(kept[2 * _STAMP :]))
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
-        job = UNREADABLE  # one that nobody serves: the claims beside it are not to suffer
-    return Claim(id.decode(), job, attempt, created, deadline, started, starts, checkpoint.decode())
-
-
-def _with_envelope(job: Job) -> Job:
-    """A job that was given an outcome has it, as the store keeps it, in place of its arguments."""
-    if not job.arguments.startswith("["):
-        return job
-    id, *kept = msgspec.json.decode(job.arguments)
-    shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
-    return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
-
-
-def kept_job(claim: Claim) -> bytes:
-    """The job as the store keeps it."""
-    return b"%013d%013d%b" % (claim.created, claim.deadline, _encode(claim.job))
-
-
-def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> Letter:
-    job = _decode_job(kept[2 * _STAMP :])
-    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
-
-
-def read_given_back(rows: list[bytes]) -> list[GivenBack]:
-    """Session, id and name of each, one after the other."""
-    words = [row.decode() for row in rows]
-    return [GivenBack(*row) for row in zip(words[::3], words[1::3], words[2::3], strict=True)]
-
-
-def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:
-    """A standing as ``standing.lua`` writes it; None for a job that is not known to this owner."""
-    if reply[0] == b"done":
-        return read_outcome(id, reply[1])
-    if reply[0] == b"none":
-        return None
-    _, state, name, created, started, attempts, position, progress = reply
-    return Standing(
-        id,
-        name.decode(),
-        State(state.decode()),
-        created,
-        started,
-        attempts,
-        position,
-        progress.decode(),
-    )

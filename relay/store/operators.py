@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
 
-from relay.model.limits import Learned, Rate
+from relay.model.limits import Learned
+from relay.store import codec
 from relay.store.given_back import give_back, log_given_back
-from relay.store.messages import GivenBack, Letter, Submission, read_letter
+from relay.store.messages import GivenBack, Letter, Submission
 from relay.store.router import Router
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import Terms
@@ -66,10 +68,7 @@ class RedisOperatorStore(OperatorStore):
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("learned", most)
-        return {
-            scope.decode("utf-8", "replace"): Learned(Rate(calls, window / 1000), pause / 1000)
-            for scope, calls, window, pause in zip(*(rows[n::4] for n in range(4)), strict=True)
-        }
+        return dict(starmap(codec.read_learned, codec.rows(codec.LEARNED, rows)))
 
     async def forget(self, scope: str) -> bool:
         return bool((await self._router.of_key(scope).verb("forget", scope))[0])
@@ -78,7 +77,7 @@ class RedisOperatorStore(OperatorStore):
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("dead", most)
-        letters = [read_letter(*row) for row in zip(*(rows[n::6] for n in range(6)), strict=True)]
+        letters = [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
         return sorted(letters, key=lambda letter: letter.died, reverse=True)[:most]
 
     async def revive(self, letter: Letter) -> str:

@@ -1,28 +1,30 @@
 """The Lua scripts: put together from ``lua/``, one file for each verb, and sent by their hashes.
 
-A line ``--@include part`` is replaced by that file, ``--!flag`` in the first line becomes a flag of the script.
-Parts and verbs find their keys in a table ``K``, by their names in `relay.store.keys`; any other is an error.
+A verb names in a line ``-- needs: part, part`` the parts whose functions and variables it uses, and so does each part.
+A part stands once in a script, before those that need it. ``--!flag`` in the first line becomes a flag of the script.
+`relay.store.expansion` says what else is put in. ``tests/store/lint.py`` finds needs that are not declared or not used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from relay.redis.connection import Connection, Refused, Reply
-from relay.store.keys import FIXED, Keys
+from relay.store.expansion import expanded
+from relay.store.keys import Keys
 
-_INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
-_KEY = re.compile(r"\bK\.(\w+)")
+_NEEDS = re.compile(r"^-- needs: ((?:.*,\n--  )*.*)", re.MULTILINE)
 _FLAG = re.compile(r"\A--!([\w-]+)\n")
 
 #: the tag is what stands before "never" in the first declared key
-_TABLE = """\
+KEYS = """\
 local TAG = string.sub(KEYS[1], 1, -6)
-local K = setmetatable({}, {__index = function(_, name) return TAG .. name end})
+local function named(family, name) return TAG .. family .. ':' .. name end
 """
 
 
@@ -36,14 +38,9 @@ class Script(NamedTuple):
 @cache
 def script(verb: str) -> Script:
     """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
-    source = _read(verb)
-    flag = _FLAG.match(source)
+    flag = _FLAG.match(read(verb))
     head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
-    body = _INCLUDE.sub(_included, source)
-    for name in set(_KEY.findall(body)):
-        if name not in FIXED:
-            raise LookupError(f"{verb}.lua: there is no key {name!r} in relay.store.keys")
-    text = f"{head}{_TABLE}{body}".encode()
+    text = "".join([head, KEYS, *(_expanded(name) for name in parts(verb, read))]).encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 
 
@@ -60,9 +57,38 @@ async def evaluate(link: Connection, keys: Keys, verb: str, *words: Any) -> Repl
     return await link.command("EVAL", text, *arguments)
 
 
-def _included(match: re.Match[str]) -> str:
-    return _read(match[1])
+def parts(name: str, source_of: Callable[[str], str]) -> list[str]:
+    """A verb and all that it needs, in the order in which they stand in its script. Raises `LookupError`."""
+    found: dict[str, None] = {}
+    _collect(name, (), found, source_of)
+    return list(found)
 
 
-def _read(name: str) -> str:
+def needs(source: str) -> list[str]:
+    """The parts that a source declares to need."""
+    declared = _NEEDS.search(source)
+    return re.findall(r"\w+", declared[1]) if declared else []
+
+
+def read(name: str) -> str:
+    """The source of a verb or a part."""
     return (files(__package__) / "lua" / f"{name}.lua").read_text()
+
+
+def _collect(
+    name: str, within: tuple[str, ...], found: dict[str, None], source_of: Callable[[str], str]
+) -> None:
+    if name in within:
+        raise LookupError(f"parts need one another: {' → '.join((*within, name))}")
+    for other in needs(source_of(name)):
+        if other not in found:
+            _collect(other, (*within, name), found, source_of)
+    found[name] = None
+
+
+@cache
+def _expanded(name: str) -> str:
+    try:
+        return expanded(read(name))
+    except LookupError as error:
+        raise LookupError(f"{name}.lua: {error.args[0]}") from error

@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from relay.model.problems.request import KeyReused, QueueFull
+from relay.store import codec
 from relay.store.batch import Batch
-from relay.store.messages import Receipt, Submission, read_outcome
+from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import portions
 from relay.store.terms import Terms
@@ -25,7 +25,7 @@ class Submissions(Batch[Submission, Receipt]):
         super().__init__(partition.clock, self.send, DEADLINE)
         self.inbox = inbox
         self.partition = partition
-        self._queue_limit = f"{terms.queue_limit} {terms.queue_bytes}"
+        self._queue_limit = (terms.queue_limit, terms.queue_bytes)
 
     async def again(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
         """Send some whose ids may be known already."""
@@ -36,26 +36,12 @@ class Submissions(Batch[Submission, Receipt]):
 
     def send(self, items: list[Submission], again: bool) -> Deferred[Sequence[Receipt | Exception]]:
         """Send these now; `again` if the store may have them."""
-        words: list[Any] = [self._queue_limit, self.inbox, int(again)]
+        words: list[Any] = [*self._queue_limit, self.inbox, int(again)]
         for item in items:
-            words.extend(item.words())
+            words.extend(codec.submission_words(item))
 
         def receipts(answer: tuple[int, list[Any]]) -> Sequence[Receipt | Exception]:
             now, rows = answer
-            return [_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
+            return [codec.read_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
 
         return Deferred.fromCoroutine(self.partition.run("submit", words)).addCallback(receipts)
-
-
-def _receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
-    match row:
-        case [b"new"]:
-            return Receipt(submission.id, now, True)
-        case [b"known", id]:
-            return Receipt(id.decode(), now, id.decode() == submission.id)
-        case [b"done", id, outcome]:
-            return Receipt(id.decode(), now, id.decode() == submission.id, read_outcome(id.decode(), outcome))
-        case [b"clash"]:
-            return KeyReused()
-        case _:
-            return QueueFull()

@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred
 
 from relay.model.limits import Learned
 from relay.model.state import Claim
+from relay.store import codec
 from relay.store.given_back import give_back
 from relay.store.member import MemberStore
-from relay.store.messages import Swept, Turn, Turned, kept_job, read_claim
+from relay.store.messages import Swept, Turn, Turned
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.router import Router
@@ -73,30 +74,20 @@ class RedisWorkerStore(MemberStore, WorkerStore):
         self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
     ) -> set[str]:
         taken: set[str] = set()
-        kept = [(claim, kept_job(claim)) for claim in claims]
+        kept = [(claim, codec.kept_job(claim)) for claim in claims]
         parts = list(portions(kept, lambda part: len(part[1])))
         for nth, part in enumerate(parts or [[]], 1):
             words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
             words.extend((roster.digest, len(roster.words), *roster.words))
             for claim, record in part:
-                words.extend((claim.id, claim.attempt, claim.started, record))
+                words.extend(codec.held_words(claim, record))
             taken |= {id.decode() for id in await self.home.verb("adopt", *words)}
         return taken
 
     async def turn(self, session: str, turn: Turn) -> Turned:
         words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
-        words.append(len(turn.ends))
-        for end, claimed in turn.ends:
-            words.extend(end.words(claimed))
-        words.append(len(turn.progress))
-        for said in turn.progress:
-            words.extend(said)
-        words.append(len(turn.checkpoints))
-        for checkpoint in turn.checkpoints:
-            words.extend(checkpoint)
-        more, due, refused, claims, alone = (await self.home.run("turn", words))[1]
-        taken = [read_claim(*claims[n : n + 6]) for n in range(0, len(claims), 6)]
-        return Turned(taken, [id.decode() for id in refused], bool(more), due / 1000, bool(alone))
+        answer = (await self.home.run("turn", words + codec.turn_words(turn)))[1]
+        return codec.read_turned(*answer)
 
     async def leave(self, session: str) -> list[str]:
         back = await give_back(self.home, "leave", session, self._terms)

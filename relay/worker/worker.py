@@ -17,7 +17,7 @@ from relay.model.settings import Settings
 from relay.model.state import Claim, State
 from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
-from relay.store.messages import End, Mail
+from relay.store.messages import End, Mail, MailKind
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 from relay.timing.draining import Drain
@@ -164,9 +164,9 @@ class Worker(Service):
 
     def _told(self, mail: list[Mail]) -> None:
         for message in mail:
-            if message.letter == "w":
+            if message.letter == MailKind.WAKE:
                 self._session.nudge()
-            elif message.letter == "c":
+            elif message.letter == MailKind.CANCEL:
                 self._cancel(message.id)
 
     def _cancel(self, id: str) -> None:

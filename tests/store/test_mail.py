@@ -9,7 +9,8 @@ from pytest_twisted import ensureDeferred
 
 from relay.model.problems.request import NoSuchJob
 from relay.model.state import Outcome, State
-from relay.store.messages import Mail, read_outcome
+from relay.store.codec import read_outcome
+from relay.store.messages import Mail
 from tests.store.conftest import MakeStore, Reader, Store
 from tests.store.test_store import Session, submit, succeeded
 

@@ -24,7 +24,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from relay.model.problems.request import KeyReused
 from relay.model.state import TRANSITIONS, Claim, Outcome, Standing, State
-from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned, read_standing
+from relay.store.codec import read_standing
+from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import a_job, roster

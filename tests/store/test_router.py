@@ -11,9 +11,10 @@ from twisted.internet.task import Clock
 from relay.model.limits import Learned, Rate
 from relay.model.problems.request import NoSuchJob
 from relay.model.state import Outcome, State
+from relay.store.codec import kept_outcome
 from relay.store.fronts import RedisFrontStore
 from relay.store.keys import Keys
-from relay.store.messages import Submission, kept_outcome
+from relay.store.messages import Submission
 from relay.store.operators import RedisOperatorStore
 from relay.store.router import Router
 from relay.store.terms import Terms
@@ -42,7 +43,7 @@ class FakePartition:
 
     async def run(self, verb: str, words: Any) -> tuple[int, list[Any]]:
         self.asked.append((verb, *words))
-        return NOW, [[b"new"]] * ((len(words) - 3) // 9)
+        return NOW, [[b"new"]] * ((len(words) - 4) // 9)
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         self.asked.append((verb, *words))

@@ -1,66 +1,60 @@
 --!allow-oom
 -- adopt: opens a session: a live worker goes on under it with what it runs, or has ended and could not say.
--- arguments: tag, epoch, old session ('' for none), new session, turn number, lease (ms), terms, whether this is the last
---            part (1) of what it holds, its roster (a digest), count of names that it serves, each as `name=mark` (of its declaration),
---            for each job: id, attempt, started (ms), job as kept; at most 50 jobs a call
+-- arguments: tag, epoch, old (session, '' for none), session (the new one), number (of its turn), lease (ms), terms,
+--            is_last (1: this is the last part of what it holds), roster (a digest), count (of names that it serves), then
+--            each of these as `name=mark` (of its declaration), then for each job a row of `Held`; at most 50 jobs a call
 -- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
 --            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.
---@include prelude
---@include writes
---@include mail
---@include places
---@include busy
---@include kept
---@include letters
---@include times
---@include settle
---@include deaths
---@include release
-local old, session, number = ARGV[3], ARGV[4], ARGV[5]
-local lease, is_last, roster, count = tonumber(ARGV[6]), ARGV[8] == '1', ARGV[9], tonumber(ARGV[10])
-local first = 11 + count
-read_terms(ARGV[7])
+-- needs: prelude, writes, jobs, busy, deaths, kept, letters, lists, mail, places, release, runs, settle, turns
+local old, session = ARG.old, ARG.session
+local lease, roster, count = tonumber(ARG.lease), ARG.roster, tonumber(ARG.count)
+read_terms(ARG.terms)
 
 local function is_free(id, kept, run)
   if not run then return kept or redis.call('EXISTS', named('result', id)) == 0 end
-  local holder = string.match(run, '^%S+')
+  local holder = read_run(run)
   return holder == old or holder == session
 end
 
 -- where it waited, or was taken from
 local function place_of_claim(id, job, run)
-  return run and string.match(run, '^%S+ %S+ %S+ %S+ (%S+)') or redis.call('ZSCORE', line_of(job[NAME], job[LANE]), id)
-    or redis.call('ZSCORE', named('suspect', job[NAME]), id) or score(job[PRIORITY], reserve(1) + 1)
+  local name, place = job[Job.name], nil
+  if run then place = select(4, read_run(run)) end
+  return place or redis.call('ZSCORE', line_of(name, job[Job.lane]), id)
+    or redis.call('ZSCORE', named('suspect', name), id) or score(job[Job.priority], reserve(1) + 1)
 end
 
-local function take(id, attempt, started, kept)
+local function restore(id, kept, job)
+  redis.call('HSET', K.job, id, kept)
+  weigh(#kept)
+  if job[Job.key] ~= '' then
+    redis.call('SET', named('idem', job[Job.key]), id .. ' ' .. job[Job.fingerprint], 'NX')
+  end
+end
+
+local function take(row)
+  local id, kept = row[Held.id], row[Held.kept]
   local known, run = redis.call('HGET', K.job, id), redis.call('HGET', K.run, id)
   local was_given_back = to_blame(old) ~= id and forgive(id, old) -- for our death, which was none
   if not is_free(id, known, run) then return false end
   local job = fields_of(kept)
-  if not known then
-    redis.call('HSET', K.job, id, kept)
-    weigh(#kept)
-    if job[KEY] ~= '' then
-      redis.call('SET', named('idem', job[KEY]), id .. ' ' .. job[FINGERPRINT], 'NX')
-    end
-  end
-  local place = place_of_claim(id, job, run)
+  if not known then restore(id, kept, job) end
+  local place = digits(tonumber(place_of_claim(id, job, run)))
   if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
   dequeue(id, job)
-  redis.call('HSET', K.run, id, string.format('%s %s %s %s %.0f', session, number, started, attempt, place))
-  if most_of(job[LANE]) then redis.call('ZADD', named('busy', job[LANE]), 0, id) end
+  redis.call('HSET', K.run, id, run_of(session, ARG.number, row[Held.started], row[Held.attempt], place))
+  if most_of(job[Job.lane]) then redis.call('ZADD', named('busy', job[Job.lane]), 0, id) end
   redis.call('ZREM', named('held', old), id)
   redis.call('ZADD', named('held', session), 0, id)
-  if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, 'c') end
+  if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, Mail.CANCEL) end
   return true
 end
 
-local names = {}
-for i = 11, 10 + count do
-  names[#names + 1] = ARGV[i]
-  local name, mark = string.match(ARGV[i], '^([^=]+)=(.*)$')
+local words = {}
+for at = ARG.REST, ARG.REST + count - 1 do
+  words[#words + 1] = ARGV[at]
+  local name, mark = string.match(ARGV[at], '^([^=]+)=(.*)$')
   local counts = string.match(redis.call('HGET', K.declared, name) or '', '^%S+')
   if counts == mark or not counts then
     redis.call('ZADD', named('takers', name), 'GT', digits(now + lease), roster)
@@ -68,15 +62,16 @@ for i = 11, 10 + count do
   end
 end
 redis.call('ZADD', K.session, digits(now + lease), session)
-redis.call('HSET', K.turn, session, number .. ' ' .. roster)
-redis.call('HSET', K.roster, session, ' ' .. table.concat(names, ' ') .. ' ')
+keep_turn(session, ARG.number, roster, {})
+redis.call('HSET', K.roster, session, ' ' .. table.concat(words, ' ') .. ' ')
 local does = redis.call('HGET', K.trial, old)
 if does then redis.call('HSET', K.trial, session, does) end
 local taken = {}
-for i = first, #ARGV, 4 do
-  if take(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) then taken[#taken + 1] = ARGV[i] end
+for at = ARG.REST + count, #ARGV, Held.COUNT do
+  local row = row_at(at, Held.COUNT)
+  if take(row) then taken[#taken + 1] = row[Held.id] end
 end
-if is_last then
+if ARG.is_last == '1' then
   close_session(old, false)
   release(old)
 end

@@ -1,5 +1,5 @@
 -- Lanes that let only so many of their jobs run at once, as `most` of a declaration says: `busy` has the ids that run.
--- needs: prelude, places, mail
+-- needs: prelude, mail, places
 local FULL_LOOK = 1000 -- ms until a lane that is full is looked at again, whoever else made room in it
 
 local function most_of(lane)
@@ -42,7 +42,7 @@ end
 
 -- A job runs no more: the next of its lane may.
 local function vacate(id, job)
-  local name, lane = job[NAME], job[LANE]
+  local name, lane = job[Job.name], job[Job.lane]
   if lane == '' or redis.call('ZREM', named('busy', lane), id) == 0 then return end
   if redis.call('EXISTS', named('suspect', name)) == 1 then wake(name, 1) end
   local place = redis.call('ZRANGE', line_of(name, lane), 0, 0, 'WITHSCORES')[2]

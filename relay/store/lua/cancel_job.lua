@@ -1,11 +1,11 @@
 -- Ends a job that waits; asks the worker of one that runs to stop it. The wish is kept with the job, so that it holds when
 -- that worker dies, or gives the job back, before it heard of it.
--- needs: prelude, mail, settle, places
+-- needs: jobs, mail, places, runs, settle
 local function cancel_job(id, kept)
   local run = redis.call('HGET', K.run, id)
   if run then
     redis.call('HSET', K.cancel, id, '1')
-    post(process_of(string.match(run, '^%S+')), id, 'c')
+    post(process_of((read_run(run))), id, Mail.CANCEL)
     return
   end
   dequeue(id, fields_of(kept))

@@ -2,10 +2,8 @@
 -- collected: somebody has the outcome of this job, so the job that would have been given it is not begun.
 -- arguments: tag, epoch, id
 -- answer:    {'OK', now, seq, 1 if there was such a job, and nothing of it was done}
---@include prelude
---@include writes
---@include kept
-local following = following_id(ARGV[3])
+-- needs: prelude, writes, following, kept
+local following = following_id(ARG.id)
 if redis.call('HEXISTS', K.tries, following) == 1 then return {'OK', now, seq, 0} end
 local waited = redis.call('ZREM', K.delay, following)
 if waited == 1 then

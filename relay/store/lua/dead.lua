@@ -1,16 +1,13 @@
 --!no-writes
 -- dead: the newest dead letters.
--- arguments: tag, epoch, how many
--- answer:    {'OK', now, seq, id, died at (ms), cause, job as kept, sessions that died under it, 1 if its arguments were cut,
---             …}, the newest first
---@include prelude
---@include reads
+-- arguments: tag, epoch, most
+-- answer:    {'OK', now, seq, rows of `Dead`}, the newest first: when it died (ms), its job as kept, the sessions that died
+--            under it, whether (1) its arguments were cut
+-- needs: prelude, reads
 local answer = {'OK', now, seq}
-for _, id in ipairs(redis.call('ZREVRANGE', K.dead, 0, tonumber(ARGV[3]) - 1)) do
-  local letter = redis.call('HGET', K.letter, id)
-  if letter then
-    local died, cause, kept, deaths, cut = unpack(cmsgpack.unpack(letter))
-    for _, value in ipairs({id, died, cause, kept, deaths, cut}) do answer[#answer + 1] = value end
-  end
+for _, id in ipairs(redis.call('ZREVRANGE', K.dead, 0, tonumber(ARG.most) - 1)) do
+  local packed = redis.call('HGET', K.letter, id)
+  local letter = packed and cmsgpack.unpack(packed)
+  if letter then append(answer, Dead{id = id, Letter = letter}) end
 end
 return answer

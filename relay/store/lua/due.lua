@@ -1,5 +1,5 @@
 -- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 50 of each a script.
--- needs: writes, mail, times, settle, places
+-- needs: prelude, writes, jobs, mail, places, portions, settle, times
 local MOST_DUE = 50
 is_timed = redis.call('EXISTS', K.delay, K.deadline, K.shut) > 0
 
@@ -15,8 +15,8 @@ local function promote()
   local reached = each_job(ids, function(id, kept, nth)
     if not kept then return end
     local job = fields_of(kept)
-    enqueue(id, job, score(job[PRIORITY], place + nth))
-    wake(job[NAME], 1)
+    enqueue(id, job, score(job[Job.priority], place + nth))
+    wake(job[Job.name], 1)
   end)
   if reached > 0 then redis.call('ZREM', K.delay, unpack(ids, 1, reached)) end
 end

@@ -1,5 +1,5 @@
 -- How attempts ended, as their worker reports it: only the holder of an attempt (the fence) can end it.
--- needs: writes, mail, letters, times, settle, places, busy, deaths
+-- needs: prelude, jobs, busy, deaths, letters, mail, places, runs, settle, times
 local refused, let_go = {}, {}
 
 local function put_back(id, kept, state, delay, place)
@@ -13,43 +13,43 @@ local function put_back(id, kept, state, delay, place)
     at_time(K.delay, now + delay, id)
   else
     enqueue(id, job, place)
-    wake(job[NAME], 1)
+    wake(job[Job.name], 1)
   end
 end
 
-local function end_attempt(id, run, kept, state, payload, delay)
-  local started, attempt, place = string.match(run, '^%S+ %S+ (%S+) (%S+) (%S+)')
+local function end_attempt(row, run, kept)
+  local id, state, payload = row[End.id], row[End.state], row[End.payload]
+  local _, started, attempt, place = read_run(run)
   local goes_on = state == 'scheduled' or state == 'postponed' or state == 'queued'
   if goes_on and redis.call('HEXISTS', K.cancel, id) == 1 then
-    settle(id, kept, 'cancelled', '', tonumber(attempt), tonumber(started))
+    settle(id, kept, 'cancelled', '', attempt, started)
   elseif goes_on then
-    put_back(id, kept, state, tonumber(delay), place)
+    put_back(id, kept, state, tonumber(row[End.delay]), place)
   else
     if state == 'undone' then
-      local key = fields_of(kept)[KEY]
+      local key = fields_of(kept)[Job.key]
       if key ~= '' then redis.call('DEL', named('idem', key)) end
       state = 'failed'
     end
-    if state == 'dead' or (state == 'failed' and fields_of(kept)[ATTEMPTS] > 1) then
+    if state == 'dead' or (state == 'failed' and fields_of(kept)[Job.attempts] > 1) then
       state = 'failed'
       bury(id, kept, payload, table.concat(deaths_of(id), ' '))
     end
-    settle(id, kept, state, payload, tonumber(attempt), tonumber(started))
+    settle(id, kept, state, payload, attempt, started)
   end
 end
 
--- ends: {id, turn that claimed it, state, payload, delay}, at most 100
-local function end_attempts(session, ends)
-  if #ends == 0 then return end
+-- of rows of `End`, at most 100
+local function end_attempts(session, rows)
+  if #rows == 0 then return end
   local ids, done = {}, {}
-  for i, ended in ipairs(ends) do ids[i] = ended[1] end
+  for i, row in ipairs(rows) do ids[i] = row[End.id] end
   local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
-  for i, ended in ipairs(ends) do
-    local id, turn, state, payload, delay = unpack(ended)
-    local fence = session .. ' ' .. turn .. ' '
-    if not done[id] and runs[i] and jobs[i] and string.sub(runs[i], 1, #fence) == fence then
+  for i, row in ipairs(rows) do
+    local id = row[End.id]
+    if not done[id] and jobs[i] and is_fenced(runs[i], session, row[End.turn]) then
       done[id], let_go[#let_go + 1] = true, id
-      end_attempt(id, runs[i], jobs[i], state, payload, delay)
+      end_attempt(row, runs[i], jobs[i])
     else
       refused[#refused + 1] = id
     end

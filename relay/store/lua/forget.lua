@@ -4,10 +4,9 @@
 -- answer:    {'OK', now, seq, 1 if anything was known of it}
 -- What has gone under it stays counted, for a rate that was declared. Of a lane, the lines that its limit has shut are
 -- looked at again at once, the MOST_SHUT of them that would be first.
---@include prelude
---@include writes
+-- needs: prelude, writes
 local MOST_SHUT, CHUNK = 100000, 1000
-local scope = ARGV[3]
+local scope = ARG.scope
 local known = redis.call('DEL', named('allow', scope))
 redis.call('ZREM', K.learned, scope)
 

@@ -1,16 +1,15 @@
 --!allow-oom
 -- learn: an API has said how often it may be called, or that nobody may for a while.
--- arguments: tag, epoch, calls, window (ms; 0: no rate was told), pause (ms), scopes
+-- arguments: tag, epoch, calls, window (ms; 0: no rate was told), pause (ms), then scopes
 -- answer:    {'OK', now, seq}
 -- No window and no pause is longer than a day: what somebody else's server says is not to stop a host for good.
 -- What was learned is forgotten an hour after it was last heard of. Lanes are scopes too: they are looked at again when
 -- next they are due. `learned` has every scope, by when it is forgotten.
---@include prelude
---@include writes
+-- needs: prelude, writes
 local LONGEST = 86400000
-local calls = ARGV[3]
-local window, pause = math.min(LONGEST, tonumber(ARGV[4])), math.min(LONGEST, tonumber(ARGV[5]))
-for i = 6, #ARGV do
+local calls = ARG.calls
+local window, pause = math.min(LONGEST, tonumber(ARG.window)), math.min(LONGEST, tonumber(ARG.pause))
+for i = ARG.REST, #ARGV do
   local key = named('allow', ARGV[i])
   if window > 0 then redis.call('HSET', key, 'calls', calls, 'window', digits(window)) end
   local closed = tonumber(redis.call('HGET', key, 'until') or 0)

@@ -1,15 +1,14 @@
 --!no-writes
 -- learned: what APIs were learned to say of their limits, those first that are remembered longest.
--- arguments: tag, epoch, how many
--- answer:    {'OK', now, seq, scope, calls, window (ms; 0: no rate is known), pause (ms that nobody goes), …}
---@include prelude
---@include reads
+-- arguments: tag, epoch, most
+-- answer:    {'OK', now, seq, rows of `Learned`}: window (ms; 0: no rate is known), pause (ms that nobody goes)
+-- needs: prelude, reads
 local answer = {'OK', now, seq}
-for _, scope in ipairs(redis.call('ZREVRANGE', K.learned, 0, tonumber(ARGV[3]) - 1)) do
+for _, scope in ipairs(redis.call('ZREVRANGE', K.learned, 0, tonumber(ARG.most) - 1)) do
   local calls, window, closed = unpack(redis.call('HMGET', named('allow', scope), 'calls', 'window', 'until'))
   if closed then
     local pause = math.max(0, tonumber(closed) - now)
-    for _, value in ipairs({scope, tonumber(calls or 0), tonumber(window or 0), pause}) do answer[#answer + 1] = value end
+    append(answer, Learned{scope = scope, calls = tonumber(calls or 0), window = tonumber(window or 0), pause = pause})
   end
 end
 return answer

@@ -1,11 +1,12 @@
 -- Dead letters: jobs that failed for good, kept to be looked at and run again; bounded in count, age and bytes.
--- needs: prelude
 -- KEEP (ms that an outcome is kept), LETTER_BYTES (of all letters), LETTER_ARGUMENTS (of one) are read off the argument
 -- `terms`: the three numbers, joined by spaces.
+-- needs: prelude, jobs
 local KEEP, LETTER_BYTES, LETTER_ARGUMENTS = 0, 0, 0
 local function read_terms(terms)
-  local keep, bytes, arguments = string.match(terms, '^(%d+) (%d+) (%d+)$')
-  KEEP, LETTER_BYTES, LETTER_ARGUMENTS = tonumber(keep), tonumber(bytes), tonumber(arguments)
+  local numbers = {string.match(terms, '^(%d+) (%d+) (%d+)$')}
+  KEEP, LETTER_BYTES = tonumber(numbers[Terms.keep]), tonumber(numbers[Terms.bytes])
+  LETTER_ARGUMENTS = tonumber(numbers[Terms.arguments])
 end
 
 local LETTER_OVERHEAD = 120 -- bytes that Redis needs for one, roughly
@@ -24,15 +25,15 @@ end
 -- The job without arguments that are larger than a letter may have.
 local function shortened(kept)
   local job = fields_of(kept)
-  if #job[ARGUMENTS] <= LETTER_ARGUMENTS then return kept, 0 end
-  job[ARGUMENTS] = ''
-  return string.sub(kept, 1, 26) .. cmsgpack.pack(job), 1
+  if #job[Job.arguments] <= LETTER_ARGUMENTS then return kept, 0 end
+  job[Job.arguments] = ''
+  return packed_job(string.sub(kept, 1, 2 * Kept.STAMP), job), 1
 end
 
 -- deaths: sessions of workers that died under the job, joined by spaces
 local function bury(id, kept, cause, deaths)
   local short, cut = shortened(kept)
-  local letter = cmsgpack.pack({now, cause, short, deaths, cut})
+  local letter = cmsgpack.pack(Letter{died = now, cause = cause, kept = short, sessions = deaths, cut = cut})
   redis.call('ZADD', K.dead, digits(now), id)
   redis.call('HSET', K.letter, id, letter)
   redis.call('HSET', K.lettersize, id, digits(#letter + LETTER_OVERHEAD))

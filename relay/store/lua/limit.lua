@@ -2,7 +2,7 @@
 -- A log of each scope has the times of what went. Windows are taken a little longer than they are, for what goes out at
 -- once arrives one after the other; and of a short one no more than a tenth, and a little, goes in a tenth of it.
 -- Jobs (whose scopes begin with @) are let go a little slower than calls, which are then seldom held up a second time.
--- needs: writes
+-- needs: prelude, writes
 local SHORT = 60000
 
 -- {calls, window (ms)} of each rate that counts for a scope, and until when nobody goes
@@ -47,10 +47,10 @@ local function record(scope, n)
   local longest = 0
   for _, rate in ipairs(rates_of(scope)) do longest = math.max(longest, rate[2]) end
   if longest == 0 or n < 1 then return end
-  local log, seq, entries = named('log', scope), reserve(n), {}
+  local log, place, entries = named('log', scope), reserve(n), {}
   for i = 1, n do
     entries[#entries + 1] = digits(now)
-    entries[#entries + 1] = digits(seq + i)
+    entries[#entries + 1] = digits(place + i)
   end
   each_slice(entries, 2000, function(...) redis.call('ZADD', log, ...) end)
   redis.call('ZREMRANGEBYSCORE', log, '-inf', digits(now - longest))

@@ -1,5 +1,5 @@
 -- After claims: lines, lanes and heads are put right.
--- needs: due, places, busy, limit, claims
+-- needs: prelude, busy, limit, picks, places, times
 
 local function settle_lane(line)
   local lanes, lane = named('lanes', line.name), line.lane

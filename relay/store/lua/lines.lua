@@ -1,6 +1,5 @@
 -- Lines of waiting jobs, read from their front without being changed: a line has the place of what goes first, and is put
 -- right, once for all that was taken from it, at the end.
--- needs: prelude, places
 local CHUNK = 64 -- entries of a line that are looked at at once
 
 -- A line at `key`; of the members of a zset, first those with the lowest places. `place` is nil where it is over.

@@ -1,14 +1,11 @@
 --!no-writes
 -- look: where jobs stand.
--- arguments: tag, epoch, owner, ids
+-- arguments: tag, epoch, owner, then ids
 -- answer:    {'OK', now, seq, a standing for each} (see standing.lua), of the first ids only where they are large
---@include prelude
---@include reads
---@include places
---@include standing
+-- needs: prelude, reads, portions, standing
 local found = {}
-for i = 4, #ARGV do
-  found[#found + 1] = standing(ARGV[i], ARGV[3])
+for i = ARG.REST, #ARGV do
+  found[#found + 1] = standing(ARGV[i], ARG.owner)
   if read_bytes >= READ_MOST then break end
 end
 return {'OK', now, seq, unpack(found)}

@@ -1,6 +1,6 @@
 -- Mail to processes: collected while a script runs, one entry for each inbox at its end.
 -- An inbox that does not exist is never made by a writer: its owner is gone, or will make it and attach.
--- needs: writes
+-- needs: prelude
 local mail, wanted = {}, {}
 
 local function post(inbox, id, text)
@@ -22,7 +22,7 @@ local function wake_idle(name, most)
   for _, roster in ipairs(redis.call('ZRANGEBYSCORE', named('takers', name), '(' .. digits(now), '+inf')) do
     local idle = redis.call('HRANDFIELD', named('idle', roster), most)
     if #idle > 0 then redis.call('HDEL', named('idle', roster), unpack(idle)) end
-    for _, session in ipairs(idle) do post(process_of(session), '-', 'w') end
+    for _, session in ipairs(idle) do post(process_of(session), '-', Mail.WAKE) end
     most = most - #idle
     if most < 1 then return end
   end

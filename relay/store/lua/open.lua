@@ -1,8 +1,8 @@
 --!allow-oom
 -- open: names the data set. One that may have lost the end of its history gets another name: what is known in it stays
 -- known, but what is not is told apart from what never was.
--- arguments: a new epoch, the server's name of this run ('' if it is not known), the highest seq that the caller has
---            heard of (-1 for none), the epoch that the caller knew ('' for none)
+-- arguments: new_epoch, server (its name of this run, '' if it is not known), seen (the highest seq that the caller has
+--            heard of, -1 for none), known (the epoch that the caller knew, '' for none)
 -- answer:    {the epoch, seq}
 -- History may be lost where the server is another run, or another one, than the epoch was made for, and where seq is
 -- behind what was heard. Who does not know the server has to suspect it each time, unless the epoch has changed since
@@ -10,12 +10,12 @@
 -- A data set whose keys are laid out otherwise belongs to another version of relay: {'LAYOUT'}. The first version kept no
 -- `layout`; it is known by the set `queues`.
 local LAYOUT = '2'
-if redis.call('EXISTS', TAG .. 'queues') == 1 or (redis.call('GET', K.layout) or LAYOUT) ~= LAYOUT then
+if redis.call('EXISTS', K.queues) == 1 or (redis.call('GET', K.layout) or LAYOUT) ~= LAYOUT then
   return {'LAYOUT'}
 end
 
 local epoch, seq = redis.call('GET', K.epoch), tonumber(redis.call('GET', K.seq) or 0)
-local server, seen = ARGV[2], tonumber(ARGV[3])
+local server, seen = ARG.server, tonumber(ARG.seen)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local is_fresh = now - tonumber(redis.call('GET', K.renewed) or 0) < 2000
@@ -24,12 +24,12 @@ local function may_have_lost()
   if not epoch then return true end
   if server ~= '' and redis.call('GET', K.server) ~= server then return true end
   if is_fresh then return false end
-  return seen > seq or (server == '' and ARGV[4] == epoch)
+  return seen > seq or (server == '' and ARG.known == epoch)
 end
 
 if not may_have_lost() then return {epoch, seq} end
-redis.call('SET', K.epoch, ARGV[1])
+redis.call('SET', K.epoch, ARG.new_epoch)
 redis.call('SET', K.layout, LAYOUT)
 redis.call('SET', K.renewed, string.format('%.0f', now))
 if server ~= '' then redis.call('SET', K.server, server) end
-return {ARGV[1], seq}
+return {ARG.new_epoch, seq}

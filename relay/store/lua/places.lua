@@ -2,7 +2,6 @@
 -- them no faster than its limit allows. `heads` has each name by the first place in its lines, `lanes` each lane of a name
 -- that is open, likewise: so a session finds what goes first among the names that it serves, whatever the line. A head may
 -- be lower than the line's first place (that one was taken out), never higher: whoever claims puts it right.
--- needs: prelude
 local function line_of(name, lane)
   if lane == '' then return named('ready', name) end
   return named('lane', name .. ':' .. lane)
@@ -23,7 +22,7 @@ end
 
 -- A place is given as digits.
 local function enqueue(id, job, place)
-  local name, lane = job[NAME], job[LANE]
+  local name, lane = job[Job.name], job[Job.lane]
   redis.call('ZADD', line_of(name, lane), place, id)
   if lane == '' then
     raise_name(name, place)
@@ -55,10 +54,10 @@ local function unsuspect(id, name)
 end
 
 local function dequeue(id, job)
-  if redis.call('ZREM', line_of(job[NAME], job[LANE]), id) == 1 then
-    forget_line(job[NAME], job[LANE])
+  if redis.call('ZREM', line_of(job[Job.name], job[Job.lane]), id) == 1 then
+    forget_line(job[Job.name], job[Job.lane])
   else
-    unsuspect(id, job[NAME])
+    unsuspect(id, job[Job.name])
   end
   redis.call('ZREM', K.delay, id)
   redis.call('ZREM', K.deadline, id)

@@ -1,12 +1,11 @@
 --!allow-oom
 -- publish: a worker says which jobs it serves, and promises to say so again. Of two declarations of a name the newest
 -- counts: that of the worker that published first later, as long as one that has it keeps its promise.
--- arguments: tag, epoch, time to live (ms), since when this worker publishes (ms, 0: this is the first time), its roster,
---            then for each job: name, mark of its declaration, the declaration (JSON)
+-- arguments: tag, epoch, lasts (ms), since (when this worker began to publish, ms; 0: this is the first time), roster,
+--            then for each job a row of `Declaration`: its text is JSON
 -- answer:    {'OK', now, seq, since when it publishes}
---@include prelude
---@include writes
-local until_then, since, roster = digits(now + tonumber(ARGV[3])), tonumber(ARGV[4]), ARGV[5]
+-- needs: prelude, writes, lists
+local until_then, since, roster = digits(now + tonumber(ARG.lasts)), tonumber(ARG.since), ARG.roster
 if since == 0 then since = now end
 local changed, KEEP_TAKERS = false, 86400000 -- ms
 
@@ -32,10 +31,11 @@ local function declare(name, mark, declaration)
   return true
 end
 
-for i = 6, #ARGV, 3 do
-  local name, takers = ARGV[i], named('takers', ARGV[i])
+for at = ARG.REST, #ARGV, Declaration.COUNT do
+  local row = row_at(at, Declaration.COUNT)
+  local name, takers = row[Declaration.name], named('takers', row[Declaration.name])
   redis.call('ZREMRANGEBYSCORE', takers, '-inf', digits(now))
-  if declare(name, ARGV[i + 1], ARGV[i + 2]) then
+  if declare(name, row[Declaration.mark], row[Declaration.text]) then
     redis.call('ZADD', K.served, until_then, name)
     redis.call('ZADD', takers, until_then, roster)
     redis.call('PEXPIRE', takers, KEEP_TAKERS)

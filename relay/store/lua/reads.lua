@@ -1,3 +1,2 @@
 -- A script that writes nothing says how far the store's history has come.
--- needs: prelude
 local seq = tonumber(redis.call('GET', K.seq) or 0)

@@ -1,20 +1,10 @@
 --!allow-oom
 -- reap: a process has died; its sessions are closed, what they held is suspected and goes back.
 -- arguments: tag, epoch, process, terms
--- answer:    {'OK', now, seq, 1 if more has to go back: sent again it goes on, session, id, name of each that did, …}
---@include prelude
---@include writes
---@include mail
---@include places
---@include busy
---@include kept
---@include letters
---@include times
---@include settle
---@include deaths
---@include release
-local process, mine = ARGV[3], nil
-read_terms(ARGV[4])
+-- answer:    {'OK', now, seq, 1 if more has to go back: sent again it goes on, a row of `GivenBack` for each that did}
+-- needs: prelude, writes, given_back, letters, mail, release, settle
+local process, mine = ARG.process, nil
+read_terms(ARG.terms)
 for _, session in ipairs(redis.call('ZRANGE', K.session, 0, -1)) do
   if process_of(session) == process then
     close_session(session, true)

@@ -1,65 +1,11 @@
--- Closes sessions: what they hold goes back, or ends where it has crashed too often, must not run twice (and has no
--- checkpoint to go on from), or was cancelled.
--- A closed session's jobs go back at most 100 a script, whoever runs it: `closing` has the sessions that still hold some.
--- needs: writes, mail, letters, times, settle, places, deaths
+-- Closes sessions. A closed session's jobs go back at most MOST_BACK a script, whoever runs it: `closing` has the sessions
+-- that still hold some.
+-- needs: given_back, portions, turns
 local MOST_BACK = 100
-local given_back = {} -- session, id, name, …
-
--- A worker died under this job, so the attempt counts, unless another job is to blame. At first it goes back like any other, for most are merely
--- neighbours of what killed their worker, or of nothing at all.
-local function give_back_crashed(id, job, kept, session, attempt, started, place)
-  local guilty = to_blame(session)
-  if job[ONCE] and redis.call('HEXISTS', K.checkpoint, id) == 0 then
-    settle(id, kept, 'failed', 'interrupted', attempt, started)
-    return
-  end
-  local deaths = {}
-  if not guilty or guilty == id then
-    redis.call('HINCRBY', K.tries, id, 1)
-    add_death(id, session)
-    deaths = deaths_of(id)
-  else
-    redis.call('HINCRBY', K.uncounted, id, 1)
-  end
-  if #deaths >= MOST then
-    convict(id, deaths)
-    bury(id, kept, 'worker-died', table.concat(deaths, ' '))
-    settle(id, kept, 'failed', 'worker-died', attempt, started)
-  elseif #deaths >= SUSPECT then
-    suspect(id, job[NAME], place)
-    wake(job[NAME], 1000) -- one of all may hold nothing
-  else
-    enqueue(id, job, place)
-  end
-end
-
-local function give_back(id, session, crashed, run, kept)
-  local holder, started, attempt, place = string.match(run, '^(%S+) %S+ (%S+) (%S+) (%S+)')
-  if holder ~= session then return end
-  local job = fields_of(kept)
-  given_back[#given_back + 1] = session
-  given_back[#given_back + 1] = id
-  given_back[#given_back + 1] = job[NAME]
-  redis.call('HDEL', K.run, id)
-  vacate(id, job)
-  if redis.call('HEXISTS', K.cancel, id) == 1 then
-    settle(id, kept, 'cancelled', '', tonumber(attempt), tonumber(started))
-    return
-  end
-  local latest = deadline_of(kept)
-  if latest > 0 then at_time(K.deadline, latest, id) end
-  wake(job[NAME], 1)
-  if crashed then
-    give_back_crashed(id, job, kept, session, tonumber(attempt), tonumber(started), place)
-  else
-    redis.call('HINCRBY', K.uncounted, id, 1)
-    enqueue(id, job, place)
-  end
-end
 
 local function close_session(session, crashed)
   if redis.call('ZREM', K.session, session) == 0 then return end
-  local roster = string.match(redis.call('HGET', K.turn, session) or '', '^%d+ (%S+)')
+  local _, roster = last_turn(session)
   if roster then redis.call('HDEL', named('idle', roster), session) end
   for _, key in ipairs({K.turn, K.trial, K.rest, K.roster}) do redis.call('HDEL', key, session) end
   if redis.call('EXISTS', named('held', session)) == 1 then

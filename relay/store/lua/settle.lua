@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, mail, letters, times, places, busy, kept
+-- needs: prelude, jobs, busy, following, kept, letters, mail, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint}
 local settled = {}
 
@@ -8,33 +8,19 @@ local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
 end
 
--- The job that gets an outcome: at once where nobody waits for it, else after a while, unless `collected` says
--- meanwhile that somebody has it. Its arguments are the outcome as it is kept, for `relay.store.messages` to read.
-local COLLECTED_WITHIN = 10000
-local function follow(id, job, outcome, delay)
-  local name, queue, priority, attempts, once, lane = unpack(job[THEN])
-  local arguments = cjson.encode({id, unpack(outcome)})
-  local following = {name, queue, job[OWNER], '', priority, attempts, '', '', once, job[TRACE], arguments, lane}
-  local kept = string.format('%013.0f%013.0f', now, 0) .. cmsgpack.pack(following)
-  redis.call('HSET', K.job, following_id(id), kept)
-  weigh(#kept)
-  at_time(K.delay, now + delay, following_id(id))
-end
-
 local function write_outcome(ended, waiting)
   local id, kept, state, payload, attempts, started = unpack(ended)
   local job = fields_of(kept)
   vacate(id, job)
-  local fields = {job[NAME], job[OWNER], state, created_of(kept), started, now, now + KEEP, attempts, payload}
-  if job[THEN] then
-    fields[#fields + 1] = true
-    follow(id, job, fields, (waiting or job[INBOX] ~= '') and COLLECTED_WITHIN or 0)
-  end
+  local fields = Outcome{
+    name = job[Job.name], owner = job[Job.owner], state = state, created = created_of(kept), started = started,
+    finished = now, expires = now + KEEP, attempts = attempts, payload = payload, follows = job[Job.then_] and true or nil}
+  if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', KEEP)
-  if job[KEY] ~= '' then redis.call('PEXPIRE', named('idem', job[KEY]), KEEP) end
-  local told = #outcome <= 4096 and 'o' .. outcome or 'r'
-  if job[INBOX] ~= '' then post(job[INBOX], id, told) end
+  if job[Job.key] ~= '' then redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP) end
+  local told = #outcome <= 4096 and Mail.OUTCOME .. outcome or Mail.LARGE
+  if job[Job.inbox] ~= '' then post(job[Job.inbox], id, told) end
   if waiting then
     for inbox in string.gmatch(waiting, '%S+') do post(inbox, id, told) end
   end

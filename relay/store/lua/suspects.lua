@@ -1,20 +1,20 @@
 -- Jobs that are suspected of killing their workers come first, but one at a time and alone, so that what dies with them is
 -- their doing: in a session that holds nothing, and while there is none, in one that takes nothing new until it does.
--- needs: prelude, places, busy, deaths, limit, claims
+-- needs: prelude, jobs, busy, claims, deaths, limit, places, serving
 
 local function may_go(lane)
   return lane == '' or ((room_of(lane) or 1) >= 1 and (free_of(lane) or 1) >= 1)
 end
 
 -- The first name that is served and has a suspect. Those whose deaths were found to be another's doing are none any more.
-local function suspected_name(serves)
+local function suspected_name()
   for _, name in ipairs(redis.call('ZRANGE', K.suspects, 0, 9999)) do
     for _ = 1, serves(name) and 20 or 0 do
       local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
       if not id then break end
       local kept = redis.call('HGET', K.job, id)
       if #deaths_of(id) >= SUSPECT then
-        if not kept or may_go(fields_of(kept)[LANE]) then return name end
+        if not kept or may_go(fields_of(kept)[Job.lane]) then return name end
         break -- its lane is full: it waits
       end
       unsuspect(id, name)
@@ -41,12 +41,12 @@ local function stop_trying(session)
 end
 
 -- Whether this session takes nothing else: it tries a suspect, or empties itself to.
-local function tries_suspects(session, want, holds, serves)
+local function tries_suspects(session, want, holds)
   if redis.call('EXISTS', K.suspects, K.trial) == 0 or rests(session) then return false end
   local does, since = string.match(redis.call('HGET', K.trial, session) or '', '^(%S+) (%d+)$')
   if does and holds > 0 and now - tonumber(since) > ALONE then return stop_trying(session) end
   if does == 'tries' and holds > 0 then return true end
-  local name = want > 0 and suspected_name(serves)
+  local name = want > 0 and suspected_name()
   if not name or (holds > 0 and not does and redis.call('HLEN', K.trial) > 0) then
     if does then redis.call('HDEL', K.trial, session) end
     return false
@@ -59,7 +59,7 @@ local function tries_suspects(session, want, holds, serves)
     local kept = redis.call('HGET', K.job, id)
     unsuspect(id, name)
     if kept and claim(id, kept, digits(tonumber(place))) then
-      local lane = fields_of(kept)[LANE]
+      local lane = fields_of(kept)[Job.lane]
       if lane ~= '' then
         record(lane, 1)
         occupy(lane, {id})

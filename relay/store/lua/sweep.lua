@@ -2,31 +2,20 @@
 -- sweep: what every process does every second: keeps its inbox alive (or makes it) and writes a beat into it, lets time
 -- pass for jobs, reaps sessions whose lease has ended. After a time without sweeps (Redis was away, or all of us were)
 -- nobody is reaped for one lease: the silence was not the workers'.
--- arguments: tag, epoch, inbox, its time to live (ms), terms, lease (ms), most dead letters, their age (ms),
---            time after which a job that nobody serves is forgotten (ms)
+-- arguments: tag, epoch, inbox, ttl (of it, ms), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms),
+--            oldest_served (ms after which a job that nobody serves is forgotten)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
---             session, id, name of each job that was given back, …}
---@include prelude
---@include writes
---@include mail
---@include places
---@include busy
---@include kept
---@include letters
---@include times
---@include settle
---@include due
---@include deaths
---@include release
-local inbox, ttl = named('inbox', ARGV[3]), ARGV[4]
-read_terms(ARGV[5])
+--             a row of `GivenBack` for each job that was}
+-- needs: prelude, writes, due, given_back, letters, mail, release, settle
+local inbox, ttl = named('inbox', ARG.inbox), ARG.ttl
+read_terms(ARG.terms)
 local there = redis.call('EXISTS', inbox)
-redis.call('XADD', inbox, '*', '-', 'h')
+redis.call('XADD', inbox, '*', '-', Mail.BEAT)
 redis.call('PEXPIRE', inbox, ttl)
 promote()
 expire()
 
-local lease = tonumber(ARGV[6])
+local lease = tonumber(ARG.lease)
 local swept = tonumber(redis.call('GET', K.swept) or 0)
 redis.call('SET', K.swept, digits(now))
 if now - swept > 2000 then redis.call('SET', K.quiet, digits(now + lease)) end
@@ -38,11 +27,12 @@ end
 local more = release() or #late == 100
 
 if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes) end -- whatever was miscounted
-forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARGV[8])), 'LIMIT', 0, 100))
-local over = redis.call('ZCARD', K.dead) - tonumber(ARGV[7])
+forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARG.oldest_dead)), 'LIMIT', 0, 100))
+local over = redis.call('ZCARD', K.dead) - tonumber(ARG.most_dead)
 if over > 0 then forget_letters(redis.call('ZRANGE', K.dead, 0, math.min(100, over) - 1)) end
 
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.served, '-inf', digits(now - tonumber(ARGV[9])), 'LIMIT', 0, 10)) do
+local forgotten = digits(now - tonumber(ARG.oldest_served))
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.served, '-inf', forgotten, 'LIMIT', 0, 10)) do
   redis.call('ZREM', K.served, name)
   redis.call('HDEL', K.serve, name)
   redis.call('HDEL', K.declared, name)

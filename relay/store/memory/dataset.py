@@ -8,12 +8,13 @@ import msgspec
 
 from relay.model import envelope
 from relay.model.state import Job, Outcome, Standing, State
+from relay.store.codec import kept_outcome
 from relay.store.member import MOST_LETTERS
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
 from relay.store.memory.record import EndedJob, LiveJob
 from relay.store.memory.served import Declarations
-from relay.store.messages import Letter, kept_outcome
+from relay.store.messages import Letter, MailKind
 from relay.store.terms import Terms
 
 COLLECTED_WITHIN = 10_000  # ms in which an outcome that somebody waits for is not given to another job
@@ -117,7 +118,7 @@ class DataSet:
             self.settle(live, State.CANCELLED)
             return
         live.cancelled = True
-        self.post.send(process_of(live.run.session), "c", live.id)
+        self.post.send(process_of(live.run.session), MailKind.CANCEL, live.id)
 
     def settle(self, live: LiveJob, state: State, payload: str = "") -> None:
         """A job ends: keep its outcome, and tell all who wait for it."""
@@ -138,7 +139,7 @@ class DataSet:
         )
         self._ended[live.id] = EndedJob(live.job.owner, outcome)
         kept = kept_outcome(outcome, live.job.owner)
-        letter = ("o", live.id, kept) if len(kept) <= LARGE else ("r", live.id)
+        letter = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:
             self.post.send(inbox, *letter)
         self._follow(live, outcome)

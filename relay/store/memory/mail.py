@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from relay.store.inbox import Inbox
 from relay.store.member import INBOX_TTL
-from relay.store.messages import Mail
+from relay.store.messages import Mail, MailKind
 
 Deliver = Callable[[list[Mail]], None]
 
@@ -37,7 +37,7 @@ class Post:
         was_there = self._find(inbox) is not None
         expires = self._clock.seconds() + INBOX_TTL
         self._boxes.setdefault(inbox, Mailbox(expires)).expires = expires
-        self.send(inbox, "h", "-")
+        self.send(inbox, MailKind.BEAT, "-")
         return was_there
 
     def remove(self, inbox: str) -> None:

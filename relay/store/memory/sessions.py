@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from relay.model.state import Claim, State
 from relay.store.memory.dataset import DataSet, process_of
 from relay.store.memory.record import LiveJob, Run
-from relay.store.messages import GivenBack
+from relay.store.messages import GivenBack, MailKind
 from relay.store.roster import Roster
 
 SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead letter
@@ -72,7 +72,7 @@ class Sessions:
             if most > 0 and session.idle and self.serves(session, name):
                 session.idle = 0
                 most -= 1
-                self._data.post.send(process_of(session.name), "w", "-")
+                self._data.post.send(process_of(session.name), MailKind.WAKE, "-")
 
     # -- opening --
 
@@ -105,7 +105,7 @@ class Sessions:
         live.tries -= forgiven
         live.due, live.state, live.run, live.suspected = 0, State.RUNNING, run, False
         if live.cancelled:
-            self._data.post.send(process_of(run.session), "c", live.id)
+            self._data.post.send(process_of(run.session), MailKind.CANCEL, live.id)
         return True
 
     def _forgive(self, live: LiveJob, session: str) -> bool:

@@ -1,0 +1,252 @@
+"""Where each value stands in what Python and Lua tell each other, written once.
+
+A `Layout` names the values of a row, or of an array that is kept, in their order. The Lua sources do not name a
+position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
+writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
+
+Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones are still there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Any, Final
+
+import msgspec
+
+from relay.model import envelope
+from relay.model.limits import Learned, Rate
+from relay.model.problems.request import KeyReused, QueueFull
+from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
+from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
+from relay.store.messages import (
+    Catalogue,
+    End,
+    GivenBack,
+    Letter,
+    MailKind,
+    Receipt,
+    Submission,
+    Turn,
+    Turned,
+)
+
+STAMP: Final = 13  # digits of a time (ms) in front of a kept job: when it was made, its deadline
+#: stands for a job whose record can't be read: nobody serves that name
+UNREADABLE = Job("", "", "", "", 0, 1, "", "", False, "", "{}")
+
+
+class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str
+    owner: str
+    state: State
+    created: int
+    started: int
+    finished: int
+    expires: int
+    attempts: int
+    payload: str
+    follows: bool = False
+
+
+_blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_fields__}
+JOB = Layout(Job.__struct_fields__, **_blank)
+LETTER = Layout("died cause kept sessions cut")
+DEAD = Layout(("id", *LETTER.fields))
+SUBMISSION = Layout("id key fingerprint name priority lane delay deadline job")
+END = Layout("id turn state payload delay")
+PROGRESS = Layout("id said")
+CHECKPOINT = Layout("id turn said")
+CLAIM = Layout("id kept attempt starts started checkpoint")
+HELD = Layout("id attempt started kept")
+DECLARATION = Layout("name mark text")
+GIVEN_BACK = Layout("session id name")
+STANDING = Layout("known state name created started attempts position progress", known="'live'")
+RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
+LEARNED = Layout("scope calls window pause")
+SERVED = Layout("name text until")
+TURNED = ReplyLayout("more due refused claims alone")
+
+#: by the names that they have in Lua
+CONSTANTS: dict[str, Constants] = {
+    "Job": JOB,
+    "JobTemplate": Layout(JobTemplate.__struct_fields__),
+    "Outcome": Layout(_KeptOutcome.__struct_fields__, follows="nil"),
+    "Letter": LETTER,
+    "Dead": DEAD,
+    "Submission": SUBMISSION,
+    "End": END,
+    "Progress": PROGRESS,
+    "Checkpoint": CHECKPOINT,
+    "Claim": CLAIM,
+    "Held": HELD,
+    "Declaration": DECLARATION,
+    "GivenBack": GIVEN_BACK,
+    "Standing": STANDING,
+    "Receipt": RECEIPT,
+    "Learned": LEARNED,
+    "Served": SERVED,
+    "Turned": TURNED,
+    "Terms": Layout("keep bytes arguments"),
+    "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),
+    "Mail": Literals({kind.name: kind.value for kind in MailKind}),
+}
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_job = msgspec.msgpack.Decoder(Job).decode
+_decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
+
+
+# -- what goes in --
+
+
+def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
+    """As the submit script takes it."""
+    job = item.job
+    where = job.name, job.priority, job.lane
+    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _encode(job)
+
+
+def end_words(end: End, turn: int) -> tuple[str | int, ...]:
+    """An end as a turn takes it, with the turn that had claimed the job."""
+    state = end.state.value
+    if end.free or end.dead or end.undone:
+        state = "postponed" if end.free else "dead" if end.dead else "undone"
+    return end.id, turn, state, end.payload, end.delay
+
+
+def turn_words(turn: Turn) -> list[Any]:
+    """What a turn has to tell: its ends, progresses and checkpoints, each list after its length."""
+    words: list[Any] = [len(turn.ends)]
+    for end, claimed in turn.ends:
+        words.extend(end_words(end, claimed))
+    words.append(len(turn.progress))
+    for said in turn.progress:
+        words.extend(said)
+    words.append(len(turn.checkpoints))
+    for checkpoint in turn.checkpoints:
+        words.extend(checkpoint)
+    return words
+
+
+def held_words(claim: Claim, kept: bytes) -> tuple[str | bytes | int, ...]:
+    """A claim that a worker wants to go on with."""
+    return claim.id, claim.attempt, claim.started, kept
+
+
+def kept_job(claim: Claim) -> bytes:
+    """The job as the store keeps it."""
+    return b"%0*d%0*d%b" % (STAMP, claim.created, STAMP, claim.deadline, _encode(claim.job))
+
+
+# -- what comes out --
+
+
+def rows(record: Layout, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
+    """The rows of a list that has the values of all of them, one after the other."""
+    return zip(*[iter(flat)] * len(record.fields), strict=True)
+
+
+def read_outcome(id: str, data: bytes) -> Outcome:
+    kept = _decode_outcome(data)
+    times = kept.created, kept.started, kept.finished, kept.expires
+    return Outcome(id, kept.name, kept.state, *times, kept.attempts, kept.payload, kept.follows)
+
+
+def kept_outcome(outcome: Outcome, owner: str) -> bytes:
+    """The outcome of an owner's job as the store keeps it."""
+    times = outcome.created, outcome.started, outcome.finished, outcome.expires
+    ended = outcome.attempts, outcome.payload, outcome.follows
+    return _encode(_KeptOutcome(outcome.name, owner, outcome.state, *times, *ended))
+
+
+def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
+    """What became of a submission: see `submit.lua`."""
+    match row:
+        case [b"new"]:
+            return Receipt(submission.id, now, True)
+        case [b"known", id]:
+            return Receipt(id.decode(), now, id.decode() == submission.id)
+        case [b"done", id, outcome]:
+            return Receipt(id.decode(), now, id.decode() == submission.id, read_outcome(id.decode(), outcome))
+        case [b"clash"]:
+            return KeyReused()
+        case _:
+            return QueueFull()
+
+
+@TURNED.reads
+def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], alone: int) -> Turned:
+    taken = [*starmap(read_claim, rows(CLAIM, claims))]
+    return Turned(taken, [*map(bytes.decode, refused)], bool(more), due / 1000, bool(alone))
+
+
+@CLAIM.reads
+def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
+    created, deadline = int(kept[:STAMP]), int(kept[STAMP : 2 * STAMP])
+    try:
+        job = _decode_job(kept[2 * STAMP :])
+        if job.arguments.startswith("["):
+            job = _with_envelope(job)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        job = UNREADABLE  # the claims beside it are not to suffer
+    return Claim(id.decode(), job, attempt, created, deadline, started, starts, checkpoint.decode())
+
+
+def _with_envelope(job: Job) -> Job:
+    """A job that was given an outcome has it, as the store keeps it, in place of its arguments."""
+    id, *kept = msgspec.json.decode(job.arguments)
+    shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
+    return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
+
+
+@DEAD.reads
+def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> Letter:
+    job = _decode_job(kept[2 * STAMP :])
+    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
+
+
+@GIVEN_BACK.reads
+def read_given_back(session: bytes, id: bytes, name: bytes) -> GivenBack:
+    return GivenBack(session.decode(), id.decode(), name.decode())
+
+
+@LEARNED.reads
+def read_learned(scope: bytes, calls: int, window: int, pause: int) -> tuple[str, Learned]:
+    return scope.decode("utf-8", "replace"), Learned(Rate(calls, window / 1000), pause / 1000)
+
+
+def read_catalogue(now: int, version: int, flat: list[Any]) -> Catalogue:
+    """The catalogue at a time (ms), from rows of `SERVED`."""
+    declared, overdue = {}, {}
+    for name, text, until in rows(SERVED, flat):
+        shown = name.decode("utf-8", "replace")
+        declared[shown], overdue[shown] = text, (now - until) / 1000
+    return Catalogue(version, declared, overdue)
+
+
+def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:
+    """A standing as ``standing.lua`` writes it; None for a job that is not known to this owner."""
+    match reply:
+        case [b"done", outcome]:
+            return read_outcome(id, outcome)
+        case [b"none"]:
+            return None
+    return _read_live(id, *reply)
+
+
+@STANDING.reads
+def _read_live(
+    id: str,
+    known: bytes,
+    state: bytes,
+    name: bytes,
+    created: int,
+    started: int,
+    attempts: int,
+    position: int,
+    progress: bytes,
+) -> Standing:
+    where = State(state.decode())
+    return Standing(id, name.decode(), where, created, started, attempts, position, progress.decode())
