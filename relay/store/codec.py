@@ -4,7 +4,8 @@ A `Layout` names the values of a row, or of an array that is kept, in their orde
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
 writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
 
-Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones are still there.
+Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones are
+still there.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
-from relay.store.store import Store
 
 from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
 from relay.store import codec, scripts
@@ -16,6 +15,7 @@ from relay.store.keys import Keys
 from relay.store.layout import Layout, ReplyLayout
 from relay.store.messages import End, Letter, MailKind, Submission, Turn
 from tests.processes import RedisProcess
+from tests.store.conftest import Store
 from tests.store.test_store import Session
 
 RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Layout)}
