@@ -4,8 +4,7 @@ A `Layout` names the values of a row, or of an array that is kept, in their orde
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
 writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
 
-Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones are
-still there.
+Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones exist.
 """
 
 from __future__ import annotations
@@ -157,9 +156,7 @@ def read_outcome(id: str, data: bytes) -> Outcome:
 
 def kept_outcome(outcome: Outcome, owner: str) -> bytes:
     """The outcome of an owner's job as the store keeps it."""
-    times = outcome.created, outcome.started, outcome.finished, outcome.expires
-    ended = outcome.attempts, outcome.payload, outcome.follows
-    return _encode(_KeptOutcome(outcome.name, owner, outcome.state, *times, *ended))
+    return _encode(_KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
 
 
 def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
