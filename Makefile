@@ -45,10 +45,10 @@ check: .venv/check.stamp  ## style and types
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
-settings: .venv/run.stamp  ## write the table of settings in docs/settings.inc anew
+settings: .venv/run.stamp  ## write the table of settings in docs/settings.inc again
 	$(BIN)/python docs/settings_table.py
 
-lock: .venv/run.stamp  ## write requirements/*.txt anew from setup.cfg, each file with its hashes
+lock: .venv/run.stamp  ## write requirements/*.txt again from setup.cfg, each file with its hashes
 	$(BIN)/pip install -q uv
 	$(COMPILE) -U requirements/build.in -o requirements/build.txt
 	$(COMPILE) -U --extra embedded setup.cfg -o requirements/run.txt

@@ -1,4 +1,4 @@
-"""The table of settings in ``settings.inc``, from the one place that knows them: ``make settings`` writes it anew."""
+"""Writes the table of settings (``settings.inc``) from `relay.model.settings`. Run it with ``make settings``."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""Jobs to try relay with, from its own machine: anybody could fill all places of an open one with `sleep`."""
+"""Jobs to try relay with, from its own machine only, because with `sleep` anybody could fill all places of an open
+relay."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from relay import Context, job
 
 @job(local=True)
 def echo(message: Any = None) -> Any:
-    """Give back what was sent."""
+    """Return the message."""
     return message
 
 
 @job(timeout=3600, local=True)
 def sleep(context: Context, seconds: Annotated[float, Meta(ge=0, le=3600)]) -> Deferred[dict[str, float]]:
-    """Take so many seconds, and say how far along the way."""
+    """Take so many seconds, and report progress."""
     from twisted.internet import reactor
 
     context.progress(0, f"sleeping for {seconds} s")

@@ -1,6 +1,6 @@
-"""A bucket of S3 or of anything that speaks its API: requests signed by botocore, carried by ``context.http``.
+"""A bucket of S3, or of another server with its API. botocore signs the requests, and ``context.http`` sends them.
 
-Settings (``--set NAME=VALUE``), each with what counts without it:
+Settings (``--set NAME=VALUE``), each with its default:
 
 ===================  ==============================================================================================
 ``s3_buckets``       the buckets that jobs may use, joined by commas; the first is meant where a job names none
@@ -42,7 +42,7 @@ _PASSES = {"InternalError", "OperationAborted", "RequestTimeout", "NoSuchUpload"
 
 
 class S3Error(JobError):
-    """S3 did not do what was asked; `code` is its own word for it (S3 API Reference, Error Responses)."""
+    """S3 refused a request; `code` is S3's error code (S3 API Reference, Error Responses)."""
 
     status, slug, title = 502, "s3-error", "S3 refused"
 
@@ -73,7 +73,7 @@ class S3Reply:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket, and who calls."""
+    """One bucket, and the credentials for it."""
 
     name: str
     endpoint: str
@@ -87,7 +87,7 @@ class Bucket:
         if not allowed:
             raise NotConfigured("no bucket is set: --set s3_buckets=…")
         if name and name not in allowed:
-            raise BucketRefused(f"the bucket {name} is not one of relay's")
+            raise BucketRefused(f"the bucket {name} is not one of s3_buckets")
         endpoint = settings.get("s3_endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3", "")
         return cls(name or allowed[0], endpoint.rstrip("/"), _region(settings), await _credentials(settings))
 
@@ -106,7 +106,7 @@ class Bucket:
         return f"{base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
 
     def presigned(self, method: str, key: str, seconds: int) -> str:
-        """A URL with which anyone can make this request, for so long."""
+        """A URL with which anybody can make this request, for so many seconds."""
         request = AWSRequest(method, self.url(key))
         S3SigV4QueryAuth(self.credentials, "s3", self.region, seconds).add_auth(request)
         return str(request.url)
@@ -119,7 +119,7 @@ class Bucket:
         body: bytes = b"",
         content_type: str = "",
     ) -> S3Reply:
-        """One call; raises `S3Error`, `UpstreamError`. One that is told to slow down waits in place."""
+        """Make one call. If S3 says to slow down, it waits in place. Raises `S3Error`, `UpstreamError`."""
         while True:
             headers = await deferToThread(self._signed, method, url, body, content_type)
             response = await http.request(
@@ -151,8 +151,8 @@ class Bucket:
 
 
 def check_key(key: str) -> None:
-    """Raises `JobError` for a key that another program may take for another: one with ``.`` or ``..`` or nothing
-    between its slashes, or with control characters. At its end a slash may stand."""
+    """Raises `JobError` for a key that other programs may understand differently: with ``.`` or ``..`` or nothing
+    between its slashes, or with control characters. A slash at its end is allowed."""
     *folders, last = key.split("/")
     if not key or last in (".", "..") or any(name in ("", ".", "..") for name in folders):
         why = "it begins with a slash, or has an empty, '.' or '..' part"

@@ -1,4 +1,4 @@
-"""Jobs that read and publish on Facebook; `relay.jobs.graph` says how they are set up."""
+"""Jobs that read and publish on Facebook; their settings are in `relay.jobs.graph`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Text = Annotated[str, Meta(max_length=63_206)]
 async def facebook_profile(
     context: Context, id: Node = "me", fields: list[Field] | None = None
 ) -> dict[str, Any]:
-    """Who a person or a page is: `fields`, `id` and `name` unless given."""
+    """Read a person or a page: its `fields`, by default `id` and `name`."""
     asked = ",".join(fields or ("id", "name"))
     return await Graph.open(context.settings).get(context.http, id, fields=asked)
 
@@ -31,8 +31,8 @@ async def facebook_profile(
 async def facebook_publish(
     context: Context, message: Text = "", photo: URL | None = None, page: Node = "me"
 ) -> dict[str, Any]:
-    """Publish a text, or a photo that Facebook fetches from a URL, with the text below it. Gives Graph's answer: the
-    `id` of what was published, and of a photo the `post_id`."""
+    """Publish a text, or a photo that Facebook fetches from a URL, with the text below it. Returns Graph's answer: the
+    `id` of the publication, and for a photo the `post_id`."""
     if not message and not photo:
         raise JobError("give a message or a photo", status=422, type="bad-arguments", title="Bad arguments")
     graph = Graph.open(context.settings)

@@ -1,4 +1,4 @@
-"""Facebook's Graph API: calls with the operator's token, and errors told apart.
+"""Facebook's Graph API: calls with the operator's token, and a problem for each kind of error.
 
 Settings (``--set NAME=VALUE``):
 
@@ -38,7 +38,7 @@ _TRANSIENT = {1, 2}
 
 
 class GraphError(JobError):
-    """Graph refused; `code` and `subcode` are its own, `trace` is what its support asks for."""
+    """Graph refused a call; `code`, `subcode` and `trace` are Graph's own, and its support asks for `trace`."""
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
         self.code = error.get("code", 0)
@@ -52,7 +52,7 @@ class GraphError(JobError):
 
     @property
     def limited(self) -> bool:
-        """Whether it was one call too many, and will do later."""
+        """Whether the call exceeded a limit, and may succeed later."""
         return self.code in _LIMITED
 
 
@@ -121,13 +121,13 @@ class Graph:
         return await self._call(http, "GET", path, {"params": {**fields, **self.credentials}})
 
     async def post(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
-        """Publish; raises as `get` does. Never sent twice, unless Graph said that it was one call too many."""
+        """Publish. Never sent twice, unless Graph said that the call exceeded a limit. Raises what `get` raises."""
         return await self._call(http, "POST", path, {"data": {**fields, **self.credentials}})
 
     async def _call(self, http: Http, method: str, path: str, sent: dict[str, Any]) -> dict[str, Any]:
         if not all(_PIECE.fullmatch(piece) for piece in path.split("/")):
             raise JobError(
-                f"{path[:200]!r} is not a path of Graph's",
+                f"{path[:200]!r} is not a path of the Graph API",
                 status=422,
                 type="bad-arguments",
                 title="Bad arguments",

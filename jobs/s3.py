@@ -1,4 +1,4 @@
-"""Jobs that write to S3, or to anything that speaks its API; `relay.jobs.bucket` says how it is set up."""
+"""Jobs that write to S3, or to another server with its API; their settings are in `relay.jobs.bucket`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Presigned:
-    """A URL with which anyone can make one kind of request, for some seconds."""
+    """A URL with which anybody can make one kind of request, for some seconds."""
 
     url: str
     method: str
@@ -73,7 +73,7 @@ async def s3_put(
 async def s3_copy_url(
     context: Context, url: URL, key: Key, content_type: str = "", bucket: Name = ""
 ) -> Stored:
-    """Write what is found at a URL into an object, in parts where it is large."""
+    """Copy the content of a URL into an object, in parts if it is large."""
     check_key(key)
     largest = _largest(context.settings)
     target = await Bucket.open(context.settings, bucket)

@@ -1,4 +1,4 @@
-"""An upload in parts, which S3 keeps, and charges for, until it is completed or aborted."""
+"""An upload in parts. S3 keeps its parts, and charges for them, until it is completed or aborted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def part_size(length: int | None) -> int:
 
 
 class Upload:
-    """One upload. What is begun is completed or aborted, whenever its job ends."""
+    """One upload. Once started, it is completed or aborted, whenever its job ends."""
 
     def __init__(self, bucket: Bucket, http: Http, key: str) -> None:
         self._bucket = bucket
@@ -34,6 +34,8 @@ class Upload:
         self._unwanted = False
 
     async def begin(self, content_type: str) -> None:
+        """Ask S3 for an upload."""
+
         async def work(http: Http) -> None:
             url = self._bucket.url(self._key, uploads="")
             reply = await self._bucket.call(http, "POST", url, content_type=content_type)
@@ -51,6 +53,7 @@ class Upload:
         self._etags.append(reply.header("ETag"))
 
     async def complete(self) -> S3Reply:
+        """Have S3 put the parts together."""
         root = ElementTree.Element("CompleteMultipartUpload")
         for number, etag in enumerate(self._etags, 1):
             part = ElementTree.SubElement(root, "Part")
@@ -65,7 +68,9 @@ class Upload:
         if self._id:
             aborting = self._http.finish(lambda http: abort(self._bucket, http, self._key, self._id))
             aborting.addErrback(
-                lambda failure: _log.failure("an upload of {key} is left", failure, key=self._key)
+                lambda failure: _log.failure(
+                    "an upload of {key} could not be aborted", failure, key=self._key
+                )
             )
 
 

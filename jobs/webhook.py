@@ -1,4 +1,4 @@
-"""Tells another server of an outcome, as https://www.standardwebhooks.com has it.
+"""Posts an outcome to another server, as https://www.standardwebhooks.com says.
 
 Settings (``--set NAME=VALUE``):
 
@@ -28,7 +28,7 @@ _PREFIX = "whsec_"
 
 @job(timeout=30, retries=15, internal=True, problems=(NotConfigured, WebhookRefused))
 async def webhook(context: Context, outcome: dict[str, Any]) -> int:
-    """Post a job's outcome; the status of the answer."""
+    """Post a job's outcome. Returns the status of the answer."""
     url, secrets = context.settings.get("webhook_url", ""), _secrets(context.settings)
     if not url or not secrets:
         raise NotConfigured("webhook_url and webhook_secret are not set")

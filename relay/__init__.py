@@ -5,7 +5,7 @@
     client ── POST ──▶ front ── submit ──▶ Redis ◀── turn ── worker ──▶ handler (Deferred, treq)
     client ◀─ answer ─ front ◀── inbox ─── Redis ◀── turn ── worker ◀── result
 
-The map of the house; imports go down only:
+The map of the modules; imports go down only:
 
 ===================  ======================================================================================
 `relay.tap`          what ``twistd relay`` calls: command line → settings → service
@@ -26,8 +26,8 @@ The map of the house; imports go down only:
 `relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
 them. `relay.learned` is a command for operators.
 
-A module of handlers needs four names, and these are they. They are imported when they are asked for, so that
-`relay.handover` brings no Twisted into another server.
+A module of handlers needs the four names of this package. They are imported on first use, so that `relay.handover` does
+not bring Twisted into another server.
 """
 
 from importlib import import_module

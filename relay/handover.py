@@ -8,9 +8,9 @@
         accept = relay.submit("resize", {"width": 100}, key=..., prefer=request.headers.get("Prefer", ""))
         return HttpResponse(headers=accept)
 
-The job is queued, and nginx, which reads ``X-Accel-Redirect``, takes the client to relay, where it waits. The
-server's own worker is free at once. Each request has a proof that its sender knows the secret (`relay.model.proofs`),
-so a relay that is closed takes it from another machine, too.
+The job is queued, and nginx reads ``X-Accel-Redirect`` and takes the client to relay, where it waits. The server's own
+worker is free at once. Each request carries a proof that its sender knows the secret (`relay.model.proofs`), so a
+closed relay accepts it from another machine, too.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _RETRY = Retry(
 
 
 class HandoverError(Exception):
-    """The job was not queued, as far as is known: a relay that did not answer may have it (so a key is good to have).
-    Or the job can't be looked at, or cancelled. `problem` is what relay says of it (RFC 9457), `status` the status to
-    answer with, and `retry_after` seconds, 0 where trying again does not help."""
+    """The job was not queued, as far as is known: a relay that did not answer may have it, so use a key. Or the job
+    can't be looked at or cancelled. `problem` is relay's problem (RFC 9457), `status` the status to answer with, and
+    `retry_after` the seconds to wait, 0 if a retry does not help."""
 
     def __init__(self, problem: Mapping[str, Any], retry_after: int = 0) -> None:
         super().__init__(problem.get("detail") or problem["title"])
@@ -62,12 +62,12 @@ class HandoverError(Exception):
 
 class Handover:
     """Submits jobs to the relay at `url` (``http://host:port``, ``https://…``, or ``unix:/path`` of a unix socket), and
-    signs tickets for those who wait for them.
+    signs tickets for the clients that wait for them.
 
     `secret` is one of relay's ``--ticket-secrets``. `tickets` is the path under which nginx passes requests on to
-    relay's ``/tickets/``. A ticket is good for `good_for` seconds: nginx uses it within a moment, and again if the
-    front that holds the client dies, so it should be more than relay's ``--max-wait``. relay is asked twice at most,
-    with `timeout` seconds for each answer. One of these serves all threads of a process, and those forked from it.
+    relay's ``/tickets/``. A ticket is valid for `good_for` seconds: nginx uses it at once, and again if the front that
+    holds the client dies, so it should be more than relay's ``--max-wait``. Each call asks relay at most twice, with
+    `timeout` seconds for each answer. One `Handover` serves all threads of a process, and processes forked from it.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class Handover:
         prefer: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Have a job done for the client of the present request, and return the headers that hand it over.
+        """Submit a job for the client of the present request, and return the headers that hand the client over.
 
-        `key` makes sending again safe for the client, too: name both it and what it wants, for relay does not tell one
-        client of yours from another. It has 255 characters at most, and finds the job under ``/jobs/{job}/{key}``.
-        `prefer` counts before the client's own Prefer header; `headers` are for relay, such as ``Relay-Deadline``.
-        Raises `HandoverError`.
+        `key` makes sending again safe for the client, too. It should name both the client and what it wants, because
+        relay does not distinguish your clients. It has 255 characters at most, and the job is found under
+        ``/jobs/{job}/{key}``. `prefer` counts before the client's own Prefer header; `headers` are for relay, such as
+        ``Relay-Deadline``. Raises `HandoverError`.
         """
         id, replayed = self._send(job, arguments, key, {**(headers or {}), "Prefer": "wait=0"})
         return self.headers(id, prefer, replayed)
@@ -108,17 +108,17 @@ class Handover:
         key: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """Have a job done that nobody waits for, and return its id. Raises `HandoverError`."""
+        """Submit a job that nobody waits for, and return its id. Raises `HandoverError`."""
         return self._send(job, arguments, key, {**(headers or {}), "Prefer": "respond-async"})[0]
 
     def look(self, id: str) -> dict[str, Any]:
-        """Where a job stands, at once: its envelope. Raises `HandoverError`, 404 for one that is not, or no longer,
+        """The envelope of a job, at once. Raises `HandoverError`, with 404 for a job that is not, or no longer,
         known."""
         return self._ask("GET", f"/jobs/{_segment(id)}")[1]
 
     def cancel(self, id: str) -> dict[str, Any]:
-        """Cancel a job: its envelope, complete unless its worker is still stopping it. Raises `HandoverError`, 409 for
-        one that ended otherwise."""
+        """Cancel a job and return its envelope, complete unless its worker is still stopping it. Raises
+        `HandoverError`, with 409 for a job that has ended otherwise."""
         return self._ask("DELETE", f"/jobs/{_segment(id)}")[1]
 
     def _send(
@@ -148,7 +148,7 @@ class Handover:
         raise HandoverError(_UNKNOWN, 1)
 
     def headers(self, id: str, prefer: str = "", replayed: bool = False) -> dict[str, str]:
-        """What to answer the client with who is to wait for this job; the body stays empty. nginx keeps the type's
+        """The headers to answer a client that is to wait for this job; the body stays empty. nginx keeps the type's
         charset and the Cache-Control of this answer, so both are relay's."""
         ticket = sign(self._secret, Ticket(id, time.time() + self._good_for, _known(prefer), replayed))
         return {

@@ -1,4 +1,4 @@
-"""What ``twistd relay`` calls: command line → settings → service."""
+"""The entry point of ``twistd relay``: command line → settings → service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from relay.version import VERSION
 
 
 def _options() -> type[usage.Options]:
-    """The settings as command line options; only what was given is kept."""
+    """The settings as command-line options; only those that are given are kept."""
     parameters: list[list[Any]] = [["config", None, None, "TOML file with these settings"]]
     flags: list[list[Any]] = []
     members: dict[str, Any] = {"optParameters": parameters, "optFlags": flags, "opt_version": _version}
@@ -58,44 +58,54 @@ _SettingsOptions = _options()
 
 
 class AllOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
+    """Options of ``twistd relay all``."""
+
     synopsis = "[all] [options]"
-    longdesc = "Everything on this machine: embedded Redis, fronts, workers, kept alive."
+    longdesc = (
+        "Run everything on this machine: an embedded Redis, fronts and workers, restarted when they die."
+    )
 
 
 class FrontOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
+    """Options of ``twistd relay front``."""
+
     synopsis = "front --redis URL [options]"
-    longdesc = "One front: takes requests, holds them, answers them."
+    longdesc = "Run one front: it accepts requests, holds them and answers them."
 
 
 class WorkerOptions(_SettingsOptions):  # type: ignore[misc, valid-type]
+    """Options of ``twistd relay worker``."""
+
     synopsis = "worker --redis URL [options]"
-    longdesc = "One worker: runs jobs."
+    longdesc = "Run one worker: it runs jobs."
 
 
 class RelayOptions(AllOptions):
+    """Options of ``twistd relay``."""
+
     synopsis = "[all|front|worker] [options]"
-    longdesc = "Hold HTTP requests while their jobs run. Without a command: all."
+    longdesc = "Hold HTTP requests while their jobs run. The default command is all."
     subCommands = [
-        ["all", None, AllOptions, "everything on this machine (the default)"],
-        ["front", None, FrontOptions, "one front"],
-        ["worker", None, WorkerOptions, "one worker"],
+        ["all", None, AllOptions, "run everything on this machine (the default)"],
+        ["front", None, FrontOptions, "run one front"],
+        ["worker", None, WorkerOptions, "run one worker"],
     ]
 
     def postOptions(self) -> None:
-        """A pid file of an earlier life must not keep twistd from starting."""
+        """Remove a stale pid file, which would keep twistd from starting."""
         if self.parent is not None and self.parent["pidfile"]:
             pidfile.remove_stale(Path(self.parent["pidfile"]))
 
 
 def makeService(options: usage.Options) -> IService:
-    """The service that the command line asks for; wrong settings end the program with one line."""
+    """The service that the command line asks for. A wrong setting ends the program with one line."""
     role = options.subCommand or "all"
     given = {**_given(options), **(_given(options.subOptions) if options.subCommand else {})}
     return make(role, given, _owner(options.parent))
 
 
 def _owner(twistd: Mapping[str, Any] | None) -> Owner:
-    """Who this process will be, as twistd was told."""
+    """The user and group that twistd will switch to."""
     if twistd is None:
         return NOBODY
     uid, gid = twistd["uid"], twistd["gid"]
@@ -103,7 +113,8 @@ def _owner(twistd: Mapping[str, Any] | None) -> Owner:
 
 
 def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
-    """The service of a role; what is not `given` comes from ``RELAY_…`` and the file. `owner` is who will run it."""
+    """The service of a role. Settings that are not `given` come from ``RELAY_…`` and the file; `owner` is the user and
+    group that will run it."""
     from twisted.internet import reactor
 
     from relay.process import everything, logs, service, signals, sockets, variables

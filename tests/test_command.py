@@ -24,7 +24,9 @@ def test_the_one_that_runs_is_told(told: list[tuple[int, int]], monkeypatch: pyt
     assert told == [(11, signal.SIGUSR2), (11, signal.SIGHUP)]
 
 
-@pytest.mark.parametrize(("running", "said"), [([], "none runs here"), ([1, 2], "1, 2 run here: say which")])
+@pytest.mark.parametrize(
+    ("running", "said"), [([], "no `relay all` runs here"), ([1, 2], "choose one with --pid")]
+)
 def test_it_does_not_guess(
     running: list[int], said: str, told: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,7 @@ def test_django_on_another_host_submits_by_its_secret_and_phones_wait_by_their_t
     assert hosts.submit(SECRET).startswith("0-")
     assert hosts.submit("the secret before").startswith("0-")
     assert hosts.submit("not the secret of this relay").startswith("403 the proof was not made")
-    front.wait_for(f"a proof of {DJANGO} was refused")
+    front.wait_for(f"a proof from {DJANGO} was refused")
     path = Handover("http://x", SECRET).headers(hosts.submit(SECRET))["X-Accel-Redirect"]
     answer = hosts.call(NGINX, "GET", path, X_Forwarded_For="203.0.113.9", Host="api.example.com")
     assert (answer.status, json.loads(answer.body)["result"]) == (200, 6)

@@ -82,7 +82,7 @@ def test_with_fewer_places_those_left_over_leave(relay: RelayProcess) -> None:
 MISTAKES = {
     "heartbaet = 3\n": "did you mean heartbeat",
     "jobs = ['no_such_module']\n": "no_such_module",
-    "data = 'elsewhere'\n": "--data has changed: that takes a stop and a start",
+    "data = 'elsewhere'\n": "--data has changed: stop relay and start it again",
     "ticket_secrets = 'missing'\n": "--ticket-secrets: .*missing",
 }
 

@@ -95,7 +95,7 @@ def outcome(relay: RelayProcess, job: str) -> object:
 
 def replace_then_stop(relay: RelayProcess) -> None:
     relay.signal(signal.SIGHUP)
-    relay.wait_for("the worker stops: 1 jobs run, and have 3600 s to end")
+    relay.wait_for("the worker stops: 1 running jobs have 3600 s to end")
     relay.signal(signal.SIGTERM)
 
 

@@ -228,7 +228,7 @@ def test_nothing_is_replaced_while_everything_stops(lines: list[str]) -> None:
     whole.supervisor.restart()
     whole.supervisor.reload()
     assert whole.started() == [1, 1, 1]
-    assert "nothing is replaced, as everything stops" in lines
+    assert "nothing is replaced, because relay stops" in lines
 
 
 def test_what_can_not_become_itself_anew_replaces_its_children_all_the_same(

@@ -72,7 +72,7 @@ def test_a_ticket_may_say_that_its_outcome_was_there_before() -> None:
     ],
 )
 def test_what_is_signed_but_odd_is_no_ticket(said: Any) -> None:
-    with pytest.raises(TicketError, match="is signed, but no ticket"):
+    with pytest.raises(TicketError, match="is signed, but it is not a ticket"):
         read([SECRET], _serializer([SECRET]).dumps(said), 999)
 
 

@@ -103,7 +103,10 @@ def test_modules_of_handlers_are_not_imported_by_the_supervisor(tmp_path: Path) 
 def test_a_module_that_ends_its_process_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     status, errors = run(tmp_path, "relay", "--listen", "tcp:0:interface=127.0.0.1", "--jobs", "mine")
-    assert (status, errors) == (1, "relay: --jobs: the process that imported them ended with -9\n")
+    assert (status, errors) == (
+        1,
+        "relay: --jobs: the process that imports the handlers ended with status -9\n",
+    )
 
 
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, relay: RelayProcess) -> None:

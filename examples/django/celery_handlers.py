@@ -1,4 +1,4 @@
-"""relay's side: jobs that Celery's workers do."""
+"""relay's side: jobs that Celery's workers run."""
 
 import os
 

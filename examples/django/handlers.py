@@ -1,4 +1,4 @@
-"""relay's side: jobs that its own workers do."""
+"""relay's side: jobs that relay's own workers run."""
 
 from twisted.internet.task import deferLater
 
@@ -7,7 +7,7 @@ from relay import Context, job
 
 @job(timeout=120)
 async def invoice(context: Context, user: str, number: int) -> dict[str, str]:
-    """Stands for the calls to slow services that an invoice takes."""
+    """A placeholder for the calls to slow services that make an invoice."""
     from twisted.internet import reactor
 
     await deferLater(reactor, float(context.settings.get("seconds", "5")))

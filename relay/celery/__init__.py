@@ -47,7 +47,7 @@ def celery_job(
     key_prefix: str = "",
     **options: Any,
 ) -> Callable[..., Any]:
-    """A handler that has a Celery task do its work, with the arguments `args` (a list) and `kwargs` (an object).
+    """A handler whose work a Celery task does, with the arguments `args` (a list) and `kwargs` (an object).
 
     `task`: the task's name · `name`: the job's · `broker`, `backend`: Redis URLs, as Celery has them · `task_queue`,
     `task_priority`: where the task is queued · `key_prefix`: Celery's ``global_keyprefix`` · `options`: as of ``@job``.
@@ -71,7 +71,7 @@ def celery_job(
 
 
 def _bridge(*target: str) -> Bridge:
-    """One for each broker and backend of this process, from its first task on."""
+    """The bridge of a broker and a backend, made with their first task."""
     from twisted.internet import reactor
 
     if target not in _bridges:
@@ -81,13 +81,13 @@ def _bridge(*target: str) -> Bridge:
 
 
 def close() -> None:
-    """This process leaves, and waits for no task any more."""
+    """Stop waiting for tasks, because this process stops."""
     for bridge in _bridges.values():
         bridge.close()
 
 
 def _tell(context: Context, reply: TaskReply) -> None:
-    """A state on the way, as progress: a custom one may have `current` and `total`."""
+    """Report an intermediate state as progress; a custom state may have `current` and `total`."""
     said = reply.result if isinstance(reply.result, dict) else {}
     current, total = said.get("current", 0), said.get("total", 0)
     known = isinstance(current, int | float) and isinstance(total, int | float) and total > 0

@@ -1,4 +1,4 @@
-"""Between relay and Celery: tasks out, their ends in."""
+"""The bridge between relay and Celery: it queues tasks and waits for their ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Bridge:
         self.revoke = self._broker.revoke
 
     def start(self) -> None:
-        """Connect, for as long as this process runs."""
+        """Connect, until this process stops."""
         self._broker.start()
         self._results.start()
 
@@ -40,8 +40,8 @@ class Bridge:
 
     async def run(self, task: Task, heard: Heard, seconds: float, kept: Deferred[None]) -> TaskReply:
         """Queue a task, once its job's checkpoint is `kept`, and wait for its end; `heard` is called with each state
-        before that. Raises `CeleryAway` where it is certain that nothing was queued, and another `JobError` for an end
-        that does not come within `seconds`."""
+        before that. Raises `CeleryAway` if certainly nothing was queued, and another `JobError` if the end does not
+        come within `seconds`."""
         until = self._clock.seconds() + seconds
         wait = self._results.wait(task.id, heard)
         try:
@@ -56,8 +56,9 @@ class Bridge:
             self._results.leave(wait)
 
     async def go_on(self, task: Task, heard: Heard, seconds: float, use: float) -> TaskReply:
-        """Wait for the end of a task that an earlier attempt queued, or was about to: it is queued now if it was not,
-        and is of `use` for some seconds still. Raises `JobError` for an end that does not come within `seconds`."""
+        """Wait for the end of a task that an earlier attempt queued or was about to queue. It is queued now if it was
+        not; `use` is how many seconds it is still of use. Raises `JobError` if the end does not come within
+        `seconds`."""
         until = self._clock.seconds() + seconds
         wait = self._results.wait(task.id, heard)
         try:

@@ -26,7 +26,8 @@ return pushed
 
 
 class Broker:
-    """A task that is pushed again under its id is not queued again: a mark with its id is set together with it."""
+    """Queues tasks. A task that is pushed again with the same id is not queued again, because a mark with its id is set
+    together with it."""
 
     _log = Logger()
 
@@ -44,8 +45,8 @@ class Broker:
         self._link.start()
 
     async def push(self, task: Task, seconds: float, again: bool = False) -> None:
-        """Queue a task that is of use for so many seconds; one that may have been pushed before is pushed `again`.
-        Raises `CeleryAway` where it is certain that this did not queue it."""
+        """Queue a task that is of use for so many seconds; `again` says that it may have been pushed before. Raises
+        `CeleryAway` if this call certainly did not queue it."""
         lost: list[LinkLost] = []
         try:
             await Deferred.fromCoroutine(self._push(task, seconds, again, lost)).addTimeout(AWAY, self._clock)
@@ -77,12 +78,12 @@ class Broker:
         self.health.complain(
             "scripts",
             LogLevel.warn,
-            "refuses to mark tasks that were queued: one may get lost with a worker of relay",
+            "refuses to mark queued tasks: a task may get lost when a worker of relay dies",
         )
         await self._push_unmarked(key, message, lost)
 
     async def _push_unmarked(self, key: str, message: bytes, lost: list[LinkLost]) -> None:
-        """For a broker that lets nobody mark tasks: never again what may have gone out."""
+        """For a broker that refuses marks: a task that may have been sent is never sent again."""
         try:
             await self._link.command("LPUSH", key, message)
         except Elsewhere:
@@ -92,13 +93,13 @@ class Broker:
             raise TimeoutError from error
 
     def revoke(self, id: str) -> None:
-        """Tell workers not to begin a task; one that runs goes on."""
+        """Tell workers not to start a task; a running task goes on."""
         channel = wire.revocation_channel(self._address.database, self._prefix)
         told = self._link.command("PUBLISH", channel, wire.revocation(id)).addTimeout(AWAY, self._clock)
         told.addErrback(self._not_told, id)
 
     def _not_told(self, failure: Failure, id: str) -> None:
-        """What can't be revoked ends by itself, or finds that it has expired."""
+        """A task that can't be revoked ends by itself, or expires."""
         if isinstance(failure.value, Refused):
             self.health.refused(failure.value)
         elif not failure.check(LinkLost, TimeoutError):

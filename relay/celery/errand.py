@@ -1,8 +1,8 @@
-"""Which Celery task a job waits for, as its attempts tell each other.
+"""Which Celery task a job waits for, handed from one attempt to the next.
 
 A job has one task at a time. The id of a task comes from the job's, with its number within the job, and the job's
 checkpoint has that number: an attempt that follows a drain, or the death of a worker, waits for the task that is there.
-One that follows a task's end begins another.
+An attempt that follows a task's end starts another task.
 
 ====================================  ==============================================================================
 checkpoint                            meaning
@@ -68,5 +68,5 @@ class Errand:
         return await bridge.go_on(task, heard, seconds, use)
 
     def _keep(self, number: int) -> None:
-        """What another attempt begins with; it is told together with the end of this one."""
+        """Set what the next attempt starts with; it is stored together with the end of this one."""
         self._context.checkpoint({"task": number})

@@ -15,7 +15,7 @@ class CeleryAway(JobError):
     free = undone = True
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"Celery's {what} is away", retryable=True)
+        super().__init__(f"Celery's {what} is unavailable", retryable=True)
 
 
 class CeleryTimeout(JobError):
@@ -25,7 +25,7 @@ class CeleryTimeout(JobError):
     status, slug, title = 504, "celery-timeout", "Celery did not answer in time"
 
     def __init__(self, task_id: str) -> None:
-        detail = "Celery has no result yet, or none ever: its worker may have died, or ignores results"
+        detail = "Celery has no result: its worker may have died, or may not store results"
         super().__init__(detail, retryable=True, task_id=task_id)
 
 

@@ -1,7 +1,7 @@
-"""Celery's result backend: what tasks have come to.
+"""Celery's result backend: the results of tasks.
 
-One connection hears the results of all tasks that are waited for, each on its own channel; nothing is polled. What was
-published while no one listened is asked for when the connection is back, and now and then besides.
+One connection listens to the results of all tasks that are waited for, each on its own channel; nothing is polled. When
+the connection is back, and now and then, relay asks for results that were published while nobody listened.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Heard = Callable[[TaskReply], None]
 
 
 class Wait:
-    """For the end of one task. `listens` fires once nothing that is published of it is missed, `end` with its end;
-    `heard` is called with each state before that."""
+    """Waits for the end of one task. `listens` fires when no published state can be missed any more, `end` fires with
+    the task's end; `heard` is called with each state before that."""
 
     def __init__(self, id: str, heard: Heard, listens: Deferred[None]) -> None:
         self.id = id
@@ -42,7 +42,7 @@ class Wait:
 
 
 class Results:
-    """Of one backend; `health` is given where the broker is the same server."""
+    """The results of one backend; `health` is shared if the broker is the same server."""
 
     _log = Logger()
 
@@ -68,18 +68,18 @@ class Results:
         self._link.health.close()
 
     def wait(self, id: str, heard: Heard) -> Wait:
-        """Hear of a task from now on, in place of whoever waited for it before."""
+        """Listen to a task from now on, in place of an earlier waiter."""
         wait = self._waits[id] = Wait(id, heard, self._heard.listen(self._prefix + id))
         return wait
 
     def leave(self, wait: Wait) -> None:
-        """Nobody waits for this any more."""
+        """Stop waiting for this task."""
         if self._waits.get(wait.id) is wait:
             del self._waits[wait.id]
             self._heard.leave(self._prefix + wait.id)
 
     async def ask(self, ids: Sequence[str]) -> None:
-        """Look for what was published while nobody listened; where that fails, the next sweep does."""
+        """Ask for results that were published while nobody listened; if that fails, the next sweep asks again."""
         try:
             for first in range(0, len(ids), MOST):
                 await self._look(ids[first : first + MOST])
@@ -101,7 +101,7 @@ class Results:
 
     def _ask_soon(self) -> None:
         ensureDeferred(self._ask_all()).addErrback(
-            lambda failure: self._log.failure("results could not be asked for", failure)
+            lambda failure: self._log.failure("the result backend could not be asked for results", failure)
         )
 
     async def _ask_all(self) -> None:
@@ -114,7 +114,7 @@ class Results:
         try:
             reply = wire.read_reply(message)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self._log.warn("what came for task {id} is no reply: {error}", id=id, error=str(error))
+            self._log.warn("the message for task {id} is not a reply: {error}", id=id, error=str(error))
             return
         wait = self._waits.get(id)
         if reply.task_id != id or wait is None or wait.end.called:

@@ -1,9 +1,9 @@
-"""Who may call. Closed by default: as long as nobody shows a token, only programs on this machine are answered, those
-of networks that the operator names (``--allow``), and who proves to know a secret.
+"""Who may call. relay is closed by default, because there are no callers' tokens: it answers programs on this machine,
+programs in networks that the operator names (``--allow``), and servers that prove to know a secret.
 
-Addresses are not enough for that: a proxy passes the whole world on, and so does a browser for any page it shows.
-Both can be told by their headers (a proxy that sends none and calls itself localhost can not). A page can have a name
-of its own lead to us (DNS rebinding); then that name is the Host, and it is one that anybody can register.
+An address is not enough for that: a proxy passes on the whole world, and a browser passes on any page that it shows.
+Both are recognized by their headers (except a proxy that sends none and calls itself localhost). A page can point its
+own name to relay (DNS rebinding); then that name is the Host, and it is a name that anybody can register.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PRIVATE = (".internal", ".local", ".localhost", ".home.arpa")  # ends of names 
 
 
 class Access:
-    """Asks who calls before anything else is done with a request. Programs at `allowed` addresses may call as those on
-    this machine may; `hosts` are names that we are called by."""
+    """Asks who calls before anything else is done with a request. Programs at `allowed` addresses may call like those
+    on this machine; `hosts` are names of this relay."""
 
     def __init__(
         self,
@@ -95,14 +95,14 @@ class Access:
 
 
 class Prover:
-    """Checks proofs, and logs those that let nobody in."""
+    """Checks proofs, and logs those that are refused."""
 
     def __init__(self, secrets: Sequence[str], refusals: Refusals) -> None:
         self._secrets = secrets
         self._refusals = refusals
 
     def holds(self, request: Request, proxies: Proxies) -> bool:
-        """Whether a request has a proof, if there are secrets; raises `Forbidden` for a bad one."""
+        """Whether a request has a valid proof; False without secrets. Raises `Forbidden` for a bad proof."""
         if not self._secrets or not request.values("relay-proof"):
             return False
         proof, key = request.header("relay-proof"), request.header("idempotency-key")
@@ -133,7 +133,7 @@ def is_here(address: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def is_private(host: str) -> bool:
-    """Whether a name is an address, or one that nobody can register: those of a browser's pages can be."""
+    """Whether a name is an address, or a name that nobody can register, so that no foreign web page has it."""
     name = host.lower().rstrip(".")
     if "." not in name or name.endswith(_PRIVATE):
         return True
@@ -153,7 +153,7 @@ def _host(request: Request) -> str:
     if not hosts and request.version == "1.0":
         return ""
     if len(hosts) != 1:
-        raise Malformed(f"a request has one Host, not {len(hosts)}")
+        raise Malformed(f"a request must have one Host, not {len(hosts)}")
     name = _name(hosts[0])
     if not name:
         raise Malformed("the Host is not a host name")

@@ -1,4 +1,4 @@
-"""Answers: what a request is answered with, as a whole response. The form of each is in ``docs/http.md``."""
+"""Answers: whole responses to requests. Their form is in ``docs/http.md``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ RETURN = 60.0  # seconds for workers to come back to a store that was reset
 
 
 class Entry:
-    """What was declared under a name: an offer, or something that this front can't read (which is logged, once)."""
+    """The declaration of a name: an offer, or something that this front can't read, which it logs once."""
 
     _log = Logger()
 
@@ -40,7 +40,7 @@ class Entry:
 
 
 class Catalogue:
-    """What can be submitted, kept as fresh as the last sweep; asked again before a name is refused."""
+    """The jobs that can be submitted, as of the last sweep. The store is asked again before a name is refused."""
 
     def __init__(self, clock: IReactorTime, store: FrontStore) -> None:
         self._clock = clock
@@ -55,9 +55,9 @@ class Catalogue:
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool, local: bool) -> Offer:
-        """The offer of this name, for a client on this machine (`local`) or elsewhere; raises `UnknownJob`, and
-        `NoWorker`: for one that will be waited for, for one whose declaration can't be read, and as long as no worker
-        has come at all."""
+        """The offer of this name, for a client on this machine (`local`) or elsewhere. Raises `UnknownJob`. Raises
+        `NoWorker` if no worker has served a job that will be waited for (`held`), if its declaration can't be read, and
+        until the first worker has registered."""
         entry = self._entries.get(name)
         if entry is None or (held and self._is_overdue(name)):
             await self.refresh()
@@ -88,7 +88,7 @@ class Catalogue:
             await self.refresh()
 
     def refresh(self) -> Deferred[None]:
-        """Ask the store, once for all who want to know at the same time."""
+        """Ask the store, once for all calls at the same time."""
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
         if len(self._waiting) == 1:

@@ -1,4 +1,4 @@
-"""Outcomes that are too large for the inbox: fetched until they are here, or known to be gone."""
+"""Fetches outcomes that are too large for the inbox, until they are here or known to be deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fetching:
         self._under_way: set[Deferred[None]] = set()
 
     def fetch(self, id: str) -> None:
-        """A job has ended: tell those who wait for it how."""
+        """A job has ended: fetch its outcome and pass it to its waiters."""
         fetching = ensureDeferred(self._fetch(id))
         self._under_way.add(fetching)
         fetching.addErrback(self._failed, id).addBoth(lambda _: self._under_way.discard(fetching))

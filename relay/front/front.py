@@ -1,4 +1,4 @@
-"""The front as a service: listens, sweeps, hears of outcomes, and drains."""
+"""The front as a service: it listens, sweeps, receives outcomes, and drains."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Front(Service):
             call.start(seconds)
         self._connect()
         ensureDeferred(self._listen()).addErrback(
-            lambda failure: self._log.failure("the front did not come up", failure)
+            lambda failure: self._log.failure("the front could not start", failure)
         )
 
     def _connect(self) -> None:

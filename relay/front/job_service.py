@@ -1,4 +1,4 @@
-"""What a front does for a caller, whatever the request looked like: submit, look, attach, cancel."""
+"""The front's job service: submit, look, attach and cancel for a caller, apart from HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ COME_BACK = 5.0  # seconds for a client that went away
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A submission was taken, or a job found: what is known, and the Deferred of its outcome for one who waits."""
+    """A submission was accepted, or a job was found: what is known of it, and the Deferred of its outcome for a caller
+    that waits."""
 
     known: Standing | Outcome
     waiter: Deferred[Outcome] | None = None
@@ -38,7 +39,7 @@ class Accepted:
 
 
 class JobService:
-    """Serves callers out of the store, the catalogue and the waiting waiters."""
+    """Serves callers with the store, the catalogue and the registry of waiters."""
 
     def __init__(
         self, clock: IReactorTime, store: FrontStore, catalogue: Catalogue, waiters: Waiters
@@ -51,8 +52,8 @@ class JobService:
         self.draining = False
 
     async def submit(self, asked: SubmitRequest, held: bool) -> Accepted:
-        """Have a job done; `held` if somebody waits for it, or is about to. Raises what `Catalogue.offer`,
-        `Offer.read` and `FrontStore.submit` do."""
+        """Submit a job; `held` if a client waits for it, or is about to. Raises what `Catalogue.offer`, `Offer.read`
+        and `FrontStore.submit` raise."""
         offer = await self._catalogue.offer(asked.name, held, asked.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
@@ -120,16 +121,16 @@ class JobService:
         return await self._store.find(digest(owner, name, key))
 
     async def look(self, owner: str, id: str) -> Standing | Outcome:
-        """Where a job stands; raises `NoSuchJob`, `StoreReset`."""
+        """The state of a job. Raises `NoSuchJob`, `StoreReset`."""
         return await self._store.look(owner, id)
 
     async def attach(self, owner: str, id: str) -> Accepted:
-        """Wait for a job; raises as `look` does."""
+        """Wait for a job. Raises what `look` raises."""
         return await self._accept(self._store.attach(owner, id), self._waiters.wait(id))
 
     async def cancel(self, owner: str, id: str) -> Standing | Outcome:
-        """Cancel a job: its outcome if it has one now, its standing while its worker stops it. Raises
-        `AlreadyComplete` for a job that ended otherwise."""
+        """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises
+        `AlreadyComplete` for a job that has ended otherwise."""
         before, after = await self._store.cancel(owner, id)
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
@@ -140,15 +141,15 @@ class JobService:
         return builtin().get(slug) or self._catalogue.problem_type(slug)
 
     def collected(self, outcome: Outcome) -> None:
-        """A client was told how its job ended."""
+        """A client has received the outcome of its job."""
         if outcome.follows:
             ensureDeferred(self._store.collected(outcome.id)).addErrback(
                 lambda failure: failure.trap(RelayError)
             )
 
     def abandon(self, id: str) -> None:
-        """A client that wanted its job only for itself went away: give it some time to come back, then cancel the
-        job unless somebody waits for it."""
+        """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
+        unless another client waits for it."""
         self._clock.callLater(COME_BACK, self._abandon, id)
 
     def _abandon(self, id: str) -> None:
@@ -163,7 +164,7 @@ def digest(owner: str, name: str, key: str) -> str:
 
 
 def leave(waiter: Deferred[Outcome] | None) -> None:
-    """Wait no more."""
+    """Stop waiting."""
     if waiter is not None:
         waiter.addErrback(lambda _: None)
         waiter.cancel()

@@ -1,6 +1,6 @@
-"""A job that can be submitted: the check of its arguments, and what they count for.
+"""A job that can be submitted: the check of its arguments, and their meaning for keys and limits.
 
-Arguments are taken that fit the schema which clients are shown, and that decode to the types which the worker has.
+Arguments are accepted if they fit the schema that clients see, and decode to the types that the worker has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_VALUES = 30_000  # of a body: so many are read, and then compared, in less 
 _TOO_DEEP = f"the body is nested more than {MOST_NESTED} levels deep"
 _MOST_ERRORS = 20  # misfits named in one answer
 _SHORT = 4096  # bytes of a body of which all misfits are found
-_NOT_AS_DECLARED = "it is not as the job declares it"
+_NOT_AS_DECLARED = "it does not fit the job's declaration"
 _LONGEST = 200  # characters of a misfit's place, and of what is said of it
 _LONGEST_PLACE = 4096  # characters of a place as msgspec says it
 _EXACT = 2.0**53  # floats below are as exact as integers
@@ -49,7 +49,7 @@ class Arguments(msgspec.Struct, frozen=True, gc=False):
 
 
 class Offer:
-    """A job that can be submitted. Making one raises whatever comes of an entry that makes no sense."""
+    """A job that can be submitted. The constructor raises whatever a senseless declaration causes."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
@@ -61,7 +61,7 @@ class Offer:
         self._is_complete = described.get("additionalProperties") is False  # there are no other arguments
 
     def read(self, body: bytes) -> Arguments:
-        """The arguments in a body; raises `MalformedBody`, `BadArguments` with each misfit named."""
+        """The arguments in a body. Raises `MalformedBody`, or `BadArguments` with each misfit."""
         body = body.removeprefix(BOM_UTF8).strip() or b"{}"
         generic = _decode(body)
         if not self._validator.is_valid(generic):
@@ -82,8 +82,8 @@ class Offer:
             raise BadArguments(errors=[_named(str(refused))]) from refused
 
     def fingerprint(self, arguments: Arguments) -> str:
-        """The same for arguments that mean the same: however they are written down, and whether or not one is given
-        that has its default value."""
+        """A digest that is equal for arguments with the same meaning, however they are written, and whether or not a
+        default value is given."""
         given = self._type.given(arguments.values) if self._type else arguments.values
         return hashlib.blake2b(_canonical(given), digest_size=15).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240): what a client would like, as far as relay knows it."""
+"""The Prefer header (RFC 7240), as far as relay supports it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WHOLE = re.compile(r"\d{1,9}")
 
 
 class Preferences(msgspec.Struct, frozen=True, gc=False):
-    """Seconds, or None where nothing was said. What is unknown or malformed was never said."""
+    """Seconds, or None if the client did not say. Unknown and malformed preferences are ignored."""
 
     respond_async: bool = False
     wait: int | None = None

@@ -1,4 +1,4 @@
-"""Whether a front can take work, by what its sweeps saw: a look at it costs no call to the store."""
+"""Whether a front can take work, as its sweeps have seen; asking costs no call to the store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Readiness:
         self._swept = self._now() - STALE - 1
 
     def why_not(self) -> str:
-        """Why no work can be taken, "" if it can."""
+        """Why this front can't take work; "" if it can."""
         if self._now() - self._swept > STALE:
             return "the store is away"
         return "" if self._catalogue.is_served else "no worker serves any job"

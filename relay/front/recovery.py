@@ -1,6 +1,6 @@
-"""After Redis forgot: whoever is held here attaches again, and what Redis does not know is submitted again.
+"""Recovery after Redis lost data: all waiters of this front are attached again, and unknown jobs are submitted again.
 
-A second after it came back, so that workers can first register what they run.
+It starts a second after Redis came back, so that workers can register what they run first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Recovery:
         self._failures = 0  # in a row
 
     def soon(self) -> None:
-        """Something may have been forgotten."""
+        """Redis may have lost data: repair soon."""
         self._in(PAUSE)
 
     def stop(self) -> None:
@@ -48,24 +48,22 @@ class Recovery:
             self._coming = self._clock.callLater(seconds, self._begin)
 
     def _begin(self) -> None:
-        ensureDeferred(self.run()).addErrback(
-            lambda failure: self._log.failure("a recovery broke off", failure)
-        )
+        ensureDeferred(self.run()).addErrback(lambda failure: self._log.failure("a recovery failed", failure))
 
     async def attach(self, ids: Sequence[str]) -> None:
-        """Attach some that are waited for; where that fails, all are attached a little later."""
+        """Attach some of the jobs that are waited for; if that fails, attach all a little later."""
         try:
             for first in range(0, len(ids), _SLICE):
                 await self._attach_some(ids[first : first + _SLICE])
         except RelayError:
             self.soon()
         except Exception:
-            self._log.failure("what was handed over could not be attached yet")
+            self._log.failure("clients that were taken over could not be attached yet")
             self.soon()
 
     async def run(self) -> None:
-        """Attach all that is waited for; what is unknown is submitted again, or can't be told any more. What could not
-        be attached is tried again, for nobody else would."""
+        """Attach all jobs that are waited for. Unknown jobs are submitted again, or their waiters fail. Jobs that could
+        not be attached are tried again, because nothing else would do so."""
         if await self._all():
             self._failures = 0
         else:
@@ -81,7 +79,7 @@ class Recovery:
             except RelayError:  # the store is away
                 return False
             except Exception:  # the others can be attached all the same
-                self._log.failure("some of what is held could not be attached again")
+                self._log.failure("some held requests could not be attached again")
                 complete = False
         return complete
 

@@ -1,4 +1,4 @@
-"""What a front logs of tickets and proofs: that they let nobody in, and never what they are."""
+"""Logs that a ticket or a proof was refused, but never the ticket or the proof itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATH = "/tickets/"
 
 
 class Refusals:
-    """Logs tickets and proofs that let nobody in, at most one a second from each address."""
+    """Logs refused tickets and proofs, at most one a second for each address."""
 
     _log = Logger()
 
@@ -31,7 +31,7 @@ class Refusals:
             return
         self._told[client] = now
         kind = "ticket" if isinstance(error, TicketError) else "proof"
-        self._log.warn("a {kind} of {client} was refused: {error}", kind=kind, client=client, error=error)
+        self._log.warn("a {kind} from {client} was refused: {error}", kind=kind, client=client, error=error)
 
 
 def shown(request: Request) -> str:

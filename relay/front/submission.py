@@ -1,4 +1,4 @@
-"""What a client asks for, read off its request: values on the way in, no decisions."""
+"""Reads a submission from its request: values only, without decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
-    """A submission as its client put it. `delay` and `deadline` are seconds from now, 0 for none."""
+    """A submission, as the client sent it. `delay` and `deadline` are seconds from now, 0 for none."""
 
     owner: str
     name: str
@@ -53,7 +53,7 @@ def check_json(request: Request) -> None:
     """Raise `NotJson` for a body that says it is something else."""
     encoding = request.header("content-encoding")
     if encoding and encoding.lower() != "identity":
-        raise NotJson(f"Content-Encoding {encoding} is not taken")
+        raise NotJson(f"Content-Encoding {encoding} is not supported")
     content_type = request.header("content-type")
     if content_type in ("application/json", ""):
         return
@@ -61,7 +61,7 @@ def check_json(request: Request) -> None:
     if kind and kind.lower() != "application/json":
         raise NotJson(f"Content-Type is {kind}, not application/json")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise NotJson(f"charset is {options['charset']}, JSON is always UTF-8")
+        raise NotJson(f"charset is {options['charset']}, but JSON is always UTF-8")
 
 
 def check_key(key: str) -> str:
@@ -88,7 +88,7 @@ def _seconds(request: Request, name: str, longest: float) -> float:
     if not field:
         return 0
     if not _SECONDS.fullmatch(field) or float(field) > longest:
-        raise Malformed(f"{name} is {field[:50]!r}, not a number of seconds up to {longest:.0f}")
+        raise Malformed(f"{name} must be a number of seconds up to {longest:.0f}, not {field[:50]!r}")
     return float(field)
 
 

@@ -32,5 +32,5 @@ _PLAIN = WaitRequest()
 def _is_cancelled(request: Request) -> bool:
     field = request.header("relay-on-disconnect") or "continue"
     if field not in ("continue", "cancel"):
-        raise Malformed(f"Relay-On-Disconnect is {field!r}, neither continue nor cancel")
+        raise Malformed(f"Relay-On-Disconnect must be continue or cancel, not {field!r}")
     return field == "cancel"

@@ -1,4 +1,4 @@
-"""The registry of waiters: for each job that somebody waits for, the Deferreds to fire with its outcome."""
+"""The registry of waiters: for each job, the Deferreds that wait for its outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.store.messages import Submission
 
 
 class Waiter(Deferred[Outcome]):
-    """Fires with a job's outcome; knows its job, so that one canceller does for all."""
+    """Fires with a job's outcome. It knows its job, so that all waiters share one canceller."""
 
     id = ""
 
@@ -21,7 +21,7 @@ FEW = 8  # waiters of one job, nearly always one: a tuple is small, but taking o
 
 
 class Waiting:
-    """All who wait for one job, and its submission in case that the store forgets it."""
+    """The waiters of one job, and its submission, kept for resending if the store loses the job."""
 
     __slots__ = ("resubmission", "waiters")
 
@@ -30,6 +30,7 @@ class Waiting:
         self.waiters: tuple[Waiter, ...] | dict[Waiter, None] = ()
 
     def add(self, waiter: Waiter) -> None:
+        """Another one waits."""
         if len(self.waiters) == FEW:
             self.waiters = dict.fromkeys(self.waiters)
         if isinstance(self.waiters, dict):
@@ -38,6 +39,7 @@ class Waiting:
             self.waiters += (waiter,)
 
     def discard(self, waiter: Waiter) -> None:
+        """One waits no more."""
         if isinstance(self.waiters, dict):
             self.waiters.pop(waiter, None)
         else:
@@ -47,8 +49,8 @@ class Waiting:
 class Waiters:
     """Each waiter has its own Deferred; cancelling it only takes the waiter out.
 
-    An outcome can be here before it is known that somebody waits for it: the answer to a submission whose key
-    stood for another job may be slower. So outcomes that nobody waits for are kept for one to two turns.
+    An outcome can arrive before its waiter is registered, because the answer to a submission whose key stands for
+    another job may be slower. So outcomes without a waiter are kept for one to two turns.
     """
 
     def __init__(self) -> None:
@@ -89,23 +91,23 @@ class Waiters:
             self._early[id] = kept
 
     def tell(self, outcome: Outcome) -> None:
-        """Tell all who wait for this job."""
+        """Fire all waiters of this job."""
         for waiter in self._empty(outcome.id):
             waiter.callback(outcome)
 
     def fail(self, id: str, error: Exception) -> None:
-        """Nobody will ever know how this job ended."""
+        """The outcome of this job can't be known: fail its waiters."""
         for waiter in self._empty(id):
             waiter.errback(error)
 
     def turn(self) -> None:
-        """Let time pass for outcomes that nobody waits for."""
+        """Drop old outcomes without a waiter."""
         self._older_early, self._early = self._early, {}
 
     # -- what was submitted for them, in case that the store forgets --
 
     def keep(self, id: str, submission: Submission) -> None:
-        """Keep a submission as long as somebody waits for its job."""
+        """Keep a submission while its job has waiters."""
         waiting = self._by_job.get(id)
         if waiting is not None:
             waiting.resubmission = submission
@@ -115,7 +117,7 @@ class Waiters:
         return None if waiting is None else waiting.resubmission
 
     def move(self, id: str, other: str) -> None:
-        """Who waited for one job waits for another from now on."""
+        """Move the waiters of one job to another."""
         for waiter in self._empty(id):
             self.wait(other).chainDeferred(waiter)
 

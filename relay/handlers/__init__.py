@@ -1,7 +1,7 @@
-"""Handlers: the functions that do the work, what ``@job`` says of them, and the schema of their arguments.
+"""Handlers: the functions that do the work, what ``@job`` declares of them, and the schema of their arguments.
 
-A handler is a plain function. ``@job`` returns it unchanged, with one attribute that says how it is to be run;
-`registry` finds such functions in the modules that a worker is given.
+A handler is a plain function. ``@job`` returns it unchanged, with one attribute that says how to run it. `registry`
+finds such functions in a worker's modules.
 
 =============  ============================================================================================
 `declare`      ``@job``, and the `Handler` made of a function and what was said of it

@@ -1,4 +1,4 @@
-"""What a running handler is told about its job."""
+"""What a running handler knows of its job, and can do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Attached(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Given to a handler that has a parameter annotated with this class. All of it but `http` can be used in any
+    """Passed to a handler that has a parameter annotated with this class. All of it except `http` can be used in any
     thread."""
 
     job_id: str
@@ -58,36 +58,37 @@ class Context:
 
     @property
     def http(self) -> Http:
-        """A treq client: pooled, with timeouts out of the job's time, retries, and kept from private addresses. It
-        belongs to the reactor's thread: in another it raises `RuntimeError`, and `wait` is the way to use it."""
+        """A treq client: pooled, with timeouts out of the job's time and retries, and without access to private
+        addresses. It belongs to the reactor's thread and raises `RuntimeError` in another thread: use `wait` there."""
         return self._attached.http
 
     @property
     def cancelled(self) -> bool:
-        """Whether the job was stopped: by its timeout, a deadline, a client, or as its worker ends. For threads, which
-        have to see for themselves."""
+        """Whether the job was stopped: by its timeout, a deadline, a client, or because its worker stops. For threads,
+        which have to look for themselves."""
         return bool(self._attached.stopped)
 
     @property
     def stopped(self) -> str:
         """Why the job was stopped: ``timeout`` (its time was over), ``expired`` (its deadline passed), ``cancelled``,
-        or ``drain``: it is given back, as its worker ends, or was taken by another, and goes on there. "" as long as it
-        was not stopped. What the handler has begun elsewhere is of use after ``drain`` only."""
+        or ``drain`` (it was given back because its worker stops, or another worker has it, and it goes on there). "" if
+        it was not stopped. What the handler has started elsewhere is of use after ``drain`` only."""
         return self._attached.stopped
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Say how far the job is: `fraction` from 0 to 1, and a word for the people who look. Never fails: what is
-        beyond 0 or 1 is taken as that, what is not a number as nothing, and of the message 500 characters are kept.
+        """Report how far the job is: `fraction` from 0 to 1, and a message for people. Never fails: a fraction below 0
+        or above 1 counts as 0 or 1, a fraction that is not a number is ignored, and the message is cut after 500
+        characters.
         """
         self._attached.progress(fraction, message)
 
     def checkpoint(self, value: Any) -> Deferred[None]:
-        """Keep what another attempt needs to go on from here: it finds the last such value in `last`, whatever ended
-        this one. Fires when the store has it: wait for that before you begin what must not be begun twice. In another
-        thread it blocks until then.
+        """Store what another attempt needs to go on from here. It finds the last value in `last`, whatever ended this
+        attempt. Fires when the store has the value: wait for that before you start what must not be started twice. In
+        another thread it blocks until then.
 
-        `value`: whatever can be returned as a result, of 64 KiB of JSON at most, else `ValueError`. A job that is
-        declared `once` and has a checkpoint may be started again. Raises `CancelledError` once the job is over.
+        `value`: anything that can be returned as a result, with at most 64 KiB of JSON, else `ValueError`. A `once` job
+        that has a checkpoint may be started again. Raises `CancelledError` after the job has ended.
         """
         return self._attached.checkpoint(value)
 
@@ -98,13 +99,14 @@ class Context:
     def wait(self, make: Callable[[], Awaitable[Result]]) -> Result: ...
 
     def wait(self, make: Callable[[], Any]) -> Any:
-        """For handlers in threads: call `make` in the reactor's thread, and block until the Deferred or coroutine that
-        it returns has its result, which is returned, or raised::
+        """For handlers in threads: call `make` in the reactor's thread, block until the Deferred or coroutine that it
+        returns has a result, and return or raise that::
 
             response = context.wait(lambda: context.http.get(url))
             text = context.wait(response.text)
 
-        Raises `CancelledError` (of twisted.internet.defer) when the job is stopped meanwhile, and always from a second
-        after that on, or from the job's end; `RuntimeError` in the reactor's thread, where handlers await.
+        Raises `CancelledError` (of twisted.internet.defer) if the job is stopped meanwhile. Raises it at once from a
+        second after the stop, or from the job's end. Raises `RuntimeError` in the reactor's thread, where handlers
+        await.
         """
         return self._attached.wait(make)

@@ -57,17 +57,17 @@ def job(
 ) -> Any:
     """Declare a function as the handler of a job, and return it unchanged.
 
-    `name`: what clients submit to, the function's own unless given · `queue`: workers can be started for
-    some queues only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt ·
-    `retries`: how many more attempts a failed job gets, with growing pauses · `once`: never started a second time,
-    unless it has a checkpoint: an attempt whose end is unknown fails as `interrupted` · `thread`: the function blocks
-    · `limit`: how often it may be started, all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how many
-    may run at once, all workers together, 0 for any number · `per`: an argument, each value of which has a `most` of
-    its own · `then`: the job, by name or by its function, that is given an outcome which nobody collected, as its
-    argument `outcome` (an envelope) · `internal`: whether it is hidden from clients, so that only other jobs lead to
-    it; unless given, a job is that another names in its `then` · `local`: whether it is there only for clients of the
-    same machine, not where relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises, each
-    with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
+    `name`: what clients submit to; the function's name by default · `queue`: workers can be started for some queues
+    only · `priority`: -256…255, higher goes first · `timeout`: seconds for one attempt · `retries`: how many more
+    attempts a failed job gets, with growing pauses · `once`: the job is never started a second time, unless it has a
+    checkpoint; if the end of its attempt is unknown, it fails as `interrupted` · `thread`: the function blocks ·
+    `limit`: how often jobs may be started, by all workers together: ``50/s``, ``200/h``, or a `Limit` · `most`: how
+    many may run at once, on all workers together; 0 for no limit · `per`: an argument; each of its values has a `most`
+    of its own · `then`: the job, by name or function, that gets an outcome which nobody collected, as its argument
+    `outcome` (an envelope) · `internal`: whether the job is hidden from clients, so that only other jobs lead to it; by
+    default this is true of a job that another names in its `then` · `local`: whether only clients of the same machine
+    may submit it, and nobody if relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises,
+    each with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
     """
 
     def mark(function: Function) -> Function:
@@ -98,7 +98,7 @@ def _misfits(function: Any, options: Options, then: Any) -> Iterator[str]:
         yield wrong
     yield from checks.misfits(options, function)
     if callable(then) and not options.then:
-        yield "then is a function that is not a job"
+        yield "then is a function without @job"
 
 
 def _misfit_of_function(function: Any) -> str:
@@ -157,7 +157,7 @@ class Handler:
         return self.signature.schema
 
     def takes(self, argument: str) -> bool:
-        """Whether it can be called with this argument and no other."""
+        """Whether the handler can be called with this argument alone."""
         fields = msgspec.structs.fields(self.signature.arguments)
         return any(field.name == argument for field in fields) and all(
             field.name == argument or not field.required for field in fields
@@ -174,7 +174,7 @@ class Handler:
 
 
 def handler(function: Callable[..., Any]) -> Handler:
-    """What ``@job`` said of a function, with its arguments typed by its signature; raises `HandlerError`."""
+    """The handler that ``@job`` declared, with its arguments typed by its signature. Raises `HandlerError`."""
     options: Options = getattr(function, MARK)
     title = _title(options.name, function)
     try:

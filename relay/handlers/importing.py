@@ -1,4 +1,4 @@
-"""Modules of handlers, imported by name; what goes wrong meanwhile is told in one line, with its place."""
+"""Imports modules of handlers by name, and reports a mistake in them in one line, with its place."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _told(name: str, error: BaseException) -> str:
     said = " ".join(str(error).split())[:_MOST]
     if not frames and isinstance(error, ModuleNotFoundError):
         moved = f" (relay's own are {_MOVED[name]} now)" if name in _MOVED else ""
-        return f"{said}: {name} is neither in the current folder nor among what is installed{moved}"
+        return f"{said}: {name} is neither in the current folder nor installed{moved}"
     if not isinstance(error, ImportError):
         said = f"{type(error).__name__}: {said}" if said else type(error).__name__
     own = [frame for frame in frames if not _is_installed(frame.filename)] or frames[-1:]

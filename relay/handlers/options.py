@@ -112,8 +112,8 @@ def _is_switch(value: Any) -> bool:
 
 #: what each option has to be, in the order of telling
 _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_name, f"of the form {JOB_NAME.pattern}"),
-    "queue": (_is_name, f"of the form {QUEUE_NAME.pattern}"),
+    "name": (_is_name, f"a name that matches {JOB_NAME.pattern}"),
+    "queue": (_is_name, f"a name that matches {QUEUE_NAME.pattern}"),
     "priority": (lambda value: _is_whole(value, PRIORITIES), "a whole number from -256 to 255"),
     "timeout": (_is_time, f"a number of seconds above 0 and up to {LONGEST:.0f} (30 days)"),
     "retries": (lambda value: _is_whole(value, RETRIES), f"a whole number from 0 to {RETRIES[-1]}"),

@@ -91,7 +91,7 @@ class Registry:
             shared = other.options.limit
             if limit and shared and limit.name and limit.name == shared.name and limit != shared:
                 raise HandlerError(
-                    f"jobs {other.options.name} and {name} give limit {limit.name} two meanings"
+                    f"jobs {other.options.name} and {name} declare limit {limit.name} differently"
                 )
         self._handlers[name] = added
 
@@ -101,7 +101,9 @@ class Registry:
         if options.then and following is None:
             raise HandlerError(f"job {options.name}: then={options.then} is not among these jobs: import it")
         if following is not None and not following.takes("outcome"):
-            raise HandlerError(f"job {options.name}: {options.then} can't be called with an outcome alone")
+            raise HandlerError(
+                f"job {options.name}: {options.then} can't be called with the argument outcome alone"
+            )
 
     def __iter__(self) -> Iterator[Handler]:
         for each in self._handlers.values():

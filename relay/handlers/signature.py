@@ -56,11 +56,11 @@ def _parameters(function: Callable[..., Any]) -> Iterator[tuple[inspect.Paramete
             raise SignatureError(f"{parameter.name} is not a name that an argument can have")
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise SignatureError(
-                f"{parameter} has no names that arguments could be passed by "
-                "(if a decorator brings it, let it use functools.wraps)"
+                f"{parameter} takes arguments without names, but arguments are passed by name "
+                "(if a decorator adds it, use functools.wraps there)"
             )
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise SignatureError(f"{parameter.name} can't be passed by name, as arguments are")
+            raise SignatureError(f"{parameter.name} is positional-only, but arguments are passed by name")
         yield parameter, _annotation(parameter, scope)
 
 

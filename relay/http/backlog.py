@@ -1,4 +1,4 @@
-"""What has come on a connection and waits to be served: little of it, in number and in bytes."""
+"""The pipelined requests of a connection that wait to be served, bounded in number and in bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A client's connection: bytes to requests, responses to bytes, one exchange at a time.
 
-A request is served when it is whole; what is pipelined behind it waits, and little of it. Nothing is served while a
-client does not read what it was sent. `Connections` looks at every connection's `deadline` now and then.
+A request is served when it is complete. Pipelined requests wait behind it, up to a bound. Nothing is served while a
+client does not read its answers. `Connections` looks at every connection's `deadline` now and then.
 """
 
 from __future__ import annotations
@@ -87,13 +87,12 @@ class ClientConnection(Watched):
 
     def proceed(self) -> None:
         """Ask for the body, after the answers to what came before."""
-        intake = self._intake
-        self._owes_continue = self._life in BUSY or bool(intake.backlog or intake.found)
+        self._owes_continue = self._life in BUSY or bool(self._intake.backlog or self._intake.found)
         if not self._owes_continue:
             eager_write(self.transport, _CONTINUE)
 
     def readConnectionLost(self) -> None:
-        """The client has closed its side. It may still read: what it asked for is answered."""
+        """The client has closed its side. It may still read, so its requests are answered."""
         self._intake.ended = True
         if self._responder is not None:
             self._responder.half_closed()
@@ -181,10 +180,9 @@ class ClientConnection(Watched):
 
     def _is_last(self) -> bool:
         """Whether no other request will be served, so that the response says that the connection closes."""
-        intake = self._intake
-        if intake.backlog or intake.unread:
+        if self._intake.backlog or self._intake.unread:
             return False
-        return intake.ended or (self._connections.closing is not None and not intake.reading)
+        return self._intake.ended or (self._connections.closing is not None and not self._intake.reading)
 
     def _linger(self) -> None:
         """The last response was written; the client closes once it has it, unless it has closed its side already."""
@@ -206,8 +204,8 @@ class ClientConnection(Watched):
         return transport  # type: ignore[no-any-return]
 
     def close_when_idle(self) -> None:
-        """Close after the answer that is due, or the next: a client may just be sending a request, which would be lost
-        if the connection closed at once."""
+        """Close after the answer that is due, or the next one, because a client may be sending a request just now,
+        which would be lost if the connection closed at once."""
         if self._life not in BUSY and not self._intake.reading:
             self.deadline = self._connections.now() + LAST_REQUEST
 
@@ -228,6 +226,7 @@ class ClientConnection(Watched):
         return self._intake.stopped
 
     def close(self) -> None:
+        """Close once what was written is out; nothing more is read."""
         self._become(Life.CLOSING)
         self._intake.stop()
         self._progress = None

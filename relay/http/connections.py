@@ -88,4 +88,4 @@ class Connections:
                 if 0 < connection.deadline <= now:
                     connection.on_deadline()
             except Exception:  # the others have deadlines, too
-                self._log.failure("a connection could not be ended in time")
+                self._log.failure("the time limit of a connection could not be enforced")

@@ -1,5 +1,5 @@
-"""How many clients are connected to a front, in all and from each address. One too many is closed at once, so that
-there are always descriptors left for Redis."""
+"""Counts the clients of a front, in all and from each address. A client above the limit is disconnected at once, so
+that descriptors are always left for Redis."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ REMIND = 60.0  # seconds between log lines that clients are turned away
 
 
 class Doors:
-    """Counts. `most` in all; `most_of_one` from one address, 0 for any number. A trusted proxy, and who comes through a
-    Unix socket, is many clients."""
+    """Counts clients: `most` in all, `most_of_one` from one address, 0 for no limit. The limit for one address does not
+    apply to trusted proxies and to Unix sockets, because they stand for many clients."""
 
     _log = Logger()
 
@@ -34,7 +34,7 @@ class Doors:
         return self._count
 
     def enter(self, address: str) -> bool:
-        """Whether another client may come in from there; it then has to leave."""
+        """Whether another client from this address is admitted. If so, call `leave` when it has gone."""
         here = self._by_address.get(address, 0)
         if self._count >= self._most:
             return self._full("{most} clients are connected", self._most)
@@ -44,12 +44,12 @@ class Doors:
         return True
 
     def admit(self, address: str) -> None:
-        """One who was let in elsewhere comes in, however many there are; it then has to leave."""
+        """Admit a client that another front had admitted, however many there are. Call `leave` when it has gone."""
         self._count += 1
         self._by_address[address] = self._by_address.get(address, 0) + 1
 
     def leave(self, address: str) -> None:
-        """The connection of one that had come in has closed."""
+        """The connection of an admitted client has closed."""
         self._count -= 1
         here = self._by_address.pop(address) - 1
         if here:

@@ -1,4 +1,4 @@
-"""Who asks, behind proxies: what a proxy says of its client counts if the proxy is one that was named as trusted.
+"""The client's address behind proxies: what a proxy says of its client counts if the proxy is trusted.
 
 A proxy says it in ``X-Forwarded-For``, to which each adds at the right whom it was asked by, or in front of all
 requests of a connection (PROXY protocol, ``--listen haproxy:…``), which Twisted then takes for the peer's address.
@@ -44,7 +44,7 @@ class Networks:
 
 
 class Proxies:
-    """The proxies whose word is taken."""
+    """The proxies that are trusted."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted = Networks(trusted)
@@ -54,7 +54,7 @@ class Proxies:
         return address in self._trusted
 
     def client(self, request: Request) -> str:
-        """The address of who asks: the last one in the chain of proxies that is not a trusted proxy's."""
+        """The client's address: the last one in the chain of proxies that is not a trusted proxy's."""
         address = request.address
         chain = said(request)
         while chain and self.trusts(address):
@@ -63,7 +63,7 @@ class Proxies:
 
 
 def forwarded(request: Request) -> str:
-    """What says that a request came through a proxy; "" if nothing does."""
+    """The header or protocol that shows that a request came through a proxy; "" if none."""
     if _proxied(request.transport) is not None:
         return "PROXY"
     return _telling(tuple(request.headers))

@@ -1,7 +1,7 @@
 """Lingering close (RFC 9112, 9.6): the response is out; read and discard what the client still sends.
 
-A client that is still sending when its connection closes never reads its response: what comes then is answered with a
-reset, which takes along what was on its way.
+If a connection closes while the client still sends, the kernel answers with a reset, and the reset discards the
+response on its way.
 """
 
 from __future__ import annotations

@@ -197,6 +197,7 @@ class RequestParser(ABC):
         self._grow(len(url), HEAD_LIMIT)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
         cost = len(name) + len(value) + _LINE_COST
         if self._in_head:
             key = name.decode("latin-1").lower()
@@ -206,6 +207,7 @@ class RequestParser(ABC):
             self._grow(cost, TRAILER_LIMIT)
 
     def on_headers_complete(self) -> None:
+        """The head is here: whether its request is read."""
         self._in_head = False
         self._size = 0
         if self.stopped or self._parser.should_upgrade():
@@ -227,6 +229,7 @@ class RequestParser(ABC):
         return not self.stopped
 
     def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
         if not self._fits(len(self._body) + len(data)):
             return
         self._pieces += 1
@@ -239,6 +242,7 @@ class RequestParser(ABC):
         self._sink.grew(len(self._body))
 
     def on_message_complete(self) -> None:
+        """A request is whole."""
         parser = self._parser
         if self.stopped or parser.should_upgrade():
             return

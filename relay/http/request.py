@@ -71,7 +71,7 @@ class Request:
             return ""
         scheme, _, rest = self.target.partition(b"://")
         if scheme.lower() not in (b"http", b"https"):
-            raise Malformed("the request's target is no path and no URL of http or https")
+            raise Malformed("the request target is neither a path nor an http or https URL")
         return re.split(rb"[/?#]", rest, maxsplit=1)[0].rpartition(b"@")[2].decode("latin-1")
 
     def path(self) -> str:
@@ -87,7 +87,7 @@ class Request:
         except UnicodeDecodeError as error:
             raise Malformed("the path is not UTF-8") from error
         except httptools.HttpParserInvalidURLError as error:
-            raise Malformed("the request's target is no path and no URL") from error
+            raise Malformed("the request target is neither a path nor a URL") from error
 
 
 class Refusal:

@@ -23,7 +23,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
 
 def render(answer: Response, closing: bool, bodyless: bool = False) -> bytes:
-    """An answer as bytes; `bodyless` for HEAD, which is told the length all the same."""
+    """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless."""
     written = head(
         answer.status,
         f"Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"

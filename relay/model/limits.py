@@ -53,10 +53,10 @@ class Limit(msgspec.Struct, frozen=True):
             raise ValueError(f"hosts {self.hosts!r} is not a tuple")
         for host in self.hosts:
             if not isinstance(host, str) or not _HOST.fullmatch(host):
-                raise ValueError(f"{host!r} is not a host such as api.example.com, in small letters")
+                raise ValueError(f"{host!r} is not a host such as api.example.com, in lower case")
         Rate.parse(self.rate)
         if self.name and not LIMIT_NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not of the form {LIMIT_NAME.pattern}")
+            raise ValueError(f"{self.name!r} does not match {LIMIT_NAME.pattern}")
 
 
 class Learned(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
-"""Proofs: whoever knows a secret of ``--ticket-secrets`` may call a closed relay from anywhere.
+"""Proofs: a server that knows a secret of ``--ticket-secrets`` may call a closed relay from anywhere.
 
-A server that submits for its clients sends one with each request (`relay.handover`); a front checks it where nothing
-else lets the caller in. A proof, the header ``Relay-Proof``, is ``<seconds since the epoch>.<signature>``. Signed are
-the method, the path, the key (``Idempotency-Key`` as it was sent), the body's SHA-256 and the time, with HMAC-SHA-256.
-It is good for a minute; within that the same again is the same job, if it has a key.
+A server that submits for its clients sends one with each request (`relay.handover`); a front checks it if nothing else
+lets the caller in. A proof, the header ``Relay-Proof``, is ``<seconds since the epoch>.<signature>``. Signed are the
+method, the path, the key (``Idempotency-Key`` as it was sent), the body's SHA-256 and the time, with HMAC-SHA-256. It
+is good for a minute; within that the same again is the same job, if it has a key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FORM = re.compile(r"(\d{1,12})\.([A-Za-z0-9_-]{43})")
 
 
 class ProofError(Exception):
-    """A proof that lets nobody in; the message says why."""
+    """A proof is not valid; the message says why."""
 
 
 def prove(secret: str, method: str, path: str, key: str, body: bytes, now: float) -> str:
@@ -34,10 +34,10 @@ def prove(secret: str, method: str, path: str, key: str, body: bytes, now: float
 def check(
     secrets: Sequence[str], proof: str, method: str, path: str, key: str, body: bytes, now: float
 ) -> None:
-    """Raise `ProofError` unless it is one for this request, made lately with one of these secrets."""
+    """Raise `ProofError` unless the proof is for this request and was made recently with one of these secrets."""
     form = _FORM.fullmatch(proof)
     if form is None:
-        raise ProofError("it has not the form of a proof")
+        raise ProofError("it does not have the form of a proof")
     seconds = int(form[1])
     if not _signer(secrets).verify_signature(_statement(method, path, key, body, seconds), form[2]):
         raise ProofError("the proof was not made for this request with a secret of this relay")

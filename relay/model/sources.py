@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(r"secret|token|password|key")
 
 
 class SettingError(Exception):
-    """A setting that can't be used; the message is one line that names it and says why."""
+    """A setting can't be used. The message is one line that names it and says why."""
 
 
 def from_file(config: str | None) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def from_file(config: str | None) -> dict[str, Any]:
     secret = _with_secrets(values)
     if is_open and secret:
         raise SettingError(
-            f"--config {config}: it has secrets ({secret}) and is for all to read: chmod o= {config}"
+            f"--config {config}: the file has secrets ({secret}) and everybody can read it: chmod o= {config}"
         )
     return values
 

@@ -1,4 +1,4 @@
-"""What a job is, where it can stand, and how it moves: plain values, no reactor, no Redis.
+"""Jobs, their states, and the transitions between them: plain values, without reactor or Redis.
 
 Times are integers, milliseconds since the epoch by Redis' own clock; 0 means *not yet* or *none*.
 """
@@ -130,7 +130,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How a job ended: the one that every waiter is told."""
+    """How a job ended; every waiter gets the same outcome."""
 
     id: str
     name: str

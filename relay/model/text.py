@@ -1,4 +1,5 @@
-"""Text of handlers and clients, made fit to be written: into logs, where it must not look like another's, and as JSON.
+"""Makes text from handlers and clients safe to write: into logs, where it must not look like another event, and as
+JSON.
 
 Handlers' text may hold parts of characters (surrogates); anybody's may hold characters that move a terminal's cursor,
 colour what follows, or turn its direction round.

@@ -1,4 +1,4 @@
-"""Tickets: whoever has one may wait for its job, for a short while.
+"""Tickets: a client that has one may wait for its job, for a short time.
 
 A server that submitted a job for its client signs one (`relay.handover`), a front reads it. A ticket is what
 itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer, whether its
@@ -23,7 +23,7 @@ _SKEW = 5  # seconds that the clocks of two machines may differ
 
 
 class TicketError(Exception):
-    """A ticket that lets nobody in; the message says why."""
+    """A ticket is not valid; the message says why."""
 
 
 class Ticket(NamedTuple):
@@ -41,9 +41,9 @@ def sign(secret: str, ticket: Ticket) -> str:
 
 
 def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
-    """A ticket that was signed with one of these secrets, and is still good; raises `TicketError`."""
+    """Read a ticket that was signed with one of these secrets and is still valid. Raises `TicketError`."""
     if not secrets:
-        raise TicketError("no tickets are taken here: there are no --ticket-secrets")
+        raise TicketError("this relay accepts no tickets: it has no --ticket-secrets")
     try:
         said = _serializer(secrets).loads(text)
     except BadData as error:
@@ -58,12 +58,12 @@ def _checked(said: Any) -> Ticket:
     """What a signed text says, if that is a ticket: whoever has the secret may be of another version, or mistaken."""
     kinds: tuple[Any, ...] = (str, (int, float), str, bool)
     if not isinstance(said, list) or not 3 <= len(said) <= len(kinds):
-        raise TicketError("it is signed, but no ticket")
+        raise TicketError("it is signed, but it is not a ticket")
     if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):
-        raise TicketError("it is signed, but no ticket")
+        raise TicketError("it is signed, but it is not a ticket")
     ticket = Ticket(*said)
     if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not JOB_ID.fullmatch(ticket.id):
-        raise TicketError("it is signed, but no ticket")
+        raise TicketError("it is signed, but it is not a ticket")
     return ticket
 
 
@@ -75,7 +75,7 @@ def read_secrets(path: str) -> list[str]:
             raise ValueError(f"{path} can be read by everybody: chmod o= {path}")
         secrets = [line.strip() for line in file if line.strip()]
     if not secrets or min(map(len, secrets)) < SHORTEST_SECRET:
-        raise ValueError(f"{path} has to have a secret of {SHORTEST_SECRET} characters or more on each line")
+        raise ValueError(f"{path} must have a secret of {SHORTEST_SECRET} characters or more on each line")
     return secrets
 
 

@@ -45,6 +45,7 @@ class ApiConnection(HTTP11ClientProtocol):
         transport.bufferSize = AT_ONCE
 
     def request(self, request: Any) -> Any:
+        """Send a request; fires with the response."""
         self._bytes = self._lines = 0
         answered = super().request(request)
         parser: Any = self._parser
@@ -110,7 +111,7 @@ class Chunks(_ChunkedTransferDecoder):
         super().dataReceived(data)
         self._flush()
         if self._all - self._body > FRAMING + FRAMING_PER_BYTE * self._body:
-            raise AnswerTooLarge("there is more around its chunks than in them")
+            raise AnswerTooLarge("the framing of its chunks is larger than the chunks")
 
     def _took(self, chunk: bytes) -> None:
         self._body += len(chunk)

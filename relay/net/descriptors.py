@@ -1,4 +1,4 @@
-"""File descriptors: as many as this process may have, less those that clients are not given."""
+"""File descriptors: how many this process may have, and how many of them clients may use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def for_clients(limit: int) -> int:
 
 
 def is_scarce(descriptor: int) -> bool:
-    """Whether this one is among the last: a process is given the lowest first. Those are not for clients either, even
-    where they were let in elsewhere."""
+    """Whether this descriptor is one of the last ones, because a process gets the lowest first. The last ones are not
+    for clients, even if another front admitted them."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft != resource.RLIM_INFINITY and descriptor >= soft - min(RESERVED, soft // 2) // 2

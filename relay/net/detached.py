@@ -1,4 +1,4 @@
-"""The socket of a client that waits, without Twisted's transport.
+"""The detached socket of a waiting client, without Twisted's transport.
 
 A transport costs about a KiB, most of it for things that a waiting client does not need. What is left: white space out
 now and then, one answer, and to notice that the client has gone. So a plain TCP (or Unix) transport is taken apart once
@@ -30,7 +30,7 @@ class SocketOwner(Protocol):
     """Whoever waits on a socket."""
 
     def half_closed(self) -> None:
-        """The client has closed its side; whether it still reads, only writing to it shows."""
+        """The client has closed its side; only writing shows whether it still reads."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client has gone, or was told to."""
@@ -82,6 +82,7 @@ class DetachedSocket:
     # -- what the waiting one does --
 
     def write(self, data: bytes) -> None:
+        """Send data behind all that was written before."""
         if self._socket is None or self._closing:
             return
         if not self._unsent:
@@ -112,7 +113,7 @@ class DetachedSocket:
             self.connectionLost(_ABORTED)
 
     def detach(self) -> tuple[socket.socket, bytes] | None:
-        """Give the socket away, with what it was not sent yet; None if it was closed."""
+        """Give the socket away, with its unsent bytes; None if it was closed."""
         if self._socket is None:
             return None
         self._reactor.removeReader(self)

@@ -1,6 +1,6 @@
-"""What is on its way to a client: how much of it, and whether it still moves.
+"""Bytes on their way to a client: how many, and whether they still move.
 
-A client that reads slowly is served for as long as it takes; one that reads nothing is given up.
+A client that reads slowly is served for as long as it takes; a client that reads nothing is disconnected.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Progress:
 
 
 class Parting:
-    """Those whose last answer is on its way out."""
+    """Connections whose last answer is on its way out."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -104,7 +104,7 @@ class Parting:
         return self._over
 
     def look(self) -> None:
-        """Give up those whose client reads nothing, and those who do not close though they have read all."""
+        """Cut connections whose client reads nothing, or has read everything and does not close."""
         now = self._clock.seconds()
         for waits, (transport, progress, due) in list(self._all.items()):
             if due <= now:

@@ -1,4 +1,4 @@
-"""The PROXY protocol on a front's sockets: a header that can't be read ends its connection, and nothing more."""
+"""The PROXY protocol on a front's sockets: a header that can't be read ends only its own connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host names to addresses, for all that one process calls, so that no name that is slow keeps others waiting.
+"""Resolves host names for all calls of one process, so that a slow name does not delay others.
 
 `getaddrinfo` blocks, so it runs in threads, and Twisted's resolver shares ten of them with whatever handlers do. Here:
 
@@ -75,6 +75,7 @@ class Resolution:
         stop_timer(self.late)
 
     def end(self, found: Found, silent: bool = False) -> None:
+        """Tell all who asked."""
         receiver, self.silent = self._receiver, silent
         self.cancel()
         if receiver is None:

@@ -1,4 +1,4 @@
-"""TLS on a front's sockets: HTTP/1.1 is what is spoken over it, and a TLS connection is not closed by halves below."""
+"""TLS on a front's sockets: it negotiates HTTP/1.1, and does not half-close the socket below a TLS connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twisted's port for unix sockets, bent so that it may serve one that others serve, too."""
+"""Twisted's port for unix sockets, changed so that several processes can serve one socket."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class UnixPort(unix.Port):
 
     @classmethod
     def serving(cls, reactor: Any, descriptor: int, factory: Any, at_end: Callable[[], None]) -> Any:
+        """A port that serves a socket which is bound already; `at_end` is called when it stops."""
         port: Any = cls._fromListeningDescriptor(reactor, descriptor, factory)
         port.at_end = at_end
         port.startListening()

@@ -103,6 +103,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         self._producer = producer
 
     def arrived(self, data: bytes) -> None:
+        """A piece of the body is here."""
         if self._reason is not None or not data:
             return
         self._watch.begin()
@@ -111,6 +112,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         self._work()
 
     def ended(self, reason: Failure) -> None:
+        """The body has ended, or its connection."""
         if self._reason is not None:
             return
         if reason.check(ResponseDone, PotentialDataLoss):
@@ -165,7 +167,7 @@ class Body(proxyForInterface(IResponse)):  # type: ignore[misc]
         piece = self._decoder.read()
         self._decoded += len(piece)
         if self._limit and (self._decoded > self._limit or self._sent > 2 * self._limit + _AHEAD):
-            raise UpstreamError("upstream-too-large", "more than the job wants to read")
+            raise UpstreamError("upstream-too-large", "the body is larger than the job reads")
         return piece
 
     def _go_on(self) -> None:

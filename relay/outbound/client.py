@@ -133,7 +133,9 @@ class Http(TreqClient):
             return result
 
         waiting = fork(working.addBoth(done))
-        working.addErrback(lambda failure: _log.failure("work could not be finished", failure))
+        working.addErrback(
+            lambda failure: _log.failure("work that a handler left to context.http.finish failed", failure)
+        )
         return waiting
 
     def close(self) -> None:

@@ -74,6 +74,7 @@ class Inflate:
         return not self._input and not self._is_full
 
     def feed(self, data: bytes) -> None:
+        """Take a piece of the coded body."""
         if (
             not self._begun and self._window == 15 and data[0] & 0x0F != 8
         ):  # what some call deflate has no head
@@ -82,6 +83,7 @@ class Inflate:
         self._input += data
 
     def read(self) -> bytes:
+        """A piece of the decoded body; empty if more has to be fed first."""
         while not self.empty and not self.finished:
             piece = self._inflate.decompress(self._input, PIECE)
             self._input, self._is_full = self._inflate.unconsumed_tail, len(piece) == PIECE

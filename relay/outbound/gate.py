@@ -113,7 +113,7 @@ class Gate:
         self._free_until[scope] = self._clock.seconds() + TRUST
 
     def _failed(self, failure: Failure, queue: deque[tuple[Deferred[None], float]]) -> None:
-        self._log.failure("limits could not be asked about", failure)
+        self._log.failure("the store could not be asked about limits", failure)
         for turn, _ in queue:
             if not turn.called:
                 turn.errback(failure)

@@ -114,5 +114,7 @@ class GuardedEndpoint:
         if failure.check(DNSLookupError) and self._guard.refused:
             raise UpstreamError("private-address", "the host has a private address")
         if failure.check(DNSLookupError) and self._guard.silent:
-            raise UpstreamError("upstream-timeout", "no answer for the name of the host", phase="name")
+            raise UpstreamError(
+                "upstream-timeout", "the host name could not be resolved in time", phase="name"
+            )
         return failure

@@ -43,13 +43,16 @@ class Breaker:
             return
         if now < self._until or self._probing:
             wait = max(1.0, self._until - now)
-            raise UpstreamError("upstream-unavailable", "it is asked again later", retry_after=wait)
+            raise UpstreamError(
+                "upstream-unavailable", "it has been failing, and is called again later", retry_after=wait
+            )
         self._probing = True
 
     def succeeded(self) -> None:
         self._failures, self._probes, self._probing = 0, 0, False
 
     def failed(self, now: float) -> None:
+        """A call failed in a way that speaks against the host."""
         if self._probing:
             self._probes += 1
         self._probing = False
@@ -85,6 +88,7 @@ class Hosts:
         return iter(self._hosts.values())
 
     def of(self, scheme: bytes, name: bytes, port: int) -> Host:
+        """The host of this name and port."""
         key = (scheme, name.lower(), port)
         host = self._hosts.get(key)
         if host is None:

@@ -1,4 +1,4 @@
-"""What one job learns of limits, and for whom: what a server says counts for that server.
+"""What one job learns of limits, and where it counts: what a server says counts for that server.
 
 An answer teaches the limit of the host that gave it, wherever the call was sent first. It counts for the job's lane,
 too, and for up to a day, if the host is the API that the job is for: one that its `Limit` names, or a call says so. All
@@ -53,7 +53,7 @@ class Learning:
         self._hosts = hosts
 
     async def enter(self, url: bytes, until: float) -> None:
-        """Wait until a call may go; raises `UpstreamLimited` if that is not before `until`, by the clock."""
+        """Wait until a call is allowed. Raises `UpstreamLimited` if that is not before `until`, by the clock."""
         await self._shared.gate.enter(self._scope(url), until)
 
     def read(self, response: Any, asked: bytes, own: bool) -> LimitedAnswer:

@@ -1,5 +1,5 @@
-"""Which addresses belong to the public internet, by a table of our own: Python's `is_global` differs from version to
-version, and counts as public what routers and clouds keep for themselves.
+"""Which addresses belong to the public internet, by a table of our own, because Python's `is_global` differs between
+versions and counts some addresses of routers and clouds as public.
 
 The tables are those of IANA (special-purpose address registries, RFC 6890), and a few addresses that clouds answer at.
 """

@@ -1,4 +1,4 @@
-"""Follows redirects, hop by hop, as Twisted's agents do, with bounds, and without telling strangers anything.
+"""Follows redirects hop by hop, as Twisted's agents do, with bounds, and without leaking headers to other origins.
 
 To another origin (scheme, host or port) goes nothing of what the handler sent but `KEPT`; cookies are those that the
 cookie jar has for it. A redirect that is followed has no body to speak of: `BODY` bytes of it are read, for `PATIENCE`
@@ -90,7 +90,7 @@ class Redirects:
         try:
             return checked(_text(urljoin(uri, locations[0]))).to_text().encode("ascii")
         except (UpstreamError, ValueError) as error:
-            raise UpstreamError("upstream-redirects", f"it leads to no URL: {error}") from None
+            raise UpstreamError("upstream-redirects", f"it does not lead to a URL: {error}") from None
 
     def _headers(self, headers: Headers, uri: bytes, target: bytes) -> Headers:
         if origin_of(uri) != origin_of(target):

@@ -18,7 +18,7 @@ MAX_JSON = 512 << 10  # bytes of JSON, unless the call says `max_bytes`
 
 
 class UpstreamResponse(TreqResponse):
-    """treq's response, but `text` and `json` keep nobody waiting, whatever they are given."""
+    """treq's response, but `text` and `json` never block for long, whatever the body is."""
 
     def __init__(self, response: TreqResponse, clock: IReactorTime, most_json: int) -> None:
         super().__init__(response)

@@ -1,4 +1,4 @@
-"""What all calls of a worker share: connections, hosts, and the gate."""
+"""The state that all calls of a worker share: connections, hosts, and the gate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Upstreams:
         return Http(self._shared, job)
 
     async def close(self) -> None:
-        """Give what has to be finished its time, then close the connections that are kept alive."""
+        """Give work in `finish` its time, then close the kept-alive connections."""
         await DeferredList(self._shared.unfinished).addTimeout(EXTRA, self._clock)
         await DeferredList([pool.closeCachedConnections() for pool in self._pools])
 

@@ -67,9 +67,9 @@ def _checked(url: EncodedURL) -> EncodedURL:
     if url.scheme not in _PORTS:
         raise UpstreamError("bad-url", f"the scheme is {url.scheme[:20]!r}, not http or https")
     if url.userinfo:
-        raise UpstreamError("bad-url", "it has a user before its host")
+        raise UpstreamError("bad-url", "it has a user name before its host")
     if not 0 < (url.port or 0) < 65536:
-        raise UpstreamError("bad-url", "its port is none")
+        raise UpstreamError("bad-url", "its port is not a port number")
     if len(url.host) > _LONGEST_HOST:
         raise UpstreamError("bad-url", "its host is too long")
     ascii = url.to_uri()

@@ -1,8 +1,7 @@
-"""The check of handlers before ``relay all`` starts its workers, or becomes itself anew: as the supervisor has it.
+"""The check of handlers before ``relay all`` starts its workers or restarts in place: the supervisor's side.
 
-Modules of handlers are imported in a process of its own (`relay.process.checking`) and not in the supervisor, which
-is to run no code of theirs: no threads, no reactor of their choice, nothing that a restart of the workers would not
-change.
+Modules of handlers are imported in another process (`relay.process.checking`). The supervisor must not run their code:
+no threads, no reactor of their choice, nothing that a restart of the workers would not change.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ REFUSED = 78  # EX_CONFIG: the last line says what is wrong
 
 
 class Check:
-    """The check as its parent has it: it runs while the body of a ``with`` does, the end of which waits for it and
-    raises `SettingError`."""
+    """The running check, seen by its parent. It runs during the body of a ``with``; the end of the body waits for it
+    and raises `SettingError`."""
 
     def __init__(self, environment: Mapping[str, str], owner: Owner = NOBODY) -> None:
         #: not a pipe: what the modules start may hold on to it
@@ -47,7 +46,7 @@ class Check:
             )
         except OSError as error:
             raise SettingError(
-                f"no process can be started as the user that twistd is to be: {error}"
+                f"no process can be started as the user of twistd's --uid and --gid: {error}"
             ) from error
 
     def __enter__(self) -> None:
@@ -67,7 +66,7 @@ class Check:
 
 
 class Present(msgspec.Struct, frozen=True):
-    """A relay that runs: what can't be changed, what it listens on, and the format of what it leaves."""
+    """The running relay: the settings that can't change, what it listens on, and the format of its state."""
 
     redis: str
     data: str
@@ -76,7 +75,7 @@ class Present(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """What is asked of the process: the settings that were given on the command line, and what runs."""
+    """The question to the process: the settings of the command line, and the running relay."""
 
     given: dict[str, Any]
     running: Present
@@ -85,7 +84,7 @@ class Again(msgspec.Struct, frozen=True):
 def again(
     reactor: Any, environment: Mapping[str, str], given: dict[str, Any], running: Present
 ) -> Deferred[None]:
-    """Check what the settings and handlers are by now; `given` are those of the command line. Fails with
+    """Check the present settings and handlers; `given` are the settings of the command line. Fails with
     `SettingError`."""
     environment = {**environment, AGAIN: msgspec.json.encode(Again(given, running)).decode()}
     program, *arguments = _command()
@@ -107,12 +106,12 @@ def _command() -> list[str]:
 
 
 def _broke_off(failure: Failure) -> NoReturn:
-    raise SettingError(f"--jobs: the process that imports them did not end ({failure.value!r})")
+    raise SettingError(f"--jobs: the process that imports the handlers did not end ({failure.value!r})")
 
 
 def _error(status: int, lines: list[str]) -> SettingError:
     told = lines[-1] if status == REFUSED and lines else ""
-    return SettingError(told or f"--jobs: the process that imported them ended with {status}")
+    return SettingError(told or f"--jobs: the process that imports the handlers ended with status {status}")
 
 
 def _as(owner: Owner) -> dict[str, Any]:

@@ -27,15 +27,18 @@ def _settings() -> Settings:
     settings = Settings.read(options, os.environ, config_path(asked.given))
     for name in ("redis", "data"):
         if getattr(settings, name) != getattr(asked.running, name):
-            raise SettingError(f"--{name} has changed: that takes a stop and a start")
+            raise SettingError(f"--{name} has changed: stop relay and start it again")
     if asked.running.format != FORMAT:
-        raise SettingError("this version can't go on with what that one runs: that takes a stop and a start")
+        raise SettingError(
+            "this version can't take over the running processes: stop relay and start it again"
+        )
     _can_be_served(settings, asked.running.listen)
     return settings
 
 
 def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
-    """What the supervisor would stumble over as it goes on, its imports first: nobody would be left then."""
+    """Check what would break the restarted supervisor, its imports first, because nothing would be left to report
+    it."""
     from twisted.internet import reactor
 
     from relay.process import service, sockets, variables
@@ -49,7 +52,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Leaves without waiting for what the modules may have started."""
+    """Exit without waiting for what the modules may have started."""
     from relay.handlers.registry import chosen
 
     status = 0

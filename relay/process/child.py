@@ -1,8 +1,8 @@
 """A process of ``relay all``: ``python -m relay.process.child front|worker``.
 
 Its settings come in the environment, its sockets as file descriptors from 3 on. Its log goes to its parent through its
-output. That it is ready, drains, or lives is said through a descriptor of its own, so that nothing that a handler
-prints is taken for it; its parent's orders come through another.
+output. It reports that it is ready, drains or lives through a descriptor of its own, so that nothing that a handler
+prints is mistaken for it. Its parent's orders come through another descriptor.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import io
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from setproctitle import setproctitle
@@ -21,6 +24,11 @@ from relay.process import output, service, signals
 from relay.process.parent import Orders, Parent
 from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
 from relay.timing import clock
+from relay.timing.draining import Drain
+
+if TYPE_CHECKING:
+    from relay.front.front import Front
+    from relay.worker.worker import Worker
 
 _log = Logger(namespace="relay.process.child")
 
@@ -39,31 +47,36 @@ def main(role: str) -> None:
 
     clock.steady(reactor)
     try:
-        made = (
-            service.front(reactor, settings, handed, _sockets(handed.sockets))
-            if role == "front"
-            else service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
-        )
+        made = _made(role, reactor, settings, handed, parent)
     except SettingError as error:
         sys.exit(f"relay: {error}")
     stop = signals.Stop(reactor)
-
-    def leave(seconds: float | None) -> None:
-        if seconds is not None:
-            _log.info("this {role} is to end, and has {seconds:.0f} s left", role=role, seconds=seconds)
-            made.drain.within(seconds)
-        else:  # nobody would miss it, nor end it, if it had longer as one that has a successor
-            made.drain.within(min(made.drain.left(), settings.drain))
-        stop()
-
     made.ready.addCallback(lambda _: parent.tell(READY))
     reactor.addSystemEventTrigger("before", "shutdown", parent.tell, DRAINING)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     reactor.callWhenRunning(made.startService)
+    leave = partial(_leave, role, made.drain, settings.drain, stop)
     reactor.callWhenRunning(Orders, reactor, handed.orders, leave)
     signals.install(reactor, stop)
     reactor.run()
     _log.info("this {role} has ended", role=role)
+
+
+def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: Parent) -> Front | Worker:
+    if role == "front":
+        return service.front(reactor, settings, handed, _sockets(handed.sockets))
+    return service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
+
+
+def _leave(role: str, drain: Drain, orphaned: float, stop: Callable[[], None], seconds: float | None) -> None:
+    """Stop within so many seconds. None: the parent has ended, so nobody would miss this process, nor end it, if it had
+    longer than `orphaned`, as one that has a successor may have."""
+    if seconds is not None:
+        _log.info("this {role} was told to stop, and has {seconds:.0f} s left", role=role, seconds=seconds)
+        drain.within(seconds)
+    else:
+        drain.within(min(drain.left(), orphaned))
+    stop()
 
 
 def _sockets(count: int) -> list[socket.socket]:

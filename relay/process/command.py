@@ -1,4 +1,4 @@
-"""The command ``relay``: what an operator says to a relay that runs on this machine."""
+"""The command ``relay``: an operator's orders to a relay that runs on this machine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _SIGNALS = {"reload": SIGUSR2, "restart": SIGHUP}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exits with 1, and a line that says why, if nobody was told."""
+    """Exits with status 1 and one line that says why if no relay was reached."""
     asked = _parser().parse_args(arguments)
     running = [asked.pid] if asked.pid else supervisors()
     if len(running) != 1:
         found = (
-            f"{', '.join(map(str, running))} run here: say which with --pid" if running else "none runs here"
+            f"several run here ({', '.join(map(str, running))}): choose one with --pid"
+            if running
+            else "no `relay all` runs here"
         )
         sys.exit(f"relay: {found}")
     try:
@@ -31,20 +33,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("relay", description="Talk to the `twistd relay` of this machine.")
+    parser = argparse.ArgumentParser(
+        "relay", description="Send an order to the `relay all` that runs on this machine."
+    )
     parser.add_argument("--version", action="version", version=f"relay {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in (
-        ("reload", "replace the workers: new handlers, and fronts and clients notice nothing"),
-        ("restart", "replace everything: new settings and a new relay, and clients notice nothing"),
+        ("reload", "replace the workers, to load new handlers; fronts and held clients are not affected"),
+        (
+            "restart",
+            "replace all processes, to load new settings and a new relay; held clients stay connected",
+        ),
     ):
         command = commands.add_parser(name, help=about, description=about)
-        command.add_argument("--pid", type=int, help="process id, where several run")
+        command.add_argument("--pid", type=int, help="process id of the supervisor, if several run")
     return parser
 
 
 def supervisors() -> list[int]:
-    """The ids of the processes of ``relay all`` on this machine."""
+    """The process ids of the supervisors (``relay all``) on this machine."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

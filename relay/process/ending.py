@@ -1,7 +1,7 @@
-"""How a process ends: for good, even where threads of it still run.
+"""How a process ends: also if some of its threads still run.
 
-A thread can't be stopped, and both Twisted's thread pools and the interpreter wait for theirs. A handler that hangs in
-one, or a name look-up that nobody answers, would keep a process that was told to stop.
+A thread can't be stopped, and both Twisted's thread pools and the interpreter wait for their threads. A handler that
+hangs in a thread, or a name look-up without an answer, would keep the process from ending.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _status = [0]  # with which this process ends
 
 
 def fail(reactor: Any) -> None:
-    """Stop this process, once it runs, in due order and with exit status 1."""
+    """Stop this process in order and with exit status 1, as soon as it runs."""
 
     def stop() -> None:
         with contextlib.suppress(ReactorNotRunning):  # it is stopping

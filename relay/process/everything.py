@@ -1,4 +1,4 @@
-"""The composition root of ``relay all``: the store, fronts and workers as processes, and what looks after them."""
+"""The composition root of ``relay all``: the embedded Redis, fronts and workers as processes, and their supervisor."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _log = Logger()
 def everything(
     reactor: Any, settings: Settings, given: Mapping[str, Any] | None = None, owner: Owner = NOBODY
 ) -> Supervisor:
-    """The store, fronts and workers as processes of their own, kept alive, as `owner`. Raises `SettingError`. `given`
-    are the settings of the command line, which count again when it becomes itself anew."""
+    """The embedded Redis, fronts and workers as processes, started again when they die, run as `owner`. `given` are the
+    settings of the command line, which count again when the supervisor restarts. Raises `SettingError`."""
     secrets_of(settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
@@ -64,7 +64,7 @@ def _supervisor(
     renewal: Reexecution,
     left: Inherited | None,
 ) -> Supervisor:
-    """With all that it looks after, and what is left of it if it was there before."""
+    """The supervisor with its children; `left` is its state if it was restarted."""
     programs = _programs(settings, listening)
 
     def place(role: str, number: int) -> ManagedProcess:
@@ -91,7 +91,7 @@ def _renewal(
     listening: Sequence[socket.socket],
     embedded: Embedded | None,
 ) -> Reexecution:
-    """What a supervisor of these settings does to become itself anew."""
+    """How a supervisor with these settings restarts in place."""
     present = check.Present(settings.redis, settings.data, settings.listen)
     return Reexecution(
         partial(check.again, reactor, _environment(), dict(given), present),
@@ -100,8 +100,8 @@ def _renewal(
 
 
 def _close(listening: Sequence[socket.socket]) -> None:
-    """Who comes while fronts drain is refused by the kernel, and asks another relay: nobody would accept it here. What
-    systemd holds, too, goes on to wait for the next relay."""
+    """Close the listening sockets, so that the kernel refuses clients that come while fronts drain, and they ask
+    another relay. A socket that systemd also holds keeps its clients waiting for the next relay."""
     for bound in listening:
         bound.close()
 
@@ -112,13 +112,14 @@ def _announce(descriptions: Sequence[str], listening: Sequence[socket.socket]) -
 
 
 def _listening(reactor: Any, settings: Settings, owner: Owner) -> list[socket.socket]:
-    """Bound, while handlers are checked: a mistake in one is told here, not by a worker that dies over and over."""
+    """Bind the sockets while handlers are checked, so that a mistake is reported here, not by a worker that dies again
+    and again."""
     with Check({**_environment(), **settings.environ()}, owner):
         return sockets.bound(reactor, settings, settings.listen)
 
 
 def _inherited(reactor: Any, settings: Settings, left: Inherited) -> list[socket.socket]:
-    """Those that were bound before, and what is new; what is wanted no more is closed."""
+    """The sockets that were bound before, and new ones; sockets that are no longer wanted are closed."""
     found = [left.take_socket(description) for description in settings.listen]
     missing = [text for text, bound in zip(settings.listen, found, strict=True) if bound is None]
     new = iter(sockets.bound(reactor, settings, missing))
@@ -134,7 +135,7 @@ def _go_on(
     kept: list[ManagedState],
     buried: list[tuple[str, str]],
 ) -> None:
-    """Leave the sockets, Redis and what runs to this process anew."""
+    """Restart in place, and keep the sockets, Redis and the running children."""
     bound = [(description, each.fileno()) for description, each in listening]
     running = embedded.running() if embedded is not None else (-1, "")
     reexec.go_on(Inherited(bound, kept, buried, *running))
@@ -170,7 +171,7 @@ def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embed
 
 
 def _environment() -> dict[str, str]:
-    """Of another process: with where it finds the relay that this is."""
+    """The environment of a child, with the path of this very relay."""
     environment = dict(os.environ)
     folder = str(Path(version.__file__).parents[1])
     if folder not in (*site.getsitepackages(), site.getusersitepackages()):

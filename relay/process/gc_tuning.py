@@ -1,8 +1,8 @@
-"""The garbage collector, kept from stopping those who wait.
+"""Tuning of the garbage collector, so that it does not delay waiting clients.
 
 A full collection looks at every object there is, which takes more than 100 ms in a front that holds many requests.
-relay makes few circles, and most of those die young; so what was there at the start is never looked at again, young
-objects are collected as always, and all of them only while little is held.
+relay makes few circles, and most of them die young. So objects that exist at the start are frozen, young objects are
+collected as always, and a full collection runs only while few requests are held.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000  # objects, collections, col
 
 
 def tame(clock: IReactorTime, held: Callable[[], int]) -> None:
-    """Tame the collector of this process from now on; `held` says how many wait."""
+    """Tune the collector of this process from now on; `held` returns how many requests wait."""
 
     def collect() -> None:
         if held() < LITTLE:

@@ -1,9 +1,8 @@
 """Run a program in a session of its own, to be stopped with its parent: ``launch.py PARENT SHELTERED PROGRAM …``.
 
-Run by its path: it stands between fork and exec, so it takes nothing but the standard library.
-In a session of its own the program does not see a Ctrl-C meant for its parent, which stops it in due order. One that is
-sheltered ("1") does not see a signal to stop either, whoever sends it (systemd may signal all processes at once): it
-lasts until its parent ends it.
+It is run by its path, between fork and exec, so it uses only the standard library. In a session of its own the program
+does not see a Ctrl-C meant for its parent, which stops it in due order. One that is sheltered ("1") does not see a
+signal to stop either, whoever sends it (systemd may signal all processes at once): it lasts until its parent ends it.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """What was learned of limits, for an operator: ``python -m relay.learned --redis URL [--forget SCOPE]``.
 
 Prints each scope (a host, a host and the value that jobs are counted by, or the lane of a limit: ``@name``) with the
-rate and the pause that were learned. With ``--forget`` what was learned of one counts no more. Ends with
-status 1 where nothing is known of that scope or Redis does not answer, 2 for a URL that is none.
+rate and the pause that were learned. With ``--forget`` what was learned of one scope is deleted. Ends with status 1 if
+nothing is known of that scope or Redis does not answer, 2 for a bad URL.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def table(learned: Mapping[str, Learned]) -> Iterator[str]:
 
 
 async def run(reactor: Any, address: Address, forget: str) -> None:
+    """Print what was learned, or forget what was learned of one scope (exit status 1 if that is nothing)."""
     unfit: list[str] = []
     partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
     partition.on_unfit = unfit.append
@@ -57,6 +58,7 @@ async def run(reactor: Any, address: Address, forget: str) -> None:
 
 
 def main(words: list[str]) -> None:
+    """Run the command with these words of its command line."""
     parser = argparse.ArgumentParser(
         prog="python -m relay.learned", description="What was learned of limits."
     )

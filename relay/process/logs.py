@@ -1,6 +1,6 @@
 """How the log of a process that twistd runs is written: by twistd, where its own options say, in relay's form.
 
-A plugin is called before twistd begins to log, and knows neither file nor syslog; so it waits for that beginning.
+A plugin is called before twistd begins to log, and knows neither file nor syslog, so it waits until twistd begins.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A process that is kept alive: it has a successor whenever it ends, or begins to drain."""
+"""A supervised process: it gets a successor when it ends or begins to drain."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Program:
 
 
 class ManagedProcess:
-    """A process that has a successor whenever it ends, or begins to drain, until it is stopped. `buried` is called with
-    the name of each child that ended."""
+    """A process that gets a successor when it ends or begins to drain, until it is stopped. `buried` is called with the
+    name of each child that ended."""
 
     _log = Logger()
 
@@ -73,7 +73,7 @@ class ManagedProcess:
         self._stopping = False
 
     def start(self) -> Child:
-        """Start a process; the one before, if any, is succeeded by it."""
+        """Start a process; it succeeds the one before, if any."""
         program, former = self._program, self._last_with_estate()
         control = FIRST_SOCKET + len(program.sockets)
         child = self._child = Child(self, control, control + 1)
@@ -101,7 +101,7 @@ class ManagedProcess:
         return self._reactor.spawnProcess(child, command[0], command, env=environment, childFDs=descriptors)
 
     def adopt(self, state: ManagedState) -> None:
-        """Go on with processes that run already; to be called before `start`."""
+        """Go on with processes that run already. Call it before `start`."""
         for each in state.children:
             child = Child.adopted(self, self._reactor, each)
             self._all[child] = None
@@ -111,16 +111,16 @@ class ManagedProcess:
         self.began = state.began
 
     def state(self) -> ManagedState:
-        """The processes that run, for one that goes on with them."""
+        """The running processes, for a supervisor that restarts."""
         states = [state for child in self._all if (state := child.state()) is not None]
         return ManagedState(self.role, self.number, self._child is not None, self.began, states)
 
     def has_process(self) -> bool:
-        """Whether one runs that has no successor."""
+        """Whether a process runs that has no successor."""
         return self._child is not None
 
     async def replace(self) -> None:
-        """Start a successor; the present process leaves once that is ready."""
+        """Start a successor; the present process leaves when the successor is ready."""
         if not self._stopping:
             await self.start().ready
 
@@ -129,7 +129,7 @@ class ManagedProcess:
         await self._end(list(self._all), self._program.drain)
 
     async def retire(self) -> None:
-        """There is no place for these processes any more: they leave as if they had a successor."""
+        """End these processes because they are no longer wanted: they leave as if they had a successor."""
         await self._end([child for child in self._all if not child.leaving], self._program.succeeded)
 
     async def _end(self, told: Sequence[Child], seconds: float) -> None:
@@ -157,7 +157,7 @@ class ManagedProcess:
     # -- what its processes do --
 
     def ask(self, child: Child, seconds: float) -> None:
-        """Have it leave within so many seconds."""
+        """Tell a child to leave within `seconds`."""
         if self._program.shut_down is not None:
             self.shut_down()
             return
@@ -166,7 +166,7 @@ class ManagedProcess:
             child.signal(SIGTERM)
 
     def is_ready(self, child: Child) -> None:
-        """Whoever was before it can go."""
+        """The process before it can go."""
         self.on_ready()
         for former in itertools.takewhile(lambda each: each is not child, list(self._all)):
             if not former.leaving:
@@ -186,6 +186,7 @@ class ManagedProcess:
             child.leave(self._program.succeeded)
 
     def has_ended(self, child: Child, reason: Failure) -> None:
+        """Whether no process of this place runs any more."""
         self._all.pop(child, None)
         self.buried(child.name)
         if child is not self._child and not reason.check(ProcessDone):

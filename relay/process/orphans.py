@@ -1,4 +1,5 @@
-"""Orphans of a container: what a handler's program leaves behind is the first process' to reap, which may be relay."""
+"""Reaps orphans in a container: processes that a handler's program leaves behind belong to the first process, which may
+be relay."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ LOOK = 5.0  # seconds between looks
 
 
 def install(reactor: Any) -> None:
-    """Reap orphans, where this is the first process and nobody else would."""
+    """Reap orphans if this is the first process."""
     if os.getpid() == 1:
         recurring(reactor, reap).start(LOOK, now=False)
 

@@ -4,7 +4,7 @@ A child's log goes through its standard output, beside what handlers, libraries 
 that nothing that is printed is taken for it, each line of it begins with a mark that has the child's random name.
 Behind it is a `LogRecord` as JSON, in pieces of a size that the system writes as a whole, whoever else writes then.
 
-Other lines were printed. One may begin with its level as systemd has it (``<3>``, see sd-daemon(3)).
+Other lines were printed. A printed line may begin with its level, in systemd's form (``<3>``, see sd-daemon(3)).
 """
 
 from __future__ import annotations

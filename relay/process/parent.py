@@ -1,4 +1,4 @@
-"""The parent of a child process, as the child has it: what it is told, what it orders; lines through two pipes."""
+"""The child's side of its link to its parent: reports and orders, as lines through two pipes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _READ = 4096  # bytes
 
 
 class Parent:
-    """Where words go; never an error, as the parent may be gone."""
+    """Sends reports to the parent. Never fails, because the parent may be gone."""
 
     _log = Logger()
 
@@ -26,6 +26,7 @@ class Parent:
         os.set_blocking(descriptor, False)  # a parent that was stopped reads nothing
 
     def tell(self, word: str) -> None:
+        """Send the parent a line."""
         try:
             os.write(self._descriptor, f"{word}\n".encode())
         except BlockingIOError:
@@ -36,8 +37,8 @@ class Parent:
 
 @implementer(IReadDescriptor)
 class Orders:
-    """What the parent orders: `leave` is called with the seconds that the process has from now on, or with None when
-    the parent is gone."""
+    """Receives the parent's orders: `leave` is called with the seconds that the process has from now on, or with None
+    when the parent is gone."""
 
     def __init__(self, reactor: Any, descriptor: int, leave: Callable[[float | None], None]) -> None:
         self._reactor = reactor

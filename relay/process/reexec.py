@@ -1,7 +1,7 @@
-"""A supervisor that goes on as itself anew: the same process, with new code and new settings (``execve``).
+"""A supervisor that restarts in place: the same process, with new code and new settings (``execve``).
 
-Its children, Redis and the sockets that it listens on stay. What has to be known of them is in a file without a name,
-whose descriptor stands in the environment. So relay itself is upgraded without a connection that is refused.
+Its children, Redis and its listening sockets stay. Their state is in a file without a name, whose descriptor is in the
+environment. So relay itself is upgraded without refusing a connection.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ManagedState(msgspec.Struct, frozen=True):
 
 
 class Inherited(msgspec.Struct, frozen=True):
-    """What a supervisor leaves to itself."""
+    """The state that a supervisor leaves to itself."""
 
     sockets: list[tuple[str, int]]  # endpoint and descriptor
     kept: list[ManagedState]
@@ -72,6 +72,7 @@ class Inherited(msgspec.Struct, frozen=True):
         return None
 
     def take_kept(self, role: str, number: int) -> ManagedState | None:
+        """The state of one place, which is taken out."""
         for state in self.kept:
             if (state.role, state.number) == (role, number):
                 self.kept.remove(state)
@@ -87,7 +88,7 @@ class Inherited(msgspec.Struct, frozen=True):
 
 
 def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited | None:
-    """What this supervisor left to itself, if it is one that went on."""
+    """The state that this supervisor left to itself, if it was restarted."""
     text = environment.pop(VARIABLE, "")
     if not text:
         return None
@@ -99,7 +100,7 @@ def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited |
 
 
 def go_on(left: Inherited) -> NoReturn:
-    """Become this process anew. Raises `OSError` if that can't be, and nothing has changed then."""
+    """Restart this process in place. Raises `OSError` if that fails; nothing has changed then."""
     now = os.getcwd()
     written = _written(msgspec.json.encode(left))
     descriptors = [*left.descriptors(), written]

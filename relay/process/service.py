@@ -1,4 +1,4 @@
-"""The composition root: the only room that builds and connects.
+"""The composition root: the only module that builds and connects services.
 
 `front` and `worker` each make one service out of settings, `relay.process.everything` that of both; nothing below
 knows how it is put together. Who calls: `relay.tap` (twistd), ``relay.tac``, and `relay.process.child` (the processes
@@ -46,7 +46,7 @@ _log = Logger()
 def front(
     reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
 ) -> Front:
-    """A front; it binds its own sockets unless it was handed some. Raises `SettingError`."""
+    """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, FrontTools
 
     address = address_of(settings)
@@ -85,8 +85,8 @@ def worker(
         _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
     if registry.passed_over:
         _log.info(
-            "not served, as they are imported from other modules: {handlers} (name them in __all__, or their modules "
-            "with --jobs)",
+            "handlers that are imported from other modules are not served: {handlers} (to serve them, name them in "
+            "__all__, or name their modules with --jobs)",
             handlers=", ".join(registry.passed_over),
         )
     descriptors.raise_limit()
@@ -120,7 +120,7 @@ def _within_descriptors(settings: Settings) -> Settings:
     if settings.max_held > most:
         _log.warn(
             "--max-held {held} is more than the {most} connections that this front may have (ulimit -n, "
-            "--max-connections): it holds so many",
+            "--max-connections): it holds {most} at most",
             held=settings.max_held,
             most=most,
         )
@@ -148,7 +148,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 def router_of(reactor: Any, address: Address) -> Router:
-    """The partitions of the store at an address; what can't be used ends the process."""
+    """The partitions of the store at an address. A server that can't be used ends the process."""
     link = Connection(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
@@ -170,7 +170,7 @@ def terms_of(settings: Settings) -> Terms:
 
 
 def _give_up(reactor: Any, why: str) -> None:
-    """End the process: better no service than one that loses jobs, or does nothing."""
+    """End the process, because no service is better than one that loses jobs or does nothing."""
     _log.critical("relay: {why}", why=why)
     ending.fail(reactor)
 

@@ -1,8 +1,8 @@
-"""What signals ask for: a first SIGTERM or SIGINT to stop, a later one to stop at once; others as the caller says.
+"""What signals mean: a first SIGTERM or SIGINT stops, a later one stops at once; the caller says what others do.
 
-What is sent to a whole group (by systemd, a terminal, ``timeout``) meets a process more than once, so signals within a
-second are one request. No other signal that operators use ends a process: SIGHUP, SIGUSR1 and SIGUSR2 do nothing where
-they have no meaning.
+A signal to a whole group (from systemd, a terminal, ``timeout``) can reach a process more than once, so signals within
+a second are one request. No other signal that operators use ends a process: SIGHUP, SIGUSR1 and SIGUSR2 do nothing
+where they have no meaning.
 """
 
 from __future__ import annotations

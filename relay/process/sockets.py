@@ -49,8 +49,8 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
         bound.append(listening)
         if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
             raise SettingError(
-                f"--listen {description}: others than this machine could reach it, and nothing says which of them may "
-                "call: --allow, --ticket-secrets or --open"
+                f"--listen {description}: other machines can reach this address, and no setting says who may call: "
+                "give --allow, --ticket-secrets or --open"
             )
     return bound
 

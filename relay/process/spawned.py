@@ -1,4 +1,4 @@
-"""One process of ``relay all``, as its parent sees it: what it says and writes, and how it is made to leave."""
+"""One child process of ``relay all``, as its parent sees it: what it reports and logs, and how it is ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
 
 
 class Handed(msgspec.Struct, frozen=True):
-    """What a child is handed: its name, and its descriptors, -1 for none."""
+    """What a child gets at its start: its name, and its descriptors, -1 for none."""
 
     name: str
     sockets: int = 0  # how many, from `FIRST_SOCKET` on
@@ -50,7 +50,7 @@ FIRST_SOCKET = 3
 
 
 class Keeper(Protocol):
-    """Who started it, and is told what it does. Times are seconds."""
+    """What starts a child and hears what the child does. Times are seconds."""
 
     clock: IReactorTime
     role: str
@@ -59,7 +59,7 @@ class Keeper(Protocol):
     is_noise: Callable[[str], bool]  # a line that it wrote, and is left out
 
     def ask(self, child: Child, seconds: float) -> None:
-        """Have it leave within so many seconds."""
+        """Tell a child to leave within `seconds`."""
 
     def is_ready(self, child: Child) -> None: ...
 
@@ -92,7 +92,7 @@ class Child(ProcessProtocol):
         self._lines = {STDOUT: Lines(), STDERR: Lines(), control: Lines()}
 
     def begun(self, process: IProcessTransport) -> None:
-        """It was started: from now on it has to give signs of life, where its kind does."""
+        """The child was started: from now on it must give signs of life, if its kind does."""
         self.process = process
         if math.isfinite(self._keeper.silence):
             self._listening.start(LISTEN, now=False)
@@ -119,7 +119,7 @@ class Child(ProcessProtocol):
 
     @classmethod
     def adopted(cls, keeper: Keeper, reactor: Any, state: ChildState) -> Child:
-        """One that runs already."""
+        """A child that runs already."""
         child = cls(keeper, state.control, state.orders, state.name)
         child.leaving = state.is_leaving
         child._lines |= {descriptor: Lines(rest) for descriptor, rest in state.unread.items()}
@@ -139,8 +139,8 @@ class Child(ProcessProtocol):
             self.process.signalProcess(number)
 
     def leave(self, seconds: float) -> None:
-        """Ask the process to drain within so many seconds; it is killed if it is still there `PATIENCE` seconds after
-        that. Said again, the last word counts."""
+        """Ask the process to drain within so many seconds; it is killed if it still runs `PATIENCE` seconds after that.
+        The last call counts."""
         self.leaving = True
         if self.ended.called:
             return
@@ -150,7 +150,7 @@ class Child(ProcessProtocol):
         self._insist = self._keeper.clock.callLater(given, self._kill_as, _TOLD_TO_STOP, given)
 
     def order(self, words: str) -> None:
-        """Say something to it; it may have closed its ears."""
+        """Send the child an order; it may no longer listen."""
         if self.process is not None:
             with suppress(KeyError):
                 self.process.writeToChild(self._orders, f"{words}\n".encode())

@@ -1,4 +1,5 @@
-"""The processes of ``relay all``: the store, fronts and workers, stopped in due order, their dead cleared away."""
+"""The supervisor of ``relay all``: starts the embedded Redis, fronts and workers, stops them in order, and gives back
+what dead ones held."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ _REMIND = 60.0  # seconds between log lines about a process that can't be reaped
 
 @dataclass(frozen=True, slots=True)
 class Reexecution:
-    """How a supervisor becomes itself anew. `check` fails with `SettingError`. `go_on` is given what runs, title and
-    name of what has ended and whose jobs were not given back; it raises `OSError` or does not return."""
+    """How a supervisor restarts in place. `check` fails with `SettingError`. `go_on` gets the running processes, and
+    title and name of each ended process whose jobs were not given back; it raises `OSError` or does not return."""
 
     check: Callable[[], Deferred[None]]
     go_on: Callable[[list[ManagedState], list[tuple[str, str]]], None]
@@ -71,8 +72,8 @@ class Supervisor(Service):
             child.on_ready = partial(self._is_ready, child.role)
 
     def adopt(self, left: Inherited, place: Callable[[str, int], ManagedProcess]) -> None:
-        """Go on with what runs already, and replace it once started, the oldest first: who is asked to do so again and
-        again comes to all of them. `place` makes one for what has none any more."""
+        """Go on with the running processes, and replace them once started, the oldest first, so that repeated restarts
+        reach all of them. `place` makes a place for a process that has none any more."""
         for child in (*([self._redis] if self._redis else []), *self._children):
             state = left.take_kept(child.role, child.number)
             if state is not None:
@@ -124,9 +125,9 @@ class Supervisor(Service):
             self._redis.shut_down()
 
     def restart(self) -> None:
-        """Become itself anew, if settings and handlers are in order; then replace fronts and workers one by one, each
-        by a successor that is ready before it leaves. Who asks while they are looked at may have changed them: they are
-        looked at once more."""
+        """Restart in place if settings and handlers are in order; then replace fronts and workers one by one, each by a
+        successor that is ready before the old process leaves. If it is called again during the check, settings and
+        handlers may have changed, so they are checked again."""
         self._again = self._renewing is not None
         if self._renewing is None and self.running:
             self._renewing = ensureDeferred(self._renew()).addErrback(
@@ -166,7 +167,7 @@ class Supervisor(Service):
         try:
             renewal.go_on([child.state() for child in places], list(self._reaping.values()))
         except OSError:
-            self._log.failure("the supervisor could not restart in place, and goes on as it is")
+            self._log.failure("the supervisor could not restart in place, and goes on unchanged")
 
     def reload(self) -> None:
         """Replace the workers only."""
@@ -175,7 +176,7 @@ class Supervisor(Service):
     def _replace(self, children: Sequence[ManagedProcess]) -> None:
         """These, in their order; those of them that are due already are replaced once more after that."""
         if not self.running:
-            self._log.info("nothing is replaced, as everything stops")
+            self._log.info("nothing is replaced, because relay stops")
             return
         self._due += children
         if self._replacing is None:
@@ -191,7 +192,7 @@ class Supervisor(Service):
     def _replaced(self, result: Any) -> None:
         self._replacing = None
         if isinstance(result, Failure):
-            self._log.failure("what is left is not replaced", result)
+            self._log.failure("the other processes are not replaced", result)
             self._due.clear()
 
     # -- children that ended --

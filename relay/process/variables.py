@@ -1,4 +1,4 @@
-"""The names of environment variables that are relay's: an operator's slip of the pen is told, and not passed over."""
+"""Checks the names of relay's environment variables, so that a misspelt one is reported and not ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_KUBERNETES = re.compile(
 
 
 def check(environment: Mapping[str, str]) -> None:
-    """Raises `SettingError` if a variable looks like a setting, and there is none of that name."""
+    """Raises `SettingError` if a variable looks like a setting but no setting has that name."""
     known = {PREFIX + name.upper() for name in Settings.__struct_fields__} | _OTHERS
     for given in sorted(environment.keys() - known):
         if given.startswith(PREFIX) and not _OF_KUBERNETES.fullmatch(given):

@@ -1,4 +1,4 @@
-"""Puts the watchdog of a worker together: what it looks at, and what it does about it."""
+"""Puts together the watchdog of a worker: what it watches, and what it does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def install(
     settings: Settings,
     alive: Callable[[], None],
 ) -> None:
-    """Have a thread notice when a handler stands in the reactor's way; to be called by the reactor's thread.
+    """Start a thread that notices when a handler blocks the reactor. Call it in the reactor's thread.
 
     That thread calls `alive` now and then.
     """

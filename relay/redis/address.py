@@ -48,13 +48,13 @@ class Address:
                 raise AddressError("expected redis://host:port/database, rediss://… or unix:///path")
             host, port = _checked_host(parts.hostname), PORT if parts.port is None else parts.port
             if not port:
-                raise AddressError("a port is a number from 1 to 65535")
+                raise AddressError("the port must be a number from 1 to 65535")
             return cls(parts.scheme, host, port, _number(parts.path.strip("/")), user, password)
         except AddressError:
             raise
         except ValueError:  # which has the text that it could not read, and so maybe a password
             raise AddressError(
-                "it is no URL, or its port no number: a / # ? or @ of a password is written %2F…"
+                "it is not a URL, or its port is not a number: in a password write / # ? and @ as %2F…"
             ) from None
 
     @property
@@ -73,6 +73,7 @@ class Address:
         return words
 
     def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
+        """What connects there."""
         if self.scheme == "unix":
             return UNIXClientEndpoint(reactor, self.host, timeout=2)
         endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, self.host, self.port, timeout=2)
@@ -83,9 +84,9 @@ class Address:
 
 def _checked_path(path: str) -> str:
     if not path.startswith("/"):
-        raise AddressError("a unix socket needs a whole path, as in unix:///run/redis.sock")
+        raise AddressError("a unix socket needs an absolute path, as in unix:///run/redis.sock")
     if len(os.fsencode(path)) > _LONGEST_PATH or "\0" in path:
-        raise AddressError(f"the path of a unix socket has at most {_LONGEST_PATH} bytes")
+        raise AddressError(f"the path of a unix socket may have {_LONGEST_PATH} bytes at most")
     return path
 
 
@@ -93,13 +94,13 @@ def _checked_host(host: str) -> str:
     try:
         host.encode("idna")
     except UnicodeError:
-        raise AddressError("its host can't be one") from None
+        raise AddressError("its host is not a host name") from None
     if any(character.isspace() for character in host):
-        raise AddressError("its host can't be one")
+        raise AddressError("its host is not a host name")
     return host
 
 
 def _number(database: str) -> int:
     if database and not (database.isascii() and database.isdigit()):
-        raise AddressError("a database is a number from 0")
+        raise AddressError("the database must be a number, 0 or higher")
     return int(database or 0)

@@ -1,8 +1,8 @@
 """A link: one plain connection to Redis that comes back by itself.
 
-Commands given while it is down wait for it, and are forgotten when their Deferred is cancelled; a command that
-was sent when the connection broke fails with `LinkLost`, its outcome unknown. What Redis refuses fails with `Refused`,
-or with `Elsewhere` if another connection may lead to the right server: then this one is given up.
+Commands that are given while it is down wait for it, and are dropped when their Deferred is cancelled. A command that
+was sent when the connection broke fails with `LinkLost`; its outcome is unknown. A command that Redis refuses fails
+with `Refused`, or with `Elsewhere` if another connection may lead to the right server: then this one is dropped.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Connection:
         self._watch.start(SILENCE / 5)
 
     def stop(self) -> Deferred[None]:
+        """Close the connection; what waits for it is cancelled."""
         self._stopping = True
         self.health.forget(self)
         if self._watch.running:
@@ -150,7 +151,7 @@ class Connection:
     def made(self, connection: RedisConnection) -> None:
         """A connection was made: greet the server."""
         ensureDeferred(self._greet(connection)).addErrback(
-            lambda failure: self._log.failure("a greeting failed", failure)
+            lambda failure: self._log.failure("a new connection to Redis could not be prepared", failure)
         )
 
     def lost(self, connection: RedisConnection, why: str) -> None:
@@ -187,7 +188,7 @@ class Connection:
         try:
             self.on_up()
         except Exception:
-            self._log.failure("what waits for a link failed")
+            self._log.failure("a command that waited for the connection to Redis failed")
         waiting, self._waiting = self._waiting, {}
         for deferred, (words, blocking) in waiting.items():
             self.command(*words, blocking=blocking).addBoth(pass_on, deferred)

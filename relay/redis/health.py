@@ -1,5 +1,5 @@
-"""How a Redis is, as one process says it in its log: one line when it goes, one when it is back, and once a minute what
-it refuses."""
+"""The state of a Redis in the log of one process: one line when it goes, one when it is back, and what it refuses once
+a minute."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Health:
             self._stop_timer()
 
     def close(self) -> None:
-        """This process leaves: that its links break says nothing of Redis."""
+        """This process stops: from now on broken links are not logged."""
         self._closed = True
         self._stop_timer()
 
     def refused(self, refusal: Refused) -> None:
-        """Redis did not carry out a command: what it says is said once a minute."""
+        """Redis did not carry out a command: log its refusal once a minute."""
         level = LogLevel.warn if refusal.later else LogLevel.error
         self.complain(str(refusal), level, "refuses: {error}", error=str(refusal))
 
     def complain(self, topic: str, level: Any, what: str, **values: Any) -> None:
-        """Say something of this Redis, once a minute for each topic."""
+        """Log something about this Redis, once a minute for each topic."""
         now = self._clock.seconds()
         self._complaints = {other: at for other, at in self._complaints.items() if now - at < REPEAT}
         if topic not in self._complaints and len(self._complaints) < MOST:
@@ -82,7 +82,7 @@ class Health:
             self._log.emit(level, f"Redis at {{at}} {what}", at=self.at, **values)
 
     def leave_out(self, topic: str) -> None:
-        """This was said already, by another."""
+        """Another part has logged this already."""
         self._complaints[topic] = self._clock.seconds()
 
     def _say_away(self) -> None:

@@ -1,4 +1,4 @@
-"""What Redis says when it does not carry a command out, in three groups by what helps.
+"""Redis' refusals of commands, in three groups by what helps.
 
 =============  ====================================================================  =================================
 group          words                                                                 what helps

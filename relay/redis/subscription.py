@@ -68,6 +68,7 @@ class Subscription:
             )  # it went with its connection
 
     async def began(self, connection: _Subscriber) -> None:
+        """The connection is made: greet the server, and subscribe to what is heard."""
         try:
             for words in (*self.address.greeting, ("SUBSCRIBE", self._own)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self.clock)

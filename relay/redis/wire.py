@@ -51,6 +51,8 @@ class RedisConnection(RedisProtocol):
 
 
 class ProtocolFactory(Factory):
+    """Makes the protocol of each connection."""
+
     noisy = False
 
     def __init__(self, owner: ConnectionOwner) -> None:

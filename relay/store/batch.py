@@ -1,4 +1,5 @@
-"""Batching without waiting: at once while nothing is under way; else what comes meanwhile rides together."""
+"""Batching without a timer: an item is sent at once if no command is under way; otherwise all items that come meanwhile
+are sent together."""
 
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ Send = Callable[[list[Item], bool], Deferred[Sequence[Answer | Exception]]]
 
 
 class Batch(Generic[Item, Answer]):
-    """Sends what is added in groups, of at most `enough` items and `most_bytes`. A group goes out when nothing is under
-    way, or as soon as it is full, so that whoever carries out the commands and whoever makes them work side by side.
+    """Sends what is added in groups, of at most `enough` items and `most_bytes`. A group goes out when no command is
+    under way, or as soon as it is full, so that Redis and this process work at the same time.
 
-    When the connection breaks under a group, or the store was reset, the same items are sent again, flagged so; whoever
-    cancels the Deferred of an item is not waited for, and an item that was not sent by then never is. Items that have
-    no answer within `deadline` seconds fail with `StoreAway`.
+    When the connection breaks under a group, or the store was reset, the same items are sent again, with a flag. If the
+    Deferred of an item is cancelled, nothing waits for its answer, and an item that was not sent yet is not sent. Items
+    that have no answer within `deadline` seconds fail with `StoreAway`.
     """
 
     def __init__(

@@ -182,6 +182,7 @@ def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], al
 
 @CLAIM.reads
 def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
+    """A claim, as a turn hands it out."""
     created, deadline = int(kept[:STAMP]), int(kept[STAMP : 2 * STAMP])
     try:
         job = _decode_job(kept[2 * STAMP :])

@@ -1,10 +1,10 @@
 """A process' inbox: a stream of its own, read by one blocking command at a time on a connection of its own.
 
-What was read is trimmed along with the next read. After the connection broke everything is read again from the
-start, so nothing is missed; readers don't mind hearing a thing twice. Whatever goes wrong, reading goes on.
+Messages that were read are trimmed together with the next read. After a connection was lost, the stream is read again
+from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong, reading goes on.
 
-Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads at the wrong place (a former
-master, half a connection): it reads on over another connection.
+Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads from the wrong server (a
+former master) or over a dead connection: it reads on over another connection.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RedisInbox(Inbox):
         self._unheard = 0  # sweeps
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
-            "an inbox is not read", failure
+            "an inbox is no longer read", failure
         )
 
     def start(self) -> None:
@@ -78,7 +78,7 @@ class RedisInbox(Inbox):
         self._unheard += 1
         if self._unheard > DEAF:
             self._unheard = 0
-            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read anew")
+            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read again")
 
     # -- reading --
 
@@ -102,7 +102,10 @@ class RedisInbox(Inbox):
                 self._link.health.refused(refusal)
             except Exception as error:
                 self._link.health.complain(
-                    "odd inbox", LogLevel.error, "sends mail that can't be read: {error}", error=repr(error)
+                    "odd inbox",
+                    LogLevel.error,
+                    "sent a message that can't be read: {error}",
+                    error=repr(error),
                 )
             seen, failures = _START, failures + 1
             await deferLater(self._clock, AGAIN.pause(failures))
@@ -137,7 +140,9 @@ class RedisInbox(Inbox):
         try:
             self._deliver([Mail(chr(text[0]), id.decode(), text[1:])])
         except Exception:
-            self._log.failure("mail for job {id} could not be delivered", id=id.decode("utf-8", "replace"))
+            self._log.failure(
+                "a message for job {id} could not be delivered", id=id.decode("utf-8", "replace")
+            )
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

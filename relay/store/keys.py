@@ -41,10 +41,10 @@ learned       zset    scope of which a limit was learned, by when that is forgot
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
-dead          zset    id of a dead letter, by when it died
-letter        hash    id → time, cause, job, deaths, and whether its arguments were cut, of a dead letter, MessagePack
-lettersize    hash    id → bytes of a dead letter, roughly
-buried        string  bytes of all dead letters
+dead          zset    id of a dead job, by when it died
+letter        hash    id → time, cause, job, deaths, and whether its arguments were cut, of a dead job, MessagePack
+lettersize    hash    id → bytes of a dead job, roughly
+buried        string  bytes of all dead jobs
 ============  ======  ======================================================================================
 
 Families, one key for each name:

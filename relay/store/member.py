@@ -14,7 +14,7 @@ from relay.store.partition import Partition
 from relay.store.router import Router
 from relay.store.terms import Terms
 
-MOST_LETTERS = 10_000  # dead letters
+MOST_LETTERS = 10_000  # dead jobs
 MOST_SWEEPS = 200  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
 INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep

@@ -1,4 +1,4 @@
-"""What the roles and the store say to each other: plain values, which `relay.store.codec` writes and reads."""
+"""The values that roles and store exchange; `relay.store.codec` writes and reads them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class End(msgspec.Struct, frozen=True, gc=False):
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
     free: bool = False  # this one does not count
-    dead: bool = False  # it failed for good, and is kept as a dead letter
+    dead: bool = False  # it failed for good, and is kept as a dead job
     undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
 
 
@@ -64,7 +64,7 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A dead letter: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
+    """A dead job: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
     sessions of workers that died under it. Its arguments may have been too large to keep (`cut`)."""
 
     id: str

@@ -1,9 +1,9 @@
 """The opening of a link: each new connection learns which server and which data set it leads to, before any verb
 is sent.
 
-What may have been lost is noticed here: another server, the same one after a restart, another data set, a data set
-that is older than what was heard of it. Where a server does not say who it is (that takes the right to INFO), each
-connection that is made again counts as lost history.
+It notices whether data may have been lost: another server, the same server after a restart, another data set, or a data
+set that is behind what was heard of it. If a server does not tell its identity (that needs the right to INFO), each new
+connection counts as a possible loss.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MUTE = ("NOPERM", "ERR")  # what a server answers to INFO that keeps it to itse
 
 
 class Unfit(Exception):
-    """A server that relay can't work with; says why."""
+    """relay can't work with this server; the message says why."""
 
 
 class Opening:
@@ -72,7 +72,7 @@ class Opening:
         return waiting
 
     def anew(self) -> None:
-        """Open the present connection, or open it once more."""
+        """Open the present connection, again if it was opened before."""
         self._is_done = self._failed = False
         self.stop()
         self._running = ensureDeferred(self._run())

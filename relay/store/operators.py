@@ -36,10 +36,10 @@ class OperatorStore(Protocol):
         notice within seconds. Jobs that were put off because of it come back at their time."""
 
     async def dead(self, most: int = 100) -> list[Letter]:
-        """The newest dead letters."""
+        """The newest dead jobs."""
 
     async def revive(self, letter: Letter) -> str:
-        """Run a dead letter's job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
+        """Run a dead job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
         where its arguments were not kept, and what `FrontStore.submit` raises."""
 
 

@@ -92,8 +92,8 @@ class Partition:
         return answer
 
     async def run(self, verb: str, words: Iterable[Any]) -> tuple[int, list[Any]]:
-        """The same without a deadline, for who sends again after `LinkLost` (it may have been carried out), begins anew
-        after `StoreReset`, and waits after `StoreAway` (it was not carried out)."""
+        """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
+        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
         if not self._opening.done:
             await self._opening.wait()
         epoch = self._opening.epoch
@@ -134,7 +134,7 @@ class Partition:
             return await self.run(verb, words)
 
     def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
-        """Raise `StoreAway` where there is no answer in time, or none that is known."""
+        """Raise `StoreAway` if there is no answer in time, or the outcome is unknown."""
         return deferred.addTimeout(DEADLINE, self.clock).addErrback(self._as_away)
 
     def _as_away(self, failure: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How much one script is given: Redis serves nobody else while it runs."""
+"""How much work one script gets, because Redis serves nobody else while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker serves: the names of its jobs, each with its declaration."""
+"""The roster of a worker: the names of the jobs that it serves, each with its declaration."""
 
 from __future__ import annotations
 

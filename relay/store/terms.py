@@ -12,8 +12,8 @@ class Terms:
     keep: float  # seconds that an outcome is kept
     lease: float  # seconds that a silent worker keeps its jobs
     queue_limit: int  # jobs alive at once
-    dead_keep: float = 7 * 86400  # seconds that a dead letter is kept
-    dead_bytes: int = 64 << 20  # of all dead letters
+    dead_keep: float = 7 * 86400  # seconds that a dead job is kept
+    dead_bytes: int = 64 << 20  # of all dead jobs
     dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
     queue_bytes: int = 1 << 30  # of all jobs alive at once
 

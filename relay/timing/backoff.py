@@ -12,7 +12,7 @@ _MOST_STEPS = 64  # a pause that has no limit stays a number that a timer takes
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """`first` seconds after the first failure, `factor` times as long after each further one, up to `limit`. A share of
-    each pause, `jitter` (0…1), is left to chance, so that those that failed together do not come back together."""
+    each pause, `jitter` (0…1), is random, so that those that failed together do not come back together."""
 
     first: float
     limit: float = math.inf

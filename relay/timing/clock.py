@@ -1,8 +1,8 @@
 """The clock of timers.
 
 Twisted's reactors count the seconds of the wall clock: a clock that is set back by an hour stops every timer for an
-hour, and one that is set forward lets all of them fire at once. Timers of relay's processes count seconds that go on
-evenly, so what `IReactorTime.seconds` gives is no date: `time.time` is for those.
+hour, and one that is set forward lets all of them fire at once. Timers of relay's processes use a monotonic clock, so
+`IReactorTime.seconds` is not a date: use `time.time` for dates.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from typing import Any
 
 
 def steady(reactor: Any) -> None:
-    """Have a reactor count monotonic seconds; to be called before anything is scheduled."""
+    """Make a reactor use monotonic seconds. Call it before anything is scheduled."""
     reactor.seconds = time.monotonic

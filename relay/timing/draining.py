@@ -1,4 +1,4 @@
-"""How long a process that was told to stop still has. Times are seconds."""
+"""How much time a process that was told to stop has left. Times are seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.timing.timers import stop_timer
 
 
 class Drain:
-    """The time to finish what was begun. It may be set again and again, also while it runs; the last word counts."""
+    """The time to finish what was started. It may be set several times, also while it runs; the last value counts."""
 
     def __init__(self, clock: IReactorTime, usual: float) -> None:
         self._clock = clock
@@ -27,14 +27,14 @@ class Drain:
             self._timer.reset(seconds)
 
     def left(self) -> float:
-        """How many seconds are left; it begins with the first question, if nobody has set it before."""
+        """How many seconds are left. If it was not set before, it starts with the first call."""
         if self._end is None:
             self.within(self._usual)
             assert self._end is not None
         return max(0.0, self._end - self._clock.seconds())
 
     def until(self, awaited: Deferred[Any]) -> Deferred[None]:
-        """Fires when `awaited` does, or when the time is over, which cancels it. One at a time is waited for."""
+        """Fires when `awaited` does, or when the time is over, which cancels `awaited`. Wait for one at a time."""
         timer = self._timer = self._clock.callLater(self.left(), awaited.cancel)
 
         def over(result: Any) -> None:

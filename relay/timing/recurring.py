@@ -1,4 +1,4 @@
-"""Recurring work: a LoopingCall that no error ends. Twisted's own stops for good at the first."""
+"""Recurring work: a LoopingCall that goes on after errors. Twisted's own stops at the first error."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _log = Logger()
 
 
 def recurring(clock: IReactorTime, body: Callable[[], Any]) -> LoopingCall:
-    """Calls `body` (a function, or one that returns a Deferred or is ``async``) again and again once it is started.
-    An error of one call is logged, and the next call is made all the same."""
+    """Calls `body` (a function, or one that returns a Deferred or is ``async``) again and again once it is started. An
+    error in one call is logged, and the next call is made nevertheless."""
 
     def call() -> Deferred[None]:
         return maybeDeferred(body).addErrback(failed)

@@ -1,4 +1,4 @@
-"""A worker: takes jobs from the store, runs their handlers, reports how they ended.
+"""A worker: it claims jobs from the store, runs their handlers and reports how they ended.
 
 =============  ============================================================================================
 `worker`       the service: what is running, what is told to it, how it stops

@@ -53,11 +53,11 @@ class Place:
 
 
 class Attempt:
-    """Runs a handler once. `end` fires when the attempt has its end, `free` when its handler is really over.
+    """Runs a handler once. `end` fires when the attempt has ended, `free` when its handler has really ended.
 
-    A handler that is stopped has `GRACE` seconds to clean up. If it runs on after that, the attempt ends without it
-    where no other follows. Else its end waits for the handler, `LINGER` seconds at most, so that the job does not run
-    twice at the same time.
+    A handler that is stopped has `GRACE` seconds to clean up. If it runs on after that and no other attempt follows,
+    the attempt ends without it. Otherwise the end waits for the handler, at most `LINGER` seconds, so that the job does
+    not run twice at the same time.
     """
 
     _log = Logger()
@@ -108,8 +108,9 @@ class Attempt:
             self._timer = clock.callLater(max(0.0, min(timeout, left)), self.stop, late)
 
     def stop(self, why: State) -> None:
-        """Cancel the handler: its time is over (`FAILED`), its deadline (`EXPIRED`), it is `CANCELLED`, or given back
-        (`QUEUED`). The first reason counts, but for a cancellation, which counts more."""
+        """Cancel the handler, because its time is over (`FAILED`), its deadline has passed (`EXPIRED`), the job was
+        cancelled (`CANCELLED`) or is given back (`QUEUED`). The first reason counts, except that a cancellation
+        overrides it."""
         if self._running is None or self.end.called:
             return
         again = self._stopped is not None
@@ -122,7 +123,7 @@ class Attempt:
             self._insist()
 
     def leave(self) -> None:
-        """The worker ends: give the job back, if need be without waiting for its handler."""
+        """The worker stops: give the job back, without waiting for its handler if necessary."""
         self._leaving = True
         self.stop(State.QUEUED)
 
@@ -207,7 +208,10 @@ class Attempt:
             ties.close()
         except BaseException:
             self._log.failure(
-                "job {id} could not be closed", with_causes(Failure()), LogLevel.error, id=self.claim.id
+                "what belongs to job {id} could not be closed",
+                with_causes(Failure()),
+                LogLevel.error,
+                id=self.claim.id,
             )
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:

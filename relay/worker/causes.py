@@ -1,4 +1,5 @@
-"""What an exception means, and how it is told: wrappers and groups opened, causes and notes kept, sizes bounded."""
+"""What an exception means, and how it is shown: wrappers and groups are opened, causes and notes are kept, sizes are
+bounded."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What running jobs have said that their next attempts go on from: kept here until the store has it, and as long as the
-job is held, for a store that forgets."""
+"""The checkpoints of running jobs: kept until the store has them, and while the job is held, in case the store loses
+them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LARGEST = 64 << 10  # bytes of one
 
 
 def written(value: Any) -> str:
-    """The JSON of a checkpoint. Raises `ValueError` for what JSON has no form for, and for what is too large."""
+    """The JSON of a checkpoint. Raises `ValueError` for a value that is not JSON or is too large."""
     try:
         said = encode(value)
     except ResultNotJson as error:
-        raise ValueError(f"a checkpoint has to be JSON: {error}") from None
+        raise ValueError(f"a checkpoint must be JSON: {error}") from None
     if len(said) > LARGEST:
-        raise ValueError(f"a checkpoint has {LARGEST} bytes of JSON at most, this one has {len(said)}")
+        raise ValueError(f"a checkpoint may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
     return said.decode()
 
 
@@ -77,7 +77,7 @@ class Checkpoints:
             self._untold[id] = telling.get(id, []) + self._untold.get(id, [])
 
     def forget(self, id: str) -> None:
-        """A job is no longer held: whoever still waits is not told that all is well."""
+        """A job is no longer held: fail those that still wait for the store."""
         self.last.pop(id, None)
         for told in self._untold.pop(id, []) + self._telling.pop(id, []):
             if not told.called:

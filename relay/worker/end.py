@@ -1,4 +1,4 @@
-"""The end of an attempt: made out of what its handler did, and told in the worker's log where it is a bad one."""
+"""Makes the end of an attempt from what its handler did, and logs it if it is a bad one."""
 
 from __future__ import annotations
 

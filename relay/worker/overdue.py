@@ -1,4 +1,4 @@
-"""Handlers that run on though their attempts were stopped: the places that they take, and what the log says of them."""
+"""Handlers that run on although their attempts were stopped: the places that they take, and their log lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Overdue:
         return _key(claim) in self._since
 
     def add(self, claim: Claim) -> None:
-        """A handler goes on after it was stopped."""
+        """A handler runs on after it was stopped."""
         self._since[_key(claim)] = claim, self._clock.seconds()
         self._log.warn(
             "the handler of job {id} ({name}) does not stop: "
@@ -38,12 +38,12 @@ class Overdue:
         self._say_if_starving()
 
     def remove(self, claim: Claim) -> None:
-        """A handler is over; nothing happens for one that was not overdue."""
+        """A handler has ended; nothing happens if it was not overdue."""
         claimed, since = self._since.pop(_key(claim), (None, 0.0))
         if claimed is None:
             return
         self._log.info(
-            "the handler of job {id} ({name}) is over, {seconds:.1f} s late: "
+            "the handler of job {id} ({name}) has ended, {seconds:.1f} s late: "
             "{taken} of {places} places are taken by such handlers",
             seconds=self._clock.seconds() - since,
             **self._fields(claim),

@@ -1,4 +1,4 @@
-"""What handlers say of their progress: whatever they say, a small JSON object, and only the last before it is told."""
+"""The progress of handlers: a small JSON object whatever they report, and only the last one is sent."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class LastWords:
         return bool(self._words)
 
     def add(self, id: str, said: str) -> None:
+        """Keep what a job says in place of what it said before."""
         self._words[id] = said
         if self._telling is None:
             left = self._told + PROGRESS - self._clock.seconds()

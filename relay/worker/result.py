@@ -1,4 +1,5 @@
-"""What a handler returned, as JSON: written, or refused with its place; and held to what the handler declares."""
+"""Writes a handler's result as JSON, or refuses it with the place of the fault; checks it against the declared return
+type."""
 
 from __future__ import annotations
 

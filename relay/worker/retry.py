@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another, and when."""
+"""Whether another attempt follows a failed one, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The attempts that a worker runs: begun, stopped, counted, and brought to their end when the worker ends."""
+"""The attempts of a worker: starts, stops and counts them, and ends them when the worker stops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEAVE = 2 * GRACE  # seconds for the ends of what is stopped as the worker ends
 
 
 class Reports(Protocol):
-    """Who is told what becomes of the attempts."""
+    """What hears of the attempts' ends."""
 
     def report(self, end: End) -> None: ...
 
@@ -51,7 +51,7 @@ class Equipment:
 
 
 class Runner:
-    """Runs attempts, each in a place of its own, which it takes until its handler is really over."""
+    """Runs attempts. Each takes a place until its handler has really ended."""
 
     _log = Logger()
 
@@ -113,8 +113,8 @@ class Runner:
             self._say_if_empty()
 
     async def finish(self, drain: Drain) -> None:
-        """Wait until every job has its end, or the drain is over; then give the rest back. What runs on after that is
-        `hung`."""
+        """Wait until every job has ended or the drain is over; then give the rest back. Handlers that run on after that
+        are `hung`."""
         await self._empty(drain)
         self._leaving = True
         if self._attempts:
@@ -124,8 +124,7 @@ class Runner:
         await self._empty(Drain(self._place.clock, _LEAVE))
 
     def hung(self) -> int:
-        """How many handlers run that are not waited for: after `finish`, those that did not stop, in threads or not.
-        The process has to end without them."""
+        """How many handlers run on after `finish`, in threads or not. The process must end without them."""
         return len(self._running)
 
     # -- what attempts do --

@@ -1,9 +1,8 @@
 """A worker's dialogue with the store: numbered turns, one under way at a time.
 
-What ends while a turn is under way is reported by the next one. A turn whose answer was lost is sent again under
-its number, which the store answers as it did before. A worker whose session the store no longer knows, or that
-resyncs because the store may have lost data, opens another and offers what it holds: what it runs, and what has
-ended without being said.
+Jobs that end while a turn is under way are reported by the next one. A turn whose answer was lost is sent again with
+its number, and the store answers as before. If the store no longer knows the session, or may have lost data, the worker
+opens another session and offers what it holds: the jobs that it runs, and the ends that it could not report.
 """
 
 from __future__ import annotations
@@ -11,41 +10,37 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.model.problems.request import JobFailed, RelayError, ResultTooLarge, StoreAway, StoreReset
+from relay.model.problems.request import JobFailed, RelayError, StoreAway, StoreReset
 from relay.model.state import Claim, State
 from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
-from relay.timing.backoff import Backoff
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
+from relay.worker.turn_sender import TurnSender
 
-AGAIN = Backoff(0.1, limit=1.0)  # before a store that was away is asked again
 IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
-MOST_LOST = 5  # connections that break in a row under one turn, before it is made smaller
-LARGE = 64 << 10  # bytes of an end that may be why
 SOME = 32  # jobs that are begun before the next turn
 
 
-class Hands(Protocol):
-    """Whoever runs the jobs that a session takes."""
+class ClaimRunner(Protocol):
+    """Runs the jobs that a session claims."""
 
     def room(self) -> int:
         """How many more jobs are wanted."""
 
     def take(self, claim: Claim, since: float) -> None:
-        """Run this job, and `report` its end; `since` when, by the clock, it may have been claimed."""
+        """Run this job, and `report` its end. `since` is the earliest time, by the clock, at which it may have been
+        claimed."""
 
     def drop(self, id: str) -> None:
-        """Another has this job: stop it, its end is of no use."""
+        """Another worker has this job: stop it, because its end is of no use."""
 
 
 class Session:
@@ -54,13 +49,14 @@ class Session:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: WorkerStore, roster: Roster, hands: Hands, idle: float = IDLE
+        self, clock: IReactorTime, store: WorkerStore, roster: Roster, runner: ClaimRunner, idle: float = IDLE
     ) -> None:
         self._clock = clock
         self._idle = idle
         self._store = store
         self._roster = roster
-        self._hands = hands
+        self._sender = TurnSender(clock, store)
+        self._runner = runner
         self._name = ""
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
@@ -71,8 +67,6 @@ class Session:
         self._nudged = False
         self._stale = False
         self._closing = False
-        self._failures = 0  # in a row
-        self._alone = False  # with a job that is suspected
         self._sleeping: Deferred[None] | None = None
 
     def __repr__(self) -> str:
@@ -104,18 +98,18 @@ class Session:
         return told
 
     def nudge(self) -> None:
-        """There is something to say, or to take: have a turn soon."""
+        """There is something to report or to claim: take a turn soon."""
         self._nudged = True
         if self._sleeping is not None and not self._sleeping.called:
             self._sleeping.callback(None)
 
     def resync(self) -> None:
-        """The store may have forgotten this session: open another and offer what this one holds."""
+        """The store may have lost what it knew of this session."""
         self._stale = True
         self.nudge()
 
     def close(self) -> None:
-        """End the dialogue once everything was said."""
+        """End the dialogue when everything has been reported."""
         self._closing = True
         self.nudge()
 
@@ -140,18 +134,13 @@ class Session:
             except CancelledError:
                 raise
             except Exception:  # a mistake of ours, or of Redis': what is held is offered to another session
-                self._log.failure("session {name} broke off", name=self._name)
-            await self._pause()
+                self._log.failure("session {name} failed", name=self._name)
+            await self._sender.pause()
         if self._name:
             await self._leave()
 
-    async def _pause(self) -> None:
-        """Before Redis is asked again: longer with each failure in a row, whatever there is to say meanwhile."""
-        self._failures += 1
-        await deferLater(self._clock, AGAIN.pause(self._failures))
-
     async def _open(self) -> None:
-        """Open a session in place of the last, and go on with what of its jobs nobody else has."""
+        """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
         self._stale = False
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [claim for claim, _ in self._held.values()]
@@ -162,7 +151,7 @@ class Session:
                 self._held[claim.id] = (claim, 1)
             else:
                 del self._held[claim.id]
-                self._hands.drop(claim.id)
+                self._runner.drop(claim.id)
                 self._checkpoints.forget(claim.id)
         self._checkpoints.again()
         self._ends = [end for end in self._ends if end.id in self._held]
@@ -171,7 +160,11 @@ class Session:
         try:
             await self._store.leave(self._name)
         except RelayError as error:
-            self._log.warn("session {name} is left to its lease: {error}", name=self._name, error=repr(error))
+            self._log.warn(
+                "session {name} could not be closed, and ends with its lease: {error}",
+                name=self._name,
+                error=repr(error),
+            )
 
     async def _turns(self) -> None:
         number = 1
@@ -200,13 +193,13 @@ class Session:
 
     def _begin(self, claim: Claim, since: float) -> None:
         try:
-            self._hands.take(claim, since)
+            self._runner.take(claim, since)
         except Exception:
-            self._log.failure("job {id} could not be begun", id=claim.id)
+            self._log.failure("job {id} could not be started", id=claim.id)
             self.report(End(claim.id, State.FAILED, JobFailed.slug))
 
     def _room(self) -> int:
-        return max(0, self._hands.room() - len(self._claimed))
+        return max(0, self._runner.room() - len(self._claimed))
 
     async def _turn(self, number: int) -> Turned:
         ends = next(portions(self._ends, self._size, MOST_ENDS), [])
@@ -221,11 +214,10 @@ class Session:
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
         turn = Turn(number, want, said, progress, len(self._held) - len(ends), left)
         try:
-            turned = await self._answer(turn)
+            turned = await self._sender.send(self._name, turn)
         except Exception:
             self._ends = ends + self._ends
             raise
-        self._say_if_alone(turned.alone)
         if checkpoints:
             self._checkpoints.told()
         for end in ends:
@@ -240,46 +232,6 @@ class Session:
         """What a script has to read and write for an end."""
         left = self._checkpoints.size(end.id) if self._checkpoints.last else 0
         return len(end.payload) + len(self._held[end.id][0].job.arguments) + left
-
-    async def _answer(self, turn: Turn) -> Turned:
-        lost = 0  # in a row
-        while True:
-            try:
-                turned = await self._store.turn(self._name, turn)
-                self._failures = 0
-                return turned
-            except LinkLost:
-                lost += 1
-                if lost >= MOST_LOST:
-                    turn, lost = self._without_the_largest(turn), 0
-                    await self._pause()
-            except StoreAway:  # it was not carried out
-                await self._pause()
-
-    def _say_if_alone(self, alone: bool) -> None:
-        if alone and not self._alone:
-            self._log.warn(
-                "session {name} takes no other jobs for now. Workers died while they ran one of its jobs, so that job "
-                "runs alone to see whether it is to blame",
-                name=self._name,
-            )
-        self._alone = alone
-
-    def _without_the_largest(self, turn: Turn) -> Turn:
-        """A turn whose connection breaks each time may be too large for what stands before Redis, and would stop all
-        jobs of this worker: its largest end, if it is large, is told without what it carries."""
-        largest = max((end for end, _ in turn.ends), key=lambda end: len(end.payload), default=None)
-        if largest is None or len(largest.payload) < LARGE:
-            return turn
-        self._log.error(
-            "Redis closes the connection whenever the outcome of job {id} is sent ({size} bytes). "
-            "The outcome is sent without its content",
-            id=largest.id,
-            size=len(largest.payload),
-        )
-        small = End(largest.id, State.FAILED, ResultTooLarge.slug)
-        ends = tuple((small if end is largest else end, number) for end, number in turn.ends)
-        return msgspec.structs.replace(turn, ends=ends)
 
     def _done(self) -> bool:
         return self._closing and not self._ends

@@ -1,4 +1,4 @@
-"""What a thread is doing at this moment, seen from another: for which job, and where in its code."""
+"""What a thread does at this moment, seen from another thread: for which job, and at which line."""
 
 from __future__ import annotations
 

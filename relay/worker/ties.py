@@ -1,5 +1,4 @@
-"""What ties a running handler to its worker: its client, its progress, its checkpoints, its cancellation,
-from whatever thread."""
+"""A running handler's links to its worker: client, progress, checkpoints and cancellation, from any thread."""
 
 from __future__ import annotations
 
@@ -55,6 +54,7 @@ class Ties:
 
     @property
     def http(self) -> Http:
+        """The HTTP client of this attempt."""
         if threading.get_ident() != self._reactors:
             raise RuntimeError(
                 "context.http is for the reactor's thread; "
@@ -67,6 +67,7 @@ class Ties:
         return self._http
 
     def progress(self, fraction: float, message: str) -> None:
+        """Report how far the job is."""
         if threading.get_ident() == self._reactors:
             self._take(fraction, message)
             return
@@ -76,6 +77,7 @@ class Ties:
             self._from_thread(self._take_up)
 
     def checkpoint(self, value: Any) -> Deferred[None]:
+        """Keep what the next attempt goes on from."""
         said = written(value)
         if threading.get_ident() == self._reactors:
             return self._leave(said)
@@ -83,9 +85,11 @@ class Ties:
         return succeed(None)
 
     def wait(self, make: Callable[[], Any]) -> Any:
+        """The result of a Deferred that is made in the reactor's thread; blocks the thread of the handler. Raises
+        `RuntimeError` in the reactor's thread."""
         if threading.get_ident() == self._reactors:
             raise RuntimeError(
-                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread await"
+                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread use await"
             )
         answer: Future[Any] = Future()
         self._from_thread(self._begin, make, answer)
@@ -94,7 +98,7 @@ class Ties:
     # -- for the attempt --
 
     def cancel(self, why: str) -> None:
-        """The attempt is stopped: a thread can see it, and what it waits for is cancelled."""
+        """The attempt is stopped: a thread can see that, and the calls that it waits for are cancelled."""
         self.stopped = why
         self._cancel_waiting()
 
@@ -104,7 +108,9 @@ class Ties:
                 waiting.cancel()
             except BaseException:
                 self._log.failure(
-                    "what a thread waited for could not be cancelled", with_causes(Failure()), LogLevel.error
+                    "a call that a thread waits for could not be cancelled",
+                    with_causes(Failure()),
+                    LogLevel.error,
                 )
 
     def close(self) -> None:

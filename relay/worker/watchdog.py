@@ -8,8 +8,9 @@
                                         │ `stall` in one job      blame the job, and end the process
                                         ▼ a beat                  log that it is over
 
-Time in which the thread stood still as well counts for little: the process was stopped, or the machine slept. So a call
-that holds the interpreter's lock is not noticed here; under ``all`` the supervisor misses the thread's signs of life.
+Time in which this thread stood still as well counts for little, because the process was stopped or the machine slept.
+So a call that holds the interpreter's lock is not noticed here. Under ``all`` the supervisor notices that the thread's
+signs of life are missing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Lease(Protocol):
     """The lease of this worker, renewed without its reactor."""
 
     def renew(self, blame: str = "", last: bool = False) -> bool:
-        """Renew it, or let it end now where this is the `last` time; whether the store still knew it.
+        """Renew the lease, or end it now if this is the `last` time. Returns whether the store still knew it.
 
         `blame` is the id of the job that stopped the worker.
         """
@@ -74,7 +75,7 @@ class Watchdog:
         self._lost = ""  # why the lease could not be renewed, as logged
 
     def beat(self) -> None:
-        """The reactor turns."""
+        """The reactor runs."""
         self._beats += 1
 
     def tick(self) -> None:
@@ -144,7 +145,7 @@ class Watchdog:
         except Exception as error:
             lost = f"{type(error).__name__}: {error}"
         if lost and not self._lost:
-            self._log.warn("the lease of a worker that stands still can't be renewed: {why}", why=lost)
+            self._log.warn("the lease of the blocked worker can't be renewed: {why}", why=lost)
         self._lost = lost
 
     def _give_up(self, sight: Sight) -> None:

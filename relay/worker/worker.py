@@ -1,4 +1,4 @@
-"""The worker as a service: what is running, what it is told, how it stops."""
+"""The worker as a service: what it runs, what it is told, and how it stops."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Worker(Service):
         self._turning.addErrback(self._broke_off)
 
     def _broke_off(self, failure: Failure) -> None:
-        """A worker that can't say anything any more is of no use: end, and do not wait for what runs."""
+        """End without waiting for running jobs, because a worker that can't report is of no use."""
         if failure.check(CancelledError):
             return
         self._log.failure("the worker's session ended", failure)
@@ -107,13 +107,13 @@ class Worker(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        """Take nothing more, finish what runs while the drain lasts, give the rest back, say so, leave."""
+        """Claim nothing more, finish running jobs during the drain, give the rest back, log that, and leave."""
         self._running_down = True
         if self._is_mute:
             self.drain.within(0)
         elif self._runner.held():
             self._log.info(
-                "the worker stops: {count} jobs run, and have {seconds:.0f} s to end",
+                "the worker stops: {count} running jobs have {seconds:.0f} s to end",
                 count=self._runner.held(),
                 seconds=self.drain.left(),
             )
@@ -147,6 +147,7 @@ class Worker(Service):
         return 0 if self._running_down else self._settings.concurrency - self._runner.busy()
 
     def take(self, claim: Claim, since: float) -> None:
+        """Run this job, and report its end (see `ClaimRunner`)."""
         handler = self._registry.get(claim.job.name)
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
@@ -170,7 +171,7 @@ class Worker(Service):
                 self._cancel(message.id)
 
     def _cancel(self, id: str) -> None:
-        """Stop a job; one that the store has given us, and that is not here yet, is not begun."""
+        """Stop a job. A job that was claimed but has not arrived yet is not started."""
         if not self._runner.stop(id, State.CANCELLED):
             self._cancelled.add(id)
 
@@ -178,10 +179,12 @@ class Worker(Service):
         self._cancelled_before, self._cancelled = self._cancelled, set()
 
     def _resync(self) -> None:
-        """Redis has come back as another: offer it what we hold, and say again what we serve."""
+        """Redis may have lost data: offer it the jobs that this worker holds, and publish the declarations again."""
         self._session.resync()
         ensureDeferred(self._publish()).addErrback(
-            lambda failure: self._log.failure("what is served could not be published", failure)
+            lambda failure: self._log.failure(
+                "the declarations of this worker's jobs could not be published", failure
+            )
         )
 
     async def _sweep(self) -> None:

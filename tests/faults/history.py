@@ -120,7 +120,7 @@ def same_start_twice(jobs: list[Event]) -> list[str]:
 
 
 def innocent(dead: dict[str, set[str]], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
-    """Of the dead letters that are no poison, with their starts: those one of whose deaths was a poison job's, too, and
+    """Of the dead jobs that are no poison, with their starts: those one of whose deaths was a poison job's, too, and
     those that only our own kills hit, again and again. `dead` has the sessions that died under each."""
     poisoned = set().union(*(dead[id] for id in poison))
     beside, killed = [], []

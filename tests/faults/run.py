@@ -42,7 +42,7 @@ class Figures:
     lost: Verdict = field(default_factory=Verdict)
     run_twice: list[str] = field(default_factory=list)
     innocent: list[str] = field(default_factory=list)
-    killed: list[str] = field(default_factory=list)  # dead letters that are the doing of our own kills alone
+    killed: list[str] = field(default_factory=list)  # dead jobs that are the doing of our own kills alone
     uncounted: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     again: list[float] = field(default_factory=list)  # seconds until a killed worker's jobs ran again
@@ -61,7 +61,7 @@ class Figures:
             *(f"ran twice: {x}" for x in self.run_twice),
             *(f"the same start twice, history kept: {x}" for x in self.uncounted),
             *(f"ended otherwise than it has to: {x}" for x in [*kept.odd, *lost.odd]),
-            *(f"innocent dead letter: {x}" for x in self.innocent),
+            *(f"innocent dead job: {x}" for x in self.innocent),
             *(f"left over: {x}" for x in self.leftovers),
         ]
 
@@ -81,8 +81,8 @@ class Figures:
             "`once` jobs started twice": f"{len(self.run_twice)}",
             "starts that were not counted, history kept": f"{len(self.uncounted)}",
             "jobs that misbehave, and ended otherwise than they have to": f"{len(kept.odd) + len(lost.odd)}",
-            "innocent jobs in the dead letters because of a poison job": f"{len(self.innocent)}",
-            "jobs in the dead letters that five faults hit, one after the other": f"{len(self.killed)}",
+            "innocent jobs among the dead jobs because of a poison job": f"{len(self.innocent)}",
+            "jobs among the dead jobs that five faults hit, one after the other": f"{len(self.killed)}",
             "killed worker under `all`, until its jobs run again: median, longest": _seconds(self.again),
             f"killed worker without a parent (lease {LEASE:g} s)": f"{self.orphaned:.2f} s",
             "Redis back, until the first outcome: median, longest": _seconds(self.back),

@@ -157,7 +157,7 @@ def test_who_proves_to_know_a_secret_may_call_from_anywhere(secret: str, age: fl
 def test_a_proof_counts_for_a_minute(lines: list[str]) -> None:
     assert " s old" in why_not(access(secrets=(SECRET,)), proven(age=65))
     assert "the proof is -6" in why_not(access(secrets=(SECRET,)), proven(age=-65))
-    assert [line for line in lines if f"a proof of {PHONE} was refused: the proof is 6" in line]
+    assert [line for line in lines if f"a proof from {PHONE} was refused: the proof is 6" in line]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_forged_proof_is_refused_and_logged_once_a_second(lines: list[str]) ->
     closed = access(secrets=(SECRET,))
     for _ in range(3):
         assert "was not made for this request" in why_not(closed, proven("another secret"))
-    assert len([line for line in lines if f"a proof of {PHONE} was refused" in line]) == 1
+    assert len([line for line in lines if f"a proof from {PHONE} was refused" in line]) == 1
     assert why_not(access(), proven()) == f"the request comes from {PHONE}"  # there are no secrets
 
 

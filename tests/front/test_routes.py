@@ -238,7 +238,7 @@ def test_a_ticket_that_is_not_good_lets_nobody_in(
     address = ticket(scene, left=left, secret=secret)
     answer = scene.call("GET", address)
     assert (answer.status, answer.json()["type"]) == (403, "/problems/forbidden")
-    refused = [line for line in lines if "a ticket of" in line]
+    refused = [line for line in lines if "a ticket from" in line]
     assert len(refused) == 1
     assert address not in refused[0]
 

@@ -70,7 +70,7 @@ def test_the_clients_address_is_what_haproxy_says_and_not_what_the_client_says(
     with haproxy.connect("127.0.0.88") as client:
         client.request("GET", "/tickets/forged", headers={"X-Forwarded-For": "9.9.9.9"})
         assert client.response().status == 403
-    proxied.wait_for_log("a ticket of 127.0.0.88 was refused")
+    proxied.wait_for_log("a ticket from 127.0.0.88 was refused")
     haproxy.wait_for('"GET /tickets/- HTTP/1.1"')
     assert "forged" not in haproxy.log_tail()
     assert not any("forged" in front.log_tail() for front in proxied.both)
@@ -179,7 +179,7 @@ def test_haproxy_speaks_tls_with_a_front_behind_its_header(standing: Fronts, tmp
     with haproxy.connect("127.0.0.89") as client:
         client.request("GET", "/tickets/forged")
         assert client.response().status == 403
-    front.wait_for("a ticket of 127.0.0.89 was refused")
+    front.wait_for("a ticket from 127.0.0.89 was refused")
     haproxy.stop()
     front.stop()
     assert front.tracebacks() == 0, front.log_tail()

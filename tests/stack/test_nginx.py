@@ -291,7 +291,7 @@ def test_the_clients_address_is_what_nginx_says_and_not_what_the_client_says(
         client.request("GET", "/tickets/forged", headers={"X-Forwarded-For": "9.9.9.9"})
         answer = client.response()
     assert (answer.status, answer.json()["type"]) == (403, "/problems/forbidden")
-    fronts.wait_for_log("a ticket of 127.0.0.77 was refused")
+    fronts.wait_for_log("a ticket from 127.0.0.77 was refused")
 
 
 def test_only_what_is_for_clients_is_reached(nginx: Nginx) -> None:

@@ -18,7 +18,7 @@ def test_each_is_told_when_it_is_overdue_and_when_it_is_over(lines: list[str]) -
     overdue.remove(late)
     assert lines == [
         "the handler of job 0-a-1 (echo) does not stop: 1 of 3 places are taken by such handlers",
-        "the handler of job 0-a-1 (echo) is over, 5.0 s late: 0 of 3 places are taken by such handlers",
+        "the handler of job 0-a-1 (echo) has ended, 5.0 s late: 0 of 3 places are taken by such handlers",
     ]
     assert not clock.getDelayedCalls()
 

@@ -14,7 +14,8 @@ from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.roster import Roster
 from relay.worker.progress import PROGRESS
-from relay.worker.session import LARGE, MOST_LOST, SOME, Session
+from relay.worker.session import SOME, Session
+from relay.worker.turn_sender import LARGE, MOST_LOST
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")
 

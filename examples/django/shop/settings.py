@@ -9,7 +9,7 @@ ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "shop.urls"
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 
-#: who may ask: a token for each user, in place of your own way to tell them
+#: a token for each user; replace this by your own way to identify users
 API_TOKENS = {"anna's token": "anna", "ben's token": "ben"}
 
 RELAY_URL = os.environ.get("RELAY_URL", "http://127.0.0.1:8080")

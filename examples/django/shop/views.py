@@ -38,7 +38,7 @@ def hello(request: HttpRequest) -> HttpResponse:
 
 
 def _user(request: HttpRequest) -> str | None:
-    """In place of your own way to tell who asks."""
+    """Replace this by your own way to identify users."""
     return settings.API_TOKENS.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
 
 

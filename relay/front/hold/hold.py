@@ -6,8 +6,8 @@ B   committed  200 and a first heartbeat are out; heartbeats follow, and one env
 C   over       answered, or the client went away
 ==  =========  =======================================================================================
 
-In phase A the client's connection waits, and goes back to it with the answer. To commit, the hold takes the connection
-over, so that in phase B a waiting client costs its transport, this object, and a Deferred.
+In phase A the client's connection stays in place and sends the answer. To commit, the hold takes over the transport, so
+that in phase B a waiting client costs its transport, this object, and a Deferred.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Hold(Ending):
 
     @classmethod
     def taken_over(cls, context: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
-        """A committed one that another front held."""
+        """A committed hold that another front handed over."""
         waiter = context.waiters.wait(passed.known.id)
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
@@ -67,7 +67,7 @@ class Hold(Ending):
         self._waiter.addBoth(self._ended)
 
     def on_time(self) -> None:
-        """The wheel says that it is time: for the end of the wait, the commitment, or a heartbeat."""
+        """The wheel's call: the end of the wait, the commit, or a heartbeat is due."""
         if self._context.clock.seconds() >= self._until:
             self._run_out()
         elif self.transport is None:
@@ -102,8 +102,8 @@ class Hold(Ending):
             self.reattach()
 
     def hand_over(self, seconds: float) -> bool:
-        """Give the client to the front that succeeds this one: now, or when it is committed, which has to be within so
-        many seconds. False where that can't be."""
+        """Hand the client to the successor of this front: now, or when the hold commits, which must be within so many
+        seconds. False if that is impossible."""
         if self._exchange is not None:
             due = self._context.wheel.due(self)
             in_time = due < self._until and due <= self._context.clock.seconds() + seconds
@@ -114,7 +114,8 @@ class Hold(Ending):
         return True
 
     def detach(self) -> tuple[Passed, socket.socket] | None:
-        """Let go of the client, who is another front's from now on; None for one who was answered, or has gone."""
+        """Let go of the client, which belongs to another front from now on. None if the client was answered or has
+        gone."""
         parked, context = self.transport, self._context
         detached = (
             parked.detach() if isinstance(parked, DetachedSocket) and self._waiter is not None else None
@@ -139,12 +140,12 @@ class Hold(Ending):
         return passed, connected
 
     def dataReceived(self, data: bytes) -> None:
-        """What a client sends after its request is not read: the connection closes with the answer."""
+        """Ignore what a client sends after its request: the connection closes with the answer."""
 
     def half_closed(self) -> None:
-        """The client has closed its side, as some do once they have asked; others have gone. Who has gone answers a
-        heartbeat with a reset, which the next one meets. A hold that has none before long can't tell, and ends. What
-        such a client is sent is not known to be collected."""
+        """The client has closed its side: some clients do so after their request, others have gone. A client that has
+        gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
+        find out, and ends. It stays unknown whether such a client collects its answer."""
         self._doubtful = True
         if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
@@ -153,7 +154,7 @@ class Hold(Ending):
             self._beat(PROBE)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The client went away: nobody waits here any more; the job goes on, unless it was for this client only."""
+        """The client went away. The job goes on, unless it is to be cancelled with this client."""
         if self._address:
             self._context.doors.leave(self._address)
         waited = self._waiter is not None

@@ -1,4 +1,4 @@
-"""How a request is held: what the operator's settings make of what a client prefers."""
+"""How a request is held, from the operator's settings and the client's preferences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_REMEMBERED = 1000  # by what is preferred
 
 
 class HoldPolicy(msgspec.Struct, frozen=True, gc=False):
-    """How one request is held; seconds. What was preferred and is met stands in `applied`."""
+    """How one request is held; times are seconds. `applied` has the preferences that are met."""
 
     wait: float
     commit: float  # when to commit; never if that is not before the end of the wait
@@ -26,18 +26,18 @@ LAST_WAIT = 3.0  # seconds that a request is held which comes while the front dr
 
 
 class HoldPolicies:
-    """Makes policies, and remembers them: most clients prefer the same, and their holds share one."""
+    """Makes policies and caches them, because most clients prefer the same, and their holds share one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known: Memo[tuple[WaitRequest, bool], HoldPolicy | None] = Memo(_MOST_REMEMBERED)
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
-        """For a job that was submitted by who waits; None for one that does not want to."""
+        """The terms of a submission; None if the client does not want to wait."""
         return self._remember(wait, True)
 
     def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
-        """For a job that was there."""
+        """The terms of a look at an existing job."""
         return self._remember(wait, False)
 
     def at_the_end(self, policy: HoldPolicy) -> HoldPolicy:

@@ -20,11 +20,11 @@ class Timed(Protocol):
     slot: int
 
     def on_time(self) -> None:
-        """Its time has come; it is in the wheel no more."""
+        """The item's time has come; it is not in the wheel any more."""
 
 
 class Wheel:
-    """Calls what was put in once its time has come, at most a tick late and never early."""
+    """Calls each item when its time has come, at most a tick late and never early."""
 
     _log = Logger()
 
@@ -83,5 +83,5 @@ class Wheel:
                 try:
                     item.on_time()
                 except Exception:
-                    self._log.failure("what waited in the wheel failed")
+                    self._log.failure("a timer of a held request failed")
         self._planned = None

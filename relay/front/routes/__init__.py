@@ -1,4 +1,4 @@
-"""The addresses of a front. Each route reads its request, makes one call, and answers with what comes back.
+"""The routes of a front. Each reads its request, makes one call, and answers with the result.
 
 =============  ============================================================================================
 `dispatcher`   finds the route of a request, asks who calls, and turns errors into problems

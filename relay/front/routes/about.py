@@ -32,7 +32,7 @@ class HealthRoutes(Routes):
 
     @app.route("/healthz", methods=["GET"])
     def healthz(self, request: Request, caller: Caller) -> Response:
-        """For whoever starts this process again: that it turns."""
+        """For whatever restarts this process: that it responds."""
         return answers.json({"alive": True})
 
 

@@ -1,4 +1,4 @@
-"""How the clients of a front fare when it leaves: its successor takes them over, or they are sent elsewhere."""
+"""What happens to the clients of a front that leaves: its successor takes them over, or they are told to reattach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE = 200  # held requests that are sent elsewhere in a second, at least
 
 
 class Departure:
-    """Knows the fronts before and after this one, as far as there are any. Until it runs it takes clients over."""
+    """Knows the fronts before and after this one, if any. It takes over clients until it runs."""
 
     _log = Logger()
 
@@ -37,7 +37,7 @@ class Departure:
         self._sent = 0  # elsewhere
 
     async def run(self, closing: Deferred[None]) -> None:
-        """Part with all clients while the drain lasts. `closing` fires when nobody is in grace, or idle, any more."""
+        """Part with all clients during the drain. `closing` fires when no client is in grace or idle any more."""
         self._begun = True
         wait = self._drain.until
         if not self.successor.takes:
@@ -66,7 +66,7 @@ class Departure:
         patience = Drain(self.context.clock, self._drain.left() / 2)
         await patience.until(self.successor.emptied())
         if self.successor.has_some():
-            self._log.warn("the front that succeeds this one takes no clients")
+            self._log.warn("the successor of this front takes over no clients")
             self.successor.give_up()
             await self._drain.until(self.successor.emptied())
 
@@ -109,5 +109,5 @@ class Departure:
         """Hear of the ends of those jobs, too."""
         adopted, self._adopted = self._adopted, []
         ensureDeferred(self._recovery.attach(adopted)).addErrback(
-            lambda failure: self._log.failure("what was taken over could not be attached", failure)
+            lambda failure: self._log.failure("clients that were taken over could not be attached", failure)
         )

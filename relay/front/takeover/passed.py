@@ -1,14 +1,14 @@
 """A front that leaves hands its held clients over to the front that succeeds it: their sockets, and what is known of
 them. The clients notice nothing.
 
-Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then
-8 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
-lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N that were sent are in good hands;
-``back N``, the next N can't be taken; ``stop``, no more are taken. It keeps its own copy of a socket until then, so
-nobody is lost if its successor dies.
+Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then 8
+of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
+lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N clients were taken over; ``back N``, the
+next N can't be; ``stop``, no more are taken. It keeps its own copy of a socket until then, so no client is lost if its
+successor dies.
 
-A process that has no descriptor left gets the frame without the socket, and no word of that: the inode tells whose
-socket is whose, so that nobody is sent the answer of somebody else.
+A process that has no descriptor left gets the frame without the socket, and no notice of that. The inode tells which
+socket belongs to which client, so that no client gets the answer of another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The front that came before this one, as the one that takes its clients over has it."""
+"""The front before this one, seen by the front that takes over its clients."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Predecessor(Int32StringReceiver):
         try:
             self._adopt(decode(passed), connected)
         except Exception:
-            self._log.failure("a client that was handed over can't be held, and is cut")
+            self._log.failure("a client that was handed over can't be held, and is disconnected")
             connected.close()
 
     def _count(self, word: str) -> None:
@@ -116,7 +116,7 @@ class Predecessor(Int32StringReceiver):
                 self._told()
             else:
                 self._log.error(
-                    "{count} clients that were handed over go back: too few file descriptors are left (ulimit -n)",
+                    "{count} clients were not taken over: too few file descriptors are left (ulimit -n)",
                     count=self._came,
                 )
             self._came = 0

@@ -1,4 +1,4 @@
-"""The front that comes after this one, as the one that leaves has it."""
+"""The front after this one, seen by the front that leaves."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class Successor(LineOnlyReceiver):
         return waited(self._known, self._over or self.takes)
 
     def emptied(self) -> Deferred[None]:
-        """Fires when nobody is on the way."""
+        """Fires when no client is on its way."""
         return waited(self._emptied, not self.has_some())
 
     def has_some(self) -> bool:
-        """Whether somebody is on the way."""
+        """Whether a client is on its way."""
         return bool(self._queue or self._sent)
 
     def give_up(self) -> None:
@@ -78,7 +78,7 @@ class Successor(LineOnlyReceiver):
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def give(self, client: Passes) -> None:
-        """Hand a client over, as soon as there is room."""
+        """Hand a client over as soon as there is room."""
         self._queue.append(client)
         self._send()
 

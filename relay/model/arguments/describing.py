@@ -104,7 +104,7 @@ def refuse_foreign_notes(annotation: Any) -> None:
     for note in notes:
         if type(note).__module__.partition(".")[0] in _FOREIGN:
             raise Unsupported(
-                f"{note!r} is not known here: use msgspec.Meta, as in Annotated[int, Meta(ge=1)]"
+                f"{note!r} is not supported: use msgspec.Meta, as in Annotated[int, Meta(ge=1)]"
             )
     for part in get_args(annotation):
         if not isinstance(part, str | int | list):
@@ -115,7 +115,7 @@ def _refuse_foreign_model(cls: Any) -> None:
     """Models of pydantic check more than can be told to fronts; raises `Unsupported`."""
     if hasattr(cls, "__pydantic_validator__") or hasattr(cls, "__pydantic_core_schema__"):
         raise Unsupported(
-            f"{cls.__name__} is a model of pydantic, whose checks fronts do not know: use a dataclass or a "
+            f"{cls.__name__} is a pydantic model, and fronts can't run its checks: use a dataclass or a "
             f"msgspec.Struct, or take a dict and call {cls.__name__}.model_validate on it in the handler"
         )
 
@@ -148,14 +148,14 @@ def _listed(found: _Found, info: Any) -> Shape:
     unique = isinstance(info, inspect.SetType | inspect.FrozenSetType)
     if unique and not _is_hashable(info.item_type):
         raise Unsupported(
-            "a set can't hold what has no hash in Python (lists, dicts, sets, dataclasses that are not frozen)"
+            "a set can't hold unhashable values (lists, dicts, sets, dataclasses that are not frozen)"
         )
     return Listed(found.shape(info.item_type), unique, info.min_length, info.max_length)
 
 
 def _table(found: _Found, info: Any) -> Shape:
     if not _is_hashable(info.key_type):
-        raise Unsupported("a dict can't have keys that have no hash in Python (bytearray)")
+        raise Unsupported("a dict can't have unhashable keys (bytearray)")
     key, value = found.shape(info.key_type), found.shape(info.value_type)
     return Table(key, value, info.min_length, info.max_length)
 

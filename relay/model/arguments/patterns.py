@@ -69,7 +69,7 @@ def _rewritten(token: re.Match[str]) -> str:
     if token["set"] is not None:
         return _rewritten_set(token["negated"], token["set"])
     if token["possessive"] or token["group"] not in ("(?:", "(?P<"):
-        raise UnlikePattern(f"fronts do not know {token[0]}")
+        raise UnlikePattern(f"fronts do not support {token[0]}")
     return token[0]
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong, as a problem (RFC 9457): the base of relay's errors, and the one that handlers raise."""
+"""Errors as problems (RFC 9457): the base class of relay's errors, and the error that handlers raise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RelayError(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Internal error"
-    #: seconds for ``Retry-After``; 0 where trying again does not help
+    #: seconds for ``Retry-After``; 0 if a retry does not help
     retry_after: ClassVar[int] = 0
 
     def __init__(self, detail: str = "", **members: Any) -> None:
@@ -32,26 +32,26 @@ class RelayError(Exception):
 
 
 class JobError(RelayError):
-    """Raised by a handler: fails its job with this problem.
+    """Raised by a handler: the job fails with this problem.
 
-    `detail`: a text, or an exception, whose text it is then · `status` (400…599): what a waiting client is answered
-    with · `type`: a slug of the handler's own (it is shown under ``/problems/``) or a whole URI · `retryable`: another
-    attempt may help, in `retry_after` seconds (at most 30 days) at the earliest · further members are shown as they
-    are::
+    `detail`: a text, or an exception, whose text is used · `status` (400…599): the status that a waiting client
+    gets · `type`: a slug of the handler's own (shown under ``/problems/``) or a whole URI · `retryable`: another
+    attempt may succeed, after `retry_after` seconds (at most 30 days) at the earliest · further members are shown
+    unchanged::
 
         raise JobError(status=402, type="card-declined", title="The card was declined", decline_code="expired")
 
     A subclass may have a `slug`, a `title` and a `status` of its own, which are then those of its problem. Where a job
     declares it (``@job(problems=…)``), its docstring is what ``/problems/{slug}`` says.
 
-    Raises `TypeError` or `ValueError`, which names the argument, for one that can't be used.
+    Raises `TypeError` or `ValueError` for an argument that can't be used; the message names it.
     """
 
     slug: ClassVar[str] = "job-failed"
-    #: whether trying again leaves the attempt uncounted: it was not the job's doing
+    #: whether the attempt does not count when the job is retried, because the job is not to blame
     free: ClassVar[bool] = False
-    #: whether nothing was done: it is tried again a few times even where no retries are declared, and when it fails in
-    #: the end, the key of its submission is as if it had not been used
+    #: whether nothing was done: the job is retried a few times even if it declares no retries, and if it fails in the
+    #: end, the submission's key counts as unused
     undone: ClassVar[bool] = False
 
     def __init__(
@@ -83,14 +83,14 @@ class JobError(RelayError):
         self.pause = retry_after
 
     def problem(self, prefix: str = "") -> dict[str, Any]:
-        """The members of the problem; a `type` that is a whole URI is left as it is."""
+        """The members of the problem; a `type` that is a whole URI is left unchanged."""
         kind = self.type if ":" in self.type else f"{prefix}/problems/{self.type}"
         own = {"type": kind, "title": self.job_title, "status": self.job_status}
         return {**super().problem(prefix), **own, "retryable": self.retryable}
 
 
 def text_of(error: BaseException) -> str:
-    """What an exception says, or the name of its class where it says nothing; never raises."""
+    """An exception's text, or the name of its class if it has none; never raises."""
     try:
         return str(error) or type(error).__name__
     except Exception:
@@ -99,7 +99,9 @@ def text_of(error: BaseException) -> str:
 
 def _check(name: str, value: object, fits: bool, wanted: str) -> None:
     if not fits:
-        raise TypeError(f"the {name} of a JobError is {wanted}, not a value of type {type(value).__name__}")
+        raise TypeError(
+            f"the {name} of a JobError must be {wanted}, not a value of type {type(value).__name__}"
+        )
 
 
 def _is_number(value: object) -> bool:
@@ -109,13 +111,13 @@ def _is_number(value: object) -> bool:
 def _check_status(status: int) -> None:
     _check("status", status, isinstance(status, int) and _is_number(status), "a whole number")
     if not 400 <= status <= 599:
-        raise ValueError(f"the status of a JobError is 400…599, not {status}")
+        raise ValueError(f"the status of a JobError must be 400…599, not {status}")
 
 
 def _check_type(type: str) -> None:
     if not type or len(type) > LONGEST_TYPE or not type.isprintable() or " " in type:
         raise ValueError(
-            f"the type of a JobError is a slug or a URI of at most {LONGEST_TYPE} printable characters "
+            f"the type of a JobError must be a slug or a URI of at most {LONGEST_TYPE} printable characters "
             f"without spaces, not {type[:LONGEST_TYPE]!r}"
         )
 
@@ -124,5 +126,5 @@ def _check_pause(seconds: float) -> None:
     _check("retry_after", seconds, _is_number(seconds), "a number of seconds")
     if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_RETRY_AFTER):
         raise ValueError(
-            f"the retry_after of a JobError is 0…{LONGEST_RETRY_AFTER} seconds (30 days), not {seconds}"
+            f"the retry_after of a JobError must be 0…{LONGEST_RETRY_AFTER} seconds (30 days), not {seconds}"
         )

@@ -11,97 +11,96 @@ from relay.model.problems.base import RelayError as RelayError
 
 
 class InternalError(RelayError):
-    """relay failed in a way it did not foresee. The operator's log has the traceback. Try again later; if it
-    stays, tell the operator."""
+    """relay hit an unexpected error. The operator's log has the traceback. Try again later; if the error persists,
+    tell the operator."""
 
 
 class Malformed(RelayError):
-    """Part of the request is not of the form it has to be; `detail` names it. Sending the same again gives
-    the same answer."""
+    """Part of the request is malformed; `detail` names it. Sending the same request again gives the same answer."""
 
     status, slug, title = 400, "malformed", "Malformed request"
 
 
 class MalformedBody(RelayError):
-    """The body is not one JSON object, or it is nested more than 100 deep, or has more than
-    30,000 values. Send `{"argument": value, …}`, or no body
-    for no arguments."""
+    """The body is not one JSON object, is nested more than 100 levels deep, or has more than 30,000 values. Send
+    `{"argument": value, …}`. For a job without arguments, send no body."""
 
     status, slug, title = 400, "malformed-body", "The body is not a JSON object"
 
 
 class KeyRequired(RelayError):
-    """This relay takes submissions with a key only, so that one that is sent twice runs once. Send an
-    `Idempotency-Key`, another for each job, or `PUT`."""
+    """This relay accepts submissions only with an idempotency key, so that a request that is sent twice runs once.
+    Send an `Idempotency-Key` that is new for each job, or use `PUT`."""
 
     status, slug, title = 400, "key-required", "A key is required"
 
 
 class HeadTooLarge(RelayError):
-    """The request's line and headers are larger than `limit` bytes. Send fewer or shorter headers."""
+    """The request line and the headers, or the trailers, exceed `limit` bytes. Send fewer or shorter ones."""
 
     status, slug, title = 431, "head-too-large", "The headers are too large"
 
 
 class UnknownCoding(RelayError):
-    """The body comes in a transfer coding that relay does not know. Send it with a `Content-Length`, or `chunked`."""
+    """relay does not support the body's transfer coding. Send the body with a `Content-Length`, or `chunked`."""
 
-    status, slug, title = 501, "unknown-coding", "The transfer coding is not known"
+    status, slug, title = 501, "unknown-coding", "Transfer coding not supported"
 
 
 class UnknownVersion(RelayError):
-    """The request is of a version of HTTP that relay does not speak. Send HTTP/1.1."""
+    """relay does not support the request's version of HTTP. Send HTTP/1.1."""
 
-    status, slug, title = 505, "unknown-version", "The version of HTTP is not known"
+    status, slug, title = 505, "unknown-version", "HTTP version not supported"
 
 
 class Forbidden(RelayError):
-    """Either the ticket is forged or has expired: ask the server that gave it to you for another. Or this relay
-    answers only programs on its own machine: it has no callers' tokens, so requests that came through a proxy or from
-    a web page elsewhere are refused. The operator can start it with `--open`."""
+    """Either the ticket or the proof is forged or has expired: ask the server that issued it for a new one. Or this
+    relay is closed: it refuses requests from other machines, through a proxy, or from a web page. The operator can let
+    callers in with `--allow` or `--ticket-secrets`, or everybody with `--open`."""
 
-    status, slug, title = 403, "forbidden", "Not open to this caller"
+    status, slug, title = 403, "forbidden", "Caller not allowed"
 
 
 class NoSuchJob(RelayError):
-    """There is no such job, or it is not yours, or it ended so long ago that its outcome is no longer kept."""
+    """No job has this id or key, or it is not yours, or it ended so long ago that its outcome was deleted."""
 
     status, slug, title = 404, "no-such-job", "No such job"
 
 
 class UnknownJob(RelayError):
-    """No worker has offered a job of this name within the last day. Check the spelling, or start the worker."""
+    """No worker has served a job of this name within the last day. Check the spelling, or start a worker that serves
+    it."""
 
     status, slug, title = 404, "unknown-job", "No job of this name"
 
 
 class NoSuchPage(RelayError):
-    """Nothing is served at this address."""
+    """relay serves nothing at this address. Check the path."""
 
-    status, slug, title = 404, "no-such-page", "Nothing here"
+    status, slug, title = 404, "no-such-page", "No such address"
 
 
 class MethodRefused(RelayError):
-    """The address exists, but not for this method; `Allow` lists those it has."""
+    """The address does not support this method. `Allow` lists the methods that it supports."""
 
     status, slug, title = 405, "method-refused", "Method not allowed"
 
 
 class AlreadyComplete(RelayError):
-    """The job has ended, so it can't be cancelled. `GET` it to see how it ended."""
+    """The job has already ended, so it can't be cancelled. Send a `GET` to see how it ended."""
 
     status, slug, title = 409, "already-complete", "The job has already ended"
 
 
 class StoreReset(RelayError):
-    """The store was reset since the job was accepted, and what it knew is gone. Submit again. With a key this is always
-    safe."""
+    """The store was reset after the job was accepted, and does not know the job any more. Submit the job again. With a
+    key this is always safe."""
 
     status, slug, title = 410, "store-reset", "The store was reset"
 
 
 class TooLarge(RelayError):
-    """The body is larger than this relay takes; `limit` has the number of bytes."""
+    """The body is larger than this relay accepts. `limit` is the largest size in bytes."""
 
     status, slug, title = 413, "too-large", "The body is too large"
 
@@ -114,33 +113,33 @@ class NotJson(RelayError):
 
 
 class BadArguments(RelayError):
-    """The arguments do not fit the job; `errors` names each misfit with its place."""
+    """The arguments do not fit what the job declares. `errors` lists each misfit with its place."""
 
     status, slug, title = 422, "bad-arguments", "The arguments do not fit the job"
 
 
 class KeyReused(RelayError):
-    """This key was already used with other arguments. A key stands for one submission: make a new one."""
+    """This key was already used with other arguments. A key stands for one submission: use a new key."""
 
     status, slug, title = 422, "key-reused", "The key was used with other arguments"
 
 
 class QueueFull(RelayError):
-    """The queue has reached its limit. Send the same again after `Retry-After` seconds."""
+    """The queue has reached its limit. Send the same request again after `Retry-After` seconds."""
 
     status, slug, title, retry_after = 503, "queue-full", "The queue is full", 5
 
 
 class StoreFull(RelayError):
-    """The store has no memory left for new jobs; those that it has go on. Send the same again after `Retry-After`
-    seconds."""
+    """The store has no memory left for new jobs. Jobs that were accepted before go on. Send the same request again
+    after `Retry-After` seconds."""
 
     status, slug, title, retry_after = 503, "store-full", "The store is full", 5
 
 
 class NoWorker(RelayError):
-    """No worker has offered this job for a while, so nobody would answer, or no worker has registered since relay
-    started. Retry later. In the first case `Prefer: respond-async` queues the job anyway."""
+    """No worker has served this job for 30 seconds, or no worker has registered since relay started. Retry later. In
+    the first case `Prefer: respond-async` queues the job anyway."""
 
     status, slug, title, retry_after = 503, "no-worker", "No worker for this job", 5
 
@@ -153,13 +152,13 @@ class StoreAway(RelayError):
 
 
 class JobFailed(RelayError):
-    """The job's handler failed in a way it did not foresee; the operator's log has the traceback."""
+    """The job's handler raised an unexpected error. The operator's log has the traceback."""
 
     status, slug, title = 500, "job-failed", "The job failed"
 
 
 class JobTimeout(RelayError):
-    """The job took longer than its handler allows, and was stopped."""
+    """The job took longer than its handler's timeout allows, and was stopped."""
 
     status, slug, title = 504, "job-timeout", "The job took too long"
 
@@ -171,50 +170,50 @@ class JobCancelled(RelayError):
 
 
 class JobExpired(RelayError):
-    """The job's deadline passed before it ended."""
+    """The job's deadline passed before the job ended."""
 
     status, slug, title = 504, "expired", "The deadline passed"
 
 
 class WorkerDied(RelayError):
-    """Workers died again and again while they ran this job, so it is not tried any more. It is kept as a dead letter
-    for the operator to look at."""
+    """Several workers died while they ran this job, so relay does not try it again. It is kept as a dead job for the
+    operator to look at."""
 
     status, slug, title = 500, "worker-died", "The job's workers died"
 
 
 class Interrupted(RelayError):
-    """The worker died or was stopped while it ran this job, so how far it got is unknown. The job must not run twice,
-    so relay did not retry it. Check what happened before you submit it again."""
+    """The worker died or was stopped while it ran this job, so it is unknown how far the job got. The job must not run
+    twice, so relay did not retry it. Check what happened before you submit it again."""
 
     status, slug, title = 500, "interrupted", "How the job ended is unknown"
 
 
 class ResultTooLarge(RelayError):
-    """The job ended, but its result is larger than this relay keeps; `limit` has the number of bytes. The
-    handler should store it elsewhere and return where."""
+    """The job ended, but its result is larger than this relay stores. `limit` is the largest size in bytes. The handler
+    should store the result elsewhere and return its address."""
 
     status, slug, title = 500, "result-too-large", "The result is too large"
 
 
 class ResultNotJson(RelayError):
-    """The job ended, but what its handler returned can't be written as JSON; `detail` says what, and where."""
+    """The job ended, but its result can't be written as JSON. `detail` says which part of it, and why."""
 
     status, slug, title = 500, "result-not-json", "The result is not JSON"
 
 
 class ResultNotDeclared(RelayError):
-    """The job ended, but its handler returned something other than what it declares to return; `detail` says where."""
+    """The job ended, but its result does not fit the return type that its handler declares. `detail` says where."""
 
     status, slug, title = 500, "result-not-declared", "The result is not what the job declares"
 
 
 class NotServed(RelayError):
-    """The worker that took the job has no handler of this name any more."""
+    """The worker that claimed the job no longer has a handler of this name."""
 
-    status, slug, title = 500, "not-served", "The handler has changed"
+    status, slug, title = 500, "not-served", "The handler is gone"
 
 
 def catalogue() -> dict[str, type[RelayError]]:
-    """Every problem that relay itself can answer with, by slug."""
+    """All problems of relay itself, by slug."""
     return {kind.slug: kind for kind in RelayError.__subclasses__() if kind is not JobError}

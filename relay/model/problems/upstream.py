@@ -1,4 +1,4 @@
-"""What can go wrong between a handler and an API, each with its problem type."""
+"""What can go wrong between a handler and an API: a problem type for each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from relay.model.problems.base import LONGEST_RETRY_AFTER
 from relay.model.problems.request import JobError
 
-_CLIENTS = "Look at the URL that was sent."
-_OPERATORS = "Tell the operator; sending the same again gives the same."
-_LATER = "It may pass: send the same again later, under a new key."
+_CLIENTS = "Check the URL that was sent."
+_OPERATORS = "Tell the operator: sending the same request again gives the same result."
+_LATER = "This may be temporary: submit the job again later, with a new key."
 
 #: type → status, whether another attempt may help, title, what ``/problems/{type}`` says
 PROBLEMS: dict[str, tuple[int, bool, str, str]] = {
@@ -17,30 +17,35 @@ PROBLEMS: dict[str, tuple[int, bool, str, str]] = {
         422,
         False,
         "The URL can't be used",
-        f"It is none, is not http or https, or has a user in it. {_CLIENTS}",
+        f"The URL is malformed, is not http or https, or contains a user name. {_CLIENTS}",
     ),
     "private-address": (
         *(403, False, "The address is private"),
-        f"The job may call public addresses only, and the URL leads to another. {_CLIENTS}",
+        f"The job may call public addresses only, and the URL leads to a private one. {_CLIENTS}",
     ),
     "upstream-unknown-host": (
-        *(502, False, "The API's host is not known"),
-        f"Its name could not be resolved. {_CLIENTS}",
+        *(502, False, "The API's host is unknown"),
+        f"The host name could not be resolved. {_CLIENTS}",
     ),
-    "upstream-unreachable": (502, True, "The API can't be reached", f"No connection could be made. {_LATER}"),
+    "upstream-unreachable": (
+        502,
+        True,
+        "The API can't be reached",
+        f"relay could not connect to the API. {_LATER}",
+    ),
     "upstream-tls": (
         *(502, False, "The API's certificate can't be trusted"),
-        f"It has expired, is of another name, or nobody vouches for it. {_OPERATORS}",
+        f"The certificate has expired, names another host, or has no trusted issuer. {_OPERATORS}",
     ),
     "upstream-timeout": (
         *(504, True, "The API took too long"),
-        f"It stopped in the middle, or was not done when the job's time was over; `phase` says where. {_LATER}",
+        f"The API stalled, or did not finish within the job's time. `phase` says where. {_LATER}",
     ),
     "upstream-cut": (
         502,
         True,
-        "The API broke off its answer",
-        f"The connection closed before its end. {_LATER}",
+        "The API cut off its answer",
+        f"The API closed the connection before the end of its answer. {_LATER}",
     ),
     "upstream-malformed": (502, True, "The API's answer is not HTTP", _LATER),
     "upstream-encoding": (502, False, "The API's answer can't be decompressed", _OPERATORS),
@@ -48,22 +53,25 @@ PROBLEMS: dict[str, tuple[int, bool, str, str]] = {
         502,
         False,
         "The API's answer is too large",
-        "It has more than the job wants to read, or a head without end.",
+        "The body is larger than the job reads, or the head is too large.",
     ),
-    "upstream-redirects": (502, False, "The API redirects in circles, or to nowhere", _CLIENTS),
+    "upstream-redirects": (
+        *(502, False, "The API's redirect can't be followed"),
+        f"The API redirects in a circle, to no usable address, or a call that must not be sent twice. {_CLIENTS}",
+    ),
     "upstream-unavailable": (
         *(503, True, "The API has been failing"),
-        f"Ten calls in a row have failed, so it is left alone for a while. {_LATER}",
+        f"Ten calls in a row have failed, so relay does not call the API for a while. {_LATER}",
     ),
     "upstream-limited": (
         *(503, True, "The API limits its callers"),
-        f"Nobody is let through for longer than the job has; `detail` says how long. {_LATER}",
+        f"The API allows no call within the job's time. `detail` says for how long. {_LATER}",
     ),
 }
 
 
 class UpstreamError(JobError):
-    """A call to an API failed in one of the ways of `PROBLEMS`; fails the job with it unless it is caught."""
+    """A call to an API failed in one of the ways in `PROBLEMS`. The job fails with it unless its handler catches it."""
 
     def __init__(self, type: str, detail: str = "", **members: Any) -> None:
         status, retryable, title, _ = PROBLEMS[type]
@@ -71,11 +79,11 @@ class UpstreamError(JobError):
 
 
 class UpstreamLimited(UpstreamError):
-    """The API, or a limit that was declared for it, lets nobody through for longer than the job has. Trying again
-    uses up no attempt."""
+    """The API, or a limit that is declared for it, allows no call within the job's time. The retry does not count as an
+    attempt."""
 
     free = True
 
     def __init__(self, wait: float) -> None:
         later = min(max(0.0, wait), LONGEST_RETRY_AFTER)  # an API may name any time
-        super().__init__("upstream-limited", f"nobody is let through for {wait:.0f} s", retry_after=later)
+        super().__init__("upstream-limited", f"no call is allowed for {wait:.0f} s", retry_after=later)
