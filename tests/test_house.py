@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.test_layers import modules
@@ -61,9 +62,25 @@ def undocumented(body: list[ast.stmt], within: str) -> Iterator[str]:
         if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
             place = f"{within}.{node.name}"
             if isinstance(node, ast.ClassDef):
-                yield from undocumented(node.body, place)
+                told = {name for base in node.bases for name in told_by(ast.unparse(base))}
+                yield from (
+                    each for each in undocumented(node.body, place) if each.split(".")[-1] not in told
+                )
             if ast.get_docstring(node) is None and not is_told_elsewhere(node):
                 yield place
+
+
+@cache
+def told_by(name: str) -> frozenset[str]:
+    """The methods that a class of relay has docstrings for, which those that extend it need not say again."""
+    return frozenset(
+        method.name
+        for path in modules().values()
+        for node in tree(path).body
+        if isinstance(node, ast.ClassDef) and node.name == name
+        for method in node.body
+        if isinstance(method, Function) and ast.get_docstring(method)
+    )
 
 
 def is_told_elsewhere(node: ast.ClassDef | Function) -> bool:

@@ -13,8 +13,8 @@ from relay.front.offer import Offer
 from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
+from relay.store.fronts import FrontStore
 from relay.store.messages import Served
-from relay.store.store import Store
 
 LOOK = 5.0  # seconds between looks for workers that are gone
 RETURN = 60.0  # seconds for workers to come back to a store that was reset
@@ -42,7 +42,7 @@ class Entry:
 class Catalogue:
     """The jobs that can be submitted, as of the last sweep. The store is asked again before a name is refused."""
 
-    def __init__(self, clock: IReactorTime, store: Store) -> None:
+    def __init__(self, clock: IReactorTime, store: FrontStore) -> None:
         self._clock = clock
         self._store = store
         self._version = ("", -1)  # of which epoch
@@ -82,7 +82,7 @@ class Catalogue:
 
     async def hear(self, version: int) -> None:
         """A sweep told the store's version."""
-        known = (self._store.partition.epoch, version) == self._version
+        known = (self._store.epoch, version) == self._version
         is_due = self._clock.seconds() - self._looked >= LOOK  # a name may be overdue for a day
         if not known or self._absent or (is_due and any(self._is_overdue(name) for name in self._entries)):
             await self.refresh()
@@ -103,7 +103,7 @@ class Catalogue:
     async def _refresh(self) -> None:
         self._looked = self._clock.seconds()
         catalogue = await self._store.catalogue()
-        self._replace(catalogue, self._store.partition.epoch)
+        self._replace(catalogue, self._store.epoch)
 
     def _replace(self, catalogue: messages.Catalogue, epoch: str) -> None:
         now = self._clock.seconds()

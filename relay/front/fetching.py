@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, RelayError
 from relay.model.state import Outcome
-from relay.store.store import Store
+from relay.store.fronts import FrontStore
 from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
@@ -25,12 +25,12 @@ class Fetching:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: Store, waiters: Waiters, doubt: Callable[[], None]
+        self, clock: IReactorTime, store: FrontStore, waiters: Waiters, resync: Callable[[], None]
     ) -> None:
         self._clock = clock
         self._store = store
         self._waiters = waiters
-        self._doubt = doubt  # called when the store may have lost history
+        self._resync = resync  # called when the store may have lost history
         self._under_way: set[Deferred[None]] = set()
 
     def fetch(self, id: str) -> None:
@@ -63,8 +63,8 @@ class Fetching:
         (known,) = await self._store.attach_all([id])
         if isinstance(known, Outcome):
             self._waiters.tell(known)
-        elif known is None and self._store.partition.minted_elsewhere(id):
-            self._doubt()
+        elif known is None and self._store.minted_elsewhere(id):
+            self._resync()
         elif known is None:
             self._waiters.fail(id, NoSuchJob())
 

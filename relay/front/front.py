@@ -29,9 +29,9 @@ from relay.http.site import Site
 from relay.model.problems.request import InternalError, RelayError
 from relay.model.settings import Settings
 from relay.net.outgoing import Parting
+from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
 from relay.store.messages import Mail, MailKind
-from relay.store.store import Store
 from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 
@@ -45,7 +45,7 @@ class FrontTools:
     """What a front works with, made by the composition root."""
 
     clock: IReactorTime
-    store: Store
+    store: FrontStore
     inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
     endpoints: Sequence[IStreamServerEndpoint]
     secrets: Sequence[str]
@@ -89,7 +89,7 @@ class Front(Service):
         )
         self._departure.context = self._context
         self._fetching = Fetching(tools.clock, tools.store, self._waiters, self._recovery.soon)
-        tools.store.partition.on_amnesia = self._recovery.soon
+        tools.store.on_data_loss.append(self._recovery.soon)
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()

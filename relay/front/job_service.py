@@ -20,8 +20,8 @@ from relay.front.waiters import Waiters
 from relay.model.problems.registry import ProblemType, builtin
 from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
 from relay.model.state import Job, Outcome, Standing, State
+from relay.store.fronts import FrontStore
 from relay.store.messages import Submission
-from relay.store.store import Store
 from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
@@ -41,7 +41,9 @@ class Accepted:
 class JobService:
     """Serves callers with the store, the catalogue and the registry of waiters."""
 
-    def __init__(self, clock: IReactorTime, store: Store, catalogue: Catalogue, waiters: Waiters) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: FrontStore, catalogue: Catalogue, waiters: Waiters
+    ) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
@@ -51,13 +53,13 @@ class JobService:
 
     async def submit(self, asked: SubmitRequest, held: bool) -> Accepted:
         """Submit a job; `held` if a client waits for it, or is about to. Raises what `Catalogue.offer`, `Offer.read`
-        and `Store.submit` raise."""
+        and `FrontStore.submit` raise."""
         offer = await self._catalogue.offer(asked.name, held, asked.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
         job = self._job(asked, offer, arguments, held)
-        id = self._store.mint()
+        id = self._store.mint(job.key)
         waiter = self._waiters.wait(id) if held else None
         submission = Submission(id, job, int(asked.delay * 1000), int(asked.deadline * 1000))
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
@@ -104,21 +106,14 @@ class JobService:
         return Accepted(known, waiter)
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
-        served = offer.served
-        return Job(
-            name=asked.name,
-            queue=served.queue,
-            owner=asked.owner,
+        return offer.template(arguments).job(
+            asked.owner,
+            arguments.text,
             inbox=self._store.inbox if held else "",
-            priority=served.priority,
-            attempts=served.attempts,
             key=digest(asked.owner, asked.name, asked.key) if asked.key else "",
             fingerprint=offer.fingerprint(arguments) if asked.key else "",
-            once=served.once,
             trace=asked.trace,
-            arguments=arguments.text,
-            lane=offer.lane(arguments),
-            then=served.then,
+            then=offer.served.then,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:

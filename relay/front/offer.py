@@ -18,7 +18,8 @@ from msgspec import UNSET
 from relay.model.arguments import schema
 from relay.model.arguments.decoding import ArgumentsType
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.store.messages import Served
+from relay.model.state import JobTemplate
+from relay.store.messages import Served, ServedLimit
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
 MOST_VALUES = 30_000  # of a body: so many are read, and then compared, in less than 50 ms each
@@ -52,6 +53,7 @@ class Offer:
 
     def __init__(self, served: Served) -> None:
         self.served = served
+        self._template = served.template()
         self._validator = schema.validator(served.schema)
         self._type = schema.decoder(served.schema)
         described = schema.of_arguments(served.schema)
@@ -85,11 +87,15 @@ class Offer:
         given = self._type.given(arguments.values) if self._type else arguments.values
         return hashlib.blake2b(_canonical(given), digest_size=15).hexdigest()
 
-    def lane(self, arguments: Arguments) -> str:
-        """The lane of a job with these arguments, if its starts are limited; "" if not."""
+    def template(self, arguments: Arguments) -> JobTemplate:
+        """How a job with these arguments is queued and run."""
         limit = self.served.limit
         if limit is None:
-            return ""
+            return self._template
+        return msgspec.structs.replace(self._template, lane=self._lane(arguments, limit))
+
+    def _lane(self, arguments: Arguments, limit: ServedLimit) -> str:
+        """Where it waits, as its starts are limited."""
         value = self._value(arguments, limit.per) if limit.per else UNSET
         if value is UNSET:
             return f"@{limit.name}"

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from relay.front.waiters import Waiters
 from relay.model.problems.request import Interrupted, RelayError, StoreReset
 from relay.model.state import Outcome
+from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
-from relay.store.store import Store
 from relay.timing.backoff import Backoff
 from relay.timing.timers import stop_timer
 
@@ -29,7 +29,7 @@ class Recovery:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store, waiters: Waiters) -> None:
+    def __init__(self, clock: IReactorTime, store: FrontStore, waiters: Waiters) -> None:
         self._clock = clock
         self._store = store
         self._waiters = waiters

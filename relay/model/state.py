@@ -42,15 +42,44 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
-class Follow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The job that is given an outcome which nobody collected: how it is queued and run, as in `Job`."""
+class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a job of one name is queued and run, as in `Job`, whoever asks for it. The order of the fields is a format,
+    because `Job.then` is kept with its job."""
 
     name: str
     queue: str
     priority: int
     attempts: int
     once: bool
-    lane: str
+    lane: str = ""
+
+    def job(
+        self,
+        owner: str,
+        arguments: str,
+        *,
+        inbox: str = "",
+        key: str = "",
+        fingerprint: str = "",
+        trace: str = "",
+        then: JobTemplate | None = None,
+    ) -> Job:
+        """The job that does this for somebody."""
+        return Job(
+            self.name,
+            self.queue,
+            owner,
+            inbox,
+            self.priority,
+            self.attempts,
+            key,
+            fingerprint,
+            self.once,
+            trace,
+            arguments,
+            self.lane,
+            then,
+        )
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,7 +100,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trace: str  # traceparent of the submission; "" without one
     arguments: str  # JSON object
     lane: str = ""  # ``@limit`` or ``@limit value``, of a job whose starts are limited; "" for others
-    then: Follow | None = None
+    then: JobTemplate | None = None  # of the job that is given an outcome which nobody collected
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

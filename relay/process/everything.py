@@ -17,15 +17,15 @@ import msgspec
 from twisted.logger import Logger
 
 from relay import version
-from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
-from relay.process.service import EMBEDDED, address_of, secrets_of, store_of
+from relay.process.service import EMBEDDED, address_of, router_of, secrets_of, terms_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
+from relay.store.operators import RedisOperatorStore
 
 _log = Logger()
 
@@ -73,7 +73,7 @@ def _supervisor(
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    store = store_of(reactor, address_of(settings), settings, process_name("supervisor"))
+    store = RedisOperatorStore(router_of(reactor, address_of(settings)), terms_of(settings))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))

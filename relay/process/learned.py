@@ -15,14 +15,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from relay.model.ids import process_name
 from relay.model.limits import Learned
 from relay.model.problems.request import StoreAway
 from relay.model.text import printable
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
+from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
-from relay.store.store import Store
+from relay.store.router import Router
 from relay.store.terms import Terms
 
 
@@ -42,7 +42,7 @@ async def run(reactor: Any, address: Address, forget: str) -> None:
     unfit: list[str] = []
     partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
     partition.on_unfit = unfit.append
-    store = Store(partition, process_name("operator"), Terms(0, 0, 0))
+    store = RedisOperatorStore(Router([partition]), Terms(0, 0, 0))
     store.start()
     try:
         if not forget:

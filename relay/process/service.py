@@ -27,11 +27,13 @@ from relay.process import ending, gc_tuning, sockets, watch
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
-from relay.store.inbox import Inbox
+from relay.store.fronts import RedisFrontStore
+from relay.store.inbox import Inbox, RedisInbox
 from relay.store.messages import Mail
 from relay.store.partition import Partition
-from relay.store.store import Store
+from relay.store.router import Router
 from relay.store.terms import Terms
+from relay.store.workers import RedisWorkerStore
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -57,8 +59,9 @@ def front(
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    store = store_of(reactor, address, settings, handed.name)
-    inbox = _inbox_of(reactor, address, store)
+    router = router_of(reactor, address)
+    store = RedisFrontStore(router, handed.name, terms_of(settings))
+    inbox = _inbox_of(reactor, address, router, handed.name)
     others = handed.successor, handed.predecessor
     give_up = partial(_give_up, reactor)
     made = Front(
@@ -88,13 +91,14 @@ def worker(
         )
     descriptors.raise_limit()
     resolver.install(reactor)
-    store = store_of(reactor, address, settings, process or process_name("worker"))
+    process, router = process or process_name("worker"), router_of(reactor, address)
+    store = RedisWorkerStore(router, process, terms_of(settings))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
     tools = WorkerTools(
         clock=reactor,
         store=store,
-        inbox=_inbox_of(reactor, address, store),
+        inbox=_inbox_of(reactor, address, router, process),
         upstreams=upstreams,
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
@@ -102,7 +106,7 @@ def worker(
         leave=celery.close,
     )
     made = Worker(tools, registry, settings)
-    watch.install(reactor, made, registry, store, address, settings, alive)
+    watch.install(reactor, made, registry, store.home, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
     reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
     return made
@@ -143,13 +147,18 @@ def secrets_of(settings: Settings) -> list[str]:
         raise SettingError(f"--ticket-secrets: {error}") from error
 
 
-def store_of(reactor: Any, address: Address, settings: Settings, process: str) -> Store:
-    """The store at an address, for a process of this name. A server that can't be used ends the process."""
+def router_of(reactor: Any, address: Address) -> Router:
+    """The partitions of the store at an address. A server that can't be used ends the process."""
     link = Connection(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
     partition = Partition(reactor, link)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
-    terms = Terms(
+    return Router([partition])
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What these settings say that processes agree on."""
+    return Terms(
         keep=settings.keep,
         lease=settings.lease,
         queue_limit=settings.queue_limit,
@@ -158,7 +167,6 @@ def store_of(reactor: Any, address: Address, settings: Settings, process: str) -
         dead_bytes=settings.dead_bytes,
         dead_arguments=settings.dead_arguments,
     )
-    return Store(partition, process, terms)
 
 
 def _give_up(reactor: Any, why: str) -> None:
@@ -168,14 +176,15 @@ def _give_up(reactor: Any, why: str) -> None:
 
 
 def _inbox_of(
-    reactor: Any, address: Address, store: Store
+    reactor: Any, address: Address, router: Router, process: str
 ) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
-    link = Connection(reactor, address.endpoint(reactor), address, store.partition.health)
-    link.on_refused = store.partition.refused
+    (partition,) = router.all()  # a process has an inbox in each
+    link = Connection(reactor, address.endpoint(reactor), address, partition.health)
+    link.on_refused = partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
 
     def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
-        inbox = Inbox(reactor, link, store.partition.keys.inbox(store.inbox), deliver)
+        inbox = RedisInbox(reactor, link, partition.keys.inbox(process), deliver)
         inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
         return inbox
 

@@ -19,7 +19,7 @@ from relay.model.problems.request import RelayError
 from relay.model.settings import SettingError
 from relay.process.managed import ManagedProcess
 from relay.process.reexec import Inherited, ManagedState
-from relay.store.store import Store
+from relay.store.operators import OperatorStore
 
 SILENCE = 5.0  # seconds beyond `--stall` without a sign of life until a worker is killed
 _REAP_PAUSE = 0.2  # seconds between attempts to reap, while Redis is away
@@ -46,7 +46,7 @@ class Supervisor(Service):
         reactor: Any,
         redis: ManagedProcess | None,
         children: Sequence[ManagedProcess],
-        store: Store,
+        store: OperatorStore,
         renewal: Reexecution | None = None,
     ) -> None:
         self._reactor = reactor

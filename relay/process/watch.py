@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from relay.handlers.registry import Registry
     from relay.model.settings import Settings
     from relay.redis.address import Address
-    from relay.store.store import Store
+    from relay.store.partition import Partition
     from relay.worker.worker import Worker
 
 STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
@@ -22,7 +22,7 @@ def install(
     reactor: Any,
     worker: Worker,
     registry: Registry,
-    store: Store,
+    partition: Partition,
     address: Address,
     settings: Settings,
     alive: Callable[[], None],
@@ -35,7 +35,7 @@ def install(
     from relay.worker.sight import Origins, look
     from relay.worker.watchdog import Watchdog, WatchThread
 
-    origins, partition = Origins(handler.function for handler in registry), store.partition
+    origins = Origins(handler.function for handler in registry)
     reactor_thread = threading.get_ident()
     watchdog = Watchdog(
         look=lambda: look(reactor_thread, origins),

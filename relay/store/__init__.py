@@ -1,4 +1,17 @@
-"""The store: the only layer that knows Redis.
+"""The store: the verbs of each role, each one script on one partition of Redis.
+
+::
+
+    front ──▶ FrontStore      worker ──▶ WorkerStore      supervisor, operator ──▶ OperatorStore    Protocols
+                  │                          │                                         │
+           RedisFrontStore           RedisWorkerStore                         RedisOperatorStore
+                  └──────────────────────────┼─────────────────────────────────────────┘
+                                          Router      of a job, of a key, all
+                                             │
+                                         Partition    a connection, its keys, its epoch
+
+Every verb has its deadline and raises `StoreAway` when it passes. What has to survive a broken connection (`submit`,
+`turn`) is sent again by its caller or by `Batch`, which the scripts allow.
 
 =============  ============================================================================================
 `keys`         the schema, written once
@@ -7,22 +20,21 @@
 `expansion`    puts keys and positions into their sources
 `layout`       the order of the fields of a record, for both languages
 `codec`        every record, and how Python writes and reads it
-`address`      a Redis URL
-`wire`         Redis' protocol, over a connection that is made again
-`refusal`      what Redis says when it does not do a thing
-`health`       what the log says of a Redis: away, back, what it refuses
-`link`         one connection that comes back by itself
 `opening`      what each new connection learns before it is used: server, data set, lost history
 `batch`        one command under way, the rest rides on the next
 `messages`     the values that go in and out
 `roster`       what a worker serves
 `partition`    runs scripts on one partition, each within its deadline
+`router`       the partitions, and which of them has what
 `terms`        what processes that share a store agree on
 `portions`     how much one script is given
-`store`        the verbs as Python sees them
+`fronts`       the verbs of a front
+`submissions`  submissions on their way to one partition
+`workers`      the verbs of a worker
+`member`       what the stores of fronts and of workers share: the sweep
+`operators`    the verbs of supervisors and operators
+`given_back`   jobs of sessions that are closed
+`memory/`      the same verbs without a server, for tests
 `inbox`        what a process is told: reads its stream
-`subscription` channels that are heard over one connection, which comes back by itself
-`names`        random names
-`embedded`     a Redis server of relay's own
 =============  ============================================================================================
 """

@@ -4,7 +4,7 @@ A `Layout` names the values of a row, or of an array that is kept, in their orde
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
 writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
 
-Records that are kept (`Job`, `Follow`, `Outcome`, `Letter`) grow at their end only, because older ones are still there.
+Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones exist.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from relay.model import envelope
 from relay.model.limits import Learned, Rate
 from relay.model.problems.request import KeyReused, QueueFull
-from relay.model.state import Claim, Follow, Job, Outcome, Standing, State
+from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
     Catalogue,
@@ -71,7 +71,7 @@ TURNED = ReplyLayout("more due refused claims alone")
 #: by the names that they have in Lua
 CONSTANTS: dict[str, Constants] = {
     "Job": JOB,
-    "Follow": Layout(Follow.__struct_fields__),
+    "JobTemplate": Layout(JobTemplate.__struct_fields__),
     "Outcome": Layout(_KeptOutcome.__struct_fields__, follows="nil"),
     "Letter": LETTER,
     "Dead": DEAD,
@@ -152,6 +152,11 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     kept = _decode_outcome(data)
     times = kept.created, kept.started, kept.finished, kept.expires
     return Outcome(id, kept.name, kept.state, *times, kept.attempts, kept.payload, kept.follows)
+
+
+def kept_outcome(outcome: Outcome, owner: str) -> bytes:
+    """The outcome of an owner's job as the store keeps it."""
+    return _encode(_KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
 
 
 def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:

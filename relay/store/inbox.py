@@ -10,7 +10,7 @@ former master) or over a dead connection: it reads on over another connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -29,7 +29,18 @@ _MOST = 500  # entries of one read
 _START = b"0"
 
 
-class Inbox:
+class Inbox(Protocol):
+    """Hears what one process is told, from `start` to `stop`."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> Deferred[Any]: ...
+
+    def expect(self) -> None:
+        """A sweep has written into the inbox."""
+
+
+class RedisInbox(Inbox):
     """Reads the stream `key` and calls `deliver` with the mail, a message at a time: one that can't be delivered takes
     no other along."""
 

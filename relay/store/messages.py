@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from relay.model.problems.registry import ProblemType
-from relay.model.state import Claim, Follow, Job, Outcome, State
+from relay.model.state import Claim, Job, JobTemplate, Outcome, State
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
@@ -134,11 +134,15 @@ class Served(msgspec.Struct, frozen=True):
     attempts: int
     once: bool
     limit: ServedLimit | None
-    then: Follow | None
+    then: JobTemplate | None
     schema: dict[str, Any]
     internal: bool = False  # not for clients
     local: bool = False  # for clients of this machine only
     problems: tuple[ProblemType, ...] = ()  # that its handler declares
+
+    def template(self) -> JobTemplate:
+        """How it is queued and run, the lane of a limited one aside."""
+        return JobTemplate(self.name, self.queue, self.priority, self.attempts, self.once)
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -51,8 +51,8 @@ class Opening:
         self._running: Deferred[None] | None = None
         #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
-        #: called when what the store knows of us may be old, or nothing
-        self.on_amnesia: Callable[[], None] = lambda: None
+        #: called when the store may have lost data: what it knows of us may be old, or nothing
+        self.on_data_loss: Callable[[], None] = lambda: None
         link.on_up = self.anew
         link.on_refused = self.refused
 
@@ -139,7 +139,7 @@ class Opening:
                 before=before,
                 present=present,
             )
-            self._tell_amnesia()
+            self.on_data_loss()
         self._release()
 
     async def _ask_server(self) -> str:
@@ -189,12 +189,6 @@ class Opening:
             self._is_unfit = True
             self.on_unfit(why)
         return True
-
-    def _tell_amnesia(self) -> None:
-        try:
-            self.on_amnesia()
-        except Exception:
-            self._log.failure("recovery after a possible loss of data failed")
 
     def _ended(self, failure: Failure) -> None:
         failure.trap(CancelledError)

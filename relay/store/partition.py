@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import LogLevel
+from twisted.logger import Logger, LogLevel
 
 from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
@@ -23,19 +23,21 @@ DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that i
 class Partition:
     """Reached through `link`, whose coming up it watches."""
 
-    def __init__(self, clock: IReactorTime, link: Connection) -> None:
-        self.keys = Keys()
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, link: Connection, number: int = 0) -> None:
+        self.keys = Keys(number)
         self.clock = clock
         self.health = link.health
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
-        self._opening.on_amnesia = lambda: self.on_amnesia()
+        self._opening.on_data_loss = self._tell_data_loss
         #: called once if Redis turns out to be one that relay can't work with when it is first reached, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
-        #: called when another server, another data set, or the same one after a restart has come up: what it knows
-        #: of us may be old, or nothing
-        self.on_amnesia: Callable[[], None] = lambda: None
+        #: each is called when another server, another data set, or the same one after a restart has come up: what it
+        #: knows of us may be old, or nothing
+        self.on_data_loss: list[Callable[[], None]] = []
 
     @property
     def epoch(self) -> str:
@@ -52,6 +54,13 @@ class Partition:
     def refused(self, refusal: Refused) -> None:
         """Another link to the same server was refused."""
         self._opening.refused(refusal)
+
+    def _tell_data_loss(self) -> None:
+        for listener in self.on_data_loss:
+            try:
+                listener()
+            except Exception:
+                self._log.failure("recovery after a possible loss of data failed")
 
     def mint(self) -> str:
         """A new job id. Raises `StoreAway` before the store was ever reached."""

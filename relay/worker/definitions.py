@@ -6,7 +6,7 @@ from relay.handlers.options import Options
 from relay.handlers.registry import Registry
 from relay.model.limits import Limit, Rate
 from relay.model.problems.registry import describe
-from relay.model.state import Follow
+from relay.model.state import JobTemplate
 from relay.store.messages import Served, ServedLimit
 
 
@@ -20,7 +20,7 @@ def served(registry: Registry) -> list[Served]:
             attempts=1 + handler.options.retries,
             once=handler.options.once,
             limit=_limit(handler.options),
-            then=_follow(registry, handler.options.then),
+            then=_template(registry, handler.options.then),
             schema=handler.schema(),
             internal=registry.is_internal(handler),
             local=handler.options.local,
@@ -30,14 +30,15 @@ def served(registry: Registry) -> list[Served]:
     ]
 
 
-def _follow(registry: Registry, name: str) -> Follow | None:
+def _template(registry: Registry, name: str) -> JobTemplate | None:
+    """Of a job that is given no arguments to count by; None where it is not served."""
     handler = registry.get(name)
     if handler is None:
         return None
     o = handler.options
     limit = _limit(o)
     lane = f"@{limit.name}" if limit else ""
-    return Follow(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
+    return JobTemplate(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
 
 
 def _limit(options: Options) -> ServedLimit | None:

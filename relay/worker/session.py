@@ -20,7 +20,7 @@ from relay.redis.connection import LinkLost
 from relay.store.messages import End, Fenced, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
-from relay.store.store import Store
+from relay.store.workers import WorkerStore
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
@@ -49,7 +49,7 @@ class Session:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: Store, roster: Roster, runner: ClaimRunner, idle: float = IDLE
+        self, clock: IReactorTime, store: WorkerStore, roster: Roster, runner: ClaimRunner, idle: float = IDLE
     ) -> None:
         self._clock = clock
         self._idle = idle
@@ -65,7 +65,7 @@ class Session:
         self._progress = LastWords(clock, self.nudge)
         self._checkpoints = Checkpoints()
         self._nudged = False
-        self._doubted = False
+        self._stale = False
         self._closing = False
         self._sleeping: Deferred[None] | None = None
 
@@ -103,9 +103,9 @@ class Session:
         if self._sleeping is not None and not self._sleeping.called:
             self._sleeping.callback(None)
 
-    def doubt(self) -> None:
+    def resync(self) -> None:
         """The store may have lost what it knew of this session."""
-        self._doubted = True
+        self._stale = True
         self.nudge()
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Session:
 
     async def _open(self) -> None:
         """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
-        self._doubted = False
+        self._stale = False
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [claim for claim, _ in self._held.values()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
@@ -168,7 +168,7 @@ class Session:
 
     async def _turns(self) -> None:
         number = 1
-        while not self._done() and not self._doubted:
+        while not self._done() and not self._stale:
             number += 1
             sent = self._clock.seconds()
             turning = Deferred.fromCoroutine(self._turn(number))

@@ -11,7 +11,7 @@ from relay.model.problems.request import ResultTooLarge, StoreAway
 from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import End, Turn, Turned
-from relay.store.store import Store
+from relay.store.workers import WorkerStore
 from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=1.0)  # before a store that was away is asked again
@@ -24,7 +24,7 @@ class TurnSender:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: Store) -> None:
+    def __init__(self, clock: IReactorTime, store: WorkerStore) -> None:
         self._clock = clock
         self._store = store
         self._failures = 0  # in a row
@@ -36,7 +36,7 @@ class TurnSender:
         await deferLater(self._clock, AGAIN.pause(self._failures))
 
     async def send(self, session: str, turn: Turn) -> Turned:
-        """The answer to a turn. Raises what `Store.turn` raises, but for a store that is away."""
+        """The answer to a turn. Raises what `WorkerStore.turn` raises, but for a store that is away."""
         lost = 0  # in a row
         while True:
             try:

@@ -19,7 +19,7 @@ from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
 from relay.store.messages import End, Mail, MailKind
 from relay.store.roster import Roster
-from relay.store.store import Store
+from relay.store.workers import WorkerStore
 from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 from relay.worker.attempt import InThread, Place
@@ -41,7 +41,7 @@ class WorkerTools:
     """What a worker works with, made by the composition root."""
 
     clock: IReactorTime
-    store: Store
+    store: WorkerStore
     inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
     upstreams: Upstreams
     in_thread: InThread
@@ -83,7 +83,7 @@ class Worker(Service):
         equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)
         self._runner = Runner(place, equipment, self._session)
         self._turning: Deferred[None] | None = None
-        tools.store.partition.on_amnesia = self._doubt
+        tools.store.on_data_loss.append(self._resync)
 
     def startService(self) -> None:
         super().startService()
@@ -178,9 +178,9 @@ class Worker(Service):
     def _forget_cancelled(self) -> None:
         self._cancelled_before, self._cancelled = self._cancelled, set()
 
-    def _doubt(self) -> None:
+    def _resync(self) -> None:
         """Redis may have lost data: offer it the jobs that this worker holds, and publish the declarations again."""
-        self._session.doubt()
+        self._session.resync()
         ensureDeferred(self._publish()).addErrback(
             lambda failure: self._log.failure(
                 "the declarations of this worker's jobs could not be published", failure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ class Store:
     """What a catalogue knows of a store."""
 
     def __init__(self) -> None:
-        self.partition = SimpleNamespace(epoch="first")
+        self.epoch = "first"
         self.declared: dict[str, bytes] = {}
         self.version = 0
         self.overdue = -30.0
@@ -40,7 +39,7 @@ class Store:
         self.version += 1
 
     def reset(self, epoch: str) -> None:
-        self.partition.epoch, self.declared, self.version = epoch, {}, 0
+        self.epoch, self.declared, self.version = epoch, {}, 0
 
 
 def declaration(name: str, **changed: Any) -> bytes:

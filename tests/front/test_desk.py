@@ -12,7 +12,7 @@ from relay.front.job_service import COME_BACK, Accepted, digest
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
 from relay.model.problems.request import NoSuchJob, StoreAway
-from relay.model.state import Follow, Outcome, Standing, State
+from relay.model.state import JobTemplate, Outcome, Standing, State
 from relay.store.messages import ServedLimit
 from tests.front.scene import Scene, served
 
@@ -55,7 +55,7 @@ def slow(scene: Scene) -> list[Deferred[None]]:
 
 
 def test_a_job_is_queued_as_its_worker_declared_it(scene: Scene) -> None:
-    follow = Follow("next", "default", 1, 2, False, "")
+    follow = JobTemplate("next", "default", 1, 2, False)
     limit = ServedLimit("graph", 5, 1.0, "user")
     declared = served("echo", queue="slow", priority=7, attempts=3, once=True, limit=limit, then=follow)
     scene.store.publish([declared])

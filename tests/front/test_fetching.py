@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +25,10 @@ class Store:
     def __init__(self) -> None:
         self.fetched: deque[Any] = deque()
         self.attached: deque[Any] = deque()
-        self.partition = SimpleNamespace(minted_elsewhere=lambda id: self.is_another)
         self.is_another = False
+
+    def minted_elsewhere(self, id: str) -> bool:
+        return self.is_another
 
     async def fetch(self, id: str) -> Any:
         return _give(self.fetched)
@@ -46,14 +47,14 @@ def _give(answers: deque[Any]) -> Any:
 class Scene:
     def __init__(self) -> None:
         self.clock, self.store, self.waiters = Clock(), Store(), Waiters()
-        self.doubts = 0
+        self.resyncs = 0
         store: Any = self.store
-        self.fetching = Fetching(self.clock, store, self.waiters, self.doubt)
+        self.fetching = Fetching(self.clock, store, self.waiters, self.resync)
         self.told: list[Any] = []
         self.waiter = self.waiters.wait(ID).addBoth(self.told.append)
 
-    def doubt(self) -> None:
-        self.doubts += 1
+    def resync(self) -> None:
+        self.resyncs += 1
 
     def fetch(self, *fetched: Any, attached: Any = ()) -> Any:
         """What the waiter is told."""
@@ -94,7 +95,7 @@ def test_a_job_that_runs_again_is_waited_for(scene: Scene) -> None:
 def test_where_history_was_lost_the_repair_decides(scene: Scene) -> None:
     scene.store.is_another = True
     assert scene.fetch(None, attached=[None]) is None
-    assert scene.doubts == 1
+    assert scene.resyncs == 1
     assert ID in scene.waiters
 
 

@@ -88,7 +88,7 @@ def test_an_argument_that_is_added_with_a_default_leaves_fingerprints_as_they_we
 
 
 def lanes(offer: Offer, *bodies: str) -> set[str]:
-    return {offer.lane(offer.read(body.encode())) for body in bodies}
+    return {offer.template(offer.read(body.encode())).lane for body in bodies}
 
 
 def test_a_limit_counts_values_and_not_how_they_are_written() -> None:

@@ -3,19 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
+from relay.store.fronts import RedisFrontStore
+from relay.store.inbox import RedisInbox
+from relay.store.keys import Keys
+from relay.store.messages import Mail
+from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
-from relay.store.store import Store
+from relay.store.router import Router
+from relay.store.submissions import Submissions
 from relay.store.terms import Terms
+from relay.store.workers import RedisWorkerStore
 from tests.processes import RedisProcess
 
+
+class Store(RedisFrontStore, RedisWorkerStore):
+    """The verbs of all roles: a process of a test plays each of them."""
+
+    def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
+        router = Router([partition])
+        super().__init__(router, inbox, terms)
+        self.partition = partition
+        self._operator = RedisOperatorStore(router, terms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operator, name)
+
+    async def now(self) -> int:
+        """The store's time, in milliseconds."""
+        return (await self.partition.timed_verb("look", "me"))[0]
+
+    @property
+    def submissions(self) -> Submissions:
+        return self._submissions[self.partition]
+
+
 MakeStore = Callable[..., Store]
+
+
+class Reader:
+    """Reads an inbox, its beats aside. `turn` lets time pass."""
+
+    def __init__(self, turn: Callable[[], object] = lambda: None) -> None:
+        self._turn = turn
+        self._read: list[Mail] = []
+        self._waiting: Deferred[None] = Deferred()
+
+    def deliver(self, mail: list[Mail]) -> None:
+        self._read += [message for message in mail if message.letter != "h"]
+        waiting, self._waiting = self._waiting, Deferred()
+        waiting.callback(None)
+
+    async def next(self) -> Mail:
+        """The next message that came, or comes."""
+        from twisted.internet import reactor
+
+        self._turn()
+        while not self._read:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.chainDeferred(waiting)
+            await waiting.addTimeout(10, reactor)
+        return self._read.pop(0)
 
 
 @pytest_twisted.async_yield_fixture
@@ -34,6 +89,24 @@ async def make_store(redis: RedisProcess) -> MakeStore:
 
     yield make
     await gatherResults([store.stop() for store in made])
+
+
+@pytest_twisted.async_yield_fixture
+async def make_reader(redis: RedisProcess) -> Callable[[str], Reader]:
+    from twisted.internet import reactor
+
+    address = Address.parse(redis.url)
+    made: list[RedisInbox] = []
+
+    def make(name: str) -> Reader:
+        reader = Reader()
+        link = Connection(reactor, address.endpoint(reactor), address)
+        made.append(RedisInbox(reactor, link, Keys().inbox(name), reader.deliver))
+        made[-1].start()
+        return reader
+
+    yield make
+    await gatherResults([inbox.stop() for inbox in made])
 
 
 @pytest.fixture

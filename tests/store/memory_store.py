@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import SimpleNamespace
 
 import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
@@ -22,7 +21,7 @@ class MemoryStore:
 
     def __init__(self, clock: IReactorTime, inbox: str = "front", queue_limit: int = 1000) -> None:
         self.inbox = inbox
-        self.partition = SimpleNamespace(epoch="memory")
+        self.epoch = "memory"
         self.fails: Exception | None = None
         self.collections: list[str] = []  # jobs whose outcomes were collected
         self._clock = clock
@@ -85,9 +84,12 @@ class MemoryStore:
 
     # -- the verbs --
 
-    def mint(self) -> str:
+    def mint(self, key: str = "") -> str:
         self._minted += 1
-        return f"0-{self.partition.epoch}-{self._minted}"
+        return f"0-{self.epoch}-{self._minted}"
+
+    def minted_elsewhere(self, id: str) -> bool:
+        return id.split("-")[1] != self.epoch
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         try:
@@ -114,7 +116,7 @@ class MemoryStore:
         self._check()
         if id in self._known and owner in ("*", self._jobs[id].owner):
             return self._placed(self._known[id])
-        raise NoSuchJob if id.split("-")[1] == self.partition.epoch else StoreReset
+        raise StoreReset if self.minted_elsewhere(id) else NoSuchJob
 
     async def attach(self, owner: str, id: str) -> Standing | Outcome:
         known = await self.look(owner, id)

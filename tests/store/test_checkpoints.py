@@ -7,9 +7,8 @@ from pytest_twisted import ensureDeferred
 
 from relay.model.state import Claim, State
 from relay.store.messages import End, Turn
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import Session, submit
 
 

@@ -8,18 +8,18 @@ import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.model.state import Claim, Follow, Job, Outcome, Standing, State
+from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
 from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
 from relay.store.layout import Layout, ReplyLayout
 from relay.store.messages import End, Letter, MailKind, Submission, Turn
-from relay.store.store import Store
 from tests.processes import RedisProcess
+from tests.store.conftest import Store
 from tests.store.test_store import Session
 
 RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Layout)}
-FOLLOW = Follow("then", "q2", 3, 4, True, "@l2")
+FOLLOW = JobTemplate("then", "q2", 3, 4, True, "@l2")
 #: a value of its own in each field
 JOB = Job("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane", FOLLOW)
 
@@ -76,10 +76,12 @@ def test_what_is_not_a_job_is_nobodys_on_both_sides(redis: RedisProcess, odd: by
 def test_a_follow_gives_a_job_all_that_they_share(redis: RedisProcess) -> None:
     then = msgspec.msgpack.encode(FOLLOW)
     packed = run(
-        redis, "local f = cmsgpack.unpack(ARGV[1]) return packed_job('', Job{Follow = f, owner = 'me'})", then
+        redis,
+        "local f = cmsgpack.unpack(ARGV[1]) return packed_job('', Job{JobTemplate = f, owner = 'me'})",
+        then,
     )
     job = msgspec.msgpack.decode(packed, type=Job)
-    shared = Follow(*(getattr(job, field) for field in Follow.__struct_fields__))
+    shared = JobTemplate(*(getattr(job, field) for field in JobTemplate.__struct_fields__))
     assert (shared, job.owner, job.arguments) == (FOLLOW, "me", codec.UNREADABLE.arguments)
 
 

@@ -6,14 +6,14 @@ import json
 
 from pytest_twisted import ensureDeferred
 
-from relay.model.state import Claim, Follow, State
+from relay.model.state import Claim, JobTemplate, State
 from relay.store.messages import End
-from relay.store.store import Store
 from tests.processes import RedisProcess
+from tests.store.conftest import Store
 from tests.store.test_recovery import outcome, standing
 from tests.store.test_store import Session, submit, succeeded
 
-TELL = Follow("tell", "default", 5, 3, False, "")
+TELL = JobTemplate("tell", "default", 5, 3, False)
 
 
 async def followed(session: Session) -> Claim:

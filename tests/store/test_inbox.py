@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
-from relay.store.inbox import DEAF, Inbox
+from relay.store.inbox import DEAF, RedisInbox
 from relay.store.messages import Mail
 from tests.store.memory import MemoryRedis, Words, bulk, plain
 
@@ -35,7 +35,7 @@ class Scene:
         self.heard: list[Mail] = []
         self.ended: list[Failure] = []
         link = Connection(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
-        self.inbox = Inbox(self.redis.clock, link, "box", self.deliver)
+        self.inbox = RedisInbox(self.redis.clock, link, "box", self.deliver)
         self.inbox.on_end = self.ended.append
         self.inbox.start()
 

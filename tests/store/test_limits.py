@@ -14,9 +14,8 @@ from relay.model.limits import Learned, Rate
 from relay.model.state import State
 from relay.store.messages import End, ServedLimit, Submission
 from relay.store.roster import Roster
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_recovery import outcome, standing
 from tests.store.test_store import Session, a_job, declared, submit
 

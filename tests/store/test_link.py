@@ -15,13 +15,13 @@ from relay.model.problems.request import StoreAway
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
-from relay.store.inbox import Inbox
+from relay.store.inbox import RedisInbox
 from relay.store.messages import Mail
 from relay.store.opening import unfit
 from relay.store.partition import Partition
-from relay.store.store import Store
 from relay.store.terms import Terms
 from tests.processes import PATIENCE, RedisProcess
+from tests.store.conftest import Store
 
 TERMS = Terms(keep=60, lease=10, queue_limit=100)
 
@@ -190,7 +190,7 @@ async def test_an_inbox_is_read_in_order_and_trimmed_and_survives_a_lost_connect
     from twisted.internet import reactor
 
     post = Post()
-    inbox = Inbox(reactor, make_link(server), "box", post.deliver)
+    inbox = RedisInbox(reactor, make_link(server), "box", post.deliver)
     inbox.start()
     server.client.xadd("box", {"1": b"oone", "2": b"c"})
     server.client.xadd("box", {"3": b"rlast"})
@@ -225,7 +225,7 @@ async def test_one_message_that_can_not_be_delivered_does_not_stop_the_inbox(
             raise RuntimeError
         done.callback(None)
 
-    inbox = Inbox(reactor, make_link(server), "box", deliver)
+    inbox = RedisInbox(reactor, make_link(server), "box", deliver)
     server.client.xadd("box", {"bad": b"w"})
     inbox.start()
     await done
@@ -247,7 +247,7 @@ async def test_a_server_that_still_loads_its_file_is_waited_for(server: RedisPro
     from twisted.internet import reactor
 
     link, post = make_link(server), Post()
-    inbox = Inbox(reactor, make_link(server), "box", post.deliver)
+    inbox = RedisInbox(reactor, make_link(server), "box", post.deliver)
     link.start()
     inbox.start()
     await link.command("PING")

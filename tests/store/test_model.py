@@ -26,9 +26,8 @@ from relay.model.problems.request import KeyReused
 from relay.model.state import TRANSITIONS, Claim, Outcome, Standing, State
 from relay.store.codec import read_standing
 from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import a_job, roster
 
 ECHO = roster("echo")
@@ -156,7 +155,7 @@ class Machine(RuleBasedStateMachine):
         return f"0-{self.store.partition.epoch}-{self.minted:04}"
 
     async def send(self, submission: Submission, again: bool) -> Any:
-        return await self.store._send_submissions([submission], again)
+        return await self.store.submissions.send([submission], again)
 
     # -- sessions --
 

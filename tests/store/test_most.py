@@ -8,15 +8,15 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from relay.model.problems.request import QueueFull
-from relay.model.state import Follow, State
+from relay.model.state import JobTemplate, State
 from relay.store.messages import End, ServedLimit
 from relay.store.roster import Roster
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import Session, declared, submit, succeeded
 
 MOST = 3
+ECHO = JobTemplate("echo", "default", 0, 1, False)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_bytes_are_counted_whatever_becomes_of_a_job(
     redis: RedisProcess, front: Store, worker: Store, weighed: Callable[[], bool]
 ) -> None:
     for arguments in ("{}", '{"x":1}', '{"x":"%s"}' % ("x" * 999)):
-        await submit(front, inbox="", arguments=arguments, then=Follow("echo", "default", 0, 1, False, ""))
+        await submit(front, inbox="", arguments=arguments, then=ECHO)
     session = await Session(worker).open()
     turned = await session.turn(2)
     assert weighed()

@@ -34,7 +34,7 @@ class Scene:
         self.partition = Partition(self.redis.clock, Connection(self.redis.clock, self.redis, ADDRESS))
         self.losses = 0
         self.unfit: list[str] = []
-        self.partition.on_amnesia = self.lost
+        self.partition.on_data_loss.append(self.lost)
         self.partition.on_unfit = self.unfit.append
         self.partition.start()
 
@@ -222,6 +222,22 @@ def test_a_data_set_that_is_behind_what_was_heard_of_it_has_lost_something(scene
     opening.heard(6)
     scene.redis.turn(1)
     assert scene.losses == 1
+
+
+def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    scene.partition.on_data_loss.insert(0, fail)
+    scene.redis.turn(1)
+    scene.partition._opening.heard(7)
+    scene.partition._opening.heard(5)
+    scene.redis.turn(1)
+    assert scene.losses == 1
+    assert [event["log_failure"].type for event in no_logged_failures] == [ValueError]
+    no_logged_failures.clear()
 
 
 # -- the script, on a real server --

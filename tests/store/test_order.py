@@ -13,8 +13,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from relay.store.messages import ServedLimit, Submission
 from relay.store.roster import Roster
-from relay.store.store import Store
 from tests.processes import RedisProcess
+from tests.store.conftest import Store
 from tests.store.test_store import Session, a_job, declared, roster, succeeded
 
 CALLS = 3  # of each lane in an hour

@@ -11,9 +11,8 @@ from twisted.internet.threads import deferToThread
 from relay.redis.address import Address
 from relay.store.keys import Keys
 from relay.store.renewal import Renewal
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import roster
 
 SESSION, LEASE, ROSTER = "{r0}:session", 10.0, roster("echo")

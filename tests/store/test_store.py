@@ -22,9 +22,8 @@ from relay.store.messages import (
     Turned,
 )
 from relay.store.roster import Roster
-from relay.store.store import Store
 from tests.processes import RedisProcess
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, Store
 
 SERVES = ("echo", "tell")
 
@@ -411,7 +410,7 @@ async def test_a_submission_sent_again_after_a_lost_answer_is_the_same_job(
     session = await Session(worker).open()
 
     async def send(again: bool) -> Receipt:
-        (receipt,) = await front._send_submissions([submission], again)
+        (receipt,) = await front.submissions.send([submission], again)
         assert isinstance(receipt, Receipt)
         assert (receipt.id, receipt.new) == (submission.id, True)
         return receipt
@@ -459,7 +458,7 @@ async def test_a_job_whose_deadline_has_passed_is_not_claimed(
     id = (await front.submit(Submission(front.mint(), a_job(), deadline=1))).id
     other = await submit(front)
     session = await Session(worker).open()
-    while (await front.partition.timed_verb("look", "me"))[0] <= 1 + (await front.look("me", other)).created:
+    while await front.now() <= 1 + (await front.look("me", other)).created:
         pass
     redis.client.delete("{r0}:deadline")  # so many expire that its turn has not come
     assert [c.id for c in (await session.turn()).claims] == [other]

@@ -7,7 +7,7 @@ local function following_id(id) return id .. '-then' end
 local function follow(id, job, outcome, is_awaited)
   local follows = job[Job.then_]
   local arguments = cjson.encode({id, unpack(outcome)})
-  local following = Job{Follow = follows, owner = job[Job.owner], trace = job[Job.trace], arguments = arguments}
+  local following = Job{JobTemplate = follows, owner = job[Job.owner], trace = job[Job.trace], arguments = arguments}
   local kept = packed_job(string.format(Kept.FORMAT, now, 0), following)
   redis.call('HSET', K.job, following_id(id), kept)
   weigh(#kept)

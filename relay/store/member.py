@@ -1,0 +1,60 @@
+"""What the stores of fronts and of workers share: an inbox that is kept alive, and the sweep."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from relay.store import codec
+from relay.store.given_back import log_given_back
+from relay.store.messages import GivenBack, Swept
+from relay.store.partition import Partition
+from relay.store.router import Router
+from relay.store.terms import Terms
+
+MOST_LETTERS = 10_000  # dead jobs
+MOST_SWEEPS = 200  # in a row, while there is more to do at once
+FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
+INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
+
+
+class MemberStore:
+    """For the process that owns `inbox`."""
+
+    def __init__(self, router: Router, inbox: str, terms: Terms) -> None:
+        self.inbox = inbox
+        self.on_data_loss = router.on_data_loss
+        self._router = router
+        self._terms = terms.words()
+        self._dead_keep = int(terms.dead_keep * 1000)
+        self._lease = int(terms.lease * 1000)
+
+    def start(self) -> None:
+        self._router.start()
+
+    def stop(self) -> Deferred[Any]:
+        return self._router.stop()
+
+    async def sweep(self) -> Swept:
+        """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
+        swept = [await self._sweep(partition) for partition in self._router.all()]
+        back = [job for each in swept for job in each.given_back]
+        log_given_back(back, "its lease ended")
+        return Swept(all(each.there for each in swept), swept[0].version, back)
+
+    async def _sweep(self, partition: Partition) -> Swept:
+        """Again and again while there is more to do."""
+        terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
+        was_there, version = None, 0
+        back: list[GivenBack] = []
+        for _ in range(MOST_SWEEPS):
+            there, version, more, *rows = await partition.verb(
+                "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
+            )
+            was_there = bool(there) if was_there is None else was_there
+            back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
+            if not more:
+                break
+        return Swept(bool(was_there), version, back)

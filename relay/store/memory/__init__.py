@@ -1,0 +1,22 @@
+"""The store in memory, for tests: the verbs of all roles without a server, by the clock that it is given.
+
+============  ============================================================================================
+`store`       `MemoryStore`: one data set
+`fronts`      the verbs of a front
+`workers`     the verbs of a worker
+`operators`   the verbs of supervisors and operators
+`member`      what fronts and workers share
+`dataset`     the jobs, and what becomes of them
+`sessions`    who runs what: leases, deaths, what goes back
+`turns`       one turn: ends and claims
+`suspects`    jobs under which workers died: run alone
+`lanes`       jobs under one limit
+`limits`      what may go under a limit
+`served`      what workers publish
+`mail`        the inboxes
+`record`      one job as it is kept
+============  ============================================================================================
+
+``tests/store/test_contract.py`` runs the same tests on it and on Redis. It does nothing in
+parts, because nothing takes long.
+"""

@@ -1,0 +1,208 @@
+"""The jobs of the store in memory, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from relay.model import envelope
+from relay.model.state import Job, Outcome, Standing, State
+from relay.store.codec import kept_outcome
+from relay.store.member import MOST_LETTERS
+from relay.store.memory.limits import Limits
+from relay.store.memory.mail import Post
+from relay.store.memory.record import EndedJob, LiveJob
+from relay.store.memory.served import Declarations
+from relay.store.messages import Letter, MailKind
+from relay.store.terms import Terms
+
+COLLECTED_WITHIN = 10_000  # ms in which an outcome that somebody waits for is not given to another job
+LARGE = 4096  # bytes of an outcome that is not sent along
+ANYONE = "*"  # owns every job
+
+
+class DataSet:
+    """Jobs that live, outcomes of those that ended, keys, dead letters. `now` is in milliseconds."""
+
+    def __init__(self, now: Callable[[], int], post: Post, terms: Terms) -> None:
+        self.now = now
+        self.post = post
+        self.terms = terms
+        self.limits = Limits(now)
+        self.served = Declarations(now, self.limits)
+        self.jobs: dict[str, LiveJob] = {}
+        self.letters: dict[str, Letter] = {}
+        #: called with the name of a job that may be claimed now, and how many sessions are to look
+        self.wake: Callable[[str, int], None] = lambda name, most: None
+        self._ended: dict[str, EndedJob] = {}
+        self._keys: dict[str, tuple[str, str]] = {}  # id and fingerprint, by digest
+        self._arrived = 0
+
+    # -- what is known --
+
+    def ended(self, id: str) -> EndedJob | None:
+        """A job that ended, as long as its outcome is kept."""
+        found = self._ended.get(id)
+        if found is not None and found.outcome.expires <= self.now():
+            del self._ended[id]
+            return None
+        return found
+
+    def by_key(self, digest: str) -> tuple[str, str] | None:
+        """Id and fingerprint of the job that a key stands for, while it lives or its outcome is kept."""
+        found = self._keys.get(digest)
+        if found is not None and found[0] not in self.jobs and self.ended(found[0]) is None:
+            del self._keys[digest]
+            return None
+        return found
+
+    def standing(self, owner: str, id: str) -> Standing | Outcome | None:
+        """Where a job stands, or how it ended; None for one that is not this owner's."""
+        live, ended = self.jobs.get(id), self.ended(id)
+        if live is not None and owner in (ANYONE, live.job.owner):
+            return live.standing(self._position(live))
+        if live is None and ended is not None and owner in (ANYONE, ended.owner):
+            return ended.outcome
+        return None
+
+    def _position(self, live: LiveJob) -> int:
+        """In its line, from 1; 0 where it is in none."""
+        if live.state is not State.QUEUED:
+            return 0
+        line = [other for other in self.waiting(live.suspected) if other.line == live.line]
+        return 1 + line.index(live)
+
+    def waiting(self, suspected: bool = False) -> list[LiveJob]:
+        """Jobs that may be claimed, those first that go first."""
+        found = [
+            live for live in self.jobs.values() if live.state is State.QUEUED and live.suspected is suspected
+        ]
+        return sorted(found, key=lambda live: live.place)
+
+    def is_full(self, job: Job) -> bool:
+        """Whether there is no room for this job."""
+        taken = sum(live.size for live in self.jobs.values())
+        too_large = taken + len(job.arguments) > self.terms.queue_bytes
+        return len(self.jobs) >= self.terms.queue_limit or too_large
+
+    # -- what becomes of jobs --
+
+    def add(self, live: LiveJob) -> None:
+        """A job that is queued, scheduled where it has a `due`, or runs already."""
+        self.jobs[live.id] = live
+        if live.job.key:
+            self._keys.setdefault(live.job.key, (live.id, live.job.fingerprint))
+        if live.state is State.SCHEDULED and not live.due:
+            self.queue(live)
+
+    def queue(self, live: LiveJob) -> None:
+        """At the end of its line."""
+        live.due = 0
+        live.place = self.next_place(live.job)
+        self.queue_again(live)
+
+    def queue_again(self, live: LiveJob) -> None:
+        """At the place that it had."""
+        live.move(State.QUEUED)
+        self.wake(live.job.name, 1)
+
+    def next_place(self, job: Job) -> tuple[int, int]:
+        """Behind all others of its priority."""
+        self._arrived += 1
+        return -job.priority, self._arrived
+
+    def cancel(self, live: LiveJob) -> None:
+        """End a job that waits; ask the worker of one that runs to stop it."""
+        if live.run is None:
+            self.settle(live, State.CANCELLED)
+            return
+        live.cancelled = True
+        self.post.send(process_of(live.run.session), MailKind.CANCEL, live.id)
+
+    def settle(self, live: LiveJob, state: State, payload: str = "") -> None:
+        """A job ends: keep its outcome, and tell all who wait for it."""
+        now, run = self.now(), live.run
+        live.move(state)
+        del self.jobs[live.id]
+        outcome = Outcome(
+            live.id,
+            live.job.name,
+            state,
+            live.created,
+            run.started if run else 0,
+            now,
+            now + int(self.terms.keep * 1000),
+            run.attempt if run else live.tries,
+            payload,
+            live.job.then is not None,
+        )
+        self._ended[live.id] = EndedJob(live.job.owner, outcome)
+        kept = kept_outcome(outcome, live.job.owner)
+        letter = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
+        for inbox in live.inboxes:
+            self.post.send(inbox, *letter)
+        self._follow(live, outcome)
+
+    def _follow(self, live: LiveJob, outcome: Outcome) -> None:
+        """Give an outcome to the job that gets it, at once where nobody waits."""
+        if live.job.then is None:
+            return
+        arguments = f'{{"outcome":{envelope.of_outcome(outcome).decode()}}}'
+        job = live.job.then.job(live.job.owner, arguments, trace=live.job.trace)
+        now = self.now()
+        due = now + (COLLECTED_WITHIN if live.inboxes else 0)
+        self.add(LiveJob(following(live.id), job, now, 0, due=due))
+
+    def collect(self, id: str) -> bool:
+        """Somebody has this outcome: whether a job that would have been given it was dropped."""
+        follower = self.jobs.get(following(id))
+        if follower is None or follower.state is not State.SCHEDULED or follower.tries:
+            return False
+        del self.jobs[follower.id]
+        return True
+
+    def release_key(self, job: Job) -> None:
+        """A job did nothing: its key is as if it had not been used."""
+        self._keys.pop(job.key, None)
+
+    def bury(self, live: LiveJob, cause: str, sessions: list[str]) -> None:
+        """Keep a job that failed for good as a dead letter."""
+        is_cut = len(live.job.arguments) > self.terms.dead_arguments
+        job = msgspec.structs.replace(live.job, arguments="") if is_cut else live.job
+        self.letters[live.id] = Letter(live.id, job, self.now(), cause, tuple(sessions), is_cut)
+
+    # -- what time brings --
+
+    def pass_time(self) -> None:
+        """Jobs that are due are queued, those past their deadline expire."""
+        now = self.now()
+        scheduled = [live for live in self.jobs.values() if live.state is State.SCHEDULED]
+        for live in sorted(scheduled, key=lambda live: (live.due, live.id)):
+            if live.due <= now:
+                self.queue(live)
+        for live in list(self.jobs.values()):
+            if live.run is None and 0 < live.deadline <= now:
+                self.settle(live, State.EXPIRED)
+
+    def forget_letters(self) -> None:
+        """Those that are too old, or too many."""
+        oldest = self.now() - int(self.terms.dead_keep * 1000)
+        kept = [letter for letter in self.letters.values() if letter.died > oldest]
+        self.letters = {letter.id: letter for letter in kept[-MOST_LETTERS:]}
+
+    def next_due(self) -> int | None:
+        """When something becomes due, None for nothing in sight."""
+        times = [live.due for live in self.jobs.values() if live.state is State.SCHEDULED]
+        times += [live.deadline for live in self.jobs.values() if live.run is None and live.deadline]
+        return min(times, default=None)
+
+
+def following(id: str) -> str:
+    """The id of the job that gets the outcome of another."""
+    return f"{id}-then"
+
+
+def process_of(session: str) -> str:
+    """The process whose session this is."""
+    return session.rpartition(".")[0]

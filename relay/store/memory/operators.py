@@ -1,0 +1,49 @@
+"""The verbs of supervisors and of operators' commands on the store in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, succeed
+
+from relay.model.limits import Learned
+from relay.store.given_back import log_given_back
+from relay.store.memory.fronts import MemoryFrontStore
+from relay.store.memory.store import MemoryStore
+from relay.store.messages import GivenBack, Letter, Submission
+from relay.store.operators import OperatorStore
+
+
+class MemoryOperatorStore(OperatorStore):
+    """An `OperatorStore` in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    def start(self) -> None: ...
+
+    def stop(self) -> Deferred[Any]:
+        return succeed(None)
+
+    async def reap(self, process: str) -> list[GivenBack]:
+        back = self.store.sessions.reap(process)
+        self.store.post.remove(process)
+        log_given_back(back, "its process ended")
+        return back
+
+    async def learned(self, most: int = 1000) -> dict[str, Learned]:
+        return self.store.data.limits.learned(most)
+
+    async def forget(self, scope: str) -> bool:
+        return self.store.data.limits.forget(scope)
+
+    async def dead(self, most: int = 100) -> list[Letter]:
+        return list(self.store.data.letters.values())[::-1][:most]
+
+    async def revive(self, letter: Letter) -> str:
+        if letter.cut:
+            raise ValueError(f"the arguments of {letter.id} were too large to be kept")
+        job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
+        front = MemoryFrontStore(self.store, "")
+        return (await front.submit(Submission(front.mint(), job))).id

@@ -1,0 +1,83 @@
+"""One job as the store in memory keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from relay.model.state import TRANSITIONS, Claim, Job, Outcome, Standing, State
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Who holds a job: the fence. Only that session may end it, and only by the turn that had claimed it."""
+
+    session: str
+    turn: int
+    started: int
+    attempt: int
+
+
+@dataclass(slots=True, eq=False)
+class LiveJob:
+    """A job that has not ended. Times are milliseconds, 0 for none."""
+
+    id: str
+    job: Job
+    created: int
+    deadline: int
+    state: State = State.SCHEDULED
+    due: int = 0  # of one that is scheduled
+    place: tuple[int, int] = (0, 0)  # in its line
+    run: Run | None = None
+    tries: int = 0  # attempts that have ended without an outcome
+    uncounted: int = 0  # starts that used up no attempt
+    deaths: list[str] = field(default_factory=list)  # the sessions that died while they ran it
+    suspected: bool = False  # of killing its workers
+    cancelled: bool = False  # while it runs
+    waiting: list[str] = field(default_factory=list)  # inboxes that attached
+    left: set[str] = field(default_factory=set)  # inboxes whose clients went away and want it cancelled
+    progress: str = ""
+    checkpoint: str = ""
+
+    def move(self, state: State) -> None:
+        """Go to another state, along `TRANSITIONS`."""
+        if state is not self.state and state not in TRANSITIONS[self.state]:
+            raise ValueError(f"job {self.id} can't go from {self.state} to {state}")
+        self.state = state
+        if state is not State.RUNNING:
+            self.run = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, roughly."""
+        return len(self.job.arguments) + len(self.checkpoint)
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """Where it waits: its name, and the lane of its limit."""
+        return self.job.name, self.job.lane
+
+    @property
+    def inboxes(self) -> list[str]:
+        """Those that are told how it ends."""
+        return [*([self.job.inbox] if self.job.inbox else []), *self.waiting]
+
+    def claim(self, run: Run) -> Claim:
+        """As its worker is given it."""
+        starts = run.attempt + self.uncounted
+        times = self.created, self.deadline, run.started
+        return Claim(self.id, self.job, run.attempt, *times, starts, self.checkpoint)
+
+    def standing(self, position: int) -> Standing:
+        """As its owner is shown it."""
+        started, attempts = (self.run.started, self.run.attempt) if self.run else (0, self.tries)
+        known = self.id, self.job.name, self.state, self.created
+        return Standing(*known, started, attempts, position, self.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """What is kept of a job that has ended."""
+
+    owner: str
+    outcome: Outcome

@@ -1,0 +1,42 @@
+"""The verbs of a worker on the store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.model.limits import Learned
+from relay.model.state import Claim
+from relay.store.memory.member import MemoryMember
+from relay.store.memory.store import MemoryStore
+from relay.store.messages import Turn, Turned
+from relay.store.roster import Roster
+from relay.store.workers import WorkerStore
+
+
+class MemoryWorkerStore(MemoryMember, WorkerStore):
+    """A `WorkerStore` in memory."""
+
+    def __init__(self, store: MemoryStore, inbox: str) -> None:
+        super().__init__(store, inbox)
+        self._published_since = 0
+
+    async def adopt(
+        self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
+    ) -> set[str]:
+        return self.store.sessions.open(old, session, number, roster, list(claims))
+
+    async def turn(self, session: str, turn: Turn) -> Turned:
+        return self.store.turns.take(session, turn)
+
+    async def leave(self, session: str) -> list[str]:
+        return [job.id for job in self.store.sessions.close(session, crashed=False)]
+
+    async def publish(self, roster: Roster) -> None:
+        self._published_since = self.data.served.publish(roster, self._published_since)
+
+    async def grant(self, scope: str, calls: int) -> tuple[int, float]:
+        return self.data.limits.grant(scope, calls)
+
+    async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
+        for scope in scopes:
+            self.data.limits.learn(scope, learned)

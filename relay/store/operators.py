@@ -1,0 +1,90 @@
+"""What whoever looks after a relay asks of the store: dead processes, dead letters, what was learned of limits."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import Any, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from relay.model.limits import Learned
+from relay.store import codec
+from relay.store.given_back import give_back, log_given_back
+from relay.store.messages import GivenBack, Letter, Submission
+from relay.store.router import Router
+from relay.store.submissions import OVERHEAD, Submissions
+from relay.store.terms import Terms
+
+
+class OperatorStore(Protocol):
+    """The verbs of supervisors and of operators' commands. Each raises `StoreAway` where the store does not answer in
+    time."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> Deferred[Any]: ...
+
+    async def reap(self, process: str) -> list[GivenBack]:
+        """A process has died: what it held goes back, or ended with it."""
+
+    async def learned(self, most: int = 1000) -> dict[str, Learned]:
+        """What APIs were learned to say of their limits, by scope: a host, a host and a value, or a lane."""
+
+    async def forget(self, scope: str) -> bool:
+        """Let what was learned of a scope count no more; whether anything was known of it. Calls that wait for it
+        notice within seconds. Jobs that were put off because of it come back at their time."""
+
+    async def dead(self, most: int = 100) -> list[Letter]:
+        """The newest dead jobs."""
+
+    async def revive(self, letter: Letter) -> str:
+        """Run a dead job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
+        where its arguments were not kept, and what `FrontStore.submit` raises."""
+
+
+class RedisOperatorStore(OperatorStore):
+    """An `OperatorStore` on Redis."""
+
+    def __init__(self, router: Router, terms: Terms) -> None:
+        self._router = router
+        self._terms = terms
+        self._words = terms.words()
+
+    def start(self) -> None:
+        self._router.start()
+
+    def stop(self) -> Deferred[Any]:
+        return self._router.stop()
+
+    async def reap(self, process: str) -> list[GivenBack]:
+        back: list[GivenBack] = []
+        for partition in self._router.all():
+            back += await give_back(partition, "reap", process, self._words)
+        log_given_back(back, "its process ended")
+        return back
+
+    async def learned(self, most: int = 1000) -> dict[str, Learned]:
+        rows: list[Any] = []
+        for partition in self._router.all():
+            rows += await partition.verb("learned", most)
+        return dict(starmap(codec.read_learned, codec.rows(codec.LEARNED, rows)))
+
+    async def forget(self, scope: str) -> bool:
+        return bool((await self._router.of_key(scope).verb("forget", scope))[0])
+
+    async def dead(self, most: int = 100) -> list[Letter]:
+        rows: list[Any] = []
+        for partition in self._router.all():
+            rows += await partition.verb("dead", most)
+        letters = [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
+        return sorted(letters, key=lambda letter: letter.died, reverse=True)[:most]
+
+    async def revive(self, letter: Letter) -> str:
+        if letter.cut:
+            raise ValueError(f"the arguments of {letter.id} were too large to be kept")
+        partition = self._router.all()[0]
+        job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
+        submissions = Submissions(partition, "", self._terms)
+        size = len(job.arguments) + OVERHEAD
+        return (await submissions.add(Submission(partition.mint(), job), size)).id

@@ -1,0 +1,57 @@
+"""The partitions of a store, and which of them has what. There is one partition today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from zlib import crc32
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from relay.store.partition import Partition
+
+
+class Router:
+    """Finds the partition of a job, of a key and of a limit. Starts and stops all of them."""
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self._partitions = tuple(partitions)
+        self._by_number = {str(partition.keys.partition): partition for partition in partitions}
+        #: each is called when a partition may have lost data
+        self.on_data_loss: list[Callable[[], None]] = []
+        for partition in partitions:
+            partition.on_data_loss = self.on_data_loss
+
+    def all(self) -> tuple[Partition, ...]:
+        """Every partition."""
+        return self._partitions
+
+    def of_id(self, id: str) -> Partition:
+        """The partition that a job id names; the first one where it names none, because no partition knows that job."""
+        return self._by_number.get(id.partition("-")[0], self._partitions[0])
+
+    def of_key(self, key: str) -> Partition:
+        """The partition of what is known by this name: a job's key, or the scope of a limit."""
+        return self._partitions[crc32(key.encode()) % len(self._partitions)]
+
+    def by_id(self, ids: Iterable[str]) -> dict[Partition, list[str]]:
+        """Job ids by their partitions."""
+        return _grouped(self.of_id, ids)
+
+    def by_key(self, keys: Iterable[str]) -> dict[Partition, list[str]]:
+        """Keys by their partitions."""
+        return _grouped(self.of_key, keys)
+
+    def start(self) -> None:
+        for partition in self._partitions:
+            partition.start()
+
+    def stop(self) -> Deferred[Any]:
+        return gatherResults([partition.stop() for partition in self._partitions])
+
+
+def _grouped(of: Callable[[str], Partition], names: Iterable[str]) -> dict[Partition, list[str]]:
+    groups: dict[Partition, list[str]] = {}
+    for name in names:
+        groups.setdefault(of(name), []).append(name)
+    return groups

@@ -1,0 +1,110 @@
+"""What a worker asks of the store: a session with numbered turns, and what its calls may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from relay.model.limits import Learned
+from relay.model.state import Claim
+from relay.store import codec
+from relay.store.given_back import give_back
+from relay.store.member import MemberStore
+from relay.store.messages import Swept, Turn, Turned
+from relay.store.portions import portions
+from relay.store.roster import Roster
+from relay.store.router import Router
+from relay.store.terms import Terms
+
+SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
+
+
+class WorkerStore(Protocol):
+    """The verbs of a worker. Each but `turn` raises `StoreAway` where the store does not answer in time."""
+
+    inbox: str
+    """The name of this process' own inbox: it is woken and told of cancelled jobs there. Its sessions are called
+    ``<inbox>.<n>``."""
+    on_data_loss: list[Callable[[], None]]
+    """Each is called when the store may have forgotten what this process holds."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> Deferred[Any]: ...
+
+    async def adopt(
+        self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
+    ) -> set[str]:
+        """Open a session in place of an old one ("" for none), as its turn `number`: the ids of those claims that
+        it may go on with."""
+
+    async def turn(self, session: str, turn: Turn) -> Turned:
+        """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, `StoreAway` (it was not carried
+        out), and `LinkLost`: then send the same turn again."""
+
+    async def leave(self, session: str) -> list[str]:
+        """Close a session; the ids that it still held go back to their places."""
+
+    async def publish(self, roster: Roster) -> None:
+        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name
+        that one counts whose worker began later to say so, as long as it does."""
+
+    async def grant(self, scope: str, calls: int) -> tuple[int, float]:
+        """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
+
+    async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
+        """An API told of a limit: count it for these scopes."""
+
+    async def sweep(self) -> Swept:
+        """Keep the inbox alive, let time pass, give back what those held whose leases have ended. To be called every
+        second."""
+
+
+class RedisWorkerStore(MemberStore, WorkerStore):
+    """A `WorkerStore` on Redis. Its sessions live in one partition, `home`."""
+
+    def __init__(self, router: Router, inbox: str, terms: Terms) -> None:
+        super().__init__(router, inbox, terms)
+        self.home = router.all()[0]
+        self._published_since = 0  # by Redis' clock, ms
+
+    async def adopt(
+        self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
+    ) -> set[str]:
+        taken: set[str] = set()
+        kept = [(claim, codec.kept_job(claim)) for claim in claims]
+        parts = list(portions(kept, lambda part: len(part[1])))
+        for nth, part in enumerate(parts or [[]], 1):
+            words: list[Any] = [old, session, number, self._lease, self._terms, int(nth >= len(parts))]
+            words.extend((roster.digest, len(roster.words), *roster.words))
+            for claim, record in part:
+                words.extend(codec.held_words(claim, record))
+            taken |= {id.decode() for id in await self.home.verb("adopt", *words)}
+        return taken
+
+    async def turn(self, session: str, turn: Turn) -> Turned:
+        words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
+        answer = (await self.home.run("turn", words + codec.turn_words(turn)))[1]
+        return codec.read_turned(*answer)
+
+    async def leave(self, session: str) -> list[str]:
+        back = await give_back(self.home, "leave", session, self._terms)
+        return [job.id for job in back if job.session == session]
+
+    async def publish(self, roster: Roster) -> None:
+        words: list[Any] = [int(SERVED_TTL * 1000), self._published_since, roster.digest]
+        for name, mark, declaration in roster:
+            words.extend((name, mark, declaration))
+        self._published_since = int((await self.home.verb("publish", *words))[0])
+
+    async def grant(self, scope: str, calls: int) -> tuple[int, float]:
+        granted, wait = await self._router.of_key(scope).verb("grant", scope, calls)
+        return granted, wait / 1000
+
+    async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
+        rate = learned.rate
+        words = rate.calls, int(rate.window * 1000), int(learned.pause * 1000)
+        for partition, some in self._router.by_key(scopes).items():
+            await partition.verb("learn", *words, *some)
