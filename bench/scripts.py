@@ -21,7 +21,7 @@ import msgspec
 import valkey
 
 from bench import report
-from relay.model.state import Job
+from relay.model.job import Job
 from relay.redis.embedded import Embedded
 from relay.store.keys import Keys
 from relay.store.scripts import script

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
     from relay.model.limits import Limit
-    from relay.model.problems.request import JobError
+    from relay.model.problems.base import JobError
 
 __all__ = ["Context", "JobError", "Limit", "__version__", "job"]
 

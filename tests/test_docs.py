@@ -101,7 +101,7 @@ def test_links_within_the_docs_lead_somewhere(page: Path) -> None:
 
 
 def test_every_problem_type_and_setting_is_in_the_docs() -> None:
-    from relay.model.problems.request import catalogue
+    from relay.model.problems.registry import catalogue
     from relay.model.settings import fields
 
     reference = (ROOT / "docs" / "http.md").read_text()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from relay.model import envelope
-from relay.model.state import Outcome, Standing, State
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 
 
 def test_an_outcome_has_the_members_of_the_contract_in_their_order() -> None:
@@ -55,7 +56,7 @@ def test_a_problem_of_a_newer_worker_is_shown_as_a_failure() -> None:
 
 def test_what_is_not_known_yet_is_left_out() -> None:
     shown = json.loads(
-        envelope.of_standing(Standing("i", "j", State.QUEUED, 1_000, position=3), reattach=True)
+        envelope.of_standing(JobStatus("i", "j", State.QUEUED, 1_000, position=3), reattach=True)
     )
     assert shown == {
         "id": "i",

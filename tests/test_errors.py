@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay.model.problems.request import JobError, QueueFull, TooLarge, catalogue
+from relay.model.problems.base import JobError
+from relay.model.problems.registry import catalogue
+from relay.model.problems.request import QueueFull, TooLarge
 from relay.model.problems.upstream import UpstreamLimited
 
 

@@ -21,7 +21,7 @@ from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.operators import MemoryOperatorStore
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from relay.worker.worker import Worker, WorkerTools
 
 SETTINGS = Settings(grace=0.5, heartbeat=2, lease=3, drain=1, max_connections=100, max_held=100)
@@ -70,7 +70,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.store = MemoryStore(self.clock, Terms(keep=60, lease=SETTINGS.lease, queue_limit=100))
+        self.store = MemoryStore(self.clock, StoreSettings(keep=60, lease=SETTINGS.lease, queue_limit=100))
         self.operator = MemoryOperatorStore(self.store)
         self.endpoint: Any = Endpoint()
         front = Process(self.store, "front")

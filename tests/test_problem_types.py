@@ -8,8 +8,8 @@ import pytest
 
 from relay.celery import celery_job
 from relay.handlers.declare import HandlerError, handler, job
-from relay.model.problems.registry import ProblemType, builtin, describe
-from relay.model.problems.request import JobError, catalogue
+from relay.model.problems.base import JobError
+from relay.model.problems.registry import ProblemType, builtin, catalogue, describe
 from relay.model.problems.upstream import PROBLEMS
 
 

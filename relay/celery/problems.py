@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.model.problems.request import JobError
+from relay.model.problems.base import JobError
 
 AWAY = 5.0  # seconds for a broker or a backend that does not answer
 
@@ -12,7 +12,7 @@ class CeleryAway(JobError):
     a key is as if it had not been used."""
 
     status, slug, title = 503, "celery-away", "Celery can't be reached"
-    free = undone = True
+    uncounted = undone = True
 
     def __init__(self, what: str) -> None:
         super().__init__(f"Celery's {what} is unavailable", retryable=True)

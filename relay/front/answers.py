@@ -8,8 +8,9 @@ import msgspec
 
 from relay.http.response import Response
 from relay.model import envelope
-from relay.model.problems.request import RelayError
-from relay.model.state import Outcome, Standing, State
+from relay.model.problems.base import RelayError
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
@@ -33,7 +34,7 @@ def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) 
     return Response(status, _JSON, envelope.of_outcome(outcome, prefix), head)
 
 
-def standing(standing: Standing, status: int, prefix: str, reattach: bool = False) -> Response:
+def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> Response:
     """The state of a job that is not done."""
     head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
     return Response(status, _JSON, envelope.of_standing(standing, reattach), head)

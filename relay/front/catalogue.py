@@ -14,7 +14,7 @@ from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.fronts import FrontStore
-from relay.store.messages import Served
+from relay.store.messages import JobDefinition
 
 LOOK = 5.0  # seconds between looks for workers that are gone
 RETURN = 60.0  # seconds for workers to come back to a store that was reset
@@ -29,7 +29,7 @@ class Entry:
         self.text = text
         self.offer: Offer | None = None
         try:
-            served = msgspec.json.decode(text, type=Served)
+            served = msgspec.json.decode(text, type=JobDefinition)
             if served.name != name:
                 raise ValueError(f"it declares {served.name!r}")
             self.offer = Offer(served)
@@ -105,7 +105,7 @@ class Catalogue:
         catalogue = await self._store.catalogue()
         self._replace(catalogue, self._store.epoch)
 
-    def _replace(self, catalogue: messages.Catalogue, epoch: str) -> None:
+    def _replace(self, catalogue: messages.Definitions, epoch: str) -> None:
         now = self._clock.seconds()
         if epoch != self._version[0]:  # the store knows none of ours until their workers have come back to it
             self._absent = dict.fromkeys(self._entries, now + RETURN)

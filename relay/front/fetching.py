@@ -11,8 +11,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.front.waiters import Waiters
-from relay.model.problems.request import InternalError, NoSuchJob, RelayError
-from relay.model.state import Outcome
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import InternalError, NoSuchJob
+from relay.model.status import Outcome
 from relay.store.fronts import FrontStore
 from relay.timing.backoff import Backoff
 

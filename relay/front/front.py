@@ -26,12 +26,13 @@ from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.http.site import Site
-from relay.model.problems.request import InternalError, RelayError
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import InternalError
 from relay.model.settings import Settings
 from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
-from relay.store.messages import Mail, MailKind
+from relay.store.messages import MailKind, Message
 from relay.timing.draining import Drain
 from relay.timing.recurring import recurring
 
@@ -46,7 +47,7 @@ class FrontTools:
 
     clock: IReactorTime
     store: FrontStore
-    inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
+    inbox: Callable[[Callable[[list[Message]], None]], Inbox]
     endpoints: Sequence[IStreamServerEndpoint]
     secrets: Sequence[str]
     """What tickets are signed with."""
@@ -167,14 +168,14 @@ class Front(Service):
 
     # -- what the front hears --
 
-    def _told(self, mail: list[Mail]) -> None:
+    def _told(self, mail: list[Message]) -> None:
         for message in mail:
-            if message.letter == MailKind.OUTCOME:
+            if message.kind == MailKind.OUTCOME:
                 self._arrived(message)
-            elif message.letter == MailKind.LARGE:
+            elif message.kind == MailKind.LARGE:
                 self._fetching.fetch(message.id)
 
-    def _arrived(self, message: Mail) -> None:
+    def _arrived(self, message: Message) -> None:
         try:
             self._waiters.arrived(message.id, message.data)
         except Exception:

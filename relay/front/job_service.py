@@ -17,9 +17,12 @@ from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.submission import SubmitRequest
 from relay.front.waiters import Waiters
+from relay.model.job import Job
+from relay.model.problems.base import RelayError
 from relay.model.problems.registry import ProblemType, builtin
-from relay.model.problems.request import AlreadyComplete, NoSuchJob, RelayError, StoreAway, StoreReset
-from relay.model.state import Job, Outcome, Standing, State
+from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, StoreReset
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.messages import Submission
 from relay.timing.fork import fork
@@ -33,7 +36,7 @@ class Accepted:
     """A submission was accepted, or a job was found: what is known of it, and the Deferred of its outcome for a caller
     that waits."""
 
-    known: Standing | Outcome
+    known: JobStatus | Outcome
     waiter: Deferred[Outcome] | None = None
     replayed: bool = False
 
@@ -76,7 +79,7 @@ class JobService:
             raise
         if receipt.new:
             state = State.SCHEDULED if asked.delay else State.QUEUED
-            return Accepted(Standing(id, job.name, state, receipt.now), waiter)
+            return Accepted(JobStatus(id, job.name, state, receipt.now), waiter)
         leave(waiter)
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
@@ -93,7 +96,7 @@ class JobService:
         return replace(accepted, replayed=isinstance(accepted.known, Outcome))
 
     async def _accept(
-        self, found: Coroutine[Any, Any, Standing | Outcome], waiter: Deferred[Outcome] | None
+        self, found: Coroutine[Any, Any, JobStatus | Outcome], waiter: Deferred[Outcome] | None
     ) -> Accepted:
         try:
             known = await found
@@ -120,7 +123,7 @@ class JobService:
         """The id of the job that a key stands for; raises `NoSuchJob`."""
         return await self._store.find(digest(owner, name, key))
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         """The state of a job. Raises `NoSuchJob`, `StoreReset`."""
         return await self._store.look(owner, id)
 
@@ -128,7 +131,7 @@ class JobService:
         """Wait for a job. Raises what `look` raises."""
         return await self._accept(self._store.attach(owner, id), self._waiters.wait(id))
 
-    async def cancel(self, owner: str, id: str) -> Standing | Outcome:
+    async def cancel(self, owner: str, id: str) -> JobStatus | Outcome:
         """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises
         `AlreadyComplete` for a job that has ended otherwise."""
         before, after = await self._store.cancel(owner, id)

@@ -17,9 +17,9 @@ from msgspec import UNSET
 
 from relay.model.arguments import schema
 from relay.model.arguments.decoding import ArgumentsType
+from relay.model.job import JobTemplate
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.model.state import JobTemplate
-from relay.store.messages import Served, ServedLimit
+from relay.store.messages import JobDefinition, LimitDefinition
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
 MOST_VALUES = 30_000  # of a body: so many are read, and then compared, in less than 50 ms each
@@ -51,7 +51,7 @@ class Arguments(msgspec.Struct, frozen=True, gc=False):
 class Offer:
     """A job that can be submitted. The constructor raises whatever a senseless declaration causes."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: JobDefinition) -> None:
         self.served = served
         self._template = served.template()
         self._validator = schema.validator(served.schema)
@@ -94,7 +94,7 @@ class Offer:
             return self._template
         return msgspec.structs.replace(self._template, lane=self._lane(arguments, limit))
 
-    def _lane(self, arguments: Arguments, limit: ServedLimit) -> str:
+    def _lane(self, arguments: Arguments, limit: LimitDefinition) -> str:
         """Where it waits, as its starts are limited."""
         value = self._value(arguments, limit.per) if limit.per else UNSET
         if value is UNSET:

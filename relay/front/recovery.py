@@ -12,8 +12,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from relay.front.waiters import Waiters
-from relay.model.problems.request import Interrupted, RelayError, StoreReset
-from relay.model.state import Outcome
+from relay.model.problems.base import RelayError
+from relay.model.problems.job import Interrupted
+from relay.model.problems.request import StoreReset
+from relay.model.status import Outcome
 from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
 from relay.timing.backoff import Backoff

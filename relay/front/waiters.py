@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
-from relay.model.state import Outcome
+from relay.model.status import Outcome
 from relay.store.codec import read_outcome
 from relay.store.messages import Submission
 

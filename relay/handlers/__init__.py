@@ -14,6 +14,6 @@ finds such functions in a worker's modules.
 """
 
 from relay.handlers.declare import MARK, Handler, handler, job
-from relay.handlers.options import HandlerError, Options
+from relay.handlers.options import HandlerError, JobOptions
 
-__all__ = ["MARK", "Handler", "HandlerError", "Options", "handler", "job"]
+__all__ = ["MARK", "Handler", "HandlerError", "JobOptions", "handler", "job"]

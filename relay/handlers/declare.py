@@ -12,12 +12,12 @@ import msgspec
 
 from relay.handlers import options as checks
 from relay.handlers import signature
-from relay.handlers.options import HandlerError, Options
+from relay.handlers.options import HandlerError, JobOptions
 from relay.model.limits import Limit
 from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
 
-MARK = "__relay_job__"  # the attribute with a handler's `Options`
+MARK = "__relay_job__"  # the attribute with a handler's `JobOptions`
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -73,11 +73,11 @@ def job(
     def mark(function: Function) -> Function:
         chosen = name if name != "" else getattr(function, "__name__", "")
         limited = Limit(limit) if isinstance(limit, str) else limit
-        following = getattr(then, MARK, Options(name="")).name if callable(then) else then
+        following = getattr(then, MARK, JobOptions(name="")).name if callable(then) else then
         unknown = checks.misfit_of_names(options)
         if unknown:
             raise HandlerError(f"{_title(chosen, function)}: {unknown}")
-        declared = Options(name=chosen, limit=limited, then=following, **options)
+        declared = JobOptions(name=chosen, limit=limited, then=following, **options)
         for misfit in _misfits(function, declared, then):
             raise HandlerError(f"{_title(chosen, function)}: {misfit}")
         setattr(function, MARK, declared)
@@ -92,7 +92,7 @@ def _title(name: Any, function: Any) -> str:
     return f"job {name} ({getattr(function, '__module__', None) or '?'}.{place})"
 
 
-def _misfits(function: Any, options: Options, then: Any) -> Iterator[str]:
+def _misfits(function: Any, options: JobOptions, then: Any) -> Iterator[str]:
     wrong = _misfit_of_function(function)
     if wrong:
         yield wrong
@@ -144,7 +144,7 @@ class Handler:
     """A function, how it is run, and the type of its arguments."""
 
     function: Callable[..., Any]
-    options: Options
+    options: JobOptions
     signature: signature.Signature
 
     @property
@@ -175,7 +175,7 @@ class Handler:
 
 def handler(function: Callable[..., Any]) -> Handler:
     """The handler that ``@job`` declared, with its arguments typed by its signature. Raises `HandlerError`."""
-    options: Options = getattr(function, MARK)
+    options: JobOptions = getattr(function, MARK)
     title = _title(options.name, function)
     try:
         read = signature.read(function, options.name)

@@ -25,7 +25,7 @@ class HandlerError(Exception):
     """A handler is declared in a way that can't work; the message, one line, names its job and says what to change."""
 
 
-class Options(msgspec.Struct, frozen=True):
+class JobOptions(msgspec.Struct, frozen=True):
     """How a job is run, as its handler declares it."""
 
     name: str
@@ -47,16 +47,16 @@ class Options(msgspec.Struct, frozen=True):
 def misfit_of_names(given: Mapping[str, Any]) -> str:
     """What is wrong with the names of these options; "" if nothing is."""
     for name in given:
-        if name not in Options.__struct_fields__:
-            near = difflib.get_close_matches(name, Options.__struct_fields__, 1)
+        if name not in JobOptions.__struct_fields__:
+            near = difflib.get_close_matches(name, JobOptions.__struct_fields__, 1)
             meant = (
-                f"did you mean {near[0]}?" if near else f"there are {', '.join(Options.__struct_fields__)}"
+                f"did you mean {near[0]}?" if near else f"there are {', '.join(JobOptions.__struct_fields__)}"
             )
             return f"there is no option {name!r}: {meant}"
     return ""
 
 
-def misfits(options: Options, function: Callable[..., Any]) -> Iterator[str]:
+def misfits(options: JobOptions, function: Callable[..., Any]) -> Iterator[str]:
     """What is wrong with the values of these options, for this function."""
     for name, (fits, wanted) in _WANTED.items():
         value = getattr(options, name)
@@ -84,7 +84,7 @@ def _misfits_of_limit(limit: Limit, function: Callable[..., Any]) -> Iterator[st
         yield f"limit: there is no argument {limit.per!r} to count by"
 
 
-def _misfits_of_per(options: Options, function: Callable[..., Any]) -> Iterator[str]:
+def _misfits_of_per(options: JobOptions, function: Callable[..., Any]) -> Iterator[str]:
     if not options.most and options.limit is None:
         yield "per is for jobs with a most or a limit"
     elif options.limit is not None and options.limit.per not in ("", options.per):

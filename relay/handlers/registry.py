@@ -10,7 +10,7 @@ from typing import Any
 
 from relay.handlers.declare import MARK, Handler, handler
 from relay.handlers.importing import modules
-from relay.handlers.options import HandlerError, Options
+from relay.handlers.options import HandlerError, JobOptions
 from relay.model.settings import SettingError, Settings
 
 
@@ -117,7 +117,7 @@ class Registry:
 def _marked(name: str) -> Iterator[tuple[ModuleType, Callable[..., Any]]]:
     for module in modules(name):
         for value in list(vars(module).values()):
-            if isinstance(_mark_of(value), Options):
+            if isinstance(_mark_of(value), JobOptions):
                 yield module, value
 
 

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from relay.http.request import Request
 from relay.http.response import Response
-from relay.model.problems.request import RelayError
+from relay.model.problems.base import RelayError
 
 
 class Exchange(Protocol):

@@ -12,18 +12,11 @@ from typing import Any, Protocol
 import httptools
 from twisted.logger import Logger
 
-from relay.http.framing import misframed
+from relay.http.framing import misframed, named
 from relay.http.request import METHODS, Refusal, Request
 from relay.http.upgrade import without_offer
-from relay.model.problems.request import (
-    HeadTooLarge,
-    Malformed,
-    MethodRefused,
-    RelayError,
-    TooLarge,
-    UnknownCoding,
-    UnknownVersion,
-)
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import HeadTooLarge, MethodRefused, TooLarge
 
 HEAD_LIMIT = 16 << 10  # bytes of a request's target, and of the names and values of its headers
 PADDED_LIMIT = 64 << 10  # bytes of a head with all that stands between those
@@ -137,7 +130,7 @@ class RequestParser(ABC):
         except httptools.HttpParserCallbackError:
             self._break_off()
         except httptools.HttpParserError as error:
-            self._refuse(self._named(str(error)))
+            self._refuse(named(str(error), self._headers))
         except Exception:
             self._break_off()
         if not self.reading:
@@ -146,13 +139,6 @@ class RequestParser(ABC):
             self._padded += len(part)
             if self._padded > PADDED_LIMIT:
                 self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
-
-    def _named(self, said: str) -> RelayError:
-        if said == "Invalid HTTP version":
-            return UnknownVersion()
-        if "transfer-encoding" in self._headers and "`Transfer-Encoding`" in said:
-            return UnknownCoding()
-        return Malformed(said)
 
     def _break_off(self) -> None:
         """An error of our own: nobody can tell where the next request begins."""

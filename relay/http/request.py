@@ -11,7 +11,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from relay.model.problems.request import Malformed, RelayError
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import Malformed
 
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _OVERHEAD = 1 << 10  # bytes of a request without target and body

@@ -9,8 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from relay.model.problems.request import JobCancelled, JobExpired, JobFailed, RelayError, catalogue
-from relay.model.state import Outcome, Standing, State
+from relay.model.problems.base import RelayError
+from relay.model.problems.job import JobCancelled, JobExpired, JobFailed
+from relay.model.problems.registry import catalogue
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 
 _encode = msgspec.json.Encoder().encode
 #: ends that need no words: the store records only the state
@@ -58,7 +61,7 @@ def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
     )
 
 
-def of_standing(standing: Standing, reattach: bool = False) -> bytes:
+def of_standing(standing: JobStatus, reattach: bool = False) -> bytes:
     """The envelope of a job that has not ended."""
     return _encode(
         Envelope(

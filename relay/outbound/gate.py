@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from relay.model.limits import Learned, Rate
 from relay.model.memo import Memo
-from relay.model.problems.request import RelayError
+from relay.model.problems.base import RelayError
 from relay.model.problems.upstream import UpstreamLimited
 
 TRUST = 1.0  # seconds for which a scope without limits is not asked about again

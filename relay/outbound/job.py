@@ -14,7 +14,7 @@ class AttemptOfJob:
     deadline: float
     trace: str = ""  # traceparent of its submission
     lane: str = (
-        ""  # of its job (`relay.model.state.Job.lane`): limits are learned for its value only, within a host
+        ""  # of its job (`relay.model.job.Job.lane`): limits are learned for its value only, within a host
     )
     hosts: tuple[str, ...] = ()  # of the API that it is for: what these say counts for its lane
 

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.error import InfiniteRedirection, PageRedirect, RedirectWithNoLocation, SchemeNotSupported
 
-from relay.model.problems.request import JobError
+from relay.model.problems.base import JobError
 from relay.model.problems.upstream import UpstreamError
 from relay.net.api_connection import AnswerMalformed, AnswerTooLarge, is_malformed
 

@@ -23,7 +23,7 @@ from relay.redis.connection import Connection
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 
 def table(learned: Mapping[str, Learned]) -> Iterator[str]:
@@ -42,7 +42,7 @@ async def run(reactor: Any, address: Address, forget: str) -> None:
     unfit: list[str] = []
     partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
     partition.on_unfit = unfit.append
-    store = RedisOperatorStore(Router([partition]), Terms(0, 0, 0))
+    store = RedisOperatorStore(Router([partition]), StoreSettings(0, 0, 0))
     store.start()
     try:
         if not forget:

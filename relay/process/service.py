@@ -29,10 +29,10 @@ from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import Inbox, RedisInbox
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from relay.store.partition import Partition
 from relay.store.router import Router
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def router_of(reactor: Any, address: Address) -> Router:
     return Router([partition])
 
 
-def terms_of(settings: Settings) -> Terms:
+def terms_of(settings: Settings) -> StoreSettings:
     """What these settings say that processes agree on."""
-    return Terms(
+    return StoreSettings(
         keep=settings.keep,
         lease=settings.lease,
         queue_limit=settings.queue_limit,
@@ -177,13 +177,13 @@ def _give_up(reactor: Any, why: str) -> None:
 
 def _inbox_of(
     reactor: Any, address: Address, router: Router, process: str
-) -> Callable[[Callable[[list[Mail]], None]], Inbox]:
+) -> Callable[[Callable[[list[Message]], None]], Inbox]:
     (partition,) = router.all()  # a process has an inbox in each
     link = Connection(reactor, address.endpoint(reactor), address, partition.health)
     link.on_refused = partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
 
-    def made(deliver: Callable[[list[Mail]], None]) -> Inbox:
+    def made(deliver: Callable[[list[Message]], None]) -> Inbox:
         inbox = RedisInbox(reactor, link, partition.keys.inbox(process), deliver)
         inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
         return inbox

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.model.problems.request import RelayError
+from relay.model.problems.base import RelayError
 from relay.model.settings import SettingError
 from relay.process.managed import ManagedProcess
 from relay.process.reexec import Inherited, ManagedState

@@ -4,7 +4,7 @@ A `Layout` names the values of a row, or of an array that is kept, in their orde
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
 writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
 
-Records that are kept (`Job`, `JobTemplate`, `Outcome`, `Letter`) grow at their end only, because older ones exist.
+Records that are kept (`Job`, `JobTemplate`, `Outcome`, `DeadJob`) grow at their end only, because older ones exist.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from typing import Any, Final
 import msgspec
 
 from relay.model import envelope
+from relay.model.job import Claim, Job, JobTemplate
 from relay.model.limits import Learned, Rate
 from relay.model.problems.request import KeyReused, QueueFull
-from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
-    Catalogue,
-    End,
+    DeadJob,
+    Definitions,
     GivenBack,
-    Letter,
     MailKind,
     Receipt,
+    Report,
     Submission,
     Turn,
     Turned,
@@ -73,17 +75,17 @@ CONSTANTS: dict[str, Constants] = {
     "Job": JOB,
     "JobTemplate": Layout(JobTemplate.__struct_fields__),
     "Outcome": Layout(_KeptOutcome.__struct_fields__, follows="nil"),
-    "Letter": LETTER,
+    "DeadJob": LETTER,
     "Dead": DEAD,
     "Submission": SUBMISSION,
-    "End": END,
+    "Report": END,
     "Progress": PROGRESS,
     "Checkpoint": CHECKPOINT,
     "Claim": CLAIM,
     "Held": HELD,
     "Declaration": DECLARATION,
     "GivenBack": GIVEN_BACK,
-    "Standing": STANDING,
+    "JobStatus": STANDING,
     "Receipt": RECEIPT,
     "Learned": LEARNED,
     "Served": SERVED,
@@ -98,9 +100,6 @@ _decode_job = msgspec.msgpack.Decoder(Job).decode
 _decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
 
 
-# -- what goes in --
-
-
 def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
     """As the submit script takes it."""
     job = item.job
@@ -108,11 +107,11 @@ def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
     return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _encode(job)
 
 
-def end_words(end: End, turn: int) -> tuple[str | int, ...]:
+def end_words(end: Report, turn: int) -> tuple[str | int, ...]:
     """An end as a turn takes it, with the turn that had claimed the job."""
     state = end.state.value
-    if end.free or end.dead or end.undone:
-        state = "postponed" if end.free else "dead" if end.dead else "undone"
+    if end.uncounted or end.dead or end.undone:
+        state = "postponed" if end.uncounted else "dead" if end.dead else "undone"
     return end.id, turn, state, end.payload, end.delay
 
 
@@ -138,9 +137,6 @@ def held_words(claim: Claim, kept: bytes) -> tuple[str | bytes | int, ...]:
 def kept_job(claim: Claim) -> bytes:
     """The job as the store keeps it."""
     return b"%0*d%0*d%b" % (STAMP, claim.created, STAMP, claim.deadline, _encode(claim.job))
-
-
-# -- what comes out --
 
 
 def rows(record: Layout, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
@@ -201,9 +197,9 @@ def _with_envelope(job: Job) -> Job:
 
 
 @DEAD.reads
-def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> Letter:
+def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> DeadJob:
     job = _decode_job(kept[2 * STAMP :])
-    return Letter(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
+    return DeadJob(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
 
 
 @GIVEN_BACK.reads
@@ -216,16 +212,16 @@ def read_learned(scope: bytes, calls: int, window: int, pause: int) -> tuple[str
     return scope.decode("utf-8", "replace"), Learned(Rate(calls, window / 1000), pause / 1000)
 
 
-def read_catalogue(now: int, version: int, flat: list[Any]) -> Catalogue:
+def read_catalogue(now: int, version: int, flat: list[Any]) -> Definitions:
     """The catalogue at a time (ms), from rows of `SERVED`."""
     declared, overdue = {}, {}
     for name, text, until in rows(SERVED, flat):
         shown = name.decode("utf-8", "replace")
         declared[shown], overdue[shown] = text, (now - until) / 1000
-    return Catalogue(version, declared, overdue)
+    return Definitions(version, declared, overdue)
 
 
-def read_standing(id: str, reply: list[Any]) -> Standing | Outcome | None:
+def read_standing(id: str, reply: list[Any]) -> JobStatus | Outcome | None:
     """A standing as ``standing.lua`` writes it; None for a job that is not known to this owner."""
     match reply:
         case [b"done", outcome]:
@@ -246,6 +242,6 @@ def _read_live(
     attempts: int,
     position: int,
     progress: bytes,
-) -> Standing:
+) -> JobStatus:
     where = State(state.decode())
-    return Standing(id, name.decode(), where, created, started, attempts, position, progress.decode())
+    return JobStatus(id, name.decode(), where, created, started, attempts, position, progress.decode())

@@ -9,15 +9,15 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
-from relay.model.state import Outcome, Standing
+from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.member import MemberStore
-from relay.store.messages import Catalogue, Receipt, Submission, Swept
+from relay.store.messages import Definitions, Receipt, Submission, Sweep
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
 from relay.store.submissions import OVERHEAD, Submissions
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 
 class FrontStore(Protocol):
@@ -54,16 +54,16 @@ class FrontStore(Protocol):
     async def find(self, digest: str) -> str:
         """The id of the job that a key stands for. Raises `NoSuchJob`."""
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset`."""
 
-    async def attach(self, owner: str, id: str) -> Standing | Outcome:
+    async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         """The same, and have its outcome sent to this process' inbox."""
 
-    async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
         """The same of many ids, whoever owns them; None for those that the store does not know."""
 
-    async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
+    async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         """End a job that waits, ask for the end of one that runs: how it stood, and how it ended if it has."""
 
     async def abandon(self, id: str) -> bool:
@@ -75,10 +75,10 @@ class FrontStore(Protocol):
     async def fetch(self, id: str) -> Outcome | None:
         """An outcome that was too large for the inbox; None if it is no longer kept."""
 
-    async def catalogue(self) -> Catalogue:
+    async def catalogue(self) -> Definitions:
         """What workers serve."""
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended. To be called every
         second."""
 
@@ -86,7 +86,7 @@ class FrontStore(Protocol):
 class RedisFrontStore(MemberStore, FrontStore):
     """A `FrontStore` on Redis."""
 
-    def __init__(self, router: Router, inbox: str, terms: Terms) -> None:
+    def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
         self._in_turn = cycle(router.all())  # for jobs without a key
         self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
@@ -121,22 +121,22 @@ class RedisFrontStore(MemberStore, FrontStore):
             raise NoSuchJob
         return bytes(found).partition(b" ")[0].decode()
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         (reply,) = await self._router.of_id(id).verb("look", owner, id)
         return self._known(id, reply)
 
-    async def attach(self, owner: str, id: str) -> Standing | Outcome:
+    async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         (reply,) = await self._router.of_id(id).verb("attach", owner, self.inbox, id)
         return self._known(id, reply)
 
-    async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
-        known: dict[str, Standing | Outcome | None] = {}
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
+        known: dict[str, JobStatus | Outcome | None] = {}
         for partition, some in self._router.by_id(ids).items():
             known |= zip(some, await self._attach_all(partition, some), strict=True)
         return [known[id] for id in ids]
 
-    async def _attach_all(self, partition: Partition, ids: list[str]) -> list[Standing | Outcome | None]:
-        found: list[Standing | Outcome | None] = []
+    async def _attach_all(self, partition: Partition, ids: list[str]) -> list[JobStatus | Outcome | None]:
+        found: list[JobStatus | Outcome | None] = []
         while len(found) < len(ids):
             some = ids[len(found) : len(found) + MOST_ITEMS]
             replies = await partition.verb("attach", "*", self.inbox, *some)
@@ -145,7 +145,7 @@ class RedisFrontStore(MemberStore, FrontStore):
             found += [codec.read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
         return found
 
-    async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
+    async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         reply = await self._router.of_id(id).verb("cancel", owner, self._terms, id)
         before = self._known(id, reply[0])
         return before, codec.read_outcome(id, reply[1]) if reply[1] else None
@@ -161,12 +161,12 @@ class RedisFrontStore(MemberStore, FrontStore):
         data = await partition.command("GET", partition.keys.result(id))
         return codec.read_outcome(id, data) if data else None
 
-    async def catalogue(self) -> Catalogue:
+    async def catalogue(self) -> Definitions:
         """Each partition has all of it."""
         now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
         return codec.read_catalogue(now, version, rows)
 
-    def _known(self, id: str, reply: list[Any]) -> Standing | Outcome:
+    def _known(self, id: str, reply: list[Any]) -> JobStatus | Outcome:
         found = codec.read_standing(id, reply)
         if found is None:
             raise StoreReset if self.minted_elsewhere(id) else NoSuchJob

@@ -19,7 +19,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from relay.timing.backoff import Backoff
 
 DEAF = 5  # sweeps that a reader may not have heard
@@ -47,7 +47,7 @@ class RedisInbox(Inbox):
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, link: Connection, key: str, deliver: Callable[[list[Mail]], None]
+        self, clock: IReactorTime, link: Connection, key: str, deliver: Callable[[list[Message]], None]
     ) -> None:
         self._clock = clock
         self._link = link
@@ -138,7 +138,7 @@ class RedisInbox(Inbox):
 
     def _hand_over(self, id: bytes, text: bytes) -> None:
         try:
-            self._deliver([Mail(chr(text[0]), id.decode(), text[1:])])
+            self._deliver([Message(chr(text[0]), id.decode(), text[1:])])
         except Exception:
             self._log.failure(
                 "a message for job {id} could not be delivered", id=id.decode("utf-8", "replace")

@@ -12,7 +12,7 @@ server        string  which run of which server the epoch was made for
 queues        set     nothing writes it: where it exists, the data set belongs to the first version
 renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
-job           hash    id → created, deadline (13 digits each), `relay.model.state.Job` as MessagePack; live jobs only
+job           hash    id → created, deadline (13 digits each), `relay.model.job.Job` as MessagePack; live jobs only
 bytes         string  of all live jobs and their checkpoints
 delay         zset    id, by the time at which it is due (delayed, or backing off)
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running

@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 
 from relay.store import codec
 from relay.store.given_back import log_given_back
-from relay.store.messages import GivenBack, Swept
+from relay.store.messages import GivenBack, Sweep
 from relay.store.partition import Partition
 from relay.store.router import Router
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 MOST_LETTERS = 10_000  # dead jobs
 MOST_SWEEPS = 200  # in a row, while there is more to do at once
@@ -23,7 +23,7 @@ INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
 class MemberStore:
     """For the process that owns `inbox`."""
 
-    def __init__(self, router: Router, inbox: str, terms: Terms) -> None:
+    def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         self.inbox = inbox
         self.on_data_loss = router.on_data_loss
         self._router = router
@@ -37,14 +37,14 @@ class MemberStore:
     def stop(self) -> Deferred[Any]:
         return self._router.stop()
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         swept = [await self._sweep(partition) for partition in self._router.all()]
         back = [job for each in swept for job in each.given_back]
         log_given_back(back, "its lease ended")
-        return Swept(all(each.there for each in swept), swept[0].version, back)
+        return Sweep(all(each.there for each in swept), swept[0].version, back)
 
-    async def _sweep(self, partition: Partition) -> Swept:
+    async def _sweep(self, partition: Partition) -> Sweep:
         """Again and again while there is more to do."""
         terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
         was_there, version = None, 0
@@ -57,4 +57,4 @@ class MemberStore:
             back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
             if not more:
                 break
-        return Swept(bool(was_there), version, back)
+        return Sweep(bool(was_there), version, back)

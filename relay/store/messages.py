@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from relay.model.job import Claim, Job, JobTemplate
 from relay.model.problems.registry import ProblemType
-from relay.model.state import Claim, Job, JobTemplate, Outcome, State
+from relay.model.state import State
+from relay.model.status import Outcome
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
@@ -29,14 +31,14 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     outcome: Outcome | None = None
 
 
-class End(msgspec.Struct, frozen=True, gc=False):
+class Report(msgspec.Struct, frozen=True, gc=False):
     """How one attempt ended: an outcome's state, or `SCHEDULED` (try again) or `QUEUED` (given back)."""
 
     id: str
     state: State
     payload: str = ""
     delay: int = 0  # milliseconds until the next attempt
-    free: bool = False  # this one does not count
+    uncounted: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead job
     undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
 
@@ -47,7 +49,7 @@ class Turn(msgspec.Struct, frozen=True):
 
     number: int
     want: int
-    ends: tuple[tuple[End, int], ...] = ()
+    ends: tuple[tuple[Report, int], ...] = ()
     progress: tuple[tuple[str, str], ...] = ()
     holds: int = 0  # jobs beyond those that end here
     checkpoints: tuple[tuple[str, int, str], ...] = ()
@@ -63,7 +65,7 @@ class Turned(msgspec.Struct, frozen=True):
     alone: bool = False  # it takes nothing beside a job under which workers died, or to try one
 
 
-class Letter(msgspec.Struct, frozen=True):
+class DeadJob(msgspec.Struct, frozen=True):
     """A dead job: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
     sessions of workers that died under it. Its arguments may have been too large to keep (`cut`)."""
 
@@ -83,7 +85,7 @@ class GivenBack(msgspec.Struct, frozen=True):
     name: str
 
 
-class Swept(msgspec.Struct, frozen=True):
+class Sweep(msgspec.Struct, frozen=True):
     """What a sweep found: whether the caller's inbox was there, the catalogue's version, and what was given back of
     workers whose leases had ended."""
 
@@ -106,15 +108,15 @@ class MailKind(StrEnum):
     BEAT = "h"
 
 
-class Mail(msgspec.Struct, frozen=True, gc=False):
-    """One message of an inbox; its letter is a `MailKind`."""
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message of an inbox; its kind is a `MailKind`."""
 
-    letter: str
+    kind: str
     id: str
     data: bytes
 
 
-class ServedLimit(msgspec.Struct, frozen=True):
+class LimitDefinition(msgspec.Struct, frozen=True):
     """The limit of a job: its name, its rate (a window of 0 seconds: only what is learned), the argument whose values
     are counted apart ("" for none), and how many may run at once (0 for any number)."""
 
@@ -125,7 +127,7 @@ class ServedLimit(msgspec.Struct, frozen=True):
     most: int = 0
 
 
-class Served(msgspec.Struct, frozen=True):
+class JobDefinition(msgspec.Struct, frozen=True):
     """A job as its worker published it."""
 
     name: str
@@ -133,7 +135,7 @@ class Served(msgspec.Struct, frozen=True):
     priority: int
     attempts: int
     once: bool
-    limit: ServedLimit | None
+    limit: LimitDefinition | None
     then: JobTemplate | None
     schema: dict[str, Any]
     internal: bool = False  # not for clients
@@ -145,9 +147,9 @@ class Served(msgspec.Struct, frozen=True):
         return JobTemplate(self.name, self.queue, self.priority, self.attempts, self.once)
 
 
-class Catalogue(msgspec.Struct, frozen=True):
-    """The jobs that are or were served: each as its worker declared it (the JSON of a `Served`, or whatever else was
-    written there), and with how many seconds ago the last promise to serve it ran out."""
+class Definitions(msgspec.Struct, frozen=True):
+    """The jobs that are or were served: each as its worker declared it (the JSON of a `JobDefinition`, or whatever else
+    was written there), and with how many seconds ago the last promise to serve it ran out."""
 
     version: int
     declared: dict[str, bytes]

@@ -1,4 +1,4 @@
-"""What whoever looks after a relay asks of the store: dead processes, dead letters, what was learned of limits."""
+"""What whoever looks after a relay asks of the store: dead processes, dead jobs, what was learned of limits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.given_back import give_back, log_given_back
-from relay.store.messages import GivenBack, Letter, Submission
+from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.router import Router
 from relay.store.submissions import OVERHEAD, Submissions
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 
 class OperatorStore(Protocol):
@@ -35,10 +35,10 @@ class OperatorStore(Protocol):
         """Let what was learned of a scope count no more; whether anything was known of it. Calls that wait for it
         notice within seconds. Jobs that were put off because of it come back at their time."""
 
-    async def dead(self, most: int = 100) -> list[Letter]:
+    async def dead(self, most: int = 100) -> list[DeadJob]:
         """The newest dead jobs."""
 
-    async def revive(self, letter: Letter) -> str:
+    async def revive(self, dead: DeadJob) -> str:
         """Run a dead job again, under a new id, without its key and with nobody waiting. Raises `ValueError`
         where its arguments were not kept, and what `FrontStore.submit` raises."""
 
@@ -46,7 +46,7 @@ class OperatorStore(Protocol):
 class RedisOperatorStore(OperatorStore):
     """An `OperatorStore` on Redis."""
 
-    def __init__(self, router: Router, terms: Terms) -> None:
+    def __init__(self, router: Router, terms: StoreSettings) -> None:
         self._router = router
         self._terms = terms
         self._words = terms.words()
@@ -73,18 +73,18 @@ class RedisOperatorStore(OperatorStore):
     async def forget(self, scope: str) -> bool:
         return bool((await self._router.of_key(scope).verb("forget", scope))[0])
 
-    async def dead(self, most: int = 100) -> list[Letter]:
+    async def dead(self, most: int = 100) -> list[DeadJob]:
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("dead", most)
-        letters = [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
-        return sorted(letters, key=lambda letter: letter.died, reverse=True)[:most]
+        dead_jobs = [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
+        return sorted(dead_jobs, key=lambda dead: dead.died, reverse=True)[:most]
 
-    async def revive(self, letter: Letter) -> str:
-        if letter.cut:
-            raise ValueError(f"the arguments of {letter.id} were too large to be kept")
+    async def revive(self, dead: DeadJob) -> str:
+        if dead.cut:
+            raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.all()[0]
-        job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
+        job = msgspec.structs.replace(dead.job, key="", fingerprint="", inbox="")
         submissions = Submissions(partition, "", self._terms)
         size = len(job.arguments) + OVERHEAD
         return (await submissions.add(Submission(partition.mint(), job), size)).id

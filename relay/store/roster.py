@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from relay.store.messages import Served
+from relay.store.messages import JobDefinition
 
 
 class Roster:
     """The jobs of one worker. A mark stands for a declaration; `words` are name and mark of each job, as scripts take
     them, and the `digest` stands for all of them."""
 
-    def __init__(self, served: Iterable[Served]) -> None:
+    def __init__(self, served: Iterable[JobDefinition]) -> None:
         self._declared = {
             job.name: (_mark(job), msgspec.json.encode(job, order="sorted"))
             for job in sorted(served, key=lambda job: job.name)
@@ -25,12 +25,12 @@ class Roster:
         self.digest = _digest(" ".join(self.words).encode())
 
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
-        """Name, mark and declaration (JSON of a `Served`) of each job."""
+        """Name, mark and declaration (JSON of a `JobDefinition`) of each job."""
         for name, (mark, declaration) in self._declared.items():
             yield name, mark, declaration
 
 
-def _mark(job: Served) -> str:
+def _mark(job: JobDefinition) -> str:
     return _digest(msgspec.json.encode(_settled(msgspec.to_builtins(job)), order="sorted"))
 
 

@@ -12,7 +12,7 @@ from relay.store.batch import Batch
 from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import portions
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
 
@@ -21,7 +21,7 @@ class Submissions(Batch[Submission, Receipt]):
     """Sends those together that come at once. `inbox` is told how each ends, also a job that another process had
     submitted under the same key."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
+    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings) -> None:
         super().__init__(partition.clock, self.send, DEADLINE)
         self.inbox = inbox
         self.partition = partition

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class StoreSettings:
     """What processes that share a store should agree on."""
 
     keep: float  # seconds that an outcome is kept

@@ -7,16 +7,16 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from relay.model.job import Claim
 from relay.model.limits import Learned
-from relay.model.state import Claim
 from relay.store import codec
 from relay.store.given_back import give_back
 from relay.store.member import MemberStore
-from relay.store.messages import Swept, Turn, Turned
+from relay.store.messages import Sweep, Turn, Turned
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.router import Router
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 
@@ -57,7 +57,7 @@ class WorkerStore(Protocol):
     async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
         """An API told of a limit: count it for these scopes."""
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended. To be called every
         second."""
 
@@ -65,7 +65,7 @@ class WorkerStore(Protocol):
 class RedisWorkerStore(MemberStore, WorkerStore):
     """A `WorkerStore` on Redis. Its sessions live in one partition, `home`."""
 
-    def __init__(self, router: Router, inbox: str, terms: Terms) -> None:
+    def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
         self.home = router.all()[0]
         self._published_since = 0  # by Redis' clock, ms

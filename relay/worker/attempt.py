@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.state import Claim, State
-from relay.store.messages import End
+from relay.model.job import Claim
+from relay.model.state import State
+from relay.store.messages import Report
 from relay.timing.timers import stop_timer
 from relay.worker.causes import with_causes
 from relay.worker.current import call
@@ -71,7 +72,7 @@ class Attempt:
         ties: Ties | None = None,
     ) -> None:
         self.claim = claim
-        self.end: Deferred[End] = Deferred()
+        self.end: Deferred[Report] = Deferred()
         self.free: Deferred[None] = Deferred()
         self._place = place
         self._handler = handler
@@ -188,17 +189,22 @@ class Attempt:
             self._set_timer(max(0.0, min(LINGER - GRACE, left)), self._give_up)
 
     def _give_up(self) -> None:
-        """End the attempt though its handler runs on."""
+        """Report the attempt though its handler runs on."""
         assert self._stopped is not None
         if self._place.clock.seconds() >= self._expires and self._stopped is State.FAILED:
             self._stopped = State.EXPIRED
         end = self._place.ends.of_stop(self.claim, self._stopped, self._resumes())
         if self._leaving and not end.state.complete:
-            free = end.free or end.state is State.QUEUED
-            end = End(self.claim.id, State.SCHEDULED, delay=max(end.delay, int(POSTPONED * 1000)), free=free)
+            uncounted = end.uncounted or end.state is State.QUEUED
+            end = Report(
+                self.claim.id,
+                State.SCHEDULED,
+                delay=max(end.delay, int(POSTPONED * 1000)),
+                uncounted=uncounted,
+            )
         self._tell(end)
 
-    def _tell(self, end: End) -> None:
+    def _tell(self, end: Report) -> None:
         if self._ties is not None:
             self._close(self._ties)
         self.end.callback(end)

@@ -14,8 +14,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, FirstError
 from twisted.python.failure import Failure
 
-from relay.model.problems.base import text_of
-from relay.model.problems.request import JobError, RelayError
+from relay.model.problems.base import JobError, RelayError, text_of
 from relay.model.text import printable
 
 DEEPEST = 10  # wrappers around an exception, causes behind it
@@ -39,7 +38,7 @@ def decisive(error: BaseException) -> BaseException:
     unexpected = [e for e in errors if not isinstance(e, JobError)]
     if final or unexpected:
         return (final or unexpected)[0]
-    return max(own, key=lambda e: (not e.free, e.pause))
+    return max(own, key=lambda e: (not e.uncounted, e.pause))
 
 
 def told(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from relay.model.problems.request import ResultNotJson
+from relay.model.problems.job import ResultNotJson
 from relay.store.portions import MOST_BYTES, MOST_ENDS
 from relay.worker.result import encode
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
 
-from relay.model.state import Claim
+from relay.model.job import Claim
 
 Result = TypeVar("Result")
 

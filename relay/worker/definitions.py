@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from relay.handlers.options import Options
+from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
+from relay.model.job import JobTemplate
 from relay.model.limits import Limit, Rate
 from relay.model.problems.registry import describe
-from relay.model.state import JobTemplate
-from relay.store.messages import Served, ServedLimit
+from relay.store.messages import JobDefinition, LimitDefinition
 
 
-def served(registry: Registry) -> list[Served]:
+def served(registry: Registry) -> list[JobDefinition]:
     """The declaration of each handler that is served."""
     return [
-        Served(
+        JobDefinition(
             name=handler.options.name,
             queue=handler.options.queue,
             priority=handler.options.priority,
@@ -41,12 +41,12 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
     return JobTemplate(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
 
 
-def _limit(options: Options) -> ServedLimit | None:
+def _limit(options: JobOptions) -> LimitDefinition | None:
     limit = options.limit
     if limit is None and not options.most:
         return None
     limit = limit or Limit()
     rate = Rate.parse(limit.rate)
-    return ServedLimit(
+    return LimitDefinition(
         limit.name or options.name, rate.calls, rate.window, limit.per or options.per, options.most
     )

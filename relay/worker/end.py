@@ -9,18 +9,12 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.handlers.declare import Handler
-from relay.model.problems.request import (
-    BadArguments,
-    Interrupted,
-    JobError,
-    JobExpired,
-    JobFailed,
-    JobTimeout,
-    RelayError,
-    ResultTooLarge,
-)
-from relay.model.state import Claim, State
-from relay.store.messages import End
+from relay.model.job import Claim
+from relay.model.problems.base import JobError, RelayError
+from relay.model.problems.job import Interrupted, JobExpired, JobFailed, JobTimeout, ResultTooLarge
+from relay.model.problems.request import BadArguments
+from relay.model.state import State
+from relay.store.messages import Report
 from relay.worker.causes import decisive, error_of, is_cancellation, told, with_causes
 from relay.worker.result import ResultType
 from relay.worker.retry import pause
@@ -46,7 +40,7 @@ class Ends:
         outcome: Any,
         stopped: State | None = None,
         resumes: bool = False,
-    ) -> End:
+    ) -> Report:
         """The end of an attempt whose handler returned `outcome`, or raised it (a `Failure`), after it was `stopped`,
         if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, or `QUEUED` (given back). A job that `resumes`
         has a checkpoint, so it may be started again whatever it is."""
@@ -59,7 +53,7 @@ class Ends:
         except BaseException:
             return self._last_resort(claim)
 
-    def of_stop(self, claim: Claim, stopped: State, resumes: bool = False) -> End:
+    def of_stop(self, claim: Claim, stopped: State, resumes: bool = False) -> Report:
         """The end of an attempt whose handler does not stop."""
         try:
             return self._of_stop(claim, stopped, resumes)
@@ -85,7 +79,7 @@ class Ends:
 
     # -- each kind --
 
-    def _of_result(self, claim: Claim, handler: Handler, result: Any) -> End:
+    def _of_result(self, claim: Claim, handler: Handler, result: Any) -> Report:
         declared = self._types.get(claim.job.name)
         if declared is None:
             declared = self._types[claim.job.name] = ResultType(handler.function)
@@ -95,11 +89,11 @@ class Ends:
                 raise ResultTooLarge(limit=self._result_limit)
         except RelayError as error:
             return self._fail(claim, error, again=False, level=LogLevel.warn)
-        return End(claim.id, State.SUCCEEDED, payload.decode())
+        return Report(claim.id, State.SUCCEEDED, payload.decode())
 
     def _of_stop(
         self, claim: Claim, stopped: State, resumes: bool, error: BaseException | None = None
-    ) -> End:
+    ) -> Report:
         raised = "" if error is None or is_cancellation(error) else f" (it raised {told(error)})"
         if stopped is State.FAILED:
             return self._fail(
@@ -107,15 +101,15 @@ class Ends:
             )
         if stopped is State.QUEUED and claim.job.once and not resumes:
             self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
-            return End(claim.id, State.FAILED, Interrupted.slug)
+            return Report(claim.id, State.FAILED, Interrupted.slug)
         if stopped is State.QUEUED:
             self._say(claim, LogLevel.debug, "job {id} ({name}) is given back, attempt {attempt} not counted")
         else:
             words = JobExpired.title if stopped is State.EXPIRED else "it was cancelled"
-            self._say_end(claim, LogLevel.info, words + raised, End(claim.id, stopped))
-        return End(claim.id, stopped)
+            self._say_end(claim, LogLevel.info, words + raised, Report(claim.id, stopped))
+        return Report(claim.id, stopped)
 
-    def _of_error(self, claim: Claim, failure: Failure) -> End:
+    def _of_error(self, claim: Claim, failure: Failure) -> Report:
         error = decisive(error_of(failure))
         if not isinstance(error, RelayError):
             return self._fail(claim, JobFailed(), again=True, why=told(error), failure=failure)
@@ -132,7 +126,7 @@ class Ends:
         why: str = "",
         level: Any = LogLevel.info,
         failure: Failure | None = None,
-    ) -> End:
+    ) -> Report:
         """Fail the job, or its attempt where it is tried again."""
         wait = pause(claim.attempt, claim.job.attempts) if again else None
         undone = isinstance(error, JobError) and error.undone and not claim.job.once
@@ -140,34 +134,38 @@ class Ends:
             wait = pause(claim.starts, UNDONE)
         if wait is None:
             dead = isinstance(error, BadArguments)  # they did fit when the job was accepted
-            end = End(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
+            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
         else:
-            wanted, free = (error.pause, error.free) if isinstance(error, JobError) else (0.0, False)
-            end = End(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), free=free)
+            wanted, uncounted = (
+                (error.pause, error.uncounted) if isinstance(error, JobError) else (0.0, False)
+            )
+            end = Report(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), uncounted=uncounted)
         self._say_end(claim, level, why or told(error), end, failure)
         return end
 
-    def _last_resort(self, claim: Claim) -> End:
+    def _last_resort(self, claim: Claim) -> Report:
         """The end where making one went wrong."""
         failure = Failure()
         wait = pause(claim.attempt, claim.job.attempts)
-        end = End(claim.id, State.FAILED, JobFailed.slug)
+        end = Report(claim.id, State.FAILED, JobFailed.slug)
         if wait is not None:
-            end = End(claim.id, State.SCHEDULED, delay=int(wait * 1000))
+            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000))
         self._say_end(claim, LogLevel.error, "relay could not build its outcome", end, failure)
         return end
 
     # -- what is logged --
 
     def _say_end(
-        self, claim: Claim, level: Any, why: str, end: End | None = None, failure: Failure | None = None
+        self, claim: Claim, level: Any, why: str, end: Report | None = None, failure: Failure | None = None
     ) -> None:
         """One line for an attempt that ended badly, with a traceback for an unexpected exception. The end does not
         depend on its line."""
         with suppress(BaseException):
             self._say_how(claim, level, why, end, failure)
 
-    def _say_how(self, claim: Claim, level: Any, why: str, end: End | None, failure: Failure | None) -> None:
+    def _say_how(
+        self, claim: Claim, level: Any, why: str, end: Report | None, failure: Failure | None
+    ) -> None:
         text = "job {id} ({name}) {state} in attempt {attempt} of {attempts}: {why}"
         state = end.state.value if end is not None and end.state.complete else State.FAILED.value
         if end is not None and end.state is State.SCHEDULED:

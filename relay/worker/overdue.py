@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from relay.model.state import Claim
+from relay.model.job import Claim
 
 REMIND = 60.0  # seconds between two reminders
 _NAMED = 10  # jobs that a reminder names

@@ -14,7 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from relay.handlers.signature import looked_up
-from relay.model.problems.request import ResultNotDeclared, ResultNotJson
+from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
 DEEPEST = 32  # levels in which the place of a misfit is looked for

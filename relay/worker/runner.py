@@ -15,11 +15,12 @@ from zope.interface import implementer
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.state import Claim, State
+from relay.model.job import Claim
+from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob as OutboundJob
 from relay.outbound import Http, Upstreams
-from relay.store.messages import End
+from relay.store.messages import Report
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt, Place
 from relay.worker.progress import words
@@ -31,7 +32,7 @@ _LEAVE = 2 * GRACE  # seconds for the ends of what is stopped as the worker ends
 class Reports(Protocol):
     """What hears of the attempts' ends."""
 
-    def report(self, end: End) -> None: ...
+    def report(self, end: Report) -> None: ...
 
     def progress(self, id: str, said: str) -> None: ...
 
@@ -75,7 +76,7 @@ class Runner:
     def begin(self, claim: Claim, handler: Handler, since: float) -> None:
         """Run a job that was claimed at `since` or later, by the clock, and report its end."""
         if self._leaving:
-            self._reports.report(End(claim.id, State.QUEUED))
+            self._reports.report(Report(claim.id, State.QUEUED))
             return
         left = _left(claim, self._equipment.now) - (self._place.clock.seconds() - since)
         if left <= 0:  # its time passed while it waited here
@@ -129,7 +130,7 @@ class Runner:
 
     # -- what attempts do --
 
-    def _ended(self, end: End, attempt: Attempt) -> None:
+    def _ended(self, end: Report, attempt: Attempt) -> None:
         if self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
             self._reports.report(end)

@@ -14,10 +14,13 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.model.problems.request import JobFailed, RelayError, StoreAway, StoreReset
-from relay.model.state import Claim, State
+from relay.model.job import Claim
+from relay.model.problems.base import RelayError
+from relay.model.problems.job import JobFailed
+from relay.model.problems.request import StoreAway, StoreReset
+from relay.model.state import State
 from relay.redis.connection import LinkLost
-from relay.store.messages import End, Fenced, Turn, Turned
+from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
@@ -61,7 +64,7 @@ class Session:
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
         self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
-        self._ends: list[End] = []
+        self._ends: list[Report] = []
         self._progress = LastWords(clock, self.nudge)
         self._checkpoints = Checkpoints()
         self._nudged = False
@@ -80,7 +83,7 @@ class Session:
 
     # -- what the worker says --
 
-    def report(self, end: End) -> None:
+    def report(self, end: Report) -> None:
         """An attempt has ended."""
         self._ends.append(end)
         if end.state.complete and self._checkpoints.last:
@@ -109,7 +112,7 @@ class Session:
         self.nudge()
 
     def close(self) -> None:
-        """End the dialogue when everything has been reported."""
+        """Report the dialogue when everything has been reported."""
         self._closing = True
         self.nudge()
 
@@ -196,7 +199,7 @@ class Session:
             self._runner.take(claim, since)
         except Exception:
             self._log.failure("job {id} could not be started", id=claim.id)
-            self.report(End(claim.id, State.FAILED, JobFailed.slug))
+            self.report(Report(claim.id, State.FAILED, JobFailed.slug))
 
     def _room(self) -> int:
         return max(0, self._runner.room() - len(self._claimed))
@@ -228,7 +231,7 @@ class Session:
             self._log.warn("the outcome of job {id} was refused: this worker no longer holds the job", id=id)
         return turned
 
-    def _size(self, end: End) -> int:
+    def _size(self, end: Report) -> int:
         """What a script has to read and write for an end."""
         left = self._checkpoints.size(end.id) if self._checkpoints.last else 0
         return len(end.payload) + len(self._held[end.id][0].job.arguments) + left

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.model.problems.base import text_of
-from relay.model.problems.request import RelayError, ResultNotJson
+from relay.model.problems.base import RelayError, text_of
+from relay.model.problems.job import ResultNotJson
 from relay.model.text import encodable
 from relay.worker.result import encode
 

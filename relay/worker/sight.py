@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet import defer
 
 import twisted
-from relay.model.state import Claim
+from relay.model.job import Claim
 from relay.worker.current import CURRENT, call
 
 _RELAY = str(Path(__file__).parent.parent) + "/"

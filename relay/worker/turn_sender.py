@@ -7,10 +7,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from relay.model.problems.request import ResultTooLarge, StoreAway
+from relay.model.problems.job import ResultTooLarge
+from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.redis.connection import LinkLost
-from relay.store.messages import End, Turn, Turned
+from relay.store.messages import Report, Turn, Turned
 from relay.store.workers import WorkerStore
 from relay.timing.backoff import Backoff
 
@@ -64,7 +65,7 @@ class TurnSender:
             id=largest.id,
             size=len(largest.payload),
         )
-        small = End(largest.id, State.FAILED, ResultTooLarge.slug)
+        small = Report(largest.id, State.FAILED, ResultTooLarge.slug)
         ends = tuple((small if end is largest else end, number) for end, number in turn.ends)
         return msgspec.structs.replace(turn, ends=ends)
 

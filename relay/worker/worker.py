@@ -12,12 +12,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.handlers.registry import Registry
-from relay.model.problems.request import NotServed, RelayError
+from relay.model.job import Claim
+from relay.model.problems.base import RelayError
+from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
-from relay.model.state import Claim, State
+from relay.model.state import State
 from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
-from relay.store.messages import End, Mail, MailKind
+from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 from relay.timing.draining import Drain
@@ -42,7 +44,7 @@ class WorkerTools:
 
     clock: IReactorTime
     store: WorkerStore
-    inbox: Callable[[Callable[[list[Mail]], None]], Inbox]
+    inbox: Callable[[Callable[[list[Message]], None]], Inbox]
     upstreams: Upstreams
     in_thread: InThread
     from_thread: FromThread
@@ -95,7 +97,7 @@ class Worker(Service):
         self._turning.addErrback(self._broke_off)
 
     def _broke_off(self, failure: Failure) -> None:
-        """End without waiting for running jobs, because a worker that can't report is of no use."""
+        """Report without waiting for running jobs, because a worker that can't report is of no use."""
         if failure.check(CancelledError):
             return
         self._log.failure("the worker's session ended", failure)
@@ -151,10 +153,10 @@ class Worker(Service):
         handler = self._registry.get(claim.job.name)
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
-            self._session.report(End(claim.id, State.FAILED, NotServed.slug))
+            self._session.report(Report(claim.id, State.FAILED, NotServed.slug))
         elif claim.id in self._cancelled or claim.id in self._cancelled_before:
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
-            self._session.report(End(claim.id, State.CANCELLED))
+            self._session.report(Report(claim.id, State.CANCELLED))
         else:
             self._runner.begin(claim, handler, since)
 
@@ -163,11 +165,11 @@ class Worker(Service):
 
     # -- what the worker is told, and what it tells --
 
-    def _told(self, mail: list[Mail]) -> None:
+    def _told(self, mail: list[Message]) -> None:
         for message in mail:
-            if message.letter == MailKind.WAKE:
+            if message.kind == MailKind.WAKE:
                 self._session.nudge()
-            elif message.letter == MailKind.CANCEL:
+            elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
 
     def _cancel(self, id: str) -> None:

@@ -11,7 +11,7 @@ from relay.front.offer import Offer
 from relay.handlers.declare import Handler, handler
 from relay.model.limits import Limit, Rate
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.store.messages import Served, ServedLimit
+from relay.store.messages import JobDefinition, LimitDefinition
 
 NOTHING = object()
 
@@ -29,9 +29,11 @@ def offer_of(published: Handler) -> Offer:
     """As a front has it, through JSON."""
     options = published.options
     rate = Rate.parse(options.limit.rate) if options.limit else Rate()
-    limit = ServedLimit(options.name, rate.calls, rate.window, options.limit.per) if options.limit else None
-    served = Served(options.name, options.queue, 0, 1, False, limit, None, published.schema())
-    return Offer(msgspec.json.decode(msgspec.json.encode(served), type=Served))
+    limit = (
+        LimitDefinition(options.name, rate.calls, rate.window, options.limit.per) if options.limit else None
+    )
+    served = JobDefinition(options.name, options.queue, 0, 1, False, limit, None, published.schema())
+    return Offer(msgspec.json.decode(msgspec.json.encode(served), type=JobDefinition))
 
 
 def taken(offer: Offer, body: bytes) -> str | None:

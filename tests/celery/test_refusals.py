@@ -11,7 +11,7 @@ from twisted.logger import LogEvent
 
 from relay.celery.bridge import Bridge
 from relay.celery.wire import Task
-from relay.model.problems.request import JobError
+from relay.model.problems.base import JobError
 from tests.store.memory import MemoryRedis, Words, bulk, plain
 
 TASK = Task("relay-0-a-b.1", "t", [], {})

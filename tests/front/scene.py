@@ -25,19 +25,20 @@ from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.http.site import Site
 from relay.model.settings import Settings
-from relay.model.state import Outcome, State
+from relay.model.state import State
+from relay.model.status import Outcome
 from relay.net.outgoing import Parting
-from relay.store.messages import Served
+from relay.store.messages import JobDefinition
 from tests.store.memory_store import MemoryStore
 
 SECRET = "a secret of the front"
 
 
-def served(name: str, **changed: Any) -> Served:
+def served(name: str, **changed: Any) -> JobDefinition:
     """A job that takes any arguments."""
     fields: dict[str, Any] = {"queue": "default", "priority": 0, "attempts": 1, "once": False, "limit": None}
     fields |= {"then": None, "schema": {"type": "object"}}
-    return Served(name, **{**fields, **changed})
+    return JobDefinition(name, **{**fields, **changed})
 
 
 @dataclass

@@ -16,7 +16,8 @@ from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
 from relay.model import proofs
-from relay.model.problems.request import Forbidden, RelayError
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import Forbidden
 
 SECRET, OLD = "a secret of both", "the secret before"
 PHONE, NGINX, DJANGO = "203.0.113.9", "10.0.0.1", "10.0.0.2"

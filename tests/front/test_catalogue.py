@@ -16,7 +16,7 @@ from relay.front.offer import Offer
 from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
-from relay.store.messages import Served
+from relay.store.messages import JobDefinition
 from tests.processes import RedisProcess, RelayProcess
 
 
@@ -29,8 +29,8 @@ class Store:
         self.version = 0
         self.overdue = -30.0
 
-    async def catalogue(self) -> messages.Catalogue:
-        return messages.Catalogue(
+    async def catalogue(self) -> messages.Definitions:
+        return messages.Definitions(
             self.version, dict(self.declared), dict.fromkeys(self.declared, self.overdue)
         )
 
@@ -43,7 +43,7 @@ class Store:
 
 
 def declaration(name: str, **changed: Any) -> bytes:
-    served = msgspec.to_builtins(Served(name, "default", 0, 1, False, None, None, {"type": "object"}))
+    served = msgspec.to_builtins(JobDefinition(name, "default", 0, 1, False, None, None, {"type": "object"}))
     return msgspec.json.encode({**served, **changed})
 
 

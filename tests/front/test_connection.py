@@ -20,7 +20,7 @@ from relay.http.parser import HEAD_LIMIT, TRAILER_LIMIT
 from relay.http.request import Request
 from relay.http.response import Response
 from relay.http.site import Site
-from relay.model.problems.request import RelayError
+from relay.model.problems.base import RelayError
 from relay.net.outgoing import PATIENCE
 from tests.front.test_hold import doors
 

@@ -11,9 +11,11 @@ from twisted.internet.defer import Deferred
 from relay.front.job_service import COME_BACK, Accepted, digest
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
+from relay.model.job import JobTemplate
 from relay.model.problems.request import NoSuchJob, StoreAway
-from relay.model.state import JobTemplate, Outcome, Standing, State
-from relay.store.messages import ServedLimit
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
+from relay.store.messages import LimitDefinition
 from tests.front.scene import Scene, served
 
 HELD = SubmitRequest("me", "echo", b'{"a": 1}', "", WaitRequest())
@@ -56,7 +58,7 @@ def slow(scene: Scene) -> list[Deferred[None]]:
 
 def test_a_job_is_queued_as_its_worker_declared_it(scene: Scene) -> None:
     follow = JobTemplate("next", "default", 1, 2, False)
-    limit = ServedLimit("graph", 5, 1.0, "user")
+    limit = LimitDefinition("graph", 5, 1.0, "user")
     declared = served("echo", queue="slow", priority=7, attempts=3, once=True, limit=limit, then=follow)
     scene.store.publish([declared])
     submitted(scene, msgspec.structs.replace(HELD, body=b'{"user": "anna"}', trace="t"))
@@ -68,7 +70,7 @@ def test_a_job_is_queued_as_its_worker_declared_it(scene: Scene) -> None:
 
 def test_who_waits_is_waited_for_and_its_submission_kept(scene: Scene) -> None:
     accepted = submitted(scene, HELD)
-    assert isinstance(accepted.known, Standing)
+    assert isinstance(accepted.known, JobStatus)
     assert accepted.waiter is not None
     kept = scene.room.resubmission(accepted.known.id)
     assert kept is not None
@@ -96,7 +98,7 @@ def test_a_client_that_goes_while_its_submission_is_on_its_way_leaves_nothing_he
     assert (len(told), len(scene.room)) == (1, 0)
     answers[0].callback(None)
     scene.pass_time(COME_BACK + 1)
-    assert isinstance(scene.store._known[scene.last()], Standing)
+    assert isinstance(scene.store._known[scene.last()], JobStatus)
 
 
 def test_and_takes_its_job_along_if_it_wanted_to(scene: Scene) -> None:

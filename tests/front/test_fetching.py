@@ -12,11 +12,12 @@ from twisted.logger import LogEvent
 from relay.front.fetching import Fetching
 from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, StoreAway
-from relay.model.state import Outcome, Standing, State
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 
 ID = "0-epoch-a"
 OUTCOME = Outcome(ID, "echo", State.SUCCEEDED, 1, 2, 3, 4, 1, '"large"')
-RUNNING = Standing(ID, "echo", State.RUNNING, 1)
+RUNNING = JobStatus(ID, "echo", State.RUNNING, 1)
 
 
 class Store:

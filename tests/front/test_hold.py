@@ -26,11 +26,12 @@ from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.site import Site
 from relay.model.problems.request import StoreAway, StoreReset
-from relay.model.state import Outcome, Standing, State
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.net.outgoing import PATIENCE, Parting
 
 ID = "0-epoch-random"
-STANDING = Standing(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)
+STANDING = JobStatus(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)
 OUTCOME = Outcome(ID, "resize", State.SUCCEEDED, 1_000_000, 1_001_000, 1_009_000, 2_000_000, 1, '{"ok":true}')
 TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True)
 
@@ -66,7 +67,7 @@ class StillRunning:
     def abandon(self, id: str) -> None:
         self.abandoned.append(id)
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         assert (owner, id) == ("me", ID)
         if isinstance(self.known, Exception):
             raise self.known

@@ -15,7 +15,7 @@ from msgspec import Meta
 from relay import Limit
 from relay.front.offer import MOST_VALUES, Offer
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.store.messages import Served
+from relay.store.messages import JobDefinition
 from tests.arguments.sides import NOTHING, handler_of, offer_of
 
 
@@ -106,7 +106,9 @@ def test_a_limit_without_an_argument_has_one_lane() -> None:
 
 
 def test_an_entry_without_shapes_is_checked_by_its_schema_alone() -> None:
-    served = Served("old", "default", 0, 1, False, None, None, {"properties": {"x": {"type": "integer"}}})
+    served = JobDefinition(
+        "old", "default", 0, 1, False, None, None, {"properties": {"x": {"type": "integer"}}}
+    )
     offer = Offer(served)
     assert msgspec.json.decode(offer.read(b'{"x": 7.0}').text) == {"x": 7.0}
     assert len(prints(offer, '{"x": 7.0}', '{"x": 7}')) == 1

@@ -16,7 +16,9 @@ from relay.front.hold.policy import HoldPolicy
 from relay.front.takeover.passed import FORMAT, Passed
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
-from relay.model.state import Job, Standing, State
+from relay.model.job import Job
+from relay.model.state import State
+from relay.model.status import JobStatus
 from relay.net import descriptors
 from relay.store.messages import Submission
 
@@ -26,7 +28,7 @@ TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, applied="wa
 
 def passed(number: int) -> Passed:
     id = f"0-a-{number}"
-    known = Standing(id, "resize", State.RUNNING, 1_000_000, 1_001_000, 1, 0, '{"fraction":0.5}')
+    known = JobStatus(id, "resize", State.RUNNING, 1_000_000, 1_001_000, 1, 0, '{"fraction":0.5}')
     return Passed(known, "me", TERMS, True, "10.0.0.1", 60.5, 8.25, b"\n", Submission(id, JOB, 1, 2))
 
 

@@ -6,7 +6,7 @@ import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
 from relay.front.waiters import Waiters
-from relay.model.state import Outcome
+from relay.model.status import Outcome
 
 KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
 

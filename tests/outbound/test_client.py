@@ -127,7 +127,7 @@ async def test_a_refused_call_waits_in_place_and_others_are_told(scene: Scene) -
 async def test_a_call_that_can_not_go_in_time_fails_at_once_and_costs_no_attempt(scene: Scene) -> None:
     with pytest.raises(UpstreamLimited) as caught:
         await scene.job().get(scene.api.url + "/limited", own=True)
-    assert (caught.value.free, caught.value.pause) == (True, 3600)
+    assert (caught.value.uncounted, caught.value.pause) == (True, 3600)
 
 
 @ensureDeferred

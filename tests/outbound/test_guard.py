@@ -14,7 +14,7 @@ from twisted.web.server import Site
 from twisted.web.util import Redirect
 
 from relay import outbound
-from relay.model.problems.request import JobError
+from relay.model.problems.base import JobError
 from tests.outbound.conftest import Limits
 
 

@@ -14,12 +14,12 @@ from relay.redis.connection import Connection
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
 from relay.store.submissions import Submissions
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
 from tests.processes import RedisProcess
 
@@ -27,7 +27,7 @@ from tests.processes import RedisProcess
 class Store(RedisFrontStore, RedisWorkerStore):
     """The verbs of all roles: a process of a test plays each of them."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: Terms) -> None:
+    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings) -> None:
         router = Router([partition])
         super().__init__(router, inbox, terms)
         self.partition = partition
@@ -53,15 +53,15 @@ class Reader:
 
     def __init__(self, turn: Callable[[], object] = lambda: None) -> None:
         self._turn = turn
-        self._read: list[Mail] = []
+        self._read: list[Message] = []
         self._waiting: Deferred[None] = Deferred()
 
-    def deliver(self, mail: list[Mail]) -> None:
-        self._read += [message for message in mail if message.letter != "h"]
+    def deliver(self, mail: list[Message]) -> None:
+        self._read += [message for message in mail if message.kind != "h"]
         waiting, self._waiting = self._waiting, Deferred()
         waiting.callback(None)
 
-    async def next(self) -> Mail:
+    async def next(self) -> Message:
         """The next message that came, or comes."""
         from twisted.internet import reactor
 
@@ -82,7 +82,7 @@ async def make_store(redis: RedisProcess) -> MakeStore:
 
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Store:
         partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
-        store = Store(partition, name, Terms(keep, lease, queue_limit, **dead))
+        store = Store(partition, name, StoreSettings(keep, lease, queue_limit, **dead))
         store.start()
         made.append(store)
         return store

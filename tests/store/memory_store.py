@@ -8,9 +8,11 @@ import msgspec
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from relay.model.job import Job
 from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
-from relay.model.state import Job, Outcome, Standing, State
-from relay.store.messages import Catalogue, Receipt, Served, Submission
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
+from relay.store.messages import Definitions, JobDefinition, Receipt, Submission
 
 
 class MemoryStore:
@@ -28,7 +30,7 @@ class MemoryStore:
         self._queue_limit = queue_limit
         self._minted = 0
         self._jobs: dict[str, Job] = {}
-        self._known: dict[str, Standing | Outcome] = {}
+        self._known: dict[str, JobStatus | Outcome] = {}
         self._keys: dict[str, tuple[str, str]] = {}  # id and fingerprint
         self._waiters: dict[str, set[str]] = {}  # inboxes
         self._declared: dict[str, bytes] = {}
@@ -37,7 +39,7 @@ class MemoryStore:
 
     # -- what happens elsewhere --
 
-    def publish(self, served: Iterable[Served], overdue: float = -30.0) -> None:
+    def publish(self, served: Iterable[JobDefinition], overdue: float = -30.0) -> None:
         """A worker promises these jobs; `overdue` says how many seconds ago that promise ran out."""
         for each in served:
             self._declared[each.name] = msgspec.json.encode(each)
@@ -47,7 +49,7 @@ class MemoryStore:
     def begin(self, id: str) -> None:
         """A worker runs this job."""
         known = self._known[id]
-        assert isinstance(known, Standing)
+        assert isinstance(known, JobStatus)
         self._known[id] = msgspec.structs.replace(
             known, state=State.RUNNING, started=self._now(), attempts=known.attempts + 1
         )
@@ -57,7 +59,7 @@ class MemoryStore:
     ) -> Outcome:
         """The job has ended."""
         known, now = self._known[id], self._now()
-        assert isinstance(known, Standing)
+        assert isinstance(known, JobStatus)
         expires = now + 60_000
         outcome = Outcome(
             id,
@@ -112,22 +114,22 @@ class MemoryStore:
             raise NoSuchJob
         return self._keys[digest][0]
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         self._check()
         if id in self._known and owner in ("*", self._jobs[id].owner):
             return self._placed(self._known[id])
         raise StoreReset if self.minted_elsewhere(id) else NoSuchJob
 
-    async def attach(self, owner: str, id: str) -> Standing | Outcome:
+    async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         known = await self.look(owner, id)
         self._waiters[id].add(self.inbox)
         return known
 
-    async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
         self._check()
         return [await self.attach("*", id) if id in self._known else None for id in ids]
 
-    async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
+    async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         before = await self.look(owner, id)
         if isinstance(before, Outcome):
             return before, before
@@ -136,7 +138,7 @@ class MemoryStore:
     async def abandon(self, id: str) -> bool:
         self._check()
         known, waiters = self._known.get(id), self._waiters.get(id, set())
-        if not isinstance(known, Standing) or waiters - {self.inbox, ""}:
+        if not isinstance(known, JobStatus) or waiters - {self.inbox, ""}:
             return False
         if known.state is not State.RUNNING:
             self.end(id, State.CANCELLED, "")
@@ -147,9 +149,9 @@ class MemoryStore:
         self.collections.append(id)
         return False
 
-    async def catalogue(self) -> Catalogue:
+    async def catalogue(self) -> Definitions:
         self._check()
-        return Catalogue(self._version, dict(self._declared), dict(self._overdue))
+        return Definitions(self._version, dict(self._declared), dict(self._overdue))
 
     def _add(self, submission: Submission, again: bool) -> Receipt:
         self._check()
@@ -162,16 +164,16 @@ class MemoryStore:
             self._waiters[id].add(job.inbox)
             known = self._known[id]
             return Receipt(id, now, id == submission.id, known if isinstance(known, Outcome) else None)
-        if sum(isinstance(known, Standing) for known in self._known.values()) >= self._queue_limit:
+        if sum(isinstance(known, JobStatus) for known in self._known.values()) >= self._queue_limit:
             raise QueueFull
         state = State.SCHEDULED if submission.delay else State.QUEUED
         self._jobs[submission.id], self._waiters[submission.id] = job, {job.inbox}
-        self._known[submission.id] = Standing(submission.id, job.name, state, now)
+        self._known[submission.id] = JobStatus(submission.id, job.name, state, now)
         if job.key:
             self._keys[job.key] = submission.id, job.fingerprint
         return Receipt(submission.id, now, True)
 
-    def _placed(self, known: Standing | Outcome) -> Standing | Outcome:
+    def _placed(self, known: JobStatus | Outcome) -> JobStatus | Outcome:
         """With its place among those that wait for the same handler."""
         if isinstance(known, Outcome) or known.state is not State.QUEUED:
             return known

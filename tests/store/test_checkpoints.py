@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.model.state import Claim, State
-from relay.store.messages import End, Turn
+from relay.model.job import Claim
+from relay.model.state import State
+from relay.store.messages import Report, Turn
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import Session, submit
 
 
-async def leave(session: Session, id: str, said: str, *ends: End) -> None:
+async def leave(session: Session, id: str, said: str, *ends: Report) -> None:
     session.number += 1
     said_ends = tuple((end, session.claimed[end.id]) for end in ends)
     turn = Turn(session.number, 0, said_ends, checkpoints=((id, session.claimed[id], said),))
@@ -32,7 +33,7 @@ async def test_the_next_attempt_is_given_the_last_one(front: Store, worker: Stor
     session, claim = await begun(front, worker)
     assert claim.checkpoint == ""
     await leave(session, claim.id, "1")
-    await leave(session, claim.id, '"two"', End(claim.id, state))
+    await leave(session, claim.id, '"two"', Report(claim.id, state))
     del session.claimed[claim.id]
     (again,) = (await session.turn()).claims
     assert (again.id, again.checkpoint) == (claim.id, '"two"')
@@ -79,6 +80,6 @@ async def test_nothing_is_left_of_it_once_the_job_has_ended(
     assert int(redis.client.get("{r0}:bytes")) == before + 12
     await leave(session, claim.id, '"é"')
     assert int(redis.client.get("{r0}:bytes")) == before + 4
-    await session.turn(0, End(claim.id, state, "1"))
+    await session.turn(0, Report(claim.id, state, "1"))
     assert int(redis.client.get("{r0}:bytes")) == 0
     assert not redis.client.exists("{r0}:checkpoint")

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay.model.state import Claim, Job, JobTemplate, Outcome, Standing, State
+from relay.model.job import Claim, Job, JobTemplate
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
 from relay.store.layout import Layout, ReplyLayout
-from relay.store.messages import End, Letter, MailKind, Submission, Turn
+from relay.store.messages import DeadJob, MailKind, Report, Submission, Turn
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
 from tests.store.test_store import Session
@@ -114,14 +116,14 @@ def test_python_writes_rows_in_the_order_of_their_records() -> None:
     assert submission.pop("id") == "id"
     assert (submission.pop("delay"), submission.pop("deadline")) == (8, 9)
     assert submission == {field: getattr(JOB, field) for field in submission}
-    end = named(codec.END, codec.end_words(End("id", State.FAILED, "p", 6), 3))
+    end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6), 3))
     assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6}
     held = named(codec.HELD, codec.held_words(Claim("id", JOB, 2, 1, 0, 4), b"kept"))
     assert held == {"id": "id", "attempt": 2, "started": 4, "kept": b"kept"}
 
 
 def test_a_turn_tells_its_lists_each_after_its_length() -> None:
-    turn = Turn(1, 2, ((End("a", State.QUEUED), 3),), (("b", "{}"),), 0, (("c", 4, "[]"),))
+    turn = Turn(1, 2, ((Report("a", State.QUEUED), 3),), (("b", "{}"),), 0, (("c", 4, "[]"),))
     assert codec.turn_words(turn) == [1, "a", 3, "queued", "", 0, 1, "b", "{}", 1, "c", 4, "[]"]
     assert named(codec.CHECKPOINT, turn.checkpoints[0]) == {"id": "c", "turn": 4, "said": "[]"}
     assert named(codec.PROGRESS, turn.progress[0]) == {"id": "b", "said": "{}"}
@@ -135,7 +137,7 @@ async def test_all_of_a_job_arrives_where_it_is_run_and_where_it_is_buried(
     submission = Submission(front.mint(), JOB, deadline=60_000)
     await front.submit(submission)
     standing = await front.look(JOB.owner, submission.id)
-    assert isinstance(standing, Standing)
+    assert isinstance(standing, JobStatus)
     assert (standing.id, standing.name, standing.state, standing.position) == (
         submission.id,
         "a",
@@ -146,9 +148,9 @@ async def test_all_of_a_job_arrives_where_it_is_run_and_where_it_is_buried(
     assert (claim.id, claim.job, claim.attempt, claim.starts) == (submission.id, JOB, 1, 1)
     assert claim.deadline == claim.created + 60_000
     assert claim.started >= claim.created
-    await session.turn(0, End(claim.id, State.FAILED, "why", dead=True))
+    await session.turn(0, Report(claim.id, State.FAILED, "why", dead=True))
     (letter,) = await front.dead()
-    assert letter == Letter(claim.id, JOB, letter.died, "why", (), False)
+    assert letter == DeadJob(claim.id, JOB, letter.died, "why", (), False)
     outcome = await front.look(JOB.owner, submission.id)
     assert isinstance(outcome, Outcome)
     assert outcome.started == claim.started

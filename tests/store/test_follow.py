@@ -6,8 +6,9 @@ import json
 
 from pytest_twisted import ensureDeferred
 
-from relay.model.state import Claim, JobTemplate, State
-from relay.store.messages import End
+from relay.model.job import Claim, JobTemplate
+from relay.model.state import State
+from relay.store.messages import Report
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
 from tests.store.test_recovery import outcome, standing
@@ -40,7 +41,7 @@ async def test_an_outcome_that_nobody_waits_for_is_handed_to_its_job_at_once(
     assert (claim.job.priority, claim.job.attempts, claim.job.key, claim.job.then) == (5, 3, "", None)
     told = json.loads(claim.job.arguments)["outcome"]
     assert (told["id"], told["job"], told["state"], told["result"]) == (id, "echo", "succeeded", {"é": "/\n"})
-    await session.turn(10, End(claim.id, State.SUCCEEDED, "204"))
+    await session.turn(10, Report(claim.id, State.SUCCEEDED, "204"))
     assert (await outcome(front, f"{id}-then")).payload == "204"
     assert not (await outcome(front, f"{id}-then")).follows
 
@@ -75,7 +76,7 @@ async def test_what_was_begun_is_not_taken_back(front: Store, worker: Store) -> 
     await session.turn(10, *succeeded(await session.turn()))
     claim = await followed(session)
     assert not await front.collected(id)
-    await session.turn(10, End(claim.id, State.SCHEDULED, delay=60_000))
+    await session.turn(10, Report(claim.id, State.SCHEDULED, delay=60_000))
     assert not await front.collected(id)
     assert (await standing(front, claim.id)).attempts == 1
 
@@ -84,7 +85,7 @@ async def test_what_was_begun_is_not_taken_back(front: Store, worker: Store) -> 
 async def test_failures_cancellations_and_what_expires_are_told_too(front: Store, worker: Store) -> None:
     session = await Session(worker).open()
     failed = await submit(front, inbox="", then=TELL)
-    await session.turn(10, *(End(c.id, State.FAILED, "job-failed") for c in (await session.turn()).claims))
+    await session.turn(10, *(Report(c.id, State.FAILED, "job-failed") for c in (await session.turn()).claims))
     cancelled = await submit(front, inbox="", then=TELL, name="another")
     await front.cancel("me", cancelled)
     claims = {claim.id: json.loads(claim.job.arguments)["outcome"] for claim in (await session.turn()).claims}

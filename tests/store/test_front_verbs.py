@@ -9,8 +9,9 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.task import Clock
 
 from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
-from relay.model.state import Outcome, Standing, State
-from relay.store.messages import End, Receipt, Submission
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
+from relay.store.messages import Receipt, Report, Submission
 from tests.store.memory_store import MemoryStore
 from tests.store.test_store import Session, a_job, declared, roster
 
@@ -60,7 +61,7 @@ class InRedis:
         self.verbs, self.others = make_store("front", queue_limit=LIMIT), make_store("other")
         self._worker = make_store("worker")
         self._session: Session | None = None
-        self._ends: list[End] = []
+        self._ends: list[Report] = []
 
     async def publish(self) -> None:
         await self._worker.publish(roster("echo"))
@@ -68,7 +69,7 @@ class InRedis:
     async def begin(self) -> None:
         self._session = self._session or await Session(self._worker).open()
         self._ends += [
-            End(claim.id, State.SUCCEEDED, '"done"') for claim in (await self._session.turn()).claims
+            Report(claim.id, State.SUCCEEDED, '"done"') for claim in (await self._session.turn()).claims
         ]
 
     async def end(self) -> None:
@@ -99,7 +100,7 @@ async def test_a_submission_is_a_new_job_that_waits(world: World) -> None:
     id, receipt = await submit(world)
     assert (receipt.id, receipt.new, receipt.outcome) == (id, True, None)
     known = await world.verbs.look("me", id)
-    assert known == Standing(id, "echo", State.QUEUED, receipt.now, position=1)
+    assert known == JobStatus(id, "echo", State.QUEUED, receipt.now, position=1)
     other, _ = await submit(world)
     assert (await world.verbs.look("me", other)).position == 2
 

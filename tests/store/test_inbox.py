@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.store.inbox import DEAF, RedisInbox
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from tests.store.memory import MemoryRedis, Words, bulk, plain
 
 
@@ -32,7 +32,7 @@ class Scene:
         self.redis.answer = self.answer
         self.read: bytes | None = None
         self.trim = b":0\r\n"
-        self.heard: list[Mail] = []
+        self.heard: list[Message] = []
         self.ended: list[Failure] = []
         link = Connection(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
         self.inbox = RedisInbox(self.redis.clock, link, "box", self.deliver)
@@ -45,9 +45,9 @@ class Scene:
             return reply
         return self.trim if words[0] == b"XTRIM" else plain(words)
 
-    def deliver(self, mail: list[Mail]) -> None:
+    def deliver(self, mail: list[Message]) -> None:
         for message in mail:
-            if message.letter == "!":
+            if message.kind == "!":
                 raise ValueError
         self.heard += mail
 

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 
 from relay.model.limits import Learned, Rate
 from relay.model.state import State
-from relay.store.messages import End, ServedLimit, Submission
+from relay.store.messages import LimitDefinition, Report, Submission
 from relay.store.roster import Roster
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
@@ -21,7 +21,7 @@ from tests.store.test_store import Session, a_job, declared, submit
 
 
 async def serve(store: Store, calls: int, window: float) -> None:
-    await store.publish(Roster([declared("limited", limit=ServedLimit("api", calls, window, ""))]))
+    await store.publish(Roster([declared("limited", limit=LimitDefinition("api", calls, window, ""))]))
 
 
 @ensureDeferred
@@ -132,7 +132,7 @@ async def test_a_limited_job_can_be_cancelled_and_nothing_is_left_of_it(
     await session.turn(9)
     await front.cancel("me", second)
     assert (await outcome(front, second)).state is State.CANCELLED
-    await session.turn(9, End(first, State.SUCCEEDED, "1"))
+    await session.turn(9, Report(first, State.SUCCEEDED, "1"))
     left: Any = {key.decode() for key in redis.client.keys("{r0}:lane:*")}
     assert left == set()
 
@@ -144,7 +144,7 @@ async def test_a_postponed_attempt_does_not_count(front: Store, worker: Store) -
     for _ in range(3):
         (claim,) = (await session.turn(1)).claims
         assert claim.attempt == 1
-        await session.turn(0, End(id, State.SCHEDULED, free=True))
+        await session.turn(0, Report(id, State.SCHEDULED, uncounted=True))
 
 
 @ensureDeferred

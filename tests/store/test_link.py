@@ -16,14 +16,14 @@ from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
 from relay.store.inbox import RedisInbox
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from relay.store.opening import unfit
 from relay.store.partition import Partition
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from tests.processes import PATIENCE, RedisProcess
 from tests.store.conftest import Store
 
-TERMS = Terms(keep=60, lease=10, queue_limit=100)
+TERMS = StoreSettings(keep=60, lease=10, queue_limit=100)
 
 
 def make_link(server: RedisProcess) -> Connection:
@@ -170,10 +170,10 @@ class Post:
     """Collects mail, and fires once a letter for an id was there."""
 
     def __init__(self) -> None:
-        self.mail: list[Mail] = []
+        self.mail: list[Message] = []
         self._waiting: dict[str, Deferred[None]] = {}
 
-    def deliver(self, mail: list[Mail]) -> None:
+    def deliver(self, mail: list[Message]) -> None:
         for message in mail:
             self.mail.append(message)
             if message.id in self._waiting:
@@ -195,7 +195,7 @@ async def test_an_inbox_is_read_in_order_and_trimmed_and_survives_a_lost_connect
     server.client.xadd("box", {"1": b"oone", "2": b"c"})
     server.client.xadd("box", {"3": b"rlast"})
     await post.wait("3")
-    assert [(m.letter, m.id, m.data) for m in post.mail] == [
+    assert [(m.kind, m.id, m.data) for m in post.mail] == [
         ("o", "1", b"one"),
         ("c", "2", b""),
         ("r", "3", b"last"),
@@ -219,7 +219,7 @@ async def test_one_message_that_can_not_be_delivered_does_not_stop_the_inbox(
 
     done: Deferred[None] = Deferred()
 
-    def deliver(mail: list[Mail]) -> None:
+    def deliver(mail: list[Message]) -> None:
         if mail[0].id == "bad":
             server.client.xadd("box", {"good": b"w"})
             raise RuntimeError

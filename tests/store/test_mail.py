@@ -8,17 +8,18 @@ import pytest
 from pytest_twisted import ensureDeferred
 
 from relay.model.problems.request import NoSuchJob
-from relay.model.state import Outcome, State
+from relay.model.state import State
+from relay.model.status import Outcome
 from relay.store.codec import read_outcome
-from relay.store.messages import Mail
+from relay.store.messages import Message
 from tests.store.conftest import MakeStore, Reader, Store
 from tests.store.test_store import Session, submit, succeeded
 
 MakeReader = Callable[[str], Reader]
 
 
-def read(mail: Mail) -> Outcome:
-    assert mail.letter == "o"
+def read(mail: Message) -> Outcome:
+    assert mail.kind == "o"
     return read_outcome(mail.id, mail.data)
 
 
@@ -66,7 +67,7 @@ async def test_a_large_outcome_is_told_of_and_fetched(
     payload = f'"{"x" * 5000}"'
     await session.turn(0, *succeeded(await session.turn(), payload))
     mail = await reader.next()
-    assert (mail.letter, mail.id) == ("r", id)
+    assert (mail.kind, mail.id) == ("r", id)
     outcome = await front.fetch(id)
     assert outcome is not None
     assert outcome.payload == payload
@@ -83,7 +84,7 @@ async def test_a_worker_is_woken_once_for_new_work_and_told_of_what_is_cancelled
     await session.turn()
     await front.cancel("me", ids[1])
     told = [await reader.next() for _ in range(2)]
-    assert [(mail.letter, mail.id) for mail in told] == [("w", "-"), ("c", ids[1])]
+    assert [(mail.kind, mail.id) for mail in told] == [("w", "-"), ("c", ids[1])]
 
 
 @ensureDeferred

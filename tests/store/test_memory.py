@@ -18,7 +18,7 @@ from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.operators import MemoryOperatorStore
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from tests.store import (
     test_checkpoints,
     test_follow,
@@ -65,22 +65,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stores() -> dict[Terms, MemoryStore]:
+def stores() -> dict[StoreSettings, MemoryStore]:
     """By what their processes agree on: in a test it is one."""
     return {}
 
 
 @pytest.fixture
-def make_store(clock: Clock, stores: dict[Terms, MemoryStore]) -> Callable[..., Roles]:
+def make_store(clock: Clock, stores: dict[StoreSettings, MemoryStore]) -> Callable[..., Roles]:
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Roles:
-        terms = Terms(keep, lease, queue_limit, **dead)  # type: ignore[arg-type]
+        terms = StoreSettings(keep, lease, queue_limit, **dead)  # type: ignore[arg-type]
         return Roles(stores.setdefault(terms, MemoryStore(clock, terms)), name, clock)
 
     return make
 
 
 @pytest.fixture
-def make_reader(clock: Clock, stores: dict[Terms, MemoryStore]) -> Callable[[str], Reader]:
+def make_reader(clock: Clock, stores: dict[StoreSettings, MemoryStore]) -> Callable[[str], Reader]:
     def make(name: str) -> Reader:
         (store,) = stores.values()
         reader = Reader(lambda: clock.advance(0))

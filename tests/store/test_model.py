@@ -22,10 +22,12 @@ from hypothesis.stateful import (
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
+from relay.model.job import Claim
 from relay.model.problems.request import KeyReused
-from relay.model.state import TRANSITIONS, Claim, Outcome, Standing, State
+from relay.model.state import TRANSITIONS, State
+from relay.model.status import JobStatus, Outcome
 from relay.store.codec import read_standing
-from relay.store.messages import End, Fenced, Receipt, Submission, Turn, Turned
+from relay.store.messages import Fenced, Receipt, Report, Submission, Turn, Turned
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import a_job, roster
@@ -241,7 +243,7 @@ class Machine(RuleBasedStateMachine):
             (self.end(id, data.draw(states), data.draw(st.booleans())), self.jobs[id].turn) for id in ended
         ]
         foreign = [id for id, job in self.jobs.items() if job.holder not in ("", name)][:1]
-        ends += [(End(id, State.SUCCEEDED, '"foreign"'), self.jobs[id].turn) for id in foreign]
+        ends += [(Report(id, State.SUCCEEDED, '"foreign"'), self.jobs[id].turn) for id in foreign]
         session.number += 1
         holds = len(held) - len(ended)
         left = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
@@ -272,10 +274,10 @@ class Machine(RuleBasedStateMachine):
         with pytest.raises(Fenced):
             self.do(self.store.turn(name, Turn(session.number - 1, 9)))
 
-    def end(self, id: str, state: State, at_once: bool) -> End:
-        return End(id, state, f'"{id}"', 0 if at_once else LATER)
+    def end(self, id: str, state: State, at_once: bool) -> Report:
+        return Report(id, state, f'"{id}"', 0 if at_once else LATER)
 
-    def settle(self, session: ModelSession, end: End) -> None:
+    def settle(self, session: ModelSession, end: Report) -> None:
         job = self.jobs[end.id]
         if job.cancelled and end.state in (State.SCHEDULED, State.QUEUED):
             self.move(end.id, State.CANCELLED)
@@ -420,7 +422,7 @@ class Machine(RuleBasedStateMachine):
             assert known.state is job.state
             if isinstance(known, Outcome):
                 assert known.payload == job.payload
-            elif isinstance(known, Standing) and job.state is State.QUEUED and not job.suspected:
+            elif isinstance(known, JobStatus) and job.state is State.QUEUED and not job.suspected:
                 assert known.position == ready.index(id) + 1
 
     @invariant()

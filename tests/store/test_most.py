@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from pytest_twisted import ensureDeferred
 
+from relay.model.job import JobTemplate
 from relay.model.problems.request import QueueFull
-from relay.model.state import JobTemplate, State
-from relay.store.messages import End, ServedLimit
+from relay.model.state import State
+from relay.store.messages import LimitDefinition, Report
 from relay.store.roster import Roster
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
@@ -31,7 +32,7 @@ def weighed(redis: RedisProcess) -> Callable[[], bool]:
 
 
 async def serve(store: Store, most: int = MOST) -> None:
-    await store.publish(Roster([declared("limited", limit=ServedLimit("few", 0, 0, "", most))]))
+    await store.publish(Roster([declared("limited", limit=LimitDefinition("few", 0, 0, "", most))]))
 
 
 async def sessions(worker: Store) -> list[Session]:
@@ -53,16 +54,16 @@ async def test_no_more_of_a_lane_run_at_once_than_it_allows_however_many_session
 @pytest.mark.parametrize(
     "end",
     [
-        lambda id: End(id, State.SUCCEEDED, "1"),
-        lambda id: End(id, State.FAILED, '{"type":"x"}'),
-        lambda id: End(id, State.SCHEDULED, delay=10**9),
-        lambda id: End(id, State.SCHEDULED, delay=10**9, free=True),
-        lambda id: End(id, State.CANCELLED),
+        lambda id: Report(id, State.SUCCEEDED, "1"),
+        lambda id: Report(id, State.FAILED, '{"type":"x"}'),
+        lambda id: Report(id, State.SCHEDULED, delay=10**9),
+        lambda id: Report(id, State.SCHEDULED, delay=10**9, uncounted=True),
+        lambda id: Report(id, State.CANCELLED),
     ],
 )
 @ensureDeferred
 async def test_a_job_that_ends_makes_room_for_the_next_at_once(
-    front: Store, worker: Store, end: Callable[[str], End]
+    front: Store, worker: Store, end: Callable[[str], Report]
 ) -> None:
     await serve(worker)
     ids = [await submit(front, lane="@few", attempts=5) for _ in range(5)]
@@ -80,7 +81,7 @@ async def test_what_is_given_back_or_lost_makes_room_too(front: Store, worker: S
     one = await Session(worker, "a.1").open()
     assert len((await one.turn()).claims) == MOST
     other = await Session(worker, "b.1").open()
-    back = [End(id, State.QUEUED) for id in ids[:2]]
+    back = [Report(id, State.QUEUED) for id in ids[:2]]
     await one.turn(0, *back)
     assert [claim.id for claim in (await other.turn()).claims] == ids[:2]
     await worker.leave("b.1")
@@ -175,5 +176,5 @@ async def test_a_suspect_counts_and_waits_for_its_turn_like_all(
     assert claim.id == suspect
     two = await Session(worker, "e.1").open()
     assert (await two.turn()).claims == []
-    await one.turn(0, End(suspect, State.SUCCEEDED, "1"))
+    await one.turn(0, Report(suspect, State.SUCCEEDED, "1"))
     assert [claim.id for claim in (await two.turn()).claims] == [other]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
-from relay.store.messages import ServedLimit, Submission
+from relay.store.messages import LimitDefinition, Submission
 from relay.store.roster import Roster
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
@@ -48,7 +48,7 @@ def expected(jobs: list[Line], serves: list[str]) -> list[int]:
 async def claim_all(store: Store, jobs: list[Line], serves: list[str], wants: list[int]) -> list[int]:
     await store.sweep()
     await store.publish(roster(*NAMES))
-    await store.publish(Roster([declared("limited", limit=ServedLimit("api", CALLS, 3600, ""))]))
+    await store.publish(Roster([declared("limited", limit=LimitDefinition("api", CALLS, 3600, ""))]))
     places = {}
     for place, line in enumerate(jobs):
         job = a_job(name=line.name, lane=line.lane, priority=line.priority)

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
+from relay.model.job import Claim, Job
 from relay.model.problems.request import NoSuchJob, StoreFull, StoreReset
-from relay.model.state import Claim, Job, Outcome, Standing, State
-from relay.store.messages import End, Fenced, GivenBack, Submission
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
+from relay.store.messages import Fenced, GivenBack, Report, Submission
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import Session, a_job, submit, succeeded
 
 
-async def standing(store: Store, id: str) -> Standing:
+async def standing(store: Store, id: str) -> JobStatus:
     known = await store.look("me", id)
-    assert isinstance(known, Standing)
+    assert isinstance(known, JobStatus)
     return known
 
 
@@ -105,12 +107,12 @@ async def test_jobs_run_again_together_after_two_deaths_and_alone_after_a_third(
     fresh = await submit(front)
     assert await claimed(one) == []
     assert [c.id for c in await claimed(other)] == ids[1:2]  # it holds nothing, so it tries one too
-    turned = await other.turn(10, End(ids[1], State.SUCCEEDED, "1"))
+    turned = await other.turn(10, Report(ids[1], State.SUCCEEDED, "1"))
     assert [c.id for c in turned.claims] == ids[2:]
-    turned = await other.turn(10, End(ids[2], State.SUCCEEDED, "1"))
+    turned = await other.turn(10, Report(ids[2], State.SUCCEEDED, "1"))
     assert [c.id for c in turned.claims] == [fresh]
     last = await submit(front)
-    turned = await one.turn(10, End(ids[0], State.SUCCEEDED, "1"))
+    turned = await one.turn(10, Report(ids[0], State.SUCCEEDED, "1"))
     assert [c.id for c in turned.claims] == [last]
 
 
@@ -152,9 +154,9 @@ async def test_a_busy_session_takes_nothing_new_until_it_can_try_a_suspect_alone
     suspect = await submit_a_suspect(front, worker)
     fresh = await submit(front)
     assert await claimed(session) == []
-    turned = await session.turn(10, End(busy, State.SUCCEEDED, "1"))
+    turned = await session.turn(10, Report(busy, State.SUCCEEDED, "1"))
     assert [c.id for c in turned.claims] == [suspect]
-    turned = await session.turn(10, End(suspect, State.SUCCEEDED, "1"))
+    turned = await session.turn(10, Report(suspect, State.SUCCEEDED, "1"))
     assert [c.id for c in turned.claims] == [fresh]
 
 
@@ -301,7 +303,7 @@ async def test_what_kills_its_workers_alone_becomes_a_dead_letter_and_its_neighb
 @ensureDeferred
 async def test_a_dead_letter_can_be_run_again_under_a_new_id(front: Store, worker: Store) -> None:
     id, session = await running(front, worker, attempts=2, key="digest", arguments='{"message":1}')
-    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
+    await session.turn(0, Report(id, State.FAILED, '{"type":"/problems/x"}'))
     (letter,) = await front.dead()
     assert letter.cause == '{"type":"/problems/x"}'
     again = await front.revive(letter)
@@ -323,7 +325,7 @@ async def test_dead_letters_are_bounded_in_count_and_age(redis: RedisProcess, fr
 
 async def fail(front: Store, worker: Store, size: int) -> str:
     id, session = await running(front, worker, attempts=2, arguments=f'{{"x":"{"x" * size}"}}')
-    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/x"}'))
+    await session.turn(0, Report(id, State.FAILED, '{"type":"/problems/x"}'))
     await worker.leave("worker.1")
     return id
 
@@ -359,7 +361,7 @@ async def test_a_failure_that_says_so_is_a_dead_letter_however_few_its_attempts(
     front: Store, worker: Store
 ) -> None:
     id, session = await running(front, worker)
-    await session.turn(0, End(id, State.FAILED, '{"type":"/problems/bad-arguments"}', dead=True))
+    await session.turn(0, Report(id, State.FAILED, '{"type":"/problems/bad-arguments"}', dead=True))
     assert (await outcome(front, id)).state is State.FAILED
     assert [letter.id for letter in await front.dead()] == [id]
 
@@ -455,11 +457,11 @@ async def test_a_zombie_goes_on_with_what_nobody_took(
     again = await Session(worker, "worker.2").open("worker.1", *claims)
     assert again.adopted == {taken, ended}
     assert (
-        await again.turn(0, End(ended, State.SUCCEEDED, "7"), End(taken, State.SUCCEEDED, "8"))
+        await again.turn(0, Report(ended, State.SUCCEEDED, "7"), Report(taken, State.SUCCEEDED, "8"))
     ).refused == []
     assert (await outcome(front, ended)).payload == "7"
     assert (await outcome(front, taken)).attempts == 1
-    await other.turn(0, End(kept, State.SUCCEEDED, "9"))
+    await other.turn(0, Report(kept, State.SUCCEEDED, "9"))
     assert (await outcome(front, kept)).payload == "9"
     assert not redis.client.exists("{r0}:crash")
 
@@ -570,7 +572,7 @@ async def test_a_worker_registers_again_what_redis_forgot(
     assert await front.find("digest") == id
     receipt = await front.submit(Submission(front.mint(), a_job(key="digest", fingerprint="f")))
     assert (receipt.id, receipt.new) == (id, False)
-    await again.turn(0, End(id, State.SUCCEEDED, "1"))
+    await again.turn(0, Report(id, State.SUCCEEDED, "1"))
     assert (await outcome(front, id)).created == claim.created
 
 
@@ -581,7 +583,7 @@ async def test_a_worker_registers_again_what_redis_forgot(
 async def test_a_front_attaches_many_and_submits_what_is_unknown(redis: RedisProcess, front: Store) -> None:
     live = await submit(front)
     lost = Submission(front.mint(), a_job(key="digest", fingerprint="f"))
-    assert [type(known) for known in await front.attach_all([live, lost.id])] == [Standing, type(None)]
+    assert [type(known) for known in await front.attach_all([live, lost.id])] == [JobStatus, type(None)]
     for _ in range(2):
         (receipt,) = await front.submit_again([lost])
         assert (receipt.id, receipt.new) == (lost.id, True)  # type: ignore[union-attr]

@@ -10,19 +10,20 @@ from twisted.internet.task import Clock
 
 from relay.model.limits import Learned, Rate
 from relay.model.problems.request import NoSuchJob
-from relay.model.state import Outcome, State
+from relay.model.state import State
+from relay.model.status import Outcome
 from relay.store.codec import kept_outcome
 from relay.store.fronts import RedisFrontStore
 from relay.store.keys import Keys
 from relay.store.messages import Submission
 from relay.store.operators import RedisOperatorStore
 from relay.store.router import Router
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
 from tests.store.test_store import a_job
 
 NOW = 1_000_000
-TERMS = Terms(60, 10, 100)
+TERMS = StoreSettings(60, 10, 100)
 
 
 class FakePartition:

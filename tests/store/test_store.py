@@ -8,15 +8,17 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 from twisted.logger import LogEvent
 
+from relay.model.job import Claim, Job
 from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreAway, StoreReset
-from relay.model.state import Claim, Job, Outcome, Standing, State
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.store.messages import (
-    Catalogue,
-    End,
+    Definitions,
     Fenced,
+    JobDefinition,
+    LimitDefinition,
     Receipt,
-    Served,
-    ServedLimit,
+    Report,
     Submission,
     Turn,
     Turned,
@@ -28,8 +30,8 @@ from tests.store.conftest import MakeStore, Store
 SERVES = ("echo", "tell")
 
 
-def declared(name: str, queue: str = "default", limit: ServedLimit | None = None) -> Served:
-    return Served(name, queue, 0, 1, False, limit, None, {"type": "object"})
+def declared(name: str, queue: str = "default", limit: LimitDefinition | None = None) -> JobDefinition:
+    return JobDefinition(name, queue, 0, 1, False, limit, None, {"type": "object"})
 
 
 def roster(*names: str) -> Roster:
@@ -68,7 +70,7 @@ class Session:
         self.claimed = dict.fromkeys(self.adopted, 1)
         return self
 
-    async def turn(self, want: int = 10, *ends: End, number: int = 0) -> Turned:
+    async def turn(self, want: int = 10, *ends: Report, number: int = 0) -> Turned:
         self.number = number or self.number + 1
         said = tuple((end, self.claimed.get(end.id, 0)) for end in ends)
         held = self.claimed.keys() - {end.id for end in ends}
@@ -77,22 +79,22 @@ class Session:
         return turned
 
 
-def succeeded(turned: Turned, payload: str = "1") -> list[End]:
-    return [End(claim.id, State.SUCCEEDED, payload) for claim in turned.claims]
+def succeeded(turned: Turned, payload: str = "1") -> list[Report]:
+    return [Report(claim.id, State.SUCCEEDED, payload) for claim in turned.claims]
 
 
 @ensureDeferred
 async def test_a_job_goes_from_queued_to_running_to_its_outcome(front: Store, worker: Store) -> None:
     id = await submit(front, arguments='{"a":"é"}')
     waiting = await front.look("me", id)
-    assert isinstance(waiting, Standing)
+    assert isinstance(waiting, JobStatus)
     assert (waiting.state, waiting.position, waiting.attempts) == (State.QUEUED, 1, 0)
     session = await Session(worker).open()
     turned = await session.turn()
     (claim,) = turned.claims
     assert (claim.id, claim.attempt, claim.job.arguments) == (id, 1, '{"a":"é"}')
     running = await front.look("me", id)
-    assert isinstance(running, Standing)
+    assert isinstance(running, JobStatus)
     assert (running.state, running.attempts) == (State.RUNNING, 1)
     assert running.started >= running.created
     await session.turn(10, *succeeded(turned, '{"r":"é"}'))
@@ -213,7 +215,7 @@ async def test_a_record_that_can_not_be_read_stops_no_other_job(
     fine = await submit(front)
     while redis.client.exists("{r0}:delay"):
         await front.sweep()
-    turned = await session.turn(10, *[End(id, State.SUCCEEDED, "1") for id in held])
+    turned = await session.turn(10, *[Report(id, State.SUCCEEDED, "1") for id in held])
     assert fine in [claim.id for claim in turned.claims]
     await session.turn(0, *succeeded(turned))
     assert isinstance(await front.look("me", fine), Outcome)
@@ -298,14 +300,14 @@ async def test_only_the_holder_of_an_attempt_can_end_it(front: Store, worker: St
     one, other = await Session(worker).open(), await Session(worker, "worker.2").open()
     (claim,) = (await one.turn()).claims
     other.claimed[id] = right = one.claimed[id]
-    foreign = await other.turn(0, End(id, State.SUCCEEDED, "2"))
+    foreign = await other.turn(0, Report(id, State.SUCCEEDED, "2"))
     assert foreign.refused == [id]
     one.claimed[id] = right + 7
-    wrong_turn = await one.turn(0, End(claim.id, State.SUCCEEDED, "3"))
+    wrong_turn = await one.turn(0, Report(claim.id, State.SUCCEEDED, "3"))
     assert wrong_turn.refused == [id]
     one.claimed[id] = right
-    assert (await one.turn(0, End(id, State.SUCCEEDED, "1"))).refused == []
-    assert (await one.turn(0, End(id, State.SUCCEEDED, "4"))).refused == [id]
+    assert (await one.turn(0, Report(id, State.SUCCEEDED, "1"))).refused == []
+    assert (await one.turn(0, Report(id, State.SUCCEEDED, "4"))).refused == [id]
     outcome = await front.look("me", id)
     assert isinstance(outcome, Outcome)
     assert outcome.payload == "1"
@@ -316,10 +318,10 @@ async def test_a_failed_attempt_is_scheduled_and_comes_back(front: Store, worker
     id = await submit(front, attempts=2)
     session = await Session(worker).open()
     await session.turn()
-    turned = await session.turn(0, End(id, State.SCHEDULED, delay=50))
+    turned = await session.turn(0, Report(id, State.SCHEDULED, delay=50))
     assert 0 <= turned.due <= 0.05
     standing = await front.look("me", id)
-    assert isinstance(standing, Standing)
+    assert isinstance(standing, JobStatus)
     assert (standing.state, standing.attempts) == (State.SCHEDULED, 1)
     while not (turned := await session.turn()).claims:
         pass
@@ -331,7 +333,7 @@ async def test_a_job_given_back_keeps_its_place_and_its_attempts(front: Store, w
     first, second = await submit(front), await submit(front)
     session = await Session(worker).open()
     await session.turn(1)
-    turned = await session.turn(2, End(first, State.QUEUED))
+    turned = await session.turn(2, Report(first, State.QUEUED))
     assert [(c.id, c.attempt) for c in turned.claims] == [(first, 1), (second, 1)]
 
 
@@ -355,7 +357,7 @@ async def test_progress_is_told_while_the_job_runs(front: Store, worker: Store) 
     turn = Turn(3, 0, progress=((id, '{"fraction":0.5}'), ("0-unknown", "{}")))
     await worker.turn("worker.1", turn)
     standing = await front.look("me", id)
-    assert isinstance(standing, Standing)
+    assert isinstance(standing, JobStatus)
     assert standing.progress == '{"fraction":0.5}'
 
 
@@ -444,7 +446,7 @@ async def test_a_delayed_job_is_not_there_before_its_time(front: Store, worker: 
 async def test_a_sweep_of_any_process_lets_deadlines_pass(front: Store) -> None:
     await front.sweep()
     id = (await front.submit(Submission(front.mint(), a_job(), deadline=1))).id
-    while isinstance(known := await front.look("me", id), Standing):
+    while isinstance(known := await front.look("me", id), JobStatus):
         await front.sweep()
     assert known.state is State.EXPIRED
     assert known.started == 0
@@ -477,7 +479,7 @@ async def test_a_job_that_is_running_is_left_to_its_worker_at_its_deadline(
     (claim,) = (await session.turn()).claims
     assert claim.deadline > 0
     standing = await front.look("me", id)
-    assert isinstance(standing, Standing)
+    assert isinstance(standing, JobStatus)
     assert standing.state is State.RUNNING
 
 
@@ -490,7 +492,7 @@ async def test_a_waiting_job_is_cancelled_at_once(front: Store, worker: Store, d
     await front.sweep()
     id = (await front.submit(Submission(front.mint(), a_job(), delay=delay))).id
     before, after = await front.cancel("me", id)
-    assert isinstance(before, Standing)
+    assert isinstance(before, JobStatus)
     assert after is not None
     assert after.state is State.CANCELLED
     assert not (await (await Session(worker).open()).turn()).claims
@@ -504,7 +506,7 @@ async def test_the_worker_of_a_running_job_is_asked_to_cancel_it(
     id = await submit(front)
     await (await Session(worker).open()).turn()
     before, after = await front.cancel("me", id)
-    assert isinstance(before, Standing)
+    assert isinstance(before, JobStatus)
     assert before.state is State.RUNNING
     assert after is None
     mail = [pair for _, entry in redis.client.xrange("{r0}:inbox:worker") for pair in entry.items()]
@@ -526,7 +528,7 @@ async def test_a_cancel_that_the_worker_did_not_hear_of_holds(
         await worker.leave("worker.1")
     else:
         state = State.QUEUED if how == "gives back" else State.SCHEDULED
-        await session.turn(0, End(id, state))
+        await session.turn(0, Report(id, state))
     known = await front.look("me", id)
     assert isinstance(known, Outcome)
     assert (known.state, known.attempts) == (State.CANCELLED, 1)
@@ -555,10 +557,10 @@ async def test_every_start_is_counted_and_attempts_are_those_that_were_not_given
     session = await Session(worker).open()
     counted = []
     for end in (
-        End(id, State.QUEUED),
-        End(id, State.SCHEDULED),
-        End(id, State.SCHEDULED, free=True),
-        End(id, State.SUCCEEDED, "1"),
+        Report(id, State.QUEUED),
+        Report(id, State.SCHEDULED),
+        Report(id, State.SCHEDULED, uncounted=True),
+        Report(id, State.SUCCEEDED, "1"),
     ):
         (claim,) = (await session.turn(1)).claims
         counted.append((claim.attempt, claim.starts))
@@ -632,7 +634,7 @@ async def test_what_workers_publish_is_known_with_a_version_that_changes_with_it
     served = declared("echo")
     await worker.publish(Roster([served]))
     first = await front.catalogue()
-    assert msgspec.json.decode(first.declared["echo"], type=Served) == served
+    assert msgspec.json.decode(first.declared["echo"], type=JobDefinition) == served
     assert -30 <= first.overdue["echo"] < -29
     await worker.publish(Roster([served]))
     assert (await front.catalogue()).version == first.version
@@ -651,9 +653,9 @@ async def publish_old_and_new(redis: RedisProcess, old: Store, new: Store) -> li
     return rosters
 
 
-def queue_of(catalogue: Catalogue) -> str:
+def queue_of(catalogue: Definitions) -> str:
     (text,) = catalogue.declared.values()
-    return msgspec.json.decode(text, type=Served).queue
+    return msgspec.json.decode(text, type=JobDefinition).queue
 
 
 @ensureDeferred
@@ -681,7 +683,7 @@ async def test_a_job_goes_only_to_workers_with_the_newest_declaration_of_it(
         await session.store.adopt("", session.name, 1, held, [])
     id = await submit(front)
     assert [len((await session.turn()).claims) for session in sessions] == [0, 1]
-    await sessions[1].turn(0, End(id, State.QUEUED))
+    await sessions[1].turn(0, Report(id, State.QUEUED))
     redis.client.hset("{r0}:declared", "echo", " ".join((*declaration(redis)[:2], "1")))  # it is gone
     await old.publish(rosters[0])
     assert [c.id for c in (await sessions[0].turn()).claims] == [id]
@@ -713,7 +715,7 @@ async def test_an_unknown_id_is_told_apart_by_the_epoch_of_its_store(
     id = await submit(front)
     redis.client.flushall()
     other = await submit(front)
-    assert isinstance(await front.look("me", other), Standing)
+    assert isinstance(await front.look("me", other), JobStatus)
     with pytest.raises(StoreReset):
         await front.look("me", id)
     with pytest.raises(NoSuchJob):
@@ -729,8 +731,8 @@ async def test_a_submission_that_meets_another_epoch_is_taken_under_its_id(
     submission = Submission(front.mint(), a_job())
     assert (await front.submit(submission)).id == submission.id
     assert front.partition.epoch == "another"
-    assert isinstance(await front.look("me", submission.id), Standing)
-    assert isinstance(await front.look("me", id), Standing)
+    assert isinstance(await front.look("me", submission.id), JobStatus)
+    assert isinstance(await front.look("me", id), JobStatus)
 
 
 @ensureDeferred
@@ -741,7 +743,7 @@ async def test_a_server_that_was_started_anew_has_another_epoch(redis: RedisProc
     front.partition._opening.anew()
     await front.sweep()
     assert front.partition.epoch != epoch
-    assert isinstance(await front.look("me", id), Standing)
+    assert isinstance(await front.look("me", id), JobStatus)
 
 
 @ensureDeferred
@@ -792,7 +794,7 @@ async def test_a_job_that_did_nothing_leaves_its_key_as_if_it_had_not_been_used(
     first = await submit_with_key(front)
     session = await Session(worker).open()
     await session.turn()
-    await session.turn(0, End(first.id, State.FAILED, '{"type":"/problems/away"}', undone=True))
+    await session.turn(0, Report(first.id, State.FAILED, '{"type":"/problems/away"}', undone=True))
     outcome = await front.look("me", first.id)
     assert isinstance(outcome, Outcome)
     assert outcome.state is State.FAILED

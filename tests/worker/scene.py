@@ -14,8 +14,9 @@ from twisted.logger import Logger
 
 from relay import Context
 from relay.handlers.declare import handler
-from relay.model.state import Claim, Job, State
-from relay.store.messages import End
+from relay.model.job import Claim, Job
+from relay.model.state import State
+from relay.store.messages import Report
 from relay.worker.attempt import Attempt, Place
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
@@ -43,7 +44,7 @@ class Scene:
         context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
-        self.ends: list[End] = []
+        self.ends: list[Report] = []
         self.freed: list[None] = []
         self.attempt.end.addCallback(self.ends.append)
         self.attempt.free.addCallback(self.freed.append)
@@ -65,7 +66,7 @@ class Scene:
         return done
 
     @property
-    def end(self) -> End:
+    def end(self) -> Report:
         (end,) = self.ends
         return end
 

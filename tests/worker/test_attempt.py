@@ -12,7 +12,7 @@ from twisted.logger import LogEvent
 
 from relay import JobError, job
 from relay.model.state import State
-from relay.store.messages import End
+from relay.store.messages import Report
 from relay.worker.attempt import GRACE, Attempt
 from relay.worker.retry import RETRY, pause
 from tests.worker.scene import Scene
@@ -30,7 +30,7 @@ def test_a_value_a_deferred_and_a_coroutine_end_the_same() -> None:
 
     for function in (value, deferred, coroutine):
         scene = Scene(job(name="f")(function), {"a": 3}).begin()
-        assert scene.end == End("0-a-b", State.SUCCEEDED, "3")
+        assert scene.end == Report("0-a-b", State.SUCCEEDED, "3")
         assert scene.freed == [None]
         assert not scene.clock.getDelayedCalls()
 
@@ -80,7 +80,7 @@ def test_a_handler_is_stopped_however_it_puts_its_cancellation(state: State) -> 
 def test_a_job_that_must_not_run_twice_is_not_given_back_but_interrupted() -> None:
     scene = Scene(job(name="f", once=True)(lambda: Deferred())).begin()
     scene.attempt.stop(State.QUEUED)
-    assert scene.end == End("0-a-b", State.FAILED, "interrupted")
+    assert scene.end == Report("0-a-b", State.FAILED, "interrupted")
 
 
 def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:
@@ -91,7 +91,7 @@ def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:
 
     scene = Scene(job(name="f")(insists)).begin()
     scene.attempt.stop(State.CANCELLED)
-    assert scene.end == End("0-a-b", State.SUCCEEDED, '"it was done"')
+    assert scene.end == Report("0-a-b", State.SUCCEEDED, '"it was done"')
 
 
 def test_a_job_error_is_the_jobs_problem() -> None:

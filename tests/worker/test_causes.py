@@ -6,7 +6,8 @@ import pytest
 from twisted.internet.defer import FailureGroup, FirstError
 from twisted.python.failure import Failure
 
-from relay.model.problems.request import BadArguments, JobError
+from relay.model.problems.base import JobError
+from relay.model.problems.request import BadArguments
 from relay.worker.causes import LONGEST_LINE, LONGEST_TRACEBACK, decisive, told, with_causes
 
 FINAL = JobError("no", status=402)

@@ -11,8 +11,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay import Context, job
-from relay.model.state import Claim, Job, State
-from relay.store.messages import End, Fenced, Turn, Turned
+from relay.model.job import Claim, Job
+from relay.model.state import State
+from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.portions import MOST_BYTES
 from relay.store.roster import Roster
 from relay.worker.attempt import GRACE
@@ -104,7 +105,7 @@ def test_it_is_told_with_the_end_of_an_attempt_that_another_follows_and_not_with
     stage.session.nudge()
     for which, state in ((A, State.QUEUED), (B, State.SUCCEEDED)):
         stage.session.checkpoint(which.id, "1")
-        stage.session.report(End(which.id, state, "1"))
+        stage.session.report(Report(which.id, state, "1"))
     stage.answer()
     turn = stage.store.turns[-1]
     assert [end.id for end, _ in turn.ends] == [A.id, B.id]

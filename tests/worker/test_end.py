@@ -119,7 +119,7 @@ def test_the_traceback_has_causes_notes_and_what_groups_hold(no_logged_failures:
 
 
 class Away(JobError):
-    free = undone = True
+    uncounted = undone = True
 
 
 def is_away() -> None:
@@ -131,7 +131,7 @@ def test_what_could_do_nothing_is_tried_again_without_retries_and_then_leaves_it
 ) -> None:
     ends = [Scene(job(name="f")(is_away), starts=starts).begin().end for starts in (1, 2, 3)]
     assert [end.state for end in ends] == [State.SCHEDULED, State.SCHEDULED, State.FAILED]
-    assert [end.free for end in ends] == [True, True, False]
+    assert [end.uncounted for end in ends] == [True, True, False]
     assert [end.undone for end in ends] == [False, False, True]
 
 

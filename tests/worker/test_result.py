@@ -18,7 +18,7 @@ import pytest
 from msgspec import UNSET, Meta, Raw, UnsetType
 from twisted.internet.defer import Deferred
 
-from relay.model.problems.request import ResultNotDeclared, ResultNotJson
+from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.worker.result import ResultType, encode
 
 NAN = float("nan")

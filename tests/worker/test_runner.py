@@ -13,8 +13,9 @@ from twisted.internet.task import Clock
 
 from relay import Context, Limit, job
 from relay.handlers.declare import handler
-from relay.model.state import Claim, State
-from relay.store.messages import End
+from relay.model.job import Claim
+from relay.model.state import State
+from relay.store.messages import Report
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Place
 from relay.worker.end import Ends
@@ -30,7 +31,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.ends: list[End] = []
+        self.ends: list[Report] = []
         self.said: list[tuple[str, str]] = []
         self.threads: list[Deferred[Any]] = []
         self.upstreams = Mock()
@@ -39,7 +40,7 @@ class Scene:
         equipment = Equipment(self.upstreams, {}, Mock(), lambda: 1e9 + now())
         self.runner = Runner(place, equipment, self)
 
-    def report(self, end: End) -> None:
+    def report(self, end: Report) -> None:
         self.ends.append(end)
 
     def progress(self, id: str, said: str) -> None:
@@ -111,9 +112,9 @@ def test_a_drain_waits_for_jobs_and_gives_the_rest_back() -> None:
     scene.begin(2, waits)
     done = scene.drain()
     first.callback(1)
-    assert scene.ends == [End("0-a-1", State.SUCCEEDED, "1")]
+    assert scene.ends == [Report("0-a-1", State.SUCCEEDED, "1")]
     scene.clock.advance(DRAIN)
-    assert scene.ends[1:] == [End("0-a-2", State.QUEUED)]
+    assert scene.ends[1:] == [Report("0-a-2", State.QUEUED)]
     assert done == [None]
     assert (scene.runner.held(), scene.runner.busy(), scene.runner.hung()) == (0, 0, 0)
 
@@ -133,7 +134,7 @@ def test_what_does_not_stop_at_the_end_of_a_drain_is_postponed_and_hung() -> Non
     scene.begin(2, deaf)
     done = scene.drain()
     scene.clock.pump([DRAIN, GRACE])
-    assert [(end.state, end.delay >= 5000, end.free) for end in scene.ends] == [
+    assert [(end.state, end.delay >= 5000, end.uncounted) for end in scene.ends] == [
         (State.SCHEDULED, True, True)
     ] * 2
     assert done == [None]
@@ -144,7 +145,7 @@ def test_a_job_that_comes_when_the_drain_is_over_goes_back() -> None:
     scene = Scene()
     scene.drain()
     scene.begin(1, waits)
-    assert scene.ends == [End("0-a-1", State.QUEUED)]
+    assert scene.ends == [Report("0-a-1", State.QUEUED)]
 
 
 def test_a_place_is_taken_until_the_handler_is_over() -> None:

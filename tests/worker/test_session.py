@@ -8,10 +8,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from relay.model.job import Claim, Job
 from relay.model.problems.request import StoreAway
-from relay.model.state import Claim, Job, State
+from relay.model.state import State
 from relay.redis.connection import LinkLost
-from relay.store.messages import End, Fenced, Turn, Turned
+from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.roster import Roster
 from relay.worker.progress import PROGRESS
 from relay.worker.session import SOME, Session
@@ -137,7 +138,7 @@ def begun(store: Recorder, hands: Hands | None = None) -> tuple[Clock, Session, 
 def test_a_turn_that_was_not_carried_out_is_sent_again_with_its_number_ever_less_often() -> None:
     store = Recorder([claim(1)], *[StoreAway()] * 20, [claim(2)])
     clock, session, hands = begun(store)
-    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    session.report(Report(claim(1).id, State.SUCCEEDED, "1"))
     for _ in range(18):
         session.nudge()  # what ends meanwhile does not hurry it
     assert len(store.turns) == 2
@@ -161,7 +162,7 @@ def test_an_error_that_nobody_foresaw_costs_a_session_and_nothing_else(
 ) -> None:
     store = Recorder([claim(1), claim(2)], error, [claim(3)])
     clock, session, hands = begun(store)
-    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    session.report(Report(claim(1).id, State.SUCCEEDED, "1"))
     clock.pump([0.1] * 20)
     assert store.adopted == [("worker.1", []), ("worker.2", [claim(1).id, claim(2).id])]
     assert [turned.id for turned in hands.taken] == [claim(n).id for n in (1, 2, 3)]
@@ -195,7 +196,7 @@ def test_an_end_under_which_the_connection_breaks_each_time_is_told_without_what
         def take(self, claim: Claim, since: float) -> None:
             super().take(claim, since)
             if claim.id in payloads:
-                self.session.report(End(claim.id, State.SUCCEEDED, payloads[claim.id]))
+                self.session.report(Report(claim.id, State.SUCCEEDED, payloads[claim.id]))
 
     store, clock, hands = (
         Recorder([claim(1), claim(2)], *[LinkLost()] * MOST_LOST, [claim(3)]),
@@ -229,7 +230,7 @@ def test_a_job_that_can_not_be_begun_fails_and_takes_no_other_along(no_logged_fa
 def test_who_meets_a_session_in_a_debugger_sees_its_name_and_what_it_holds() -> None:
     store = Recorder([claim(1), claim(2)])
     session = begun(store)[1]
-    session.report(End(claim(1).id, State.SUCCEEDED, "1"))
+    session.report(Report(claim(1).id, State.SUCCEEDED, "1"))
     assert (
         repr(session) == f"<{Session.__name__} worker.1, holds 2 jobs, 0 of them not begun, 1 ends to tell>"
     )

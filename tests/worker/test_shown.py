@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.model.problems.request import BadArguments, JobError
+from relay.model.problems.base import JobError
+from relay.model.problems.request import BadArguments
 from relay.worker.shown import LIMIT, LONGEST_DETAIL, problem
 
 BASE = {"type": "/problems/declined", "title": "Declined", "status": 402, "retryable": False, "source": "job"}

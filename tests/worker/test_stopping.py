@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, eventAsText
 
 from relay import JobError, job
 from relay.model.state import State
-from relay.store.messages import End
+from relay.store.messages import Report
 from relay.worker.attempt import GRACE, LINGER, POSTPONED
 from tests.worker.scene import Scene
 
@@ -150,14 +150,14 @@ def test_a_worker_that_ends_does_not_wait_for_it(function: Any, before: float) -
         scene.clock.advance(before)
     scene.attempt.leave()
     scene.clock.advance(GRACE)
-    assert scene.end == End("0-a-b", State.SCHEDULED, delay=int(POSTPONED * 1000), free=not before)
+    assert scene.end == Report("0-a-b", State.SCHEDULED, delay=int(POSTPONED * 1000), uncounted=not before)
 
 
 def test_a_job_that_must_not_run_twice_is_interrupted_by_the_workers_end_though_its_thread_runs_on() -> None:
     scene = Scene(job(name="f", thread=True, once=True)(lambda: None)).begin()
     scene.attempt.leave()
     scene.clock.advance(GRACE)
-    assert scene.end == End("0-a-b", State.FAILED, "interrupted")
+    assert scene.end == Report("0-a-b", State.FAILED, "interrupted")
 
 
 @pytest.mark.parametrize("error", [Broken(), asyncio.CancelledError()])

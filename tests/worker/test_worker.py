@@ -13,7 +13,7 @@ from relay import job
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.model.state import State
-from relay.store.messages import End, Mail
+from relay.store.messages import Message, Report
 from relay.worker.worker import Worker, WorkerTools
 from tests.worker.test_session import claim
 
@@ -29,7 +29,7 @@ def worker() -> Worker:
     return Worker(tools, Registry([never]), Settings())
 
 
-def ends(worker: Worker) -> list[End]:
+def ends(worker: Worker) -> list[Report]:
     session: Any = worker._session
     return session._ends
 
@@ -37,16 +37,16 @@ def ends(worker: Worker) -> list[End]:
 def test_a_job_that_was_cancelled_before_it_got_here_is_not_begun(worker: Worker) -> None:
     """The store had given it to us, and said that it was cancelled on another connection, which was quicker."""
     late = claim(1)
-    worker._told([Mail("c", late.id, b"")])
+    worker._told([Message("c", late.id, b"")])
     worker._forget_cancelled()
     worker.take(late, 0.0)
-    assert ends(worker) == [End(late.id, State.CANCELLED)]
+    assert ends(worker) == [Report(late.id, State.CANCELLED)]
     assert worker.held() == 0
 
 
 def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
     late = claim(1)
-    worker._told([Mail("c", late.id, b"")])
+    worker._told([Message("c", late.id, b"")])
     for _ in range(2):
         worker._forget_cancelled()
     worker.take(late, 0.0)

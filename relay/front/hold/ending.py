@@ -17,8 +17,8 @@ from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
 from relay.http.response import Response
 from relay.model import envelope
-from relay.model.problems.request import RelayError
-from relay.model.state import Outcome, Standing
+from relay.model.problems.base import RelayError
+from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
 
 _log = Logger()
@@ -44,7 +44,12 @@ class Ending(ABC):
     )
 
     def __init__(
-        self, context: HoldContext, policy: HoldPolicy, owner: str, known: Standing, waiter: Deferred[Outcome]
+        self,
+        context: HoldContext,
+        policy: HoldPolicy,
+        owner: str,
+        known: JobStatus,
+        waiter: Deferred[Outcome],
     ) -> None:
         self._context = context
         self._policy = policy
@@ -113,11 +118,11 @@ class Ending(ABC):
         self._run_out(reattach=True)
         return gone or succeed(None)
 
-    def _as_known(self, failure: Failure) -> Standing:
+    def _as_known(self, failure: Failure) -> JobStatus:
         failure.trap(RelayError)
         return self._known
 
-    def _incomplete(self, known: Standing | Outcome, reattach: bool) -> None:
+    def _incomplete(self, known: JobStatus | Outcome, reattach: bool) -> None:
         if isinstance(known, Outcome):
             self._answer(known)
             return

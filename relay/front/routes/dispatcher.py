@@ -20,7 +20,8 @@ from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import Response
 from relay.model.memo import Memo
-from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, RelayError
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage
 
 _MOST_REMEMBERED = 1000  # routes by address
 

@@ -12,7 +12,7 @@ from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.response import Response
 from relay.model.settings import Settings
-from relay.model.state import Outcome, Standing
+from relay.model.status import JobStatus, Outcome
 
 
 class Holding:
@@ -52,13 +52,13 @@ class Holding:
         applied = "respond-async" if wait.prefer.respond_async else ""
         return told.with_head(answers.preference_applied(applied))
 
-    def tell(self, known: Standing | Outcome, status: int) -> Response:
+    def tell(self, known: JobStatus | Outcome, status: int) -> Response:
         """Where a job stands; an outcome is collected."""
         if isinstance(known, Outcome):
             self._context.jobs.collected(known)
         return self.show(known, status)
 
-    def show(self, known: Standing | Outcome, status: int, *, replayed: bool = False) -> Response:
+    def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> Response:
         """Where a job stands, for one who only looks."""
         prefix = self._context.prefix
         if isinstance(known, Outcome):

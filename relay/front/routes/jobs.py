@@ -13,7 +13,7 @@ from relay.http.request import Request
 from relay.http.response import Response
 from relay.model.problems.request import KeyRequired
 from relay.model.settings import Settings
-from relay.model.state import Outcome
+from relay.model.status import Outcome
 
 
 class JobRoutes(Routes):

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
 from relay.front.hold.policy import HoldPolicy
-from relay.model.state import Standing
+from relay.model.status import JobStatus
 from relay.store.messages import Submission
 
 FORMAT = 2  # of what is handed over: another is not read
@@ -33,7 +33,7 @@ READY, TOOK, BACK, STOP = "ready", "took", "back", "stop"
 class Passed(msgspec.Struct, frozen=True):
     """What is known of a client that was committed. Times are seconds of the machine's monotonic clock."""
 
-    known: Standing
+    known: JobStatus
     owner: str
     policy: HoldPolicy = msgspec.field(name="terms")  # by the name that fronts before this one read
     chunked: bool

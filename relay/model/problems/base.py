@@ -49,7 +49,7 @@ class JobError(RelayError):
 
     slug: ClassVar[str] = "job-failed"
     #: whether the attempt does not count when the job is retried, because the job is not to blame
-    free: ClassVar[bool] = False
+    uncounted: ClassVar[bool] = False
     #: whether nothing was done: the job is retried a few times even if it declares no retries, and if it fails in the
     #: end, the submission's key counts as unused
     undone: ClassVar[bool] = False

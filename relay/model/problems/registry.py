@@ -12,8 +12,8 @@ from functools import cache
 
 import msgspec
 
-from relay.model.problems.base import JobError
-from relay.model.problems.request import RelayError, catalogue
+from relay.model.problems import job, request
+from relay.model.problems.base import JobError, RelayError
 from relay.model.problems.upstream import PROBLEMS
 
 
@@ -30,6 +30,12 @@ def describe(kind: type[RelayError]) -> ProblemType:
     """The type of problem that a class stands for, explained by its docstring."""
     meaning = inspect.cleandoc(vars(kind).get("__doc__") or "").replace("\n", " ")
     return ProblemType(kind.slug, kind.title, kind.status, meaning)
+
+
+def catalogue() -> dict[str, type[RelayError]]:
+    """Every problem that relay itself can answer with, by slug."""
+    kinds = [kind for module in (request, job) for kind in vars(module).values() if isinstance(kind, type)]
+    return {kind.slug: kind for kind in kinds if issubclass(kind, RelayError) and kind is not RelayError}
 
 
 @cache

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.model.problems.base import LONGEST_RETRY_AFTER
-from relay.model.problems.request import JobError
+from relay.model.problems.base import LONGEST_RETRY_AFTER, JobError
 
 _CLIENTS = "Check the URL that was sent."
 _OPERATORS = "Tell the operator: sending the same request again gives the same result."
@@ -82,7 +81,7 @@ class UpstreamLimited(UpstreamError):
     """The API, or a limit that is declared for it, allows no call within the job's time. The retry does not count as an
     attempt."""
 
-    free = True
+    uncounted = True
 
     def __init__(self, wait: float) -> None:
         later = min(max(0.0, wait), LONGEST_RETRY_AFTER)  # an API may name any time

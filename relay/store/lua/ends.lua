@@ -18,13 +18,13 @@ local function put_back(id, kept, state, delay, place)
 end
 
 local function end_attempt(row, run, kept)
-  local id, state, payload = row[End.id], row[End.state], row[End.payload]
+  local id, state, payload = row[Report.id], row[Report.state], row[Report.payload]
   local _, started, attempt, place = read_run(run)
   local goes_on = state == 'scheduled' or state == 'postponed' or state == 'queued'
   if goes_on and redis.call('HEXISTS', K.cancel, id) == 1 then
     settle(id, kept, 'cancelled', '', attempt, started)
   elseif goes_on then
-    put_back(id, kept, state, tonumber(row[End.delay]), place)
+    put_back(id, kept, state, tonumber(row[Report.delay]), place)
   else
     if state == 'undone' then
       local key = fields_of(kept)[Job.key]
@@ -43,11 +43,11 @@ end
 local function end_attempts(session, rows)
   if #rows == 0 then return end
   local ids, done = {}, {}
-  for i, row in ipairs(rows) do ids[i] = row[End.id] end
+  for i, row in ipairs(rows) do ids[i] = row[Report.id] end
   local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
   for i, row in ipairs(rows) do
-    local id = row[End.id]
-    if not done[id] and jobs[i] and is_fenced(runs[i], session, row[End.turn]) then
+    local id = row[Report.id]
+    if not done[id] and jobs[i] and is_fenced(runs[i], session, row[Report.turn]) then
       done[id], let_go[#let_go + 1] = true, id
       end_attempt(row, runs[i], jobs[i])
     else

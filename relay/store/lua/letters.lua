@@ -33,7 +33,7 @@ end
 -- deaths: sessions of workers that died under the job, joined by spaces
 local function bury(id, kept, cause, deaths)
   local short, cut = shortened(kept)
-  local letter = cmsgpack.pack(Letter{died = now, cause = cause, kept = short, sessions = deaths, cut = cut})
+  local letter = cmsgpack.pack(DeadJob{died = now, cause = cause, kept = short, sessions = deaths, cut = cut})
   redis.call('ZADD', K.dead, digits(now), id)
   redis.call('HSET', K.letter, id, letter)
   redis.call('HSET', K.lettersize, id, digits(#letter + LETTER_OVERHEAD))

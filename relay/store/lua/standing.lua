@@ -17,13 +17,13 @@ local function standing(id, owner)
     local run, progress = redis.call('HGET', K.run, id), redis.call('HGET', K.progress, id) or ''
     if run then
       local _, started, attempt = read_run(run)
-      return Standing{
+      return JobStatus{
         state = 'running', name = job[Job.name], created = created_of(kept), started = started, attempts = attempt,
         position = 0, progress = progress}, kept
     end
     local state, position = place_in_line(id, job)
     local tries = tonumber(redis.call('HGET', K.tries, id) or 0)
-    return Standing{
+    return JobStatus{
       state = state, name = job[Job.name], created = created_of(kept), started = 0, attempts = tries,
       position = position, progress = progress}, kept
   end

@@ -25,7 +25,7 @@ if number == last then
 end
 
 -- 1. what has ended, after what it has left to go on from
-local ends, after_ends = counted_rows(ARG.REST, End.COUNT)
+local ends, after_ends = counted_rows(ARG.REST, Report.COUNT)
 local progress, after_progress = counted_rows(after_ends, Progress.COUNT)
 keep_checkpoints(session, (counted_rows(after_progress, Checkpoint.COUNT)))
 end_attempts(session, ends)

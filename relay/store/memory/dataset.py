@@ -7,15 +7,17 @@ from collections.abc import Callable
 import msgspec
 
 from relay.model import envelope
-from relay.model.state import Job, Outcome, Standing, State
+from relay.model.job import Job
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
 from relay.store.codec import kept_outcome
 from relay.store.member import MOST_LETTERS
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
 from relay.store.memory.record import EndedJob, LiveJob
 from relay.store.memory.served import Declarations
-from relay.store.messages import Letter, MailKind
-from relay.store.terms import Terms
+from relay.store.messages import DeadJob, MailKind
+from relay.store.terms import StoreSettings
 
 COLLECTED_WITHIN = 10_000  # ms in which an outcome that somebody waits for is not given to another job
 LARGE = 4096  # bytes of an outcome that is not sent along
@@ -25,14 +27,14 @@ ANYONE = "*"  # owns every job
 class DataSet:
     """Jobs that live, outcomes of those that ended, keys, dead letters. `now` is in milliseconds."""
 
-    def __init__(self, now: Callable[[], int], post: Post, terms: Terms) -> None:
+    def __init__(self, now: Callable[[], int], post: Post, terms: StoreSettings) -> None:
         self.now = now
         self.post = post
         self.terms = terms
         self.limits = Limits(now)
         self.served = Declarations(now, self.limits)
         self.jobs: dict[str, LiveJob] = {}
-        self.letters: dict[str, Letter] = {}
+        self.dead_jobs: dict[str, DeadJob] = {}
         #: called with the name of a job that may be claimed now, and how many sessions are to look
         self.wake: Callable[[str, int], None] = lambda name, most: None
         self._ended: dict[str, EndedJob] = {}
@@ -57,7 +59,7 @@ class DataSet:
             return None
         return found
 
-    def standing(self, owner: str, id: str) -> Standing | Outcome | None:
+    def standing(self, owner: str, id: str) -> JobStatus | Outcome | None:
         """Where a job stands, or how it ended; None for one that is not this owner's."""
         live, ended = self.jobs.get(id), self.ended(id)
         if live is not None and owner in (ANYONE, live.job.owner):
@@ -139,9 +141,9 @@ class DataSet:
         )
         self._ended[live.id] = EndedJob(live.job.owner, outcome)
         kept = kept_outcome(outcome, live.job.owner)
-        letter = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
+        message = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:
-            self.post.send(inbox, *letter)
+            self.post.send(inbox, *message)
         self._follow(live, outcome)
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
@@ -167,10 +169,10 @@ class DataSet:
         self._keys.pop(job.key, None)
 
     def bury(self, live: LiveJob, cause: str, sessions: list[str]) -> None:
-        """Keep a job that failed for good as a dead letter."""
+        """Keep a job that failed for good as a dead job."""
         is_cut = len(live.job.arguments) > self.terms.dead_arguments
         job = msgspec.structs.replace(live.job, arguments="") if is_cut else live.job
-        self.letters[live.id] = Letter(live.id, job, self.now(), cause, tuple(sessions), is_cut)
+        self.dead_jobs[live.id] = DeadJob(live.id, job, self.now(), cause, tuple(sessions), is_cut)
 
     # -- what time brings --
 
@@ -188,8 +190,8 @@ class DataSet:
     def forget_letters(self) -> None:
         """Those that are too old, or too many."""
         oldest = self.now() - int(self.terms.dead_keep * 1000)
-        kept = [letter for letter in self.letters.values() if letter.died > oldest]
-        self.letters = {letter.id: letter for letter in kept[-MOST_LETTERS:]}
+        kept = [dead for dead in self.dead_jobs.values() if dead.died > oldest]
+        self.dead_jobs = {dead.id: dead for dead in kept[-MOST_LETTERS:]}
 
     def next_due(self) -> int | None:
         """When something becomes due, None for nothing in sight."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, RelayError, StoreReset
-from relay.model.state import Outcome, Standing
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.memory.dataset import ANYONE
 from relay.store.memory.member import MemoryMember
 from relay.store.memory.record import LiveJob
-from relay.store.messages import Catalogue, Receipt, Submission
+from relay.store.messages import Definitions, Receipt, Submission
 
 
 class MemoryFrontStore(MemoryMember, FrontStore):
@@ -63,16 +64,16 @@ class MemoryFrontStore(MemoryMember, FrontStore):
             raise NoSuchJob
         return found[0]
 
-    async def look(self, owner: str, id: str) -> Standing | Outcome:
+    async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         return self._known(id, self.data.standing(owner, id))
 
-    async def attach(self, owner: str, id: str) -> Standing | Outcome:
+    async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         return self._known(id, self._attach(owner, id))
 
-    async def attach_all(self, ids: Sequence[str]) -> list[Standing | Outcome | None]:
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
         return [self._attach(ANYONE, id) for id in ids]
 
-    def _attach(self, owner: str, id: str) -> Standing | Outcome | None:
+    def _attach(self, owner: str, id: str) -> JobStatus | Outcome | None:
         known, live = self.data.standing(owner, id), self.data.jobs.get(id)
         if known is not None and live is not None:
             live.left.clear()
@@ -80,9 +81,9 @@ class MemoryFrontStore(MemoryMember, FrontStore):
                 live.waiting.append(self.inbox)
         return known
 
-    async def cancel(self, owner: str, id: str) -> tuple[Standing | Outcome, Outcome | None]:
+    async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         before = self._known(id, self.data.standing(owner, id))
-        if isinstance(before, Standing):
+        if isinstance(before, JobStatus):
             self.data.cancel(self.data.jobs[id])
         ended = self.data.ended(id)
         return before, ended.outcome if ended else None
@@ -104,10 +105,10 @@ class MemoryFrontStore(MemoryMember, FrontStore):
         ended = self.data.ended(id)
         return ended.outcome if ended else None
 
-    async def catalogue(self) -> Catalogue:
+    async def catalogue(self) -> Definitions:
         return self.data.served.catalogue()
 
-    def _known(self, id: str, found: Standing | Outcome | None) -> Standing | Outcome:
+    def _known(self, id: str, found: JobStatus | Outcome | None) -> JobStatus | Outcome:
         if found is None:
             raise StoreReset if self.minted_elsewhere(id) else NoSuchJob
         return found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.model.limits import Learned, Rate
-from relay.store.messages import ServedLimit
+from relay.store.messages import LimitDefinition
 
 REMEMBERED = 3_600_000  # ms that what was learned is remembered, unless its window or pause is longer
 LONGEST = 86_400_000  # ms of a window or a pause
@@ -31,11 +31,11 @@ class Limits:
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._declared: dict[str, ServedLimit] = {}
+        self._declared: dict[str, LimitDefinition] = {}
         self._learned: dict[str, Allowance] = {}
         self._went: dict[str, list[int]] = {}  # when, by scope
 
-    def declare(self, limit: ServedLimit) -> None:
+    def declare(self, limit: LimitDefinition) -> None:
         """A worker published this limit."""
         self._declared[limit.name] = limit
 

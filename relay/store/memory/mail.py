@@ -11,9 +11,9 @@ from twisted.logger import Logger
 
 from relay.store.inbox import Inbox
 from relay.store.member import INBOX_TTL
-from relay.store.messages import Mail, MailKind
+from relay.store.messages import MailKind, Message
 
-Deliver = Callable[[list[Mail]], None]
+Deliver = Callable[[list[Message]], None]
 
 
 class Mailbox:
@@ -21,7 +21,7 @@ class Mailbox:
 
     def __init__(self, expires: float) -> None:
         self.expires = expires
-        self.unread: list[Mail] = []
+        self.unread: list[Message] = []
 
 
 class Post:
@@ -46,12 +46,12 @@ class Post:
     def remove_all(self) -> None:
         self._boxes.clear()
 
-    def send(self, inbox: str, letter: str, id: str, data: bytes = b"") -> None:
+    def send(self, inbox: str, kind: str, id: str, data: bytes = b"") -> None:
         """Put a message into an inbox, if it is there."""
         box = self._find(inbox)
         if box is None:
             return
-        box.unread.append(Mail(letter, id, data))
+        box.unread.append(Message(kind, id, data))
         if inbox in self._readers:
             self._clock.callLater(0, self._readers[inbox])
 
@@ -63,7 +63,7 @@ class Post:
     def stop_listening(self, inbox: str) -> None:
         self._readers.pop(inbox, None)
 
-    def take(self, inbox: str) -> list[Mail]:
+    def take(self, inbox: str) -> list[Message]:
         """What was not read yet."""
         box = self._find(inbox)
         if box is None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from relay.store.given_back import log_given_back
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.store import MemoryStore
-from relay.store.messages import Swept
+from relay.store.messages import Sweep
 
 
 class MemoryMember:
@@ -30,7 +30,7 @@ class MemoryMember:
     def stop(self) -> Deferred[Any]:
         return succeed(None)
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
         self.data.pass_time()
@@ -38,4 +38,4 @@ class MemoryMember:
         log_given_back(back, "its lease ended")
         self.data.forget_letters()
         self.data.served.forget()
-        return Swept(was_there, self.data.served.version, back)
+        return Sweep(was_there, self.data.served.version, back)

@@ -11,7 +11,7 @@ from relay.model.limits import Learned
 from relay.store.given_back import log_given_back
 from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.store import MemoryStore
-from relay.store.messages import GivenBack, Letter, Submission
+from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operators import OperatorStore
 
 
@@ -38,12 +38,12 @@ class MemoryOperatorStore(OperatorStore):
     async def forget(self, scope: str) -> bool:
         return self.store.data.limits.forget(scope)
 
-    async def dead(self, most: int = 100) -> list[Letter]:
-        return list(self.store.data.letters.values())[::-1][:most]
+    async def dead(self, most: int = 100) -> list[DeadJob]:
+        return list(self.store.data.dead_jobs.values())[::-1][:most]
 
-    async def revive(self, letter: Letter) -> str:
-        if letter.cut:
-            raise ValueError(f"the arguments of {letter.id} were too large to be kept")
-        job = msgspec.structs.replace(letter.job, key="", fingerprint="", inbox="")
+    async def revive(self, dead: DeadJob) -> str:
+        if dead.cut:
+            raise ValueError(f"the arguments of {dead.id} were too large to be kept")
+        job = msgspec.structs.replace(dead.job, key="", fingerprint="", inbox="")
         front = MemoryFrontStore(self.store, "")
         return (await front.submit(Submission(front.mint(), job))).id

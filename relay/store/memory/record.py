@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from relay.model.state import TRANSITIONS, Claim, Job, Outcome, Standing, State
+from relay.model.job import Claim, Job
+from relay.model.state import TRANSITIONS, State
+from relay.model.status import JobStatus, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,11 @@ class LiveJob:
         times = self.created, self.deadline, run.started
         return Claim(self.id, self.job, run.attempt, *times, starts, self.checkpoint)
 
-    def standing(self, position: int) -> Standing:
+    def standing(self, position: int) -> JobStatus:
         """As its owner is shown it."""
         started, attempts = (self.run.started, self.run.attempt) if self.run else (0, self.tries)
         known = self.id, self.job.name, self.state, self.created
-        return Standing(*known, started, attempts, position, self.progress)
+        return JobStatus(*known, started, attempts, position, self.progress)
 
 
 @dataclass(frozen=True, slots=True)

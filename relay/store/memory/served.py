@@ -9,7 +9,7 @@ import msgspec
 
 from relay.store.member import FORGET_SERVED
 from relay.store.memory.limits import Limits
-from relay.store.messages import Catalogue, Served
+from relay.store.messages import Definitions, JobDefinition
 from relay.store.roster import Roster
 from relay.store.workers import SERVED_TTL
 
@@ -50,7 +50,7 @@ class Declarations:
         return since
 
     def _declare(self, name: str, mark: str, text: bytes, since: int) -> None:
-        limit = msgspec.json.decode(text, type=Served).limit
+        limit = msgspec.json.decode(text, type=JobDefinition).limit
         if limit is not None:
             self._limits.declare(limit)
         self._declared[name] = Declaration(mark, since, self._now() + int(SERVED_TTL * 1000), text)
@@ -71,10 +71,10 @@ class Declarations:
             del self._declared[name]
             self.version += 1
 
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> Definitions:
         """What is declared now."""
         now = self._now()
-        return Catalogue(
+        return Definitions(
             self.version,
             {name: declared.text for name, declared in self._declared.items()},
             {name: (now - declared.until) / 1000 for name, declared in self._declared.items()},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from relay.model.state import Claim, State
+from relay.model.job import Claim
+from relay.model.state import State
 from relay.store.memory.dataset import DataSet, process_of
 from relay.store.memory.record import LiveJob, Run
 from relay.store.messages import GivenBack, MailKind

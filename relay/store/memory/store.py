@@ -11,7 +11,7 @@ from relay.store.memory.dataset import DataSet
 from relay.store.memory.mail import Deliver, MemoryInbox, Post
 from relay.store.memory.sessions import Sessions
 from relay.store.memory.turns import Turns
-from relay.store.terms import Terms
+from relay.store.terms import StoreSettings
 
 FIRST = 1_000_000_000  # ms: a time is never 0, which stands for none, whatever the clock says
 
@@ -19,7 +19,7 @@ FIRST = 1_000_000_000  # ms: a time is never 0, which stands for none, whatever 
 class MemoryStore:
     """Keeps everything by `clock`. `MemoryFrontStore`, `MemoryWorkerStore` and `MemoryOperatorStore` are its verbs."""
 
-    def __init__(self, clock: IReactorTime, terms: Terms) -> None:
+    def __init__(self, clock: IReactorTime, terms: StoreSettings) -> None:
         self._clock = clock
         self._terms = terms
         #: each is called when the data is lost

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from relay.model.state import Claim, State
+from relay.model.job import Claim
+from relay.model.state import State
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.lanes import Lanes
 from relay.store.memory.record import LiveJob, Run
 from relay.store.memory.sessions import MemorySession, Sessions
 from relay.store.memory.suspects import Suspects
-from relay.store.messages import End, Fenced, Turn, Turned
+from relay.store.messages import Fenced, Report, Turn, Turned
 
 MOST_CLAIMS = 100  # of one turn
 GOES_ON = (State.SCHEDULED, State.QUEUED)  # how an attempt ends that is not the last
@@ -89,7 +90,7 @@ class Turns:
         run = live.run if live else None
         return live if run is not None and (run.session, run.turn) == (session.name, claimed) else None
 
-    def _end(self, session: MemorySession, end: End, claimed: int) -> bool:
+    def _end(self, session: MemorySession, end: Report, claimed: int) -> bool:
         live = self._held(session, end.id, claimed)
         if live is None or any(live is ended for ended, _, _ in self._ended):
             return False
@@ -112,12 +113,12 @@ class Turns:
         for live, state, payload in ended:
             self._data.settle(live, state, payload)
 
-    def _put_back(self, live: LiveJob, end: End) -> None:
-        if end.state is State.QUEUED or end.free:
+    def _put_back(self, live: LiveJob, end: Report) -> None:
+        if end.state is State.QUEUED or end.uncounted:
             live.uncounted += 1
         else:
             live.tries += 1
-        if end.state is State.QUEUED and not end.free:
+        if end.state is State.QUEUED and not end.uncounted:
             self._data.queue_again(live)
         else:
             live.move(State.SCHEDULED)

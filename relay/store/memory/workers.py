@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from relay.model.job import Claim
 from relay.model.limits import Learned
-from relay.model.state import Claim
 from relay.store.memory.member import MemoryMember
 from relay.store.memory.store import MemoryStore
 from relay.store.messages import Turn, Turned
