@@ -333,7 +333,7 @@ def test_a_process_has_ended_even_if_another_keeps_its_output_open(
     """As a program does that a handler started, and that outlives the worker."""
     clock: Any = kept.clock
     buried: list[str] = []
-    kept.buried = buried.append
+    kept.on_exit = buried.append
     child = kept.start()
     process: Any = child.process
     child.processExited(Failure(ProcessTerminated(signal=9)))

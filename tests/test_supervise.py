@@ -51,7 +51,7 @@ def test_reaping_goes_on_after_any_error_and_says_so_once_a_minute(
     clock = Clock()
     store = Store(*[ValueError("NOPERM")] * 320, StoreAway(), ["0-a-b"])
     _, kept = supervised(clock, store)
-    kept.buried("w1")
+    kept.on_exit("w1")
     clock.pump([0.2] * 325)
     assert len(store.reaped) == 322
     assert [event["name"] for event in no_logged_failures] == ["w1", "w1"]
@@ -63,7 +63,7 @@ def test_a_store_that_is_away_is_told_of_after_a_minute(no_logged_failures: list
     clock = Clock()
     store = Store(*[StoreAway()] * 302)
     _, kept = supervised(clock, store)
-    kept.buried("w1")
+    kept.on_exit("w1")
     clock.pump([0.2] * 298)
     assert not no_logged_failures
     clock.pump([0.2] * 10)
@@ -76,7 +76,7 @@ def test_what_was_killed_while_everything_stops_is_given_back_too() -> None:
     store = Store(StoreAway(), ["never asked for"])
     supervisor, kept = supervised(Clock(), store)
     supervisor.running = False
-    kept.buried("w1")
+    kept.on_exit("w1")
     assert store.reaped == ["w1"]
     assert not supervisor._reaping
 

@@ -1,7 +1,8 @@
 """Values and rules: what relay is about, with no Twisted and no Redis in it.
 
 ===========  =========================================================================================================
-`state`      a job, its states and how it moves between them, its claims, its outcome
+`job`        how a job is queued, kept and handed to a worker; `status`: what is known of it
+`state`      its states, and how it moves between them
 `envelope`   the one shape in which a job's state or outcome is shown
 `problems`   everything that can go wrong, each with its HTTP status and type
 `settings`   everything that an operator can set; `sources`: where it is read from

@@ -19,7 +19,7 @@ LITTLE = 1000  # requests held, or jobs
 _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000  # objects, collections, collections
 
 
-def tame(clock: IReactorTime, held: Callable[[], int]) -> None:
+def apply(clock: IReactorTime, held: Callable[[], int]) -> None:
     """Tune the collector of this process from now on; `held` returns how many requests wait."""
 
     def collect() -> None:

@@ -46,8 +46,8 @@ class Program:
 
 
 class ManagedProcess:
-    """A process that gets a successor when it ends or begins to drain, until it is stopped. `buried` is called with the
-    name of each child that ended."""
+    """A process that gets a successor when it ends or begins to drain, until it is stopped. `on_exit` is called with
+    the name of each child that ended."""
 
     _log = Logger()
 
@@ -55,7 +55,7 @@ class ManagedProcess:
         self.role = role
         self.number = number
         self.title = f"{role} {number}" if number else role
-        self.buried: Callable[[str], None] = lambda name: None
+        self.on_exit: Callable[[str], None] = lambda name: None
         #: called each time one of its processes can take work
         self.on_ready: Callable[[], None] = lambda: None
         #: which lines of what it writes are left out of the log
@@ -188,7 +188,7 @@ class ManagedProcess:
     def has_ended(self, child: Child, reason: Failure) -> None:
         """Whether no process of this place runs any more."""
         self._all.pop(child, None)
-        self.buried(child.name)
+        self.on_exit(child.name)
         if child is not self._child and not reason.check(ProcessDone):
             self._log.warn(
                 "{title} ({name}) ended while it drained: {why}",

@@ -68,7 +68,7 @@ def front(
         FrontTools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings
     )
     ending.install(reactor)
-    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
+    reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
 
 
@@ -108,7 +108,7 @@ def worker(
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store.home, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
-    reactor.callWhenRunning(gc_tuning.tame, reactor, made.held)
+    reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
 
 

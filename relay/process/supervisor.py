@@ -68,7 +68,7 @@ class Supervisor(Service):
         #: fires when requests are answered: the first front is ready
         self.ready: Deferred[None] = Deferred()
         for child in children:
-            child.buried = partial(self._reap_soon, child.title)
+            child.on_exit = partial(self._reap_soon, child.title)
             child.on_ready = partial(self._is_ready, child.role)
 
     def adopt(self, left: Inherited, place: Callable[[str, int], ManagedProcess]) -> None:
@@ -80,7 +80,7 @@ class Supervisor(Service):
                 child.adopt(state)
         for state in left.kept:
             retired = place(state.role, state.number)
-            retired.buried = partial(self._reap_soon, retired.title)
+            retired.on_exit = partial(self._reap_soon, retired.title)
             retired.adopt(state)
             self._retired.append(retired)
         self._inherited = left

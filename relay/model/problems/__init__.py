@@ -3,6 +3,7 @@
 ==========  ==========================================================================================================
 `base`      `RelayError`, and `JobError`, which handlers raise
 `request`   what a caller is answered with
+`job`       how a job can fail in ways that its handler does not raise
 `upstream`  what can go wrong between a handler and an API
 `registry`  what ``/problems/{slug}`` says: relay's own, and what jobs declare
 ==========  ==========================================================================================================
