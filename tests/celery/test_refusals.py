@@ -12,7 +12,7 @@ from twisted.logger import LogEvent
 from relay.celery.bridge import Bridge
 from relay.celery.wire import Task
 from relay.model.problems.base import JobError
-from tests.store.memory import MemoryRedis, Words, bulk, plain
+from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
 TASK = Task("relay-0-a-b.1", "t", [], {})
 

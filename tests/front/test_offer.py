@@ -16,7 +16,7 @@ from relay import Limit
 from relay.front.offer import MOST_VALUES, Offer
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import JobDefinition
-from tests.arguments.sides import NOTHING, handler_of, offer_of
+from tests.model.arguments.sides import NOTHING, handler_of, offer_of
 
 
 @dataclass

@@ -14,7 +14,7 @@ from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.store.inbox import DEAF, RedisInbox
 from relay.store.messages import Message
-from tests.store.memory import MemoryRedis, Words, bulk, plain
+from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
 
 def entry(number: int, id: bytes = b"job", text: bytes = b"w") -> bytes:

@@ -16,7 +16,7 @@ from relay.store.keys import Keys
 from relay.store.partition import Partition
 from relay.store.scripts import script
 from tests.processes import RedisProcess
-from tests.store.memory import MemoryRedis, Words, bulk, plain
+from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
 ADDRESS = Address("redis", "h", 6379, 0, "", "")
 OPEN = script("open").sha.encode()

@@ -15,7 +15,7 @@ from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
 from relay.process.spawned import READY, Child
 from relay.process.supervisor import Reexecution, Supervisor
-from tests.test_kept import DRAIN, SUCCEEDED, Reactor, end, orders, say, signals
+from tests.process.test_managed import DRAIN, SUCCEEDED, Reactor, end, orders, say, signals
 
 
 class Store:

@@ -22,7 +22,7 @@ from relay.handlers.declare import HandlerError
 from relay.model.arguments.patterns import UnlikePattern, for_fronts
 from relay.model.arguments.schema import validator
 from relay.model.problems.request import BadArguments, MalformedBody
-from tests.arguments.sides import NOTHING, decoded, handler_of, offer_of, taken
+from tests.model.arguments.sides import NOTHING, decoded, handler_of, offer_of, taken
 
 
 class Colour(enum.Enum):

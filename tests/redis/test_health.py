@@ -10,7 +10,7 @@ from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.redis.health import MOST, Health
 from relay.redis.refusal import Refused
-from tests.store.memory import MemoryRedis, Words, plain
+from tests.redis.memory import MemoryRedis, Words, plain
 
 ADDRESS = Address("redis", "h", 6379, 0, "", "")
 

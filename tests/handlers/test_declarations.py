@@ -108,7 +108,7 @@ def test_an_option_that_can_not_be_right_is_named_with_its_job(options: dict[str
     def f(account: str = "") -> None: ...
 
     told = said_of(lambda: job(**options)(f))
-    assert told.startswith(f"job {options.get('name', 'f')} (tests.test_declarations.")
+    assert told.startswith(f"job {options.get('name', 'f')} (tests.handlers.test_declarations.")
     assert said in told
 
 
@@ -276,7 +276,7 @@ def parameters() -> dict[str, tuple[Callable[..., Any], str]]:
 @pytest.mark.parametrize(("function", "said"), parameters().values(), ids=parameters())
 def test_a_parameter_that_can_not_be_an_argument_is_named(function: Callable[..., Any], said: str) -> None:
     told = said_of(lambda: handler_of(function))
-    assert told.startswith("job f (tests.test_declarations.parameters.")
+    assert told.startswith("job f (tests.handlers.test_declarations.parameters.")
     assert said in told
 
 
@@ -379,7 +379,9 @@ def test_one_bad_declaration_is_told_of_when_the_registry_is_made() -> None:
     def good() -> None: ...
     def bad(a: Path) -> None: ...
 
-    assert said_of(lambda: Registry([job(good), job(bad)])).startswith("job bad (tests.test_declarations.")
+    assert said_of(lambda: Registry([job(good), job(bad)])).startswith(
+        "job bad (tests.handlers.test_declarations."
+    )
 
 
 def test_what_is_published_is_plain_json() -> None:
