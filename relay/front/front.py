@@ -32,9 +32,9 @@ from relay.model.settings import Settings
 from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
+from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message
 from relay.timing.draining import Drain
-from relay.timing.recurring import recurring
 
 SWEEP = 1.0  # seconds between sweeps
 EARLY = 5.0  # seconds that an outcome is kept which came before anybody waited for it, once to twice
@@ -97,11 +97,8 @@ class Front(Service):
         self._joined = False  # whether our inbox was ever there
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
-        self._recurring = [
-            (recurring(tools.clock, self._sweep), SWEEP),
-            (recurring(tools.clock, self._waiters.turn), EARLY),
-            (recurring(tools.clock, self._parting.look), PARTING),
-        ]
+        work = {self._sweep: SWEEP, self._waiters.turn: EARLY, self._parting.look: PARTING}
+        self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _make_site(self) -> Site:
         settings, secrets, proxies = self._settings, self._tools.secrets, self._proxies
@@ -118,11 +115,8 @@ class Front(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._tools.store.start()
-        self._inbox.start()
+        self._membership.start()
         self._wheel.start()
-        for call, seconds in self._recurring:
-            call.start(seconds)
         self._connect()
         ensureDeferred(self._listen()).addErrback(
             lambda failure: self._log.failure("the front could not start", failure)
@@ -157,14 +151,12 @@ class Front(Service):
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         await self._departure.run(self._site.connections.close())
-        for call, _ in self._recurring:
-            call.stop()
+        self._membership.stop_work()
         self._wheel.stop()
         self._site.connections.stop()
         self._recovery.stop()
         self._fetching.stop()
-        await self._inbox.stop()
-        await self._tools.store.stop()
+        await self._membership.leave()
 
     # -- what the front hears --
 

@@ -32,6 +32,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `submissions`  submissions on their way to one partition
 `workers`      the verbs of a worker
 `member`       what the stores of fronts and of workers share: the sweep
+`membership`   a front or a worker at the store: connected, told by its inbox, sweeping; until it leaves
 `operators`    the verbs of supervisors and operators
 `given_back`   jobs of sessions that are closed
 `memory/`      the same verbs without a server, for tests

@@ -19,11 +19,11 @@ from relay.model.settings import Settings
 from relay.model.state import State
 from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
+from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 from relay.timing.draining import Drain
-from relay.timing.recurring import recurring
 from relay.worker.attempt import InThread, Place
 from relay.worker.definitions import served
 from relay.worker.end import Ends
@@ -72,11 +72,8 @@ class Worker(Service):
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
-        self._recurring = [
-            (recurring(tools.clock, self._sweep), SWEEP),
-            (recurring(tools.clock, self._publish), PUBLISH),
-            (recurring(tools.clock, self._forget_cancelled), FORGET),
-        ]
+        work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
+        self._membership = Membership(tools.clock, tools.store, self._inbox, work)
         self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
@@ -89,10 +86,7 @@ class Worker(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._tools.store.start()
-        self._inbox.start()
-        for call, seconds in self._recurring:
-            call.start(seconds)
+        self._membership.start()
         self._turning = ensureDeferred(self._session.run())
         self._turning.addErrback(self._broke_off)
 
@@ -125,10 +119,8 @@ class Worker(Service):
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
         await self._tools.upstreams.close()
         self._tools.leave()
-        for call, _ in self._recurring:
-            call.stop()
-        await self._inbox.stop()
-        await self._tools.store.stop()
+        self._membership.stop_work()
+        await self._membership.leave()
 
     def held(self) -> int:
         """How many jobs are running."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +75,19 @@ def test_all_that_goes_on_is_in_one_list_with_what_was_counted(no_logged_failure
     no_logged_failures.clear()
 
 
+def recurring_work() -> Iterator[str]:
+    """What `recurring` is called with anywhere in relay, and the tables of such work that `Membership` is given."""
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "recurring":
+                yield ast.unparse(node.args[1])
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "work":
+                assert isinstance(node.value, ast.Dict)
+                yield from (ast.unparse(body) for body in node.value.keys if body is not None)
+
+
 def test_the_docs_list_all_recurring_work(root: Path) -> None:
-    """Each call of `recurring` in relay has its row in docs/architecture.md."""
-    listed = (
-        (root / "docs" / "architecture.md")
-        .read_text()
-        .partition("## Recurring work")[2]
-        .partition("\n## ")[0]
-    )
-    found = {
-        ast.unparse(node.args[1]).rpartition(".")[2].lstrip("_")
-        for path in modules().values()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "recurring"
-    }
+    text = (root / "docs" / "architecture.md").read_text()
+    listed = text.partition("## Recurring work")[2].partition("\n## ")[0]
+    found = {body.rpartition(".")[2].lstrip("_") for body in recurring_work()} - {"body"}
     assert found == set(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE))
