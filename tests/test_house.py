@@ -16,6 +16,7 @@ LONGEST_SCRIPT = 90  # lines of a part in Lua
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -62,25 +63,24 @@ def undocumented(body: list[ast.stmt], within: str) -> Iterator[str]:
         if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
             place = f"{within}.{node.name}"
             if isinstance(node, ast.ClassDef):
-                told = {name for base in node.bases for name in told_by(ast.unparse(base))}
+                above = {name for base in node.bases for name in told().get(ast.unparse(base), ())}
                 yield from (
-                    each for each in undocumented(node.body, place) if each.split(".")[-1] not in told
+                    each for each in undocumented(node.body, place) if each.split(".")[-1] not in above
                 )
             if ast.get_docstring(node) is None and not is_told_elsewhere(node):
                 yield place
 
 
 @cache
-def told_by(name: str) -> frozenset[str]:
-    """The methods that a class of relay has docstrings for, which those that extend it need not say again."""
-    return frozenset(
-        method.name
-        for path in modules().values()
-        for node in tree(path).body
-        if isinstance(node, ast.ClassDef) and node.name == name
-        for method in node.body
-        if isinstance(method, Function) and ast.get_docstring(method)
-    )
+def told() -> dict[str, set[str]]:
+    """By class of relay the methods that it has docstrings for, which those that extend it need not say again."""
+    by_class: dict[str, set[str]] = defaultdict(set)
+    for path in modules().values():
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef):
+                methods = [method for method in node.body if isinstance(method, Function)]
+                by_class[node.name] |= {method.name for method in methods if ast.get_docstring(method)}
+    return by_class
 
 
 def is_told_elsewhere(node: ast.ClassDef | Function) -> bool:

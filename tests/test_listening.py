@@ -250,7 +250,7 @@ def test_a_front_that_cannot_listen_gives_up() -> None:
 def deaf(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
     """A front whose socket fails when it is to serve it."""
     code = (
-        "import sys; from relay import sockets; from twisted.internet.defer import fail; "
+        "import sys; from relay.process import sockets; from twisted.internet.defer import fail; "
         "sockets.BoundEndpoint.listen = lambda self, factory: fail(OSError(24, 'Too many open files')); "
         "from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
     )

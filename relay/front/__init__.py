@@ -11,7 +11,7 @@
 `hold`         **a held request**
 `answers`      envelopes and problems as whole responses
 `fetching`     outcomes that are too large for the inbox
-`recovery`     attaches who waits here again, after Redis forgot
+`recovery`     attaches all waiters again after Redis lost data
 `takeover`     hands held clients over to the front that comes next
 `readiness`    whether a front can take work
 =============  =======================================================================================================

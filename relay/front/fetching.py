@@ -21,7 +21,7 @@ AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
 
 
 class Fetching:
-    """Tells a waiting waiters the outcomes that it is asked to `fetch`."""
+    """Fetches outcomes, and hands them to their waiters."""
 
     _log = Logger()
 

@@ -50,8 +50,8 @@ class ClientConnection(Watched):
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._responder: Responder | None = None
         self._advancing = False
-        self._doubted = False  # whether the client is there, by what was seen during this exchange
-        self._began = 0.0  # the request that is being read
+        self._doubted = False  # whether the client may have gone, by what was seen during this exchange
+        self._began = 0.0  # when the request that is being read began, by the clock
         self._owes_continue = False
 
     def __repr__(self) -> str:
@@ -210,9 +210,9 @@ class ClientConnection(Watched):
             self.deadline = self._connections.now() + LAST_REQUEST
 
     def look(self) -> None:
-        """Notice a client that goes while nothing is read. One that has sent so much behind a request that is held
-        without heartbeats that its end would not be seen is read to no end: as behind a hold that was committed, no
-        other request is served."""
+        """Notice a client that goes while nothing is read. If a client has sent more than is kept behind a request that
+        is held without heartbeats, what it sends is read and discarded from then on, and no further request is served,
+        as behind a hold that was committed."""
         if not self._intake.paused or self._responder is None:
             return
         if not self._doubted and has_gone(self.transport):

@@ -57,4 +57,4 @@ class Pages(Protocol):
         """What a request is answered with, or by whom."""
 
     def refuse(self, error: RelayError) -> Response:
-        """The answer to what is not a request that can be served."""
+        """The answer to a request that can't be served, because of `error`."""

@@ -97,7 +97,7 @@ class Intake(RequestParser):
         self.backlog.clear()
 
     def discard(self) -> None:
-        """Read on to no end: nothing of what comes is served."""
+        """Read on and discard: nothing of what comes is served."""
         self.stop()
         self.unread, self.paused = b"", False
         if self._sink is not None:

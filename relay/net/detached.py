@@ -49,9 +49,9 @@ def detach(transport: Any, waits: SocketOwner) -> Any:
     transport.stopReading()
     transport.stopWriting()
     transport.connected = 0
-    parked = DetachedSocket(transport.reactor, transport.socket, waits)
+    detached = DetachedSocket(transport.reactor, transport.socket, waits)
     del transport.socket, transport.fileno, transport.protocol
-    return parked
+    return detached
 
 
 def can_be_detached(transport: Any) -> bool:

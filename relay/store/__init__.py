@@ -34,6 +34,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `member`       what the stores of fronts and of workers share: the sweep
 `membership`   a front or a worker at the store: connected, told by its inbox, sweeping; until it leaves
 `operators`    the verbs of supervisors and operators
+`renewal`      renews a lease without the reactor
 `given_back`   jobs of sessions that are closed
 `memory/`      the same verbs without a server, for tests
 `inbox`        what a process is told: reads its stream

@@ -11,6 +11,7 @@
 `retry`        whether a failed job is tried again, and when
 `overdue`      handlers that do not stop, and the places that they take
 `current`      for which job code runs
+`checkpoints`  what running jobs leave for their next attempt
 `watchdog`     a thread that notices when the reactor stands still, because a handler blocks it
 `sight`        what it sees: the job, and the line
 =============  ============================================================================================

@@ -189,7 +189,7 @@ class Attempt:
             self._set_timer(max(0.0, min(LINGER - GRACE, left)), self._give_up)
 
     def _give_up(self) -> None:
-        """Report the attempt though its handler runs on."""
+        """End the attempt although its handler runs on."""
         assert self._stopped is not None
         if self._place.clock.seconds() >= self._expires and self._stopped is State.FAILED:
             self._stopped = State.EXPIRED

@@ -112,7 +112,7 @@ class Session:
         self.nudge()
 
     def close(self) -> None:
-        """Report the dialogue when everything has been reported."""
+        """End the dialogue once everything has been reported."""
         self._closing = True
         self.nudge()
 
@@ -191,7 +191,7 @@ class Session:
         for _ in range(min(SOME, len(self._claimed))):
             claim, since = self._claimed.popleft()
             held, _ = self._held.get(claim.id, (None, 0))
-            if held is claim:  # and was not lost on the way, or lost and claimed again
+            if held is claim:  # it may have been lost, or lost and claimed again, meanwhile
                 self._begin(claim, since)
 
     def _begin(self, claim: Claim, since: float) -> None:
@@ -232,7 +232,7 @@ class Session:
         return turned
 
     def _size(self, end: Report) -> int:
-        """What a script has to read and write for an end."""
+        """Bytes that a script reads and writes for this end."""
         left = self._checkpoints.size(end.id) if self._checkpoints.last else 0
         return len(end.payload) + len(self._held[end.id][0].job.arguments) + left
 

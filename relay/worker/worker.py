@@ -91,7 +91,7 @@ class Worker(Service):
         self._turning.addErrback(self._broke_off)
 
     def _broke_off(self, failure: Failure) -> None:
-        """Report without waiting for running jobs, because a worker that can't report is of no use."""
+        """End the process without waiting for running jobs: a worker that can't report is of no use."""
         if failure.check(CancelledError):
             return
         self._log.failure("the worker's session ended", failure)

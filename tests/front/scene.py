@@ -29,7 +29,7 @@ from relay.model.state import State
 from relay.model.status import Outcome
 from relay.net.outgoing import Parting
 from relay.store.messages import JobDefinition
-from tests.store.memory_store import MemoryStore
+from tests.store.memory_store import ScriptedFrontStore
 
 SECRET = "a secret of the front"
 
@@ -80,7 +80,7 @@ class Scene:
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.settings = Settings(**{"grace": 5, "heartbeat": 8, "max_wait": 60, **settings})
-        self.store = MemoryStore(self.clock)
+        self.store = ScriptedFrontStore(self.clock)
         self.store.publish([served("echo")])
         store: Any = self.store
         self.room, self.wheel = Waiters(), Wheel(self.clock)

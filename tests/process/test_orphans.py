@@ -31,7 +31,7 @@ def test_what_twisted_does_not_know_is_reaped() -> None:
     """In a process of its own, as it would reap those of other tests."""
     code = """
 import os
-from relay import orphans
+from relay.process import orphans
 if os.fork() == 0: os._exit(3)
 while not orphans._ended(): pass
 orphans.reap()

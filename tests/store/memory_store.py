@@ -15,7 +15,7 @@ from relay.model.status import JobStatus, Outcome
 from relay.store.messages import Definitions, JobDefinition, Receipt, Submission
 
 
-class MemoryStore:
+class ScriptedFrontStore:
     """What the fronts of one store see of it. Jobs run and end when a test says so; times are those of the clock.
 
     `fails` is raised by each verb while it is set.

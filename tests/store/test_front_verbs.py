@@ -12,7 +12,7 @@ from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreR
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.messages import Receipt, Report, Submission
-from tests.store.memory_store import MemoryStore
+from tests.store.memory_store import ScriptedFrontStore
 from tests.store.test_store import Session, a_job, declared, roster
 
 LIMIT = 4  # jobs in the queue
@@ -37,8 +37,8 @@ class InMemory:
     def __init__(self) -> None:
         clock = Clock()
         clock.advance(1_000_000)
-        self.verbs = MemoryStore(clock, "front", LIMIT)
-        self.others = MemoryStore(clock, "other")
+        self.verbs = ScriptedFrontStore(clock, "front", LIMIT)
+        self.others = ScriptedFrontStore(clock, "other")
         for name in ("_jobs", "_known", "_keys", "_waiters"):
             setattr(self.others, name, getattr(self.verbs, name))
 

@@ -2,7 +2,7 @@
 
 ==============  ======================================================================================================
 `hold`          **a held request**, in its phases; `ending`: how it ends
-`policy`        for how long, how quietly
+`policy`        how long a request is held, and how often it gets a heartbeat
 `stream`        what is sent once it is committed; `json_stream`: as JSON, with heartbeats of white space
 `timing_wheel`  one timer for all of them
 `context`       what all of them share

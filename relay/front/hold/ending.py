@@ -60,7 +60,7 @@ class Ending(ABC):
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
-        self._doubtful = False  # whether the client is there
+        self._doubtful = False  # whether the client may have gone
         self._stream: Stream = in_json(chunked=False)
         self.slot = -1
 
@@ -112,7 +112,7 @@ class Ending(ABC):
         looking.addErrback(self._break_off)
 
     def reattach(self) -> Deferred[None]:
-        """This process is going away: eager_write the client to another. Fires when a committed one has gone."""
+        """This process stops: tell the client to reattach. Fires when a committed client has gone."""
         gone = self._gone = None if self.transport is None else Deferred()
         self._context.wheel.drop(self)
         self._run_out(reattach=True)

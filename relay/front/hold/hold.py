@@ -16,7 +16,6 @@ import socket
 import time
 from typing import Any
 
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.front import answers
@@ -30,8 +29,7 @@ from relay.net.detached import DetachedSocket, can_be_detached, detach
 from relay.net.eager import eager_write
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
-LONGEST_DOUBT = 10.0  # seconds that a client is waited for that may have gone
-_log = Logger()
+LONGEST_DOUBT = 10.0  # seconds to wait for a client that may have gone
 
 
 class Hold(Ending):
@@ -48,9 +46,9 @@ class Hold(Ending):
         hold = cls(context, passed.policy, passed.owner, passed.known, waiter)
         hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
         context.doors.admit(passed.address)
-        parked: Any = DetachedSocket(context.clock, connected, hold)
-        parked.write(passed.unsent)
-        hold.transport = parked
+        detached: Any = DetachedSocket(context.clock, connected, hold)
+        detached.write(passed.unsent)
+        hold.transport = detached
         hold._rest(passed.due - context.clock.seconds())
         waiter.addBoth(hold._ended)
         return hold
@@ -116,9 +114,9 @@ class Hold(Ending):
     def detach(self) -> tuple[Passed, socket.socket] | None:
         """Let go of the client, which belongs to another front from now on. None if the client was answered or has
         gone."""
-        parked, context = self.transport, self._context
+        client, context = self.transport, self._context
         detached = (
-            parked.detach() if isinstance(parked, DetachedSocket) and self._waiter is not None else None
+            client.detach() if isinstance(client, DetachedSocket) and self._waiter is not None else None
         )
         if detached is None:
             return None

@@ -37,7 +37,7 @@ class HealthRoutes(Routes):
 
 
 class ProblemRoutes(Routes):
-    """``/problems/…``"""
+    """What a problem type means: ``/problems/{slug}``"""
 
     app = new_app()
 

@@ -25,7 +25,7 @@ from relay.model.problems.request import InternalError, MethodRefused, NoSuchPag
 
 _MOST_REMEMBERED = 1000  # routes by address
 
-#: whom it is for, the routes it is one of, its name, what the address says
+#: for whom, the routes that it belongs to, its name, the values in the address
 Route = tuple[Takes, Any, str, Mapping[str, Any]]
 
 
@@ -58,12 +58,12 @@ class Dispatcher:
         return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
 
     def refuse(self, error: RelayError) -> Response:
-        """The answer to what is not a request that can be served."""
+        """The answer to a request that can't be served, because of `error`."""
         return answers.problem(error, self._prefix)
 
     def _route(self, request: Request) -> Route:
-        """The route of a request. Those of submissions are remembered, for there are few. Who may not call is not told
-        what there is."""
+        """The route of a request. Routes of submissions are cached, because there are few. A caller that is not allowed
+        does not hear whether an address exists."""
         asked = request.method, request.target
         if asked in self._remembered:
             return self._remembered[asked]

@@ -24,11 +24,11 @@ class Holding:
         self._policies = HoldPolicies(settings)
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
-        """How one who submits is held; None for one who is not."""
+        """The policy of a submission; None if it is not held: the client does not wait, or `max_held` is reached."""
         return None if self._is_full() else self._policies.of_submission(wait)
 
     def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
-        """How one who asks for a job that is there is held; None for one who is not."""
+        """The policy of a look at a job that is there; None if it is not held."""
         return None if self._is_full() else self._policies.of_look(wait)
 
     def _is_full(self) -> bool:
@@ -37,7 +37,7 @@ class Holding:
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
     ) -> Served:
-        """Hold the request until the job has ended, unless it has, or nobody wants to wait."""
+        """Hold the request until the job ends. Answer at once if it has ended, or if the client does not wait."""
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200

@@ -17,7 +17,7 @@ from relay.model.status import Outcome
 
 
 class JobRoutes(Routes):
-    """``/jobs/…``"""
+    """Submit, look, attach, cancel: ``/jobs/…``"""
 
     app = new_app()
 

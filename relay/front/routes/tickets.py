@@ -37,7 +37,7 @@ class TicketRoutes(Routes):
 
     @app.route("/tickets/<string:ticket>", methods=["GET"])
     async def attach(self, request: Request, caller: Caller, ticket: str) -> Served:
-        """The answer to a submission that another server made for its client, and handed the client over with."""
+        """Wait for a job that another server submitted for this client. Raises `Forbidden` for a bad ticket."""
         try:
             id, _, preferred, replayed = tickets.read(self._secrets, ticket, time.time())
         except TicketError as error:

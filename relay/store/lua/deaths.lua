@@ -1,6 +1,6 @@
 -- Deaths of workers under a job: which sessions died while they ran it. A death does not count for a job when another one
 -- is to blame for it (`blame:session`), and is taken back when its session turns out to be alive.
--- From SUSPECT deaths on a job runs alone in its session; at MOST_DEATHS it is a dead letter: it was alone at two of them.
+-- From SUSPECT deaths on a job runs alone in its session; at MOST_DEATHS it is a dead job: it was alone at two of them.
 local SUSPECT, MOST_DEATHS = 3, 5
 local BLAMED_FOR = 86400 -- seconds
 

@@ -1,4 +1,4 @@
--- Jobs as they are kept: created and deadline (Kept.STAMP digits each), then MessagePack of `relay.state.Job`.
+-- Jobs as they are kept: created and deadline (Kept.STAMP digits each), then MessagePack of `relay.model.job.Job`.
 local function created_of(kept) return tonumber(string.sub(kept, 1, Kept.STAMP)) or 0 end
 local function deadline_of(kept) return tonumber(string.sub(kept, Kept.STAMP + 1, 2 * Kept.STAMP)) or 0 end
 

@@ -2,7 +2,7 @@
 -- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
 -- arguments: tag, epoch, session, number, lease (ms), terms, want, holds (jobs beyond those that end here), then three lists,
 --            each after its length: ends (rows of `End`, at most 100), progresses (`Progress`), checkpoints (`Checkpoint`)
---            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead letter), or
+--            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead job), or
 --            `undone` (failed, and nothing was done: its key is free again), or `scheduled` (try
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
 --            count), or `queued` (given back).

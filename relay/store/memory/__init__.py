@@ -17,6 +17,6 @@
 `record`      one job as it is kept
 ============  ============================================================================================
 
-``tests/store/test_contract.py`` runs the same tests on it and on Redis. It does nothing in
+``tests/store/test_memory.py`` runs the same tests on it and on Redis. It does nothing in
 parts, because nothing takes long.
 """

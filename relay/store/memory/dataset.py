@@ -25,7 +25,7 @@ ANYONE = "*"  # owns every job
 
 
 class DataSet:
-    """Jobs that live, outcomes of those that ended, keys, dead letters. `now` is in milliseconds."""
+    """Jobs that live, outcomes of those that ended, keys, dead jobs. `now` is in milliseconds."""
 
     def __init__(self, now: Callable[[], int], post: Post, terms: StoreSettings) -> None:
         self.now = now

@@ -11,7 +11,7 @@ from relay.store.memory.record import LiveJob, Run
 from relay.store.messages import GivenBack, MailKind
 from relay.store.roster import Roster
 
-SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead letter
+SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead job
 
 
 @dataclass(frozen=True, slots=True)
