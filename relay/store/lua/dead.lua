@@ -8,6 +8,6 @@ local answer = {'OK', now, seq}
 for _, id in ipairs(redis.call('ZREVRANGE', K.dead, 0, tonumber(ARG.most) - 1)) do
   local packed = redis.call('HGET', K.letter, id)
   local letter = packed and cmsgpack.unpack(packed)
-  if letter then append(answer, Dead{id = id, Letter = letter}) end
+  if letter then append(answer, Dead{id = id, DeadJob = letter}) end
 end
 return answer
