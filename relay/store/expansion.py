@@ -6,8 +6,8 @@ does not pay for it when it runs.
 ``ARG.inbox``          the argument of that name in the head of the verb; ``ARG.REST``: the number of
                        the first one behind those that have names
 ``Job.lane``           the position of a field in a record of `relay.store.codec`; ``Job.COUNT``: how many
-``Claim{id = a, …}``   a table with the fields of a record, in its order; ``Letter = letter`` stands for all
-                       fields that it shares with that record, read from the variable ``letter``
+``Claim{id = a, …}``   a table with the fields of a record, in its order; ``DeadJob = letter`` stands for
+                       all fields that it shares with that record, read from the variable ``letter``
 =====================  ================================================================================
 """
 

@@ -17,6 +17,7 @@ from luaparser import ast, astnodes
 
 from relay.store import scripts
 from relay.store.codec import CONSTANTS
+from relay.store.expansion import expanded
 from relay.store.keys import FAMILIES, FIXED
 
 FOLDER = Path(scripts.__file__).parent / "lua"
@@ -233,6 +234,7 @@ def faults_of(texts: dict[str, str]) -> Iterator[str]:
             owners.setdefault(name, []).append(source)
     for source in sources.values():
         check_names(source, owners)
+        check_records(source)
         check_doubles(source, sources)
     for source in sources.values():
         for variable in source.exports.values():
@@ -260,6 +262,14 @@ def check_names(source: Source, owners: dict[str, list[Source]]) -> None:
     for name, line in source.hidden.items():
         if name in GLOBALS or any(owner.name in source.needs for owner in owners.get(name, ())):
             source.blame(line, f"{name!r} hides another of this name")
+
+
+def check_records(source: Source) -> None:
+    """What the source names of keys, arguments and records is there."""
+    try:
+        expanded(source.text)
+    except LookupError as error:
+        source.blame(1, error.args[0])
 
 
 def check_doubles(source: Source, sources: dict[str, Source]) -> None:

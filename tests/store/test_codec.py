@@ -60,7 +60,8 @@ def test_python_reads_a_job_that_lua_wrote(redis: RedisProcess) -> None:
 def test_a_job_of_lua_with_a_hole_is_still_an_array(redis: RedisProcess) -> None:
     packed = run(redis, "local job = Job{name = 'a'} job[Job.trace] = nil return packed_job('', job)")
     fields = msgspec.msgpack.decode(packed)
-    assert fields[Job.__struct_fields__.index("trace")] is None
+    assert fields[Job.__struct_fields__.index("trace")] == ""
+    assert fields[Job.__struct_fields__.index("then")] is None
     assert len(fields) == len(Job.__struct_fields__)
 
 
@@ -85,6 +86,16 @@ def test_a_follow_gives_a_job_all_that_they_share(redis: RedisProcess) -> None:
     job = msgspec.msgpack.decode(packed, type=Job)
     shared = JobTemplate(*(getattr(job, field) for field in JobTemplate.__struct_fields__))
     assert (shared, job.owner, job.arguments) == (FOLLOW, "me", codec.UNREADABLE.arguments)
+
+
+def test_a_follow_that_was_kept_before_its_record_grew_gives_a_job(redis: RedisProcess) -> None:
+    older = msgspec.msgpack.encode(msgspec.to_builtins(FOLLOW)[:-1])
+    packed = run(
+        redis,
+        "local f = cmsgpack.unpack(ARGV[1]) return packed_job('', Job{JobTemplate = f, owner = 'me'})",
+        older,
+    )
+    assert msgspec.msgpack.decode(packed, type=Job).lane == ""
 
 
 def test_python_reads_an_outcome_that_lua_wrote(redis: RedisProcess) -> None:

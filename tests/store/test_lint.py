@@ -21,6 +21,11 @@ return age(redis.call('HGET', K.job, ARG.id)) + now
 """
 
 FAULTS = {
+    "a record that is not there": (
+        "ARG.id)) + now",
+        "ARG.id)) + now, Dead{id = 1, Letter = 2}",
+        "there is no field 'Letter'",
+    ),
     "an undefined name": ("+ now", "+ then_", "'then_' is not defined"),
     "a name of a part that is not needed": (
         "prelude, jobs",

@@ -9,9 +9,14 @@ local function fields_of(kept)
   return UNREADABLE
 end
 
--- A job as it is kept, of its stamps and its fields. What is nil has to be said: a table with holes is packed as a map.
+-- A job as it is kept, of its stamps and its fields. What is nil is as in `UNREADABLE`: an older template has fewer
+-- fields. Where that is nil too it has to be said: a table with holes is packed as a map.
 local function packed_job(stamps, job)
   local fields = {}
-  for i = 1, Job.COUNT do fields[i] = job[i] == nil and cjson.null or job[i] end
+  for i = 1, Job.COUNT do
+    fields[i] = job[i]
+    if fields[i] == nil then fields[i] = UNREADABLE[i] end
+    if fields[i] == nil then fields[i] = cjson.null end
+  end
   return stamps .. cmsgpack.pack(fields)
 end
