@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from relay.front.caller import ANONYMOUS, LOCAL, Caller, Takes
+from relay.front.caller import ANONYMOUS, LOCAL, TICKET_HOLDER, Caller, Takes
+from relay.front.credentials import Credentials
 from relay.front.refusals import Refusals
 from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
 from relay.http.request import Request
@@ -37,19 +38,22 @@ class Access:
         proxies: Proxies,
         allowed: Sequence[str] = (),
         hosts: Sequence[str] = (),
-        prover: Prover | None = None,
+        credentials: Credentials | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._open = open
         self._proxies = proxies
         self._allowed = Networks(allowed)
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._prover = prover
+        self._prover = Prover(credentials.secrets, refusals) if credentials and refusals else None
 
     def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller:
         """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Forbidden` for a caller who may
         not."""
         host = _host(request)
-        if self._open or takes is Takes.TICKET:
+        if takes is Takes.TICKET:
+            return TICKET_HOLDER
+        if self._open:
             return ANONYMOUS
         how = forwarded(request)
         try:

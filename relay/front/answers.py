@@ -44,7 +44,7 @@ def problem(error: RelayError, prefix: str) -> Response:
     """A request could not be carried out (RFC 9457)."""
     later = f"Retry-After: {error.retry_after}\r\n" if error.retry_after else ""
     body = msgspec.json.encode(error.problem(prefix))
-    return Response(error.status, _PROBLEM, body, f"Relay-Source: relay\r\n{later}")
+    return Response(error.status, _PROBLEM, body, f"Relay-Source: relay\r\n{later}{error.head}")
 
 
 def json(value: Any, status: int = 200) -> Response:

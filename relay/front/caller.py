@@ -17,6 +17,8 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
 #: the one owner, as long as callers have no tokens
 ANONYMOUS = Caller("anonymous")
 LOCAL = Caller("anonymous", local=True)
+#: whoever has a ticket may see the job that it is for, whose ever it is
+TICKET_HOLDER = Caller("*")
 
 
 class Takes(Enum):

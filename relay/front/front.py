@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from relay.front.access import Access, Prover
+from relay.front.access import Access
 from relay.front.catalogue import Catalogue
+from relay.front.credentials import Credentials
 from relay.front.fetching import Fetching
 from relay.front.hold.context import HoldContext
 from relay.front.hold.timing_wheel import Wheel
@@ -49,8 +50,7 @@ class FrontTools:
     store: FrontStore
     inbox: Callable[[Callable[[list[Message]], None]], Inbox]
     endpoints: Sequence[IStreamServerEndpoint]
-    secrets: Sequence[str]
-    """What tickets are signed with."""
+    credentials: Credentials
     give_up: Callable[[str], None]
     """Ends the process, and says why."""
     successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
@@ -101,11 +101,10 @@ class Front(Service):
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _make_site(self) -> Site:
-        settings, secrets, proxies = self._settings, self._tools.secrets, self._proxies
+        settings, credentials, proxies = self._settings, self._tools.credentials, self._proxies
         refusals = Refusals(self._tools.clock)
-        prover = Prover(secrets, refusals)
-        access = Access(settings.open, proxies, settings.allow, settings.host, prover)
-        served = pages(self._context, settings, access, self._readiness, secrets, proxies, refusals)
+        access = Access(settings.open, proxies, settings.allow, settings.host, credentials, refusals)
+        served = pages(self._context, settings, access, self._readiness, credentials, proxies, refusals)
         limits = settings.body_limit, settings.keepalive
         return Site(Connections(self._tools.clock, served, *limits, self._context.doors))
 

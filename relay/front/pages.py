@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from relay.front.access import Access
+from relay.front.credentials import Credentials
 from relay.front.hold.context import HoldContext
 from relay.front.readiness import Readiness
 from relay.front.refusals import Refusals
@@ -22,15 +21,15 @@ def pages(
     settings: Settings,
     access: Access,
     readiness: Readiness,
-    secrets: Sequence[str],
+    credentials: Credentials,
     proxies: Proxies,
     refusals: Refusals,
 ) -> Dispatcher:
-    """What a front serves. `secrets` are what tickets are signed with."""
+    """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
     routes = [
         JobRoutes(jobs, holding, settings),
-        TicketRoutes(jobs, holding, secrets, proxies, refusals),
+        TicketRoutes(jobs, holding, credentials.secrets, proxies, refusals),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]

@@ -126,7 +126,7 @@ class ClientConnection(Watched):
         if isinstance(item, Refusal):
             self._become(Life.LAST)
             self._bodyless = item.bodyless
-            self.respond(self._connections.pages.refuse(item.error).with_head(item.head))
+            self.respond(self._connections.pages.refuse(item.error))
         else:
             self._serve(item)
             if self._intake.unread:

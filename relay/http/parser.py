@@ -24,7 +24,6 @@ TRAILER_LIMIT = 8 << 10  # bytes of the names and values of trailers, which are 
 _LINE_COST = 4  # bytes of a header beside its name and value: a colon, a space, the end of the line
 _PART = 8 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
 _MANY = 512  # pieces of bodies in a part: each costs as much as a large one
-_ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 
 
 class Sink(Protocol):
@@ -126,7 +125,7 @@ class RequestParser(ABC):
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on(part[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
-            self._refuse(MethodRefused(), _ALLOW)
+            self._refuse(MethodRefused(METHODS))
         except httptools.HttpParserCallbackError:
             self._break_off()
         except httptools.HttpParserError as error:
@@ -154,18 +153,18 @@ class RequestParser(ABC):
             return
         method, version = parser.get_method(), parser.get_http_version()
         if method == b"CONNECT":
-            self._refuse(MethodRefused(), _ALLOW)
+            self._refuse(MethodRefused(METHODS))
             return
         head = without_offer(method, self._target, version, self._headers)
         self._begin()
         self.reading = False
         self.unread = head + rest + self.unread
 
-    def _refuse(self, error: RelayError, head: str = "") -> None:
+    def _refuse(self, error: RelayError) -> None:
         if not self.stopped:
             self.stopped = True
             is_head = self._parser is not None and self._parser.get_method() == b"HEAD"
-            self.found.append(Refusal(error, head, is_head))
+            self.found.append(Refusal(error, is_head))
 
     def _grow(self, more: int, limit: int) -> None:
         self._size += more

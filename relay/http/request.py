@@ -92,12 +92,11 @@ class Request:
 
 
 class Refusal:
-    """Stands where a request should: the error that the client is told, and the header lines that go with it."""
+    """Stands where a request should: the error that the client is told."""
 
-    __slots__ = ("bodyless", "error", "head")
+    __slots__ = ("bodyless", "error")
     cost = 0
 
-    def __init__(self, error: RelayError, head: str, bodyless: bool) -> None:
+    def __init__(self, error: RelayError, bodyless: bool) -> None:
         self.error = error
-        self.head = head
         self.bodyless = bodyless  # it is the answer to HEAD

@@ -5,7 +5,7 @@
 `state`      its states, and how it moves between them
 `envelope`   the one shape in which a job's state or outcome is shown
 `problems`   everything that can go wrong, each with its HTTP status and type
-`settings`   everything that an operator can set; `sources`: where it is read from
+`settings`   everything that an operator can set; `sources`: where it is read from; `setting_checks`
 `arguments`  what jobs take, as plain data
 `limits`     how often something may be done
 `tickets`    let a client wait for its job; `proofs` let another server call

@@ -9,14 +9,13 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from relay.model.names import QUEUE_NAME
+from relay.model.setting_checks import check_networks, check_queues
 from relay.model.sources import PREFIX as PREFIX
 from relay.model.sources import SettingError as SettingError
 from relay.model.sources import as_text, from_file, parts
@@ -203,27 +202,10 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(_explain(error, values, source)) from error
-    _check_queues(settings, source)
-    _check_networks(settings, source)
+    check_queues(settings.queues, source)
+    check_networks("trusted_proxy", settings.trusted_proxy, source)
+    check_networks("allow", settings.allow, source)
     return {name: getattr(settings, name) for name in values}
-
-
-def _check_queues(settings: Settings, source: str) -> None:
-    for queue in settings.queues:
-        if not QUEUE_NAME.fullmatch(queue):
-            raise SettingError(f"--queues {source}: {queue!r} does not match {QUEUE_NAME.pattern}")
-
-
-def _check_networks(settings: Settings, source: str) -> None:
-    for name in ("trusted_proxy", "allow"):
-        for text in getattr(settings, name):
-            try:
-                (text == "unix:" and name == "trusted_proxy") or ip_network(text, strict=False)
-            except ValueError:
-                wanted = (
-                    "an address, a network or unix:" if name == "trusted_proxy" else "an address or a network"
-                )
-                raise SettingError(f"--{name.replace('_', '-')} {source}: {text!r} is not {wanted}") from None
 
 
 def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str) -> str:

@@ -17,12 +17,13 @@ import msgspec
 from twisted.logger import Logger
 
 from relay import version
+from relay.front.credentials import Credentials
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
-from relay.process.service import EMBEDDED, address_of, router_of, secrets_of, terms_of
+from relay.process.service import EMBEDDED, address_of, router_of, terms_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.store.operators import RedisOperatorStore
@@ -35,7 +36,7 @@ def everything(
 ) -> Supervisor:
     """The embedded Redis, fronts and workers as processes, started again when they die, run as `owner`. `given` are the
     settings of the command line, which count again when the supervisor restarts. Raises `SettingError`."""
-    secrets_of(settings)
+    Credentials.read(settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
     for description, each in zip(settings.listen, listening, strict=True):

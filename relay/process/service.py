@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from relay import celery
+from relay.front.credentials import Credentials
 from relay.handlers.registry import chosen
-from relay.model import tickets
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, resolver
@@ -65,7 +65,7 @@ def front(
     others = handed.successor, handed.predecessor
     give_up = partial(_give_up, reactor)
     made = Front(
-        FrontTools(reactor, store, inbox, endpoints, secrets_of(settings), give_up, *others), settings
+        FrontTools(reactor, store, inbox, endpoints, Credentials.read(settings), give_up, *others), settings
     )
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
@@ -137,14 +137,6 @@ def address_of(settings: Settings) -> Address:
         return Address.parse(settings.redis)
     except AddressError as error:
         raise SettingError(f"--redis: {error}") from error
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """What tickets are signed with. Raises `SettingError`."""
-    try:
-        return tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else []
-    except (OSError, ValueError) as error:
-        raise SettingError(f"--ticket-secrets: {error}") from error
 
 
 def router_of(reactor: Any, address: Address) -> Router:

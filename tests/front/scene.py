@@ -12,6 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from relay.front.access import Access
 from relay.front.catalogue import Catalogue
+from relay.front.credentials import Credentials
 from relay.front.hold.context import HoldContext
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
@@ -95,7 +96,9 @@ class Scene:
         proxies = Proxies()
         refusals = Refusals(self.clock)
         access = Access(True, proxies)
-        all_pages = pages(context, self.settings, access, self.readiness, [SECRET], proxies, refusals)
+        all_pages = pages(
+            context, self.settings, access, self.readiness, Credentials([SECRET]), proxies, refusals
+        )
         limits = self.settings.body_limit, self.settings.keepalive
         self.site = Site(Connections(self.clock, all_pages, *limits, self.doors))
 

@@ -10,8 +10,9 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from relay.front.access import Access, Prover, is_private
+from relay.front.access import Access, is_private
 from relay.front.caller import ANONYMOUS, LOCAL, Takes
+from relay.front.credentials import Credentials
 from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
@@ -36,8 +37,7 @@ def asked(
 
 def access(*hosts: str, proxies: tuple[str, ...] = (NGINX,), secrets: tuple[str, ...] = ()) -> Access:
     """A closed relay that the network 10/8 may call."""
-    prover = Prover(secrets, Refusals(Clock()))
-    return Access(False, Proxies(proxies), ["10.0.0.0/8"], hosts, prover)
+    return Access(False, Proxies(proxies), ["10.0.0.0/8"], hosts, Credentials(secrets), Refusals(Clock()))
 
 
 def why_not(closed: Access, request: Request) -> str:
@@ -197,4 +197,6 @@ def test_a_proof_is_not_looked_at_where_it_is_not_needed() -> None:
     request.address = "127.0.0.1"
     request.headers["host"] = ["localhost"]
     access(secrets=(SECRET,)).authenticate(request)
-    Access(True, Proxies(), prover=Prover([SECRET], Refusals(Clock()))).authenticate(proven("another secret"))
+    Access(True, Proxies(), (), (), Credentials([SECRET]), Refusals(Clock())).authenticate(
+        proven("another secret")
+    )

@@ -81,15 +81,14 @@ class Dispatcher:
         return route
 
     def _refused(self, failure: Failure, request: Request) -> Response:
-        error, head = failure.value, ""
+        error = failure.value
         if isinstance(error, CancelledError):  # the client has gone
             raise error
         if isinstance(error, MethodNotAllowed):
-            head = f"Allow: {', '.join(sorted(error.valid_methods or ()))}\r\n"
-            error = MethodRefused()
+            error = MethodRefused(error.valid_methods or ())
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
             self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
             error = InternalError()
-        return answers.problem(error, self._prefix).with_head(head)
+        return self.refuse(error)

@@ -17,6 +17,8 @@ class RelayError(Exception):
     title: ClassVar[str] = "Internal error"
     #: seconds for ``Retry-After``; 0 if a retry does not help
     retry_after: ClassVar[int] = 0
+    #: header lines of its own that the answer has, each with its line break
+    head: str = ""
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail or self.title)

@@ -6,6 +6,8 @@ the error that handlers raise, are in `relay.model.problems.base`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from relay.model.problems.base import RelayError
 
 
@@ -83,6 +85,10 @@ class MethodRefused(RelayError):
     """The address does not support this method. `Allow` lists the methods that it supports."""
 
     status, slug, title = 405, "method-refused", "Method not allowed"
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        super().__init__()
+        self.head = f"Allow: {', '.join(sorted(methods))}\r\n"
 
 
 class AlreadyComplete(RelayError):

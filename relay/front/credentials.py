@@ -1,0 +1,24 @@
+"""What callers can show, as the operator's files have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.model import tickets
+from relay.model.settings import SettingError, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """`secrets` are what tickets and proofs are signed with."""
+
+    secrets: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, settings: Settings) -> Credentials:
+        """Read the files that the settings name. Raises `SettingError`."""
+        try:
+            return cls(tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else ())
+        except (OSError, ValueError) as error:
+            raise SettingError(f"--ticket-secrets: {error}") from error
