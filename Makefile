@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OPTIONS ?=
+# compiled modules are kept: tests start many processes, each of which would compile all anew
+export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 

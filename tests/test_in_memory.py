@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from relay import job
+from relay.front.credentials import Credentials
 from relay.front.front import Front, FrontTools
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
@@ -75,7 +76,7 @@ class Relay:
         self.endpoint: Any = Endpoint()
         front = Process(self.store, "front")
         store = MemoryFrontStore(self.store, front.name)
-        tools = FrontTools(front.clock, store, front.make_inbox, [self.endpoint], [], pytest.fail)
+        tools = FrontTools(front.clock, store, front.make_inbox, [self.endpoint], Credentials(), pytest.fail)
         front.start(Front(tools, SETTINGS))
         self.processes = [front]
         self.worker = self.start_worker("worker")
