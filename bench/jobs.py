@@ -17,8 +17,16 @@ def echo(message: Any = None) -> Any:
 
 @job(queue="later")
 def later(message: Any = None) -> Any:
-    """The same, in a queue that no worker takes from until it is wanted."""
+    """The same, in a queue whose only worker is busy with `block` until another is wanted."""
     return message
+
+
+@job(queue="later", timeout=86_400)
+async def block() -> None:
+    """Take the place of a worker that has one."""
+    from twisted.internet import reactor
+
+    await deferLater(reactor, 86_400)
 
 
 @job

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from bench.load import load
 from bench.processes import Group, free_port, wait_for_port
@@ -31,9 +32,17 @@ def running(system: System) -> Iterator[tuple[Group, str]]:
             system.start(group, Path(directory), port)
             wait_for_port(port)
             time.sleep(1.5)  # workers have no port to wait for
+            if system.first:
+                ask_first(f"http://127.0.0.1:{port}{system.first}")
             yield group, f"http://127.0.0.1:{port}"
         finally:
             group.stop()
+
+
+def ask_first(url: str) -> None:
+    """Submit a job that nobody waits for, and give its worker time to begin it."""
+    urlopen(Request(url, b"{}", {"Content-Type": "application/json", **ASYNC}), timeout=10).close()
+    time.sleep(1)
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -149,12 +158,13 @@ def _used_by(group: Group, system: System) -> Callable[[], int]:
 
 
 class Fleet:
-    """A Redis, several fronts on ports of their own, and a worker that serves ``later`` but does not take it yet."""
+    """A Redis, several fronts on ports of their own, and a worker that serves ``later`` but is busy with ``block``."""
 
     def __init__(self, group: Group, directory: Path, fronts: int, *options: str) -> None:
         self.group = group
         self._redis = redis(group, directory)
         self._worker("worker", "default")
+        self._worker("blocked", "later", "--concurrency", "1")
         self.ports = [free_port() for _ in range(fronts)]
         for number, port in enumerate(self.ports):
             listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
@@ -163,6 +173,7 @@ class Fleet:
         for port in self.ports:
             wait_for_port(port)
         time.sleep(2)
+        ask_first(f"http://127.0.0.1:{self.ports[0]}/jobs/block")
 
     def take_later(self) -> None:
         self._worker("taker", "later")
@@ -170,8 +181,8 @@ class Fleet:
     def front_cpu(self) -> float:
         return sum(used for name, used in self.group.cpu().items() if name.startswith("front"))
 
-    def _worker(self, name: str, queue: str) -> None:
-        self._twistd(name, "worker", "--jobs", "bench.jobs", "--queues", queue)
+    def _worker(self, name: str, queue: str, *options: str) -> None:
+        self._twistd(name, "worker", "--jobs", "bench.jobs", "--queues", queue, *options)
 
     def _twistd(self, name: str, role: str, *options: str) -> None:
         command = [TWISTD, "-n", "--pidfile=", "relay", role, "--redis", self._redis, *options]

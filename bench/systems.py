@@ -28,6 +28,8 @@ class System:
     start: Callable[[Group, Path, int], None]
     hold: str = "/hold"
     queue: str = ""
+    #: what is asked first, without waiting
+    first: str = ""
     queue_headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -130,7 +132,7 @@ def nchan(group: Group, directory: Path, port: int) -> None:
     group.start("front", ["/usr/sbin/nginx", "-p", str(directory), "-c", str(configuration)])
 
 
-RELAY = System("relay", relay(), "/jobs/echo", "/jobs/echo", tuple(ASYNC.items()))
+RELAY = System("relay", relay(), "/jobs/echo", "/jobs/echo", queue_headers=tuple(ASYNC.items()))
 TWO_FRONTS = System("relay, two fronts", relay("--fronts", "2"), "/jobs/echo")
 ARQ = System("uvicorn + Starlette + arq", uvicorn("arq", "arq_app", POLL="0.02", JOBS="100"), queue="/queue")
 SAQ = System("uvicorn + Starlette + SAQ", uvicorn("saq", "saq_app", JOBS="100"), queue="/queue")
@@ -140,11 +142,11 @@ KLEIN = System("Klein alone, answering at once", twisted("klein"), "/echo")
 
 JOBS_A_SECOND = (RELAY, ARQ, SAQ, CELERY, BARE, KLEIN)
 
-_HOLDING = relay("--max-held", "20000", "--queues", "default")
+_HOLDING = relay("--max-held", "20000", "--concurrency", "1")
 #: who holds, and which process' memory counts
 HOLDERS = (
-    System("relay's front", _HOLDING, "/jobs/later"),
-    System("all of relay, with a job for each in Redis", _HOLDING, "/jobs/later"),
+    System("relay's front", _HOLDING, "/jobs/later", first="/jobs/block"),
+    System("all of relay, with a job for each in Redis", _HOLDING, "/jobs/later", first="/jobs/block"),
     System("uvicorn + Starlette, no heartbeats", uvicorn("arq", "hold_app")),
     System("uvicorn + Starlette, heartbeats", uvicorn("arq", "hold_app", BEATS="1")),
     System("gunicorn + gevent + Flask, no heartbeats", gunicorn("gevent_hold_app", worker=False)),

@@ -84,6 +84,8 @@ def _key(request: Request) -> str:
 
 
 def _seconds(request: Request, name: str, longest: float) -> float:
+    if name.lower() not in request.headers:
+        return 0
     field = request.header(name.lower())
     if not field:
         return 0

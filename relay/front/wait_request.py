@@ -19,13 +19,13 @@ class WaitRequest(msgspec.Struct, frozen=True, gc=False):
     def read(cls, request: Request, preferred: str = "") -> WaitRequest:
         """Read the headers of a request; what another server `preferred` for its client counts instead of its own
         Prefer. Raises `Malformed`."""
-        fields = [preferred] if preferred else request.values("prefer")
-        cancel = _is_cancelled(request)
-        if not fields and not cancel:
+        if not preferred and request.headers.keys().isdisjoint(_HEADERS):
             return _PLAIN
-        return cls(Preferences.parse(fields), cancel)
+        fields = [preferred] if preferred else request.values("prefer")
+        return cls(Preferences.parse(fields), _is_cancelled(request))
 
 
+_HEADERS = frozenset({"prefer", "relay-on-disconnect"})
 _PLAIN = WaitRequest()
 
 

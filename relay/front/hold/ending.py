@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from relay.front import answers
 from relay.front.hold.context import HoldContext
-from relay.front.hold.json_stream import in_json
+from relay.front.hold.json_stream import PLAIN
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
@@ -61,7 +61,7 @@ class Ending(ABC):
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client may have gone
-        self._stream: Stream = in_json(chunked=False)
+        self._stream: Stream = PLAIN
         self.slot = -1
 
     def __repr__(self) -> str:
