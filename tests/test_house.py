@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.test_layers import modules
+from tests.test_layers import modules, tree
 
 LONGEST_MODULE = 250  # lines
 LONGEST_FUNCTION = 40
 LONGEST_SCRIPT = 90  # lines of a part in Lua
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
 
 
 def test_modules_are_short() -> None:

@@ -60,9 +60,15 @@ def modules() -> dict[str, Path]:
     return {name_of(path): path for path in sources()}
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """A module of relay, parsed."""
+    return ast.parse(path.read_text())
+
+
 def imported(path: Path) -> Iterator[str]:
     """The modules that one imports, those for type checks alone included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -28,6 +28,8 @@ from twisted.web.http import _ChunkedTransferDecoder
 from txredisapi import RedisProtocol
 from urllib3.connection import HTTPConnection
 
+from tests.test_layers import tree
+
 ROOT = Path(__file__).parents[1]
 STANDARD = sys.stdlib_module_names
 #: of packages: what each class has to have, and what of relay's depends on it
@@ -78,14 +80,14 @@ PINNED: list[tuple[type, str, str]] = [
 @cache
 def names_in(kind: type) -> frozenset[str]:
     """The names of all attributes that the source of a class has in it."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    found = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    parsed = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    found = {node.attr for node in ast.walk(parsed) if isinstance(node, ast.Attribute)}
     found |= {
         node.name
-        for node in ast.walk(tree)
+        for node in ast.walk(parsed)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
-    for defined in ast.walk(tree):
+    for defined in ast.walk(parsed):
         if isinstance(defined, ast.ClassDef):
             targets = [node.targets for node in defined.body if isinstance(node, ast.Assign)]
             targets += [[node.target] for node in defined.body if isinstance(node, ast.AnnAssign)]
@@ -132,7 +134,7 @@ def test_private_modules_and_names_of_others_are_imported_in_net_only() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources()
-        for name in _imported(ast.parse(path.read_text()))
+        for name in _imported(tree(path))
         if name.partition(".")[0] not in STANDARD and any(is_private(part) for part in name.split("."))
     ]
     assert wrong == []
@@ -147,7 +149,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def test_private_attributes_of_others_are_used_in_net_only() -> None:
-    trees = {path: ast.parse(path.read_text()) for path in sources()}
+    trees = {path: tree(path) for path in sources()}
     own = set().union(*map(_own, trees.values()))
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} uses {ast.unparse(node)}"

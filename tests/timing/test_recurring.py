@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.timing.recurring import going_on, recurring
-from tests.test_layers import modules
+from tests.test_layers import modules, tree
 
 
 async def _raises() -> None:
@@ -78,7 +78,7 @@ def test_all_that_goes_on_is_in_one_list_with_what_was_counted(no_logged_failure
 def recurring_work() -> Iterator[str]:
     """What `recurring` is called with anywhere in relay, and the tables of such work that `Membership` is given."""
     for path in modules().values():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "recurring":
                 yield ast.unparse(node.args[1])
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "work":
