@@ -104,7 +104,7 @@ class Waiters:
         """Drop old outcomes without a waiter."""
         self._older_early, self._early = self._early, {}
 
-    # -- what was submitted for them, in case that the store forgets --
+    # -- what was submitted for them, in case the store forgets --
 
     def keep(self, id: str, submission: Submission) -> None:
         """Keep a submission while its job has waiters."""

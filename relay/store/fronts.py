@@ -64,13 +64,14 @@ class FrontStore(Protocol):
         """The same of many ids, whoever owns them; None for those that the store does not know."""
 
     async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
-        """End a job that waits, ask for the end of one that runs: how it stood, and how it ended if it has."""
+        """End a job that waits, or ask its worker to stop it: how it stood before, and its outcome if it has ended by
+        this."""
 
     async def abandon(self, id: str) -> bool:
         """Cancel a job that this process' clients no longer want, unless others wait for it: whether it was."""
 
     async def collected(self, id: str) -> bool:
-        """Somebody has this outcome; whether another job would have been given it."""
+        """A client has received this outcome; whether a following job (`then`) would otherwise have been given it."""
 
     async def fetch(self, id: str) -> Outcome | None:
         """An outcome that was too large for the inbox; None if it is no longer kept."""
@@ -79,8 +80,8 @@ class FrontStore(Protocol):
         """What workers serve."""
 
     async def sweep(self) -> Sweep:
-        """Keep the inbox alive, let time pass, give back what those held whose leases have ended. To be called every
-        second."""
+        """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
+        has ended. To be called every second."""
 
 
 class RedisFrontStore(MemberStore, FrontStore):

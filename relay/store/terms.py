@@ -15,7 +15,7 @@ class StoreSettings:
     dead_keep: float = 7 * 86400  # seconds that a dead job is kept
     dead_bytes: int = 64 << 20  # of all dead jobs
     dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
-    queue_bytes: int = 1 << 30  # of all jobs alive at once
+    queue_bytes: int = 512 << 20  # of all jobs alive at once
 
     def words(self) -> str:
         """As scripts read them that end jobs."""

@@ -48,8 +48,8 @@ class WorkerStore(Protocol):
         """Close a session; the ids that it still held go back to their places."""
 
     async def publish(self, roster: Roster) -> None:
-        """Say which jobs this worker serves, and for `SERVED_TTL` that it will go on. Of two declarations of a name
-        that one counts whose worker began later to say so, as long as it does."""
+        """Publish the jobs that this worker serves, valid for `SERVED_TTL`. If two workers declare one name
+        differently, the one that began later counts."""
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
@@ -58,8 +58,8 @@ class WorkerStore(Protocol):
         """An API told of a limit: count it for these scopes."""
 
     async def sweep(self) -> Sweep:
-        """Keep the inbox alive, let time pass, give back what those held whose leases have ended. To be called every
-        second."""
+        """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
+        has ended. To be called every second."""
 
 
 class RedisWorkerStore(MemberStore, WorkerStore):

@@ -19,10 +19,10 @@ class HoldPolicy(msgspec.Struct, frozen=True, gc=False):
     heartbeat: float
     true_status: bool  # a submission that ends in grace shows its outcome as its status; a look is 200
     applied: str = ""
-    cancel: bool = False  # the job, when the client goes away
+    cancel: bool = False  # whether the job is cancelled when the client goes away
 
 
-LAST_WAIT = 3.0  # seconds that a request is held which comes while the front drains
+LAST_WAIT = 3.0  # seconds that a request is held if it comes while the front drains
 
 
 class HoldPolicies:

@@ -41,7 +41,7 @@ class Passed(msgspec.Struct, frozen=True):
     until: float  # when the wait ends
     due: float  # when its next heartbeat is
     unsent: bytes = b""
-    submission: Submission | None = None  # in case that the store forgets the job
+    submission: Submission | None = None  # in case the store forgets the job
 
 
 encode = msgspec.msgpack.Encoder().encode
