@@ -3,7 +3,8 @@
 =============  =======================================================================================================
 `front`        the service: listens, sweeps, gets mail, drains
 `pages`        all pages, put together; `routes`: the pages
-`access`       who may call: closed by default; `caller`: who calls; `refusals`: what is logged of those who may not
+`access`       who may call: closed by default; `caller`: who calls; `credentials`: what callers can show
+`refusals`     what is logged of those who may not call
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
 `catalogue`    the jobs that workers serve; `offer`: one of them, and the check of its arguments

@@ -17,7 +17,7 @@
 
 `url` checks what is called, `decoder` decompresses, `headers`, `response` and `charset` make text of it. `pieces`
 reads a body as slowly as it is wanted, `announced` what APIs say of their limits; `problems` names what Twisted and
-treq raise.
+treq raise, `upstreams` has what all calls of a worker share.
 """
 
 from __future__ import annotations
