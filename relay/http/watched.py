@@ -17,6 +17,7 @@ class Watched(Protocol):
         #: of the client
         self.address = address
         self._progress: Progress | None = None  # of what the client is sent, since its deadline passed
+        self._is_told = False  # to close
         #: by the clock; 0 for none
         self.deadline = 0.0
 
@@ -46,11 +47,12 @@ class Watched(Protocol):
             self.close()
 
     def is_closing(self) -> bool:
-        """Whether it was closed, and only waits for what is on its way."""
-        return False
+        """Whether it was told to close, and waits for what is on its way, or for the other side, as TLS does."""
+        return self._is_told
 
     def close(self) -> None:
         """Close once all that was written is out."""
+        self._is_told = True
         self.deadline = self._connections.now() + PATIENCE
         if self.transport is not None:
             self.transport.loseConnection()

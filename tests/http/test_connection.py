@@ -43,10 +43,21 @@ class Transport(StringTransportWithDisconnection):
         self.loseConnection()
 
 
+class Waiting(Transport):
+    """One that closes once the other side does, as TLS does."""
+
+    def loseConnection(self) -> None:
+        self.disconnecting = True
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        StringTransportWithDisconnection.loseConnection(self)
+
+
 class Scene:
     """A connection to a site that answers each request with its path, at once or when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: type[Transport] = Transport) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
         self.requests: list[Request] = []
@@ -56,7 +67,7 @@ class Scene:
         self.site = Site(Connections(self.clock, self, BODY_LIMIT, KEEPALIVE, doors(self.clock)))
         self.site.startFactory()
         self.connection: ClientConnection = self.site.buildProtocol(None)
-        self.transport = Transport()
+        self.transport = transport()
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)
 
@@ -316,6 +327,18 @@ def test_a_client_that_closes_its_side_reads_what_it_asked_for(scene: Scene) -> 
     scene.held[1].callback(answers.json("two"))
     assert scene.statuses() == [200, 200]
     assert not scene.transport.connected
+
+
+@pytest.mark.parametrize("data", [post("Connection: close"), b"what is this\r\n\r\n", GET % 1])
+def test_a_client_that_does_not_close_is_cut_in_the_end(data: bytes) -> None:
+    """Also where a transport waits for it, as TLS does once it has said that it closes."""
+    scene = Scene(Waiting)
+    scene.send(data)
+    closed = scene.site.connections.close()
+    scene.pass_time(KEEPALIVE + 3 * PATIENCE)
+    assert scene.transport.aborted
+    assert (len(scene.site.connections), len(scene.site.connections.doors)) == (0, 0)
+    assert closed.called
 
 
 @pytest.mark.parametrize("data", [b"", GET[:10]])
