@@ -17,13 +17,13 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
 #: the one owner, as long as callers have no tokens
 ANONYMOUS = Caller("anonymous")
 LOCAL = Caller("anonymous", local=True)
-#: whoever has a ticket may see the job that it is for, whose ever it is
+#: a client with a ticket may see the job that the ticket is for, whoever owns it
 TICKET_HOLDER = Caller("*")
 
 
 class Takes(Enum):
     """Whom a route is for."""
 
-    CALLER = "who may call"
-    PROBE = "who may call, and proxies that look whether relay is there"
-    TICKET = "whoever has a ticket, which the route checks itself"
+    CALLER = "a caller that may call"
+    PROBE = "a caller that may call, or a proxy that looks whether relay is there"
+    TICKET = "a client with a ticket, which the route checks itself"

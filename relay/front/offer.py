@@ -98,8 +98,8 @@ class Offer:
         """Where it waits, as its starts are limited."""
         value = self._value(arguments, limit.per) if limit.per else UNSET
         if value is UNSET:
-            return f"@{limit.name}"
-        return f"@{limit.name} {hashlib.blake2b(_canonical(value), digest_size=10).hexdigest()}"
+            return limit.lane()
+        return limit.lane(hashlib.blake2b(_canonical(value), digest_size=10).hexdigest())
 
     def _value(self, arguments: Arguments, name: str) -> Any:
         if self._type is None:

@@ -84,9 +84,8 @@ def _key(request: Request) -> str:
 
 
 def _seconds(request: Request, name: str, longest: float) -> float:
-    if name.lower() not in request.headers:
-        return 0
-    field = request.header(name.lower())
+    key = name.lower()
+    field = request.header(key) if key in request.headers else ""
     if not field:
         return 0
     if not _SECONDS.fullmatch(field) or float(field) > longest:

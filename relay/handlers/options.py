@@ -43,6 +43,11 @@ class JobOptions(msgspec.Struct, frozen=True):
     local: bool = False  # for clients of this machine only
     problems: tuple[type[JobError], ...] = ()  # that it fails with, to be explained to clients
 
+    @property
+    def attempts(self) -> int:
+        """How often the job may be started."""
+        return 1 + self.retries
+
 
 def misfit_of_names(given: Mapping[str, Any]) -> str:
     """What is wrong with the names of these options; "" if nothing is."""

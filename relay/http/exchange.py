@@ -1,4 +1,4 @@
-"""An exchange, one request on one connection, as whoever answers it sees it; and who answers."""
+"""An exchange: one request on one connection, as the code that answers it sees it. And what can answer."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from relay.http.connections import Connections
-from relay.net.outgoing import PATIENCE, Progress, unsent
+from relay.net.outgoing import PATIENCE, Progress
 
 
 class Watched(Protocol):
@@ -41,7 +41,7 @@ class Watched(Protocol):
         self._progress = self._progress or Progress()
         if self._progress.goes_on(self.transport):
             self.deadline = self._connections.now() + PATIENCE
-        elif self.is_closing() or unsent(self.transport):
+        elif self.is_closing() or self._progress.left:
             self.abortConnection()
         else:
             self.close()

@@ -57,23 +57,24 @@ def has_gone(transport: Any) -> bool:
 class Progress:
     """Whether the bytes that wait for a client become fewer."""
 
-    __slots__ = ("_is_told", "_left")
+    __slots__ = ("_is_told", "left")
 
     def __init__(self) -> None:
-        self._left: float = math.inf
+        #: bytes, at the last look
+        self.left: float = math.inf
         self._is_told = False  # to close
 
     def goes_on(self, transport: Any) -> bool:
         """Whether some are left, and fewer than last time."""
-        before, self._left = self._left, unsent(transport)
-        return 0 < self._left < before
+        before, self.left = self.left, unsent(transport)
+        return 0 < self.left < before
 
     def goes_on_or_ends(self, transport: Any) -> None:
         """End a connection on which nothing goes on: cut it where something is left, or where it was told to close and
         still waits for the other side, as TLS does. Else close it."""
         if self.goes_on(transport):
             return
-        if self._left or self._is_told:
+        if self.left or self._is_told:
             transport.abortConnection()
         else:
             self._is_told = True

@@ -9,7 +9,6 @@ Records that are kept (`Job`, `JobTemplate`, `Outcome`, `DeadJob`) grow at their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, Final
 
@@ -139,12 +138,8 @@ def kept_job(claim: Claim) -> bytes:
     return b"%0*d%0*d%b" % (STAMP, claim.created, STAMP, claim.deadline, _encode(claim.job))
 
 
-def rows(record: Layout, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
-    """The rows of a list that has the values of all of them, one after the other."""
-    return zip(*[iter(flat)] * len(record.fields), strict=True)
-
-
 def read_outcome(id: str, data: bytes) -> Outcome:
+    """The outcome of a job, from what `kept_outcome` or ``settle.lua`` wrote."""
     kept = _decode_outcome(data)
     times = kept.created, kept.started, kept.finished, kept.expires
     return Outcome(id, kept.name, kept.state, *times, kept.attempts, kept.payload, kept.follows)
@@ -172,7 +167,8 @@ def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | 
 
 @TURNED.reads
 def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], alone: int) -> Turned:
-    taken = [*starmap(read_claim, rows(CLAIM, claims))]
+    """The answer to a turn."""
+    taken = [*starmap(read_claim, CLAIM.rows(claims))]
     return Turned(taken, [*map(bytes.decode, refused)], bool(more), due / 1000, bool(alone))
 
 
@@ -197,25 +193,28 @@ def _with_envelope(job: Job) -> Job:
 
 
 @DEAD.reads
-def read_letter(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> DeadJob:
+def read_dead_job(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> DeadJob:
+    """A dead job, of a row of `DEAD`."""
     job = _decode_job(kept[2 * STAMP :])
     return DeadJob(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
 
 
 @GIVEN_BACK.reads
 def read_given_back(session: bytes, id: bytes, name: bytes) -> GivenBack:
+    """A job of a session that was closed, of a row of `GIVEN_BACK`."""
     return GivenBack(session.decode(), id.decode(), name.decode())
 
 
 @LEARNED.reads
 def read_learned(scope: bytes, calls: int, window: int, pause: int) -> tuple[str, Learned]:
+    """A scope and what was learned of its limit, of a row of `LEARNED`."""
     return scope.decode("utf-8", "replace"), Learned(Rate(calls, window / 1000), pause / 1000)
 
 
 def read_catalogue(now: int, version: int, flat: list[Any]) -> Definitions:
     """The catalogue at a time (ms), from rows of `SERVED`."""
     declared, overdue = {}, {}
-    for name, text, until in rows(SERVED, flat):
+    for name, text, until in SERVED.rows(flat):
         shown = name.decode("utf-8", "replace")
         declared[shown], overdue[shown] = text, (now - until) / 1000
     return Definitions(version, declared, overdue)

@@ -20,7 +20,7 @@ async def give_back(partition: Partition, verb: str, who: str, terms: str) -> li
     more = True
     while more:
         more, *rows = await partition.verb(verb, who, terms)
-        back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
+        back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
     return back
 
 

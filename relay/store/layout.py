@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Reader = TypeVar("Reader", bound=Callable[..., object])
 
@@ -42,6 +42,10 @@ class Layout:
         if missing:
             raise LookupError(f"a row leaves out {', '.join(missing)}")
         return "{" + ", ".join(found[field] for field in self.fields) + "}"
+
+    def rows(self, flat: Sequence[Any]) -> zip[tuple[Any, ...]]:
+        """The rows of a list that has the values of all of them, one after the other."""
+        return zip(*[iter(flat)] * len(self.fields), strict=True)
 
     def reads(self, function: Reader) -> Reader:
         """Marks a function whose last parameters are the fields; raises `TypeError` where they are others."""

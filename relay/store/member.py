@@ -54,7 +54,7 @@ class MemberStore:
                 "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
             )
             was_there = bool(there) if was_there is None else was_there
-            back += starmap(codec.read_given_back, codec.rows(codec.GIVEN_BACK, rows))
+            back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
             if not more:
                 break
         return Sweep(bool(was_there), version, back)

@@ -126,6 +126,10 @@ class LimitDefinition(msgspec.Struct, frozen=True):
     per: str
     most: int = 0
 
+    def lane(self, value: str = "") -> str:
+        """The lane of a job that it limits; `value` is a digest of what is counted apart, "" for nothing."""
+        return f"@{self.name} {value}" if value else f"@{self.name}"
+
 
 class JobDefinition(msgspec.Struct, frozen=True):
     """A job as its worker published it."""

@@ -68,7 +68,7 @@ class RedisOperatorStore(OperatorStore):
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("learned", most)
-        return dict(starmap(codec.read_learned, codec.rows(codec.LEARNED, rows)))
+        return dict(starmap(codec.read_learned, codec.LEARNED.rows(rows)))
 
     async def forget(self, scope: str) -> bool:
         return bool((await self._router.of_key(scope).verb("forget", scope))[0])
@@ -77,7 +77,7 @@ class RedisOperatorStore(OperatorStore):
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("dead", most)
-        dead_jobs = [*starmap(codec.read_letter, codec.rows(codec.DEAD, rows))]
+        dead_jobs = [*starmap(codec.read_dead_job, codec.DEAD.rows(rows))]
         return sorted(dead_jobs, key=lambda dead: dead.died, reverse=True)[:most]
 
     async def revive(self, dead: DeadJob) -> str:

@@ -24,6 +24,7 @@ LONGEST_TRACEBACK = 16 << 10  # characters of a traceback in the log; the middle
 
 
 def error_of(failure: Failure) -> BaseException:
+    """The exception of a failure; a `RuntimeError` for a failure that has only a type."""
     value: BaseException | None = failure.value
     return value if value is not None else RuntimeError(f"{failure.type} without a value")
 
@@ -82,6 +83,7 @@ class Traced(Failure):
 
 
 def with_causes(failure: Failure) -> Traced:
+    """The same failure, whose traceback in a log has its causes, too."""
     return Traced(failure.value, failure.type, failure.getTracebackObject())
 
 

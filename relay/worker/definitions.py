@@ -17,7 +17,7 @@ def served(registry: Registry) -> list[JobDefinition]:
             name=handler.options.name,
             queue=handler.options.queue,
             priority=handler.options.priority,
-            attempts=1 + handler.options.retries,
+            attempts=handler.options.attempts,
             once=handler.options.once,
             limit=_limit(handler.options),
             then=_template(registry, handler.options.then),
@@ -37,8 +37,7 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
         return None
     o = handler.options
     limit = _limit(o)
-    lane = f"@{limit.name}" if limit else ""
-    return JobTemplate(o.name, o.queue, o.priority, 1 + o.retries, o.once, lane)
+    return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, limit.lane() if limit else "")
 
 
 def _limit(options: JobOptions) -> LimitDefinition | None:

@@ -18,8 +18,7 @@ from relay.handlers.declare import Handler
 from relay.model.job import Claim
 from relay.model.state import State
 from relay.model.text import printable
-from relay.outbound import AttemptOfJob as OutboundJob
-from relay.outbound import Http, Upstreams
+from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt, Place
@@ -158,7 +157,7 @@ class Runner:
         hosts = limit.hosts if limit is not None else ()
 
         def open_http() -> Http:
-            job = OutboundJob(claim.id, until, claim.job.trace, claim.job.lane, hosts)
+            job = AttemptOfJob(claim.id, until, claim.job.trace, claim.job.lane, hosts)
             return self._equipment.upstreams.client(job)
 
         def tell(fraction: float, message: str) -> None:

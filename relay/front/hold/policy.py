@@ -33,11 +33,11 @@ class HoldPolicies:
         self._known: Memo[tuple[WaitRequest, bool], HoldPolicy | None] = Memo(_MOST_REMEMBERED)
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
-        """The terms of a submission; None if the client does not want to wait."""
+        """The policy of a submission; None if the client does not want to wait."""
         return self._remember(wait, True)
 
     def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
-        """The terms of a look at an existing job."""
+        """The policy of a look at an existing job."""
         return self._remember(wait, False)
 
     def at_the_end(self, policy: HoldPolicy) -> HoldPolicy:

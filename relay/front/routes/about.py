@@ -50,7 +50,7 @@ class ProblemRoutes(Routes):
         known = self._jobs.problem_type(slug)
         if known is None:
             raise NoSuchPage(
-                f"no job declares a problem {slug}: whoever wrote the handler knows what it means"
+                f"No job that is served declares the problem {slug}. Ask the authors of the handler what it means"
             )
         return answers.json(
             {"type": slug, "title": known.title, "status": known.status, "meaning": known.meaning}
