@@ -18,7 +18,7 @@ from zope.interface import implementer
 from relay.http.connections import Connections
 from relay.http.exchange import Responder, Served
 from relay.http.intake import Intake
-from relay.http.life import BUSY, TRANSITIONS, Life
+from relay.http.life import BUSY, CLOSING, DETACHED, IDLE, LAST, READING, SERVING, TRANSITIONS, Life
 from relay.http.lingering import Lingering
 from relay.http.request import Refusal, Request
 from relay.http.response import Response, render
@@ -42,7 +42,7 @@ class ClientConnection(Watched):
 
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
-        self._life = Life.IDLE
+        self._life = IDLE
         self._intake = Intake(connections, self)
         self._bodyless = False  # what is served is HEAD
         #: whether the request that is served may be answered in chunks
@@ -77,8 +77,8 @@ class ClientConnection(Watched):
         self._began = self._connections.now()
         if self._life not in BUSY:
             self.deadline = self._began + REQUEST_TIME
-        if self._life is Life.IDLE:
-            self._become(Life.READING)
+        if self._life is IDLE:
+            self._become(READING)
 
     def grew(self, size: int) -> None:
         """So many bytes of a request's body are here."""
@@ -124,7 +124,7 @@ class ClientConnection(Watched):
     def _next(self) -> None:
         item = self._intake.backlog.next()
         if isinstance(item, Refusal):
-            self._become(Life.LAST)
+            self._become(LAST)
             self._bodyless = item.bodyless
             self.respond(self._connections.pages.refuse(item.error))
         else:
@@ -133,7 +133,7 @@ class ClientConnection(Watched):
                 self._intake.read_on()
 
     def _serve(self, request: Request) -> None:
-        self._become(Life.SERVING if request.keep_alive else Life.LAST)
+        self._become(SERVING if request.keep_alive else LAST)
         self._bodyless = request.method == "HEAD"
         self.chunked = request.chunked
         self.deadline = 0.0
@@ -165,12 +165,12 @@ class ClientConnection(Watched):
     def respond(self, response: Response) -> None:
         """Answer the request that is served, and go on with the next."""
         self._responder = None
-        closing = self._life is Life.LAST or self._is_last()
+        closing = self._life is LAST or self._is_last()
         eager_write(self.transport, render(response, closing, self._bodyless))
         if closing:
             self._linger()
             return
-        self._become(Life.READING if self._intake.reading else Life.IDLE)
+        self._become(READING if self._intake.reading else IDLE)
         self._progress, self._doubted = None, False
         self._began = self._connections.now()  # of what is being read: until now it waited for us
         if self._owes_continue:
@@ -219,7 +219,7 @@ class ClientConnection(Watched):
             self._doubted = True  # what it sent before may still be read
             self._responder.half_closed()
         elif self._intake.is_stuck():
-            self._become(Life.LAST)
+            self._become(LAST)
             self._intake.discard()
 
     def is_closing(self) -> bool:
@@ -227,7 +227,7 @@ class ClientConnection(Watched):
 
     def close(self) -> None:
         """Close once what was written is out; nothing more is read."""
-        self._become(Life.CLOSING)
+        self._become(CLOSING)
         self._intake.stop()
         self._progress = None
         self.transport.unregisterProducer()  # type: ignore[union-attr]  # which would keep it open
@@ -244,7 +244,7 @@ class ClientConnection(Watched):
 
     def _detach(self) -> None:
         """Let go of all that knows this connection."""
-        self._become(Life.DETACHED)
+        self._become(DETACHED)
         self._intake.let_go()
         self._working = self._responder = None
         self.transport = None
