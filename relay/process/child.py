@@ -69,8 +69,8 @@ def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: P
 
 
 def _leave(role: str, drain: Drain, orphaned: float, stop: Callable[[], None], seconds: float | None) -> None:
-    """Stop within so many seconds. None: the parent has ended, so nobody would miss this process, nor end it, if it had
-    longer than `orphaned`, as one that has a successor may have."""
+    """Stop within so many seconds. None means that the parent has ended: nothing else would end this process, so it has
+    `orphaned` seconds at most, even if it has a successor."""
     if seconds is not None:
         _log.info("this {role} was told to stop, and has {seconds:.0f} s left", role=role, seconds=seconds)
         drain.within(seconds)

@@ -32,7 +32,8 @@ def describe(kind: type[RelayError]) -> ProblemType:
     return ProblemType(kind.slug, kind.title, kind.status, meaning)
 
 
-def catalogue() -> dict[str, type[RelayError]]:
+@cache
+def catalogue() -> Mapping[str, type[RelayError]]:
     """Every problem that relay itself can answer with, by slug."""
     kinds = [kind for module in (request, job) for kind in vars(module).values() if isinstance(kind, type)]
     return {kind.slug: kind for kind in kinds if issubclass(kind, RelayError) and kind is not RelayError}
