@@ -40,6 +40,7 @@ TOP: dict[str, set[str]] = {
     "version": set(),
     "handover": {"net", "model"},
     "tickets": {"model"},
+    "callers": {"front", "model"},
     "learned": {"process"},
     "tap": {"process", "redis", "timing", "model"},
 }

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from relay.front.caller import ANONYMOUS, LOCAL, TICKET_HOLDER, Caller, Takes
+from relay.front.caller import ANONYMOUS, LOCAL, TICKET_HOLDER, Takes
 from relay.front.credentials import Credentials
 from relay.front.refusals import Refusals
 from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
 from relay.http.request import Request
 from relay.model import proofs
+from relay.model.caller import Caller
 from relay.model.problems.request import Forbidden, Malformed
 from relay.model.proofs import ProofError
 

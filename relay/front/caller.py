@@ -1,24 +1,17 @@
-"""Who calls, as routes are told, and what a route asks of who calls."""
+"""What a route asks of who calls, and the callers that need no credentials of their own."""
 
 from __future__ import annotations
 
 from enum import Enum
 
-import msgspec
+from relay.model import caller
+from relay.model.caller import Caller
 
-
-class Caller(msgspec.Struct, frozen=True, gc=False):
-    """Who asks. `owner`: whose the jobs are · `local`: it is known to be a program on this machine."""
-
-    owner: str
-    local: bool = False
-
-
-#: the one owner, as long as callers have no tokens
-ANONYMOUS = Caller("anonymous")
-LOCAL = Caller("anonymous", local=True)
+#: the one owner of a relay that does not ask who calls
+ANONYMOUS = Caller(caller.ANONYMOUS)
+LOCAL = Caller(caller.ANONYMOUS, local=True)
 #: a client with a ticket may see the job that the ticket is for, whoever owns it
-TICKET_HOLDER = Caller("*")
+TICKET_HOLDER = Caller(caller.ANYONE)
 
 
 class Takes(Enum):

@@ -7,9 +7,9 @@ import re
 import msgspec
 from werkzeug.http import parse_options_header
 
-from relay.front.caller import Caller
 from relay.front.wait_request import WaitRequest
 from relay.http.request import Request
+from relay.model.caller import Caller
 from relay.model.problems.request import Malformed, NotJson
 
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')

@@ -29,6 +29,8 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         fingerprint: str = "",
         trace: str = "",
         then: JobTemplate | None = None,
+        caller: str = "",
+        fair: bool = False,
     ) -> Job:
         """The job that does this for somebody."""
         return Job(
@@ -45,6 +47,8 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
             arguments,
             self.lane,
             then,
+            caller,
+            fair,
         )
 
 
@@ -67,6 +71,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     arguments: str  # JSON object
     lane: str = ""  # ``@limit`` or ``@limit value``, of a job whose starts are limited; "" for others
     then: JobTemplate | None = None  # of the job that is given an outcome which nobody collected
+    caller: str = ""  # whose queued places it takes up; "" for a job that is not counted
+    fair: bool = False  # owners take turns where it waits
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

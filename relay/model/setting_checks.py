@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_network
 
+from relay.model.caller_settings import CallerSettings
+from relay.model.limits import Rate
 from relay.model.names import QUEUE_NAME
 from relay.model.sources import SettingError
 
@@ -25,3 +27,21 @@ def check_networks(name: str, texts: Iterable[str], source: str) -> None:
             (text == "unix:" and is_proxy) or ip_network(text, strict=False)
         except ValueError:
             raise SettingError(f"--{name.replace('_', '-')} {source}: {text!r} is not {wanted}") from None
+
+
+def check_callers(settings: CallerSettings) -> None:
+    """Raise `SettingError` for settings of callers that contradict each other, or say only half."""
+    if settings.open and settings.knows_callers:
+        raise SettingError(
+            "--open answers everybody: it can't be set together with --tokens, --jwt-keys or --callers"
+        )
+    if bool(settings.jwt_keys) != bool(settings.jwt_issuer and settings.jwt_audience):
+        raise SettingError("--jwt-keys, --jwt-issuer and --jwt-audience are set together")
+    if settings.jwt_keys.startswith("http:"):
+        raise SettingError("--jwt-keys: the URL must begin with https://")
+    if settings.jwt_jobs and not settings.jwt_keys:
+        raise SettingError("--jwt-jobs is of no use without --jwt-keys")
+    try:
+        Rate.parse(settings.caller_rate)
+    except ValueError as error:
+        raise SettingError(f"--caller-rate: {error}") from None

@@ -13,9 +13,21 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
-from relay.model.setting_checks import check_networks, check_queues
+from relay.model.caller_settings import CallerSettings
+from relay.model.setting_checks import check_callers, check_networks, check_queues
+from relay.model.setting_types import (
+    YEAR,
+    Assignment,
+    Bytes,
+    Count,
+    CountOrNone,
+    Lifetime,
+    Seconds,
+    Size,
+    about,
+    counted_in,
+)
 from relay.model.sources import PREFIX as PREFIX
 from relay.model.sources import SettingError as SettingError
 from relay.model.sources import as_text, from_file, parts
@@ -23,130 +35,87 @@ from relay.model.sources import as_text, from_file, parts
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE with a name of a-z, 0-9 and _"}
 
 
-def _about(text: str, **limits: Any) -> Meta:
-    return Meta(description=text, **limits)
-
-
-def _in(unit: str, **limits: Any) -> Meta:
-    """A number's unit, shown in the docs: seconds, bytes or count."""
-    return Meta(extra={"unit": unit}, **limits)
-
-
-_YEAR = 365 * 86_400  # seconds; more would be a slip of the pen, and overflow in Redis
-_MOST = 1 << 50  # of anything that is counted
-Seconds = Annotated[float, _in("seconds", ge=0, le=_YEAR)]
-Lifetime = Annotated[int, _in("seconds", ge=1, le=_YEAR)]
-Bytes = Annotated[int, _in("bytes", ge=0, le=_MOST)]
-Size = Annotated[int, _in("bytes", ge=1, le=_MOST)]
-Count = Annotated[int, _in("count", ge=1, le=_MOST)]
-CountOrNone = Annotated[int, _in("count", ge=0, le=_MOST)]
-_Assignment = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*=")]
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator can set. Times are seconds, sizes are bytes."""
 
     redis: Annotated[
-        str, _about("URL of the store: redis://, rediss://, unix://, or embedded: (the default under all)")
+        str, about("URL of the store: redis://, rediss://, unix://, or embedded: (the default under all)")
     ] = ""
-    redis_memory: Annotated[Bytes, _about("memory that the embedded Redis may use, 0 for no limit")] = 0
-    data: Annotated[str, _about("directory of the embedded Redis' append-only file")] = "relay-data"
+    redis_memory: Annotated[Bytes, about("memory that the embedded Redis may use, 0 for no limit")] = 0
+    data: Annotated[str, about("directory of the embedded Redis' append-only file")] = "relay-data"
     listen: Annotated[
-        tuple[str, ...], _about("Twisted server endpoint that clients connect to; repeatable")
+        tuple[str, ...], about("Twisted server endpoint that clients connect to; repeatable")
     ] = ("tcp:8080:interface=127.0.0.1",)
-    open: Annotated[bool, _about("answer everybody: other machines, clients behind proxies, web pages")] = (
-        False
-    )
-    trusted_proxy: Annotated[
-        tuple[str, ...],
-        _about(
-            "address, network or `unix:` of a proxy whose X-Forwarded-For or PROXY header is believed; repeatable"
-        ),
-    ] = ()
-    allow: Annotated[
-        tuple[str, ...],
-        _about("address or network whose programs may call a closed relay; repeatable"),
-    ] = ()
-    host: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$")], ...],
-        _about("public host name (`Host`) under which a closed relay may be called; repeatable"),
-    ] = ()
-    ticket_secrets: Annotated[
-        str,
-        _about(
-            "file with the secrets that sign tickets and proofs, one per line; without it both are refused"
-        ),
-    ] = ""
     prefix: Annotated[
         str,
-        _about("path prefix under which clients reach relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
+        about("path prefix under which clients reach relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
     ] = ""
-    jobs: Annotated[tuple[str, ...], _about("module or package with handlers; repeatable")] = ("relay.jobs",)
-    fronts: Annotated[Count, _about("number of front processes (all)")] = 1
-    workers: Annotated[Count, _about("number of worker processes (all)")] = 1
-    grace: Annotated[Seconds, _about("how long a held request stays silent before relay commits to 200")] = 5
-    heartbeat: Annotated[Seconds, _about("time between the heartbeats of a held request, 0 for none")] = 8
+    jobs: Annotated[tuple[str, ...], about("module or package with handlers; repeatable")] = ("relay.jobs",)
+    fronts: Annotated[Count, about("number of front processes (all)")] = 1
+    workers: Annotated[Count, about("number of worker processes (all)")] = 1
+    grace: Annotated[Seconds, about("how long a held request stays silent before relay commits to 200")] = 5
+    heartbeat: Annotated[Seconds, about("time between the heartbeats of a held request, 0 for none")] = 8
     max_wait: Annotated[
-        float, _in("seconds", gt=0, le=_YEAR), _about("longest time that a request is held")
+        float, counted_in("seconds", gt=0, le=YEAR), about("longest time that a request is held")
     ] = 600
-    keepalive: Annotated[Seconds, _about("time after which an idle kept-alive connection is closed")] = 75
-    keep: Annotated[Lifetime, _about("how long outcomes and keys are kept")] = 3600
-    dead_keep: Annotated[Lifetime, _about("how long dead jobs are kept")] = 7 * 86400
+    keepalive: Annotated[Seconds, about("time after which an idle kept-alive connection is closed")] = 75
+    keep: Annotated[Lifetime, about("how long outcomes and keys are kept")] = 3600
+    dead_keep: Annotated[Lifetime, about("how long dead jobs are kept")] = 7 * 86400
     dead_bytes: Annotated[
-        Size, _about("limit for the size of all dead jobs together; the oldest are deleted first")
+        Size, about("limit for the size of all dead jobs together; the oldest are deleted first")
     ] = 64 << 20
     dead_arguments: Annotated[
         Bytes,
-        _about("largest arguments that are kept with a dead job; without them it can't be run again"),
+        about("largest arguments that are kept with a dead job; without them it can't be run again"),
     ] = 1 << 20
-    require_key: Annotated[bool, _about("refuse submissions without an idempotency key")] = False
-    max_held: Annotated[Count, _about("held requests per front; above it clients get 202")] = 15_000
+    require_key: Annotated[bool, about("refuse submissions without an idempotency key")] = False
+    max_held: Annotated[Count, about("held requests per front; above it clients get 202")] = 15_000
     max_connections: Annotated[
-        CountOrNone, _about("connected clients per front, 0 for as many as its file descriptors allow")
+        CountOrNone, about("connected clients per front, 0 for as many as its file descriptors allow")
     ] = 0
-    max_per_address: Annotated[CountOrNone, _about("connected clients per address, 0 for no limit")] = 0
-    body_limit: Annotated[Size, _about("largest body of a submission")] = 1 << 20
-    result_limit: Annotated[Size, _about("largest result of a job")] = 1 << 20
-    queue_limit: Annotated[Count, _about("how many jobs may be queued, scheduled or running at once")] = (
+    max_per_address: Annotated[CountOrNone, about("connected clients per address, 0 for no limit")] = 0
+    body_limit: Annotated[Size, about("largest body of a submission")] = 1 << 20
+    result_limit: Annotated[Size, about("largest result of a job")] = 1 << 20
+    queue_limit: Annotated[Count, about("how many jobs may be queued, scheduled or running at once")] = (
         1_000_000
     )
-    queue_bytes: Annotated[Size, _about("size of all jobs that are queued, scheduled or running")] = 512 << 20
+    queue_bytes: Annotated[Size, about("size of all jobs that are queued, scheduled or running")] = 512 << 20
     max_delay: Annotated[
         float,
-        _in("seconds", ge=0, le=30 * 86_400),
-        _about("longest `Relay-Delay` and `Relay-Deadline` that a client may ask for"),
+        counted_in("seconds", ge=0, le=30 * 86_400),
+        about("longest `Relay-Delay` and `Relay-Deadline` that a client may ask for"),
     ] = 30 * 86_400
-    concurrency: Annotated[Count, _about("jobs that one worker runs at once")] = 200
+    concurrency: Annotated[Count, about("jobs that one worker runs at once")] = 200
     queues: Annotated[
-        tuple[str, ...], _about("queues that this worker serves, separated by commas (default: all)")
+        tuple[str, ...], about("queues that this worker serves, separated by commas (default: all)")
     ] = ()
     lease: Annotated[
         float,
-        _in("seconds", ge=1, le=86_400),
-        _about("time without a sign of life after which a worker loses its jobs"),
+        counted_in("seconds", ge=1, le=86_400),
+        about("time without a sign of life after which a worker loses its jobs"),
     ] = 10
     stall: Annotated[
         float,
-        _in("seconds", ge=1, le=86_400),
-        _about("how long a handler may block its worker before the worker is killed"),
+        counted_in("seconds", ge=1, le=86_400),
+        about("how long a handler may block its worker before the worker is killed"),
     ] = 60
-    drain: Annotated[Seconds, _about("how long a stopping process has to finish its work")] = 30
+    drain: Annotated[Seconds, about("how long a stopping process has to finish its work")] = 30
     drain_limit: Annotated[
-        Seconds, _about("how long a worker that was replaced has to finish its jobs (all)")
+        Seconds, about("how long a worker that was replaced has to finish its jobs (all)")
     ] = 3600
-    per_host: Annotated[Count, _about("concurrent calls from one worker to one host")] = 100
-    allow_private: Annotated[bool, _about("let the handlers' HTTP client connect to private addresses")] = (
+    per_host: Annotated[Count, about("concurrent calls from one worker to one host")] = 100
+    allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False
     )
     log_format: Annotated[
-        Literal["text", "json"], _about("format of the log: text, or json for one object per line")
+        Literal["text", "json"], about("format of the log: text, or json for one object per line")
     ] = "text"
     log_level: Annotated[
         Literal["debug", "info", "warn", "error"],
-        _about("lowest level that is logged: debug, info, warn or error"),
+        about("lowest level that is logged: debug, info, warn or error"),
     ] = "info"
     set: Annotated[
-        tuple[_Assignment, ...], _about("NAME=VALUE for handlers (`context.settings`); repeatable")
+        tuple[Assignment, ...], about("NAME=VALUE for handlers (`context.settings`); repeatable")
     ] = ()
 
     @classmethod
@@ -162,7 +131,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         merged: dict[str, Any] = {}
         for values, source in sources:
             merged.update(_checked(values, source))
-        return cls(**merged)
+        settings = cls(**merged)
+        check_callers(settings)
+        return settings
 
     def for_handlers(self) -> Mapping[str, str]:
         """The values of ``--set``, by name; the last one counts."""
@@ -176,7 +147,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def fields() -> Iterator[tuple[str, type, Any, str]]:
     """Each setting: its name, how it is given (`bool`, `tuple` or `str`), its default, its meaning."""
     hints = get_type_hints(Settings, include_extras=True)
-    for field in msgspec.structs.fields(Settings):
+    own = Settings.__annotations__
+    for field in sorted(msgspec.structs.fields(Settings), key=lambda field: field.name not in own):
         inner, *metas = get_args(hints[field.name])
         kind = bool if inner is bool else tuple if get_origin(inner) is tuple else str
         yield field.name, kind, field.default, next(m.description for m in metas if m.description)

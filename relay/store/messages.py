@@ -8,18 +8,25 @@ from typing import Any
 import msgspec
 
 from relay.model.job import Claim, Job, JobTemplate
+from relay.model.limits import Rate
 from relay.model.problems.registry import ProblemType
 from relay.model.state import State
 from relay.model.status import Outcome
 
+NO_RATE = Rate()
+
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
-    """A job to be added. Times are milliseconds from now, 0 for none."""
+    """A job to be added. Times are milliseconds from now, 0 for none. `caller` is under what the allowance of who
+    submits it is counted, "" for one that is not limited."""
 
     id: str
     job: Job
     delay: int = 0
     deadline: int = 0
+    caller: str = ""
+    rate: Rate = NO_RATE
+    queued: int = 0  # how many jobs of the caller may live at once, 0 for any number
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from relay.front import answers
-from relay.front.caller import Caller, Takes
+from relay.front.caller import Takes
 from relay.front.hold.context import HoldContext
 from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
 from relay.front.routes.app import Routes, new_app
 from relay.http.request import Request
 from relay.http.response import Response
+from relay.model.caller import Caller
 from relay.model.problems.request import NoSuchPage
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from relay.front import answers
-from relay.front.caller import Caller
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
@@ -11,6 +10,7 @@ from relay.front.job_service import Accepted, leave
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.response import Response
+from relay.model.caller import Caller
 from relay.model.settings import Settings
 from relay.model.status import JobStatus, Outcome
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from relay.front.caller import Caller
 from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
@@ -11,6 +10,7 @@ from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import Response
+from relay.model.caller import Caller
 from relay.model.problems.request import KeyRequired
 from relay.model.settings import Settings
 from relay.model.status import Outcome

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from relay.front.caller import Caller, Takes
+from relay.front.caller import Takes
 from relay.front.job_service import JobService
 from relay.front.refusals import Refusals
 from relay.front.routes.app import Routes, new_app
@@ -16,6 +16,7 @@ from relay.http.exchange import Served
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model import tickets
+from relay.model.caller import Caller
 from relay.model.problems.request import Forbidden
 from relay.model.tickets import TicketError
 

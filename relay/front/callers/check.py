@@ -1,0 +1,46 @@
+"""The check of who calls: what relay asks of one, its own and an operator's (``--callers``) alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from relay.model.caller import Caller
+
+
+class RequestHead(Protocol):
+    """What a check may look at. Header names are lower case, values are text.
+
+    `method` · `address`: of whom the request came from, a proxy's where one stands between.
+    """
+
+    method: str
+    address: str
+
+    def header(self, name: str) -> str:
+        """A header's value, "" where it is missing. Raises `Malformed` where it was sent twice."""
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header, in their order."""
+
+    def path(self) -> str:
+        """The path, decoded, without its query. Raises `Malformed`."""
+
+
+class CallerCheck(Protocol):
+    """Finds out who calls by one kind of credentials."""
+
+    def recall(self, request: RequestHead) -> Caller | None:
+        """The caller, if that is known without work and without trust in what was not checked before; else None. It is
+        asked first, and it alone where too many attempts from an address have failed."""
+
+    def identify(self, request: RequestHead) -> Caller | Awaitable[Caller | None] | None:
+        """The caller; None if the request has no credentials of this kind. May be a Deferred or a coroutine of that.
+        Raises `Unauthorized` for credentials that are not valid, `Forbidden` for a caller that may not call at all."""
+
+
+def bearer(request: RequestHead) -> str:
+    """The token of ``Authorization: Bearer …`` (RFC 6750, 2.1), "" where there is none. Raises `Malformed` for two
+    fields, and does not look for a token anywhere else."""
+    scheme, _, token = request.header("authorization").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
