@@ -1,5 +1,6 @@
-"""Who may call. relay is closed by default, because there are no callers' tokens: it answers programs on this machine,
-programs in networks that the operator names (``--allow``), and servers that prove to know a secret.
+"""Who may call. Where callers have credentials (`relay.front.callers`), those with valid ones may. Otherwise relay is
+closed: it answers programs on this machine, programs in networks that the operator names (``--allow``), and servers
+that prove to know a secret.
 
 An address is not enough for that: a proxy passes on the whole world, and a browser passes on any page that it shows.
 Both are recognized by their headers (except a proxy that sends none and calls itself localhost). A page can point its
@@ -8,30 +9,28 @@ own name to relay (DNS rebinding); then that name is the Host, and it is a name 
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Sequence
-from functools import lru_cache
-from ipaddress import ip_address
+
+from twisted.internet.defer import Deferred
 
 from relay.front.caller import ANONYMOUS, LOCAL, TICKET_HOLDER, Takes
-from relay.front.credentials import Credentials
-from relay.front.refusals import Refusals
-from relay.http.forwarding import UNIX, Networks, Proxies, forwarded, said
+from relay.front.callers.check import SUBJECT
+from relay.front.callers.identities import Identities
+from relay.front.callers.prover import Prover
+from relay.front.hosts import host_of, is_here, is_loopback, is_private, name_of
+from relay.http.forwarding import Networks, Proxies, forwarded, said
 from relay.http.request import Request
-from relay.model import proofs
 from relay.model.caller import Caller
-from relay.model.problems.request import Forbidden, Malformed
-from relay.model.proofs import ProofError
-
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*))(?::\d{1,5})?")
-_LABEL = 63  # characters between the dots of a host name (RFC 1035)
-_PRIVATE = (".internal", ".local", ".localhost", ".home.arpa")  # ends of names that nobody can register
+from relay.model.problems.request import Forbidden, Unauthorized
 
 
 class Access:
-    """Asks who calls before anything else is done with a request. Programs at `allowed` addresses may call like those
-    on this machine; `hosts` are names of this relay."""
+    """Asks who calls before anything else is done with a request.
+
+    Without `identities` programs at `allowed` addresses may call like those on this machine; `hosts` are names of this
+    relay. With them programs at `allowed` addresses may call without credentials, and those on this machine may not.
+    Pages of `origins` may call.
+    """
 
     def __init__(
         self,
@@ -39,44 +38,116 @@ class Access:
         proxies: Proxies,
         allowed: Sequence[str] = (),
         hosts: Sequence[str] = (),
-        credentials: Credentials | None = None,
-        refusals: Refusals | None = None,
+        prover: Prover | None = None,
+        identities: Identities | None = None,
+        origins: Sequence[str] = (),
     ) -> None:
         self._open = open
         self._proxies = proxies
         self._allowed = Networks(allowed)
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._prover = Prover(credentials.secrets, refusals) if credentials and refusals else None
+        self._prover = prover
+        self._identities = identities
+        self._origins = frozenset(origins)
 
-    def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller:
-        """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Forbidden` for a caller who may
-        not."""
-        host = _host(request)
+    def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller | Deferred[Caller]:
+        """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Unauthorized` and `Forbidden` for a
+        caller who may not; so does the Deferred."""
+        host = host_of(request)
         if takes is Takes.TICKET:
             return TICKET_HOLDER
-        if self._open:
-            return ANONYMOUS
-        how = forwarded(request)
+        if self._identities is not None:
+            return self._identified(self._identities, request, host, takes)
+        if SUBJECT in request.headers:
+            return self._acting(request)
+        return ANONYMOUS if self._open else self._unidentified(request, host, takes)
+
+    # -- where callers have credentials --
+
+    def _identified(
+        self, identities: Identities, request: Request, host: str, takes: Takes
+    ) -> Caller | Deferred[Caller]:
+        caller = identities.recall(request)
+        if caller is not None:
+            return self._named(caller, request, host)
+        if takes is Takes.PROBE and not request.values("authorization"):
+            return self._probing(request, host)
+        return identities.identify(request).addCallback(self._named, request, host)
+
+    def _probing(self, request: Request, host: str) -> Caller:
+        """Whoever looks whether relay is there needs no credentials on this machine, nor does a proxy."""
         try:
-            client = self._forwarded_for(request, how) if how else request.address
+            return self._unidentified(request, host, Takes.PROBE)
+        except Forbidden as error:
+            raise unnamed() from error
+
+    def _named(self, caller: Caller | None, request: Request, host: str) -> Caller:
+        """The caller that was found. What a browser sends on its own, such as a cookie, does not show that the page
+        that it shows may call."""
+        if caller is None:
+            return self._without_credentials(request, host)
+        if "authorization" not in request.headers:
+            self._check_origin(request, host)
+        return caller
+
+    def _without_credentials(self, request: Request, host: str) -> Caller:
+        proven = self._prover.prove(request) if self._prover is not None else None
+        if proven is not None:
+            return proven
+        if SUBJECT in request.headers:
+            raise unnamed()
+        try:
+            client, _ = self._client(request)
+        except Forbidden as error:
+            raise unnamed() from error
+        if client not in self._allowed:
+            raise unnamed()
+        return self._unidentified(request, host, Takes.CALLER)
+
+    # -- where they have none --
+
+    def _acting(self, request: Request) -> Caller:
+        """For whom a server acts, which has to prove that it may."""
+        proven = self._prover.prove(request) if self._prover is not None else None
+        if proven is None:
+            raise Forbidden("Relay-Subject is for servers that send a trusted token or a proof")
+        return proven
+
+    def _unidentified(self, request: Request, host: str, takes: Takes) -> Caller:
+        try:
+            client, how = self._client(request)
             local = is_here(client) and is_here(request.address)
             if not local:
                 self._check_address(client, how, takes)
             self._check_page(request, host, local)
         except Forbidden:
-            if self._prover is None or not self._prover.holds(request, self._proxies):
+            proven = self._prover.prove(request) if self._prover is not None else None
+            if proven is None:
                 raise
-            return ANONYMOUS
+            return proven
         return LOCAL if local else ANONYMOUS
+
+    def _client(self, request: Request) -> tuple[str, str]:
+        """The client's address, and how a request was forwarded, "" if it was not."""
+        how = forwarded(request)
+        return (self._forwarded_for(request, how) if how else request.address), how
 
     def _check_page(self, request: Request, host: str, local: bool) -> None:
         """Whether a request may be that of a web page elsewhere."""
         if host and not is_loopback(host) and not self._is_ours(host, local):
             raise Forbidden(f"the Host is {host}")
-        for origin in request.headers.get("origin", ()):
-            if not is_loopback(_name(origin.partition("://")[2])):
+        self._check_origin(request)
+
+    def _check_origin(self, request: Request, ours: str = "") -> None:
+        """Pages of this machine may call, those of `ours` (a host name), and those that the operator names."""
+        origins = request.values("origin")
+        foreign = [origin for origin in origins if origin not in self._origins]
+        for origin in foreign:
+            name = name_of(origin.partition("://")[2])
+            if not is_loopback(name) and not (name and name == ours):
                 raise Forbidden(f"the Origin is {origin}")
-        if "cross-site" in map(str.lower, request.headers.get("sec-fetch-site", ())):
+        is_named = bool(origins) and not foreign
+        if not is_named and "cross-site" in map(str.lower, request.values("sec-fetch-site")):
             raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
 
     def _forwarded_for(self, request: Request, how: str) -> str:
@@ -99,76 +170,6 @@ class Access:
         return host.lower() in self._hosts or (not local and is_private(host))
 
 
-class Prover:
-    """Checks proofs, and logs those that are refused."""
-
-    def __init__(self, secrets: Sequence[str], refusals: Refusals) -> None:
-        self._secrets = secrets
-        self._refusals = refusals
-
-    def holds(self, request: Request, proxies: Proxies) -> bool:
-        """Whether a request has a valid proof; False without secrets. Raises `Forbidden` for a bad proof."""
-        if not self._secrets or not request.values("relay-proof"):
-            return False
-        proof, key = request.header("relay-proof"), request.header("idempotency-key")
-        try:
-            proofs.check(self._secrets, proof, request.method, request.path(), key, request.body, time.time())
-        except ProofError as error:
-            self._refusals.told(proxies.client(request), error)
-            raise Forbidden(str(error)) from error
-        return True
-
-
-@lru_cache(maxsize=1000)
-def is_loopback(host: str) -> bool:
-    """Whether a name or address means this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=1000)
-def is_here(address: str) -> bool:
-    """Whether somebody with this address is on this machine, if it was not told by another one."""
-    return address == UNIX or is_loopback(address)
-
-
-@lru_cache(maxsize=1000)
-def is_private(host: str) -> bool:
-    """Whether a name is an address, or a name that nobody can register, so that no foreign web page has it."""
-    name = host.lower().rstrip(".")
-    if "." not in name or name.endswith(_PRIVATE):
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _host(request: Request) -> str:
-    hosts = request.headers.get("host", [])
-    if (
-        request.target[:1] != b"/" and len(hosts) < 2
-    ):  # a whole URL, whose host counts: a proxy passes that on
-        hosts = [request.authority()] if request.authority() else hosts
-    if not hosts and request.version == "1.0":
-        return ""
-    if len(hosts) != 1:
-        raise Malformed(f"a request must have one Host, not {len(hosts)}")
-    name = _name(hosts[0])
-    if not name:
-        raise Malformed("the Host is not a host name")
-    return name
-
-
-@lru_cache(maxsize=1000)
-def _name(host: str) -> str:
-    """The name or address in ``host[:port]``, "" if there is none."""
-    match = _HOST.fullmatch(host)
-    if match is None or any(len(label) > _LABEL for label in match["name"].split(".")):
-        return ""
-    return match["name"].strip("[]")
+def unnamed() -> Unauthorized:
+    """A request has no credentials."""
+    return Unauthorized("send your token: Authorization: Bearer …", given=False)

@@ -12,6 +12,8 @@ ANONYMOUS = Caller(caller.ANONYMOUS)
 LOCAL = Caller(caller.ANONYMOUS, local=True)
 #: a client with a ticket may see the job that the ticket is for, whoever owns it
 TICKET_HOLDER = Caller(caller.ANYONE)
+#: of a hold that is over
+NOBODY = Caller("")
 
 
 class Takes(Enum):

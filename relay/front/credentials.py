@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relay.front.callers.check import CallerCheck
 from relay.model import tickets
 from relay.model.settings import SettingError, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`secrets` are what tickets and proofs are signed with."""
+    """`secrets` are what tickets and proofs are signed with, `checks` tell who calls."""
 
     secrets: Sequence[str] = ()
+    checks: Sequence[CallerCheck] = ()
 
     @classmethod
     def read(cls, settings: Settings) -> Credentials:

@@ -10,17 +10,17 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from relay.front.access import Access
+from relay.front.admission import Admission
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
 from relay.front.fetching import Fetching
 from relay.front.hold.context import HoldContext
+from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
 from relay.front.recovery import Recovery
-from relay.front.refusals import Refusals
 from relay.front.takeover.departure import Departure
 from relay.front.waiters import Waiters
 from relay.http.connections import Connections
@@ -70,12 +70,13 @@ class Front(Service):
         self._waiters = Waiters()
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
-        self._jobs = JobService(tools.clock, tools.store, self._catalogue, self._waiters)
+        self._jobs = JobService(tools.clock, tools.store, self._catalogue, self._waiters, settings.fair)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
-        self._proxies = Proxies(settings.trusted_proxy)
+        proxies = Proxies(settings.trusted_proxy)
+        self._admission = Admission(tools.clock, settings, tools.credentials, proxies)
         most = settings.max_connections, settings.max_per_address
-        doors = Doors(tools.clock.seconds, *most, self._proxies.trusts)
+        doors = Doors(tools.clock.seconds, *most, proxies.trusts)
         self._recovery = Recovery(tools.clock, tools.store, self._waiters)
         self._departure = Departure(self.drain, self._recovery)
         self._context = HoldContext(
@@ -87,6 +88,7 @@ class Front(Service):
             settings.prefix,
             self._waiters,
             self._departure.successor,
+            Places(),
         )
         self._departure.context = self._context
         self._fetching = Fetching(tools.clock, tools.store, self._waiters, self._recovery.soon)
@@ -101,10 +103,8 @@ class Front(Service):
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _make_site(self) -> Site:
-        settings, credentials, proxies = self._settings, self._tools.credentials, self._proxies
-        refusals = Refusals(self._tools.clock)
-        access = Access(settings.open, proxies, settings.allow, settings.host, credentials, refusals)
-        served = pages(self._context, settings, access, self._readiness, credentials, proxies, refusals)
+        settings = self._settings
+        served = pages(self._context, settings, self._admission, self._readiness)
         limits = settings.body_limit, settings.keepalive
         return Site(Connections(self._tools.clock, served, *limits, self._context.doors))
 
@@ -136,6 +136,8 @@ class Front(Service):
                 self._tools.give_up(f"the front can't listen on {endpoint}: {error}")
                 return
             self._log.info("relay front listens on {address}", address=str(endpoint))
+        if self._settings.open:
+            self._log.warn("relay answers everybody (--open): who can reach it may submit every job")
         self.ready.callback(None)
         self._departure.predecessor.ready()
 

@@ -17,10 +17,19 @@ from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
 from relay.front.submission import SubmitRequest
 from relay.front.waiters import Waiters
+from relay.model import ids
+from relay.model.caller import ANONYMOUS, ANYONE, Caller
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.registry import ProblemType, builtin
-from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, StoreReset
+from relay.model.problems.request import (
+    AlreadyComplete,
+    JobNotAllowed,
+    NoSuchJob,
+    StoreAway,
+    StoreReset,
+    TooLarge,
+)
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
@@ -45,26 +54,33 @@ class JobService:
     """Serves callers with the store, the catalogue and the registry of waiters."""
 
     def __init__(
-        self, clock: IReactorTime, store: FrontStore, catalogue: Catalogue, waiters: Waiters
+        self,
+        clock: IReactorTime,
+        store: FrontStore,
+        catalogue: Catalogue,
+        waiters: Waiters,
+        fair: bool = False,
     ) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._waiters = waiters
+        self._fair = fair  # owners take turns
         #: this front is about to end: nobody is held for long
         self.draining = False
 
     async def submit(self, asked: SubmitRequest, held: bool) -> Accepted:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises what `Catalogue.offer`, `Offer.read`
-        and `FrontStore.submit` raise."""
-        offer = await self._catalogue.offer(asked.name, held, asked.local)
+        """Submit a job; `held` if a client waits for it, or is about to. Raises `JobNotAllowed`, `TooLarge`, and what
+        `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
+        check_allowed(asked)
+        offer = await self._catalogue.offer(asked.name, held, asked.caller.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
         job = self._job(asked, offer, arguments, held)
-        id = self._store.mint(job.key)
+        id = self._id_for(job)
         waiter = self._waiters.wait(id) if held else None
-        submission = Submission(id, job, int(asked.delay * 1000), int(asked.deadline * 1000))
+        submission = submission_of(asked, id, job)
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
@@ -90,7 +106,7 @@ class JobService:
         waiter = self._waiters.wait(submission.id) if held else None
         self._waiters.keep(submission.id, submission)
         try:
-            accepted = await self._accept(self._store.look(asked.owner, submission.id), waiter)
+            accepted = await self._accept(self._store.look(asked.caller.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
         return replace(accepted, replayed=isinstance(accepted.known, Outcome))
@@ -109,15 +125,22 @@ class JobService:
         return Accepted(known, waiter)
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
+        caller = asked.caller
         return offer.template(arguments).job(
-            asked.owner,
+            caller.owner,
             arguments.text,
             inbox=self._store.inbox if held else "",
-            key=digest(asked.owner, asked.name, asked.key) if asked.key else "",
+            key=digest(caller.owner, asked.name, asked.key) if asked.key else "",
             fingerprint=offer.fingerprint(arguments) if asked.key else "",
             trace=asked.trace,
             then=offer.served.then,
+            caller=caller.name if caller.allowance.queued else "",
+            fair=self._fair,
         )
+
+    def _id_for(self, job: Job) -> str:
+        minted = self._store.mint(job.key)
+        return minted if job.owner == ANONYMOUS else ids.marked(minted, job.owner)
 
     async def find(self, owner: str, name: str, key: str) -> str:
         """The id of the job that a key stands for; raises `NoSuchJob`."""
@@ -125,15 +148,18 @@ class JobService:
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         """The state of a job. Raises `NoSuchJob`, `StoreReset`."""
+        check_owner(owner, id)
         return await self._store.look(owner, id)
 
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job. Raises what `look` raises."""
+        check_owner(owner, id)
         return await self._accept(self._store.attach(owner, id), self._waiters.wait(id))
 
     async def cancel(self, owner: str, id: str) -> JobStatus | Outcome:
         """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises
         `AlreadyComplete` for a job that has ended otherwise."""
+        check_owner(owner, id)
         before, after = await self._store.cancel(owner, id)
         if isinstance(before, Outcome) and before.state is not State.CANCELLED:
             raise AlreadyComplete(f"the job {before.state}")
@@ -158,6 +184,31 @@ class JobService:
     def _abandon(self, id: str) -> None:
         if id not in self._waiters:
             ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
+
+
+def check_allowed(asked: SubmitRequest) -> None:
+    """Raise `JobNotAllowed` for a job that its caller may not call, whether it exists or not, and `TooLarge`."""
+    caller, most = asked.caller, asked.caller.allowance.body
+    if not caller.may_call(asked.name):
+        raise JobNotAllowed(f"this caller may not call {asked.name!r}")
+    if most and len(asked.body) > most:
+        raise TooLarge(limit=most)
+
+
+def check_owner(owner: str, id: str) -> None:
+    """Raise `NoSuchJob` for an id that bears the mark of another owner."""
+    if owner != ANYONE and not ids.may_belong(id, owner):
+        raise NoSuchJob
+
+
+def submission_of(asked: SubmitRequest, id: str, job: Job) -> Submission:
+    """The submission of this job, with the limits of its caller."""
+    delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
+    caller: Caller = asked.caller
+    allowance = caller.allowance
+    if not (allowance.rate.calls or allowance.queued):
+        return Submission(id, job, delay, deadline)
+    return Submission(id, job, delay, deadline, caller.name, allowance.rate, allowance.queued)
 
 
 def digest(owner: str, name: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Logs that a ticket or a proof was refused, but never the ticket or the proof itself."""
+"""Logs that credentials were refused (a ticket, a proof, a token), but never these themselves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from twisted.logger import Logger
 
 from relay.http.request import Request
 from relay.model.memo import Memo
-from relay.model.proofs import ProofError
-from relay.model.tickets import TicketError
 
 PAUSE = 1.0  # seconds between those of one address that are logged
 _MOST_REMEMBERED = 1000  # addresses
@@ -16,7 +14,7 @@ _PATH = "/tickets/"
 
 
 class Refusals:
-    """Logs refused tickets and proofs, at most one a second for each address."""
+    """Logs those that are refused, at most one a second for each address."""
 
     _log = Logger()
 
@@ -24,14 +22,13 @@ class Refusals:
         self._clock = clock
         self._told: Memo[str, float] = Memo(_MOST_REMEMBERED)  # by address, when
 
-    def told(self, client: str, error: TicketError | ProofError) -> None:
-        """A client was refused."""
+    def told(self, client: str, what: str, error: Exception) -> None:
+        """A client was refused, because of `what` it showed: a ticket, say."""
         now = self._clock.seconds()
         if now - self._told.get(client, -PAUSE) < PAUSE:
             return
         self._told[client] = now
-        kind = "ticket" if isinstance(error, TicketError) else "proof"
-        self._log.warn("a {kind} from {client} was refused: {error}", kind=kind, client=client, error=error)
+        self._log.warn("{what} from {client} was refused: {error}", what=what, client=client, error=error)
 
 
 def shown(request: Request) -> str:

@@ -22,14 +22,13 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
     """A submission, as the client sent it. `delay` and `deadline` are seconds from now, 0 for none."""
 
-    owner: str
+    caller: Caller
     name: str
     body: bytes
     key: str
     wait: WaitRequest
     delay: float = 0
     deadline: float = 0
-    local: bool = False  # its client is on this machine
     trace: str = ""
 
 
@@ -37,14 +36,13 @@ def read_submission(request: Request, caller: Caller, name: str, key: str, longe
     """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
     check_json(request)
     return SubmitRequest(
-        owner=caller.owner,
+        caller=caller,
         name=name,
         body=request.body,
         key=check_key(key) if key else _key(request),
         wait=WaitRequest.read(request),
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
-        local=caller.local,
         trace=_trace(request.header("traceparent")),
     )
 

@@ -3,11 +3,16 @@
 A job's id is ``partition-epoch-random``: where it is kept, the data set for which it was minted, 80 random bits. It
 begins with a digit, so it is never the name of a job. ``-then`` behind it makes the id of the job that is given its
 outcome (``prelude.lua``).
+
+Where callers are known the random part ends with a mark of the owner. So a front can refuse another owner's id as fast
+as one that was never minted, without a look at the job: how long an answer takes does not tell that the job exists. The
+mark is no proof: the store compares the owners themselves.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +22,8 @@ from typing import NamedTuple
 JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-then)?")
 _SIZE = 10  # bytes
+_LENGTH = _SIZE * 8 // 5  # characters of that
+_MARK = 4  # characters
 
 
 class JobId(NamedTuple):
@@ -30,6 +37,24 @@ class JobId(NamedTuple):
 def mint(partition: int, epoch: str) -> str:
     """A new id."""
     return f"{partition}-{epoch}-{next(_names)}"
+
+
+def marked(id: str, owner: str) -> str:
+    """An id, as it was minted, with the mark of its owner."""
+    return id + _mark(id, owner)
+
+
+def may_belong(id: str, owner: str) -> bool:
+    """Whether an id may be that of a job of this owner; always for one without a mark."""
+    minted = id.removesuffix("-then")
+    if len(minted) - minted.rfind("-") - 1 != _LENGTH + _MARK:
+        return True
+    return minted[-_MARK:] == _mark(minted[:-_MARK], owner)
+
+
+def _mark(id: str, owner: str) -> str:
+    digest = hashlib.blake2b(f"{id} {owner}".encode("utf-8", "surrogatepass"), digest_size=3).digest()
+    return base64.b32encode(digest)[:_MARK].decode().lower()
 
 
 def parse(id: str) -> JobId | None:

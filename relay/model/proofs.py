@@ -2,8 +2,9 @@
 
 A server that submits for its clients sends one with each request (`relay.handover`); a front checks it if nothing else
 lets the caller in. A proof, the header ``Relay-Proof``, is ``<seconds since the epoch>.<signature>``. Signed are the
-method, the path, the key (``Idempotency-Key`` as it was sent), the body's SHA-256 and the time, with HMAC-SHA-256. It
-is good for a minute; within that the same again is the same job, if it has a key.
+method, the path, the key (``Idempotency-Key`` as it was sent), the body's SHA-256, the time, and the subject for whom
+the server acts (``Relay-Subject``) if there is one, with HMAC-SHA-256. It is good for a minute; within that the same
+again is the same job, if it has a key.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from itsdangerous import Signer
 
@@ -24,29 +26,40 @@ class ProofError(Exception):
     """A proof is not valid; the message says why."""
 
 
-def prove(secret: str, method: str, path: str, key: str, body: bytes, now: float) -> str:
-    """A proof for one request. `path` is decoded, and begins with ``/jobs/`` wherever relay is mounted."""
+class Signed(NamedTuple):
+    """What a proof is for. `path` is decoded, and begins with ``/jobs/`` wherever relay is mounted; `key` and `subject`
+    are "" where there is none."""
+
+    method: str
+    path: str
+    key: str
+    body: bytes
+    subject: str = ""
+
+
+def prove(secret: str, signed: Signed, now: float) -> str:
+    """A proof for one request."""
     seconds = int(now)
-    signature = _signer([secret]).get_signature(_statement(method, path, key, body, seconds))
+    signature = _signer([secret]).get_signature(_statement(signed, seconds))
     return f"{seconds}.{signature.decode()}"
 
 
-def check(
-    secrets: Sequence[str], proof: str, method: str, path: str, key: str, body: bytes, now: float
-) -> None:
+def check(secrets: Sequence[str], proof: str, signed: Signed, now: float) -> None:
     """Raise `ProofError` unless the proof is for this request and was made recently with one of these secrets."""
     form = _FORM.fullmatch(proof)
     if form is None:
         raise ProofError("it does not have the form of a proof")
     seconds = int(form[1])
-    if not _signer(secrets).verify_signature(_statement(method, path, key, body, seconds), form[2]):
+    if not _signer(secrets).verify_signature(_statement(signed, seconds), form[2]):
         raise ProofError("the proof was not made for this request with a secret of this relay")
     if abs(now - seconds) > GOOD_FOR:
         raise ProofError(f"the proof is {now - seconds:.0f} s old (the clocks may differ)")
 
 
-def _statement(method: str, path: str, key: str, body: bytes, seconds: int) -> bytes:
-    return json.dumps([method, path, key, hashlib.sha256(body).hexdigest(), seconds]).encode()
+def _statement(signed: Signed, seconds: int) -> bytes:
+    method, path, key, body, subject = signed
+    said = [method, path, key, hashlib.sha256(body).hexdigest(), seconds]
+    return json.dumps([*said, subject] if subject else said).encode()
 
 
 def _signer(secrets: Sequence[str]) -> Signer:

@@ -2,7 +2,8 @@
 
 A server that submitted a job for its client signs one (`relay.handover`), a front reads it. A ticket is what
 itsdangerous makes of ``[job id, seconds since the epoch until which it is good, the client's Prefer, whether its
-outcome was there before]``, signed with HMAC-SHA-256; the last may be missing.
+outcome was there before, the owner of the job]``, signed with HMAC-SHA-256; the last two may be missing. Without an
+owner the ticket is good whoever owns the job.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ class Ticket(NamedTuple):
     until: float
     prefer: str
     replayed: bool = False  # its key stood for a job that had ended before
+    owner: str = ""  # of the job; another's job is not found
 
 
 def sign(secret: str, ticket: Ticket) -> str:
     """A ticket as text, which may stand in a path as it is."""
-    return str(_serializer([secret]).dumps(ticket))
+    said = ticket if ticket.owner else ticket[:-1]  # as relays know it that know no owners
+    return str(_serializer([secret]).dumps(said))
 
 
 def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
@@ -56,7 +59,7 @@ def read(secrets: Sequence[str], text: str, now: float) -> Ticket:
 
 def _checked(said: Any) -> Ticket:
     """What a signed text says, if that is a ticket: whoever has the secret may be of another version, or mistaken."""
-    kinds: tuple[Any, ...] = (str, (int, float), str, bool)
+    kinds: tuple[Any, ...] = (str, (int, float), str, bool, str)
     if not isinstance(said, list) or not 3 <= len(said) <= len(kinds):
         raise TicketError("it is signed, but it is not a ticket")
     if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):

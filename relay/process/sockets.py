@@ -22,7 +22,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from relay.front.access import is_loopback
+from relay.front.hosts import is_loopback
 from relay.model.settings import SettingError, Settings
 from relay.net.proxied import with_headers
 from relay.net.tls import arranged, over_tls

@@ -10,15 +10,16 @@ from unittest.mock import Mock
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from relay.front.access import Access
+from relay.front.admission import Admission
+from relay.front.callers.check import CallerCheck
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
 from relay.front.hold.context import HoldContext
+from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
-from relay.front.refusals import Refusals
 from relay.front.takeover.successor import Successor
 from relay.front.waiters import Waiters
 from relay.http.connections import Connections
@@ -75,12 +76,14 @@ class Visitor(StringTransportWithDisconnection):
 
 
 class Scene:
-    """The front; `echo` is served, and whatever a test publishes."""
+    """The front; `echo` is served, and whatever a test publishes. It is open, or has these checks."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *checks: CallerCheck, **settings: Any) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
-        self.settings = Settings(**{"grace": 5, "heartbeat": 8, "max_wait": 60, **settings})
+        self.settings = Settings(
+            **{"grace": 5, "heartbeat": 8, "max_wait": 60, "open": not checks, **settings}
+        )
         self.store = ScriptedFrontStore(self.clock)
         self.store.publish([served("echo")])
         store: Any = self.store
@@ -89,16 +92,13 @@ class Scene:
         self.catalogue = Catalogue(self.clock, store)
         self.desk = JobService(self.clock, store, self.catalogue, self.room)
         self.readiness = Readiness(self.clock.seconds, self.catalogue)
+        self.places = Places()
         self.successor = Successor(Mock(), Mock())
         self.doors = Doors(self.clock.seconds, 1000, 0, lambda address: False)
         shared = self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, self.settings.prefix
-        context = HoldContext(*shared, self.room, self.successor)
-        proxies = Proxies()
-        refusals = Refusals(self.clock)
-        access = Access(True, proxies)
-        all_pages = pages(
-            context, self.settings, access, self.readiness, Credentials([SECRET]), proxies, refusals
-        )
+        context = HoldContext(*shared, self.room, self.successor, self.places)
+        admission = Admission(self.clock, self.settings, Credentials([SECRET], checks), Proxies())
+        all_pages = pages(context, self.settings, admission, self.readiness)
         limits = self.settings.body_limit, self.settings.keepalive
         self.site = Site(Connections(self.clock, all_pages, *limits, self.doors))
 

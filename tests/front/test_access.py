@@ -10,15 +10,18 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from relay.front.access import Access, is_private
+from relay.front.access import Access
 from relay.front.caller import ANONYMOUS, LOCAL, Takes
-from relay.front.credentials import Credentials
+from relay.front.callers.prover import Prover
+from relay.front.hosts import is_private
 from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
 from relay.model import proofs
+from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import Forbidden
+from relay.model.proofs import Signed
 
 SECRET, OLD = "a secret of both", "the secret before"
 PHONE, NGINX, DJANGO = "203.0.113.9", "10.0.0.1", "10.0.0.2"
@@ -37,7 +40,8 @@ def asked(
 
 def access(*hosts: str, proxies: tuple[str, ...] = (NGINX,), secrets: tuple[str, ...] = ()) -> Access:
     """A closed relay that the network 10/8 may call."""
-    return Access(False, Proxies(proxies), ["10.0.0.0/8"], hosts, Credentials(secrets), Refusals(Clock()))
+    known = Proxies(proxies)
+    return Access(False, known, ["10.0.0.0/8"], hosts, Prover(secrets, Refusals(Clock()), known))
 
 
 def why_not(closed: Access, request: Request) -> str:
@@ -142,10 +146,12 @@ def test_names_that_nobody_can_register() -> None:
 # -- proofs --
 
 
-def proven(secret: str = SECRET, age: float = 0, key: str = '"a"') -> Request:
+def proven(secret: str = SECRET, age: float = 0, key: str = '"a"', subject: str = "") -> Request:
     """A submission of Django's from far away, with a proof."""
-    proof = proofs.prove(secret, "POST", "/jobs/resize", key, BODY, time.time() - age)
+    proof = proofs.prove(secret, Signed("POST", "/jobs/resize", key, BODY, subject), time.time() - age)
     headers = {"relay_proof": proof, "idempotency_key": key, "host": "relay.example.com"}
+    if subject:
+        headers["relay_subject"] = subject
     return asked(PHONE, "POST", "/jobs/resize", BODY, **headers)
 
 
@@ -197,6 +203,36 @@ def test_a_proof_is_not_looked_at_where_it_is_not_needed() -> None:
     request.address = "127.0.0.1"
     request.headers["host"] = ["localhost"]
     access(secrets=(SECRET,)).authenticate(request)
-    Access(True, Proxies(), (), (), Credentials([SECRET]), Refusals(Clock())).authenticate(
-        proven("another secret")
-    )
+    prover = Prover([SECRET], Refusals(Clock()), Proxies())
+    Access(True, Proxies(), (), (), prover).authenticate(proven("another secret"))
+
+
+# -- for whom a server acts --
+
+
+def test_a_server_that_proves_to_know_a_secret_acts_for_its_users() -> None:
+    assert access(secrets=(SECRET,)).authenticate(proven(subject="alice")) == Caller("sub:alice")
+    local = proven(subject="alice")
+    local.address, local.headers["host"] = "127.0.0.1", ["localhost"]
+    assert access(secrets=(SECRET,)).authenticate(local) == Caller("sub:alice")
+    is_open = Access(True, Proxies(), (), (), Prover([SECRET], Refusals(Clock()), Proxies()))
+    assert is_open.authenticate(proven(subject="alice")) == Caller("sub:alice")
+
+
+def test_a_subject_is_not_believed_without_a_proof() -> None:
+    for request in (asked(DJANGO, relay_subject="alice"), asked("127.0.0.1", relay_subject="alice")):
+        assert "Relay-Subject" in why_not(access(secrets=(SECRET,)), request)
+        assert "Relay-Subject" in why_not(access(), request)
+    assert "Relay-Subject" in why_not(Access(True, Proxies()), asked(PHONE, relay_subject="alice"))
+    changed = proven(subject="alice")
+    changed.headers["relay-subject"] = ["bob"]
+    assert "was not made for this request" in why_not(access(secrets=(SECRET,)), changed)
+    added = proven()
+    added.headers["relay-subject"] = ["bob"]
+    assert "was not made for this request" in why_not(access(secrets=(SECRET,)), added)
+
+
+@pytest.mark.parametrize("subject", ["a" * 256, "a\tb", "\x85", "\xff", " "])
+def test_a_subject_that_can_not_be_one_is_refused(subject: str) -> None:
+    refusal = why_not(access(secrets=(SECRET,)), proven(subject=subject))
+    assert "Relay-Subject" in refusal or subject == " "

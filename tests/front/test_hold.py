@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from relay.front import answers
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
+from relay.front.hold.places import Places
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.takeover.successor import Successor
@@ -25,6 +26,7 @@ from relay.front.waiters import Waiters
 from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.site import Site
+from relay.model.caller import Caller
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
@@ -101,8 +103,9 @@ class Scene:
             "/v1",
             Waiters(),
             Successor(Mock(), Mock()),
+            Places(),
         )
-        hold = self.hold = Hold(context, terms, "me", STANDING, self.waiter)
+        hold = self.hold = Hold(context, terms, Caller("me"), STANDING, self.waiter)
 
         class Pages:
             serve = staticmethod(lambda request: hold)

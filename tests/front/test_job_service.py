@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from relay.front.job_service import COME_BACK, Accepted, digest
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
+from relay.model.caller import Caller
 from relay.model.job import JobTemplate
 from relay.model.problems.request import NoSuchJob, StoreAway
 from relay.model.state import State
@@ -18,9 +19,9 @@ from relay.model.status import JobStatus, Outcome
 from relay.store.messages import LimitDefinition
 from tests.front.scene import Scene, served
 
-HELD = SubmitRequest("me", "echo", b'{"a": 1}', "", WaitRequest())
+HELD = SubmitRequest(Caller("me"), "echo", b'{"a": 1}', "", WaitRequest())
 KEYED = msgspec.structs.replace(HELD, key="key")
-NEARBY = msgspec.structs.replace(HELD, local=True)
+NEARBY = msgspec.structs.replace(HELD, caller=Caller("me", local=True))
 
 
 @pytest.fixture

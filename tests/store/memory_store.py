@@ -88,7 +88,7 @@ class ScriptedFrontStore:
 
     def mint(self, key: str = "") -> str:
         self._minted += 1
-        return f"0-{self.epoch}-{self._minted}"
+        return f"0-{self.epoch}-{self._minted:016}"  # as long as real ones
 
     def minted_elsewhere(self, id: str) -> bool:
         return id.split("-")[1] != self.epoch

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
-from relay.model.caller import Caller
+from relay.model.caller import Caller, owner_of_subject
+from relay.model.problems.request import Malformed
+
+#: the header in which a server that is trusted names the user for whom it acts
+SUBJECT = "relay-subject"
 
 
 class RequestHead(Protocol):
@@ -44,3 +48,14 @@ def bearer(request: RequestHead) -> str:
     fields, and does not look for a token anywhere else."""
     scheme, _, token = request.header("authorization").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+def subject_of(request: RequestHead) -> str:
+    """The owner that ``Relay-Subject`` (UTF-8) names, "" where it is missing. Raises `Malformed`. Whether the caller
+    may act for others is for the check to find out."""
+    if not request.values(SUBJECT):
+        return ""
+    try:
+        return owner_of_subject(request.header(SUBJECT).encode("latin-1").decode())
+    except ValueError as error:
+        raise Malformed(f"Relay-Subject: {error}") from error

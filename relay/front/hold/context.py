@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
+from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.takeover.successor import Successor
@@ -26,3 +27,4 @@ class HoldContext:
     prefix: str
     waiters: Waiters
     successor: Successor
+    places: Places

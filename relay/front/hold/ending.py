@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.front import answers
+from relay.front.caller import NOBODY
 from relay.front.hold.context import HoldContext
 from relay.front.hold.json_stream import PLAIN
 from relay.front.hold.policy import HoldPolicy
@@ -17,6 +18,7 @@ from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
 from relay.http.response import Response
 from relay.model import envelope
+from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
@@ -29,12 +31,12 @@ class Ending(ABC):
 
     __slots__ = (
         "_address",
+        "_caller",
         "_context",
         "_doubtful",
         "_exchange",
         "_gone",
         "_known",
-        "_owner",
         "_policy",
         "_stream",
         "_until",
@@ -47,13 +49,13 @@ class Ending(ABC):
         self,
         context: HoldContext,
         policy: HoldPolicy,
-        owner: str,
+        caller: Caller,
         known: JobStatus,
         waiter: Deferred[Outcome],
     ) -> None:
         self._context = context
         self._policy = policy
-        self._owner = owner
+        self._caller = caller
         self._known = known
         self._waiter: Deferred[Outcome] | None = waiter
         self._exchange: Exchange | None = None
@@ -107,7 +109,7 @@ class Ending(ABC):
     def _run_out(self, reattach: bool = False) -> None:
         """The wait is over before the job is: say where it stands, and how to go on."""
         self._leave()
-        looking = Deferred.fromCoroutine(self._context.jobs.look(self._owner, self._known.id))
+        looking = Deferred.fromCoroutine(self._context.jobs.look(self._caller.owner, self._known.id))
         looking.addErrback(self._as_known).addCallback(self._incomplete, reattach)
         looking.addErrback(self._break_off)
 
@@ -161,5 +163,8 @@ class Ending(ABC):
             waiter.cancel()
 
     def _over(self) -> None:
+        """It holds nobody any more. May be called again."""
         self._context.wheel.drop(self)
+        self._context.places.leave(self._caller)
+        self._caller = NOBODY
         self._exchange = self.transport = self._waiter = None

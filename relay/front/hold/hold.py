@@ -43,7 +43,8 @@ class Hold(Ending):
         waiter = context.waiters.wait(passed.known.id)
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
-        hold = cls(context, passed.policy, passed.owner, passed.known, waiter)
+        hold = cls(context, passed.policy, passed.caller, passed.known, waiter)
+        context.places.enter(passed.caller)
         hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
         context.doors.admit(passed.address)
         detached: Any = DetachedSocket(context.clock, connected, hold)
@@ -57,6 +58,7 @@ class Hold(Ending):
 
     def begin(self, exchange: Exchange) -> None:
         """Begin to hold the request."""
+        self._context.places.enter(self._caller)
         self._exchange = exchange
         self._stream = in_json(exchange.chunked)
         self._until = self._context.clock.seconds() + self._policy.wait
@@ -123,7 +125,9 @@ class Hold(Ending):
         connected, unsent = detached
         passed = Passed(
             known=self._known,
-            owner=self._owner,
+            owner=self._caller.owner,
+            name=self._caller.name,
+            held=self._caller.allowance.held,
             policy=self._policy,
             chunked=self._stream.chunked,
             address=self._address,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -19,14 +19,32 @@ from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import Response
+from relay.model.caller import Caller
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage
 
 _MOST_REMEMBERED = 1000  # routes by address
 
-#: for whom, the routes that it belongs to, its name, the values in the address
-Route = tuple[Takes, Any, str, Mapping[str, Any]]
+
+class Route(NamedTuple):
+    """Where a request goes: for whom, the routes that it belongs to, its name, the values in the address."""
+
+    takes: Takes
+    routes: Any
+    name: str
+    arguments: Mapping[str, Any]
+
+
+class NoRoute:
+    """Stands for the routes of an address that is not served. A caller that is not allowed does not hear that."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def execute_endpoint(self, name: str, request: Request, caller: Caller) -> Served:
+        """Raises what is wrong with the address."""
+        raise self._error
 
 
 class Dispatcher:
@@ -50,9 +68,11 @@ class Dispatcher:
     def serve(self, request: Request) -> Served | Deferred[Served]:
         """Bring a request to its route, if its client may call it."""
         try:
-            takes, routes, name, arguments = self._route(request)
-            caller = self._access.authenticate(request, takes)
-            served: Served | Deferred[Served] = routes.execute_endpoint(name, request, caller, **arguments)
+            route = self._route(request)
+            caller = self._access.authenticate(request, route.takes)
+            if isinstance(caller, Deferred):
+                return caller.addCallback(_call, request, route).addErrback(self._refused, request)
+            served = _call(caller, request, route)
         except Exception:
             return self._refused(Failure(), request)
         return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
@@ -62,8 +82,7 @@ class Dispatcher:
         return answers.problem(error, self._prefix)
 
     def _route(self, request: Request) -> Route:
-        """The route of a request. Routes of submissions are cached, because there are few. A caller that is not allowed
-        does not hear whether an address exists."""
+        """The route of a request. Routes of submissions are cached, because there are few."""
         asked = request.method, request.target
         if asked in self._remembered:
             return self._remembered[asked]
@@ -72,10 +91,9 @@ class Dispatcher:
             if path.startswith("//"):  # which would be taken for a single slash
                 raise NotFound
             (some, name), arguments = self._addresses.match(path, request.method)
-        except (HTTPException, RelayError):
-            self._access.authenticate(request, Takes.CALLER)
-            raise
-        route = some.takes, self._bound[some], name, arguments
+        except (HTTPException, RelayError) as error:
+            return Route(Takes.CALLER, NoRoute(error), "", {})
+        route = Route(some.takes, self._bound[some], name, arguments)
         if arguments.keys() == {"name"}:
             self._remembered[asked] = route
         return route
@@ -92,3 +110,10 @@ class Dispatcher:
             self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
             error = InternalError()
         return self.refuse(error)
+
+
+def _call(caller: Caller, request: Request, route: Route) -> Served | Deferred[Served]:
+    served: Served | Deferred[Served] = route.routes.execute_endpoint(
+        route.name, request, caller, **route.arguments
+    )
+    return served

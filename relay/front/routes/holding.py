@@ -23,16 +23,18 @@ class Holding:
         self._settings = settings
         self._policies = HoldPolicies(settings)
 
-    def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
-        """The policy of a submission; None if it is not held: the client does not wait, or `max_held` is reached."""
-        return None if self._is_full() else self._policies.of_submission(wait)
+    def of_submission(self, wait: WaitRequest, caller: Caller) -> HoldPolicy | None:
+        """The policy of a submission; None if it is not held: the client does not wait, or `max_held` is reached, or
+        what this caller may have held."""
+        return None if self._is_full(caller) else self._policies.of_submission(wait)
 
-    def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
+    def of_look(self, wait: WaitRequest, caller: Caller) -> HoldPolicy | None:
         """The policy of a look at a job that is there; None if it is not held."""
-        return None if self._is_full() else self._policies.of_look(wait)
+        return None if self._is_full(caller) else self._policies.of_look(wait)
 
-    def _is_full(self) -> bool:
-        return len(self._context.wheel) >= self._settings.max_held
+    def _is_full(self, caller: Caller) -> bool:
+        is_full = len(self._context.wheel) >= self._settings.max_held
+        return is_full or not self._context.places.has_room(caller)
 
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
@@ -43,10 +45,11 @@ class Holding:
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
             self._context.jobs.collected(known)
             return self.show(known, status, replayed=accepted.replayed)
-        if policy is not None and accepted.waiter is not None:
+        has_room = self._context.places.has_room(caller)  # others may have come since
+        if policy is not None and accepted.waiter is not None and has_room:
             if self._context.jobs.draining and not self._context.successor.takes:
                 policy = self._policies.at_the_end(policy)
-            return Hold(self._context, policy, caller.owner, known, accepted.waiter)
+            return Hold(self._context, policy, caller, known, accepted.waiter)
         leave(accepted.waiter)
         told = self.tell(known, 202)
         applied = "respond-async" if wait.prefer.respond_async else ""

@@ -40,7 +40,7 @@ class JobRoutes(Routes):
         asked = read_submission(request, caller, name, key, self._settings.max_delay)
         if self._settings.require_key and not asked.key:
             raise KeyRequired
-        policy = None if asked.delay else self._holding.of_submission(asked.wait)
+        policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)
         return self._holding.hold_or_tell(accepted, policy, caller, asked.wait)
@@ -51,7 +51,7 @@ class JobRoutes(Routes):
         if request.method == "HEAD":
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
         wait = WaitRequest.read(request)
-        policy = self._holding.of_look(wait) if wait.prefer.wait else None
+        policy = self._holding.of_look(wait, caller) if wait.prefer.wait else None
         if policy is None:
             return self._holding.tell(await self._jobs.look(caller.owner, id), 200)
         accepted = await self._jobs.attach(caller.owner, id)

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
 from relay.front.hold.policy import HoldPolicy
+from relay.model.caller import FREE, Allowance, Caller
 from relay.model.status import JobStatus
 from relay.store.messages import Submission
 
@@ -42,6 +43,13 @@ class Passed(msgspec.Struct, frozen=True):
     due: float  # when its next heartbeat is
     unsent: bytes = b""
     submission: Submission | None = None  # in case the store forgets the job
+    name: str = ""  # of its caller, among whose held requests it counts
+    held: int = 0  # how many its caller may have held, 0 for any number
+
+    @property
+    def caller(self) -> Caller:
+        """The caller, as far as a hold has to know it."""
+        return Caller(self.owner, name=self.name, allowance=Allowance(held=self.held) if self.held else FREE)
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -188,7 +188,12 @@ class TooManyFailures(RelayError):
     """Too many requests from your address had credentials that are not valid. Get a valid token, and send the request
     again after `Retry-After` seconds."""
 
-    status, slug, title, retry_after = 429, "too-many-failures", "Too many failed attempts", 5
+    status, slug, title, retry_after = 429, "too-many-failures", "Too many failed attempts", 1
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        """`seconds`: from now until the next attempt is let through."""
+        super().__init__()
+        self.retry_after = max(1, math.ceil(seconds))  # type: ignore[misc] # of this one
 
 
 class QueueFull(RelayError):

@@ -1,0 +1,42 @@
+"""Who may call this front, put together from its settings and from what its operator's files say."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from relay.front.access import Access
+from relay.front.callers.failures import Failures
+from relay.front.callers.identities import Identities
+from relay.front.callers.prover import Prover
+from relay.front.credentials import Credentials
+from relay.front.refusals import Refusals
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.model.settings import Settings
+
+
+class Admission:
+    """What the pages of a front ask of its callers."""
+
+    def __init__(
+        self, clock: IReactorTime, settings: Settings, credentials: Credentials, proxies: Proxies
+    ) -> None:
+        self.proxies = proxies
+        self.refusals = Refusals(clock)
+        self.secrets = credentials.secrets
+        self.access = Access(
+            settings.open,
+            proxies,
+            settings.allow,
+            settings.host,
+            Prover(credentials.secrets, self.refusals, proxies),
+            self._identities(clock, credentials) if credentials.checks else None,
+            settings.cors,
+        )
+
+    def _identities(self, clock: IReactorTime, credentials: Credentials) -> Identities:
+        return Identities(credentials.checks, Failures(clock.seconds), self.refusals, self.proxies)
+
+    def refused(self, request: Request, what: str, error: Exception) -> None:
+        """What a client showed is not valid."""
+        self.refusals.told(self.proxies.client(request), what, error)

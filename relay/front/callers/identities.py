@@ -1,0 +1,57 @@
+"""Finds out who calls: asks each check in turn, and counts the attempts that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from twisted.internet.defer import Deferred
+
+from relay.front.callers.check import CallerCheck
+from relay.front.callers.failures import Failures
+from relay.front.refusals import Refusals
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.model.caller import Caller
+from relay.model.problems.request import Unauthorized
+
+
+class Identities:
+    """The checks of a front, in the order in which they are asked."""
+
+    def __init__(
+        self, checks: Sequence[CallerCheck], failures: Failures, refusals: Refusals, proxies: Proxies
+    ) -> None:
+        self._checks = checks
+        self._failures = failures
+        self._refusals = refusals
+        self._proxies = proxies
+
+    def recall(self, request: Request) -> Caller | None:
+        """The caller, if one of the checks knows it already."""
+        for check in self._checks:
+            caller = check.recall(request)
+            if caller is not None:
+                return caller
+        return None
+
+    def identify(self, request: Request) -> Deferred[Caller | None]:
+        """The caller; None if the request has no credentials. Fails with `Unauthorized`, `TooManyFailures`, and
+        whatever a check raises."""
+        return Deferred.fromCoroutine(self._identify(request, self._proxies.client(request)))
+
+    async def _identify(self, request: Request, address: str) -> Caller | None:
+        self._failures.check(address)
+        try:
+            for check in self._checks:
+                found = check.identify(request)
+                if isinstance(found, Awaitable):
+                    found = await found
+                if found is not None:
+                    return found
+            if request.values("authorization"):
+                raise Unauthorized("no such kind of credentials is accepted here")
+        except Unauthorized as error:
+            self._failures.failed(address)
+            self._refusals.told(address, "a caller", error)
+            raise
+        return None
