@@ -50,7 +50,7 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
         if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
             raise SettingError(
                 f"--listen {description}: other machines can reach this address, and no setting says who may call: "
-                "give --allow, --ticket-secrets or --open"
+                "give --tokens, --jwt-keys, --callers, --allow, --ticket-secrets or --open"
             )
     return bound
 
@@ -75,7 +75,8 @@ def keep_to_ourselves() -> None:
 
 def bound(reactor: Any, settings: Settings, descriptions: Sequence[str]) -> list[socket.socket]:
     """The same under these settings: beyond this machine where something says who may call."""
-    return bind(reactor, descriptions, settings.open or bool(settings.allow or settings.ticket_secrets))
+    some_may_call = settings.open or settings.knows_callers or settings.allow or settings.ticket_secrets
+    return bind(reactor, descriptions, bool(some_may_call))
 
 
 def shown(listening: socket.socket, description: str) -> str:
