@@ -85,9 +85,10 @@ class JobNotAllowed(RelayError):
 
 
 class Forbidden(RelayError):
-    """Either the ticket or the proof is forged or has expired: ask the server that issued it for a new one. Or this
-    relay is closed: it refuses requests from other machines, through a proxy, or from a web page. The operator can let
-    callers in with `--allow` or `--ticket-secrets`, or everybody with `--open`."""
+    """Either the ticket or the proof is forged or has expired: ask the server that issued it for a new one. Or the
+    token may not act for the user that `Relay-Subject` names: send the request without it. Or this relay is closed: it
+    refuses requests from other machines, through a proxy, or from a web page. The operator can let callers in with
+    `--allow` or `--ticket-secrets`, or everybody with `--open`."""
 
     status, slug, title = 403, "forbidden", "Caller not allowed"
 
