@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -41,11 +42,8 @@ class JobPatterns(msgspec.Struct, frozen=True, gc=False):
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """Both are bounded, because names match `JOB_NAME`."""
-    if "*" not in pattern and "?" not in pattern:
-        return False
-    parts = (".*" if part == "*" else "." if part == "?" else part for part in pattern)
-    return JOB_NAME.fullmatch(name) is not None and re.fullmatch("".join(parts), name) is not None
+    """Never slow: `fnmatch` does not try a star again once what follows it was found."""
+    return JOB_NAME.fullmatch(name) is not None and fnmatchcase(name, pattern)
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,12 @@
 """Who calls, by what it shows.
 
-===========  =========================================================================================================
-`check`      what each kind of credentials is asked
-===========  =========================================================================================================
+================  ====================================================================================================
+`check`           what each kind of credentials is asked
+`jwt`             JWTs of an identity provider
+`claims`          what a JWT says, and whether that is valid
+`remembered`      tokens that were checked before
+`keys`            where a provider's keys come from: a file, or an address (`fetched_keys`)
+`key_set`         the keys of one JWKS
+`strict_json`     JSON that everybody reads the same way
+================  ====================================================================================================
 """
