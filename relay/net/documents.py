@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseDone
@@ -52,7 +52,7 @@ class Documents:
     def fetch(self, url: str) -> Deferred[Document]:
         """Fails with `NotFetched` after `SECONDS` at the latest. Nothing stays open, also when it is cancelled."""
         fetching = Deferred.fromCoroutine(self._fetch(url))
-        return fetching.addTimeout(SECONDS, self._reactor).addErrback(_explain)
+        return fetching.addTimeout(SECONDS, self._reactor, _late).addErrback(_explain)
 
     async def _fetch(self, url: str) -> Document:
         for _ in range(REDIRECTS + 1):
@@ -92,12 +92,14 @@ def _drop(response: IResponse) -> None:
     body.whole.cancel()
 
 
+def _late(_: object, seconds: float) -> Document:
+    raise NotFetched(f"it did not come within {seconds:.0f} seconds")
+
+
 def _explain(failure: Failure) -> Failure:
     """A `NotFetched` for whatever went wrong, with the cause that Twisted names first."""
     if failure.check(NotFetched):
         return failure
-    if failure.check(TimeoutError):
-        raise NotFetched(f"it did not come within {SECONDS:.0f} seconds")
     reasons = getattr(failure.value, "reasons", None) or [failure]
     cause = reasons[0].value
     raise NotFetched(str(cause) or type(cause).__name__) from cause

@@ -64,8 +64,8 @@ class KeySet:
 
 def _key(said: Mapping[str, Any]) -> ProviderKey | None:
     """A key that can be used; None for any other. What is private of it is not looked at."""
-    kid, curve = said.get("kid", ""), said.get("crv")
-    use = _USES.get((said.get("kty"), curve)) if isinstance(curve, str | None) else None
+    kid, kind = said.get("kid", ""), (said.get("kty"), said.get("crv"))
+    use = _USES.get(kind) if all(isinstance(each, str | None) for each in kind) else None
     if use is None or not isinstance(kid, str) or not _is_for(said, use[0]):
         return None
     values = {name: said.get(name) for name in use[1]}
