@@ -147,6 +147,8 @@ KNOWN_TO = {
     "httptools": {"http"},
     "treq": {"outbound", "net"},
     "botocore": {"jobs"},
+    "jwt": {"front"},
+    "cryptography": {"front"},
     "celery": set(),
 }
 

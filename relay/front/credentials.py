@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from relay.front.callers.check import CallerCheck
+from relay.front.callers.sources import CallerSources
 from relay.model import tickets
 from relay.model.settings import SettingError, Settings
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`secrets` are what tickets and proofs are signed with, `checks` tell who calls."""
+    """`secrets` are what tickets and proofs are signed with, `checks` tell who calls; between `start` and `stop` they
+    notice what changes."""
 
     secrets: Sequence[str] = ()
     checks: Sequence[CallerCheck] = ()
+    start: Callable[[], None] = _nothing
+    stop: Callable[[], None] = _nothing
 
     @classmethod
-    def read(cls, settings: Settings) -> Credentials:
-        """Read the files that the settings name. Raises `SettingError`."""
-        try:
-            return cls(tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else ())
-        except (OSError, ValueError) as error:
-            raise SettingError(f"--ticket-secrets: {error}") from error
+    def read(cls, reactor: Any, settings: Settings) -> Credentials:
+        """Read the files that the settings name, and import the operator's own check. Raises `SettingError`."""
+        sources = CallerSources(reactor, settings)
+        return cls(read_secrets(settings), sources.checks, sources.start, sources.stop)
+
+
+def read_secrets(settings: Settings) -> Sequence[str]:
+    """The secrets of ``--ticket-secrets``. Raises `SettingError`."""
+    try:
+        return tickets.read_secrets(settings.ticket_secrets) if settings.ticket_secrets else ()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"--ticket-secrets: {error}") from error
+
+
+def check_files(reactor: Any, settings: Settings) -> None:
+    """Raise `SettingError` for a file that can't be used, without a look at the operator's own check, whose code is not
+    for every process."""
+    read_secrets(settings)
+    CallerSources(reactor, msgspec.structs.replace(settings, callers=""))

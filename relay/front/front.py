@@ -116,6 +116,7 @@ class Front(Service):
         super().startService()
         self._membership.start()
         self._wheel.start()
+        self._tools.credentials.start()
         self._connect()
         ensureDeferred(self._listen()).addErrback(
             lambda failure: self._log.failure("the front could not start", failure)
@@ -155,6 +156,7 @@ class Front(Service):
         self._membership.stop_work()
         self._wheel.stop()
         self._site.connections.stop()
+        self._tools.credentials.stop()
         self._recovery.stop()
         self._fetching.stop()
         await self._membership.leave()

@@ -46,7 +46,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)
-    Credentials.read(settings)
+    Credentials.read(reactor, settings)
     if settings.redis in ("", service.EMBEDDED):
         find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
@@ -54,13 +54,17 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
 
 def main() -> None:
     """Exit without waiting for what the modules may have started."""
+    from relay.front.callers.custom import load
     from relay.handlers.registry import chosen
 
     status = 0
     if AGAIN in os.environ:
         signal.alarm(int(LONGEST))  # whoever waits for it waits no longer
     try:
-        chosen(_settings())
+        settings = _settings()
+        if settings.callers:
+            load(settings.callers)
+        chosen(settings)
     except (SettingError, NoServer) as error:
         print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent
         status = REFUSED

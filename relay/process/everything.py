@@ -17,7 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from relay import version
-from relay.front.credentials import Credentials
+from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets
 from relay.process.check import Check
@@ -36,7 +36,7 @@ def everything(
 ) -> Supervisor:
     """The embedded Redis, fronts and workers as processes, started again when they die, run as `owner`. `given` are the
     settings of the command line, which count again when the supervisor restarts. Raises `SettingError`."""
-    Credentials.read(settings)
+    check_files(reactor, settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
     for description, each in zip(settings.listen, listening, strict=True):

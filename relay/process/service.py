@@ -65,7 +65,8 @@ def front(
     others = handed.successor, handed.predecessor
     give_up = partial(_give_up, reactor)
     made = Front(
-        FrontTools(reactor, store, inbox, endpoints, Credentials.read(settings), give_up, *others), settings
+        FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
+        settings,
     )
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)

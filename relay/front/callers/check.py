@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
-from relay.model.caller import Caller, owner_of_subject
+from relay.model.caller import Caller, owner_in_header
 from relay.model.problems.request import Malformed
 
 #: the header in which a server that is trusted names the user for whom it acts
@@ -56,6 +56,6 @@ def subject_of(request: RequestHead) -> str:
     if not request.values(SUBJECT):
         return ""
     try:
-        return owner_of_subject(request.header(SUBJECT).encode("latin-1").decode())
+        return owner_in_header(request.header(SUBJECT))
     except ValueError as error:
         raise Malformed(f"Relay-Subject: {error}") from error

@@ -7,7 +7,7 @@ from hmac import compare_digest
 
 import msgspec
 
-from relay.model.caller import Caller, owner_of_subject, owner_of_token
+from relay.model.caller import Caller, owner_in_header, owner_of_token
 from relay.model.memo import Memo
 from relay.model.token import digest_of
 from relay.model.tokens import TokenGrant
@@ -47,7 +47,7 @@ class KnownTokens:
         key = (token.caller.name, header)
         user = self._users.get(key)
         if user is None:
-            owner = owner_of_subject(_decoded(header))
+            owner = owner_in_header(header)
             user = self._users[key] = msgspec.structs.replace(token.caller, owner=owner)
         return user
 
@@ -56,10 +56,3 @@ def _tokens(grant: TokenGrant) -> Iterable[KnownToken]:
     owner = owner_of_token(grant.name)
     caller = Caller(owner, name=owner, jobs=grant.jobs, allowance=grant.allowance)
     return (KnownToken(digest, grant.expires, grant.row.trusted, caller) for digest in grant.digests)
-
-
-def _decoded(header: str) -> str:
-    try:
-        return header if header.isascii() else header.encode("latin-1").decode()
-    except UnicodeError:
-        raise ValueError("it is not UTF-8") from None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from relay.front.callers.check import RequestHead, bearer
+from relay.front.callers.check import SUBJECT, RequestHead, bearer
 from relay.front.callers.known_tokens import KnownToken
 from relay.front.callers.token_file import TokenFile
 from relay.model.caller import Caller
 from relay.model.problems.request import Forbidden, Malformed, Unauthorized
 from relay.model.token import PREFIX, TOKEN_LENGTH, is_token
-
-_SUBJECT = "relay-subject"
 
 
 class TokenCheck:
@@ -27,7 +25,7 @@ class TokenCheck:
         token = self._file.known.find(text)
         if token is None or self._file.now() >= token.expires:
             return None
-        subjects = request.values(_SUBJECT)
+        subjects = request.values(SUBJECT)
         return self._user(token, subjects) if subjects else token.caller
 
     def identify(self, request: RequestHead) -> Caller | None:
@@ -42,11 +40,11 @@ class TokenCheck:
         if not token.trusted:
             raise Forbidden("this token may not act for others: Relay-Subject is for tokens that are trusted")
         if len(subjects) > 1:
-            raise Malformed(f"{_SUBJECT} was sent {len(subjects)} times")
+            raise Malformed(f"Relay-Subject was sent {len(subjects)} times")
         try:
             return self._file.known.user_of(token, subjects[0])
         except ValueError as error:
-            raise Malformed(f"{_SUBJECT}: {error}") from error
+            raise Malformed(f"Relay-Subject: {error}") from error
 
     def _mistake(self, text: str) -> str:
         if not is_token(text):

@@ -197,6 +197,13 @@ class TooManyFailures(RelayError):
         self.retry_after = max(1, math.ceil(seconds))  # type: ignore[misc] # of this one
 
 
+class KeysAway(RelayError):
+    """The identity provider whose keys check your token does not answer, so relay can't tell whether the token is
+    valid. Nothing was queued. Send the same request again after `Retry-After` seconds."""
+
+    status, slug, title, retry_after = 503, "keys-away", "The token can't be checked now", 5
+
+
 class QueueFull(RelayError):
     """The queue has reached its limit. Send the same request again after `Retry-After` seconds."""
 
