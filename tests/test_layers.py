@@ -148,6 +148,7 @@ KNOWN_TO = {
     "treq": {"outbound", "net"},
     "botocore": {"jobs"},
     "celery": set(),
+    "tomlkit": {"process"},
 }
 
 
