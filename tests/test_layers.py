@@ -150,6 +150,7 @@ KNOWN_TO = {
     "jwt": {"front"},
     "cryptography": {"front"},
     "celery": set(),
+    "tomlkit": {"process"},
 }
 
 

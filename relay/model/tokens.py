@@ -70,13 +70,17 @@ class TokenGrant(msgspec.Struct, frozen=True):
 
 def load_tokens(path: str, defaults: Allowance) -> dict[str, TokenGrant]:
     """The callers of a file, by name; `defaults` is for what a table leaves out. Raises `TokenFileError`."""
+    return parse_tokens(read_token_file(path), path, defaults)
+
+
+def read_token_file(path: str) -> bytes:
+    """What a file has, unchecked but for its size and who may write it. Raises `TokenFileError`."""
     try:
-        data = read_file(path, MOST_BYTES)
+        return read_file(path, MOST_BYTES)
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise TokenFileError(f"{path}: {error}") from error
-    return parse_tokens(data, path, defaults)
 
 
 def parse_tokens(data: bytes, path: str, defaults: Allowance) -> dict[str, TokenGrant]:

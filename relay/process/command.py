@@ -1,4 +1,4 @@
-"""The command ``relay``: an operator's orders to a relay that runs on this machine."""
+"""The command ``relay``: an operator's orders to a relay that runs on this machine, and callers' tokens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGHUP, SIGUSR2
 
+from relay.process import tokens
+from relay.process.command_line import CommandLine
 from relay.version import VERSION
 
 _TITLE = b"relay all"  # of a supervisor, in the list of processes
@@ -18,6 +20,13 @@ _SIGNALS = {"reload": SIGUSR2, "restart": SIGHUP}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exits with status 1 and one line that says why if no relay was reached."""
     asked = _parser().parse_args(arguments)
+    if asked.command == "tokens":
+        tokens.run(asked)
+    else:
+        _send(asked)
+
+
+def _send(asked: argparse.Namespace) -> None:
     running = [asked.pid] if asked.pid else supervisors()
     if len(running) != 1:
         found = (
@@ -33,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "relay", description="Send an order to the `relay all` that runs on this machine."
+    parser = CommandLine(
+        "relay",
+        description="Send an order to the `relay all` that runs on this machine, or keep the tokens of callers.",
     )
     parser.add_argument("--version", action="version", version=f"relay {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -47,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--pid", type=int, help="process id of the supervisor, if several run")
+    tokens.add_parser(commands)
     return parser
 
 
