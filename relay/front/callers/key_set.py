@@ -36,6 +36,10 @@ class ProviderKey:
     mark: bytes
     key: jwt.PyJWK
 
+    def has_signed(self, text: bytes, signature: bytes) -> bool:
+        """Whether this is the key's signature of a text, by the key's own algorithm."""
+        return self.key.Algorithm.verify(text, self.key.key, signature)
+
 
 class KeySet:
     """The keys that can be used, of `said` that the provider names."""
