@@ -49,6 +49,20 @@ class Connection:
         writer.write("\r\n".join(lines).encode() + data)
         return await asyncio.wait_for(self._read(reader), _PATIENCE)
 
+    async def status(self, method: str, path: str, headers: Mapping[str, str]) -> int:
+        """The status of a request that is answered with a length; the answer is read to its end."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._address, local_addr=(self._source, 0))
+        reader, writer = self._streams
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        length = head.partition("content-length: ")[2].partition("\r\n")[0]
+        if method != "HEAD" and length:
+            await reader.readexactly(int(length))
+        return int(head.split()[1])
+
     async def _read(self, reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         if head[0].split()[1] not in ("200", "202"):

@@ -1,0 +1,227 @@
+"""What callers cost, what one at its limit does to another, and whether an answer's time tells of another's job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bench.asking import Connection
+from bench.load import load
+from bench.measures import MEASURED, WARM, running
+from bench.processes import Group
+from bench.systems import ASYNC, HERE, System, relay
+from relay.model.ids import random_name
+from relay.model.tickets import Ticket, sign
+from relay.model.token import digest_of, make_token
+
+SECRET = "a secret of the benchmark"
+TOKENS = {name: make_token() for name in ("free", "limited", "other", "greedy")}
+FILE = f"""
+[free]
+sha256 = ["{digest_of(TOKENS["free"]).hex()}"]
+[limited]
+sha256 = ["{digest_of(TOKENS["limited"]).hex()}"]
+rate = "10000/s"
+held = 10000
+queued = 1000000
+[other]
+sha256 = ["{digest_of(TOKENS["other"]).hex()}"]
+[greedy]
+sha256 = ["{digest_of(TOKENS["greedy"]).hex()}"]
+rate = "100/s"
+"""
+#: requests a second of the one who is measured, and of the greedy one: ten times its rate
+PACE, FLOOD = 100, 1000
+
+
+@contextmanager
+def with_tokens(*options: str) -> Iterator[tuple[Group, str]]:
+    """A relay whose callers have tokens, and its address."""
+    with tempfile.TemporaryDirectory(prefix="relay-bench-") as directory:
+        tokens, secrets = Path(directory) / "tokens.toml", Path(directory) / "secrets"
+        tokens.write_text(FILE)
+        secrets.write_text(SECRET + "\n")
+        secrets.chmod(0o600)
+        given = ("--tokens", str(tokens), "--ticket-secrets", str(secrets), *options)
+        with running(System("relay", relay(*given))) as found:
+            yield found
+
+
+def as_(caller: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS[caller]}"}
+
+
+# -- what they cost --
+
+
+def cpu(rounds: int = 5, connections: int = 64) -> dict[str, float]:
+    """µs of CPU of a held job, all processes together: without tokens, with a token, with one that has limits, and that
+    with fair shares; by turns, medians."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        with running(System("relay", relay())) as (group, url):
+            found.setdefault("without tokens", []).append(_used(group, url, {}, connections))
+        with with_tokens() as (group, url):
+            found.setdefault("with a token", []).append(_used(group, url, as_("free"), connections))
+            found.setdefault("with limits", []).append(_used(group, url, as_("limited"), connections))
+        with with_tokens("--fair") as (group, url):
+            found.setdefault("with limits and fair shares", []).append(
+                _used(group, url, as_("limited"), connections)
+            )
+    return {name: statistics.median(used) for name, used in found.items()}
+
+
+def _used(group: Group, url: str, headers: dict[str, str], connections: int) -> float:
+    load(url + "/jobs/echo", WARM, connections, headers)
+    before = sum(group.cpu_by_title("relay").values())
+    loaded = load(url + "/jobs/echo", MEASURED, connections, headers)
+    return (sum(group.cpu_by_title("relay").values()) - before) / loaded.requests
+
+
+# -- what one does to another --
+
+
+def neighbours(rounds: int = 5, seconds: float = 6.0) -> dict[str, float]:
+    """Milliseconds of a caller's held jobs, alone and beside one that asks for ten times its rate, by turns."""
+    alone: list[float] = []
+    beside: list[float] = []
+    with with_tokens() as (_, url):
+        asyncio.run(_paced(url, "other", PACE, WARM))
+        for _ in range(rounds):
+            alone += asyncio.run(_paced(url, "other", PACE, seconds))
+            flood = subprocess.Popen(
+                [sys.executable, "-m", "bench.callers", url, TOKENS["greedy"], str(seconds + 2)],
+                cwd=HERE.parent,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            time.sleep(1.0)
+            beside += asyncio.run(_paced(url, "other", PACE, seconds))
+            said, _ = flood.communicate()
+    counted = json.loads(said)
+    return {
+        "alone_median": statistics.median(alone),
+        "alone_p99": _p99(alone),
+        "beside_median": statistics.median(beside),
+        "beside_p99": _p99(beside),
+        "greedy_accepted_a_second": counted["accepted"] / (seconds + 2),
+        "greedy_refused_a_second": counted["refused"] / (seconds + 2),
+    }
+
+
+def _p99(found: list[float]) -> float:
+    return statistics.quantiles(found, n=100)[98]
+
+
+async def _paced(url: str, caller: str, pace: float, seconds: float) -> list[float]:
+    """Jobs of one caller at random times, so many a second: how long each took."""
+    took: list[float] = []
+    idle = [Connection(url, "127.0.0.1") for _ in range(8)]
+
+    async def ask() -> None:
+        connection = idle.pop() if idle else Connection(url, "127.0.0.1")
+        began = time.monotonic()
+        with suppress(RuntimeError):  # refused
+            await connection.call("POST", "/jobs/echo", {"message": 1}, as_(caller))
+            took.append((time.monotonic() - began) * 1000)
+        idle.append(connection)
+
+    asking, until = [], time.monotonic() + seconds
+    while time.monotonic() < until:
+        asking.append(asyncio.ensure_future(ask()))
+        await asyncio.sleep(random.expovariate(pace))
+    await asyncio.gather(*asking)
+    return took
+
+
+def flood(url: str, token: str, seconds: float) -> None:
+    """Ask for ten times what this token may; print how often that was accepted and refused."""
+    counted = {"accepted": 0, "refused": 0}
+
+    async def ask_on(number: int) -> None:
+        connection, until = Connection(url, f"127.0.4.{number + 1}"), time.monotonic() + seconds
+        due = time.monotonic() + random.random() / FLOOD * 50
+        while due < until:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            try:
+                await connection.call(
+                    "POST", "/jobs/echo", {"message": 1}, {"Authorization": f"Bearer {token}"}
+                )
+                counted["accepted"] += 1
+            except RuntimeError:
+                counted["refused"] += 1
+                connection.close()  # whose answer was not read to its end
+            due += 50 / FLOOD
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(ask_on(number) for number in range(50)))
+
+    asyncio.run(all_of_them())
+    sys.stdout.write(json.dumps(counted))
+
+
+# -- what the time of an answer tells --
+
+
+def guesses(times: int = 1000) -> dict[str, dict[str, float]]:
+    """Median ms of a 404 for another's job of a megabyte, and for one that does not exist, by turns."""
+    with with_tokens("--body-limit", "2000000", "--concurrency", "1") as (_, url):
+        return asyncio.run(_guess(url, times))
+
+
+async def _guess(url: str, times: int) -> dict[str, dict[str, float]]:
+    client = Connection(url, "127.0.0.1")
+    await client.call("POST", "/jobs/block", {}, {**as_("free"), **ASYNC})
+    body = {"message": "x" * 1_000_000}
+    _, answer = await client.call("PUT", "/jobs/later/key", body, {**as_("free"), **ASYNC})
+    theirs = json.loads(answer)["id"]
+    none = f"{theirs.rpartition('-')[0]}-{random_name(10)}aaaa"
+    found = {}
+    for name, method, paths, headers in (
+        ("look", "GET", (f"/jobs/{theirs}", f"/jobs/{none}"), {}),
+        ("HEAD", "HEAD", (f"/jobs/{theirs}", f"/jobs/{none}"), {}),
+        ("wait", "GET", (f"/jobs/{theirs}", f"/jobs/{none}"), {"Prefer": "wait=5"}),
+        ("cancel", "DELETE", (f"/jobs/{theirs}", f"/jobs/{none}"), {}),
+        ("key", "GET", ("/jobs/later/key", "/jobs/later/kez"), {}),
+        ("ticket", "GET", (_ticket(theirs), _ticket(none)), {}),
+    ):
+        took: tuple[list[float], list[float]] = ([], [])
+        for nth in range(2 * times):
+            which = nth % 2
+            took[which].append(await _refused(client, method, paths[which], {**as_("other"), **headers}))
+        found[name] = {"theirs": statistics.median(took[0]), "none": statistics.median(took[1])}
+    client.close()
+    return found
+
+
+def _ticket(id: str) -> str:
+    return f"/tickets/{sign(SECRET, Ticket(id, time.time() + 600, '', False, 'token:other'))}"
+
+
+async def _refused(client: Connection, method: str, path: str, headers: dict[str, str]) -> float:
+    """Milliseconds until a 404."""
+    began = time.perf_counter()
+    status = await client.status(method, path, headers)
+    took = (time.perf_counter() - began) * 1000
+    if status != 404:
+        raise RuntimeError(f"{method} {path} was answered with {status}")
+    return took
+
+
+def measure() -> dict[str, Any]:
+    """All of it."""
+    return {"cpu": cpu(), "neighbours": neighbours(), "guesses": guesses()}
+
+
+if __name__ == "__main__":
+    flood(sys.argv[1], sys.argv[2], float(sys.argv[3]))
