@@ -211,6 +211,8 @@ def test_a_line_is_found_behind_texts_that_look_like_it() -> None:
     assert mistake(text).startswith("tokens.toml, line 2: [b] there is no 'x'")
     text = f"[b]\nsha256 = ['''{B}''', '''\\\n[a]\nheld = 'no'\n''']\n[a]\nheld = -1"
     assert mistake(text).startswith("tokens.toml, line 2: [b] sha256")
+    text = f'[b]\nsha256 = ["{B}"]\njobs = ["""\n[z]\n"""]\nheld = -1'
+    assert mistake(text).startswith("tokens.toml, line 6: [b] held")
 
 
 def test_what_is_not_utf8_is_named() -> None:

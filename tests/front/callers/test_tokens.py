@@ -23,7 +23,7 @@ from relay.model.problems.request import Forbidden, Malformed, Unauthorized
 from relay.model.sources import SettingError
 from relay.model.token import digest_of, make_token
 
-PHONE, PHONE_BEFORE, DJANGO, GUEST = (make_token() for _ in range(4))
+PHONE, PHONE_BEFORE, DJANGO, GUEST, OTHER = (make_token() for _ in range(5))
 DEFAULTS = Allowance(held=7)
 EXPIRES = 10.0  # seconds since 1970
 
@@ -194,6 +194,12 @@ def test_two_authorizations_are_malformed(scene: Scene, method: str, second: str
         getattr(scene.check, method)(asked(f"Bearer {PHONE}", second))
 
 
+def test_half_a_hash_lets_nobody_in(tmp_path: Path) -> None:
+    digest = digest_of(OTHER).hex()
+    scene = Scene(tmp_path, f'[half]\nsha256 = ["{digest[:32]}{digest[32:][::-1]}"]\n')
+    assert scene.why_not(f"Bearer {OTHER}") == "the token is unknown or was revoked"
+
+
 @given(st.text(st.characters(max_codepoint=255)))
 def test_nothing_else_lets_anybody_in(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     scene = Scene(tmp_path_factory.mktemp("tokens"))
@@ -220,6 +226,14 @@ def test_a_trusted_token_acts_for_a_user_within_its_own_limits(scene: Scene) -> 
     assert own == Caller("token:django", name="token:django", allowance=Allowance(held=7, queued=9))
     assert alice == Caller("sub:alice", name="token:django", allowance=Allowance(held=7, queued=9))
     assert scene.caller(f"Bearer {DJANGO}", relay_subject=["alice"]) is alice
+
+
+def test_a_user_of_two_servers_has_the_limits_of_the_one_that_asks(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, f"{ALL}\n[flask]\nsha256 = [{hashes(OTHER)}]\ntrusted = true\nqueued = 1\n")
+    for token, queued in ((DJANGO, 9), (OTHER, 1), (DJANGO, 9)):
+        caller = scene.caller(f"Bearer {token}", relay_subject=["alice"])
+        assert caller
+        assert (caller.owner, caller.allowance.queued) == ("sub:alice", queued)
 
 
 def test_a_subject_is_utf8(scene: Scene) -> None:
