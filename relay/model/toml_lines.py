@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from bisect import bisect_left
@@ -65,9 +66,9 @@ def line_of(text: str, table: str, key: str = "") -> int:
         "\n"
     )
     own, inner = _name(table), _name(key)
-    head = re.compile(rf"\s*(\[\s*)?{own}\s*[].=]")
+    head = re.compile(rf"\s*(\[{{1,2}}\s*)?{own}\s*[].=]")
     start = next((number for number, line in enumerate(lines) if head.match(line)), 0)
-    within = re.compile(rf"\s*(?:{own}\s*\.\s*)?{inner}\s*=|\s*\[\s*{own}\s*\.\s*{inner}\s*\]")
+    within = re.compile(rf"\s*(?:{own}\s*\.\s*)?{inner}\s*[.=]|\s*\[\s*{own}\s*\.\s*{inner}\s*\]")
     for number in range(start, len(lines)):
         if key and within.match(lines[number]):
             return number + 1
@@ -79,4 +80,4 @@ def line_of(text: str, table: str, key: str = "") -> int:
 def _name(name: str) -> str:
     """How a key may be written."""
     bare = re.escape(name)
-    return rf"(?:{bare}|\"{bare}\"|'{bare}')"
+    return rf"(?:{bare}|'{bare}'|{re.escape(json.dumps(name, ensure_ascii=False))})"

@@ -30,8 +30,9 @@ def read_file(path: str, most: int) -> bytes:
         before = os.fstat(descriptor)
         _check(before, most)
         data = file.read(most + 1)
-        if len(data) > most or _stamp(os.fstat(descriptor)) != _stamp(before):
-            raise ValueError("it changes while it is read")
+        after = os.fstat(descriptor)
+    if len(data) > most or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise ValueError("it changes while it is read")
     return data
 
 

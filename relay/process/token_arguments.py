@@ -54,7 +54,9 @@ def _add_limits(add: ArgumentParser) -> None:
     add.add_argument(
         "--jobs", type=_jobs, help="names of jobs it may call, such as 'fetch,s3_*' (default: every job)"
     )
-    add.add_argument("--rate", type=_rate, help="new jobs in a time, such as 50/s or 1000/5m")
+    add.add_argument(
+        "--rate", type=_rate, help="new jobs in a time, such as 50/s or 1000/5m; '' for no limit"
+    )
     for name, what in (
         ("held", "requests of it that one front holds at once"),
         ("queued", "jobs of it that are queued, scheduled or running at once"),

@@ -22,7 +22,9 @@ def lines(grants: Iterable[TokenGrant], now: float) -> Iterator[str]:
 def _row(grant: TokenGrant, now: float) -> tuple[str, ...]:
     row = grant.row
     jobs = "-" if row.jobs is None else ",".join(row.jobs) or "none"
-    limits = ("-" if value is None else str(value) for value in (row.rate, row.held, row.queued, row.body))
+    limits = (
+        "-" if value is None else str(value) or "none" for value in (row.rate, row.held, row.queued, row.body)
+    )
     expires = f"{_date(grant)}{' (expired)' * (now >= grant.expires)}" or "-"
     return (grant.name, str(len(row.sha256)), jobs, *limits, expires, "yes" if row.trusted else "-")
 
