@@ -209,6 +209,8 @@ def test_who_does_not_wait_any_more_takes_nothing_from_others(scene: Scene) -> N
     assert second is not None
     first.addErrback(lambda failure: failure.trap(CancelledError))
     first.cancel()
+    assert not second.called
+    assert scene.fetches.cancelled == 0
     scene.fetches.answer("one")
     assert second.called
     assert scene.kids() == ["one"]
