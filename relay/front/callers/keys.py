@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -47,13 +48,25 @@ class ProviderKeys(Protocol):
 
 
 def keys_of(reactor: IReactorTime, source: str) -> ProviderKeys:
-    """The keys of ``--jwt-keys``. Raises `SettingError` for a file that can't be read."""
+    """The keys of ``--jwt-keys``. Raises `SettingError` for a file that can't be read, and for what is no address."""
     if source.lower().startswith("https:"):
+        _check_address(source)
         return FetchedKeys(reactor, source, Documents(reactor).fetch)
     try:
         return FileKeys(reactor, Path(source))
     except (OSError, ValueError) as error:
         raise SettingError(f"--jwt-keys {source}: {error}") from error
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingError(f"--jwt-keys: {error}") from error
+    if not parts.hostname:
+        raise SettingError("--jwt-keys: the URL has no host")
+    if "@" in parts.netloc:  # which would end up in the log
+        raise SettingError("--jwt-keys: the URL may not have a user or a password")
 
 
 class FileKeys:

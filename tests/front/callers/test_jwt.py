@@ -324,6 +324,18 @@ def test_claims_that_are_no_object_are_refused_though_they_are_signed(
     scene.why_not(issuer.signed({"alg": "ES256", "kid": "one"}, text))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_claims_are_in_utf_8(scene: Scene, issuer: Issuer, encoding: str) -> None:
+    claims = json.dumps(issuer.claims()).encode(encoding)
+    assert scene.why_not(issuer.signed({"alg": "ES256", "kid": "one"}, claims)) == "the token is malformed"
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"01", b"'a'"])
+def test_what_is_not_json_is_refused_wherever_it_stands(scene: Scene, issuer: Issuer, value: bytes) -> None:
+    claims = json.dumps(issuer.claims()).encode()[:-1] + b', "note": ' + value + b"}"
+    assert scene.why_not(issuer.signed({"alg": "ES256", "kid": "one"}, claims)) == "the token is malformed"
+
+
 @pytest.mark.parametrize(
     "extension", [{"crit": ["exp"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"b64": False}]
 )
