@@ -21,7 +21,11 @@ from relay.front.hosts import host_of, is_here, is_loopback, is_private, name_of
 from relay.http.forwarding import Networks, Proxies, forwarded, said
 from relay.http.request import Request
 from relay.model.caller import Caller
+from relay.model.origins import PageOrigins
 from relay.model.problems.request import Forbidden, Unauthorized
+
+#: schemes of `Authorization` that a browser sends on its own, "" for none
+_SENT_BY_BROWSERS = frozenset({"", "basic", "digest", "negotiate", "ntlm"})
 
 
 class Access:
@@ -48,7 +52,7 @@ class Access:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._prover = prover
         self._identities = identities
-        self._origins = frozenset(origins)
+        self._origins = PageOrigins(origins)
 
     def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller | Deferred[Caller]:
         """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Unauthorized` and `Forbidden` for a
@@ -82,11 +86,11 @@ class Access:
             raise unnamed() from error
 
     def _named(self, caller: Caller | None, request: Request, host: str) -> Caller:
-        """The caller that was found. What a browser sends on its own, such as a cookie, does not show that the page
-        that it shows may call."""
+        """The caller that was found. What a browser sends on its own, such as a cookie or a password that was typed
+        once, does not show that the page that it shows may call."""
         if caller is None:
             return self._without_credentials(request, host)
-        if "authorization" not in request.headers:
+        if _scheme(request) in _SENT_BY_BROWSERS:
             self._check_origin(request, host)
         return caller
 
@@ -140,14 +144,13 @@ class Access:
 
     def _check_origin(self, request: Request, ours: str = "") -> None:
         """Pages of this machine may call, those of `ours` (a host name), and those that the operator names."""
-        origins = request.values("origin")
-        foreign = [origin for origin in origins if origin not in self._origins]
-        for origin in foreign:
+        if self._origins.match(request.values("origin")):
+            return
+        for origin in request.values("origin"):
             name = name_of(origin.partition("://")[2])
             if not is_loopback(name) and not (name and name == ours):
                 raise Forbidden(f"the Origin is {origin}")
-        is_named = bool(origins) and not foreign
-        if not is_named and "cross-site" in map(str.lower, request.values("sec-fetch-site")):
+        if "cross-site" in map(str.lower, request.values("sec-fetch-site")):
             raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
 
     def _forwarded_for(self, request: Request, how: str) -> str:
@@ -168,6 +171,11 @@ class Access:
     def _is_ours(self, host: str, local: bool) -> bool:
         """Whether a name may be ours. On this machine every program that passes requests on has a name for us."""
         return host.lower() in self._hosts or (not local and is_private(host))
+
+
+def _scheme(request: Request) -> str:
+    """Of its `Authorization`, "" if it has none."""
+    return request.header("authorization").partition(" ")[0].lower()
 
 
 def unnamed() -> Unauthorized:

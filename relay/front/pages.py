@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relay.front.admission import Admission
+from relay.front.browsers import Cors
 from relay.front.hold.context import HoldContext
 from relay.front.readiness import Readiness
 from relay.front.routes.about import HealthRoutes, ProblemRoutes
@@ -10,10 +11,12 @@ from relay.front.routes.dispatcher import Dispatcher
 from relay.front.routes.holding import Holding
 from relay.front.routes.jobs import JobRoutes
 from relay.front.routes.tickets import TicketRoutes
+from relay.http.exchange import Pages
+from relay.model.origins import PageOrigins
 from relay.model.settings import Settings
 
 
-def pages(context: HoldContext, settings: Settings, admission: Admission, readiness: Readiness) -> Dispatcher:
+def pages(context: HoldContext, settings: Settings, admission: Admission, readiness: Readiness) -> Pages:
     """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
     routes = [
@@ -22,4 +25,5 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
-    return Dispatcher(admission.access, settings.prefix, routes)
+    dispatcher = Dispatcher(admission.access, settings.prefix, routes)
+    return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

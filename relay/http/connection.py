@@ -47,6 +47,8 @@ class ClientConnection(Watched):
         self._bodyless = False  # what is served is HEAD
         #: whether the request that is served may be answered in chunks
         self.chunked = False
+        #: header lines that its answer gets
+        self.answer_head = ""
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._responder: Responder | None = None
         self._advancing = False
@@ -109,7 +111,7 @@ class ClientConnection(Watched):
         self._advancing = True
         try:
             for _ in range(AT_ONCE):
-                if not self._may_serve():
+                if self._life in BUSY or self._intake.clogged or not self._intake.backlog:
                     break
                 self._next()
             else:  # others have their turn
@@ -118,15 +120,12 @@ class ClientConnection(Watched):
             self._advancing = False
         self._intake.regulate()
 
-    def _may_serve(self) -> bool:
-        return bool(self._intake.backlog) and self._life not in BUSY and not self._intake.clogged
-
     def _next(self) -> None:
         item = self._intake.backlog.next()
         if isinstance(item, Refusal):
             self._become(LAST)
-            self._bodyless = item.bodyless
-            self.respond(self._connections.pages.refuse(item.error))
+            self._bodyless, self.answer_head = item.bodyless, ""
+            self.respond(self._connections.pages.refuse(item.error, item.headers))
         else:
             self._serve(item)
             if self._intake.unread:
@@ -139,6 +138,7 @@ class ClientConnection(Watched):
         self.deadline = 0.0
         request.transport, request.address = self.transport, self.address
         served = self._connections.pages.serve(request)
+        self.answer_head = request.answer_head
         if isinstance(served, Deferred):
             self._working = served
             served.addCallback(self._served).addErrback(self._failed)
@@ -166,7 +166,7 @@ class ClientConnection(Watched):
         """Answer the request that is served, and go on with the next."""
         self._responder = None
         closing = self._life is LAST or self._is_last()
-        eager_write(self.transport, render(response, closing, self._bodyless))
+        eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))
         if closing:
             self._linger()
             return

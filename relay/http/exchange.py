@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,12 +17,14 @@ from relay.model.problems.base import RelayError
 class Exchange(Protocol):
     """One request that is to be answered once. Its connection meets this, so that an exchange is no object of its own.
 
-    `chunked`: whether the answer may come in chunks · `address`: of the client · `transport`: what the connection
-    writes to, None once the exchange is over.
+    `chunked`: whether the answer may come in chunks · `address`: of the client · `answer_head`: header lines that the
+    answer gets, which `respond` adds by itself · `transport`: what the connection writes to, None once the exchange is
+    over.
     """
 
     chunked: bool
     address: str
+    answer_head: str
     transport: Any
 
     def respond(self, response: Response) -> None:
@@ -56,5 +59,5 @@ class Pages(Protocol):
     def serve(self, request: Request) -> Served | Deferred[Served]:
         """What a request is answered with, or by whom."""
 
-    def refuse(self, error: RelayError) -> Response:
-        """The answer to a request that can't be served, because of `error`."""
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Response:
+        """The answer to a request that can't be served, because of `error`; `headers` are those that had come."""

@@ -164,7 +164,7 @@ class RequestParser(ABC):
         if not self.stopped:
             self.stopped = True
             is_head = self._parser is not None and self._parser.get_method() == b"HEAD"
-            self.found.append(Refusal(error, is_head))
+            self.found.append(Refusal(error, self._headers, is_head))
 
     def _grow(self, more: int, limit: int) -> None:
         self._size += more

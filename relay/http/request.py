@@ -20,9 +20,22 @@ _OVERHEAD = 1 << 10  # bytes of a request without target and body
 
 class Request:
     """One request. `target` is as it was sent, header names are lower case; `transport` is what it came over, `address`
-    that of the other end."""
+    that of the other end. `answer_head` has header lines that its answer gets, whoever answers, each with its line
+    break."""
 
-    __slots__ = (*("address", "body", "headers", "keep_alive", "method", "target", "transport", "version"),)
+    __slots__ = (
+        *(
+            "address",
+            "answer_head",
+            "body",
+            "headers",
+            "keep_alive",
+            "method",
+            "target",
+            "transport",
+            "version",
+        ),
+    )
 
     def __init__(
         self,
@@ -40,7 +53,7 @@ class Request:
         self.body = body
         self.keep_alive = keep_alive
         self.transport: Any = None
-        self.address = ""
+        self.address = self.answer_head = ""
 
     @property
     def cost(self) -> int:
@@ -92,11 +105,12 @@ class Request:
 
 
 class Refusal:
-    """Stands where a request should: the error that the client is told."""
+    """Stands where a request should: the error that the client is told, and what had come of the headers."""
 
-    __slots__ = ("bodyless", "error")
+    __slots__ = ("bodyless", "error", "headers")
     cost = 0
 
-    def __init__(self, error: RelayError, bodyless: bool) -> None:
+    def __init__(self, error: RelayError, headers: dict[str, list[str]], bodyless: bool) -> None:
         self.error = error
+        self.headers = headers
         self.bodyless = bodyless  # it is the answer to HEAD

@@ -8,6 +8,8 @@ from http import HTTPStatus
 
 import msgspec
 
+NO_CONTENT = 204  # such an answer has neither a body nor a length (RFC 9110, 8.6)
+
 
 class Response(msgspec.Struct, frozen=True, gc=False):
     """A whole response; `head` has the header lines that are this one's own, each with its line break."""
@@ -22,12 +24,16 @@ class Response(msgspec.Struct, frozen=True, gc=False):
         return Response(self.status, self.kind, self.body, self.head + lines) if lines else self
 
 
-def render(answer: Response, closing: bool, bodyless: bool = False) -> bytes:
-    """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless."""
+def render(answer: Response, closing: bool, bodyless: bool = False, more: str = "") -> bytes:
+    """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless. `more`: further header
+    lines."""
+    kind, length = f"Content-Type: {answer.kind}\r\n", f"Content-Length: {len(answer.body)}\r\n"
+    if answer.status == NO_CONTENT:
+        kind = length = ""
     written = head(
         answer.status,
-        f"Date: {date(int(time.time()))}\r\nContent-Type: {answer.kind}\r\n{answer.head}"
-        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(answer.body)}\r\n"
+        f"Date: {date(int(time.time()))}\r\n{kind}{answer.head}{more}"
+        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{length}"
         f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n",
     )
     return written if bodyless else written + answer.body

@@ -31,7 +31,7 @@ class CallerSettings(msgspec.Struct, frozen=True, kw_only=True):
         about("public host name (`Host`) under which a closed relay may be called; repeatable"),
     ] = ()
     cors: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]{1,260}$")], ...],
+        tuple[str, ...],
         about("origin of web pages that may call, such as https://app.example.com; repeatable"),
     ] = ()
     ticket_secrets: Annotated[

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from relay.model.caller_settings import CallerSettings
 from relay.model.limits import Rate
 from relay.model.names import QUEUE_NAME
+from relay.model.origins import origin_of
 from relay.model.sources import SettingError
 
 
@@ -27,6 +28,16 @@ def check_networks(name: str, texts: Iterable[str], source: str) -> None:
             (text == "unix:" and is_proxy) or ip_network(text, strict=False)
         except ValueError:
             raise SettingError(f"--{name.replace('_', '-')} {source}: {text!r} is not {wanted}") from None
+
+
+def check_origins(texts: Iterable[str], source: str) -> None:
+    """Raise `SettingError` for what is not the origin of a web page."""
+    for text in texts:
+        try:
+            origin_of(text)
+        except ValueError as error:
+            wanted = "scheme, host and port alone, such as https://app.example.com"
+            raise SettingError(f"--cors {source}: {error}: it has {wanted}") from None
 
 
 def check_callers(settings: CallerSettings) -> None:

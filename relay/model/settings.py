@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from relay.model.caller_settings import CallerSettings
-from relay.model.setting_checks import check_callers, check_networks, check_queues
+from relay.model.setting_checks import check_callers, check_networks, check_origins, check_queues
 from relay.model.setting_types import (
     YEAR,
     Assignment,
@@ -177,6 +177,7 @@ def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     check_queues(settings.queues, source)
     check_networks("trusted_proxy", settings.trusted_proxy, source)
     check_networks("allow", settings.allow, source)
+    check_origins(settings.cors, source)
     return {name: getattr(settings, name) for name in values}
 
 

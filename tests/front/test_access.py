@@ -38,10 +38,16 @@ def asked(
     return request
 
 
-def access(*hosts: str, proxies: tuple[str, ...] = (NGINX,), secrets: tuple[str, ...] = ()) -> Access:
+def access(
+    *hosts: str,
+    proxies: tuple[str, ...] = (NGINX,),
+    secrets: tuple[str, ...] = (),
+    origins: tuple[str, ...] = (),
+) -> Access:
     """A closed relay that the network 10/8 may call."""
     known = Proxies(proxies)
-    return Access(False, known, ["10.0.0.0/8"], hosts, Prover(secrets, Refusals(Clock()), known))
+    prover = Prover(secrets, Refusals(Clock()), known)
+    return Access(False, known, ["10.0.0.0/8"], hosts, prover, None, origins)
 
 
 def why_not(closed: Access, request: Request) -> str:

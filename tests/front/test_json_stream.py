@@ -26,7 +26,7 @@ def test_heartbeats_and_an_envelope_are_one_json_document(
     beats: int, value: dict[str, int], chunked: bool
 ) -> None:
     stream = in_json(chunked)
-    head = stream.head([("Date", "now")])
+    head = stream.head("Date: now\r\n")
     body = head.partition(b"\r\n\r\n")[2] + stream.beat * beats + stream.end(json.dumps(value).encode())
     assert json.loads(unchunk(body) if chunked else body) == value
     assert (b"Transfer-Encoding: chunked\r\n" in head) is chunked

@@ -71,7 +71,7 @@ class Scene:
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)
 
-    def refuse(self, error: RelayError) -> Response:
+    def refuse(self, error: RelayError, headers: Any) -> Response:
         return answers.problem(error, "")
 
     def serve(self, request: Request) -> Any:

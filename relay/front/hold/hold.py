@@ -89,14 +89,12 @@ class Hold(Ending):
         assert exchange is not None
         self._address = exchange.address
         self.transport = detach(exchange.take_over(self), self)
-        headers = [
-            ("Date", date(int(time.time()))),
-            ("Relay-Job-Id", self._known.id),
-            ("Location", answers.location(self._known.id, self._context.prefix)),
-        ]
-        if self._policy.applied:
-            headers.append(("Preference-Applied", self._policy.applied))
-        eager_write(self.transport, self._stream.head(headers))
+        lines = (
+            f"Date: {date(int(time.time()))}\r\nRelay-Job-Id: {self._known.id}\r\n"
+            f"Location: {answers.location(self._known.id, self._context.prefix)}\r\n"
+            f"{answers.preference_applied(self._policy.applied)}{exchange.answer_head}"
+        )
+        eager_write(self.transport, self._stream.head(lines))
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()

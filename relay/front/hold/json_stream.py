@@ -3,20 +3,14 @@ document, then the envelope."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from relay.http import response
 
 _BEAT = b"\n"
-_HEADERS = (
-    ("Content-Type", "application/json"),
-    ("Cache-Control", "no-store, no-transform"),
-    ("X-Accel-Buffering", "no"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Relay-Outcome", "in-body"),
-    ("Connection", "close"),
+_LINES = (
+    "Content-Type: application/json\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+    "X-Content-Type-Options: nosniff\r\nRelay-Outcome: in-body\r\nConnection: close\r\n"
 )
-_CHUNKED = ("Transfer-Encoding", "chunked")
+_CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 
 def chunk(data: bytes) -> bytes:
@@ -27,16 +21,15 @@ def chunk(data: bytes) -> bytes:
 class JsonStream:
     """JSON, in chunks or as it is."""
 
-    __slots__ = ("_headers", "beat", "chunked")
+    __slots__ = ("_lines", "beat", "chunked")
 
     def __init__(self, chunked: bool) -> None:
         self.chunked = chunked
         self.beat = chunk(_BEAT) if chunked else _BEAT
-        self._headers = (*_HEADERS, _CHUNKED) if chunked else _HEADERS
+        self._lines = _LINES + _CHUNKED if chunked else _LINES
 
-    def head(self, headers: Sequence[tuple[str, str]]) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in (*headers, *self._headers)])
-        return response.head(200, lines) + self.beat
+    def head(self, lines: str) -> bytes:
+        return response.head(200, lines + self._lines) + self.beat
 
     def end(self, envelope: bytes) -> bytes:
         return chunk(envelope) + b"0\r\n\r\n" if self.chunked else envelope

@@ -3,7 +3,6 @@ alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -17,9 +16,9 @@ class Stream(Protocol):
     @property
     def beat(self) -> bytes: ...
 
-    def head(self, headers: Sequence[tuple[str, str]]) -> bytes:
-        """The status line, all headers, and the first heartbeat: a buffering proxy keeps headers until a body
-        starts."""
+    def head(self, lines: str) -> bytes:
+        """The status line, these header lines, each with its line break, those of this form, and the first heartbeat:
+        a buffering proxy keeps headers until a body starts."""
 
     def end(self, envelope: bytes) -> bytes:
         """The envelope, and the end of the body."""

@@ -77,7 +77,7 @@ class Dispatcher:
             return self._refused(Failure(), request)
         return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
 
-    def refuse(self, error: RelayError) -> Response:
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Response:
         """The answer to a request that can't be served, because of `error`."""
         return answers.problem(error, self._prefix)
 
@@ -109,7 +109,7 @@ class Dispatcher:
         elif not isinstance(error, RelayError):
             self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
             error = InternalError()
-        return self.refuse(error)
+        return self.refuse(error, request.headers)
 
 
 def _call(caller: Caller, request: Request, route: Route) -> Served | Deferred[Served]:
