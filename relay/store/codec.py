@@ -2,7 +2,8 @@
 
 A `Layout` names the values of a row, or of an array that is kept, in their order. The Lua sources do not name a
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
-writes and reads rows here and nowhere else. ``tests/store/test_codec.py`` compares both sides on a real server.
+writes and reads rows here, those of submissions in `relay.store.submission_rows`, and nowhere else.
+``tests/store/test_codec.py`` compares both sides on a real server.
 
 Records that are kept (`Job`, `JobTemplate`, `Outcome`, `DeadJob`) grow at their end only, because older ones exist.
 """
@@ -17,7 +18,6 @@ import msgspec
 from relay.model import envelope
 from relay.model.job import Claim, Job, JobTemplate
 from relay.model.limits import Learned, Rate
-from relay.model.problems.request import KeyReused, QueueFull
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
@@ -26,9 +26,7 @@ from relay.store.messages import (
     Definitions,
     GivenBack,
     MailKind,
-    Receipt,
     Report,
-    Submission,
     Turn,
     Turned,
 )
@@ -55,7 +53,7 @@ _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_field
 JOB = Layout(Job.__struct_fields__, **_blank)
 LETTER = Layout("died cause kept sessions cut")
 DEAD = Layout(("id", *LETTER.fields))
-SUBMISSION = Layout("id key fingerprint name priority lane delay deadline job")
+SUBMISSION = Layout("id key fingerprint name priority lane delay deadline limits fair job")
 END = Layout("id turn state payload delay")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")
@@ -97,13 +95,6 @@ CONSTANTS: dict[str, Constants] = {
 _encode = msgspec.msgpack.Encoder().encode
 _decode_job = msgspec.msgpack.Decoder(Job).decode
 _decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
-
-
-def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
-    """As the submit script takes it."""
-    job = item.job
-    where = job.name, job.priority, job.lane
-    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _encode(job)
 
 
 def end_words(end: Report, turn: int) -> tuple[str | int, ...]:
@@ -148,21 +139,6 @@ def read_outcome(id: str, data: bytes) -> Outcome:
 def kept_outcome(outcome: Outcome, owner: str) -> bytes:
     """The outcome of an owner's job as the store keeps it."""
     return _encode(_KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
-
-
-def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
-    """What became of a submission: see `submit.lua`."""
-    match row:
-        case [b"new"]:
-            return Receipt(submission.id, now, True)
-        case [b"known", id]:
-            return Receipt(id.decode(), now, id.decode() == submission.id)
-        case [b"done", id, outcome]:
-            return Receipt(id.decode(), now, id.decode() == submission.id, read_outcome(id.decode(), outcome))
-        case [b"clash"]:
-            return KeyReused()
-        case _:
-            return QueueFull()
 
 
 @TURNED.reads

@@ -14,6 +14,7 @@ renewed       string  when the epoch was made
 seq           string  raised by every script that writes, and for every place in line: the order of arrival
 job           hash    id → created, deadline (13 digits each), `relay.model.job.Job` as MessagePack; live jobs only
 bytes         string  of all live jobs and their checkpoints
+alive         hash    caller → its live jobs, of callers that may only have so many
 delay         zset    id, by the time at which it is due (delayed, or backing off)
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running
 heads         zset    job name, by the first place in its lines: see ``lua/places.lua``
@@ -54,12 +55,15 @@ ready:name     zset    id, by -priority·2⁴⁵ + seq: first come, first served
 lane:name:l    zset    the same of jobs in a lane: those that one limit lets go no faster than it allows
 lanes:name     zset    open lane, by its first place
 suspect:name   zset    the same of jobs whose workers died under them often: run alone
+fair:name      zset    ``priority owner``, by the last place that it got in this line: see ``lua/fair.lua``; expires
+fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once
 log:scope      zset    what went under a limit, by when
+pace:caller    string  until when (ms) what a caller has submitted lasts, at its rate; expires
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
@@ -72,7 +76,7 @@ from __future__ import annotations
 
 FIXED = (
     *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
-    *("job", "bytes", "delay", "deadline", "heads", "shut", "suspects"),
+    *("job", "bytes", "alive", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
     *("serve", "declared", "rate", "learned", "served", "catalogue"),
@@ -80,8 +84,8 @@ FIXED = (
 )
 #: what stands in front of the names
 FAMILIES = (
-    *("ready", "lane", "lanes", "suspect", "takers", "idle"),
-    *("held", "blame", "busy", "log", "allow"),
+    *("ready", "lane", "lanes", "suspect", "fair", "takers", "idle"),
+    *("held", "blame", "busy", "log", "pace", "allow"),
     *("inbox", "result", "idem"),
 )
 

@@ -17,8 +17,11 @@ NO_RATE = Rate()
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
-    """A job to be added. Times are milliseconds from now, 0 for none. `caller` is under what the allowance of who
-    submits it is counted, "" for one that is not limited."""
+    """A job to be added. Times are milliseconds from now, 0 for none.
+
+    `caller` is under what the allowance of who submits it is counted, "" for one that is not limited. `queued` holds
+    for a job that names its caller (`Job.caller`), which is the same.
+    """
 
     id: str
     job: Job
@@ -27,6 +30,10 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     caller: str = ""
     rate: Rate = NO_RATE
     queued: int = 0  # how many jobs of the caller may live at once, 0 for any number
+
+    def accepted(self) -> Submission:
+        """The same once it was accepted: sent again it is counted, and no limit of its caller refuses it."""
+        return msgspec.structs.replace(self, rate=NO_RATE, queued=0)
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):

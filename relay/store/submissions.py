@@ -7,11 +7,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from relay.store import codec
 from relay.store.batch import Batch
 from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import portions
+from relay.store.submission_rows import read_receipt, submission_words
 from relay.store.terms import StoreSettings
 
 OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
@@ -28,20 +28,22 @@ class Submissions(Batch[Submission, Receipt]):
         self._queue_limit = (terms.queue_limit, terms.queue_bytes)
 
     async def again(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
-        """Send some whose ids may be known already."""
+        """Send some that were accepted before: their ids may be known already, and limits of callers refuse none."""
+        accepted = [submission.accepted() for submission in submissions]
         answers: list[Receipt | Exception] = []
-        for some in portions(submissions, lambda submission: len(submission.job.arguments)):
+        for some in portions(accepted, lambda submission: len(submission.job.arguments)):
             answers += await self.partition.within_deadline(self.send(some, True))
         return answers
 
     def send(self, items: list[Submission], again: bool) -> Deferred[Sequence[Receipt | Exception]]:
-        """Send these now; `again` if the store may have them."""
+        """Send these now; `again` if the store may have them: then one that it does not have was not accepted, so the
+        limits of its caller hold."""
         words: list[Any] = [*self._queue_limit, self.inbox, int(again)]
         for item in items:
-            words.extend(codec.submission_words(item))
+            words.extend(submission_words(item))
 
         def receipts(answer: tuple[int, list[Any]]) -> Sequence[Receipt | Exception]:
             now, rows = answer
-            return [codec.read_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
+            return [read_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
 
         return Deferred.fromCoroutine(self.partition.run("submit", words)).addCallback(receipts)

@@ -14,8 +14,9 @@ from relay.model.status import JobStatus, Outcome
 from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
-from relay.store.layout import Layout, ReplyLayout
+from relay.store.layout import Layout, ReplyLayout, lua
 from relay.store.messages import DeadJob, MailKind, Report, Submission, Turn
+from relay.store.submission_rows import ANY_NUMBER, submission_words
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
 from tests.store.test_store import Session
@@ -23,7 +24,7 @@ from tests.store.test_store import Session
 RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Layout)}
 FOLLOW = JobTemplate("then", "q2", 3, 4, True, "@l2")
 #: a value of its own in each field
-JOB = Job("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane", FOLLOW)
+JOB = Job("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane", FOLLOW, "h", True)
 
 
 def run(redis: RedisProcess, source: str, *words: Any, parts: tuple[str, ...] = ("jobs",)) -> Any:
@@ -52,7 +53,7 @@ def test_lua_reads_a_job_that_python_wrote(redis: RedisProcess) -> None:
 
 def test_python_reads_a_job_that_lua_wrote(redis: RedisProcess) -> None:
     values = dict(zip(Job.__struct_fields__, msgspec.to_builtins(JOB), strict=True)) | {"then": None}
-    given = ", ".join(f"{field}_ = {_lua(value)}" for field, value in values.items())
+    given = ", ".join(f"{field}_ = {lua(value)}" for field, value in values.items())
     packed = run(redis, f"return packed_job('', Job{{{given}}})")
     assert msgspec.msgpack.decode(packed, type=Job) == msgspec.structs.replace(JOB, then=None)
 
@@ -122,10 +123,11 @@ def named(record: Layout, words: Any) -> dict[str, Any]:
 
 
 def test_python_writes_rows_in_the_order_of_their_records() -> None:
-    submission = named(codec.SUBMISSION, codec.submission_words(Submission("id", JOB, 8, 9)))
+    submission = named(codec.SUBMISSION, submission_words(Submission("id", JOB, 8, 9)))
     assert msgspec.msgpack.decode(submission.pop("job"), type=Job) == JOB
     assert submission.pop("id") == "id"
     assert (submission.pop("delay"), submission.pop("deadline")) == (8, 9)
+    assert (submission.pop("limits"), submission.pop("fair")) == (f"0 0 {ANY_NUMBER} h", "c")
     assert submission == {field: getattr(JOB, field) for field in submission}
     end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6), 3))
     assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6}
@@ -226,7 +228,3 @@ def test_arguments_are_those_of_the_head() -> None:
 
 def test_an_answer_has_its_status_and_time_in_front() -> None:
     assert ReplyLayout("a b").row({"b": "2", "a": "1"}) == "{'OK', now, seq, 1, 2}"
-
-
-def _lua(value: object) -> str:
-    return f"'{value}'" if isinstance(value, str) else {None: "nil", True: "true"}.get(value, str(value))

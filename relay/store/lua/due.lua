@@ -1,5 +1,5 @@
 -- What time brings: delayed jobs become ready, jobs past their deadline expire. At most 50 of each a script.
--- needs: prelude, writes, jobs, mail, places, portions, settle, times
+-- needs: prelude, writes, jobs, fair, mail, places, portions, settle, times
 local MOST_DUE = 50
 is_timed = redis.call('EXISTS', K.delay, K.deadline, K.shut) > 0
 
@@ -15,10 +15,13 @@ local function promote()
   local reached = each_job(ids, function(id, kept, nth)
     if not kept then return end
     local job = fields_of(kept)
-    enqueue(id, job, score(job[Job.priority], place + nth))
+    local at = score(job[Job.priority], place + nth)
+    if job[Job.fair] then at = place_in_turn(job[Job.name], job[Job.lane], job[Job.priority], job[Job.owner], at) end
+    enqueue(id, job, at)
     wake(job[Job.name], 1)
   end)
   if reached > 0 then redis.call('ZREM', K.delay, unpack(ids, 1, reached)) end
+  write_turns()
 end
 
 local function expire()

@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, busy, following, kept, letters, mail, times
+-- needs: prelude, jobs, alive, busy, following, kept, letters, mail, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint}
 local settled = {}
 
@@ -12,6 +12,7 @@ local function write_outcome(ended, waiting)
   local id, kept, state, payload, attempts, started = unpack(ended)
   local job = fields_of(kept)
   vacate(id, job)
+  lives(job[Job.caller], -1)
   local fields = Outcome{
     name = job[Job.name], owner = job[Job.owner], state = state, created = created_of(kept), started = started,
     finished = now, expires = now + KEEP, attempts = attempts, payload = payload, follows = job[Job.then_] and true or nil}
@@ -49,6 +50,7 @@ local function write_settled()
     weigh_checkpoints(ids)
   end
   for i, ended in ipairs(batch) do write_outcome(ended, waiting[i]) end
+  write_alive()
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
     each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)
   end

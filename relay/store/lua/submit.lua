@@ -3,9 +3,10 @@
 --            before), then for each job a row of `Submission`: key is a digest, delay and deadline are ms from now (0: none)
 -- answer:    {'OK', now, seq, a `Receipt` for each job}:
 --            {'new'} · {'known', id}: its key stands for a live job, which now has this inbox as a waiter ·
---            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'}
--- A refused job leaves nothing behind, its key included. Sent again with again = 1 it adds nothing twice.
--- needs: prelude, writes, kept, lists, mail, places, repeats, times
+--            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'} · of a caller with limits:
+--            {'slow', ms until it may add the next one} · {'crowded'}: as many of its jobs live as may
+-- A refused job leaves nothing behind: no key, and nothing is counted. Sent again with again = 1 it adds nothing twice.
+-- needs: prelude, writes, alive, allowances, fair, kept, lists, mail, places, repeats, times
 local inbox, again = ARG.inbox, ARG.again == '1'
 local room = tonumber(ARG.most_jobs) - redis.call('HLEN', K.job)
 local room_bytes, bytes = tonumber(ARG.most_bytes) - tonumber(redis.call('GET', K.bytes) or 0), 0
@@ -14,13 +15,14 @@ local first_place = reserve(count)
 local jobs, ready, answers = {}, {}, {}
 
 local function stand_in_line(row, place)
-  local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
+  local id, name, lane, owner = row[Submission.id], row[Submission.name], row[Submission.lane], row[Submission.fair]
   local delay = tonumber(row[Submission.delay])
   if delay > 0 then
     at_time(K.delay, now + delay, id)
     return
   end
   wake(name, 1)
+  if owner ~= '' then place = place_in_turn(name, lane, row[Submission.priority], owner, place) end
   if lane ~= '' then
     enqueue(id, {[Job.name] = name, [Job.lane] = lane}, place)
     return
@@ -39,7 +41,11 @@ local function add(nth, row)
   local id, digest, deadline = row[Submission.id], row[Submission.key], tonumber(row[Submission.deadline])
   local latest = deadline > 0 and now + deadline or 0
   local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
+  local allowed = row[Submission.limits] ~= '' and allowance_of(row[Submission.limits])
+  local refused = allowed and refusal(allowed)
+  if refused then return refused end
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
+  if allowed then take_place(allowed) end
   room, bytes = room - 1, bytes + #kept
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = kept
@@ -57,6 +63,9 @@ for nth = 1, count do
 end
 
 weigh(bytes)
+write_alive()
+write_paces()
+write_turns()
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
 for name, places in pairs(ready) do
   each_slice(places, 2000, function(...) redis.call('ZADD', line_of(name, ''), ...) end)

@@ -26,7 +26,7 @@ if now > tonumber(redis.call('GET', K.quiet) or 0) then
 end
 local more = release() or #late == 100
 
-if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes) end -- whatever was miscounted
+if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes, K.alive) end -- whatever was miscounted
 forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARG.oldest_dead)), 'LIMIT', 0, 100))
 local over = redis.call('ZCARD', K.dead) - tonumber(ARG.most_dead)
 if over > 0 then forget_letters(redis.call('ZRANGE', K.dead, 0, math.min(100, over) - 1)) end

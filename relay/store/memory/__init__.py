@@ -12,6 +12,8 @@
 `suspects`    jobs under which workers died: run alone
 `lanes`       jobs under one limit
 `limits`      what may go under a limit
+`allowances`  what callers may take
+`rounds`      turns of owners
 `served`      what workers publish
 `mail`        the inboxes
 `record`      one job as it is kept

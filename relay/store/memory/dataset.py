@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -12,9 +12,11 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.codec import kept_outcome
 from relay.store.member import MOST_LETTERS
+from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
-from relay.store.memory.record import EndedJob, LiveJob
+from relay.store.memory.record import EndedJob, LiveJob, Place
+from relay.store.memory.rounds import Rounds
 from relay.store.memory.served import Declarations
 from relay.store.messages import DeadJob, MailKind
 from relay.store.terms import StoreSettings
@@ -32,6 +34,7 @@ class DataSet:
         self.post = post
         self.terms = terms
         self.limits = Limits(now)
+        self.allowances = Allowances(now)
         self.served = Declarations(now, self.limits)
         self.jobs: dict[str, LiveJob] = {}
         self.dead_jobs: dict[str, DeadJob] = {}
@@ -40,6 +43,7 @@ class DataSet:
         self._ended: dict[str, EndedJob] = {}
         self._keys: dict[str, tuple[str, str]] = {}  # id and fingerprint, by digest
         self._arrived = 0
+        self._rounds = Rounds()
 
     # -- what is known --
 
@@ -77,10 +81,16 @@ class DataSet:
 
     def waiting(self, suspected: bool = False) -> list[LiveJob]:
         """Jobs that may be claimed, those first that go first."""
-        found = [
-            live for live in self.jobs.values() if live.state is State.QUEUED and live.suspected is suspected
-        ]
-        return sorted(found, key=lambda live: live.place)
+        return sorted(self._queued(suspected), key=lambda live: (live.place, live.id))
+
+    def _queued(self, suspected: bool) -> Iterator[LiveJob]:
+        for live in self.jobs.values():
+            if live.state is State.QUEUED and live.suspected is suspected:
+                yield live
+
+    def alive(self, caller: str) -> int:
+        """How many jobs live that take up places of this caller."""
+        return sum(live.job.caller == caller for live in self.jobs.values())
 
     def is_full(self, job: Job) -> bool:
         """Whether there is no room for this job."""
@@ -99,9 +109,11 @@ class DataSet:
             self.queue(live)
 
     def queue(self, live: LiveJob) -> None:
-        """At the end of its line."""
+        """At the end of its line, or where it is its owner's turn."""
         live.due = 0
         live.place = self.next_place(live.job)
+        if live.job.fair:
+            live.place = self._rounds.place(live.job, live.place, self._queued(suspected=False))
         self.queue_again(live)
 
     def queue_again(self, live: LiveJob) -> None:
@@ -109,7 +121,7 @@ class DataSet:
         live.move(State.QUEUED)
         self.wake(live.job.name, 1)
 
-    def next_place(self, job: Job) -> tuple[int, int]:
+    def next_place(self, job: Job) -> Place:
         """Behind all others of its priority."""
         self._arrived += 1
         return -job.priority, self._arrived
@@ -151,7 +163,8 @@ class DataSet:
         if live.job.then is None:
             return
         arguments = f'{{"outcome":{envelope.of_outcome(outcome).decode()}}}'
-        job = live.job.then.job(live.job.owner, arguments, trace=live.job.trace)
+        owner, caller, fair = live.job.owner, live.job.caller, live.job.fair
+        job = live.job.then.job(owner, arguments, trace=live.job.trace, caller=caller, fair=fair)
         now = self.now()
         due = now + (COLLECTED_WITHIN if live.inboxes else 0)
         self.add(LiveJob(following(live.id), job, now, 0, due=due))

@@ -34,7 +34,7 @@ class MemoryFrontStore(MemoryMember, FrontStore):
         return fail(receipt) if isinstance(receipt, Exception) else succeed(receipt)
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
-        return [self._submit(submission, again=True) for submission in submissions]
+        return [self._submit(submission.accepted(), again=True) for submission in submissions]
 
     def _submit(self, submission: Submission, again: bool) -> Receipt | RelayError:
         data, job = self.data, submission.job
@@ -44,8 +44,12 @@ class MemoryFrontStore(MemoryMember, FrontStore):
             return self._recall(submission, id) if fingerprint == job.fingerprint else KeyReused()
         if again and data.standing(ANYONE, submission.id) is not None:
             return self._recall(submission, submission.id)
-        if data.is_full(job):
-            return QueueFull()
+        refused = data.allowances.refusal(submission, data.alive(job.caller))
+        if refused is None and data.is_full(job):
+            refused = QueueFull()
+        if refused is not None:
+            return refused
+        data.allowances.take(submission)
         now = data.now()
         deadline = now + submission.deadline if submission.deadline else 0
         due = now + submission.delay if submission.delay else 0

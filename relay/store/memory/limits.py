@@ -17,7 +17,7 @@ SHORT = (
 
 
 @dataclass(slots=True)
-class Allowance:
+class LearnedRate:
     """What was learned of one scope. Times are milliseconds."""
 
     calls: int = 0
@@ -32,7 +32,7 @@ class Limits:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._declared: dict[str, LimitDefinition] = {}
-        self._learned: dict[str, Allowance] = {}
+        self._learned: dict[str, LearnedRate] = {}
         self._went: dict[str, list[int]] = {}  # when, by scope
 
     def declare(self, limit: LimitDefinition) -> None:
@@ -48,7 +48,7 @@ class Limits:
         """An API told of a limit. A pause is never shortened."""
         now = self._now()
         window, pause = (min(LONGEST, int(s * 1000)) for s in (learned.rate.window, learned.pause))
-        known = self._find(scope) or Allowance()
+        known = self._find(scope) or LearnedRate()
         if window > 0:
             known.calls, known.window = learned.rate.calls, window
         known.until = max(known.until, now + pause)
@@ -107,11 +107,11 @@ class Limits:
             _, at = self.room(scope)
         return granted, max(1, at - self._now()) / 1000
 
-    def _find(self, scope: str) -> Allowance | None:
+    def _find(self, scope: str) -> LearnedRate | None:
         known = self._learned.get(scope)
         return known if known is not None and known.expires > self._now() else None
 
-    def _rates(self, scope: str, allowance: Allowance | None) -> list[tuple[int, float]]:
+    def _rates(self, scope: str, allowance: LearnedRate | None) -> list[tuple[int, float]]:
         """Calls and window (ms) of each rate that counts. Windows are taken a little longer than they are, and those of
         jobs longer than those of calls, so that the calls of a job that may go are seldom held up."""
         is_lane = scope.startswith("@")

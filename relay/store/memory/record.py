@@ -8,6 +8,8 @@ from relay.model.job import Claim, Job
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
 
+Place = tuple[int, int]  # in a line: minus the priority, and when it came
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -29,7 +31,7 @@ class LiveJob:
     deadline: int
     state: State = State.SCHEDULED
     due: int = 0  # of one that is scheduled
-    place: tuple[int, int] = (0, 0)  # in its line
+    place: Place = (0, 0)
     run: Run | None = None
     tries: int = 0  # attempts that have ended without an outcome
     uncounted: int = 0  # starts that used up no attempt

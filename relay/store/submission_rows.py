@@ -1,0 +1,50 @@
+"""A submission as the submit script takes it, and what that answers: rows of `relay.store.codec`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from relay.model.problems.request import KeyReused, QueueFull, RateExceeded, TooManyQueued
+from relay.store.codec import read_outcome
+from relay.store.messages import Receipt, Submission
+
+ANY_NUMBER: Final = 1 << 53  # of a caller's jobs: they are counted, and none is refused for it
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
+    """As the submit script takes it."""
+    job = item.job
+    where = job.name, job.priority, job.lane
+    whose = _limits(item), job.owner if job.fair else ""
+    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, *whose, _encode(job)
+
+
+def _limits(item: Submission) -> str:
+    """What its caller may take, as ``allowances.lua`` reads it; "" for everything."""
+    counted, rate = item.job.caller, item.rate
+    if not counted and not rate.window:
+        return ""
+    most = (item.queued or ANY_NUMBER) if counted else 0
+    return f"{rate.calls} {rate.window * 1000:.0f} {most} {counted or item.caller}"
+
+
+def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:
+    """What became of a submission: see `submit.lua`."""
+    match row:
+        case [b"new"]:
+            return Receipt(submission.id, now, True)
+        case [b"known", id]:
+            return Receipt(id.decode(), now, id.decode() == submission.id)
+        case [b"done", id, outcome]:
+            return Receipt(id.decode(), now, id.decode() == submission.id, read_outcome(id.decode(), outcome))
+        case [b"clash"]:
+            return KeyReused()
+        case [b"slow", wait]:
+            return RateExceeded(submission.rate, wait / 1000)
+        case [b"crowded"]:
+            return TooManyQueued(submission.queued)
+        case _:
+            return QueueFull()
