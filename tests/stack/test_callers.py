@@ -91,7 +91,7 @@ def settings(directory: Path, ports: tuple[int, int], certificate: Path) -> Path
         text = text.replace(old, new)
     tomllib.loads(text)
     file = directory / "relay.toml"
-    file.write_text(text + "grace = 1.0\nheartbeat = 1.0\n")
+    file.write_text(text + "grace = 1.0\nheartbeat = 1.0\ndrain = 1.0\n")
     file.chmod(0o640)
     return file
 
