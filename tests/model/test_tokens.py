@@ -83,7 +83,11 @@ def test_no_character_of_a_token_can_be_wrong() -> None:
         assert not is_token(token[:at] + token[at + 1 :])
 
 
-@pytest.mark.parametrize("text", ["", PREFIX, "rly_x", make_token() + "\n", " " + make_token(), "é" * 53])
+@pytest.mark.parametrize(
+    "text",
+    ["", PREFIX, "rly_x", make_token() + "\n", " " + make_token(), "é" * 53],
+    ids=["empty", "prefix", "short", "line", "space", "other"],
+)
 def test_other_texts_are_no_tokens(text: str) -> None:
     assert not is_token(text)
 

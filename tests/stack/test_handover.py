@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from relay.handover import Handover, HandoverError
-from relay.model.proofs import ProofError, check
+from relay.model.proofs import ProofError, Signed, check
 from relay.model.tickets import Ticket, read, sign
 from tests.processes import RelayProcess, Response, eventually, free_port
 from tests.stack.conftest import SECRET, Fronts
@@ -201,9 +201,9 @@ def test_each_submission_has_a_proof_that_its_sender_knows_the_secret() -> None:
     assert head.startswith(b"POST /mounted/jobs/area HTTP/1.1\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
     key = headers["Idempotency-Key"]
-    check([SECRET], headers["Relay-Proof"], "POST", "/jobs/area", key, body, time.time())
+    check([SECRET], headers["Relay-Proof"], Signed("POST", "/jobs/area", key, body), time.time())
     with pytest.raises(ProofError):
-        check([SECRET], headers["Relay-Proof"], "POST", "/jobs/area", "", body, time.time())
+        check([SECRET], headers["Relay-Proof"], Signed("POST", "/jobs/area", "", body), time.time())
 
 
 def test_a_front_that_came_back_is_found_again(server: Handover, fronts: Fronts) -> None:

@@ -143,7 +143,6 @@ def test_the_scheme_is_written_in_any_case(scene: Scene, scheme: str) -> None:
         *("Bearer \xff\xfe", "\xe9" * 60, f"B\xe9arer {PHONE}", "Bearer " + "\xe9" * 53, "x" * 100_000),
         *("Bearer " + "x" * 100_000, "Bearer " + " " * 100_000, f"Bearer Bearer {PHONE}", f"Bearer ,{PHONE}"),
     ],
-    ids=lambda text: repr(text[:20]),
 )
 def test_what_is_no_token_of_ours_is_left_to_others(scene: Scene, authorization: str) -> None:
     assert scene.why_not(authorization) == ""
@@ -168,7 +167,6 @@ def test_a_request_without_credentials_is_left_to_others(scene: Scene) -> None:
         *(PHONE + "\t", PHONE + ",", PHONE + ";", f"{PHONE}, {PHONE}", PHONE + "\0", "rly_" + "\xff" * 49),
         *("rly_" + "x" * 100_000, PHONE[:-6] + "000000", "rly_" + PHONE[4:].swapcase(), "rly_" + "/" * 49),
     ],
-    ids=lambda text: repr(text[:6] + text[-6:]),
 )
 def test_a_slip_of_the_pen_is_told_from_what_was_revoked(scene: Scene, text: str) -> None:
     assert (
@@ -266,7 +264,7 @@ def test_a_subject_is_never_a_token(scene: Scene) -> None:
 def test_a_subject_that_is_none_is_malformed(scene: Scene, subjects: list[str]) -> None:
     request = asked(f"Bearer {DJANGO}", relay_subject=subjects)
     for _ in range(2):  # nothing of it is remembered
-        with pytest.raises(Malformed, match="relay-subject"):
+        with pytest.raises(Malformed, match="Relay-Subject"):
             scene.check.recall(request)
 
 
