@@ -15,15 +15,20 @@
 """
 
 from relay.front.callers.check import CallerCheck, RequestHead, bearer
+from relay.front.callers.cred import BearerToken, CredCheck, IBearerToken
 from relay.model.caller import Allowance, Caller, JobPatterns, owner_of_subject, owner_of_token
 from relay.model.limits import Rate
-from relay.model.problems.request import Forbidden, Unauthorized
+from relay.model.problems.request import CallersAway, Forbidden, Unauthorized
 
 __all__ = [
     "Allowance",
+    "BearerToken",
     "Caller",
     "CallerCheck",
+    "CallersAway",
+    "CredCheck",
     "Forbidden",
+    "IBearerToken",
     "JobPatterns",
     "Rate",
     "RequestHead",

@@ -22,7 +22,7 @@ from relay.http.forwarding import Networks, Proxies, forwarded, said
 from relay.http.request import Request
 from relay.model.caller import Caller
 from relay.model.origins import PageOrigins
-from relay.model.problems.request import Forbidden, Unauthorized
+from relay.model.problems.request import Forbidden
 
 #: schemes of `Authorization` that a browser sends on its own, "" for none
 _SENT_BY_BROWSERS = frozenset({"", "basic", "digest", "negotiate", "ntlm"})
@@ -73,39 +73,39 @@ class Access:
     ) -> Caller | Deferred[Caller]:
         caller = identities.recall(request)
         if caller is not None:
-            return self._named(caller, request, host)
+            return self._named(caller, identities, request, host)
         if takes is Takes.PROBE and not request.values("authorization"):
-            return self._probing(request, host)
-        return identities.identify(request).addCallback(self._named, request, host)
+            return self._probing(identities, request, host)
+        return identities.identify(request).addCallback(self._named, identities, request, host)
 
-    def _probing(self, request: Request, host: str) -> Caller:
+    def _probing(self, identities: Identities, request: Request, host: str) -> Caller:
         """Whoever looks whether relay is there needs no credentials on this machine, nor does a proxy."""
         try:
             return self._unidentified(request, host, Takes.PROBE)
         except Forbidden as error:
-            raise unnamed() from error
+            raise identities.unnamed() from error
 
-    def _named(self, caller: Caller | None, request: Request, host: str) -> Caller:
+    def _named(self, caller: Caller | None, identities: Identities, request: Request, host: str) -> Caller:
         """The caller that was found. What a browser sends on its own, such as a cookie or a password that was typed
         once, does not show that the page that it shows may call."""
         if caller is None:
-            return self._without_credentials(request, host)
+            return self._without_credentials(identities, request, host)
         if _scheme(request) in _SENT_BY_BROWSERS:
             self._check_origin(request, host)
         return caller
 
-    def _without_credentials(self, request: Request, host: str) -> Caller:
+    def _without_credentials(self, identities: Identities, request: Request, host: str) -> Caller:
         proven = self._prover.prove(request) if self._prover is not None else None
         if proven is not None:
             return proven
         if SUBJECT in request.headers:
-            raise unnamed()
+            raise identities.unnamed()
         try:
             client, _ = self._client(request)
         except Forbidden as error:
-            raise unnamed() from error
+            raise identities.unnamed() from error
         if client not in self._allowed:
-            raise unnamed()
+            raise identities.unnamed()
         return self._unidentified(request, host, Takes.CALLER)
 
     # -- where they have none --
@@ -176,8 +176,3 @@ class Access:
 def _scheme(request: Request) -> str:
     """Of its `Authorization`, "" if it has none."""
     return request.header("authorization").partition(" ")[0].lower()
-
-
-def unnamed() -> Unauthorized:
-    """A request has no credentials."""
-    return Unauthorized("send your token: Authorization: Bearer …", given=False)

@@ -11,6 +11,7 @@
 `keys`            where a provider's keys come from: a file, or an address (`fetched_keys`)
 `key_set`         the keys of one JWKS
 `strict_json`     JSON that everybody reads the same way
+`custom`          a check of the operator's own; `cred`: one that asks checkers of `twisted.cred`
 `prover`          proofs that a server knows a secret
 ================  ====================================================================================================
 """

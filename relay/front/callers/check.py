@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
 from relay.model.caller import Caller, owner_in_header
@@ -32,7 +32,8 @@ class RequestHead(Protocol):
 
 
 class CallerCheck(Protocol):
-    """Finds out who calls by one kind of credentials."""
+    """Finds out who calls by one kind of credentials. It may have `schemes`: those of `Authorization` that it takes,
+    which a 401 names. Without them they are ``("Bearer",)``."""
 
     def recall(self, request: RequestHead) -> Caller | None:
         """The caller, if that is known without work and without trust in what was not checked before; else None. It is
@@ -41,6 +42,12 @@ class CallerCheck(Protocol):
     def identify(self, request: RequestHead) -> Caller | Awaitable[Caller | None] | None:
         """The caller; None if the request has no credentials of this kind. May be a Deferred or a coroutine of that.
         Raises `Unauthorized` for credentials that are not valid, `Forbidden` for a caller that may not call at all."""
+
+
+def schemes_of(checks: Iterable[CallerCheck]) -> tuple[str, ...]:
+    """What these checks take, each scheme once."""
+    taken = [scheme for check in checks for scheme in getattr(check, "schemes", ("Bearer",))]
+    return tuple(dict.fromkeys(taken))
 
 
 def bearer(request: RequestHead) -> str:

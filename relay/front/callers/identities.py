@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 
 from twisted.internet.defer import Deferred
 
-from relay.front.callers.check import CallerCheck
+from relay.front.callers.check import CallerCheck, schemes_of
 from relay.front.callers.failures import Failures
 from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
@@ -25,6 +25,14 @@ class Identities:
         self._failures = failures
         self._refusals = refusals
         self._proxies = proxies
+        self._schemes = schemes_of(checks)
+
+    def unnamed(self) -> Unauthorized:
+        """What is answered to a request that has no credentials."""
+        shown = " or ".join(self._schemes) or "Bearer"
+        error = Unauthorized(f"send your credentials (Authorization: {shown} …)", given=False)
+        error.offer(self._schemes)
+        return error
 
     def recall(self, request: Request) -> Caller | None:
         """The caller, if one of the checks knows it already."""
@@ -51,6 +59,7 @@ class Identities:
             if request.values("authorization"):
                 raise Unauthorized("no such kind of credentials is accepted here")
         except Unauthorized as error:
+            error.offer(self._schemes)
             self._failures.failed(address)
             self._refusals.told(address, "a caller", error)
             raise

@@ -39,7 +39,7 @@ class CallerSources:
         if settings.callers:
             from relay.front.callers.custom import load
 
-            yield load(settings.callers)
+            yield load(settings.callers, defaults)
 
     def _tokens(self, settings: CallerSettings, defaults: Allowance) -> CallerCheck:
         def apart(function: Any) -> Any:

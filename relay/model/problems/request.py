@@ -73,8 +73,15 @@ class Unauthorized(RelayError):
 
     def __init__(self, detail: str = "", *, given: bool = True) -> None:
         super().__init__(detail)
-        reason = ', error="invalid_token"' if given else ""  # RFC 6750, 3
-        self.head = f'WWW-Authenticate: Bearer realm="relay"{reason}\r\n'
+        self._given = given
+        self.offer(("Bearer",))
+
+    def offer(self, schemes: Iterable[str]) -> None:
+        """Say which schemes are accepted: Bearer, Basic. Without one it is Bearer, because a 401 has to name one."""
+        reason = ', error="invalid_token"' if self._given else ""  # RFC 6750, 3
+        more = {"Bearer": reason, "Basic": ', charset="UTF-8"'}
+        lines = [f'WWW-Authenticate: {name} realm="relay"{more.get(name, "")}\r\n' for name in schemes]
+        self.head = "".join(lines) or f'WWW-Authenticate: Bearer realm="relay"{reason}\r\n'
 
 
 class JobNotAllowed(RelayError):
@@ -202,6 +209,13 @@ class KeysAway(RelayError):
     valid. Nothing was queued. Send the same request again after `Retry-After` seconds."""
 
     status, slug, title, retry_after = 503, "keys-away", "The token can't be checked now", 5
+
+
+class CallersAway(RelayError):
+    """The server that knows who calls does not answer, so relay can't tell whether your credentials are valid. Nothing
+    was queued. Send the same request again after `Retry-After` seconds."""
+
+    status, slug, title, retry_after = 503, "callers-away", "The credentials can't be checked now", 5
 
 
 class QueueFull(RelayError):
