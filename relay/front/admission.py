@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from relay.front.access import Access
-from relay.front.callers.failures import Failures
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
 from relay.front.credentials import Credentials
@@ -30,12 +29,9 @@ class Admission:
             settings.allow,
             settings.host,
             Prover(credentials.secrets, self.refusals, proxies),
-            self._identities(clock, credentials) if credentials.checks else None,
+            Identities(clock, credentials.checks, self.refusals, proxies) if credentials.checks else None,
             settings.cors,
         )
-
-    def _identities(self, clock: IReactorTime, credentials: Credentials) -> Identities:
-        return Identities(credentials.checks, Failures(clock.seconds), self.refusals, self.proxies)
 
     def refused(self, request: Request, what: str, error: Exception) -> None:
         """What a client showed is not valid."""

@@ -109,7 +109,7 @@ class Scene:
 
         class Pages:
             serve = staticmethod(lambda request: hold)
-            refuse = staticmethod(lambda error: answers.problem(error, ""))
+            refuse = staticmethod(lambda error, headers: answers.problem(error, ""))
 
         site = Site(Connections(self.clock, Pages(), 1000, 75, self.doors))
         site.startFactory()

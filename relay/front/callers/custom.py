@@ -54,7 +54,11 @@ class CustomCheck:
             return None
         if not isinstance(found, Caller):
             raise TypeError(f"--callers {self._name} must say a Caller or None, not a {type(found).__name__}")
-        return found if self._defaults is None else _limited(found, self._defaults)
+        if ":" not in found.owner:  # relay's own: a user called * would own all jobs
+            raise ValueError(f"--callers {self._name}: an owner is made with owner_of_subject, as sub:alice")
+        limited = found if self._defaults is None else _limited(found, self._defaults)
+        is_counted = limited.name or limited.allowance == FREE
+        return limited if is_counted else msgspec.structs.replace(limited, name=limited.owner)
 
 
 def _limited(caller: Caller, defaults: Allowance) -> Caller:
@@ -65,7 +69,7 @@ def _limited(caller: Caller, defaults: Allowance) -> Caller:
         own.queued or defaults.queued,
         own.body or defaults.body,
     )
-    return msgspec.structs.replace(caller, name=caller.name or caller.owner, allowance=allowance)
+    return msgspec.structs.replace(caller, allowance=allowance)
 
 
 def _is_check(found: Any) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from typing import NoReturn
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from relay.front.callers.check import CallerCheck, schemes_of
 from relay.front.callers.failures import Failures
@@ -12,17 +15,20 @@ from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model.caller import Caller
-from relay.model.problems.request import Unauthorized
+from relay.model.problems.request import CallersAway, Unauthorized
+
+LONGEST = 10.0  # seconds for all checks of one request
 
 
 class Identities:
     """The checks of a front, in the order in which they are asked."""
 
     def __init__(
-        self, checks: Sequence[CallerCheck], failures: Failures, refusals: Refusals, proxies: Proxies
+        self, clock: IReactorTime, checks: Sequence[CallerCheck], refusals: Refusals, proxies: Proxies
     ) -> None:
+        self._clock = clock
         self._checks = checks
-        self._failures = failures
+        self._failures = Failures(clock.seconds)
         self._refusals = refusals
         self._proxies = proxies
         self._schemes = schemes_of(checks)
@@ -45,7 +51,8 @@ class Identities:
     def identify(self, request: Request) -> Deferred[Caller | None]:
         """The caller; None if the request has no credentials. Fails with `Unauthorized`, `TooManyFailures`, and
         whatever a check raises."""
-        return Deferred.fromCoroutine(self._identify(request, self._proxies.client(request)))
+        found = Deferred.fromCoroutine(self._identify(request, self._proxies.client(request)))
+        return found if found.called else found.addTimeout(LONGEST, self._clock).addErrback(_away)
 
     async def _identify(self, request: Request, address: str) -> Caller | None:
         self._failures.check(address)
@@ -64,3 +71,8 @@ class Identities:
             self._refusals.told(address, "a caller", error)
             raise
         return None
+
+
+def _away(failure: Failure) -> NoReturn:
+    failure.trap(TimeoutError)
+    raise CallersAway from failure.value

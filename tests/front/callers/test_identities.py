@@ -137,3 +137,16 @@ def test_proxies_and_probes_need_no_credentials_for_health(scene: Scene) -> None
     assert scene.call("GET", "/healthz", headers=elsewhere).status == 401
     assert scene.call("GET", "/healthz", headers={**elsewhere, **AS_ALICE}).status == 200
     assert scene.call("GET", "/healthz", headers={"Authorization": "Test mallory"}).status == 401
+
+
+def test_a_check_that_does_not_answer_is_given_ten_seconds(scene: Scene, passwords: Passwords) -> None:
+    visitor = scene.ask("POST", "/jobs/echo", {}, {"Authorization": "Test late"})
+    scene.pass_time(9.5)
+    assert visitor.answer() is None
+    scene.pass_time(1)
+    answer = visitor.answer()
+    assert answer is not None
+    assert (answer.status, answer.json()["type"]) == (503, "/problems/callers-away")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert scene.store.ids() == []
+    assert scene.call("GET", "/nothing", headers=AS_ALICE).status == 404  # it was no failed attempt
