@@ -7,7 +7,13 @@ from relay.tickets import read_secrets
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "for this example only")
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "shop.urls"
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+]
+#: so that the example needs no database; sessions of any other kind do as well
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_SAMESITE = "Lax"
 
 #: a token for each user; replace this by your own way to identify users
 API_TOKENS = {"anna's token": "anna", "ben's token": "ben"}

@@ -6,4 +6,7 @@ urlpatterns = [
     path("orders/<int:number>/invoice", views.invoice),
     path("report", views.report),
     path("hello", views.hello),
+    path("login", views.login),
+    path("logout", views.logout),
+    path("whoami", views.whoami),
 ]

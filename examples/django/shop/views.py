@@ -1,5 +1,6 @@
 """Django decides who may do what; relay does the waiting."""
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +31,33 @@ def report(request: HttpRequest) -> HttpResponse:
     if user is None:
         return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
     return _hand_over(request, user, "report", {"args": [user]})
+
+
+@csrf_exempt
+@require_POST
+def login(request: HttpRequest) -> HttpResponse:
+    """A session for the user whose token is shown, in place of your own login."""
+    user = _user(request)
+    if user is None:
+        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
+    request.session.cycle_key()
+    request.session.update({"user": user, "since": time.time()})  # else two signed in one second are the same
+    return JsonResponse({"user": user})
+
+
+@csrf_exempt
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """The session ends."""
+    request.session.flush()
+    return JsonResponse({"user": None})
+
+
+def whoami(request: HttpRequest) -> HttpResponse:
+    """Whose the session is: what relay asks (`callers.py`). With Django's users that is `str(request.user.pk)`, if
+    `request.user.is_authenticated`."""
+    user = request.session.get("user")
+    return JsonResponse({"user": user}, status=401 if user is None else 200)
 
 
 def hello(request: HttpRequest) -> HttpResponse:
