@@ -20,7 +20,9 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.terms import StoreSettings
 from tests.store import (
+    test_allowances,
     test_checkpoints,
+    test_fair,
     test_follow,
     test_limits,
     test_mail,
@@ -102,7 +104,9 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
 
 
 for module in (
+    test_allowances,
     test_checkpoints,
+    test_fair,
     test_follow,
     test_limits,
     test_mail,

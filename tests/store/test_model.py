@@ -23,7 +23,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from relay.model.job import Claim
-from relay.model.problems.request import KeyReused
+from relay.model.limits import Rate
+from relay.model.problems.request import KeyReused, RateExceeded, TooManyQueued
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
 from relay.store.codec import read_standing
@@ -35,6 +36,9 @@ from tests.store.test_store import a_job, roster
 ECHO = roster("echo")
 LATER = 10**9  # milliseconds: never, as far as a test goes
 SUSPECT, MOST = 3, 5  # deaths
+DAY = 86_400.0  # seconds: no job more than a rate allows at once, as far as a test goes
+#: what each caller may take: jobs a day, jobs at once
+CALLERS = {"": (0, 0), "few": (0, 2), "few a day": (6, 3), "slow": (4, 0)}
 
 
 @dataclass
@@ -46,6 +50,10 @@ class ModelJob:
     once: bool
     key: str
     fingerprint: str
+    caller: str = ""
+    owner: str = "me"
+    fair: bool = False
+    id: str = ""
     state: State = State.QUEUED
     place: tuple[int, int] = (0, 0)
     suspected: bool = False
@@ -58,6 +66,26 @@ class ModelJob:
     deaths: list[str] = field(default_factory=list)  # the sessions
     payload: str = ""
     checkpoint: str = ""
+
+    @property
+    def counted(self) -> str:
+        """The caller of whose places it takes one up; "" for none."""
+        return self.caller if CALLERS[self.caller][1] else ""
+
+    def submission(self, delay: int = 0) -> Submission:
+        record = a_job(
+            priority=self.priority,
+            attempts=self.attempts_allowed,
+            once=self.once,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            owner=self.owner,
+            caller=self.counted,
+            fair=self.fair,
+        )
+        calls, queued = CALLERS[self.caller]
+        rate = Rate(calls, DAY) if calls else Rate()
+        return Submission(self.id, record, delay, 0, self.caller, rate, queued)
 
 
 @dataclass
@@ -82,6 +110,8 @@ class Machine(RuleBasedStateMachine):
         self.sessions: dict[str, ModelSession] = {}
         self.blame: dict[str, str] = {}  # session → the job that is guilty of its death
         self.trial: dict[str, str] = {}  # the sessions that try a suspect, or empty themselves to
+        self.rounds: dict[tuple[int, str], tuple[int, int]] = {}  # the last one of each priority and owner
+        self.took = dict.fromkeys(CALLERS, 0)  # jobs that count for a rate
         self.seq = 0
         self.opened = 0
         self.minted = 0
@@ -99,11 +129,26 @@ class Machine(RuleBasedStateMachine):
         self.seq += 1
         return (-job.priority, self.seq)
 
+    def place_in_turn(self, job: ModelJob) -> tuple[int, int]:
+        """Of a job that is not queued yet: the first place of any job that waits behind the owner's last one."""
+        arrived, turn = self.next_place(job), (job.priority, job.owner)
+        if not job.fair:
+            return arrived
+        last = self.rounds.get(turn, (-job.priority, 0))
+        rounds = [self.jobs[id].place for id in self.waiting(suspected=False)]
+        found = min((place for place in rounds if last < place < arrived), default=arrived)
+        if turn not in self.rounds:
+            gone = [other for other in self.rounds if other[0] == job.priority and self.rounds[other] < found]
+            for other in gone:
+                del self.rounds[other]
+        self.rounds[turn] = found
+        return found
+
     def waiting(self, suspected: bool) -> list[str]:
         queued = [
             id for id, job in self.jobs.items() if job.state is State.QUEUED and job.suspected is suspected
         ]
-        return sorted(queued, key=lambda id: self.jobs[id].place)
+        return sorted(queued, key=lambda id: (self.jobs[id].place, id))
 
     def move(self, id: str, state: State) -> None:
         job = self.jobs[id]
@@ -118,38 +163,49 @@ class Machine(RuleBasedStateMachine):
         once=st.booleans(),
         key=st.sampled_from(["", "", "a", "b"]),
         fingerprint=st.sampled_from(["f", "f", "g"]),
+        caller=st.sampled_from(list(CALLERS)),
+        owner=st.sampled_from(["me", "you"]),
+        fair=st.booleans(),
         later=st.booleans(),
         lost=st.booleans(),
     )
-    def submit(
-        self, priority: int, attempts: int, once: bool, key: str, fingerprint: str, later: bool, lost: bool
-    ) -> None:
-        self.do_submit(ModelJob(priority, attempts, once, key, fingerprint), later, lost)
+    def submit(self, later: bool, lost: bool, attempts: int, **drawn: Any) -> None:
+        self.do_submit(ModelJob(attempts_allowed=attempts, **drawn), later, lost)
 
     def do_submit(self, job: ModelJob, later: bool, lost: bool) -> None:
-        record = a_job(
-            priority=job.priority,
-            attempts=job.attempts_allowed,
-            once=job.once,
-            key=job.key,
-            fingerprint=job.fingerprint,
-        )
-        submission = Submission(self.mint(), record, delay=LATER if later else 0)
+        job.id = self.mint()
+        submission = job.submission(LATER if later else 0)
         for again in (False, True) if lost else (False,):
             (receipt,) = self.do(self.send(submission, again))
         same = [id for id, other in self.jobs.items() if job.key and other.key == job.key]
-        if not same:
+        if not same and (refused := self.refusal(job)):
+            assert isinstance(receipt, refused)
+        elif not same:
             assert isinstance(receipt, Receipt)
             assert receipt.id == submission.id
-            self.jobs[receipt.id] = job
-            job.state = State.SCHEDULED if later else State.QUEUED
-            job.place = self.next_place(job)
+            self.took[job.caller] += 1
+            self.add(job, later)
         elif self.jobs[same[0]].fingerprint != job.fingerprint:
             assert isinstance(receipt, KeyReused)
         else:
             assert isinstance(receipt, Receipt)
             assert (receipt.id, receipt.new) == (same[0], False)
             assert (receipt.outcome is not None) is self.jobs[same[0]].state.complete
+
+    def refusal(self, job: ModelJob) -> type[Exception] | None:
+        calls, most = CALLERS[job.caller]
+        if most and self.alive(job.caller) >= most:
+            return TooManyQueued
+        return RateExceeded if calls and self.took[job.caller] >= calls else None
+
+    def alive(self, caller: str) -> int:
+        return sum(job.counted == caller and not job.state.complete for job in self.jobs.values())
+
+    def add(self, job: ModelJob, later: bool = False) -> None:
+        if not later:
+            job.place = self.place_in_turn(job)
+        self.jobs[job.id] = job
+        job.state = State.SCHEDULED if later else State.QUEUED
 
     def mint(self) -> str:
         """An id in the order of submission, so that a case is the same when it is run again."""
@@ -299,8 +355,9 @@ class Machine(RuleBasedStateMachine):
         for id in sorted(self.jobs):
             job = self.jobs[id]
             if job.state is State.SCHEDULED and job.payload == "at once":
+                job.place = self.place_in_turn(job)
                 self.move(id, State.QUEUED)
-                job.place, job.payload = self.next_place(job), ""
+                job.payload = ""
 
     def claim(self, name: str, session: ModelSession, want: int, holds: int) -> list[str]:
         if self.is_trying(name, holds, want):
@@ -400,7 +457,7 @@ class Machine(RuleBasedStateMachine):
         id = data.draw(st.sampled_from(list(self.jobs)))
         job = self.jobs[id]
         for _ in range(1 + lost):
-            _, after = self.do(self.store.cancel("me", id))
+            _, after = self.do(self.store.cancel(job.owner, id))
         assert (after is None) is (job.state is State.RUNNING)
         if job.state in (State.QUEUED, State.SCHEDULED):
             self.move(id, State.CANCELLED)
@@ -408,7 +465,52 @@ class Machine(RuleBasedStateMachine):
         elif job.state is State.RUNNING:
             job.cancelled = True
 
+    # -- the end of everything --
+
+    @rule(data=st.data())
+    def lose_data(self, data: st.DataObject) -> None:
+        """Redis forgets all but its name: workers go on with what they run, fronts submit again what is waited for."""
+        redis = self.redis.client
+        for key in redis.keys("*"):
+            if key not in (b"{r0}:epoch", b"{r0}:seq"):
+                redis.delete(key)
+        forgotten, sessions, self.jobs, self.sessions = self.jobs, self.sessions, {}, {}
+        self.blame, self.trial, self.rounds = {}, {}, {}
+        self.took = dict.fromkeys(CALLERS, 0)
+        for old, session in sessions.items():
+            self.restore(old, session, [job for job in forgotten.values() if job.holder == old])
+        waited_for = [job for id, job in forgotten.items() if id not in self.jobs and not job.state.complete]
+        known = {job.key for job in self.jobs.values() if job.key}
+        again = [job for job in waited_for if data.draw(st.booleans()) and job.key not in known]
+        for job in sorted(again, key=lambda job: job.fair):  # as a front: it lets owners take turns, or not
+            self.do(self.store.submit_again([job.submission()]))
+            self.forget(job)
+            self.add(job)
+
+    def restore(self, old: str, session: ModelSession, held: list[ModelJob]) -> None:
+        self.opened += 1
+        name = f"{session.process}.{self.opened}"
+        claims = {job.id: session.claims[job.id] for job in held}
+        assert self.do(self.store.adopt(old, name, 1, ECHO, [*claims.values()])) == set(claims)
+        self.sessions[name] = ModelSession(session.process, claims=claims)
+        for job in held:
+            self.forget(job)
+            job.state, job.holder, job.turn, job.place = State.RUNNING, name, 1, self.next_place(job)
+            self.jobs[job.id] = job
+
+    def forget(self, job: ModelJob) -> None:
+        """What is kept beside a job."""
+        job.tries = job.uncounted = 0
+        job.deaths, job.suspected, job.cancelled = [], False, False
+        job.checkpoint = job.payload = job.holder = ""
+
     # -- what has to be true all the time --
+
+    @invariant()
+    def as_many_jobs_of_a_caller_are_counted_as_live(self) -> None:
+        counted = {caller: self.alive(caller) for caller in CALLERS if caller and self.alive(caller)}
+        kept = self.redis.client.hgetall("{r0}:alive")
+        assert {caller.decode(): int(jobs) for caller, jobs in kept.items()} == counted
 
     @invariant()
     def every_job_stands_as_it_should(self) -> None:

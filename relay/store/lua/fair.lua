@@ -26,7 +26,8 @@ local function turn_of(key, priority, owner)
   return turn
 end
 
--- The first round behind the owner's last: of the store, then of this script, which may not have written them; nil for none.
+-- The first round behind the owner's last, nil for none: of the store, then of this script, which may not have written them
+-- yet (those of jobs without turns aside: a front submits jobs of one kind).
 local function next_round(turn, line, rounds, place)
   if not turn.is_through then
     local after = '(' .. (turn.last or turn.first)
