@@ -8,15 +8,18 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
 from relay.front.hold.policy import HoldPolicy
-from relay.front.takeover.passed import FORMAT, Passed
+from relay.front.takeover.passed import FORMAT, Passed, decode, encode
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
+from relay.model.caller import Allowance, Caller
 from relay.model.job import Job
+from relay.model.limits import Rate
 from relay.model.state import State
 from relay.model.status import JobStatus
 from relay.net import descriptors
@@ -29,7 +32,17 @@ TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, applied="wa
 def passed(number: int) -> Passed:
     id = f"0-a-{number}"
     known = JobStatus(id, "resize", State.RUNNING, 1_000_000, 1_001_000, 1, 0, '{"fraction":0.5}')
-    return Passed(known, "me", TERMS, True, "10.0.0.1", 60.5, 8.25, b"\n", Submission(id, JOB, 1, 2))
+    submission = Submission(id, JOB, 1, 2, "token:app", Rate.parse("50/s"), 100)
+    whose: Any = {"name": "token:app", "held": 20}
+    return Passed(known, "sub:me", TERMS, True, "10.0.0.1", 60.5, 8.25, b"\n", submission, **whose)
+
+
+def test_a_caller_keeps_its_name_and_its_places_at_the_next_front() -> None:
+    caller = Caller("sub:me", name="token:app", allowance=Allowance(held=20))
+    assert decode(encode(passed(1))).caller == caller
+    before = msgspec.msgpack.decode(encode(passed(1)))  # as a front without callers passes it
+    del before["name"], before["held"]
+    assert decode(msgspec.msgpack.encode(before)).caller == Caller("sub:me")
 
 
 class Waiting:

@@ -71,12 +71,10 @@ def _user(request: HttpRequest) -> str | None:
 
 
 def _hand_over(request: HttpRequest, user: str, job: str, arguments: dict[str, Any]) -> HttpResponse:
-    """Queue a job, and let the client wait for it at relay."""
-    key = request.headers.get("Idempotency-Key")
+    """Queue a job of this user, and let the client wait for it at relay."""
+    key, prefer = request.headers.get("Idempotency-Key", ""), request.headers.get("Prefer", "")
     try:
-        headers = relay.submit(
-            job, arguments, key=f"{user} {key}" if key else "", prefer=request.headers.get("Prefer", "")
-        )
+        headers = relay.submit(job, arguments, key=key, prefer=prefer, subject=user)
     except HandoverError as error:
         later = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         return JsonResponse(
