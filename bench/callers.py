@@ -185,7 +185,7 @@ async def _guess(url: str, times: int) -> dict[str, dict[str, float]]:
     body = {"message": "x" * 1_000_000}
     _, answer = await client.call("PUT", "/jobs/later/key", body, {**as_("free"), **ASYNC})
     theirs = json.loads(answer)["id"]
-    none = f"{theirs.rpartition('-')[0]}-{random_name(10)}aaaa"
+    none = f"{theirs.rpartition('-')[0]}-{random_name(10)}zzzzz"
     found = {}
     for name, method, paths, headers in (
         ("look", "GET", (f"/jobs/{theirs}", f"/jobs/{none}"), {}),

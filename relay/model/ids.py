@@ -12,9 +12,9 @@ mark is no proof: the store compares the owners themselves.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-then)?")
 _SIZE = 10  # bytes
 _LENGTH = _SIZE * 8 // 5  # characters of that
-_MARK = 4  # characters
+_MARK = 5  # characters, which are 20 bits
 
 
 class JobId(NamedTuple):
@@ -53,8 +53,7 @@ def may_belong(id: str, owner: str) -> bool:
 
 
 def _mark(id: str, owner: str) -> str:
-    digest = hashlib.blake2b(f"{id} {owner}".encode("utf-8", "surrogatepass"), digest_size=3).digest()
-    return base64.b32encode(digest)[:_MARK].decode().lower()
+    return f"{zlib.crc32(f'{id} {owner}'.encode('utf-8', 'surrogatepass')) & 0xFFFFF:05x}"
 
 
 def parse(id: str) -> JobId | None:
