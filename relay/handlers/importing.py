@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from relay.handlers.options import HandlerError
-from relay.model.import_mistakes import told
+from relay.model.imports import told
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _MOVED = {"jobs": "relay.jobs"}  # names that were relay's own

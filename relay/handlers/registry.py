@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from types import ModuleType
@@ -11,13 +10,13 @@ from typing import Any
 from relay.handlers.declare import MARK, Handler, handler
 from relay.handlers.importing import modules
 from relay.handlers.options import HandlerError, JobOptions
+from relay.model.imports import find_in_current_folder
 from relay.model.settings import SettingError, Settings
 
 
 def chosen(settings: Settings) -> Registry:
     """The handlers that a worker with these settings serves; raises `SettingError`."""
-    if os.getcwd() not in sys.path:  # twistd does not look where it is started
-        sys.path.insert(0, os.getcwd())
+    find_in_current_folder()
     try:
         registry = Registry.load(settings.jobs)
     except HandlerError as error:

@@ -11,7 +11,7 @@ import msgspec
 
 from relay.front.callers.check import CallerCheck, RequestHead
 from relay.model.caller import FREE, Allowance, Caller
-from relay.model.import_mistakes import told
+from relay.model.imports import find_in_current_folder, told
 from relay.model.sources import SettingError
 
 
@@ -77,6 +77,7 @@ def _is_check(found: Any) -> bool:
 
 
 def _import(name: str) -> ModuleType:
+    find_in_current_folder()
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # it is the operator's own code that runs

@@ -63,7 +63,7 @@ class Other:
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Write a module of a name of its own, in the folder that relay was started in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
     def write(text: str) -> str:
         name = f"own_check_{len(list(tmp_path.iterdir()))}"

@@ -1,15 +1,22 @@
-"""What went wrong in a module of somebody else's, in one line, with its place."""
+"""Modules of somebody else's: where they are found, and what went wrong in one, in a line with its place."""
 
 from __future__ import annotations
 
 import os
 import site
+import sys
 import sysconfig
 import traceback
 from pathlib import Path
 
 _MOST_CALLERS = 4  # of the place where it went wrong
 _MOST = 500  # characters of another's words
+
+
+def find_in_current_folder() -> None:
+    """Have modules found where relay was started, in which twistd does not look."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def told(name: str, error: BaseException, importer: str, hint: str = "") -> str:
