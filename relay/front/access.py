@@ -24,6 +24,7 @@ from relay.model.caller import Caller
 from relay.model.origins import PageOrigins
 from relay.model.problems.request import Forbidden
 
+_FROM_PAGES = frozenset({"origin", "sec-fetch-site"})  # headers that browsers send
 #: schemes of `Authorization` that a browser sends on its own, "" for none
 _SENT_BY_BROWSERS = frozenset({"", "basic", "digest", "negotiate", "ntlm"})
 
@@ -144,7 +145,7 @@ class Access:
 
     def _check_origin(self, request: Request, ours: str = "") -> None:
         """Pages of this machine may call, those of `ours` (a host name), and those that the operator names."""
-        if self._origins.match(request.values("origin")):
+        if _FROM_PAGES.isdisjoint(request.headers) or self._origins.match(request.values("origin")):
             return
         for origin in request.values("origin"):
             name = name_of(origin.partition("://")[2])

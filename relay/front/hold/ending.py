@@ -165,6 +165,7 @@ class Ending(ABC):
     def _over(self) -> None:
         """It holds nobody any more. May be called again."""
         self._context.wheel.drop(self)
-        self._context.places.leave(self._caller)
+        if self._caller.allowance.held:
+            self._context.places.leave(self._caller)
         self._caller = NOBODY
         self._exchange = self.transport = self._waiter = None

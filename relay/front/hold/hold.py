@@ -44,7 +44,8 @@ class Hold(Ending):
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
         hold = cls(context, passed.policy, passed.caller, passed.known, waiter)
-        context.places.enter(passed.caller)
+        if passed.held:
+            context.places.enter(passed.caller)
         hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
         context.doors.admit(passed.address)
         detached: Any = DetachedSocket(context.clock, connected, hold)
@@ -58,7 +59,8 @@ class Hold(Ending):
 
     def begin(self, exchange: Exchange) -> None:
         """Begin to hold the request."""
-        self._context.places.enter(self._caller)
+        if self._caller.allowance.held:
+            self._context.places.enter(self._caller)
         self._exchange = exchange
         self._stream = in_json(exchange.chunked)
         self._until = self._context.clock.seconds() + self._policy.wait

@@ -6,7 +6,7 @@ from relay.model.caller import Caller
 
 
 class Places:
-    """Counts those of callers that have a limit."""
+    """Counts those of callers that have a limit (`Allowance.held`)."""
 
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
@@ -18,13 +18,10 @@ class Places:
 
     def enter(self, caller: Caller) -> None:
         """A request of this caller is held. Call `leave` once when it is not held any more."""
-        if caller.allowance.held:
-            self._taken[caller.name] = self._taken.get(caller.name, 0) + 1
+        self._taken[caller.name] = self._taken.get(caller.name, 0) + 1
 
     def leave(self, caller: Caller) -> None:
         """A request of this caller is not held any more."""
-        if not caller.allowance.held:
-            return
         left = self._taken.pop(caller.name) - 1
         if left:
             self._taken[caller.name] = left

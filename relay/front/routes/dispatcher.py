@@ -70,7 +70,7 @@ class Dispatcher:
         try:
             route = self._route(request)
             caller = self._access.authenticate(request, route.takes)
-            if isinstance(caller, Deferred):
+            if not isinstance(caller, Caller):  # it is found out
                 return caller.addCallback(_call, request, route).addErrback(self._refused, request)
             served = _call(caller, request, route)
         except Exception:

@@ -33,8 +33,9 @@ class Holding:
         return None if self._is_full(caller) else self._policies.of_look(wait)
 
     def _is_full(self, caller: Caller) -> bool:
-        is_full = len(self._context.wheel) >= self._settings.max_held
-        return is_full or not self._context.places.has_room(caller)
+        if caller.allowance.held and not self._context.places.has_room(caller):
+            return True
+        return len(self._context.wheel) >= self._settings.max_held
 
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
@@ -45,8 +46,8 @@ class Holding:
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
             self._context.jobs.collected(known)
             return self.show(known, status, replayed=accepted.replayed)
-        has_room = self._context.places.has_room(caller)  # others may have come since
-        if policy is not None and accepted.waiter is not None and has_room:
+        is_late = caller.allowance.held and not self._context.places.has_room(caller)  # others came meanwhile
+        if policy is not None and accepted.waiter is not None and not is_late:
             if self._context.jobs.draining and not self._context.successor.takes:
                 policy = self._policies.at_the_end(policy)
             return Hold(self._context, policy, caller, known, accepted.waiter)
