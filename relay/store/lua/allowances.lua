@@ -4,45 +4,48 @@
 -- from the log of `limit.lua`, which spreads bursts, since an API would refuse them, and has an entry for each start: here a
 -- burst harms nobody, and a log would cost each submission another entry.
 -- needs: prelude, alive
-local allowances = {} -- of this script: by `limits`
-local ahead, paced, living = {}, {}, {} -- by caller: ms that its time is ahead of now; whether that is new; live jobs
+local allowances, callers = {}, {} -- of this script: by `limits`, by name
 
-local function allowance_of(limits)
-  local known = allowances[limits]
-  if known then return known end
-  local calls, window, most, caller = string.match(limits, '^(%d+) (%d+) (%d+) (.*)$')
-  known = {caller = caller, window = tonumber(window), most = tonumber(most)}
-  if known.window > 0 then
-    known.each = known.window / tonumber(calls)
-    local taken = ahead[caller] or tonumber(redis.call('GET', named('pace', caller)) or 0) - now
-    ahead[caller] = math.max(0, math.min(taken, known.window)) -- not above: the window was a longer one before
-  end
-  if known.most > 0 then living[caller] = living[caller] or tonumber(redis.call('HGET', K.alive, caller) or 0) end
-  allowances[limits] = known
-  return known
+-- Of a caller: ms that its time is `ahead` of now, and whether some were added; how many jobs `live`, and were `added`.
+local function caller_named(name)
+  callers[name] = callers[name] or {added = 0}
+  return callers[name]
 end
 
--- Why this caller may not add a job now; nil where it may.
-local function refusal(allowed)
+local function read_allowance(limits)
+  local calls, window, most, name = string.match(limits, '^(%d+) (%d+) (%d+) (.*)$')
+  local caller = caller_named(name)
+  local allowed = {caller = caller, window = tonumber(window), most = tonumber(most)}
+  if allowed.window > 0 then
+    allowed.each = allowed.window / tonumber(calls)
+    local ahead = caller.ahead or tonumber(redis.call('GET', named('pace', name)) or 0) - now
+    caller.ahead = math.max(0, math.min(ahead, allowed.window)) -- not above: the window was a longer one before
+  end
+  if allowed.most > 0 then caller.live = caller.live or tonumber(redis.call('HGET', K.alive, name) or 0) end
+  allowances[limits] = allowed
+  return allowed
+end
+
+-- A caller adds a job; the answer if it may not.
+local function admit(limits)
+  local allowed = allowances[limits] or read_allowance(limits)
   local caller, each = allowed.caller, allowed.each
-  if allowed.most > 0 and living[caller] >= allowed.most then return Receipt{known = 'crowded'} end
-  local wait = each and ahead[caller] + each - allowed.window or 0
-  if each and wait > each / 10 then return {'slow', math.ceil(wait)} end -- a tenth: what is kept is rounded
+  if allowed.most > 0 and caller.live >= allowed.most then return Receipt{known = 'crowded'} end
+  if each then
+    local wait = caller.ahead + each - allowed.window
+    if wait > each / 10 then return {'slow', math.ceil(wait)} end -- a tenth: what is kept is rounded
+    caller.ahead, caller.is_paced = caller.ahead + each, true
+  end
+  if allowed.most > 0 then caller.live, caller.added = caller.live + 1, caller.added + 1 end
 end
 
--- It adds one.
-local function take_place(allowed)
-  local caller = allowed.caller
-  if allowed.each then ahead[caller], paced[caller] = ahead[caller] + allowed.each, true end
-  if allowed.most > 0 then
-    living[caller] = living[caller] + 1
-    lives(caller, 1)
+local function write_admitted()
+  for name, caller in pairs(callers) do
+    lives(name, caller.added)
+    if caller.is_paced then
+      local lasts = string.format('%.3f', now + caller.ahead)
+      redis.call('SET', named('pace', name), lasts, 'PX', digits(math.ceil(caller.ahead)))
+    end
   end
-end
-
-local function write_paces()
-  for caller in pairs(paced) do
-    local left = ahead[caller]
-    redis.call('SET', named('pace', caller), string.format('%.3f', now + left), 'PX', digits(math.ceil(left)))
-  end
+  write_alive()
 end

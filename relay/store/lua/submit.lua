@@ -6,7 +6,7 @@
 --            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'} · of a caller with limits:
 --            {'slow', ms until it may add the next one} · {'crowded'}: as many of its jobs live as may
 -- A refused job leaves nothing behind: no key, and nothing is counted. Sent again with again = 1 it adds nothing twice.
--- needs: prelude, writes, alive, allowances, fair, kept, lists, mail, places, repeats, times
+-- needs: prelude, writes, allowances, fair, kept, lists, mail, places, repeats, times
 local inbox, again = ARG.inbox, ARG.again == '1'
 local room = tonumber(ARG.most_jobs) - redis.call('HLEN', K.job)
 local room_bytes, bytes = tonumber(ARG.most_bytes) - tonumber(redis.call('GET', K.bytes) or 0), 0
@@ -41,11 +41,9 @@ local function add(nth, row)
   local id, digest, deadline = row[Submission.id], row[Submission.key], tonumber(row[Submission.deadline])
   local latest = deadline > 0 and now + deadline or 0
   local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
-  local allowed = row[Submission.limits] ~= '' and allowance_of(row[Submission.limits])
-  local refused = allowed and refusal(allowed)
-  if refused then return refused end
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
-  if allowed then take_place(allowed) end
+  local refused = row[Submission.limits] ~= '' and admit(row[Submission.limits])
+  if refused then return refused end
   room, bytes = room - 1, bytes + #kept
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = kept
@@ -63,8 +61,7 @@ for nth = 1, count do
 end
 
 weigh(bytes)
-write_alive()
-write_paces()
+write_admitted()
 write_turns()
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
 for name, places in pairs(ready) do
