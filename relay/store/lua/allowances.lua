@@ -1,10 +1,11 @@
--- What callers may take, as `limits` of a row says it: ``calls window queued caller``: so many new jobs at once, and then one
--- more in each window/calls ms; so many that live at once (0: not counted). The name comes last: it may have spaces.
+-- What callers may take, as `caller` of a row says it, ``calls window queued size name`` and the owner: so many new jobs at
+-- once, and then one more in each window/calls ms (a window of 0: any number); so many that live at once (0: not counted).
+-- The name has `size` bytes, and may have spaces. The owner, if any, is whose turn it is, see `fair.lua`.
 -- A rate is one number for each caller: the time (ms) until which what it took lasts, were it spread evenly. That differs
 -- from the log of `limit.lua`, which spreads bursts, since an API would refuse them, and has an entry for each start: here a
 -- burst harms nobody, and a log would cost each submission another entry.
 -- needs: prelude, alive
-local allowances, callers = {}, {} -- of this script: by `limits`, by name
+local allowances, callers = {}, {} -- of this script: by `caller` of a row, by name
 
 -- Of a caller: ms that its time is `ahead` of now, and whether some were added; how many jobs `live`, and were `added`.
 local function caller_named(name)
@@ -12,23 +13,24 @@ local function caller_named(name)
   return callers[name]
 end
 
-local function read_allowance(limits)
-  local calls, window, most, name = string.match(limits, '^(%d+) (%d+) (%d+) (.*)$')
+local function allowance_of(text)
+  if allowances[text] then return allowances[text] end
+  local calls, window, most, size, names = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (.*)$')
+  local name, owner = string.sub(names, 1, tonumber(size)), string.sub(names, tonumber(size) + 1)
   local caller = caller_named(name)
-  local allowed = {caller = caller, window = tonumber(window), most = tonumber(most)}
+  local allowed = {caller = caller, owner = owner, window = tonumber(window), most = tonumber(most)}
   if allowed.window > 0 then
     allowed.each = allowed.window / tonumber(calls)
     local ahead = caller.ahead or tonumber(redis.call('GET', named('pace', name)) or 0) - now
     caller.ahead = math.max(0, math.min(ahead, allowed.window)) -- not above: the window was a longer one before
   end
   if allowed.most > 0 then caller.live = caller.live or tonumber(redis.call('HGET', K.alive, name) or 0) end
-  allowances[limits] = allowed
+  allowances[text] = allowed
   return allowed
 end
 
 -- A caller adds a job; the answer if it may not.
-local function admit(limits)
-  local allowed = allowances[limits] or read_allowance(limits)
+local function admit(allowed)
   local caller, each = allowed.caller, allowed.each
   if allowed.most > 0 and caller.live >= allowed.most then return Receipt{known = 'crowded'} end
   if each then

@@ -14,15 +14,17 @@ local count = (#ARGV + 1 - ARG.REST) / Submission.COUNT
 local first_place = reserve(count)
 local jobs, ready, answers = {}, {}, {}
 
-local function stand_in_line(row, place)
-  local id, name, lane, owner = row[Submission.id], row[Submission.name], row[Submission.lane], row[Submission.fair]
+local function stand_in_line(row, place, allowed)
+  local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
   local delay = tonumber(row[Submission.delay])
   if delay > 0 then
     at_time(K.delay, now + delay, id)
     return
   end
   wake(name, 1)
-  if owner ~= '' then place = place_in_turn(name, lane, row[Submission.priority], owner, place) end
+  if allowed and allowed.owner ~= '' then
+    place = place_in_turn(name, lane, row[Submission.priority], allowed.owner, place)
+  end
   if lane ~= '' then
     enqueue(id, {[Job.name] = name, [Job.lane] = lane}, place)
     return
@@ -42,7 +44,8 @@ local function add(nth, row)
   local latest = deadline > 0 and now + deadline or 0
   local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
-  local refused = row[Submission.limits] ~= '' and admit(row[Submission.limits])
+  local allowed = row[Submission.caller] ~= '' and allowance_of(row[Submission.caller])
+  local refused = allowed and admit(allowed)
   if refused then return refused end
   room, bytes = room - 1, bytes + #kept
   jobs[#jobs + 1] = id
@@ -50,7 +53,7 @@ local function add(nth, row)
   added[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
   if latest > 0 then at_time(K.deadline, latest, id) end
-  stand_in_line(row, score(tonumber(row[Submission.priority]), first_place + nth))
+  stand_in_line(row, score(tonumber(row[Submission.priority]), first_place + nth), allowed)
   return Receipt{known = 'new'}
 end
 
