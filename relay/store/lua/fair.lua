@@ -3,8 +3,8 @@
 -- has one job in a round, its jobs stay in their order, and those of an owner with few come before those of one with many.
 -- No round is opened before one that there is: whatever waits (jobs without turns, too) waits for the rounds before it, each
 -- with one job of an owner at most, and a line goes beside other lines by when its rounds were opened.
--- `fair` has the last round of each owner and priority in a line. Whoever gets an entry takes those out that say nothing any
--- more, because they are before the first round: no more are left than owners have jobs here, and a line's entries expire.
+-- `fair` has the last round of each owner and priority in a line. Whoever gets an entry takes out some that say nothing any
+-- more, because they are before the first round: in the end as many are left as owners have jobs here. They expire.
 -- needs: prelude, places
 local KEEP_TURNS = 86400000 -- ms after the last job came into a line
 local PRIORITY = 35184372088832 -- places of one priority: see `score`
@@ -45,6 +45,12 @@ local function next_round(line, turn, rounds, place)
   return rounds[turn.seen]
 end
 
+-- Some of those that say nothing any more, before another one comes.
+local function forget_turns(line, first, round)
+  local gone = redis.call('ZRANGEBYSCORE', line.turns_key, first, '(' .. round, 'LIMIT', 0, 100)
+  if #gone > 0 then redis.call('ZREM', line.turns_key, unpack(gone)) end
+end
+
 -- Where a job of an owner goes that would go to this place if there were no turns; places are digits.
 local function place_in_turn(name, lane, priority, owner, place)
   local line = line_with_turns(name, lane)
@@ -54,7 +60,7 @@ local function place_in_turn(name, lane, priority, owner, place)
     round = place
     rounds[turn.seen], line.opened[priority] = round, rounds
   end
-  if not turn.last then redis.call('ZREMRANGEBYSCORE', line.turns_key, turn.first, '(' .. round) end
+  if not turn.last then forget_turns(line, turn.first, round) end
   turn.last = round
   return round
 end
