@@ -98,7 +98,7 @@ class Lab:
                 fields |= {"arguments": '{"message":1}', "lane": lane}
                 job = Job(**{**fields, **changed})
                 ids.append(f"0-epoch-{self.minted:016d}")
-                where = job.name, job.priority, job.lane, delay, deadline, "", ""
+                where = job.name, job.priority, job.lane, delay, deadline, ""
                 words += [ids[-1], job.key, job.fingerprint, *where, msgspec.msgpack.encode(job)]
             self.run("submit", 10_000_000, "front", 0, *words)
         return ids

@@ -18,17 +18,18 @@ def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
     """As the submit script takes it."""
     job = item.job
     where = job.name, job.priority, job.lane
-    whose = _limits(item), job.owner if job.fair else ""
-    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, *whose, _encode(job)
+    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _caller(item), _encode(job)
 
 
-def _limits(item: Submission) -> str:
-    """What its caller may take, as ``allowances.lua`` reads it; "" for everything."""
-    counted, rate = item.job.caller, item.rate
-    if not counted and not rate.window:
+def _caller(item: Submission) -> str:
+    """What its caller may take, and whose turn it is, as ``allowances.lua`` reads it; "" for neither."""
+    job, rate = item.job, item.rate
+    if not (job.caller or rate.window or job.fair):
         return ""
-    most = (item.queued or ANY_NUMBER) if counted else 0
-    return f"{rate.calls} {rate.window * 1000:.0f} {most} {counted or item.caller}"
+    most = (item.queued or ANY_NUMBER) if job.caller else 0
+    name = job.caller or item.caller
+    limits = f"{rate.calls} {rate.window * 1000:.0f} {most} {len(name.encode())}"
+    return f"{limits} {name}{job.owner if job.fair else ''}"
 
 
 def read_receipt(submission: Submission, now: int, row: list[Any]) -> Receipt | Exception:

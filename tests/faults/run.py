@@ -27,7 +27,19 @@ from tests.processes import RelayProcess, eventually
 LOSING_SHARE = 0.1  # of the faults and of the jobs
 MEASURED = 3500  # jobs while speed is measured, and not counted otherwise
 _PAUSE = (0.1, 0.7)  # seconds between faults
-_TRACES = ("job", "run", "wait", "left", "tries", "uncounted", "crash", "cancel", "trial", "progress")
+_TRACES = (
+    "job",
+    "alive",
+    "run",
+    "wait",
+    "left",
+    "tries",
+    "uncounted",
+    "crash",
+    "cancel",
+    "trial",
+    "progress",
+)
 _TRACES += ("delay", "deadline", "heads", "shut", "suspects", "closing")
 
 

@@ -127,7 +127,7 @@ def test_python_writes_rows_in_the_order_of_their_records() -> None:
     assert msgspec.msgpack.decode(submission.pop("job"), type=Job) == JOB
     assert submission.pop("id") == "id"
     assert (submission.pop("delay"), submission.pop("deadline")) == (8, 9)
-    assert (submission.pop("limits"), submission.pop("fair")) == (f"0 0 {ANY_NUMBER} h", "c")
+    assert submission.pop("caller") == f"0 0 {ANY_NUMBER} 1 hc"
     assert submission == {field: getattr(JOB, field) for field in submission}
     end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6), 3))
     assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6}

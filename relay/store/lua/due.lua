@@ -15,10 +15,14 @@ local function promote()
   local reached = each_job(ids, function(id, kept, nth)
     if not kept then return end
     local job = fields_of(kept)
-    local at = score(job[Job.priority], place + nth)
-    if job[Job.fair] then at = place_in_turn(job[Job.name], job[Job.lane], job[Job.priority], job[Job.owner], at) end
+    local name, lane, priority, at = job[Job.name], job[Job.lane], job[Job.priority], score(job[Job.priority], place + nth)
+    if job[Job.fair] then
+      at = place_in_turn(name, lane, priority, job[Job.owner], at)
+    else
+      open_round(name, lane, priority, at)
+    end
     enqueue(id, job, at)
-    wake(job[Job.name], 1)
+    wake(name, 1)
   end)
   if reached > 0 then redis.call('ZREM', K.delay, unpack(ids, 1, reached)) end
   write_turns()

@@ -6,7 +6,7 @@
 --            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'} · of a caller with limits:
 --            {'slow', ms until it may add the next one} · {'crowded'}: as many of its jobs live as may
 -- A refused job leaves nothing behind: no key, and nothing is counted. Sent again with again = 1 it adds nothing twice.
--- needs: prelude, writes, alive, allowances, fair, kept, lists, mail, places, repeats, times
+-- needs: prelude, writes, allowances, fair, kept, lists, mail, places, repeats, times
 local inbox, again = ARG.inbox, ARG.again == '1'
 local room = tonumber(ARG.most_jobs) - redis.call('HLEN', K.job)
 local room_bytes, bytes = tonumber(ARG.most_bytes) - tonumber(redis.call('GET', K.bytes) or 0), 0
@@ -14,15 +14,17 @@ local count = (#ARGV + 1 - ARG.REST) / Submission.COUNT
 local first_place = reserve(count)
 local jobs, ready, answers = {}, {}, {}
 
-local function stand_in_line(row, place)
-  local id, name, lane, owner = row[Submission.id], row[Submission.name], row[Submission.lane], row[Submission.fair]
+local function stand_in_line(row, place, allowed)
+  local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
   local delay = tonumber(row[Submission.delay])
   if delay > 0 then
     at_time(K.delay, now + delay, id)
     return
   end
   wake(name, 1)
-  if owner ~= '' then place = place_in_turn(name, lane, row[Submission.priority], owner, place) end
+  if allowed and allowed.owner ~= '' then
+    place = place_in_turn(name, lane, row[Submission.priority], allowed.owner, place)
+  end
   if lane ~= '' then
     enqueue(id, {[Job.name] = name, [Job.lane] = lane}, place)
     return
@@ -41,18 +43,17 @@ local function add(nth, row)
   local id, digest, deadline = row[Submission.id], row[Submission.key], tonumber(row[Submission.deadline])
   local latest = deadline > 0 and now + deadline or 0
   local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
-  local allowed = row[Submission.limits] ~= '' and allowance_of(row[Submission.limits])
-  local refused = allowed and refusal(allowed)
-  if refused then return refused end
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
-  if allowed then take_place(allowed) end
+  local allowed = row[Submission.caller] ~= '' and allowance_of(row[Submission.caller])
+  local refused = allowed and admit(allowed)
+  if refused then return refused end
   room, bytes = room - 1, bytes + #kept
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = kept
   added[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
   if latest > 0 then at_time(K.deadline, latest, id) end
-  stand_in_line(row, score(tonumber(row[Submission.priority]), first_place + nth))
+  stand_in_line(row, score(tonumber(row[Submission.priority]), first_place + nth), allowed)
   return Receipt{known = 'new'}
 end
 
@@ -63,8 +64,7 @@ for nth = 1, count do
 end
 
 weigh(bytes)
-write_alive()
-write_paces()
+write_admitted()
 write_turns()
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
 for name, places in pairs(ready) do

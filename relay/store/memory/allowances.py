@@ -18,23 +18,19 @@ class Allowances:
         self._now = now
         self._lasts: dict[str, float] = {}  # until when (ms) what a caller took lasts, were it spread evenly
 
-    def refusal(self, submission: Submission, alive: int) -> RelayError | None:
-        """Why its caller, of whom so many jobs live, may not add this job; None where it may."""
+    def admit(self, submission: Submission, alive: int) -> RelayError | None:
+        """Its caller, of whom so many jobs live, adds it; the error if that may not be."""
         most, rate = submission.queued, submission.rate
         if submission.job.caller and most and alive >= most:
             return TooManyQueued(most)
         if not rate.window:
             return None
-        each = rate.window * 1000 / rate.calls
-        wait = self._ahead(submission) + each - rate.window * 1000
-        return RateExceeded(rate, math.ceil(wait) / 1000) if wait > each / 10 else None
-
-    def take(self, submission: Submission) -> None:
-        """Its caller adds it."""
-        rate = submission.rate
-        if rate.window:
-            lasts = self._now() + self._ahead(submission) + rate.window * 1000 / rate.calls
-            self._lasts[submission.caller] = lasts
+        each, ahead = rate.window * 1000 / rate.calls, self._ahead(submission)
+        wait = ahead + each - rate.window * 1000
+        if wait > each / 10:
+            return RateExceeded(rate, math.ceil(wait) / 1000)
+        self._lasts[submission.caller] = self._now() + ahead + each
+        return None
 
     def _ahead(self, submission: Submission) -> float:
         ahead = self._lasts.get(submission.caller, 0) - self._now()

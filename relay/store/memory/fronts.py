@@ -44,12 +44,11 @@ class MemoryFrontStore(MemoryMember, FrontStore):
             return self._recall(submission, id) if fingerprint == job.fingerprint else KeyReused()
         if again and data.standing(ANYONE, submission.id) is not None:
             return self._recall(submission, submission.id)
-        refused = data.allowances.refusal(submission, data.alive(job.caller))
-        if refused is None and data.is_full(job):
-            refused = QueueFull()
+        if data.is_full(job):
+            return QueueFull()
+        refused = data.allowances.admit(submission, data.alive(job.caller))
         if refused is not None:
             return refused
-        data.allowances.take(submission)
         now = data.now()
         deadline = now + submission.deadline if submission.deadline else 0
         due = now + submission.delay if submission.delay else 0
