@@ -75,8 +75,12 @@ class Access:
         caller = identities.recall(request)
         if caller is not None:
             return self._named(caller, identities, request, host)
-        if takes is Takes.PROBE and not request.values("authorization"):
-            return self._probing(identities, request, host)
+        if not request.values("authorization"):
+            if takes is Takes.PROBE:
+                return self._probing(identities, request, host)
+            proven = self._prover.prove(request) if self._prover is not None else None
+            if proven is not None:  # it is known without a check, whoever else fails from its address
+                return proven
         return identities.identify(request).addCallback(self._named, identities, request, host)
 
     def _probing(self, identities: Identities, request: Request, host: str) -> Caller:
@@ -96,9 +100,6 @@ class Access:
         return caller
 
     def _without_credentials(self, identities: Identities, request: Request, host: str) -> Caller:
-        proven = self._prover.prove(request) if self._prover is not None else None
-        if proven is not None:
-            return proven
         if SUBJECT in request.headers:
             raise identities.unnamed()
         try:

@@ -92,7 +92,10 @@ def owner_in_header(value: str) -> str:
 
 
 def owner_of_subject(subject: str) -> str:
-    """The owner of jobs that were submitted by or for a user. Raises `ValueError`."""
+    """The owner of jobs that were submitted by or for a user. Raises `ValueError`, also for a subject with a space at
+    its ends: in a header it would lose that, and be another user."""
     if not subject or len(subject) > LONGEST_SUBJECT or not subject.isprintable():
         raise ValueError(f"a subject has 1 to {LONGEST_SUBJECT} printable characters")
+    if subject != subject.strip(" "):
+        raise ValueError("a subject does not begin or end with a space")
     return f"sub:{subject}"

@@ -14,7 +14,7 @@ from relay.front.access import Access
 from relay.front.caller import ANONYMOUS, LOCAL, Takes
 from relay.front.callers.prover import Prover
 from relay.front.hosts import is_private
-from relay.front.refusals import Refusals
+from relay.front.refusals import PAUSE, Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
 from relay.model import proofs
@@ -202,6 +202,17 @@ def test_a_forged_proof_is_refused_and_logged_once_a_second(lines: list[str]) ->
         assert "was not made for this request" in why_not(closed, proven("another secret"))
     assert len([line for line in lines if f"a proof from {PHONE} was refused" in line]) == 1
     assert why_not(access(), proven()) == f"the request comes from {PHONE}"  # there are no secrets
+
+
+def test_refusals_of_all_addresses_that_a_subscriber_has_are_one_line_a_second(lines: list[str]) -> None:
+    clock = Clock()
+    refusals = Refusals(clock)
+    for _ in range(2):
+        for n in range(100):
+            refusals.told(f"2001:db8:1:2::{n:x}", "a ticket", ValueError("it has expired"))
+        refusals.told("2001:db8:1:3::1", "a ticket", ValueError("it has expired"))
+        clock.advance(PAUSE)
+    assert len(lines) == 4
 
 
 def test_a_proof_is_not_looked_at_where_it_is_not_needed() -> None:

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from relay.handover import Handover
 from relay.model import ids
-from relay.model.caller import Allowance, Caller
+from relay.model.caller import Allowance, Caller, owner_of_subject
 from relay.model.problems.request import StoreAway
 from relay.model.tickets import Ticket, sign
 from tests.front.callers.fakes import Passwords
@@ -121,3 +122,12 @@ def test_held_places_of_a_caller_are_limited_and_the_job_is_queued_all_the_same(
     for visitor in (second, fourth):
         visitor.loseConnection()
     assert scene.ask("POST", "/jobs/echo", {}, ALICE).answer() is None
+
+
+@pytest.mark.parametrize("subject", [" alice", "alice ", " alice ", " "])
+def test_a_user_whose_name_has_a_space_at_its_ends_is_not_taken_for_another(subject: str) -> None:
+    with pytest.raises(ValueError, match="begin or end with a space"):
+        owner_of_subject(subject)
+    with pytest.raises(ValueError, match="begin or end with a space"):
+        Handover("http://127.0.0.1:1", SECRET, token="rly_").look("0-a-b", subject=subject)
+    assert owner_of_subject("alice smith") == "sub:alice smith"

@@ -12,7 +12,7 @@ from relay.front.callers.claims import LONGEST, Expected, TokenHead, check, clai
 from relay.front.callers.key_set import ProviderKey
 from relay.front.callers.keys import ProviderKeys
 from relay.front.callers.remembered import CheckedToken, CheckedTokens
-from relay.model.caller import LONGEST_SUBJECT, Allowance, Caller, owner_of_subject
+from relay.model.caller import Allowance, Caller, owner_of_subject
 from relay.model.caller_settings import CallerSettings
 from relay.model.problems.request import Forbidden, KeysAway, Unauthorized
 
@@ -99,10 +99,8 @@ def _owner(subject: object) -> str:
         raise Unauthorized("the token has no subject (sub)")
     try:
         return owner_of_subject(subject)
-    except ValueError:
-        raise Unauthorized(
-            f"the subject of the token is not 1 to {LONGEST_SUBJECT} printable characters (sub)"
-        ) from None
+    except ValueError as error:
+        raise Unauthorized(f"the subject of the token (sub) can't be one: {error}") from None
 
 
 def _token(request: RequestHead) -> str:

@@ -5,7 +5,6 @@ Whatever happens to a source, the keys that were read last stay until newer ones
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from twisted.logger import Logger
 from relay.front.callers.fetched_keys import FetchedKeys
 from relay.front.callers.key_set import KeySet
 from relay.model.sources import SettingError
+from relay.model.watched_file import read_file, stamp_of
 from relay.net.documents import LARGEST, Documents
 from relay.timing.recurring import recurring
 
@@ -76,7 +76,7 @@ class FileKeys:
 
     def __init__(self, clock: IReactorTime, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, ...] | None = _state(path)
+        self._seen = stamp_of(str(path))
         self._current = _read(path)
         self._looking = recurring(clock, self.look)
         self.away = False
@@ -99,12 +99,8 @@ class FileKeys:
 
     def look(self) -> None:
         """Read the file again if it has changed. One that can't be read is told once for each of its changes."""
-        try:
-            state = _state(self._path)
-        except OSError:  # which is told when it is read
-            state = None
-        if state != self._seen:
-            self._seen = state
+        before, self._seen = self._seen, stamp_of(str(self._path))
+        if self._seen != before:
             self._read_again()
 
     def _read_again(self) -> None:
@@ -119,15 +115,5 @@ class FileKeys:
             self._log.info("{used} of {said} keys in {at} are used", used=used, said=of, at=at)
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """Another one for each content, as far as that can be seen from outside."""
-    found = os.stat(path)
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 def _read(path: Path) -> KeySet:
-    with path.open("rb") as file:
-        text = file.read(LARGEST + 1)
-    if len(text) > LARGEST:
-        raise ValueError(f"it is larger than {LARGEST >> 10} KiB")
-    return KeySet.parse(text)
+    return KeySet.parse(read_file(str(path), LARGEST))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from twisted.logger import LogEvent
 
 from relay.front.callers.failures import MOST
 from relay.model.caller import Allowance, Caller, JobPatterns
+from relay.model.proofs import Signed, prove
 from tests.front.callers.fakes import Passwords
-from tests.front.scene import Scene, served
+from tests.front.scene import SECRET, Scene, served
 
 ALICE, BOB = Caller("sub:alice"), Caller("sub:bob")
 AS_ALICE, AS_BOB = {"Authorization": "Test alice"}, {"Authorization": "Test bob"}
@@ -91,6 +94,23 @@ def test_guessing_is_stopped_and_known_callers_go_on(scene: Scene, passwords: Pa
     assert scene.call("GET", "/jobs/0-memory-b", headers=AS_BOB).status == 404
     scene.pass_time(1)
     assert scene.call("GET", "/jobs/0-memory-b", headers=AS_ALICE).status == 404
+
+
+def test_a_server_with_a_proof_goes_on_where_others_of_its_address_fail(scene: Scene) -> None:
+    for n in range(MOST + 1):
+        refused = scene.call("GET", "/jobs/0-memory-b", headers={"Authorization": f"Test {n}"})
+    assert refused.status == 429
+    signed = Signed("POST", "/jobs/echo", "one", b"{}", "alice")
+    proof = prove(SECRET, signed, time.time())
+    headers = {
+        "Relay-Proof": proof,
+        "Relay-Subject": "alice",
+        "Idempotency-Key": "one",
+        "Prefer": "respond-async",
+    }
+    assert scene.call("POST", "/jobs/echo", b"{}", headers).status == 202
+    assert scene.store.job(scene.last()).owner == "sub:alice"
+    assert scene.call("POST", "/jobs/echo", b"{ }", headers).status == 403
 
 
 def test_a_job_that_the_caller_may_not_call_is_403_whether_it_exists_or_not() -> None:

@@ -284,8 +284,10 @@ def test_an_unknown_key_has_a_file_looked_at_now(path: Path) -> None:
         lambda path: path.write_bytes(jwks() + b" " * LARGEST),
         lambda path: path.unlink(),
         lambda path: (path.unlink(), path.mkdir()),
+        lambda path: (path.unlink(), os.mkfifo(path)),
+        lambda path: path.chmod(0o666),
     ],
-    ids=["malformed", "huge", "gone", "a folder"],
+    ids=["malformed", "huge", "gone", "a folder", "a pipe", "anybody's"],
 )
 def test_a_file_that_can_not_be_read_leaves_the_keys_before_and_is_told_once(
     path: Path, lines: list[str], damage: Callable[[Path], object]
@@ -320,6 +322,12 @@ def test_a_file_without_keys_is_a_bad_setting(tmp_path: Path, content: bytes | N
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingError, match=f"--jwt-keys {path}: "):
+        keys_of(Clock(), str(path))
+
+
+def test_a_file_that_everybody_may_write_is_a_bad_setting(path: Path) -> None:
+    path.chmod(0o666)
+    with pytest.raises(SettingError, match="everybody may write it"):
         keys_of(Clock(), str(path))
 
 
