@@ -191,3 +191,21 @@ def test_an_operator_sees_and_forgets_from_a_shell(redis: RedisProcess) -> None:
     assert learned("--forget", "x.example") == (1, "", "relay: nothing was learned of x.example")
     assert learned(url="unix:///nowhere/redis.sock")[0] == 1
     assert learned(url="http://x")[0] == 2
+
+
+@ensureDeferred
+async def test_a_lane_that_is_empty_leaves_no_turns_of_its_owners(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    """Clients choose how many lanes there are, and so how much would be left of them."""
+    await serve(worker, 50, 3600)
+    taken = [await submit(front, lane=f"@api {n}", owner="sub:a", fair=True) for n in range(9)]
+    cancelled = await submit(front, lane="@api 9", owner="sub:a", fair=True)
+    assert len(redis.client.keys("*:fair:*")) == 10
+    await front.cancel("sub:a", cancelled)
+    session = await Session(worker).open()
+    claims: set[str] = set()
+    while len(claims) < len(taken):
+        claims |= {claim.id for claim in (await session.turn(4)).claims}
+        assert len(redis.client.keys("*:fair:*")) == len(taken) - len(claims)
+    assert claims == set(taken)

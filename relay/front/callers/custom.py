@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from relay.front.callers.check import CallerCheck, RequestHead
+from relay.front.callers.check import CallerCheck, RequestHead, subject_of
 from relay.model.caller import FREE, Allowance, Caller
 from relay.model.imports import find_in_current_folder, told
+from relay.model.problems.request import Forbidden
 from relay.model.sources import SettingError
 
 
@@ -27,7 +28,8 @@ def load(text: str, defaults: Allowance = FREE) -> CallerCheck:
 
 
 class CustomCheck:
-    """Asks the operator's check, which need not have `recall`, and refuses what is not a `Caller`."""
+    """Asks the operator's check, which need not have `recall`, and refuses what is not a `Caller`. A request with
+    ``Relay-Subject`` is for that user, or it is refused."""
 
     def __init__(self, check: Any, name: str, defaults: Allowance = FREE) -> None:
         self._recall = getattr(check, "recall", None)
@@ -39,23 +41,26 @@ class CustomCheck:
 
     def recall(self, request: RequestHead) -> Caller | None:
         """What the check remembers."""
-        return None if self._recall is None else self._checked(self._recall(request))
+        return None if self._recall is None else self._checked(self._recall(request), request)
 
     def identify(self, request: RequestHead) -> Caller | Awaitable[Caller | None] | None:
         """What the check finds out."""
         found = self._identify(request)
-        return self._late(found) if isinstance(found, Awaitable) else self._checked(found)
+        return self._late(found, request) if isinstance(found, Awaitable) else self._checked(found, request)
 
-    async def _late(self, found: Awaitable[Any]) -> Caller | None:
-        return self._checked(await found)
+    async def _late(self, found: Awaitable[Any], request: RequestHead) -> Caller | None:
+        return self._checked(await found, request)
 
-    def _checked(self, found: Any) -> Caller | None:
+    def _checked(self, found: Any, request: RequestHead) -> Caller | None:
         if found is None:
             return None
         if not isinstance(found, Caller):
             raise TypeError(f"--callers {self._name} must say a Caller or None, not a {type(found).__name__}")
         if ":" not in found.owner:  # relay's own: a user called * would own all jobs
             raise ValueError(f"--callers {self._name}: an owner is made with owner_of_subject, as sub:alice")
+        named = subject_of(request)
+        if named and named != found.owner:  # else the jobs of all its users would be those of one owner
+            raise Forbidden("this caller may not act for the user that Relay-Subject names")
         limited = found if self._defaults is None else _limited(found, self._defaults)
         is_counted = limited.name or limited.allowance == FREE
         return limited if is_counted else msgspec.structs.replace(limited, name=limited.owner)

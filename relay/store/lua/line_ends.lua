@@ -9,6 +9,7 @@ local function settle_lane(line)
     return
   end
   redis.call('ZREM', lanes, lane)
+  if not line.place then forget_rounds(line.name, lane) end
 end
 
 local function settle_name(name, own)

@@ -36,11 +36,15 @@ local function suspect(id, name, place)
   redis.call('ZADD', K.suspects, 'LT', place, name)
 end
 
+-- A lane that is empty has no rounds (`fair.lua`), and clients choose how many lanes there are. Lines of names are few.
+local function forget_rounds(name, lane) redis.call('DEL', named('fair', name .. ':' .. lane)) end
+
 local function forget_line(name, lane)
   if redis.call('EXISTS', line_of(name, lane)) == 1 then return end
   if lane ~= '' then
     redis.call('ZREM', named('lanes', name), lane)
     redis.call('ZREM', K.shut, name .. ' ' .. lane)
+    forget_rounds(name, lane)
   end
   if redis.call('EXISTS', line_of(name, ''), named('lanes', name)) == 0 then
     redis.call('ZREM', K.heads, name)

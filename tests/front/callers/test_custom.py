@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
 from relay.front.callers.custom import load
+from relay.http.request import Request
 from relay.model.caller import Allowance, Caller
 from relay.model.limits import Rate
 from relay.model.sources import SettingError
@@ -109,10 +110,22 @@ def test_a_check_may_answer_late_or_not_at_all(module: str) -> None:
     assert (refused.status, refused.json()["detail"]) == (401, "mallory has left")
 
 
+@pytest.mark.parametrize("path", ["staff", "remembering", "Coroutines"])
+def test_a_user_for_whom_the_check_lets_nobody_act_is_not_passed_over(module: str, path: str) -> None:
+    scene = Scene(load(f"{module}:{path}"))
+    for subject, status in (("bob", 403), ("", 400), ("alice", 202)):
+        headers = {"X-Name": "alice", "Relay-Subject": subject, "Prefer": "respond-async"}
+        assert scene.call("POST", "/jobs/echo", {}, headers).status == status
+    assert [scene.store.job(id).owner for id in scene.store.ids()] == ["sub:alice"]
+
+
 def test_a_check_without_a_memory_recalls_nobody(module: str) -> None:
     class Head:
         def header(self, name: str) -> str:
             return name
+
+        def values(self, name: str) -> list[str]:
+            return []
 
     head: Any = Head()
     assert load(f"{module}:staff").recall(head) is None
@@ -146,12 +159,12 @@ def test_what_the_check_leaves_open_is_as_the_settings_say(write: Write) -> None
         "    def identify(self, request):\n"
         "        return Caller('sub:a')\n"
     )
-    defaults, request = Allowance(Rate.parse("9/s"), 8, 7, 6), Any
-    limited = load(f"{module}:Check", defaults).identify(request)  # type: ignore[arg-type]
+    defaults, request = Allowance(Rate.parse("9/s"), 8, 7, 6), Request("GET", b"/", "1.1", {})
+    limited = load(f"{module}:Check", defaults).identify(request)
     assert limited == Caller("sub:a", name="team", allowance=Allowance(Rate.parse("1/s"), 2, 7, 6))
-    plain = load(f"{module}:Plain", defaults).identify(request)  # type: ignore[arg-type]
+    plain = load(f"{module}:Plain", defaults).identify(request)
     assert plain == Caller("sub:a", name="sub:a", allowance=defaults)
-    assert load(f"{module}:Plain").identify(request) == Caller("sub:a")  # type: ignore[arg-type]
+    assert load(f"{module}:Plain").identify(request) == Caller("sub:a")
 
 
 def test_a_module_that_is_not_there_is_told(write: Write) -> None:
