@@ -18,7 +18,7 @@ from relay.front.callers.check import CallerCheck, RequestHead, bearer
 from relay.front.callers.cred import BearerToken, CredCheck, IBearerToken
 from relay.model.caller import Allowance, Caller, JobPatterns, owner_of_subject, owner_of_token
 from relay.model.limits import Rate
-from relay.model.problems.request import CallersAway, Forbidden, Unauthorized
+from relay.model.problems.caller import CallersAway, Forbidden, Unauthorized
 
 __all__ = [
     "Allowance",

@@ -33,6 +33,7 @@ from relay.model.tickets import SHORTEST_SECRET, Ticket, sign
 from relay.net.unix_client import UnixPool
 
 _CONNECT = 2.0  # seconds
+_TOKEN = re.compile(r"[\x21-\x7e]*")
 _IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
 _LONGEST_PREFER = 10_000  # characters
 _PREFERENCE = re.compile(r"(?<![^\s,])(?:(respond-async)|(wait|heartbeat|grace)=\d{1,9})(?![^\s,;])")
@@ -88,7 +89,9 @@ class Handover:
         self._socket = url.removeprefix("unix:") if url.startswith("unix:") else ""
         self._url = "" if self._socket else url.rstrip("/")
         self._secret = secret
-        self._token = token
+        self._token = token.strip()
+        if not _TOKEN.fullmatch(self._token):
+            raise ValueError("the token has characters that a token can't have")
         self._subject = subject
         self._tickets = tickets
         self._good_for = good_for

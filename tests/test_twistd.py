@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import write_certificate
 from tests.processes import ROOT, RelayProcess
 
 pytestmark = pytest.mark.processes
@@ -55,6 +56,21 @@ def test_wrong_settings_are_one_clear_line_and_exit_1(
     (line,) = errors.strip().splitlines()
     assert line.startswith("relay: ")
     assert said in line
+
+
+def test_a_key_that_does_not_fit_its_certificate_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    certificate, other = write_certificate(tmp_path), write_certificate(tmp_path / "other")
+    text = certificate.read_text()
+    certificate.write_text(text[text.index("-----BEGIN CERTIFICATE") :])
+    (tmp_path / "text.pem").write_text("no key")
+    for key, said in ((other, "is not the key of"), (tmp_path / "text.pem", "is not a file in PEM")):
+        listen = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+        status, errors = run(tmp_path, "relay", "--listen", listen)
+        assert status == 1
+        (line,) = errors.strip().splitlines()
+        assert line.startswith("relay: --listen ssl:")
+        assert said in line
 
 
 def test_a_mistake_in_a_handler_is_one_clear_line(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
-from relay.front.caller import ANONYMOUS, LOCAL, TICKET_HOLDER, Takes
+from relay.front.caller import ANONYMOUS, LOCAL, NOBODY, TICKET_HOLDER, Takes
 from relay.front.callers.check import SUBJECT
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
@@ -22,7 +22,7 @@ from relay.http.forwarding import Networks, Proxies, forwarded, said
 from relay.http.request import Request
 from relay.model.caller import Caller
 from relay.model.origins import PageOrigins
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 
 _FROM_PAGES = frozenset({"origin", "sec-fetch-site"})  # headers that browsers send
 #: schemes of `Authorization` that a browser sends on its own, "" for none
@@ -62,6 +62,8 @@ class Access:
         if takes is Takes.TICKET:
             return TICKET_HOLDER
         if self._identities is not None:
+            if takes is Takes.READER:
+                return NOBODY
             return self._identified(self._identities, request, host, takes)
         if SUBJECT in request.headers:
             return self._acting(request)

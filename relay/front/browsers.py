@@ -15,7 +15,7 @@ from relay.http.request import Request
 from relay.http.response import NO_CONTENT, Response
 from relay.model.origins import PageOrigins
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 
 METHODS = "GET, HEAD, POST, PUT, DELETE"
 #: request headers beside those that every page may send

@@ -12,7 +12,7 @@ ANONYMOUS = Caller(caller.ANONYMOUS)
 LOCAL = Caller(caller.ANONYMOUS, local=True)
 #: a client with a ticket may see the job that the ticket is for, whoever owns it
 TICKET_HOLDER = Caller(caller.ANYONE)
-#: of a hold that is over
+#: who reads what is for all, and of a hold that is over
 NOBODY = Caller("")
 
 
@@ -21,4 +21,5 @@ class Takes(Enum):
 
     CALLER = "a caller that may call"
     PROBE = "a caller that may call, or a proxy that looks whether relay is there"
+    READER = "anybody, of a relay whose callers have credentials; else a caller that may call"
     TICKET = "a client with a ticket, which the route checks itself"

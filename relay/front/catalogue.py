@@ -65,7 +65,7 @@ class Catalogue:
         if not self._entries:
             raise NoWorker("no worker has registered yet")
         if entry is None or (entry.offer is not None and _is_hidden(entry.offer, local)):
-            raise UnknownJob(f"no worker serves {name!r}")
+            raise UnknownJob(f"no worker serves {name!r} for this caller")
         if entry.offer is None:
             raise NoWorker("the declaration of this job can't be read; the front's log says why")
         if held and self._is_overdue(name):

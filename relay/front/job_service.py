@@ -21,15 +21,9 @@ from relay.model import ids
 from relay.model.caller import ANONYMOUS, ANYONE, Caller
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
+from relay.model.problems.caller import JobNotAllowed
 from relay.model.problems.registry import ProblemType, builtin
-from relay.model.problems.request import (
-    AlreadyComplete,
-    JobNotAllowed,
-    NoSuchJob,
-    StoreAway,
-    StoreReset,
-    TooLarge,
-)
+from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, StoreReset, TooLarge
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore

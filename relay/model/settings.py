@@ -192,6 +192,8 @@ def _explain(error: msgspec.ValidationError, values: dict[str, Any], source: str
     if wanted.startswith("Invalid enum value"):
         wanted = f"Expected {' or '.join(get_args(get_type_hints(Settings)[place.strip('`')]))}"
     name = place.strip("`").partition("[")[0].partition(".")[0]
+    if name == "callers":
+        wanted = "Expected module:object, such as myapp.callers:keys"
     if name in _SECRET:
         return f"--{name} {source}: {_SECRET[name]} (the value is not shown)"
     return f"--{name.replace('_', '-')} {source}: {wanted.replace('`', '')}, not {values.get(name)!r}"

@@ -33,6 +33,8 @@ def explain(
     if not key or key == "sha256":
         return key, f"sha256: {_HASHES}"
     wanted = _QUOTED.sub(r"\1", what.partition(", got")[0]).replace(" | null", "")
+    if key == "rate":
+        wanted = 'expected a rate such as "50/s"'
     return key, f"{key}: {wanted[:1].lower()}{wanted[1:]}, not {_shown(table[key])}"
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
+from twisted.internet.error import VerifyError
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 
+#: what is raised for a key or a certificate that can't be used
+BAD_CERTIFICATES = (crypto.Error, SSL.Error, VerifyError)
 PROTOCOL = b"http/1.1"  # by its name in TLS (ALPN)
 
 
@@ -25,6 +28,15 @@ def over_tls(options: Any, factory: Any) -> TLSMemoryBIOFactory:
     """What makes connections in TLS; `options` are those of a certificate."""
     options.getContext().set_alpn_select_callback(_choose)
     return TLSMemoryBIOFactory(options, False, factory)
+
+
+def mistake_of(error: Exception) -> str:
+    """What is wrong with an endpoint string, one line."""
+    if isinstance(error, crypto.Error | SSL.Error):
+        return "privateKey or certKey is not a file in PEM with a key or a certificate"
+    if isinstance(error, VerifyError):
+        return "privateKey is not the key of the certificate in certKey"
+    return str(error)
 
 
 def arranged(factory: Any) -> Any:

@@ -25,7 +25,7 @@ from zope.interface import implementer
 from relay.front.hosts import is_loopback
 from relay.model.settings import SettingError, Settings
 from relay.net.proxied import with_headers
-from relay.net.tls import arranged, over_tls
+from relay.net.tls import BAD_CERTIFICATES, arranged, mistake_of, over_tls
 from relay.net.unixport import UnixPort
 from relay.process.binder import Binder
 
@@ -44,8 +44,8 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
     for description in descriptions:
         try:
             listening = _bind(reactor, description)
-        except (ValueError, OSError) as error:
-            raise SettingError(f"--listen {description}: {error}") from error
+        except (ValueError, OSError, *BAD_CERTIFICATES) as error:
+            raise SettingError(f"--listen {description}: {mistake_of(error)}") from error
         bound.append(listening)
         if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
             raise SettingError(

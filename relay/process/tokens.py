@@ -46,7 +46,9 @@ def run(asked: Namespace) -> None:
     except TokenFileError as error:
         sys.exit(f"relay: {error}")
     except OSError as error:
-        sys.exit(f"relay: {error.filename or path}: {error.strerror}")
+        name = "" if asked.file else ": name the file with --file, RELAY_TOKENS or RELAY_CONFIG"
+        missing = name if isinstance(error, FileNotFoundError) else ""
+        sys.exit(f"relay: {error.filename or path}: {error.strerror}{missing}")
 
 
 def usual_file(environment: Mapping[str, str]) -> str:
@@ -62,7 +64,8 @@ def _add(path: str, asked: Namespace) -> None:
 
     def change(before: TokenText) -> TokenText:
         if asked.name in before.rows:
-            raise TokenFileError(f"{path}: there is a [{asked.name}] already: rotate or revoke it")
+            remedy = "rotate or revoke it, or edit the file to change what it may do"
+            raise TokenFileError(f"{path}: there is a [{asked.name}] already: {remedy}")
         return before.add(asked.name, row)
 
     _edit(path, change, create=True)
@@ -70,10 +73,11 @@ def _add(path: str, asked: Namespace) -> None:
 
 
 def _rotate(path: str, asked: Namespace) -> None:
-    token = make_token()
+    token, dropped = make_token(), list[str]()
 
     def change(before: TokenText) -> TokenText:
         row = _row(path, before.rows, asked.name)
+        dropped[:] = row.sha256[_AT_ONCE - 1 :]
         if moment(row.expires) <= time.time():
             raise TokenFileError(f"{path}: [{asked.name}] has expired: change its `expires` first")
         return before.set_hashes(asked.name, (digest_of(token).hex(), *row.sha256)[:_AT_ONCE])
@@ -81,7 +85,8 @@ def _rotate(path: str, asked: Namespace) -> None:
     _edit(path, change)
     _show(
         token,
-        f"{path} has the hash of this new token of {asked.name}; the one before is valid until revoke --old",
+        f"{path} has the hash of this new token of {asked.name}; the one before is valid until revoke --old"
+        + (", and the one before that is revoked" if dropped else ""),
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from relay.model.problems.request import KeyReused, QueueFull, RateExceeded, TooManyQueued
+from relay.model.problems.caller import RateExceeded, TooManyQueued
+from relay.model.problems.request import KeyReused, QueueFull
 from relay.store.codec import read_outcome
 from relay.store.messages import Receipt, Submission
 

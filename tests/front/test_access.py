@@ -20,7 +20,7 @@ from relay.http.request import Request
 from relay.model import proofs
 from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 from relay.model.proofs import Signed
 
 SECRET, OLD = "a secret of both", "the secret before"

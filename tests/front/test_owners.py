@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from relay.front.routes.tickets import OF_ONE_JOB
 from relay.handover import Handover
 from relay.model import ids
 from relay.model.caller import Allowance, Caller, owner_of_subject
@@ -131,3 +132,11 @@ def test_a_user_whose_name_has_a_space_at_its_ends_is_not_taken_for_another(subj
     with pytest.raises(ValueError, match="begin or end with a space"):
         Handover("http://127.0.0.1:1", SECRET, token="rly_").look("0-a-b", subject=subject)
     assert owner_of_subject("alice smith") == "sub:alice smith"
+
+
+def test_a_ticket_can_not_fill_all_places(scene: Scene, theirs: str) -> None:
+    path = f"/tickets/{ticket(theirs, 'sub:alice')}"
+    visitors = [scene.ask("GET", path) for _ in range(OF_ONE_JOB.held + 5)]
+    answers = [answer for visitor in visitors if (answer := visitor.answer()) is not None]
+    assert [answer.status for answer in answers] == [202] * 5
+    assert scene.ask("GET", f"/jobs/{theirs}", headers={**ALICE, "Prefer": "wait=9"}).answer() is None

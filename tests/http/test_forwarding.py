@@ -14,7 +14,7 @@ from relay.front.access import Access
 from relay.front.caller import Takes
 from relay.http.forwarding import UNIX, Proxies, address_of
 from relay.http.request import Request
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 from relay.net.outgoing import socket_of
 from relay.net.proxied import Header, with_headers
 

@@ -137,7 +137,7 @@ HEAD = f'[a]\nsha256 = ["{A}"]\n'
     ("line", "said"),
     [
         ('rate = "50"', "[a] rate: '50' is not a rate"),
-        ("rate = 50", "[a] rate: expected str, not 50"),
+        ("rate = 50", '[a] rate: expected a rate such as "50/s", not 50'),
         ('rat = "50/s"', "[a] there is no 'rat': did you mean rate?"),
         ("Held = 1", "[a] there is no 'Held': did you mean held?"),
         ("held = -1", "[a] held: expected int >= 0, not -1"),

@@ -131,7 +131,11 @@ def test_a_token_may_expire_at_a_time(run: Run, when: str) -> None:
 def test_a_caller_is_added_once(run: Run) -> None:
     run("add", "a")
     before = Path("tokens.toml").read_text()
-    assert run("add", "a") == Said(1, "", "relay: tokens.toml: there is a [a] already: rotate or revoke it\n")
+    assert run("add", "a") == Said(
+        1,
+        "",
+        "relay: tokens.toml: there is a [a] already: rotate or revoke it, or edit the file to change what it may do\n",
+    )
     assert Path("tokens.toml").read_text() == before
 
 

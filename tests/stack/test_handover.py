@@ -190,6 +190,22 @@ def test_relay_is_reached_over_a_unix_socket(fronts: Fronts, tmp_path: Path) -> 
     front.stop()
 
 
+def test_a_token_may_come_from_a_file_with_its_line_break() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asked: list[bytes] = []
+        serving = threading.Thread(target=answer_once, args=(listening, ACCEPTED, asked), daemon=True)
+        serving.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        Handover(url, SECRET, token="rly_x\n", subject="zoë").enqueue("area", BOX, "a b")
+        serving.join()
+    head = asked[0].partition(b"\r\n\r\n")[0]
+    assert b"Authorization: Bearer rly_x" in head.splitlines()
+    assert "Relay-Subject: zoë".encode() in head
+    assert b"Relay-Proof" not in head
+    with pytest.raises(ValueError, match="token"):
+        Handover(url, SECRET, token="rly_x rly_y")
+
+
 def test_each_submission_has_a_proof_that_its_sender_knows_the_secret() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         asked: list[bytes] = []

@@ -11,7 +11,8 @@ from twisted.internet.defer import DeferredList
 
 from relay.model.job import JobTemplate
 from relay.model.limits import Rate
-from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, RateExceeded, TooManyQueued
+from relay.model.problems.caller import RateExceeded, TooManyQueued
+from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull
 from relay.model.state import State
 from relay.store.keys import Keys
 from relay.store.messages import Receipt, Report, Submission

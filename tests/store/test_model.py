@@ -24,7 +24,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from relay.model.job import Claim
 from relay.model.limits import Rate
-from relay.model.problems.request import KeyReused, RateExceeded, TooManyQueued
+from relay.model.problems.caller import RateExceeded, TooManyQueued
+from relay.model.problems.request import KeyReused
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
 from relay.store.codec import read_standing

@@ -11,7 +11,7 @@ import msgspec
 from relay.front.callers.key_set import ALGORITHMS, ProviderKey
 from relay.front.callers.strict_json import read_object
 from relay.model.caller import JobPatterns
-from relay.model.problems.request import Unauthorized
+from relay.model.problems.caller import Unauthorized
 
 LONGEST = 8 << 10  # characters of a token
 MOST_JOBS = 100  # patterns of a claim

@@ -15,7 +15,7 @@ from zope.interface import Attribute, implementer
 
 from relay.front.callers.check import RequestHead, bearer
 from relay.model.caller import FREE, Allowance, Caller, JobPatterns, owner_of_subject
-from relay.model.problems.request import Unauthorized
+from relay.model.problems.caller import Unauthorized
 
 LONGEST = 4 << 10  # characters of what is sent
 

@@ -12,7 +12,7 @@ import msgspec
 from relay.front.callers.check import CallerCheck, RequestHead, subject_of
 from relay.model.caller import FREE, Allowance, Caller
 from relay.model.imports import find_in_current_folder, told
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 from relay.model.sources import SettingError
 
 

@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
-from relay.model.problems.request import TooManyFailures
+from relay.model.problems.caller import TooManyFailures
 
 MOST = 20  # failed attempts of one address at once
+UNFINISHED = 100  # attempts of one address that are looked into at once
+LONGEST_BAR = 60.0  # seconds for which an address is barred, however many attempts have failed
 PAUSE = 1.0  # seconds after which another one is let through
 _MOST_REMEMBERED = 10_000  # addresses; the one that failed longest ago is forgotten first
 _NETWORK = 64  # bits of an IPv6 address that one subscriber has
 
 
 class Failures:
-    """Each address has `MOST` attempts that fail, and another one each `PAUSE` seconds."""
+    """Each address has `MOST` attempts that fail, and another one each `PAUSE` seconds; `UNFINISHED` at once."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._paid: OrderedDict[str, float] = (
-            OrderedDict()
-        )  # by address, until when its attempts are paid for
+        #: by address, until when its attempts are paid for
+        self._paid: OrderedDict[str, float] = OrderedDict()
+        self._unfinished: dict[str, int] = {}  # by address
 
     def failed(self, address: str) -> None:
         """An attempt from this address has failed."""
         source = source_of(address)
-        self._paid[source] = max(self._now(), self._paid.get(source, 0.0)) + PAUSE
+        now = self._now()
+        paid = max(now, self._paid.get(source, 0.0)) + PAUSE
+        self._paid[source] = min(paid, now + MOST * PAUSE + LONGEST_BAR)
         self._paid.move_to_end(source)
         if len(self._paid) > _MOST_REMEMBERED:
             self._paid.popitem(last=False)
+
+    @contextmanager
+    def attempt(self, address: str) -> Iterator[None]:
+        """The body of a ``with`` finds out whether credentials are valid. Raises `TooManyFailures` where too many
+        attempts from this address have failed, or are looked into."""
+        self.check(address)
+        source = source_of(address)
+        unfinished = self._unfinished.get(source, 0) + 1
+        if unfinished > UNFINISHED:
+            raise TooManyFailures
+        self._unfinished[source] = unfinished
+        try:
+            yield
+        finally:
+            left = self._unfinished.pop(source) - 1
+            if left:
+                self._unfinished[source] = left
 
     def check(self, address: str) -> None:
         """Raise `TooManyFailures` where too many attempts from this address have failed."""

@@ -15,7 +15,7 @@ from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model.caller import Caller
-from relay.model.problems.request import CallersAway, Unauthorized
+from relay.model.problems.caller import CallersAway, Unauthorized
 
 LONGEST = 10.0  # seconds for all checks of one request
 
@@ -32,11 +32,12 @@ class Identities:
         self._refusals = refusals
         self._proxies = proxies
         self._schemes = schemes_of(checks)
+        shown = " or ".join(f"Authorization: {scheme} …" for scheme in self._schemes)
+        self._wanted = f"send {shown}" if shown else "send what the operator's own check asks for"
 
     def unnamed(self) -> Unauthorized:
         """What is answered to a request that has no credentials."""
-        shown = " or ".join(self._schemes) or "Bearer"
-        error = Unauthorized(f"send your credentials (Authorization: {shown} …)", given=False)
+        error = Unauthorized(self._wanted, given=False)
         error.offer(self._schemes)
         return error
 
@@ -55,21 +56,24 @@ class Identities:
         return found if found.called else found.addTimeout(LONGEST, self._clock).addErrback(_away)
 
     async def _identify(self, request: Request, address: str) -> Caller | None:
-        self._failures.check(address)
-        try:
-            for check in self._checks:
-                found = check.identify(request)
-                if isinstance(found, Awaitable):
-                    found = await found
-                if found is not None:
-                    return found
-            if request.values("authorization"):
-                raise Unauthorized("no such kind of credentials is accepted here")
-        except Unauthorized as error:
-            error.offer(self._schemes)
-            self._failures.failed(address)
-            self._refusals.told(address, "a caller", error)
-            raise
+        with self._failures.attempt(address):
+            try:
+                return await self._ask(request)
+            except Unauthorized as error:
+                error.offer(self._schemes)
+                self._failures.failed(address)
+                self._refusals.told(address, "a caller", error)
+                raise
+
+    async def _ask(self, request: Request) -> Caller | None:
+        for check in self._checks:
+            found = check.identify(request)
+            if isinstance(found, Awaitable):
+                found = await found
+            if found is not None:
+                return found
+        if request.values("authorization"):
+            raise Unauthorized(f"these are not credentials that relay accepts: {self._wanted}")
         return None
 
 

@@ -14,7 +14,7 @@ from relay.front.callers.keys import ProviderKeys
 from relay.front.callers.remembered import CheckedToken, CheckedTokens
 from relay.model.caller import Allowance, Caller, owner_of_subject
 from relay.model.caller_settings import CallerSettings
-from relay.model.problems.request import Forbidden, KeysAway, Unauthorized
+from relay.model.problems.caller import Forbidden, KeysAway, Unauthorized
 
 _OURS = "rly_"  # begins relay's own tokens
 

@@ -12,7 +12,7 @@ from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model import proofs
 from relay.model.caller import Caller
-from relay.model.problems.request import Forbidden
+from relay.model.problems.caller import Forbidden
 from relay.model.proofs import ProofError, Signed
 
 

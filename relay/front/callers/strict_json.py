@@ -10,6 +10,8 @@ def read_object(text: bytes) -> dict[str, Any]:
     """Raises `ValueError` for anything but one object in UTF-8, for `NaN` and `Infinity`, for a nesting without end."""
     try:
         read = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON ({error})") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(read, dict):

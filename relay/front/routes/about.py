@@ -38,9 +38,10 @@ class HealthRoutes(Routes):
 
 
 class ProblemRoutes(Routes):
-    """What a problem type means: ``/problems/{slug}``"""
+    """What a problem type means: ``/problems/{slug}``. Whoever has no valid credentials has to read it, too."""
 
     app = new_app()
+    takes = Takes.READER
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs

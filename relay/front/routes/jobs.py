@@ -39,7 +39,7 @@ class JobRoutes(Routes):
     async def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Served:
         asked = read_submission(request, caller, name, key, self._settings.max_delay)
         if self._settings.require_key and not asked.key:
-            raise KeyRequired
+            raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)

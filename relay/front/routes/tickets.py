@@ -14,9 +14,12 @@ from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.model import tickets
-from relay.model.caller import Caller
-from relay.model.problems.request import Forbidden
+from relay.model.caller import Allowance, Caller
+from relay.model.problems.caller import Forbidden
 from relay.model.tickets import TicketError
+
+#: clients with a ticket of the same job that one front holds
+OF_ONE_JOB = Allowance(held=20)
 
 
 class TicketRoutes(Routes):
@@ -38,7 +41,7 @@ class TicketRoutes(Routes):
         except TicketError as error:
             self._admission.refused(request, "a ticket", error)
             raise Forbidden(str(error)) from error
-        caller = Caller(owner) if owner else caller
+        caller = Caller(owner or caller.owner, name=f"ticket {id}", allowance=OF_ONE_JOB)
         if request.method == "HEAD":
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
         wait = WaitRequest.read(request, preferred)

@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from relay.model.problems import job, request
+from relay.model.problems import caller, job, request
 from relay.model.problems.base import JobError, RelayError
 from relay.model.problems.upstream import PROBLEMS
 
@@ -35,7 +35,9 @@ def describe(kind: type[RelayError]) -> ProblemType:
 @cache
 def catalogue() -> Mapping[str, type[RelayError]]:
     """Every problem that relay itself can answer with, by slug."""
-    kinds = [kind for module in (request, job) for kind in vars(module).values() if isinstance(kind, type)]
+    kinds = [
+        kind for module in (request, caller, job) for kind in vars(module).values() if isinstance(kind, type)
+    ]
     return {kind.slug: kind for kind in kinds if issubclass(kind, RelayError) and kind is not RelayError}
 
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a caller, each error with its HTTP status and problem type.
+"""What is wrong with a request, or why it can't be carried out, each error with its HTTP status and problem type.
 
 The docstring of each class is what ``/problems/{slug}`` shows: what happened, and what to do about it. Their base, and
 the error that handlers raise, are in `relay.model.problems.base`.
@@ -6,20 +6,9 @@ the error that handlers raise, are in `relay.model.problems.base`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
-from relay.model.limits import Rate
 from relay.model.problems.base import RelayError
-
-NO_RATE = Rate()
-
-
-def quota(name: str, most: int, policy: str, now: str = "") -> str:
-    """Header lines that say which quota is used up (draft-ietf-httpapi-ratelimit-headers-10); "" without one."""
-    if not most:
-        return ""
-    return f'RateLimit-Policy: "{name}";q={most}{policy}\r\nRateLimit: "{name}";r=0{now}\r\n'
 
 
 class InternalError(RelayError):
@@ -63,41 +52,6 @@ class UnknownVersion(RelayError):
     """relay does not support the request's version of HTTP. Send HTTP/1.1."""
 
     status, slug, title = 505, "unknown-version", "HTTP version not supported"
-
-
-class Unauthorized(RelayError):
-    """The request has no valid credentials: no token, or one that is malformed, unknown, revoked or expired. Get a new
-    token where you got this one, or tell the operator. Sending the same request again gives the same answer."""
-
-    status, slug, title = 401, "unauthorized", "Credentials are missing or not valid"
-
-    def __init__(self, detail: str = "", *, given: bool = True) -> None:
-        super().__init__(detail)
-        self._given = given
-        self.offer(("Bearer",))
-
-    def offer(self, schemes: Iterable[str]) -> None:
-        """Say which schemes are accepted: Bearer, Basic. Without one it is Bearer, because a 401 has to name one."""
-        reason = ', error="invalid_token"' if self._given else ""  # RFC 6750, 3
-        more = {"Bearer": reason, "Basic": ', charset="UTF-8"'}
-        lines = [f'WWW-Authenticate: {name} realm="relay"{more.get(name, "")}\r\n' for name in schemes]
-        self.head = "".join(lines) or f'WWW-Authenticate: Bearer realm="relay"{reason}\r\n'
-
-
-class JobNotAllowed(RelayError):
-    """This caller may not call the job, whether it exists or not. Check the spelling, or ask the operator to add the
-    job to what your token may call."""
-
-    status, slug, title = 403, "job-not-allowed", "This caller may not call the job"
-
-
-class Forbidden(RelayError):
-    """Either the ticket or the proof is forged or has expired: ask the server that issued it for a new one. Or the
-    token may not act for the user that `Relay-Subject` names: send the request without it. Or this relay is closed: it
-    refuses requests from other machines, through a proxy, or from a web page. The operator can let callers in with
-    `--allow` or `--ticket-secrets`, or everybody with `--open`."""
-
-    status, slug, title = 403, "forbidden", "Caller not allowed"
 
 
 class NoSuchJob(RelayError):
@@ -165,57 +119,6 @@ class KeyReused(RelayError):
     """This key was already used with other arguments. A key stands for one submission: use a new key."""
 
     status, slug, title = 422, "key-reused", "The key was used with other arguments"
-
-
-class RateExceeded(RelayError):
-    """You submit more jobs than you may. `RateLimit-Policy` says how many you may submit, `Retry-After` when the next
-    one is accepted. Nothing was queued: send the same request again then."""
-
-    status, slug, title, retry_after = 429, "rate-exceeded", "Too many jobs in a short time", 1
-
-    def __init__(self, rate: Rate = NO_RATE, seconds: float = 1.0) -> None:
-        """`seconds`: from now until the next one is accepted."""
-        super().__init__(f"{rate} is what this caller may submit" if rate.calls else "")
-        self.wait = seconds
-        self.retry_after = max(1, math.ceil(seconds))  # type: ignore[misc] # of this one
-        self.head = quota("rate", rate.calls, f";w={rate.window:.0f}", f";t={self.retry_after}")
-
-
-class TooManyQueued(RelayError):
-    """As many of your jobs are queued, scheduled or running as you may have. Nothing was queued: send the same request
-    again when some have ended."""
-
-    status, slug, title, retry_after = 429, "too-many-queued", "Too many jobs of this caller wait", 5
-
-    def __init__(self, most: int = 0) -> None:
-        super().__init__(f"this caller may have {most} jobs at once" if most else "")
-        self.head = quota("queued", most, ';qu="jobs"')
-
-
-class TooManyFailures(RelayError):
-    """Too many requests from your address had credentials that are not valid. Get a valid token, and send the request
-    again after `Retry-After` seconds."""
-
-    status, slug, title, retry_after = 429, "too-many-failures", "Too many failed attempts", 1
-
-    def __init__(self, seconds: float = 1.0) -> None:
-        """`seconds`: from now until the next attempt is let through."""
-        super().__init__()
-        self.retry_after = max(1, math.ceil(seconds))  # type: ignore[misc] # of this one
-
-
-class KeysAway(RelayError):
-    """The identity provider whose keys check your token does not answer, so relay can't tell whether the token is
-    valid. Nothing was queued. Send the same request again after `Retry-After` seconds."""
-
-    status, slug, title, retry_after = 503, "keys-away", "The token can't be checked now", 5
-
-
-class CallersAway(RelayError):
-    """The server that knows who calls does not answer, so relay can't tell whether your credentials are valid. Nothing
-    was queued. Send the same request again after `Retry-After` seconds."""
-
-    status, slug, title, retry_after = 503, "callers-away", "The credentials can't be checked now", 5
 
 
 class QueueFull(RelayError):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import RateExceeded, TooManyQueued
+from relay.model.problems.caller import RateExceeded, TooManyQueued
 from relay.store.messages import Submission
 
 

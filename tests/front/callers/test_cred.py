@@ -192,8 +192,10 @@ def test_a_401_offers_what_is_taken(checkers: list[Any], offered: list[str]) -> 
 
 
 def test_a_kind_that_nobody_takes_is_told() -> None:
-    assert "no such kind" in detail(Scene(CredCheck(Tokens())), basic("alice:a"))
-    assert "no such kind" in detail(Scene(CredCheck(memory())), {"Authorization": "Bearer t1"})
+    assert "not credentials that relay accepts" in detail(Scene(CredCheck(Tokens())), basic("alice:a"))
+    assert "not credentials that relay accepts" in detail(
+        Scene(CredCheck(memory())), {"Authorization": "Bearer t1"}
+    )
     with pytest.raises(ValueError, match="needs a checker"):
         CredCheck()
 

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from relay.front.callers.failures import MOST, Failures, source_of
-from relay.model.problems.request import TooManyFailures
+from relay.model.problems.caller import TooManyFailures
 
 
 def attempts(failures: Failures, address: str, most: int = 100) -> int:

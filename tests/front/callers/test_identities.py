@@ -7,8 +7,9 @@ import time
 import pytest
 from twisted.logger import LogEvent
 
-from relay.front.callers.failures import MOST
+from relay.front.callers.failures import LONGEST_BAR, MOST, UNFINISHED
 from relay.model.caller import Allowance, Caller, JobPatterns
+from relay.model.problems.caller import Unauthorized
 from relay.model.proofs import Signed, prove
 from tests.front.callers.fakes import Passwords
 from tests.front.scene import SECRET, Scene, served
@@ -28,7 +29,7 @@ def scene(passwords: Passwords) -> Scene:
 
 
 def test_a_caller_needs_credentials(scene: Scene) -> None:
-    for path in ("/jobs/echo", "/jobs/0-a-b", "/problems/forbidden", "/nothing", "/jobs/%2F"):
+    for path in ("/jobs/echo", "/jobs/0-a-b", "/nothing", "/problems", "/jobs/%2F"):
         answer = scene.call("GET", path)
         assert (answer.status, answer.json()["type"]) == (401, "/problems/unauthorized")
         assert answer.headers["www-authenticate"] == 'Bearer realm="relay"'
@@ -170,3 +171,24 @@ def test_a_check_that_does_not_answer_is_given_ten_seconds(scene: Scene, passwor
     assert int(answer.headers["retry-after"]) >= 1
     assert scene.store.ids() == []
     assert scene.call("GET", "/nothing", headers=AS_ALICE).status == 404  # it was no failed attempt
+
+
+def test_what_a_problem_means_is_for_all(scene: Scene) -> None:
+    refused = scene.call("GET", "/jobs/0-a-b")
+    meaning = scene.call("GET", refused.json()["type"])
+    assert (meaning.status, meaning.json()["status"]) == (200, 401)
+    assert scene.call("GET", "/problems/nothing").status == 404
+
+
+def test_unfinished_attempts_of_an_address_are_bounded_and_it_is_not_barred_for_long(
+    scene: Scene, passwords: Passwords
+) -> None:
+    waiting = [
+        scene.ask("GET", "/jobs/0-memory-b", headers={"Authorization": "Test late"}) for _ in range(120)
+    ]
+    refused = [visitor for visitor in waiting if visitor.value()]
+    assert len(refused) == 120 - UNFINISHED
+    assert {visitor.answer().status for visitor in refused} == {429}  # type: ignore[union-attr]
+    passwords.found.errback(Unauthorized("there is no such name"))
+    scene.pass_time(LONGEST_BAR + 1)
+    assert scene.call("GET", "/jobs/0-memory-b", headers=AS_ALICE).status == 404

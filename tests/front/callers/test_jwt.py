@@ -22,7 +22,8 @@ from relay.http.request import Request
 from relay.model.caller import Allowance, Caller, JobPatterns
 from relay.model.caller_settings import CallerSettings
 from relay.model.limits import Rate
-from relay.model.problems.request import KeysAway, Malformed, Unauthorized
+from relay.model.problems.caller import KeysAway, Unauthorized
+from relay.model.problems.request import Malformed
 from tests.front.callers.provider import ALGORITHMS, AUDIENCE, ISSUER, NOW, Issuer, jwks, part
 
 DEFAULTS = Allowance(Rate(5, 1.0), held=3, queued=7)

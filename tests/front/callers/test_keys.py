@@ -24,7 +24,7 @@ from relay.front.callers.keys import LOOK, FileKeys, keys_of
 from relay.http.request import Request
 from relay.model.caller import FREE, Caller
 from relay.model.caller_settings import CallerSettings
-from relay.model.problems.request import KeysAway, Unauthorized
+from relay.model.problems.caller import KeysAway, Unauthorized
 from relay.model.sources import SettingError
 from relay.net.documents import LARGEST, Document, Documents, NotFetched
 from tests.certificates import write_certificate

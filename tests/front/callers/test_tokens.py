@@ -19,7 +19,8 @@ from relay.front.callers.tokens import TokenCheck
 from relay.http.request import Request
 from relay.model.caller import Allowance, Caller, JobPatterns
 from relay.model.limits import Rate
-from relay.model.problems.request import Forbidden, Malformed, Unauthorized
+from relay.model.problems.caller import Forbidden, Unauthorized
+from relay.model.problems.request import Malformed
 from relay.model.sources import SettingError
 from relay.model.token import digest_of, make_token
 
