@@ -42,6 +42,7 @@ rate = "100/s"
 """
 #: requests a second of the one who is measured, and of the greedy one: ten times its rate
 PACE, FLOOD = 100, 1000
+CLIENTS = 20  # of the greedy one
 
 
 @contextmanager
@@ -92,31 +93,27 @@ def _used(group: Group, url: str, headers: dict[str, str], connections: int) -> 
 
 
 def neighbours(rounds: int = 5, seconds: float = 6.0) -> dict[str, float]:
-    """Milliseconds of a caller's held jobs, alone and beside one that asks for ten times its rate, by turns."""
-    alone: list[float] = []
-    beside: list[float] = []
-    with with_tokens() as (_, url):
+    """Milliseconds of a caller's held jobs: alone; while somebody asks another relay of this machine for ten times its
+    rate, which takes up as much of the machine; and while somebody asks the same relay for that. By turns."""
+    took: dict[str, list[float]] = {"alone": [], "elsewhere": [], "beside": []}
+    counted: dict[str, int] = {}
+    with with_tokens() as (_, url), with_tokens() as (_, other):
         asyncio.run(_paced(url, "other", PACE, WARM))
         for _ in range(rounds):
-            alone += asyncio.run(_paced(url, "other", PACE, seconds))
-            flood = subprocess.Popen(
-                [sys.executable, "-m", "bench.callers", url, TOKENS["greedy"], str(seconds + 2)],
-                cwd=HERE.parent,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            time.sleep(1.0)
-            beside += asyncio.run(_paced(url, "other", PACE, seconds))
-            said, _ = flood.communicate()
-    counted = json.loads(said)
-    return {
-        "alone_median": statistics.median(alone),
-        "alone_p99": _p99(alone),
-        "beside_median": statistics.median(beside),
-        "beside_p99": _p99(beside),
-        "greedy_accepted_a_second": counted["accepted"] / (seconds + 2),
-        "greedy_refused_a_second": counted["refused"] / (seconds + 2),
-    }
+            took["alone"] += asyncio.run(_paced(url, "other", PACE, seconds))
+            for name, flooded in (("elsewhere", other), ("beside", url)):
+                greedy = _start_flood(flooded, seconds + 2)
+                time.sleep(1.0)
+                took[name] += asyncio.run(_paced(url, "other", PACE, seconds))
+                counted = json.loads(greedy.communicate()[0])
+    found = {f"{name}_median": statistics.median(times) for name, times in took.items()}
+    found |= {f"{name}_p99": _p99(times) for name, times in took.items()}
+    return found | {f"greedy_{name}_a_second": count / (seconds + 2) for name, count in counted.items()}
+
+
+def _start_flood(url: str, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "bench.callers", url, TOKENS["greedy"], str(seconds)]
+    return subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
 
 
 def _p99(found: list[float]) -> float:
@@ -150,21 +147,15 @@ def flood(url: str, token: str, seconds: float) -> None:
 
     async def ask_on(number: int) -> None:
         connection, until = Connection(url, f"127.0.4.{number + 1}"), time.monotonic() + seconds
-        due = time.monotonic() + random.random() / FLOOD * 50
+        due = time.monotonic() + random.random() * CLIENTS / FLOOD
         while due < until:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            try:
-                await connection.call(
-                    "POST", "/jobs/echo", {"message": 1}, {"Authorization": f"Bearer {token}"}
-                )
-                counted["accepted"] += 1
-            except RuntimeError:
-                counted["refused"] += 1
-                connection.close()  # whose answer was not read to its end
-            due += 50 / FLOOD
+            status = await connection.status("POST", "/jobs/echo", {"Authorization": f"Bearer {token}"})
+            counted["accepted" if status == 200 else "refused"] += 1
+            due = time.monotonic() + random.expovariate(FLOOD / CLIENTS)
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(ask_on(number) for number in range(50)))
+        await asyncio.gather(*(ask_on(number) for number in range(CLIENTS)))
 
     asyncio.run(all_of_them())
     sys.stdout.write(json.dumps(counted))

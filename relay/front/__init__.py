@@ -7,6 +7,7 @@
 `refusals`     what is logged of those who may not call
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
+`rates`        callers that are at their rate
 `catalogue`    the jobs that workers serve; `offer`: one of them, and the check of its arguments
 `waiters`      the registry: job id → the Deferreds of those who wait for it
 `hold`         **a held request**

@@ -15,13 +15,14 @@ from twisted.internet.task import deferLater
 
 from relay.front.catalogue import Catalogue
 from relay.front.offer import Arguments, Offer
+from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
 from relay.front.waiters import Waiters
 from relay.model import ids
 from relay.model.caller import ANONYMOUS, ANYONE, Caller
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
-from relay.model.problems.caller import JobNotAllowed
+from relay.model.problems.caller import JobNotAllowed, RateExceeded
 from relay.model.problems.registry import ProblemType, builtin
 from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, StoreReset, TooLarge
 from relay.model.state import State
@@ -60,6 +61,7 @@ class JobService:
         self._catalogue = catalogue
         self._waiters = waiters
         self._fair = fair  # owners take turns
+        self._rates = Rates(clock.seconds)
         #: this front is about to end: nobody is held for long
         self.draining = False
 
@@ -69,6 +71,10 @@ class JobService:
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
+        if (
+            caller.allowance.rate.calls and not asked.key
+        ):  # a known key makes no new job, which the store knows
+            self._rates.check(caller)
         offer = await self._catalogue.offer(asked.name, held, caller.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
@@ -85,6 +91,8 @@ class JobService:
             receipt = await fork(submitting)
         except BaseException as error:
             leave(waiter)
+            if isinstance(error, RateExceeded):
+                self._rates.refused(caller, error)
             if asked.wait.cancel and isinstance(
                 error, CancelledError
             ):  # the client went while it was on its way
