@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import measures, moves, report, scripts, systems
+from bench import callers, measures, moves, report, scripts, systems
 
 RESULTS = systems.HERE / "results.json"
 
@@ -35,6 +35,7 @@ def main() -> None:
         "latency": lambda: measures.latency(10_000),
         "growth": lambda: measures.growth(50_000, 1_000_000),
         "scripts": scripts.measure,
+        "callers": callers.measure,
         "django": moves.django,
         "gunicorn": moves.gevent,
         "polling": moves.poll,

@@ -11,13 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from bench.asking import Connection
 from bench.load import load
-from bench.measures import MEASURED, WARM, running
+from bench.measures import WARM, running
 from bench.processes import Group
 from bench.systems import ASYNC, HERE, System, relay
 from relay.model.ids import random_name
@@ -65,27 +65,32 @@ def as_(caller: str) -> dict[str, str]:
 # -- what they cost --
 
 
-def cpu(rounds: int = 5, connections: int = 64) -> dict[str, float]:
-    """µs of CPU of a held job, all processes together: without tokens, with a token, with one that has limits, and that
-    with fair shares; by turns, medians."""
-    found: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        with running(System("relay", relay())) as (group, url):
-            found.setdefault("without tokens", []).append(_used(group, url, {}, connections))
-        with with_tokens() as (group, url):
-            found.setdefault("with a token", []).append(_used(group, url, as_("free"), connections))
-            found.setdefault("with limits", []).append(_used(group, url, as_("limited"), connections))
-        with with_tokens("--fair") as (group, url):
-            found.setdefault("with limits and fair shares", []).append(
-                _used(group, url, as_("limited"), connections)
-            )
-    return {name: statistics.median(used) for name, used in found.items()}
+def cpu(rounds: int = 12, connections: int = 64) -> dict[str, float]:
+    """µs of CPU of a held job, all processes together, of relays that run side by side and are asked by turns; medians.
+    A relay without tokens is asked with the header, too, because that is read whatever it is for."""
+    with ExitStack() as stack:
+        plain = stack.enter_context(running(System("relay", relay())))
+        known = stack.enter_context(with_tokens())
+        fair = stack.enter_context(with_tokens("--fair"))
+        cases = {
+            "without tokens": (plain, {}),
+            "without tokens, the same request": (plain, as_("free")),
+            "with a token": (known, as_("free")),
+            "with a token that has limits": (known, as_("limited")),
+            "with limits and fair shares": (fair, as_("limited")),
+        }
+        used: dict[str, list[float]] = {name: [] for name in cases}
+        for (_, url), headers in cases.values():
+            load(url + "/jobs/echo", WARM, connections, headers)
+        for _ in range(rounds):
+            for name, ((group, url), headers) in cases.items():
+                used[name].append(_used(group, url, headers, connections))
+    return {name: statistics.median(times) for name, times in used.items()}
 
 
 def _used(group: Group, url: str, headers: dict[str, str], connections: int) -> float:
-    load(url + "/jobs/echo", WARM, connections, headers)
     before = sum(group.cpu_by_title("relay").values())
-    loaded = load(url + "/jobs/echo", MEASURED, connections, headers)
+    loaded = load(url + "/jobs/echo", WARM, connections, headers)
     return (sum(group.cpu_by_title("relay").values()) - before) / loaded.requests
 
 

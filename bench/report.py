@@ -59,6 +59,28 @@ def cpu(results: Mapping[str, Any]) -> str:
     return _table(["connections", "jobs a second", "front, µs a job", "Redis", "worker"], rows)
 
 
+def callers(results: Mapping[str, Any]) -> str:
+    rows = [[name, f"{used:.0f}"] for name, used in results["callers"]["cpu"].items()]
+    return _table(["", "µs of CPU for a held job"], rows)
+
+
+def neighbours(results: Mapping[str, Any]) -> str:
+    found = results["callers"]["neighbours"]
+    names = {
+        "alone": "alone",
+        "elsewhere": "while another relay is asked",
+        "beside": "while its relay is asked",
+    }
+    rows = [[shown, f"{found[f'{k}_median']:.1f}", f"{found[f'{k}_p99']:.1f}"] for k, shown in names.items()]
+    return _table(["", "median, ms", "p99, ms"], rows)
+
+
+def guesses(results: Mapping[str, Any]) -> str:
+    found = results["callers"]["guesses"]
+    rows = [[name, f"{took['theirs']:.3f}", f"{took['none']:.3f}"] for name, took in found.items()]
+    return _table(["404, median, ms", "another's job of 1 MB", "a job that does not exist"], rows)
+
+
 def memory(results: Mapping[str, Any]) -> str:
     rows = [[name, f"{f['held']:.1f}", f"{f['after']:.1f}"] for name, f in results["memory"].items()]
     return _table(["", "KiB for each held connection", "KiB still there 5 s after"], rows)
@@ -160,4 +182,7 @@ TABLES = {
     "latency": latency,
     "growth": growth,
     "fronts": fronts,
+    "callers": callers,
+    "neighbours": neighbours,
+    "guesses": guesses,
 }

@@ -97,7 +97,8 @@ class Access:
         once, does not show that the page that it shows may call."""
         if caller is None:
             return self._without_credentials(identities, request, host)
-        if _scheme(request) in _SENT_BY_BROWSERS:
+        fields = request.values("authorization")
+        if not (fields and fields[0].startswith("Bearer ")) and _scheme(request) in _SENT_BY_BROWSERS:
             self._check_origin(request, host)
         return caller
 

@@ -14,16 +14,16 @@ from __future__ import annotations
 import base64
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
+from zlib import crc32
 
 #: what is looked up as an id; one that was never minted is not found
 JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-then)?")
 _SIZE = 10  # bytes
 _LENGTH = _SIZE * 8 // 5  # characters of that
-_MARK = 5  # characters, which are 20 bits
+_MARK, _BITS = 5, 0xFFFFF  # characters, which are 20 bits
 
 
 class JobId(NamedTuple):
@@ -41,7 +41,7 @@ def mint(partition: int, epoch: str) -> str:
 
 def marked(id: str, owner: str) -> str:
     """An id, as it was minted, with the mark of its owner."""
-    return id + _mark(id, owner)
+    return f"{id}{crc32((id + owner).encode()) & _BITS:05x}"
 
 
 def may_belong(id: str, owner: str) -> bool:
@@ -49,11 +49,7 @@ def may_belong(id: str, owner: str) -> bool:
     minted = id.removesuffix("-then")
     if len(minted) - minted.rfind("-") - 1 != _LENGTH + _MARK:
         return True
-    return minted[-_MARK:] == _mark(minted[:-_MARK], owner)
-
-
-def _mark(id: str, owner: str) -> str:
-    return f"{zlib.crc32(f'{id} {owner}'.encode('utf-8', 'surrogatepass')) & 0xFFFFF:05x}"
+    return minted == marked(minted[:-_MARK], owner)
 
 
 def parse(id: str) -> JobId | None:

@@ -65,6 +65,8 @@ def _checked(said: Any) -> Ticket:
     if not all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=False)):
         raise TicketError("it is signed, but it is not a ticket")
     ticket = Ticket(*said)
+    if not ticket.owner.isprintable():
+        raise TicketError("it is signed, but it is not a ticket")
     if isinstance(ticket.until, bool) or not math.isfinite(ticket.until) or not JOB_ID.fullmatch(ticket.id):
         raise TicketError("it is signed, but it is not a ticket")
     return ticket
