@@ -3,8 +3,10 @@
 =============  =======================================================================================================
 `front`        the service: listens, sweeps, gets mail, drains
 `pages`        all pages, put together; `routes`: the pages
-`access`       who may call: closed by default; `caller`: who calls; `credentials`: what callers can show
+`admission`    who may call, put together; `access`: the rules; `hosts`: names of machines
+`callers`      who calls, by its credentials, which `credentials` has from the operator's files; `caller`: who has none
 `refusals`     what is logged of those who may not call
+`browsers`     web pages of other origins
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
 `rates`        callers that are at their rate

@@ -14,6 +14,7 @@
 `sockets`     listening sockets, bound once; `binder`
 `logs`        the log; `record`: what is written of an event; `output`: how a child's log reaches its parent
 `learned`     what was learned of limits, for an operator
+`tokens`      ``relay tokens``, with `token_arguments`, `token_editor`, `token_list`, `replacing`; `command_line`
 `gc_tuning`   the garbage collector; `variables`: names of environment variables
 ============  ========================================================================================================
 """
