@@ -28,7 +28,7 @@ from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, 
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
-from relay.store.messages import Submission
+from relay.store.messages import Receipt, Submission
 from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
@@ -71,9 +71,7 @@ class JobService:
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
-        if (
-            caller.allowance.rate.calls and not asked.key
-        ):  # a known key makes no new job, which the store knows
+        if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
         offer = await self._catalogue.offer(asked.name, held, caller.local)
         arguments = offer.read(asked.body)
@@ -91,13 +89,7 @@ class JobService:
             receipt = await fork(submitting)
         except BaseException as error:
             leave(waiter)
-            if isinstance(error, RateExceeded):
-                self._rates.refused(caller, error)
-            if asked.wait.cancel and isinstance(
-                error, CancelledError
-            ):  # the client went while it was on its way
-                submitting.addCallback(lambda receipt: self.abandon(receipt.id))
-            submitting.addErrback(lambda failure: failure.trap(RelayError))
+            self._not_submitted(asked, submitting, error)
             raise
         if receipt.new:
             state = State.SCHEDULED if asked.delay else State.QUEUED
@@ -106,6 +98,16 @@ class JobService:
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
         return await self._known(asked, msgspec.structs.replace(submission, id=receipt.id), held)
+
+    def _not_submitted(
+        self, asked: SubmitRequest, submitting: Deferred[Receipt], error: BaseException
+    ) -> None:
+        """A submission was refused, or nobody waits for its receipt any more."""
+        if isinstance(error, RateExceeded):
+            self._rates.refused(asked.caller, error)
+        if asked.wait.cancel and isinstance(error, CancelledError):  # the client went while it was on its way
+            submitting.addCallback(lambda receipt: self.abandon(receipt.id))
+        submitting.addErrback(lambda failure: failure.trap(RelayError))
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The key stands for a job that lives; were it forgotten, this submission would do as well as the first."""
