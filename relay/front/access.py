@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 
 from relay.front.caller import ANONYMOUS, LOCAL, NOBODY, TICKET_HOLDER, Takes
-from relay.front.callers.check import SUBJECT
+from relay.front.callers.check import SUBJECT, bearer
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
 from relay.front.hosts import host_of, is_here, is_loopback, is_private, name_of
@@ -80,7 +80,7 @@ class Access:
         if not request.values("authorization"):
             if takes is Takes.PROBE:
                 return self._probing(identities, request, host)
-            proven = self._prover.prove(request) if self._prover is not None else None
+            proven = self._proven(request)
             if proven is not None:  # it is known without a check, whoever else fails from its address
                 return proven
         return identities.identify(request).addCallback(self._named, identities, request, host)
@@ -97,8 +97,7 @@ class Access:
         once, does not show that the page that it shows may call."""
         if caller is None:
             return self._without_credentials(identities, request, host)
-        fields = request.values("authorization")
-        if not (fields and fields[0].startswith("Bearer ")) and _scheme(request) in _SENT_BY_BROWSERS:
+        if not bearer(request) and _scheme(request) in _SENT_BY_BROWSERS:
             self._check_origin(request, host)
         return caller
 
@@ -117,7 +116,7 @@ class Access:
 
     def _acting(self, request: Request) -> Caller:
         """For whom a server acts, which has to prove that it may."""
-        proven = self._prover.prove(request) if self._prover is not None else None
+        proven = self._proven(request)
         if proven is None:
             raise Forbidden("Relay-Subject is for servers that send a trusted token or a proof")
         return proven
@@ -130,11 +129,15 @@ class Access:
                 self._check_address(client, how, takes)
             self._check_page(request, host, local)
         except Forbidden:
-            proven = self._prover.prove(request) if self._prover is not None else None
+            proven = self._proven(request)
             if proven is None:
                 raise
             return proven
         return LOCAL if local else ANONYMOUS
+
+    def _proven(self, request: Request) -> Caller | None:
+        """Whoever a request with a valid proof is for; None without one. Raises `Forbidden` for a bad proof."""
+        return self._prover.prove(request) if self._prover is not None else None
 
     def _client(self, request: Request) -> tuple[str, str]:
         """The client's address, and how a request was forwarded, "" if it was not."""

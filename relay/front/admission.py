@@ -20,19 +20,19 @@ class Admission:
     def __init__(
         self, clock: IReactorTime, settings: Settings, credentials: Credentials, proxies: Proxies
     ) -> None:
-        self.proxies = proxies
-        self.refusals = Refusals(clock)
+        self._proxies = proxies
+        self._refusals = Refusals(clock)
         self.secrets = credentials.secrets
         self.access = Access(
             settings.open,
             proxies,
             settings.allow,
             settings.host,
-            Prover(credentials.secrets, self.refusals, proxies),
-            Identities(clock, credentials.checks, self.refusals, proxies) if credentials.checks else None,
+            Prover(credentials.secrets, self._refusals, proxies),
+            Identities(clock, credentials.checks, self._refusals, proxies) if credentials.checks else None,
             settings.cors,
         )
 
     def refused(self, request: Request, what: str, error: Exception) -> None:
         """What a client showed is not valid."""
-        self.refusals.told(self.proxies.client(request), what, error)
+        self._refusals.told(self._proxies.client(request), what, error)

@@ -138,7 +138,7 @@ class Front(Service):
                 return
             self._log.info("relay front listens on {address}", address=str(endpoint))
         if self._settings.open:
-            self._log.warn("relay answers everybody (--open): who can reach it may submit every job")
+            self._log.warn("relay answers everybody (--open): whoever can reach it may submit every job")
         self.ready.callback(None)
         self._departure.predecessor.ready()
 

@@ -19,7 +19,7 @@ from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
 from relay.front.waiters import Waiters
 from relay.model import ids
-from relay.model.caller import ANONYMOUS, ANYONE, Caller
+from relay.model.caller import ANONYMOUS, ANYONE
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import JobNotAllowed, RateExceeded
@@ -208,11 +208,8 @@ def check_owner(owner: str, id: str) -> None:
 def submission_of(asked: SubmitRequest, id: str, job: Job) -> Submission:
     """The submission of this job, with the limits of its caller."""
     delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
-    caller: Caller = asked.caller
-    allowance = caller.allowance
-    if not (allowance.rate.calls or allowance.queued):
-        return Submission(id, job, delay, deadline)
-    return Submission(id, job, delay, deadline, caller.name, allowance.rate, allowance.queued)
+    allowance = asked.caller.allowance
+    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued)
 
 
 def digest(owner: str, name: str, key: str) -> str:

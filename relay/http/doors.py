@@ -9,6 +9,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from relay.http.forwarding import UNIX
+from relay.model.tally import Tally
 
 REMIND = 60.0  # seconds between log lines that clients are turned away
 
@@ -27,7 +28,7 @@ class Doors:
         self._most_of_one = most_of_one
         self._is_proxy = is_proxy
         self._count = 0
-        self._by_address: dict[str, int] = {}
+        self._by_address = Tally()
         self._told = -REMIND
 
     def __len__(self) -> int:
@@ -35,7 +36,7 @@ class Doors:
 
     def enter(self, address: str) -> bool:
         """Whether another client from this address is admitted. If so, call `leave` when it has gone."""
-        here = self._by_address.get(address, 0)
+        here = self._by_address.of(address)
         if self._count >= self._most:
             return self._full("{most} clients are connected", self._most)
         if self._most_of_one and here >= self._most_of_one and not self._is_many(address):
@@ -46,14 +47,12 @@ class Doors:
     def admit(self, address: str) -> None:
         """Admit a client that another front had admitted, however many there are. Call `leave` when it has gone."""
         self._count += 1
-        self._by_address[address] = self._by_address.get(address, 0) + 1
+        self._by_address.add(address)
 
     def leave(self, address: str) -> None:
         """The connection of an admitted client has closed."""
         self._count -= 1
-        here = self._by_address.pop(address) - 1
-        if here:
-            self._by_address[address] = here
+        self._by_address.drop(address)
 
     def _is_many(self, address: str) -> bool:
         return address == UNIX or self._is_proxy(address)

@@ -14,7 +14,8 @@
 `tickets`    let a client wait for its job; `proofs` let another server call
 `ids`        ids of jobs, names of processes
 `names`      the form of names; `imports`: what is wrong with a module of the operator's
-`memo`       what is remembered, up to a bound; `watched_file`: a file that is read again when it changes
+`memo`       what is remembered, up to a bound; `tally`: what is counted by name
+             (`watched_file`: a file that is read again when it changes)
 `text`       text from others, made safe for logs and JSON
 ===========  =========================================================================================================
 """

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from relay.model.limits import Rate
+from relay.model.limits import NO_RATE, Rate
 from relay.model.names import JOB_NAME
 
 #: owns the jobs of a relay that does not ask who calls
@@ -53,7 +53,7 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     queued, scheduled or running at once · `body`: bytes of a submission.
     """
 
-    rate: Rate = Rate()
+    rate: Rate = NO_RATE
     held: int = 0
     queued: int = 0
     body: int = 0

@@ -52,7 +52,7 @@ class CallerSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_issuer: Annotated[str, about("issuer (`iss`) that a JWT must have")] = ""
     jwt_audience: Annotated[str, about("audience (`aud`) that a JWT must have")] = ""
     jwt_jobs: Annotated[
-        str, about("claim of a JWT that names the jobs that its caller may call; without it every job")
+        str, about("claim of a JWT that names the jobs its caller may call; if it is not set, every job")
     ] = ""
     jwt_skew: Annotated[
         float, counted_in("seconds", ge=0, le=600), about("how far the provider's clock may be off")
@@ -60,21 +60,21 @@ class CallerSettings(msgspec.Struct, frozen=True, kw_only=True):
     callers: Annotated[
         str,
         about(
-            "`module:object` that tells who calls",
+            "`module:object` that identifies callers",
             pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?$",
         ),
     ] = ""
     caller_rate: Annotated[
-        str, about("new jobs of one caller in a time, such as 50/s or 1000/5m, where its token does not say")
+        str, about("rate of new jobs, such as 50/s or 1000/5m, for each caller whose token sets none")
     ] = ""
     caller_held: Annotated[
         CountOrNone,
-        about("held requests of one caller per front, where its token does not say; 0 for no limit"),
+        about("held requests per front for each caller whose token sets no limit; 0 for no limit"),
     ] = 0
     caller_queued: Annotated[
         CountOrNone,
         about(
-            "jobs of one caller that may be queued, scheduled or running at once, where its token does not say; "
+            "how many jobs may be queued, scheduled or running at once for each caller whose token sets no limit; "
             "0 for no limit"
         ),
     ] = 0

@@ -30,9 +30,8 @@ class Rate(msgspec.Struct, frozen=True):
             raise ValueError(f"{text!r} is not a rate such as 50/s, 200/h or 1000/5m (up to {MOST_CALLS})")
         return cls(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
-    def __str__(self) -> str:
-        """As `parse` reads it, but for the unit."""
-        return f"{self.calls}/{self.window:.0f}s" if self.window else ""
+
+NO_RATE = Rate()
 
 
 class Limit(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""PageOrigins of web pages (RFC 6454): scheme, host and port, in the one form in which browsers send them."""
+"""Origins of web pages (RFC 6454): scheme, host and port, in the one form in which browsers send them."""
 
 from __future__ import annotations
 

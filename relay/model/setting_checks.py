@@ -47,11 +47,11 @@ def check_callers(settings: CallerSettings) -> None:
             "--open answers everybody: it can't be set together with --tokens, --jwt-keys or --callers"
         )
     if bool(settings.jwt_keys) != bool(settings.jwt_issuer and settings.jwt_audience):
-        raise SettingError("--jwt-keys, --jwt-issuer and --jwt-audience are set together")
+        raise SettingError("--jwt-keys, --jwt-issuer and --jwt-audience must be set together")
     if settings.jwt_keys.startswith("http:"):
         raise SettingError("--jwt-keys: the URL must begin with https://")
     if settings.jwt_jobs and not settings.jwt_keys:
-        raise SettingError("--jwt-jobs is of no use without --jwt-keys")
+        raise SettingError("--jwt-jobs has no effect without --jwt-keys")
     try:
         Rate.parse(settings.caller_rate)
     except ValueError as error:

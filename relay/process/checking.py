@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from relay.front.credentials import Credentials
+from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings, config_path
 from relay.process.check import AGAIN, LONGEST, REFUSED, Again
 from relay.process.reexec import FORMAT
@@ -46,7 +46,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)
-    Credentials.read(reactor, settings)
+    check_files(reactor, settings)
     if settings.redis in ("", service.EMBEDDED):
         find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])

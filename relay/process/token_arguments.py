@@ -28,9 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_limits(add)
     listed = _action(actions, "list", "show the callers, and what they may do")
     listed.add_argument("--json", action="store_true", help="as a JSON array of objects")
-    revoke = _action(actions, "revoke", "remove a caller: its tokens are valid no more")
+    revoke = _action(actions, "revoke", "remove a caller; its tokens stop being valid")
     _add_name(revoke)
-    revoke.add_argument("--old", action="store_true", help="only the token that was rotated out")
+    revoke.add_argument("--old", action="store_true", help="revoke only the older of two tokens")
     _add_name(_action(actions, "rotate", "make another token for a caller; the one before stays valid"))
 
 
@@ -47,16 +47,14 @@ def _action(actions: Any, name: str, about: str) -> ArgumentParser:
 
 
 def _add_name(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", type=_name, help="of the caller, such as mobile-app")
+    parser.add_argument("name", metavar="NAME", type=_name, help="name of the caller, such as mobile-app")
 
 
 def _add_limits(add: ArgumentParser) -> None:
     add.add_argument(
-        "--jobs", type=_jobs, help="names of jobs it may call, such as 'fetch,s3_*' (default: every job)"
+        "--jobs", type=_jobs, help="names of the jobs it may call, such as 'fetch,s3_*' (default: every job)"
     )
-    add.add_argument(
-        "--rate", type=_rate, help="new jobs in a time, such as 50/s or 1000/5m; '' for no limit"
-    )
+    add.add_argument("--rate", type=_rate, help="rate of new jobs, such as 50/s or 1000/5m; '' for no limit")
     for name, what in (
         ("held", "requests of it that one front holds at once"),
         ("queued", "jobs of it that are queued, scheduled or running at once"),

@@ -100,7 +100,7 @@ def _revoke(path: str, asked: Namespace) -> None:
         return before.set_hashes(asked.name, row.sha256[:1])
 
     _edit(path, change)
-    _say(f"{asked.name}: {'the older token' if asked.old else 'each token'} is revoked in {path}")
+    _say(f"{asked.name}: {'the older token is' if asked.old else 'all its tokens are'} revoked in {path}")
 
 
 def _list(path: str, asked: Namespace) -> None:

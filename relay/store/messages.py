@@ -8,18 +8,16 @@ from typing import Any
 import msgspec
 
 from relay.model.job import Claim, Job, JobTemplate
-from relay.model.limits import Rate
+from relay.model.limits import NO_RATE, Rate
 from relay.model.problems.registry import ProblemType
 from relay.model.state import State
 from relay.model.status import Outcome
-
-NO_RATE = Rate()
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
     """A job to be added. Times are milliseconds from now, 0 for none.
 
-    `caller` is under what the allowance of who submits it is counted, "" for one that is not limited. `queued` holds
+    `caller` is under what the allowance of who submits it is counted, "" where nothing is. `queued` holds
     for a job that names its caller (`Job.caller`), which is the same.
     """
 

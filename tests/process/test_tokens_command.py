@@ -187,7 +187,7 @@ def test_a_token_is_rotated_and_the_one_before_stays_valid(run: Run) -> None:
     assert run("revoke", "a", "--old").status == 0
     assert grants()["a"].digests == (third,)
     assert run("revoke", "a", "--old").remarks == "relay: tokens.toml: [a] has one token only\n"
-    assert run("revoke", "a") == Said(0, "", "a: each token is revoked in tokens.toml\n")
+    assert run("revoke", "a") == Said(0, "", "a: all its tokens are revoked in tokens.toml\n")
     assert grants() == {}
 
 

@@ -1,6 +1,8 @@
 """Django decides who may do what; relay does the waiting."""
 
 import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -13,33 +15,36 @@ from relay.handover import Handover, HandoverError
 relay = Handover(settings.RELAY_URL, settings.RELAY_SECRET)
 
 
-@csrf_exempt
-@require_POST
-def invoice(request: HttpRequest, number: int) -> HttpResponse:
+def for_users(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A view for POST that is called with the user who asks; 401 for nobody."""
+
+    @csrf_exempt
+    @require_POST
+    @wraps(view)
+    def asked(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        user = _user(request)
+        if user is None:
+            return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
+        return view(request, user, **arguments)
+
+    return asked
+
+
+@for_users
+def invoice(request: HttpRequest, user: str, number: int) -> HttpResponse:
     """The invoice of an order, made by relay's workers."""
-    user = _user(request)
-    if user is None:
-        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
     return _hand_over(request, user, "invoice", {"user": user, "number": number})
 
 
-@csrf_exempt
-@require_POST
-def report(request: HttpRequest) -> HttpResponse:
+@for_users
+def report(request: HttpRequest, user: str) -> HttpResponse:
     """A report, made by Celery's workers."""
-    user = _user(request)
-    if user is None:
-        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
     return _hand_over(request, user, "report", {"args": [user]})
 
 
-@csrf_exempt
-@require_POST
-def login(request: HttpRequest) -> HttpResponse:
+@for_users
+def login(request: HttpRequest, user: str) -> HttpResponse:
     """A session for the user whose token is shown, in place of your own login."""
-    user = _user(request)
-    if user is None:
-        return JsonResponse({"title": "Who are you?", "status": 401}, status=401)
     request.session.cycle_key()
     request.session.update({"user": user, "since": time.time()})  # else two signed in one second are the same
     return JsonResponse({"user": user})

@@ -53,6 +53,9 @@ def schemes_of(checks: Iterable[CallerCheck]) -> tuple[str, ...]:
 def bearer(request: RequestHead) -> str:
     """The token of ``Authorization: Bearer …`` (RFC 6750, 2.1), "" where there is none. Raises `Malformed` for two
     fields, and does not look for a token anywhere else."""
+    fields = request.values("authorization")
+    if len(fields) == 1 and fields[0].startswith("Bearer "):  # as nearly all clients write it
+        return fields[0][len("Bearer ") :].strip(" ")
     scheme, _, token = request.header("authorization").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from relay.model.problems.caller import TooManyFailures
+from relay.model.tally import Tally
 
 MOST = 20  # failed attempts of one address at once
 UNFINISHED = 100  # attempts of one address that are looked into at once
@@ -24,7 +26,7 @@ class Failures:
         self._now = now
         #: by address, until when its attempts are paid for
         self._paid: OrderedDict[str, float] = OrderedDict()
-        self._unfinished: dict[str, int] = {}  # by address
+        self._unfinished = Tally()  # by address
 
     def failed(self, address: str) -> None:
         """An attempt from this address has failed."""
@@ -42,16 +44,13 @@ class Failures:
         attempts from this address have failed, or are looked into."""
         self.check(address)
         source = source_of(address)
-        unfinished = self._unfinished.get(source, 0) + 1
-        if unfinished > UNFINISHED:
+        if self._unfinished.of(source) >= UNFINISHED:
             raise TooManyFailures
-        self._unfinished[source] = unfinished
+        self._unfinished.add(source)
         try:
             yield
         finally:
-            left = self._unfinished.pop(source) - 1
-            if left:
-                self._unfinished[source] = left
+            self._unfinished.drop(source)
 
     def check(self, address: str) -> None:
         """Raise `TooManyFailures` where too many attempts from this address have failed."""
@@ -62,6 +61,7 @@ class Failures:
             raise TooManyFailures(seconds=wait)
 
 
+@lru_cache(maxsize=1000)
 def source_of(address: str) -> str:
     """Whom an address stands for: all that one subscriber can have, which with IPv6 is a network."""
     try:

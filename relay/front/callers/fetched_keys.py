@@ -95,7 +95,7 @@ class FetchedKeys:
         if failure.check(NotFetched, ValueError) is None:
             self._log.failure("the keys at {at} could not be fetched", failure, at=self._where)
         elif self._failures == 1:
-            have = "no JWT can be checked" if self._current is None else "the ones before stay"
+            have = "no JWT can be checked" if self._current is None else "the previous ones stay in use"
             said = "the keys at {at} can't be fetched, {have}: {why}"
             self._log.warn(said, at=self._where, have=have, why=str(failure.value))
         return AGAIN.pause(self._failures)

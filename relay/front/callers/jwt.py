@@ -15,8 +15,7 @@ from relay.front.callers.remembered import CheckedToken, CheckedTokens
 from relay.model.caller import Allowance, Caller, owner_of_subject
 from relay.model.caller_settings import CallerSettings
 from relay.model.problems.caller import Forbidden, KeysAway, Unauthorized
-
-_OURS = "rly_"  # begins relay's own tokens
+from relay.model.token import PREFIX
 
 
 class JwtCheck:
@@ -105,4 +104,4 @@ def _owner(subject: object) -> str:
 
 def _token(request: RequestHead) -> str:
     token = bearer(request)
-    return "" if token.startswith(_OURS) else token
+    return "" if token.startswith(PREFIX) else token

@@ -108,7 +108,7 @@ class FileKeys:
         try:
             self._current = _read(self._path)
         except (OSError, ValueError) as error:
-            said = "the keys in {at} can't be read, the ones before stay: {error}"
+            said = "the keys in {at} can't be read, the previous ones stay in use: {error}"
             self._log.warn(said, at=at, error=error)
         else:
             used, of = len(self._current.keys), self._current.said

@@ -51,7 +51,7 @@ class TokenFile:
 
     def look(self) -> Deferred[None] | None:
         """Read it again if it has changed, and not since the look before: half a file is not read while it is written.
-        The tokens of before stay where the file is wrong or gone. The Deferred fires when it was read."""
+        The previous tokens stay where the file is wrong or gone. The Deferred fires when it was read."""
         before, self._seen = self._seen, stamp_of(self._path)
         if self._seen == self._read or self._seen != before:
             return None
@@ -68,5 +68,5 @@ class TokenFile:
     def _keep(self, failure: Failure) -> None:
         failure.trap(TokenFileError)
         self._log.error(
-            "--tokens {error}; the tokens of before stay valid until this is mended", error=failure.value
+            "--tokens {error}; the previous tokens stay valid until this is corrected", error=failure.value
         )

@@ -10,8 +10,6 @@ from relay.model.problems.caller import Forbidden, Unauthorized
 from relay.model.problems.request import Malformed
 from relay.model.token import PREFIX, TOKEN_LENGTH, is_token
 
-_SCHEME = len("Bearer ")
-
 
 class TokenCheck:
     """Knows callers by the tokens of a file. The holder of a trusted one may name a user in ``Relay-Subject``; the
@@ -22,10 +20,7 @@ class TokenCheck:
 
     def recall(self, request: RequestHead) -> Caller | None:
         """The caller, if its token is valid. Raises `Malformed` and `Forbidden` for a user that it may not name."""
-        fields = request.values("authorization")
-        text = (
-            fields[0][_SCHEME:] if len(fields) == 1 and fields[0].startswith("Bearer ") else bearer(request)
-        )
+        text = bearer(request)
         if len(text) != TOKEN_LENGTH:  # what is no token is found nowhere
             return None
         token = self._file.known.find(text)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from relay.model.limits import Rate
+from relay.model.limits import NO_RATE, Rate
 from relay.model.problems.base import RelayError
-
-NO_RATE = Rate()
 
 
 def quota(name: str, most: int, policy: str, now: str = "") -> str:
@@ -46,11 +44,11 @@ class JobNotAllowed(RelayError):
 
 
 class Forbidden(RelayError):
-    """relay does not let this request in; `detail` says why. A ticket or a proof that is forged or has expired: ask the
-    server that issued it for a new one. A caller that may not act for the user in `Relay-Subject`. A web page whose
-    origin is not allowed: the operator names it with `--cors`. A request from another machine, through a proxy or under
-    another host name to a relay that is closed: the operator lets callers in with `--tokens`, `--jwt-keys` or
-    `--callers`, addresses with `--allow`, names with `--host`, and everybody with `--open`."""
+    """relay refuses the request for one of four reasons, which `detail` names. The ticket or the proof is forged or has
+    expired: ask the server that issued it for a new one. The caller may not act for the user in `Relay-Subject`. The
+    web page's origin is not allowed: the operator can name it with `--cors`. relay is closed, and the request comes
+    from another machine, through a proxy or under another host name: the operator can let callers in with `--tokens`,
+    `--jwt-keys` or `--callers`, addresses with `--allow`, names with `--host`, and everybody with `--open`."""
 
     status, slug, title = 403, "forbidden", "Caller not allowed"
 
@@ -94,7 +92,7 @@ class TooManyFailures(RelayError):
 
     def __init__(self, seconds: float = 1.0) -> None:
         """`seconds`: from now until the next attempt is let through."""
-        super().__init__("too many attempts from your address failed, or are looked into just now")
+        super().__init__("too many attempts from your address failed, or are still being checked")
         self.retry_after = max(1, math.ceil(seconds))  # type: ignore[misc] # of this one
 
 

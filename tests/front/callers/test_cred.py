@@ -209,6 +209,9 @@ def test_what_all_may_do_is_told_once() -> None:
         def header(self, name: str) -> str:
             return basic("alice:a")["Authorization"]
 
+        def values(self, name: str) -> list[str]:
+            return [self.header(name)]
+
     found: list[Caller] = []
     check.identify(Head()).addCallback(found.append)
     assert found == [Caller("sub:alice", name="sub:alice", jobs=jobs, allowance=allowance)]

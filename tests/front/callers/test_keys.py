@@ -298,7 +298,7 @@ def test_a_file_that_can_not_be_read_leaves_the_keys_before_and_is_told_once(
         keys.look()
     assert kids_of(keys) == ["one"]
     assert len(lines) == 1
-    assert "the ones before stay" in lines[0]
+    assert "the previous ones stay in use" in lines[0]
     if path.is_dir():
         path.rmdir()
     write(path, "two")

@@ -382,7 +382,7 @@ def test_the_tokens_of_before_stay_until_a_wrong_file_is_mended(
     assert scene.caller(f"Bearer {PHONE}")
     [line] = lines
     assert line.startswith(f"--tokens {scene.path}{said}")
-    assert line.endswith("; the tokens of before stay valid until this is mended")
+    assert line.endswith("; the previous tokens stay valid until this is corrected")
     no_logged_failures.clear()
 
     if scene.path.is_dir():
@@ -430,3 +430,10 @@ def test_a_file_is_read_apart_from_the_reactor(scene: Scene) -> None:
     assert len(file.known) == 4
     done.callback(waiting[0]())
     assert len(file.known) == 2
+
+
+def test_spaces_around_a_token_are_no_part_of_it(scene: Scene) -> None:
+    phone = scene.caller(f"Bearer {PHONE}")
+    assert phone is not None
+    for field in (f"Bearer  {PHONE}", f"Bearer {PHONE}  ", f"bearer   {PHONE}"):
+        assert scene.caller(field) == phone
