@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -36,10 +38,42 @@ def eventually(condition: Callable[[], Any], what: str, patience: float = PATIEN
     raise AssertionError(f"not within {patience} s: {what}")
 
 
+class Ports:
+    """Ports below those that the system gives to outgoing connections, so that nobody takes one before it is used.
+
+    A port of the system's own range may be taken, before its server listens, by any connection of the
+    machine; a client that tries it may even be connected to itself.
+    """
+
+    FIRST, SIZE, BLOCKS = 10_000, 200, 100
+
+    def __init__(self) -> None:
+        self._guard = socket.socket(socket.AF_UNIX)  # marks the block as this process's, until it ends
+        self._ports = iter(self._block())
+
+    def _block(self) -> range:
+        for block in random.Random().sample(range(self.BLOCKS), self.BLOCKS):
+            with contextlib.suppress(OSError):
+                self._guard.bind(f"\0relay-test-ports-{block}")
+                return range(self.FIRST + block * self.SIZE, self.FIRST + (block + 1) * self.SIZE)
+        raise AssertionError("each block of ports is somebody's")
+
+    def free(self) -> int:
+        for port in self._ports:
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                return port
+        self.__init__()  # type: ignore[misc]  # all are used up: another block
+        return self.free()
+
+
+@functools.cache
+def _ports() -> Ports:
+    return Ports()
+
+
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port of this machine that nobody uses, nor takes for an outgoing connection."""
+    return _ports().free()
 
 
 class LoggedProcess:
