@@ -12,6 +12,7 @@ The map of the modules; imports go down only:
 `relay.process`      the composition root (`service`), and the processes of ``relay all``: supervisor, children
 `relay.front`        answers clients: routes, holds (a held request lives in `relay.front.hold`), heartbeats
 `relay.worker`       claims jobs, runs their handlers, reports how they ended
+`relay.submitting`   jobs are submitted, and waited for: of fronts and workers
 `relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages
 `relay.celery`       Celery tasks as jobs
 `relay.handlers`     what authors of jobs import: ``@job``, the context, the registry
