@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import KeyReused, QueueFull
+from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.memory.dataset import ANYONE
 from relay.store.memory.member import MemoryMember
@@ -48,7 +49,11 @@ class MemorySubmitterStore(MemoryMember, SubmitterStore):
         now = data.now()
         deadline = now + submission.deadline if submission.deadline else 0
         due = now + submission.delay if submission.delay else 0
-        data.add(LiveJob(submission.id, job, now, deadline, due=due))
+        live = LiveJob(submission.id, job, now, deadline, due=due)
+        data.add(live)
+        parent = data.ended(job.parent)
+        if parent is not None and parent.outcome.state is not State.SUCCEEDED:
+            data.cancel(live)
         return Receipt(submission.id, now, True)
 
     def _recall(self, submission: Submission, id: str) -> Receipt:
