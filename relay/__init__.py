@@ -27,8 +27,8 @@ The map of the modules; imports go down only:
 `relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
 them. `relay.learned` is a command for operators.
 
-A module of handlers needs the four names of this package. They are imported on first use, so that `relay.handover` does
-not bring Twisted into another server.
+A module of handlers needs the names of this package. They are imported on first use, so that `relay.handover` does not
+bring Twisted into another server.
 """
 
 from importlib import import_module
@@ -39,15 +39,18 @@ from relay.version import VERSION as __version__
 if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
+    from relay.handlers.sub_job import SubJob, SubJobFailed
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
 
-__all__ = ["Context", "JobError", "Limit", "__version__", "job"]
+__all__ = ["Context", "JobError", "Limit", "SubJob", "SubJobFailed", "__version__", "job"]
 
 _HOMES = {
     "Context": "handlers.context",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
+    "SubJob": "handlers.sub_job",
+    "SubJobFailed": "handlers.sub_job",
     "job": "handlers.declare",
 }
 
