@@ -53,6 +53,9 @@ class Scene:
         """What the attempt does with its ties, which this stands in for."""
         self.closed += 1
 
+    def unstored(self) -> None:
+        return None
+
     def cancel(self, why: str) -> None:
         self.stopped = why
 
