@@ -68,7 +68,8 @@ allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
 result:id      string  the outcome, MessagePack; expires
-idem:digest    string  ``id fingerprint``; expires with its outcome
+idem:digest    string  ``id fingerprint``; expires with its outcome, or in a day
+one:digest     string  id of the live job that does what others ask for (`Job.unique`), or whose outcome they get
 =============  ======  ======================================================================================
 """
 
@@ -86,7 +87,7 @@ FIXED = (
 FAMILIES = (
     *("ready", "lane", "lanes", "suspect", "fair", "takers", "idle"),
     *("held", "blame", "busy", "log", "pace", "allow"),
-    *("inbox", "result", "idem"),
+    *("inbox", "result", "idem", "one"),
 )
 
 

@@ -28,6 +28,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     caller: str = ""
     rate: Rate = NO_RATE
     queued: int = 0  # how many jobs of the caller may live at once, 0 for any number
+    debounce: int = 0  # how long it is held back, for the next one with its `Job.unique` to take its place
 
     def accepted(self) -> Submission:
         """The same once it was accepted: sent again it is counted, and no limit of its caller refuses it."""

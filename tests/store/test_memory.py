@@ -30,6 +30,7 @@ from tests.store import (
     test_order,
     test_recovery,
     test_store,
+    test_unique,
 )
 from tests.store.conftest import Reader
 
@@ -114,5 +115,6 @@ for module in (
     test_order,
     test_recovery,
     test_store,
+    test_unique,
 ):
     globals().update(contract_of(module))

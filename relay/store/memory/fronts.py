@@ -11,6 +11,7 @@ from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreR
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.memory.dataset import ANYONE
+from relay.store.memory.joins import join, joined
 from relay.store.memory.member import MemoryMember
 from relay.store.memory.record import LiveJob
 from relay.store.messages import Definitions, Receipt, Submission
@@ -44,6 +45,8 @@ class MemoryFrontStore(MemoryMember, FrontStore):
             return self._recall(submission, id) if fingerprint == job.fingerprint else KeyReused()
         if again and data.standing(ANYONE, submission.id) is not None:
             return self._recall(submission, submission.id)
+        if other := joined(data, submission):
+            return self._join(submission, other, again)
         if data.is_full(job):
             return QueueFull()
         refused = data.allowances.admit(submission, data.alive(job.caller))
@@ -53,7 +56,15 @@ class MemoryFrontStore(MemoryMember, FrontStore):
         deadline = now + submission.deadline if submission.deadline else 0
         due = now + submission.delay if submission.delay else 0
         data.add(LiveJob(submission.id, job, now, deadline, due=due))
+        data.ones.add(submission.id, job)
         return Receipt(submission.id, now, True)
+
+    def _join(self, submission: Submission, id: str, again: bool) -> Receipt | RelayError:
+        refused = None if again else self.data.allowances.call(submission)
+        if refused is not None:
+            return refused
+        join(self.data, submission, id)
+        return self._recall(submission, id)
 
     def _recall(self, submission: Submission, id: str) -> Receipt:
         """What is known of a job that was submitted before."""
@@ -93,7 +104,7 @@ class MemoryFrontStore(MemoryMember, FrontStore):
 
     async def abandon(self, id: str) -> bool:
         live = self.data.jobs.get(id)
-        if live is None:
+        if live is None or live.job.unique:  # not all who asked for it wait
             return False
         live.left.add(self.inbox)
         if not live.left.issuperset(live.inboxes):
