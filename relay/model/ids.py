@@ -1,8 +1,9 @@
 """The ids of jobs, and the names of processes, sessions and data sets: random, in lower-case letters and digits.
 
 A job's id is ``partition-epoch-random``: where it is kept, the data set for which it was minted, 80 random bits. It
-begins with a digit, so it is never the name of a job. The id of a scheduled job says behind that which firing it is for,
-in UTC: ``-20261126t120000z``. ``-then`` at the end makes the id of the job that is given its outcome (``following.lua``).
+begins with a digit, so it is never the name of a job. The id of a scheduled job says behind that which firing it is
+for, in UTC: ``-20261126t120000z``. ``-then`` at the end makes the id of the job that is given its outcome
+(``following.lua``).
 
 Where callers are known the random part ends with a mark of the owner. So a front can refuse another owner's id as fast
 as one that was never minted, without a look at the job: how long an answer takes does not tell that the job exists. The

@@ -65,6 +65,7 @@ STANDING = Layout("known state name created started attempts position progress",
 RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
 LEARNED = Layout("scope calls window pause")
 SERVED = Layout("name text until")
+SCHEDULED = Layout("name due text paused fired id")
 TURNED = ReplyLayout("more due refused claims alone")
 
 #: by the names that they have in Lua
@@ -86,6 +87,7 @@ CONSTANTS: dict[str, Constants] = {
     "Receipt": RECEIPT,
     "Learned": LEARNED,
     "Served": SERVED,
+    "Scheduled": SCHEDULED,
     "Turned": TURNED,
     "Terms": Layout("keep bytes arguments"),
     "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),

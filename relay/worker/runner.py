@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -15,7 +16,8 @@ from zope.interface import implementer
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.job import Claim
+from relay.model.job import Claim, Job
+from relay.model.schedule import zone_of
 from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
@@ -85,7 +87,7 @@ class Runner:
         if handler.context:
             seconds = min(handler.options.timeout, left)
             ties = self._ties(claim, handler, seconds)
-            context = self._context(claim, seconds, ties)
+            context = self._context(claim, handler, seconds, ties)
         attempt = Attempt(self._place, claim, handler, context, ties)
         self._attempts[claim.id] = attempt
         self._running.add(attempt)
@@ -172,7 +174,7 @@ class Runner:
 
         return Ties(self._equipment.from_thread, open_http, tell, keep, bool(claim.checkpoint))
 
-    def _context(self, claim: Claim, seconds: float, ties: Ties) -> Context:
+    def _context(self, claim: Claim, handler: Handler, seconds: float, ties: Ties) -> Context:
         return Context(
             job_id=claim.id,
             attempt=claim.attempt,
@@ -182,9 +184,15 @@ class Runner:
             trace=claim.job.trace,
             last=msgspec.json.decode(claim.checkpoint) if claim.checkpoint else None,
             settings=self._equipment.settings,
+            scheduled=_moment(claim.job, handler.options.timezone) if claim.job.scheduled else None,
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
             _attached=ties,
         )
+
+
+def _moment(job: Job, timezone: str) -> datetime:
+    """The firing that a job is for."""
+    return datetime.fromtimestamp(job.scheduled / 1000, zone_of(timezone))
 
 
 def _left(claim: Claim, now: Callable[[], float]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -27,6 +28,7 @@ from relay.timing.draining import Drain
 from relay.worker.attempt import InThread, Place
 from relay.worker.definitions import served
 from relay.worker.end import Ends
+from relay.worker.firings import LOOK, Firings
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import IDLE, Session
@@ -72,9 +74,18 @@ class Worker(Service):
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
-        work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
+        work: dict[Callable[[], Any], float] = {
+            self._sweep: SWEEP,
+            self._publish: PUBLISH,
+            self._forget_cancelled: FORGET,
+        }
+        definitions = served(registry)
+        self._roster = Roster(definitions)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster)
+        if self._firings:
+            work[self._firings.look] = LOOK
+            tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
@@ -120,6 +131,7 @@ class Worker(Service):
         await self._tools.upstreams.close()
         self._tools.leave()
         self._membership.stop_work()
+        self._firings.stop()
         await self._membership.leave()
 
     def held(self) -> int:

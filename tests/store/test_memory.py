@@ -29,6 +29,7 @@ from tests.store import (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
     test_unique,
 )
@@ -114,6 +115,7 @@ for module in (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
     test_unique,
 ):

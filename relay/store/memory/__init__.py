@@ -17,6 +17,7 @@
 `ones`        jobs that others may join
 `joins`       submissions that join one
 `served`      what workers publish
+`schedules`   when jobs are fired next
 `mail`        the inboxes
 `record`      one job as it is kept
 ============  ============================================================================================

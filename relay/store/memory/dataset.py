@@ -18,6 +18,7 @@ from relay.store.memory.mail import Post
 from relay.store.memory.ones import Ones
 from relay.store.memory.record import EndedJob, LiveJob, Place
 from relay.store.memory.rounds import Rounds
+from relay.store.memory.schedules import Schedules
 from relay.store.memory.served import Declarations
 from relay.store.messages import DeadJob, MailKind
 from relay.store.terms import StoreSettings
@@ -36,7 +37,8 @@ class DataSet:
         self.terms = terms
         self.limits = Limits(now)
         self.allowances = Allowances(now)
-        self.served = Declarations(now, self.limits)
+        self.schedules = Schedules(now)
+        self.served = Declarations(now, self.limits, self.schedules)
         self.ones = Ones()
         self.jobs: dict[str, LiveJob] = {}
         self.dead_jobs: dict[str, DeadJob] = {}

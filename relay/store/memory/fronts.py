@@ -37,6 +37,11 @@ class MemoryFrontStore(MemoryMember, FrontStore):
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         return [self._submit(submission.accepted(), again=True) for submission in submissions]
 
+    def add_firing(self, submission: Submission) -> str:
+        """The id of the job that is there for a firing; "" if there is no room."""
+        receipt = self._submit(submission, again=True)
+        return receipt.id if isinstance(receipt, Receipt) else ""
+
     def _submit(self, submission: Submission, again: bool) -> Receipt | RelayError:
         data, job = self.data, submission.job
         found = data.by_key(job.key) if job.key else None
