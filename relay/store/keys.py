@@ -41,6 +41,9 @@ serve         hash    job name → how fronts check and queue it, JSON: the newe
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
 learned       zset    scope of which a limit was learned, by when that is forgotten
+schedule      hash    job name → ``due schedule``: its next firing (ms), and the schedule (JSON) that this was told by
+paused        hash    job name → since when (ms) its schedule is paused; sparse
+fired         hash    job name → ``time id``: its last firing (ms), and the job of that
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
@@ -71,7 +74,8 @@ allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
 result:id      string  the outcome, MessagePack; expires
-idem:digest    string  ``id fingerprint``; expires with its outcome
+idem:digest    string  ``id fingerprint``; expires with its outcome, or in a day
+one:digest     string  id of the live job that does what others ask for (`Job.unique`), or whose outcome they get
 =============  ======  ======================================================================================
 """
 
@@ -83,14 +87,14 @@ FIXED = (
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
     *("parents", "orphans"),
-    *("serve", "declared", "rate", "learned", "served", "catalogue"),
+    *("serve", "declared", "rate", "learned", "served", "catalogue", "schedule", "paused", "fired"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )
 #: what stands in front of the names
 FAMILIES = (
     *("ready", "lane", "lanes", "suspect", "fair", "takers", "idle"),
     *("children", "held", "blame", "busy", "log", "pace", "allow"),
-    *("inbox", "result", "idem"),
+    *("inbox", "result", "idem", "one"),
 )
 
 

@@ -128,7 +128,10 @@ class SubJobs:
         id = self._tools.store.mint(beside=self._claim.id)
         if job.owner != ANONYMOUS:
             id = ids.marked(id, job.owner)
-        return Submission(id, job, int(terms.delay * 1000), int(terms.deadline * 1000), job.caller)
+        unique = called.offer.served.unique
+        debounce = unique.debounce if unique is not None else 0
+        delay = max(int(terms.delay * 1000), debounce)
+        return Submission(id, job, delay, int(terms.deadline * 1000), job.caller, debounce=debounce)
 
     def _job(self, terms: SubmissionTerms, called: CallableJob, arguments: Arguments) -> Job:
         """Its owner, caller and trace are this job's; it goes before others of this job's priority."""
@@ -148,6 +151,8 @@ class SubJobs:
             fair=mine.fair,
             parent="" if terms.detached else self._claim.id,
             depth=mine.depth + 1,
+            unique=offer.unique(mine.owner, arguments),
+            fresh=offer.served.unique.fresh if offer.served.unique is not None else 0,
         )
 
     def _key(self, given: str, name: str, fingerprint: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -29,6 +30,7 @@ from relay.worker.attempt import InThread, Place
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
+from relay.worker.firings import LOOK, Firings
 from relay.worker.overdue import Overdue
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
@@ -78,10 +80,19 @@ class Worker(Service):
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
         self._outcomes = Outcomes(tools.clock, tools.store)
-        work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
-        work[self._outcomes.waiters.turn] = EARLY
+        work: dict[Callable[[], Any], float] = {
+            self._sweep: SWEEP,
+            self._publish: PUBLISH,
+            self._forget_cancelled: FORGET,
+            self._outcomes.waiters.turn: EARLY,
+        }
+        definitions = served(registry)
+        self._roster = Roster(definitions)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster)
+        if self._firings:
+            work[self._firings.look] = LOOK
+            tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
@@ -135,6 +146,7 @@ class Worker(Service):
         self._tools.leave()
         self._membership.stop_work()
         self._outcomes.stop()
+        self._firings.stop()
         await self._membership.leave()
 
     def held(self) -> int:

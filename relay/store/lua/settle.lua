@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, times
+-- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, ones, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
@@ -29,6 +29,7 @@ local function write_outcome(ended, waiting)
   if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', KEEP)
+  if is_unique(job) then stand_no_more(id, job, state) end
   write_key(job, state)
   remove_child(job[Job.parent], id)
   local told = #outcome <= 4096 and Mail.OUTCOME .. outcome or Mail.LARGE
