@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
+from relay.worker.coroutines import is_awaitable, run
 
 if TYPE_CHECKING:
     from relay.outbound import Http
@@ -147,7 +148,7 @@ class Ties:
         if self._closed:
             answer.set_exception(CancelledError("the job is over"))
             return
-        waiting = maybeDeferred(make)
+        waiting = maybeDeferred(_made, make)
         self._waiting[waiting] = answer
         waiting.addBoth(self._done, waiting)
 
@@ -159,3 +160,9 @@ class Ties:
             answer.set_exception(result.value)
         else:
             answer.set_result(result)
+
+
+def _made(make: Callable[[], Any]) -> Any:
+    """What is to be waited for, as a Deferred if it is not there yet."""
+    made = make()
+    return run(made) if is_awaitable(made) and not isinstance(made, Deferred) else made

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,6 +27,7 @@ from relay.timing.draining import Drain
 from relay.worker.attempt import InThread, Place
 from relay.worker.definitions import served
 from relay.worker.end import Ends
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import IDLE, Session
@@ -50,8 +51,11 @@ class WorkerTools:
     from_thread: FromThread
     #: ends the process, for a reason, so that another takes its place
     give_up: Callable[[str], None] = lambda why: None
+    tasks: JobTasks = field(default_factory=JobTasks)
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    #: called when all is done, and ends what else runs in the process
+    finish: Callable[[], Deferred[None]] = lambda: succeed(None)
 
 
 class Worker(Service):
@@ -78,7 +82,7 @@ class Worker(Service):
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
-        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
+        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, tools.tasks)
         equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)
         self._runner = Runner(place, equipment, self._session)
         self._turning: Deferred[None] | None = None
@@ -121,6 +125,7 @@ class Worker(Service):
         self._tools.leave()
         self._membership.stop_work()
         await self._membership.leave()
+        await self._tools.finish()
 
     def held(self) -> int:
         """How many jobs are running."""
