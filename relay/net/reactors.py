@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -18,6 +19,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.main import installReactor
 
 LOOPS = ("asyncio", "uvloop")  # those with an event loop
+LOOK = 0.1  # seconds between looks for the end of a program, where the system does not tell
 _REACTOR = "twisted.internet.reactor"
 
 
@@ -113,6 +115,37 @@ class LoopReactor(AsyncioSelectorReactor):
         """Nothing happens once the reactor has ended: threads may outlive it."""
         if not self.loop.is_closed():
             super().callFromThread(f, *args, **kwargs)
+
+    def spawnProcess(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a program. Its end is heard of by its own descriptor, because loops may keep SIGCHLD to themselves."""
+        process = super().spawnProcess(*args, **kwargs)
+        if process.pid is not None:  # else it has ended already
+            self._watch(process)
+        return process
+
+    def _watch(self, process: Any) -> None:
+        try:
+            ends = os.pidfd_open(process.pid)
+        except (AttributeError, OSError):  # a system without them
+            self.callLater(LOOK, self._look, process)
+            return
+
+        def ended() -> None:
+            self._scheduling.remove_reader(ends)
+            os.close(ends)
+            _reap(process)
+
+        self._scheduling.add_reader(ends, ended)
+
+    def _look(self, process: Any) -> None:
+        _reap(process)
+        if process.pid is not None:
+            self.callLater(LOOK, self._look, process)
+
+
+def _reap(process: Any) -> None:
+    if process.pid is not None:
+        process.reapProcess()
 
 
 class _Scheduling:
