@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from types import CoroutineType
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -20,10 +19,12 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.box import Box, boxed, boxed_later
+from relay.worker.box import Box, boxed
 from relay.worker.causes import with_causes
+from relay.worker.coroutines import is_awaitable, run_boxed
 from relay.worker.current import call
 from relay.worker.end import Ends
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 from relay.worker.ties import Ties
 
@@ -53,6 +54,7 @@ class Place:
     in_thread: InThread
     ends: Ends
     overdue: Overdue
+    tasks: JobTasks = field(default_factory=JobTasks)
 
 
 class Attempt:
@@ -145,7 +147,8 @@ class Attempt:
         if self._handler.options.thread:
             return self._place.in_thread(partial(boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
+        is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
+        return run_boxed(made) if is_later else made
 
     def _resumes(self) -> bool:
         """Whether another attempt can go on from what this one, or an earlier one, has left."""
@@ -181,6 +184,8 @@ class Attempt:
                 self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
             if self._stopped is not None:
                 self._place.overdue.remove(self.claim)
+            if self._place.tasks.running:
+                self._place.tasks.end(self.claim, quietly=self._stopped is not None)
         finally:
             self.free.callback(None)
 

@@ -16,6 +16,8 @@ from relay.model.problems.request import BadArguments
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.worker.causes import decisive, error_of, is_cancellation, told, with_causes
+from relay.worker.coroutines import has_loop
+from relay.worker.remedies import remedy
 from relay.worker.result import ResultType
 from relay.worker.retry import pause
 from relay.worker.shown import problem
@@ -50,7 +52,7 @@ class Ends:
                 return self._of_result(claim, handler, outcome)
             if stopped is not None:  # however the handler, or what it called, put its cancellation
                 return self._of_stop(claim, stopped, resumes, error_of(outcome))
-            return self._of_error(claim, outcome)
+            return self._of_error(claim, handler, outcome)
         except BaseException:
             return self._last_resort(claim)
 
@@ -113,10 +115,11 @@ class Ends:
             self._say_end(claim, LogLevel.info, words + raised, Report(claim.id, stopped))
         return Report(claim.id, stopped)
 
-    def _of_error(self, claim: Claim, failure: Failure) -> Report:
+    def _of_error(self, claim: Claim, handler: Handler, failure: Failure) -> Report:
         error = decisive(error_of(failure))
         if not isinstance(error, RelayError):
-            return self._fail(claim, JobFailed(), again=True, why=told(error), failure=failure)
+            what_to_do = remedy(error, has_loop(), handler.options.thread)
+            return self._fail(claim, JobFailed(), again=True, why=told(error) + what_to_do, failure=failure)
         if isinstance(error, JobError):
             return self._fail(claim, error, error.retryable)
         return self._fail(claim, error, again=error.retry_after > 0, level=LogLevel.warn)

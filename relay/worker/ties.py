@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
+from relay.worker.coroutines import is_awaitable, run
 from relay.worker.notes import Notes
 from relay.worker.pending import gathered
 from relay.worker.steps import Steps
@@ -216,5 +217,6 @@ class Ties:
 
 
 def _made(make: Callable[[], Any]) -> Any:
+    """What is to be waited for, as a Deferred if it is not there yet."""
     made = make()
-    return made.deferred() if isinstance(made, SubJob) else made
+    return run(made) if is_awaitable(made) and not isinstance(made, Deferred) else made

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,6 +31,7 @@ from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.firings import LOOK, Firings
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
@@ -56,8 +57,11 @@ class WorkerTools:
     from_thread: FromThread
     #: ends the process, for a reason, so that another takes its place
     give_up: Callable[[str], None] = lambda why: None
+    tasks: JobTasks = field(default_factory=JobTasks)
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    #: called when all is done, and ends what else runs in the process
+    finish: Callable[[], Deferred[None]] = lambda: succeed(None)
 
 
 class Worker(Service):
@@ -96,7 +100,7 @@ class Worker(Service):
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
-        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
+        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, tools.tasks)
         equipment = Equipment(
             tools.upstreams, settings.for_handlers(), tools.from_thread, self._submitting(registry)
         )
@@ -148,6 +152,7 @@ class Worker(Service):
         self._outcomes.stop()
         self._firings.stop()
         await self._membership.leave()
+        await self._tools.finish()
 
     def held(self) -> int:
         """How many jobs are running."""
