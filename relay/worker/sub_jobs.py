@@ -15,12 +15,13 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.handlers.sub_job import SubJob, SubmissionTerms
+from relay.handlers.sub_job import SubJob, SubJobFailed, SubmissionTerms
 from relay.model import ids
 from relay.model.caller import ANONYMOUS
 from relay.model.job import Claim, Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import SubJobsTooDeep, TooManySubJobs
+from relay.model.problems.request import InternalError
 from relay.model.status import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.submitters import SubmitterStore
@@ -218,4 +219,5 @@ class SubJobs:
 def _unknown(child: PendingJob, failure: Failure) -> None:
     """Its outcome can't be known."""
     if not failure.check(CancelledError):
-        child.end(failure.value if isinstance(failure.value, RelayError) else RelayError(str(failure.value)))
+        error = failure.value if isinstance(failure.value, RelayError) else InternalError()
+        child.end(SubJobFailed(child.shown.id, {**error.problem(), "retryable": False}))

@@ -142,15 +142,32 @@ async def test_a_live_sub_job_is_joined_and_one_that_succeeded_is_replayed(
 
 
 @ensureDeferred
-@pytest.mark.parametrize("end", FAILED)
-async def test_one_that_did_not_succeed_is_submitted_anew(front: Store, worker: Store, end: State) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [Report("", State.CANCELLED), Report("", State.EXPIRED), Report("", State.FAILED, "{}", undone=True)],
+)
+async def test_one_that_was_cancelled_expired_or_may_succeed_is_submitted_anew(
+    front: Store, worker: Store, end: Report
+) -> None:
     id, session = await begun(front, worker)
     first = await add_child(worker, id, key="k")
     await session.turn(10)
-    await session.turn(0, Report(first.id, end, "job-failed" if end is State.FAILED else ""))
+    await session.turn(0, Report(first.id, end.state, end.payload, undone=end.undone))
     again = await add_child(worker, id, key="k")
     assert again.new
     assert again.id != first.id
+
+
+@ensureDeferred
+async def test_a_failure_that_is_final_is_replayed(front: Store, worker: Store) -> None:
+    id, session = await begun(front, worker)
+    first = await add_child(worker, id, key="k")
+    await session.turn(10)
+    await session.turn(0, Report(first.id, State.FAILED, "interrupted"))
+    replayed = await add_child(worker, id, key="k")
+    assert replayed.id == first.id
+    assert replayed.outcome is not None
+    assert replayed.outcome.payload == "interrupted"
 
 
 @ensureDeferred
