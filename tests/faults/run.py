@@ -209,8 +209,7 @@ def _leftovers(rig: Rig) -> list[str]:
 
 def _size(rig: Rig, key: str) -> str:
     kind = rig.redis.client.type(f"{{r0}}:{key}")
-    sizes = {b"hash": rig.redis.client.hlen, b"set": rig.redis.client.scard}
-    size = sizes.get(kind, rig.redis.client.zcard)
+    size = rig.redis.client.hlen if kind == b"hash" else rig.redis.client.zcard
     return str(size(f"{{r0}}:{key}"))
 
 

@@ -220,7 +220,7 @@ async def test_many_are_cancelled_a_few_at_a_time(
     id, session = await begun(front, worker)
     children = [await add_child(front, id) for _ in range(230)]
     await session.turn(0, Report(id, State.CANCELLED))
-    assert redis.client.scard(f"{{r0}}:children:{id}") == 180
+    assert redis.client.zcard(f"{{r0}}:children:{id}") == 180
     await front.sweep()  # which goes on while there is more to do
     states = [await front.look("me", child.id) for child in children]
     assert not any(isinstance(known, JobStatus) for known in states)
