@@ -61,7 +61,7 @@ fair:name      zset    ``priority owner``, by the last place that it got in this
 fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
-children:id    zset    ids of a job's sub-jobs that live, are not detached, and were not told to stop with it; one score
+children:id    zset    a job's sub-jobs that live, are not detached, and were not told to stop with it; one score
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once

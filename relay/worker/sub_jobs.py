@@ -119,10 +119,14 @@ class SubJobs:
         mine = self._claim.job
         if mine.depth >= DEEPEST:
             raise SubJobsTooDeep(
-                f"job {mine.name} can't submit {name}: {DEEPEST} jobs stand above it already", limit=DEEPEST
+                f"job {mine.name} can't submit {name}: {DEEPEST} jobs stand above it already. Does it submit itself?",
+                limit=DEEPEST,
             )
         if len(self._children) >= MOST:
-            raise TooManySubJobs(f"job {mine.name} can't submit {name}: it has submitted {MOST}", limit=MOST)
+            raise TooManySubJobs(
+                f"job {mine.name} can't submit {name}: it has submitted {MOST}. Give each a larger part of the work",
+                limit=MOST,
+            )
 
     def _submission(self, terms: SubmissionTerms, called: CallableJob, arguments: Arguments) -> Submission:
         job = self._job(terms, called, arguments)

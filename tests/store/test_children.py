@@ -200,6 +200,21 @@ async def test_a_sub_job_that_the_store_forgot_is_taken_along_when_its_worker_ha
 
 
 @ensureDeferred
+async def test_a_dead_one_that_is_run_again_is_nobodys_sub_job(front: Store, worker: Store) -> None:
+    id, session = await begun(front, worker)
+    child = await add_child(worker, id, attempts=2)
+    await session.turn(10)
+    await session.turn(
+        0, Report(child.id, State.FAILED, "job-failed"), Report(id, State.FAILED, "job-failed")
+    )
+    (dead,) = await front.dead()
+    again = await front.revive(dead)
+    await front.sweep()
+    (claim,) = (await session.turn(10)).claims
+    assert (claim.id, claim.job.parent) == (again, "")
+
+
+@ensureDeferred
 async def test_nothing_is_left_of_them_when_all_have_ended(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:
