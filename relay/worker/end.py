@@ -141,7 +141,8 @@ class Ends:
             wait = pause(claim.starts, UNDONE)
         if wait is None:
             dead = type(error) is BadArguments  # they did fit when the job was accepted
-            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
+            anew = again and claim.job.depth > 0  # of a sub-job, when its parent is tried again
+            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone or anew)
         else:
             wanted, uncounted = (
                 (error.pause, error.uncounted) if isinstance(error, JobError) else (0.0, False)

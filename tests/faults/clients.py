@@ -98,9 +98,9 @@ class Client:
         self.number = number
         self.write = write
         self.random = random.Random(seed * 1_000_003 + number)
-        kinds = ("held", "twin", "async", "keyless", "once", "odd")
-        (self.kind,) = self.random.choices(kinds, (54, 10, 20, 10, 5, 1))
-        name = {"once": "once", "odd": self.random.choice(ODD)}.get(self.kind, "work")
+        kinds = ("held", "twin", "async", "keyless", "once", "family", "odd")
+        (self.kind,) = self.random.choices(kinds, (46, 10, 18, 10, 5, 10, 1))
+        name = {"once": "once", "family": "family", "odd": self.random.choice(ODD)}.get(self.kind, "work")
         seconds = round(
             self.random.choice((0, 0.05, 0.2, self.random.random(), 2.5 * self.random.random())), 3
         )

@@ -33,6 +33,7 @@ class Verdict:
     refused: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    families: list[str] = field(default_factory=list)  # parents that lost or doubled something
     odd: list[str] = field(default_factory=list)  # jobs that misbehave, and did not end as they have to
     unknown: int = 0  # of clients without a key, who may never know
 
@@ -49,6 +50,55 @@ def judge(clients: list[Event], jobs: list[Event]) -> Verdict:
         _judge_client(f"client {client}", events, verdict, outcomes)
     verdict.contradictions += [f"{id}: {sorted(told)}" for id, told in outcomes.items() if len(told) > 1]
     return verdict
+
+
+def broken_families(clients: list[Event], jobs: list[Event]) -> list[str]:
+    """Parents whose sub-jobs or steps are not what they have to be, while the history is kept: each of three sub-jobs
+    is one job, whoever looks for it; a result is that of the sub-job, a step's value the one that was stored; a step
+    that was stored is not done again by a later start."""
+    told = [e["answer"]["body"] for e in clients if e["event"] == "told" and e["kind"] == "family"]
+    parents = {body["id"]: body for body in told}
+    found = [f"{id}: {body.get('error')}" for id, body in parents.items() if _fails_for_no_reason(body)]
+    finished = {(e["id"], e.get("result")) for e in jobs if e["event"] == "finished"}
+    stored = {(e["id"], e["step"], e["value"]) for e in jobs if e["event"] == "stored"}
+    for id, body in parents.items():
+        result = body.get("result") or {"parts": {}, "steps": {}}
+        found += [
+            f"{id}: {each} is not of its sub-job" for each in result["parts"].items() if each not in finished
+        ]
+        found += [
+            f"{id}: step {s} was not {v}" for s, v in result["steps"].items() if (id, s, v) not in stored
+        ]
+    return found + _doubled_parts(jobs) + _repeated_steps(jobs)
+
+
+def _fails_for_no_reason(body: dict[str, Any]) -> bool:
+    return body["state"] != "succeeded" and body["error"]["type"] != "/problems/worker-died"
+
+
+def _doubled_parts(jobs: list[Event]) -> list[str]:
+    ids: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for event in jobs:
+        if "nth" in event:
+            ids[event["parent"], event["nth"]].add(event["id"])
+    return [
+        f"{parent}: sub-job {nth} is {sorted(found)}"
+        for (parent, nth), found in ids.items()
+        if len(found) > 1
+    ]
+
+
+def _repeated_steps(jobs: list[Event]) -> list[str]:
+    stored: dict[tuple[str, str], int] = {}
+    for event in jobs:
+        if event["event"] == "stored":
+            key = event["id"], event["step"]
+            stored[key] = min(event["starts"], stored.get(key, event["starts"]))
+    return [
+        f"{event['id']}: step {event['step']} again in start {event['starts']}"
+        for event in jobs
+        if event["event"] == "step" and event["starts"] > stored.get((event["id"], event["step"]), 1 << 30)
+    ]
 
 
 #: the state of jobs that misbehave, and the problem types they may have; any of them may also lose five workers

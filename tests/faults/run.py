@@ -40,7 +40,7 @@ _TRACES = (
     "trial",
     "progress",
 )
-_TRACES += ("delay", "deadline", "heads", "shut", "suspects", "closing")
+_TRACES += ("parents", "orphans", "checkpoint", "delay", "deadline", "heads", "shut", "suspects", "closing")
 
 
 @dataclass
@@ -72,6 +72,7 @@ class Figures:
             *(f"erased in silence: {x}" for x in lost.silent),
             *(f"ran twice: {x}" for x in self.run_twice),
             *(f"the same start twice, history kept: {x}" for x in self.uncounted),
+            *(f"sub-jobs or steps: {x}" for x in kept.families),
             *(f"ended otherwise than it has to: {x}" for x in [*kept.odd, *lost.odd]),
             *(f"innocent dead job: {x}" for x in self.innocent),
             *(f"left over: {x}" for x in self.leftovers),
@@ -92,6 +93,7 @@ class Figures:
             "of these, silently (404)": f"{len(lost.silent)}",
             "`once` jobs started twice": f"{len(self.run_twice)}",
             "starts that were not counted, history kept": f"{len(self.uncounted)}",
+            "parents whose sub-jobs or steps were lost or doubled, history kept": f"{len(kept.families)}",
             "jobs that misbehave, and ended otherwise than they have to": f"{len(kept.odd) + len(lost.odd)}",
             "innocent jobs among the dead jobs because of a poison job": f"{len(self.innocent)}",
             "jobs among the dead jobs that five faults hit, one after the other": f"{len(self.killed)}",
@@ -120,6 +122,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         begun = time.time()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
         figures.kept = history.judge(*_events(directory, begun))
+        figures.kept.families = history.broken_families(*_events(directory, begun))
         figures.innocent, figures.killed = _innocent(rig, _events(directory, 0)[1])
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
