@@ -15,7 +15,7 @@ from relay import Context, JobError, job
 _DIRECTORY = Path(os.environ.get("FAULTS_DIRECTORY", "."))
 
 
-def _write(event: str, context: Context) -> None:
+def _write(event: str, context: Context, **more: object) -> None:
     line = {
         "event": event,
         "id": context.job_id,
@@ -23,6 +23,7 @@ def _write(event: str, context: Context) -> None:
         "starts": context.starts,
         "pid": os.getpid(),
         "at": time.time(),
+        **more,
     }
     file = os.open(_DIRECTORY / f"jobs-{os.getpid()}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(
@@ -48,6 +49,26 @@ def work(context: Context, seconds: float, number: int) -> Deferred[str]:
 def once(context: Context, seconds: float, number: int) -> Deferred[str]:
     """The same, but never a second time."""
     return work(context, seconds, number)
+
+
+@job(timeout=60, unique=True, unique_by="group")
+def alike(context: Context, seconds: float, number: int, group: int) -> Deferred[str]:
+    """The same, of which only one of a group lives at a time."""
+    from twisted.internet import reactor
+
+    def done() -> str:
+        _write("finished", context, group=group)
+        return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+
+    _write("started", context, group=group)
+    return deferLater(reactor, seconds, done)
+
+
+@job(every="1s", catch_up="all")
+def tick(context: Context) -> None:
+    """Fired each second."""
+    assert context.scheduled is not None
+    _write("fired", context, scheduled=context.scheduled.timestamp())
 
 
 @job(timeout=60)
