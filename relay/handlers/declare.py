@@ -83,20 +83,29 @@ def job(
     held back for so many seconds, and another one meanwhile takes its place.
     """
 
-    def mark(function: Function) -> Function:
-        chosen = name if name != "" else getattr(function, "__name__", "")
-        limited = Limit(limit) if isinstance(limit, str) else limit
-        following = getattr(then, MARK, JobOptions(name="")).name if callable(then) else then
-        unknown = checks.misfit_of_names(options)
-        if unknown:
-            raise HandlerError(f"{_title(chosen, function)}: {unknown}")
-        declared = JobOptions(name=chosen, limit=limited, then=following, **options)
-        for misfit in _misfits(function, declared, then):
-            raise HandlerError(f"{_title(chosen, function)}: {misfit}")
-        setattr(function, MARK, declared)
-        return function
-
+    mark = functools.partial(_mark, name, limit, then, options)
     return mark if function is None else mark(function)
+
+
+def _mark(
+    name: str,
+    limit: str | Limit | None,
+    then: str | Callable[..., Any],
+    options: dict[str, Any],
+    function: Function,
+) -> Function:
+    """Keep on a function what was declared of it; raises `HandlerError`."""
+    chosen = name if name != "" else getattr(function, "__name__", "")
+    limited = Limit(limit) if isinstance(limit, str) else limit
+    following = getattr(then, MARK, JobOptions(name="")).name if callable(then) else then
+    unknown = checks.misfit_of_names(options)
+    if unknown:
+        raise HandlerError(f"{_title(chosen, function)}: {unknown}")
+    declared = JobOptions(name=chosen, limit=limited, then=following, **options)
+    for misfit in _misfits(function, declared, then):
+        raise HandlerError(f"{_title(chosen, function)}: {misfit}")
+    setattr(function, MARK, declared)
+    return function
 
 
 def _title(name: Any, function: Any) -> str:

@@ -169,6 +169,38 @@ def same_start_twice(jobs: list[Event]) -> list[str]:
     return [f"{id}: start {number}, {count} times" for (id, number), count in seen.items() if count > 1]
 
 
+def fired_twice(jobs: list[Event]) -> list[str]:
+    """The firings of the schedule that had more than one job."""
+    ids: dict[float, set[str]] = defaultdict(set)
+    for event in jobs:
+        if event["event"] == "fired":
+            ids[event["scheduled"]].add(event["id"])
+    return [f"{at}: {sorted(each)}" for at, each in ids.items() if len(each) > 1]
+
+
+def firings_missed(jobs: list[Event]) -> list[str]:
+    """The firings, once a second, between the first and the last that had no job."""
+    times = {int(event["scheduled"]) for event in jobs if event["event"] == "fired"}
+    return [str(at) for at in range(min(times, default=0), max(times, default=0)) if at not in times]
+
+
+def alive_beside(jobs: list[Event]) -> list[str]:
+    """Jobs that were started while another of their group had not finished for the first time."""
+    spans: dict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for event in jobs:
+        if "group" in event:
+            known = spans[event["group"]]
+            begun, ended = known.get(event["id"], (event["at"], 0.0))
+            known[event["id"]] = begun, ended or (event["at"] if event["event"] == "finished" else 0.0)
+    return [
+        f"{id} beside {other}"
+        for known in spans.values()
+        for id, (begun, _) in known.items()
+        for other, (since, until) in known.items()
+        if id != other and since < begun < until
+    ]
+
+
 def innocent(dead: dict[str, set[str]], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:
     """Of the dead jobs that are no poison, with their starts: those one of whose deaths was a poison job's, too, and
     those that only our own kills hit, again and again. `dead` has the sessions that died under each."""

@@ -51,6 +51,26 @@ def once(context: Context, seconds: float, number: int) -> Deferred[str]:
     return work(context, seconds, number)
 
 
+@job(timeout=60, unique=True, unique_by="group")
+def alike(context: Context, seconds: float, number: int, group: int) -> Deferred[str]:
+    """The same, of which only one of a group lives at a time."""
+    from twisted.internet import reactor
+
+    def done() -> str:
+        _write("finished", context, group=group)
+        return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+
+    _write("started", context, group=group)
+    return deferLater(reactor, seconds, done)
+
+
+@job(every="1s", catch_up="all")
+def tick(context: Context) -> None:
+    """Fired each second."""
+    assert context.scheduled is not None
+    _write("fired", context, scheduled=context.scheduled.timestamp())
+
+
 @job(timeout=60)
 def block(context: Context, seconds: float, number: int) -> str:
     """Stop the worker's reactor for longer than its lease, at most."""

@@ -56,6 +56,10 @@ class Figures:
     innocent: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)  # dead jobs that are the doing of our own kills alone
     uncounted: list[str] = field(default_factory=list)
+    fired_twice: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)  # jobs that lived beside another of their group
+    firings: int = 0
     leftovers: list[str] = field(default_factory=list)
     again: list[float] = field(default_factory=list)  # seconds until a killed worker's jobs ran again
     orphaned: float = 0.0  # the same, of a worker without a parent
@@ -73,6 +77,9 @@ class Figures:
             *(f"ran twice: {x}" for x in self.run_twice),
             *(f"the same start twice, history kept: {x}" for x in self.uncounted),
             *(f"sub-jobs or steps: {x}" for x in kept.families),
+            *(f"fired twice, history kept: {x}" for x in self.fired_twice),
+            *(f"never fired, history kept: {x}" for x in self.missed),
+            *(f"unique, and alive beside another: {x}" for x in self.beside),
             *(f"ended otherwise than it has to: {x}" for x in [*kept.odd, *lost.odd]),
             *(f"innocent dead job: {x}" for x in self.innocent),
             *(f"left over: {x}" for x in self.leftovers),
@@ -94,6 +101,9 @@ class Figures:
             "`once` jobs started twice": f"{len(self.run_twice)}",
             "starts that were not counted, history kept": f"{len(self.uncounted)}",
             "parents whose sub-jobs or steps were lost or doubled, history kept": f"{len(kept.families)}",
+            "firings of a schedule, once a second": f"{self.firings}",
+            "of these, twice or never, history kept": f"{len(self.fired_twice) + len(self.missed)}",
+            "unique jobs that lived beside another": f"{len(self.beside)}",
             "jobs that misbehave, and ended otherwise than they have to": f"{len(kept.odd) + len(lost.odd)}",
             "innocent jobs among the dead jobs because of a poison job": f"{len(self.innocent)}",
             "jobs among the dead jobs that five faults hit, one after the other": f"{len(self.killed)}",
@@ -127,6 +137,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
         figures.uncounted = history.same_start_twice(_events(directory, 0)[1])
+        _judge_schedules(figures, _events(directory, 0)[1])
         begun = time.time()
         _stage(rig, figures, *losing, LOSING, seed + 1)
         figures.lost = history.judge(*_events(directory, begun))
@@ -134,6 +145,13 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
     finally:
         rig.stop()
     return figures
+
+
+def _judge_schedules(figures: Figures, jobs: list[history.Event]) -> None:
+    figures.fired_twice = history.fired_twice(jobs)
+    figures.missed = history.firings_missed(jobs)
+    figures.firings = sum(event["event"] == "fired" for event in jobs)
+    figures.beside = history.alive_beside(jobs)
 
 
 def _measure(rig: Rig, figures: Figures, seed: int, jobs: int) -> None:
