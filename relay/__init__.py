@@ -26,7 +26,7 @@ The map of the modules; imports go down only:
 `relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
 them. `relay.learned` is a command for operators.
 
-A module of handlers needs the four names of this package. They are imported on first use, so that `relay.handover` does
+A module of handlers needs the names of this package. They are imported on first use, so that `relay.handover` does
 not bring Twisted into another server.
 """
 
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
     from relay.handlers.declare import job
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
+    from relay.model.problems.raised import Discard, Retry
 
-__all__ = ["Context", "JobError", "Limit", "__version__", "job"]
+__all__ = ["Context", "Discard", "JobError", "Limit", "Retry", "__version__", "job"]
 
 _HOMES = {
     "Context": "handlers.context",
+    "Discard": "model.problems.raised",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
+    "Retry": "model.problems.raised",
     "job": "handlers.declare",
 }
 
