@@ -105,6 +105,7 @@ def worker(
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
         leave=celery.close,
+        spawn=reactor.spawnProcess,
     )
     made = Worker(tools, registry, settings)
     watch.install(reactor, made, registry, store.home, address, settings, alive)

@@ -7,6 +7,7 @@
 `runner`       the attempts that are under way: begun, stopped, drained
 `attempt`      one job, run once: from its claim to its end
 `ties`         what its handler can do meanwhile, from any thread; `progress`: what it says of itself
+`aside`        what it has going on beside its handler: pauses, threads; `programs`: other programs
 `end`          what its end is, made of `result` (what was returned) or `causes` and `shown` (what was raised)
 `retry`        whether a failed job is tried again, and when
 `overdue`      handlers that do not stop, and the places that they take

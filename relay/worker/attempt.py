@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -20,6 +20,7 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
+from relay.worker.aside import InThread
 from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends
@@ -35,12 +36,6 @@ _WHY = {
     State.QUEUED: "drain",
 }
 POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
-
-
-class InThread(Protocol):
-    """Calls a function in a thread."""
-
-    def __call__(self, function: Any, /) -> Deferred[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)

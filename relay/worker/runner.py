@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -21,7 +22,9 @@ from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
 from relay.timing.draining import Drain
+from relay.worker.aside import Aside, Means
 from relay.worker.attempt import GRACE, Attempt, Place
+from relay.worker.programs import Spawn, no_programs
 from relay.worker.progress import words
 from relay.worker.ties import FromThread, Ties
 
@@ -48,6 +51,7 @@ class Equipment:
     settings: Mapping[str, str]
     from_thread: FromThread
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
+    spawn: Spawn = no_programs
 
 
 class Runner:
@@ -59,6 +63,7 @@ class Runner:
         self._place = place
         self._equipment = equipment
         self._reports = reports
+        self._aside = partial(Aside, Means(place.clock, place.in_thread, equipment.spawn))
         self._attempts: dict[str, Attempt] = {}  # those that have no end yet
         self._running: set[Attempt] = set()  # those whose handlers run
         self._leaving = False
@@ -170,7 +175,9 @@ class Runner:
                 raise CancelledError("another worker has the job")
             return self._reports.checkpoint(claim.id, said)
 
-        return Ties(self._equipment.from_thread, open_http, tell, keep, bool(claim.checkpoint))
+        return Ties(
+            self._equipment.from_thread, open_http, tell, keep, bool(claim.checkpoint), aside=self._aside
+        )
 
     def _context(self, claim: Claim, seconds: float, ties: Ties) -> Context:
         return Context(

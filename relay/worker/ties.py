@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from relay.handlers.finished import Finished
+from relay.worker.aside import Aside
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
 
 if TYPE_CHECKING:
     from relay.outbound import Http
 
+Result = TypeVar("Result")
 #: has a function called in the reactor's thread, soon
 FromThread = Callable[..., object]
 _handing = threading.Lock()  # for what one thread leaves and another takes
@@ -24,7 +27,8 @@ _handing = threading.Lock()  # for what one thread leaves and another takes
 
 class Ties:
     """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
-    `tell` is given what is said of its progress, `keep` the JSON of its checkpoints, always in the reactor's thread."""
+    `aside` what it has going on beside its handler; `tell` is given what is said of its progress, `keep` the JSON of
+    its checkpoints, always in the reactor's thread."""
 
     _log = Logger()
 
@@ -35,6 +39,8 @@ class Ties:
         tell: Callable[[float, str], None],
         keep: Callable[[str], Deferred[None]],
         resumes: bool = False,
+        *,
+        aside: Callable[[], Aside],
     ) -> None:
         #: why the attempt was stopped; "" as long as it was not
         self.stopped = ""
@@ -46,6 +52,8 @@ class Ties:
         self._keep = keep
         self._reactors = threading.get_ident()
         self._http: Http | None = None
+        self._open_aside = aside
+        self._aside: Aside | None = None
         self._closed = False
         self._waiting: dict[Deferred[Any], Future[Any]] = {}
         self._said: tuple[float, str] | None = None  # by another thread, and not taken up yet
@@ -55,11 +63,7 @@ class Ties:
     @property
     def http(self) -> Http:
         """The HTTP client of this attempt."""
-        if threading.get_ident() != self._reactors:
-            raise RuntimeError(
-                "context.http is for the reactor's thread; "
-                "in another thread call context.wait(lambda: context.http.get(url))"
-            )
+        self._check_thread("http", "http.get(url)")
         if self._http is None:
             self._http = self._open_http()
             if self._closed:
@@ -95,6 +99,35 @@ class Ties:
         self._from_thread(self._begin, make, answer)
         return answer.result()
 
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds."""
+        return self._beside("sleep").sleep(seconds)
+
+    def thread(self, function: Callable[[], Result]) -> Deferred[Result]:
+        """Call a function in a thread."""
+        return self._beside("thread").thread(function)
+
+    def process(
+        self, command: Sequence[Any], given: bytes, environment: Mapping[str, str] | None, most: int
+    ) -> Deferred[Finished]:
+        """Run a program."""
+        return self._beside("process").process(command, given, environment, most)
+
+    def _beside(self, name: str) -> Aside:
+        self._check_thread(name, f"{name}(…)")
+        if self._aside is None:
+            self._aside = self._open_aside()
+            if self._closed:
+                self._aside.close()
+        return self._aside
+
+    def _check_thread(self, name: str, call: str) -> None:
+        if threading.get_ident() != self._reactors:
+            raise RuntimeError(
+                f"context.{name} is for the reactor's thread; "
+                f"in another thread call context.wait(lambda: context.{call})"
+            )
+
     # -- for the attempt --
 
     def cancel(self, why: str) -> None:
@@ -122,6 +155,8 @@ class Ties:
             for answer in self._waiting.values():  # of what can't be cancelled
                 answer.set_exception(CancelledError("the job is over"))
             self._waiting.clear()
+        if self._aside is not None:
+            self._aside.close()
         if self._http is not None:
             self._http.close()
 

@@ -24,10 +24,12 @@ from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 from relay.timing.draining import Drain
-from relay.worker.attempt import InThread, Place
+from relay.worker.aside import InThread
+from relay.worker.attempt import Place
 from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.programs import Spawn, no_programs
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import IDLE, Session
 from relay.worker.ties import FromThread
@@ -52,6 +54,7 @@ class WorkerTools:
     give_up: Callable[[str], None] = lambda why: None
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    spawn: Spawn = no_programs
 
 
 class Worker(Service):
@@ -79,7 +82,7 @@ class Worker(Service):
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
         place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
-        equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)
+        equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread, spawn=tools.spawn)
         self._runner = Runner(place, equipment, self._session)
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
