@@ -38,11 +38,24 @@ from relay.version import VERSION as __version__
 if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
+    from relay.handlers.hooks import on_start, on_stop
+    from relay.handlers.shared import Shared
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
     from relay.model.problems.raised import Discard, Retry
 
-__all__ = ["Context", "Discard", "JobError", "Limit", "Retry", "__version__", "job"]
+__all__ = [
+    "Context",
+    "Discard",
+    "JobError",
+    "Limit",
+    "Retry",
+    "Shared",
+    "__version__",
+    "job",
+    "on_start",
+    "on_stop",
+]
 
 _HOMES = {
     "Context": "handlers.context",
@@ -50,7 +63,10 @@ _HOMES = {
     "JobError": "model.problems.base",
     "Limit": "model.limits",
     "Retry": "model.problems.raised",
+    "Shared": "handlers.shared",
     "job": "handlers.declare",
+    "on_start": "handlers.hooks",
+    "on_stop": "handlers.hooks",
 }
 
 

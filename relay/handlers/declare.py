@@ -12,6 +12,7 @@ import msgspec
 
 from relay.handlers import options as checks
 from relay.handlers import signature
+from relay.handlers.annotations import SignatureError
 from relay.handlers.options import HandlerError, JobOptions
 from relay.model.limits import Limit
 from relay.model.problems.base import JobError
@@ -179,11 +180,12 @@ def handler(function: Callable[..., Any]) -> Handler:
     title = _title(options.name, function)
     try:
         read = signature.read(function, options.name)
-    except signature.SignatureError as error:
+    except SignatureError as error:
         raise HandlerError(f"{title}: {error}") from error
     counted = options.per or (options.limit.per if options.limit else "")
-    if counted and counted == read.context:
+    if counted and not read.argument_named(counted):
+        given = "the Context" if counted == read.context else "shared"
         raise HandlerError(
-            f"{title}: {'per' if options.per else 'limit'}: {counted} is the Context, not an argument to count by"
+            f"{title}: {'per' if options.per else 'limit'}: {counted} is {given}, not an argument to count by"
         )
     return Handler(function, options, read)

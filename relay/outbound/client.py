@@ -56,7 +56,7 @@ _OWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Common:
     """What the clients of all attempts of a worker share."""
 
     clock: IReactorTime
@@ -79,7 +79,7 @@ class Http(TreqClient):
     Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
     """
 
-    def __init__(self, shared: Shared, job: AttemptOfJob) -> None:
+    def __init__(self, shared: Common, job: AttemptOfJob) -> None:
         super().__init__(shared.agent)
         self._shared = shared
         self._clock = shared.clock

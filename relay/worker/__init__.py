@@ -9,6 +9,8 @@
 `ties`         what its handler can do meanwhile, from any thread; `progress`: what it says of itself
 `aside`        what it has going on beside its handler: pauses, threads; `programs`: other programs
 `end`          what its end is, made of `result` (what was returned) or `causes` and `shown` (what was raised)
+`shareds`      what handlers share; `lifespan`: hooks before the first job and after the last
+`awaited`      functions of users that may be async
 `retry`        whether a failed job is tried again, and when
 `overdue`      handlers that do not stop, and the places that they take
 `current`      for which job code runs

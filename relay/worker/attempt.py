@@ -25,6 +25,7 @@ from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.shareds import Shareds
 from relay.worker.ties import Ties
 
 GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
@@ -46,6 +47,7 @@ class Place:
     in_thread: InThread
     ends: Ends
     overdue: Overdue
+    shareds: Shareds
 
 
 class Attempt:
@@ -76,6 +78,7 @@ class Attempt:
         self._running: Deferred[Any] | None = None
         self._stopped: State | None = None
         self._leaving = False
+        self._waits = False  # for what the handler shares with others, and was not made yet
         self._expires = math.inf  # by the clock
         self._timer: IDelayedCall | None = None
 
@@ -129,10 +132,20 @@ class Attempt:
         arguments = self._handler.decode(self.claim.job.arguments)
         if self._handler.context:
             arguments[self._handler.context] = self._context
+        shared = self._handler.signature.shared
+        if shared and not self._place.shareds.fill(arguments, shared):
+            self._waits = True
+            return self._place.shareds.bring(shared).addCallback(self._call_later)
         if self._handler.options.thread:
             return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
         return Deferred.fromCoroutine(_boxed_later(made)) if type(made) is CoroutineType else made
+
+    def _call_later(self, _: None) -> Any:
+        """What is shared is there now."""
+        self._waits = False
+        made = call(self.claim, self._call)
+        return made if issubclass(type(made), Deferred) else Box(made)
 
     def _resumes(self) -> bool:
         """Whether another attempt can go on from what this one, or an earlier one, has left."""
@@ -141,7 +154,7 @@ class Attempt:
     def _cancel(self, running: Deferred[Any], why: State) -> None:
         if self._ties is not None:
             self._ties.cancel(_WHY[why])
-        if self._handler.options.thread:  # which goes on whatever its Deferred says
+        if self._handler.options.thread and not self._waits:  # which goes on whatever its Deferred says
             return
         try:
             running.cancel()

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from twisted.internet.defer import Deferred
 
-from relay.handlers.signature import looked_up
+from relay.handlers.annotations import looked_up
 from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
