@@ -14,6 +14,7 @@ from relay.handlers import options as checks
 from relay.handlers import signature
 from relay.handlers.annotations import SignatureError
 from relay.handlers.options import HandlerError, JobOptions
+from relay.model.arguments.foreign import build
 from relay.model.limits import Limit
 from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
@@ -168,7 +169,7 @@ class Handler:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
         type = self.signature.arguments
         try:
-            decoded = msgspec.json.decode(arguments, type=type)
+            decoded = msgspec.json.decode(arguments, type=type, dec_hook=build)
         except (msgspec.MsgspecError, TypeError, RecursionError) as error:  # a list has no place in a set
             raise BadArguments(str(error)) from error
         return {field: getattr(decoded, field) for field in type.__struct_fields__}

@@ -14,6 +14,7 @@ from relay.handlers.annotations import SignatureError, annotation_of, scope_of
 from relay.handlers.context import Context
 from relay.handlers.shared import Make, needs, shared_by
 from relay.model.arguments.describing import Fresh, Unsupported, refuse_foreign_notes
+from relay.model.arguments.foreign import adapted, build, is_foreign
 from relay.model.arguments.schema import published
 
 _MUTABLE = (list, dict, set, bytearray)
@@ -83,6 +84,7 @@ def _is_context(annotation: Any) -> bool:
 def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[Any, ...]:
     """As `msgspec.defstruct` wants it, tried alone so that what is wrong can be told of this argument."""
     try:
+        annotation = adapted(annotation)
         refuse_foreign_notes(annotation)
         alone = msgspec.defstruct("arguments", [(parameter.name, annotation)])
         published(alone)
@@ -96,12 +98,15 @@ def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[Any, ...]:
 
 def _default(parameter: inspect.Parameter) -> Any:
     default = parameter.default
-    return msgspec.field(default_factory=Fresh(default)) if isinstance(default, _MUTABLE) else default
+    is_mutable = isinstance(default, _MUTABLE) or is_foreign(type(default))
+    return msgspec.field(default_factory=Fresh(default)) if is_mutable else default
 
 
 def _check_default(parameter: inspect.Parameter, annotation: Any) -> None:
+    if is_foreign(type(parameter.default)):  # built by pydantic, and so checked
+        return
     try:
-        msgspec.json.decode(msgspec.json.encode(parameter.default), type=annotation)
+        msgspec.json.decode(msgspec.json.encode(parameter.default), type=annotation, dec_hook=build)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
         hint = "; annotate it with … | None" if parameter.default is None else ""
         raise SignatureError(
