@@ -12,6 +12,7 @@ The map of the modules; imports go down only:
 `relay.process`      the composition root (`service`), and the processes of ``relay all``: supervisor, children
 `relay.front`        answers clients: routes, holds (a held request lives in `relay.front.hold`), heartbeats
 `relay.worker`       claims jobs, runs their handlers, reports how they ended
+`relay.submitting`   jobs are submitted, and waited for: of fronts and workers
 `relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages
 `relay.celery`       Celery tasks as jobs
 `relay.handlers`     what authors of jobs import: ``@job``, the context, the registry
@@ -26,8 +27,8 @@ The map of the modules; imports go down only:
 `relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
 them. `relay.learned` is a command for operators.
 
-A module of handlers needs the names of this package. They are imported on first use, so that `relay.handover` does
-not bring Twisted into another server.
+A module of handlers needs the names of this package. They are imported on first use, so that `relay.handover` does not
+bring Twisted into another server.
 """
 
 from importlib import import_module
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from relay.handlers.declare import job
     from relay.handlers.hooks import on_start, on_stop
     from relay.handlers.shared import Shared
+    from relay.handlers.sub_job import SubJob, SubJobFailed
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
     from relay.model.problems.raised import Discard, Retry
@@ -51,6 +53,8 @@ __all__ = [
     "Limit",
     "Retry",
     "Shared",
+    "SubJob",
+    "SubJobFailed",
     "__version__",
     "job",
     "on_start",
@@ -64,6 +68,8 @@ _HOMES = {
     "Limit": "model.limits",
     "Retry": "model.problems.raised",
     "Shared": "handlers.shared",
+    "SubJob": "handlers.sub_job",
+    "SubJobFailed": "handlers.sub_job",
     "job": "handlers.declare",
     "on_start": "handlers.hooks",
     "on_stop": "handlers.hooks",

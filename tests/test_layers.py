@@ -26,11 +26,12 @@ BELOW: dict[str, set[str]] = {
     "handlers": {"outbound", "model"},  # of outbound the type of `Context.http`
     "celery": {"redis", "timing", "handlers", "model"},
     "store": {"redis", "net", "timing", "model"},
-    "front": {"http", "store", "redis", "net", "timing", "model"},
-    "worker": {"handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "submitting": {"store", "redis", "net", "timing", "model"},
+    "front": {"submitting", "http", "store", "redis", "net", "timing", "model"},
+    "worker": {"submitting", "handlers", "outbound", "store", "redis", "net", "timing", "model"},
     "process": {
         *("front", "worker", "celery", "handlers", "outbound"),
-        *("store", "redis", "http", "net", "timing", "model"),
+        *("submitting", "store", "redis", "http", "net", "timing", "model"),
     },
     "jobs": {"outbound", "model"},
 }

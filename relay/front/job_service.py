@@ -14,10 +14,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from relay.front.catalogue import Catalogue
-from relay.front.offer import Arguments, Offer
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
-from relay.front.waiters import Waiters
 from relay.model import ids
 from relay.model.caller import ANONYMOUS, ANYONE
 from relay.model.job import Job
@@ -29,6 +27,8 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
+from relay.submitting.offer import Arguments, Offer
+from relay.submitting.waiters import Waiters, leave
 from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
@@ -216,10 +216,3 @@ def digest(owner: str, name: str, key: str) -> str:
     """What a key is kept under: it counts for one owner and one job name."""
     scope = "\0".join((owner, name, key)).encode()
     return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
-
-
-def leave(waiter: Deferred[Outcome] | None) -> None:
-    """Stop waiting."""
-    if waiter is not None:
-        waiter.addErrback(lambda _: None)
-        waiter.cancel()

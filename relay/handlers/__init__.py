@@ -11,6 +11,7 @@ finds such functions in a worker's modules.
 `shared`       what handlers share; `hooks`: what is called before and after all of them
 `context`      what a running handler is told about its job
 `finished`     what became of a program that it ran
+`sub_job`      the jobs that a job submits
 `importing`    modules of handlers, imported by name
 `registry`     the handlers of one worker
 =============  ============================================================================================

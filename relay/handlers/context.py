@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from twisted.logger import Logger
 
+from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
+
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
@@ -44,6 +46,15 @@ class Attached(Protocol):
     def process(
         self, command: Sequence[Any], given: bytes, environment: Mapping[str, str] | None, most: int
     ) -> Deferred[Finished]: ...
+
+    def submission(self, terms: SubmissionTerms) -> Submit[Context]: ...
+
+    def gather(self, sub_jobs: Sequence[SubJob[Any]], return_exceptions: bool) -> Deferred[list[Any]]: ...
+
+    def step(self, name: str, function: Callable[[], Any]) -> Deferred[Any]: ...
+
+
+_ORDINARY = SubmissionTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,57 @@ class Context:
         `OSError`.
         """
         return self._attached.process(command, input, environment, max_bytes)
+
+    @property
+    def submit(self) -> Submit[Context]:
+        """Submit another job, and await it for its result, or leave it::
+
+            small = await context.submit(resize, url=url, width=100)
+
+        The job is given by its handler, a function with ``@job`` of this worker's modules, or by its name. Its
+        arguments are checked at once (`BadArguments`). It has the owner and the caller of this one, goes before new
+        jobs, and is cancelled when this one ends otherwise than well. Another attempt of this job finds it again.
+        While this job awaits others, it takes up no place of its worker. For the reactor's thread: use `wait` in
+        another.
+        """
+        return self._attached.submission(_ORDINARY)
+
+    def submission(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, detached: bool = False
+    ) -> Submit[Context]:
+        """A `submit` for a job with a `key` of its own, by which another attempt finds it, whatever its arguments; a
+        `delay` or a `deadline` in seconds from now; or one that is `detached`: it goes on however this one ends."""
+        return self._attached.submission(SubmissionTerms(key, delay, deadline, detached))
+
+    @overload
+    def gather(self, *sub_jobs: SubJob[Result]) -> Deferred[list[Result]]: ...
+
+    @overload
+    def gather(
+        self, *sub_jobs: SubJob[Result], return_exceptions: bool
+    ) -> Deferred[list[Result | BaseException]]: ...
+
+    def gather(self, *sub_jobs: SubJob[Any], return_exceptions: bool = False) -> Deferred[list[Any]]:
+        """The results of several sub-jobs, in their order. Fails as soon as one of them does, and the others go on;
+        with `return_exceptions` it waits for all, and exceptions stand among the results."""
+        return self._attached.gather(sub_jobs, return_exceptions)
+
+    @overload
+    def step(self, name: str, function: Callable[[], Awaitable[Result]]) -> Deferred[Result]: ...
+
+    @overload
+    def step(self, name: str, function: Callable[[], Result]) -> Deferred[Result]: ...
+
+    def step(self, name: str, function: Callable[[], Any]) -> Deferred[Any]:
+        """Call `function`, plain, ``async`` or with a Deferred, unless an earlier attempt of this job has done so and
+        stored what it returned. Fires with that result, as JSON gives it back, once it is stored. A result may have 64
+        KiB of JSON, all of a job 256 KiB, else `StepTooLarge`. The `name` is the step's own within the job, else
+        `ValueError`. A `once` job that has done a step may be started again. For the reactor's thread: use `wait` in
+        another."""
+        return self._attached.step(name, function)
+
+    @overload
+    def wait(self, make: Callable[[], SubJob[Result]]) -> Result: ...
 
     @overload
     def wait(self, make: Callable[[], Deferred[Result]]) -> Result: ...

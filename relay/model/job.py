@@ -31,6 +31,8 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         then: JobTemplate | None = None,
         caller: str = "",
         fair: bool = False,
+        parent: str = "",
+        depth: int = 0,
     ) -> Job:
         """The job that does this for somebody."""
         return Job(
@@ -49,6 +51,8 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
             then,
             caller,
             fair,
+            parent,
+            depth,
         )
 
 
@@ -73,6 +77,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     then: JobTemplate | None = None  # of the job that is given an outcome which nobody collected
     caller: str = ""  # whose queued places it takes up; "" for a job that is not counted
     fair: bool = False  # owners take turns where it waits
+    parent: str = ""  # the job whose end takes this one along, unless it succeeds; "" for none
+    depth: int = 0  # how many jobs stand above it, of a job that another submitted
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

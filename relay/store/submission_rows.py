@@ -19,7 +19,8 @@ def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
     """As the submit script takes it."""
     job = item.job
     where = job.name, job.priority, job.lane
-    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _caller(item), _encode(job)
+    times = item.delay, item.deadline
+    return item.id, job.key, job.fingerprint, *where, *times, _caller(item), job.parent, _encode(job)
 
 
 def _caller(item: Submission) -> str:

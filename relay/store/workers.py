@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,24 +11,22 @@ from relay.model.job import Claim
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.given_back import give_back
-from relay.store.member import MemberStore
 from relay.store.messages import Sweep, Turn, Turned
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.router import Router
+from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
 
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 
 
-class WorkerStore(Protocol):
+class WorkerStore(SubmitterStore, Protocol):
     """The verbs of a worker. Each but `turn` raises `StoreAway` where the store does not answer in time."""
 
     inbox: str
-    """The name of this process' own inbox: it is woken and told of cancelled jobs there. Its sessions are called
-    ``<inbox>.<n>``."""
-    on_data_loss: list[Callable[[], None]]
-    """Each is called when the store may have forgotten what this process holds."""
+    """The name of this process' own inbox: it is woken there, and told of cancelled jobs and of outcomes that it waits
+    for. Its sessions are called ``<inbox>.<n>``."""
 
     def start(self) -> None: ...
 
@@ -62,7 +60,7 @@ class WorkerStore(Protocol):
         has ended. To be called every second."""
 
 
-class RedisWorkerStore(MemberStore, WorkerStore):
+class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
     """A `WorkerStore` on Redis. Its sessions live in one partition, `home`."""
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -20,12 +19,10 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.aside import InThread
+from relay.worker.box import Box, boxed, boxed_later
 from relay.worker.causes import with_causes
 from relay.worker.current import call
-from relay.worker.end import Ends
-from relay.worker.overdue import Overdue
-from relay.worker.shareds import Shareds
+from relay.worker.place import Place
 from relay.worker.ties import Ties
 
 GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
@@ -35,19 +32,9 @@ _WHY = {
     State.EXPIRED: "expired",
     State.CANCELLED: "cancelled",
     State.QUEUED: "drain",
+    State.SCHEDULED: "drain",
 }
 POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the attempts of one worker share."""
-
-    clock: IReactorTime
-    in_thread: InThread
-    ends: Ends
-    overdue: Overdue
-    shareds: Shareds
 
 
 class Attempt:
@@ -95,11 +82,11 @@ class Attempt:
             made = call(self.claim, self._call)
         except BaseException:
             made = Failure()
-        if not issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
+        if issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
+            self._running = made
+            made.addBoth(self._over)
+        else:
             self._over(made)
-            return
-        self._running = made
-        made.addBoth(self._over)
         if self._running is not None:
             clock, timeout = self._place.clock, self._handler.options.timeout
             self._expires = clock.seconds() + left
@@ -108,8 +95,8 @@ class Attempt:
 
     def stop(self, why: State) -> None:
         """Cancel the handler, because its time is over (`FAILED`), its deadline has passed (`EXPIRED`), the job was
-        cancelled (`CANCELLED`) or is given back (`QUEUED`). The first reason counts, except that a cancellation
-        overrides it."""
+        cancelled (`CANCELLED`), is given back (`QUEUED`) or put off (`SCHEDULED`). The first reason counts, except that
+        a cancellation overrides it."""
         if self._running is None or self.end.called:
             return
         again = self._stopped is not None
@@ -126,6 +113,12 @@ class Attempt:
         self._leaving = True
         self.stop(State.QUEUED)
 
+    def put_off(self) -> None:
+        """The worker has too much to do: try the job later, without counting this attempt. One that must not be started
+        again goes on."""
+        if not self.claim.job.once or self._resumes():
+            self.stop(State.SCHEDULED)
+
     # -- the call --
 
     def _call(self) -> Any:
@@ -137,9 +130,9 @@ class Attempt:
             self._waits = True
             return self._place.shareds.bring(shared).addCallback(self._call_later)
         if self._handler.options.thread:
-            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
+            return self._place.in_thread(partial(boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(_boxed_later(made)) if type(made) is CoroutineType else made
+        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
 
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""
@@ -170,6 +163,8 @@ class Attempt:
         if type(outcome) is Box:
             outcome = outcome.content
         self._running = None
+        if self._ties is not None and self._waits_for_sub_jobs(self._ties, outcome):
+            return
         stop_timer(self._timer)
         try:
             if self.end.called:
@@ -181,6 +176,15 @@ class Attempt:
                 self._place.overdue.remove(self.claim)
         finally:
             self.free.callback(None)
+
+    def _waits_for_sub_jobs(self, ties: Ties, outcome: Any) -> bool:
+        """A job does not end before the store has all that it has submitted."""
+        unstored = None if self.end.called or issubclass(type(outcome), Failure) else ties.unstored()
+        if unstored is None:
+            return False
+        self._running = unstored
+        unstored.addCallbacks(lambda _: self._over(outcome), self._over)
+        return True
 
     def _insist(self) -> None:
         """The handler was stopped and does not stop."""
@@ -232,18 +236,3 @@ class Attempt:
         """One timer at a time."""
         stop_timer(self._timer)
         self._timer = self._place.clock.callLater(seconds, then)
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """What a handler returned, on its way through a Deferred, which looks at the class of what it is given."""
-
-    content: Any
-
-
-def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
-    return Box(function(**arguments))
-
-
-async def _boxed_later(coroutine: CoroutineType[Any, Any, Any]) -> Box:
-    return Box(await coroutine)

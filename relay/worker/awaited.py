@@ -9,10 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-
-def run(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
-    """Run a coroutine; fires with its result."""
-    return Deferred.fromCoroutine(coroutine)
+from relay.worker.coroutines import run
 
 
 def begin(work: Callable[[], Coroutine[Any, Any, Any]]) -> Deferred[Any]:

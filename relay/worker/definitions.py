@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relay.handlers.declare import Handler
 from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
 from relay.model.job import JobTemplate
@@ -12,22 +13,25 @@ from relay.store.messages import JobDefinition, LimitDefinition
 
 def served(registry: Registry) -> list[JobDefinition]:
     """The declaration of each handler that is served."""
-    return [
-        JobDefinition(
-            name=handler.options.name,
-            queue=handler.options.queue,
-            priority=handler.options.priority,
-            attempts=handler.options.attempts,
-            once=handler.options.once,
-            limit=_limit(handler.options),
-            then=_template(registry, handler.options.then),
-            schema=handler.schema(),
-            internal=registry.is_internal(handler),
-            local=handler.options.local,
-            problems=tuple(map(describe, handler.options.problems)),
-        )
-        for handler in registry
-    ]
+    return [definition(registry, handler) for handler in registry]
+
+
+def definition(registry: Registry, handler: Handler) -> JobDefinition:
+    """The declaration of a handler."""
+    options = handler.options
+    return JobDefinition(
+        name=options.name,
+        queue=options.queue,
+        priority=options.priority,
+        attempts=options.attempts,
+        once=options.once,
+        limit=_limit(options),
+        then=_template(registry, options.then),
+        schema=handler.schema(),
+        internal=registry.is_internal(handler),
+        local=options.local,
+        problems=tuple(map(describe, options.problems)),
+    )
 
 
 def _template(registry: Registry, name: str) -> JobTemplate | None:

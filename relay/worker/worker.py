@@ -23,17 +23,21 @@ from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
+from relay.submitting.outcomes import EARLY, Outcomes
 from relay.timing.draining import Drain
 from relay.worker.aside import InThread
-from relay.worker.attempt import Place
+from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
+from relay.worker.place import Place
 from relay.worker.programs import Spawn, no_programs
+from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import IDLE, Session
 from relay.worker.shareds import Shareds
+from relay.worker.sub_jobs import Submitting
 from relay.worker.ties import FromThread
 
 SWEEP = 1.0  # seconds between sweeps
@@ -74,10 +78,13 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
+        self._joined = False  # whether our inbox was ever there
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
+        self._outcomes = Outcomes(tools.clock, tools.store)
         work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
+        work[self._outcomes.waiters.turn] = EARLY
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
         self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
@@ -88,11 +95,18 @@ class Worker(Service):
         self.shareds = Shareds(tools.clock, given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
         place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, self.shareds)
-        equipment = Equipment(tools.upstreams, given, tools.from_thread, spawn=tools.spawn)
+        equipment = Equipment(
+            tools.upstreams, given, tools.from_thread, self._submitting(registry), spawn=tools.spawn
+        )
         self._runner = Runner(place, equipment, self._session)
         self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
+
+    def _submitting(self, registry: Registry) -> Submitting:
+        """For the jobs that jobs submit."""
+        clock, store = self._tools.clock, self._tools.store
+        return Submitting(store, self._outcomes.waiters, CallableJobs(registry), Resending(clock, store))
 
     def startService(self) -> None:
         super().startService()
@@ -145,6 +159,7 @@ class Worker(Service):
         self._tools.leave()
         if self._turning is not None:  # it was started
             self._membership.stop_work()
+            self._outcomes.stop()
             await self._membership.leave()
 
     def held(self) -> int:
@@ -188,6 +203,8 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
+            else:
+                self._outcomes.hear(message)
 
     def _cancel(self, id: str) -> None:
         """Stop a job. A job that was claimed but has not arrived yet is not started."""
@@ -208,10 +225,13 @@ class Worker(Service):
 
     async def _sweep(self) -> None:
         try:
-            await self._tools.store.sweep()
+            swept = await self._tools.store.sweep()
         except RelayError:
             return  # the next sweep finds a store that answers, or another epoch
         self._inbox.expect()
+        if not swept.there and self._joined:  # what was written into our inbox is lost
+            self._outcomes.recovery.soon()
+        self._joined = True
 
     async def _publish(self) -> None:
         try:

@@ -22,6 +22,7 @@ from relay.store.terms import StoreSettings
 from tests.store import (
     test_allowances,
     test_checkpoints,
+    test_children,
     test_fair,
     test_follow,
     test_limits,
@@ -106,6 +107,7 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
 for module in (
     test_allowances,
     test_checkpoints,
+    test_children,
     test_fair,
     test_follow,
     test_limits,

@@ -17,9 +17,10 @@ from relay.handlers.declare import handler
 from relay.model.job import Claim, Job
 from relay.model.state import State
 from relay.store.messages import Report
-from relay.worker.attempt import Attempt, Place
+from relay.worker.attempt import Attempt
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.place import Place
 from relay.worker.shareds import Shareds
 
 
@@ -54,6 +55,9 @@ class Scene:
     def close(self) -> None:
         """What the attempt does with its ties, which this stands in for."""
         self.closed += 1
+
+    def unstored(self) -> None:
+        return None
 
     def cancel(self, why: str) -> None:
         self.stopped = why

@@ -17,9 +17,10 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.draining import Drain
-from relay.worker.attempt import GRACE, Place
+from relay.worker.attempt import GRACE
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.place import Place
 from relay.worker.runner import Equipment, Runner
 from relay.worker.shareds import Shareds
 from tests.worker.test_session import claim
@@ -39,7 +40,7 @@ class Scene:
         self.shareds = Shareds(self.clock, {"town": "Bonn"})
         place = Place(self.clock, self.in_thread, Ends(1000), Overdue(self.clock, 9), self.shareds)
         now = self.clock.seconds
-        equipment = Equipment(self.upstreams, {}, Mock(), lambda: 1e9 + now())
+        equipment = Equipment(self.upstreams, {}, Mock(), Mock(), lambda: 1e9 + now())
         self.runner = Runner(place, equipment, self)
 
     def report(self, end: Report) -> None:
@@ -259,4 +260,4 @@ def test_what_is_said_of_progress_never_fails_a_job(contexts: list[Context]) -> 
 
 
 def test_the_clock_of_the_machine_is_the_usual_one() -> None:
-    assert Equipment(Mock(), {}, Mock()).now is time.time
+    assert Equipment(Mock(), {}, Mock(), Mock()).now is time.time

@@ -6,7 +6,7 @@
 --            {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'} · of a caller with limits:
 --            {'slow', ms until it may add the next one} · {'crowded'}: as many of its jobs live as may
 -- A refused job leaves nothing behind: no key, and nothing is counted. Sent again with again = 1 it adds nothing twice.
--- needs: prelude, writes, allowances, fair, kept, lists, mail, places, repeats, times
+-- needs: prelude, writes, allowances, children, fair, kept, lists, mail, places, repeats, times
 local inbox, again = ARG.inbox, ARG.again == '1'
 local room = tonumber(ARG.most_jobs) - redis.call('HLEN', K.job)
 local room_bytes, bytes = tonumber(ARG.most_bytes) - tonumber(redis.call('GET', K.bytes) or 0), 0
@@ -53,6 +53,7 @@ local function add(nth, row)
   added[id] = true
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
   if latest > 0 then at_time(K.deadline, latest, id) end
+  add_child(row[Submission.parent], id)
   stand_in_line(row, score(tonumber(row[Submission.priority]), first_place + nth), allowed)
   return Receipt{known = 'new'}
 end
@@ -65,6 +66,7 @@ end
 
 weigh(bytes)
 write_admitted()
+write_children()
 write_turns()
 each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
 for name, places in pairs(ready) do

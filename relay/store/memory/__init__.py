@@ -4,6 +4,7 @@
 `store`       `MemoryStore`: one data set
 `fronts`      the verbs of a front
 `workers`     the verbs of a worker
+`submitters`  what both have in common
 `operators`   the verbs of supervisors and operators
 `member`      what fronts and workers share
 `dataset`     the jobs, and what becomes of them

@@ -157,6 +157,15 @@ class DataSet:
         for inbox in live.inboxes:
             self.post.send(inbox, *message)
         self._follow(live, outcome)
+        if state is not State.SUCCEEDED:
+            self._take_along(live)
+
+    def _take_along(self, live: LiveJob) -> None:
+        """A job ended otherwise than well: its sub-jobs end with it, and it is submitted anew if it is one itself."""
+        if live.job.depth:
+            self.release_key(live.job)
+        for child in [other for other in self.jobs.values() if other.job.parent == live.id]:
+            self.cancel(child)
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
         """Give an outcome to the job that gets it, at once where nobody waits."""

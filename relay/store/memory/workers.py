@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from relay.model.job import Claim
 from relay.model.limits import Learned
-from relay.store.memory.member import MemoryMember
 from relay.store.memory.store import MemoryStore
+from relay.store.memory.submitters import MemorySubmitterStore
 from relay.store.messages import Turn, Turned
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 
 
-class MemoryWorkerStore(MemoryMember, WorkerStore):
+class MemoryWorkerStore(MemorySubmitterStore, WorkerStore):
     """A `WorkerStore` in memory."""
 
     def __init__(self, store: MemoryStore, inbox: str) -> None:

@@ -13,9 +13,9 @@ import pytest
 from msgspec import Meta
 
 from relay import Limit
-from relay.front.offer import MOST_VALUES, Offer
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import JobDefinition
+from relay.submitting.offer import MOST_VALUES, Offer
 from tests.model.arguments.sides import NOTHING, handler_of, offer_of
 
 

@@ -1,0 +1,23 @@
+"""What the attempts of one worker share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from relay.worker.aside import InThread
+from relay.worker.end import Ends
+from relay.worker.overdue import Overdue
+from relay.worker.shareds import Shareds
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the attempts of one worker share."""
+
+    clock: IReactorTime
+    in_thread: InThread
+    ends: Ends
+    overdue: Overdue
+    shareds: Shareds
