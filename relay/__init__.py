@@ -45,12 +45,14 @@ if TYPE_CHECKING:
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
     from relay.model.problems.raised import Discard, Retry
+    from relay.outbound.response import Response
 
 __all__ = [
     "Context",
     "Discard",
     "JobError",
     "Limit",
+    "Response",
     "Retry",
     "Shared",
     "SubJob",
@@ -66,6 +68,7 @@ _HOMES = {
     "Discard": "model.problems.raised",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
+    "Response": "outbound.response",
     "Retry": "model.problems.raised",
     "Shared": "handlers.shared",
     "SubJob": "handlers.sub_job",

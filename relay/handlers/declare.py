@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_overloads, overload
 
 import msgspec
 
@@ -86,6 +86,16 @@ def job(
         return function
 
     return mark if function is None else mark(function)
+
+
+def _shown() -> inspect.Signature:
+    """What ``help(job)`` shows: the options with their defaults, as they are declared above."""
+    shown = inspect.signature(get_overloads(job)[-1])
+    function = inspect.Parameter("function", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    return shown.replace(parameters=[function, *shown.parameters.values()])
+
+
+job.__signature__ = _shown()  # type: ignore[attr-defined]
 
 
 def _title(name: Any, function: Any) -> str:

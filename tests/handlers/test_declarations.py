@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
+import pydoc
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, make_dataclass
@@ -20,6 +22,7 @@ from twisted.internet.defer import inlineCallbacks
 
 from relay import Context, Limit, job
 from relay.handlers.declare import Handler, HandlerError, handler
+from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
 
 
@@ -342,6 +345,22 @@ def test_notes_for_pydantic_are_refused_where_nobody_has_imported_it(monkeypatch
 
         f.__annotations__ = {"a": annotation}
         assert "Gt(gt=0) is not supported: use msgspec.Meta" in said_of(lambda f=f: handler_of(f))  # type: ignore[misc]
+
+
+# -- what is shown --
+
+
+def test_the_signature_of_job_has_all_options_with_their_defaults() -> None:
+    shown = {
+        name: each.default
+        for name, each in inspect.signature(job).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    }
+    fields = msgspec.structs.fields(JobOptions)
+    declared = {field.name: "" if field.required else field.default for field in fields}
+    assert shown == {name: default for name, default in declared.items() if name in shown}
+    assert shown.keys() == declared.keys()
+    assert "retries: 'int' = 0" in pydoc.render_doc(job)
 
 
 # -- the whole --
