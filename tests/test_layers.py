@@ -37,7 +37,7 @@ BELOW: dict[str, set[str]] = {
 }
 #: modules at the top: what others call relay by
 TOP: dict[str, set[str]] = {
-    "": {"handlers", "model"},  # relay itself: its names
+    "": {"handlers", "outbound", "model"},  # relay itself: the names that handlers need
     "version": set(),
     "handover": {"net", "model"},
     "tickets": {"model"},

@@ -103,6 +103,7 @@ def worker(
         give_up=lambda why: _give_up(reactor, why),
         tasks=JobTasks(origins.own),
         leave=celery.close,
+        spawn=reactor.spawnProcess,
     )
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)

@@ -12,6 +12,7 @@ from relay.handlers.declare import Handler
 from relay.model.job import Claim
 from relay.model.problems.base import JobError, RelayError
 from relay.model.problems.job import Interrupted, JobExpired, JobFailed, JobTimeout, ResultTooLarge
+from relay.model.problems.raised import Discard
 from relay.model.problems.request import BadArguments
 from relay.model.state import State
 from relay.store.messages import Report
@@ -121,7 +122,8 @@ class Ends:
             what_to_do = remedy(error, has_loop(), handler.options.thread)
             return self._fail(claim, JobFailed(), again=True, why=told(error) + what_to_do, failure=failure)
         if isinstance(error, JobError):
-            return self._fail(claim, error, error.retryable)
+            level = LogLevel.warn if isinstance(error, Discard) else LogLevel.info
+            return self._fail(claim, error, error.retryable, level=level)
         return self._fail(claim, error, again=error.retry_after > 0, level=LogLevel.warn)
 
     def _fail(
@@ -144,10 +146,10 @@ class Ends:
             anew = again and claim.job.depth > 0  # of a sub-job, when its parent is tried again
             end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone or anew)
         else:
-            wanted, uncounted = (
-                (error.pause, error.uncounted) if isinstance(error, JobError) else (0.0, False)
-            )
-            end = Report(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), uncounted=uncounted)
+            uncounted = False
+            if isinstance(error, JobError):
+                wait, uncounted = error.pause_instead_of(wait), error.uncounted
+            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000), uncounted=uncounted)
         self._say_end(claim, level, why or told(error), end, failure)
         return end
 
