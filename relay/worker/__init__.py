@@ -2,6 +2,7 @@
 
 ===============  ==================================================================================================
 `worker`         the service: what is running, what is told to it, how it stops
+`tools`          what it works with; `lately`: names that are kept for a while
 `session`        the dialogue with the store: numbered turns, one at a time; `turn_sender`: until it is answered
 `definitions`    what its handlers declare, for fronts
 `runner`         the attempts that are under way: begun, stopped, drained
