@@ -19,6 +19,7 @@ from relay.model.state import State
 from relay.store.messages import Report
 from relay.worker.attempt import Attempt, Place
 from relay.worker.end import Ends
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 
 
@@ -39,7 +40,8 @@ class Scene:
         self.stopped = ""
         self.resumes = False
         self.overdue = Overdue(self.clock, places=2)
-        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue)
+        self.tasks = JobTasks()
+        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue, self.tasks)
         ties: Any = self
         context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)
