@@ -20,8 +20,8 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.box import Box, boxed, boxed_later
 from relay.worker.causes import with_causes
+from relay.worker.coroutines import Box, run_boxed
 from relay.worker.current import call
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
@@ -143,9 +143,9 @@ class Attempt:
         if self._handler.context:
             arguments[self._handler.context] = self._context
         if self._handler.options.thread:
-            return self._place.in_thread(partial(boxed, self._handler.function, arguments))
+            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
+        return run_boxed(made) if type(made) is CoroutineType else made
 
     def _resumes(self) -> bool:
         """Whether another attempt can go on from what this one, or an earlier one, has left."""
@@ -243,3 +243,7 @@ class Attempt:
         """One timer at a time."""
         stop_timer(self._timer)
         self._timer = self._place.clock.callLater(seconds, then)
+
+
+def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
+    return Box(function(**arguments))
