@@ -14,11 +14,11 @@
 `retry`          whether a failed job is tried again, and when
 `overdue`        handlers that do not stop, and the places that they take
 `current`        for which job code runs
-`checkpoints`    what running jobs leave for their next attempt: `notes`, of a checkpoint and of `steps`
+`checkpoints`    what running jobs leave for their next attempt: `notes`, of a checkpoint and of `job_steps`
 `sub_jobs`       the jobs that a running job submits; `pending`: one of them, and those who await it
 `callable_jobs`  those that may be submitted; `resending`: what the store could not take
 `coroutines`     runs the coroutines of handlers, `stepping` them so that they may await Deferreds and asyncio's
-                 awaitables; `box`: what they return; `awaited`: other functions of users
+                 awaitables; `awaited`: other functions of users
 `loop`           the event loop of jobs; `left`: tasks that they leave behind; `remedies`: what to do about errors
 `watchdog`       a thread that notices when the reactor stands still, because a handler blocks it
 `sight`          what it sees: the job, and the line
