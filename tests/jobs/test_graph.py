@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from pytest_twisted import ensureDeferred
 
 from relay import JobError
-from relay.jobs.graph import Graph
+from relay.graph import Graph
 from tests.outbound.conftest import Scene, scene
 from tests.processes import RelayProcess
 
 __all__ = ["scene"]
+
+
+def graph_of(scene: Scene, settings: dict[str, str], token: str = "") -> Graph:
+    context: Any = SimpleNamespace(settings=settings, http=scene.job())
+    return Graph(context, token)
 
 
 @ensureDeferred
@@ -18,10 +26,10 @@ __all__ = ["scene"]
     "path", ["..", ".", "", "../x", "1/../2", "1//2", "1?x=1", "1#x", "%2e%2e", "1\\2", "1\n"]
 )
 async def test_a_path_is_of_ids_and_edges_only(scene: Scene, path: str) -> None:
-    graph = Graph.open({"facebook_token": "t", "facebook_url": scene.api.url})
-    for call in (graph.get, graph.post):
+    graph = graph_of(scene, {"facebook_token": "t", "facebook_url": scene.api.url})
+    for call in (graph.get, graph.post, graph.delete):
         with pytest.raises(JobError) as caught:
-            await call(scene.job(), path)
+            await call(path)
         assert (caught.value.type, caught.value.job_status) == ("bad-arguments", 422)
     assert scene.api.requests == []
 
