@@ -16,6 +16,7 @@ LIMIT = Limit(name="s3")  # none but what S3 says: jobs that declare it wait for
 PROBLEMS = (BucketRefused, S3Error)
 MAX_BYTES = 16 << 20  # of an object that is read at once, unless the call says otherwise
 PIECE = 1 << 20
+PAGE = 1000  # objects that S3 lists at once, at most
 _BINARY = "application/octet-stream"
 
 
@@ -99,7 +100,7 @@ class S3:
         bucket = await self.bucket()
         after: dict[str, str] = {}
         while True:
-            url = bucket.url("", **{"list-type": "2", "prefix": prefix, **after})
+            url = bucket.url("", **{"list-type": "2", "max-keys": str(PAGE), "prefix": prefix, **after})
             objects, more = listed((await bucket.call(self._context.http, "GET", url)).body)
             for each in objects:
                 yield each
