@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
@@ -78,6 +79,8 @@ class Context:
     """What the last `checkpoint` of an earlier attempt said; None before the first."""
     settings: Mapping[str, str]
     """What the operator set for handlers, with ``--set NAME=VALUE``."""
+    scheduled: datetime | None
+    """The time at which its schedule fired the job, in the schedule's time zone; None for a job that was submitted."""
     log: Logger
     """Its lines carry the job's name and id."""
     _attached: Attached

@@ -33,6 +33,9 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         fair: bool = False,
         parent: str = "",
         depth: int = 0,
+        unique: str = "",
+        fresh: int = 0,
+        scheduled: int = 0,
     ) -> Job:
         """The job that does this for somebody."""
         return Job(
@@ -53,6 +56,9 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
             fair,
             parent,
             depth,
+            unique,
+            fresh,
+            scheduled,
         )
 
 
@@ -79,6 +85,11 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fair: bool = False  # owners take turns where it waits
     parent: str = ""  # the job whose end takes this one along, unless it succeeds; "" for none
     depth: int = 0  # how many jobs stand above it, of a job that another submitted
+    unique: str = (
+        ""  # digest of what it does: while it lives, submissions with the same one join it; "" for none
+    )
+    fresh: int = 0  # ms for which they are given its outcome, too, if it succeeded
+    scheduled: int = 0  # the firing that it is for; 0 for a job that somebody asked for
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ import msgspec
 from relay.model.job import Claim, Job, JobTemplate
 from relay.model.limits import NO_RATE, Rate
 from relay.model.problems.registry import ProblemType
+from relay.model.schedule import Schedule
 from relay.model.state import State
 from relay.model.status import Outcome
 
@@ -28,6 +29,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     caller: str = ""
     rate: Rate = NO_RATE
     queued: int = 0  # how many jobs of the caller may live at once, 0 for any number
+    debounce: int = 0  # how long it is held back, for the next one with its `Job.unique` to take its place
 
     def accepted(self) -> Submission:
         """The same once it was accepted: sent again it is counted, and no limit of its caller refuses it."""
@@ -52,7 +54,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     delay: int = 0  # milliseconds until the next attempt
     uncounted: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead job
-    undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
+    undone: bool = False  # it failed, and its key is as if it had not been used: another attempt may succeed
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -87,6 +89,10 @@ class DeadJob(msgspec.Struct, frozen=True):
     cause: str
     sessions: tuple[str, ...]
     cut: bool
+
+    def revived(self) -> Job:
+        """The job that does the same again, with nobody waiting, and nobody whose end is its own."""
+        return msgspec.structs.replace(self.job, key="", fingerprint="", inbox="", parent="")
 
 
 class GivenBack(msgspec.Struct, frozen=True):
@@ -143,6 +149,15 @@ class LimitDefinition(msgspec.Struct, frozen=True):
         return f"@{self.name} {value}" if value else f"@{self.name}"
 
 
+class UniqueDefinition(msgspec.Struct, frozen=True):
+    """What others join of a job: those with the same arguments `by` (all of them where none is named). Times are
+    milliseconds: for how long they are given its success (`fresh`), and for how long it is held back (`debounce`)."""
+
+    by: tuple[str, ...] = ()
+    fresh: int = 0
+    debounce: int = 0
+
+
 class JobDefinition(msgspec.Struct, frozen=True):
     """A job as its worker published it."""
 
@@ -157,6 +172,8 @@ class JobDefinition(msgspec.Struct, frozen=True):
     internal: bool = False  # not for clients
     local: bool = False  # for clients of this machine only
     problems: tuple[ProblemType, ...] = ()  # that its handler declares
+    unique: UniqueDefinition | None = None  # others that ask for the same join it
+    schedule: Schedule | None = None  # when it is fired
 
     def template(self) -> JobTemplate:
         """How it is queued and run, the lane of a limited one aside."""

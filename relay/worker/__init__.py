@@ -16,7 +16,9 @@
 `checkpoints`    what running jobs leave for their next attempt: `notes`, of a checkpoint and of `steps`
 `sub_jobs`       the jobs that a running job submits; `pending`: one of them, and those who await it
 `callable_jobs`  those that may be submitted; `resending`: what the store could not take
-`coroutines`     runs the coroutines of handlers; `box`: what they return; `awaited`: others
+`coroutines`     runs the coroutines of handlers, `stepping` them so that they may await Deferreds and asyncio's
+                 awaitables; `box`: what they return; `awaited`: other functions of users
+`loop`           the event loop of jobs; `left`: tasks that they leave behind; `remedies`: what to do about errors
 `watchdog`       a thread that notices when the reactor stands still, because a handler blocks it
 `sight`          what it sees: the job, and the line
 ===============  ==================================================================================================

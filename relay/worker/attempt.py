@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,8 +18,9 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.box import Box, boxed, boxed_later
+from relay.worker.box import Box, boxed
 from relay.worker.causes import with_causes
+from relay.worker.coroutines import is_awaitable, run_boxed
 from relay.worker.current import call
 from relay.worker.place import Place
 from relay.worker.ties import Ties
@@ -132,7 +132,8 @@ class Attempt:
         if self._handler.options.thread:
             return self._place.in_thread(partial(boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
+        is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
+        return run_boxed(made) if is_later else made
 
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""
@@ -174,6 +175,8 @@ class Attempt:
                 self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
             if self._stopped is not None:
                 self._place.overdue.remove(self.claim)
+            if self._place.tasks.running:
+                self._place.tasks.end(self.claim, quietly=self._stopped is not None)
         finally:
             self.free.callback(None)
 

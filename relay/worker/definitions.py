@@ -8,7 +8,7 @@ from relay.handlers.registry import Registry
 from relay.model.job import JobTemplate
 from relay.model.limits import Limit, Rate
 from relay.model.problems.registry import describe
-from relay.store.messages import JobDefinition, LimitDefinition
+from relay.store.messages import JobDefinition, LimitDefinition, UniqueDefinition
 
 
 def served(registry: Registry) -> list[JobDefinition]:
@@ -31,6 +31,8 @@ def definition(registry: Registry, handler: Handler) -> JobDefinition:
         internal=registry.is_internal(handler),
         local=options.local,
         problems=tuple(map(describe, options.problems)),
+        unique=_unique(options),
+        schedule=handler.schedule,
     )
 
 
@@ -42,6 +44,13 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
     o = handler.options
     limit = _limit(o)
     return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, limit.lane() if limit else "")
+
+
+def _unique(options: JobOptions) -> UniqueDefinition | None:
+    if options.unique is False and not options.debounce:
+        return None
+    fresh = 0 if options.unique is True else options.unique
+    return UniqueDefinition(options.by, int(fresh * 1000), int(options.debounce * 1000))
 
 
 def _limit(options: JobOptions) -> LimitDefinition | None:

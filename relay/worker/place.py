@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
 from relay.worker.aside import InThread
 from relay.worker.end import Ends
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 from relay.worker.shareds import Shareds
 
@@ -21,3 +22,4 @@ class Place:
     ends: Ends
     overdue: Overdue
     shareds: Shareds
+    tasks: JobTasks = field(default_factory=JobTasks)

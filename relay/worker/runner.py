@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +16,8 @@ from zope.interface import implementer
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.job import Claim
+from relay.model.job import Claim, Job
+from relay.model.schedule import zone_of
 from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
@@ -96,7 +98,7 @@ class Runner:
             seconds = min(handler.options.timeout, left)
             notes = Notes(claim.checkpoint)
             ties = self._ties(claim, handler, seconds, notes)
-            context = self._context(claim, seconds, ties, notes)
+            context = self._context(claim, handler, seconds, ties, notes)
         attempt = Attempt(self._place, claim, handler, context, ties)
         self._attempts[claim.id] = attempt
         self._running.add(attempt)
@@ -197,7 +199,7 @@ class Runner:
         make = partial(SubJobs, self._equipment.submitting, claim, partial(self._waits, claim))
         return Ties(self._equipment.from_thread, open_http, tell, keep, notes, make, aside=self._aside)
 
-    def _context(self, claim: Claim, seconds: float, ties: Ties, notes: Notes) -> Context:
+    def _context(self, claim: Claim, handler: Handler, seconds: float, ties: Ties, notes: Notes) -> Context:
         return Context(
             job_id=claim.id,
             attempt=claim.attempt,
@@ -207,9 +209,15 @@ class Runner:
             trace=claim.job.trace,
             last=notes.last,
             settings=self._equipment.settings,
+            scheduled=_moment(claim.job, handler.options.timezone) if claim.job.scheduled else None,
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
             _attached=ties,
         )
+
+
+def _moment(job: Job, timezone: str) -> datetime:
+    """The firing that a job is for."""
+    return datetime.fromtimestamp(job.scheduled / 1000, zone_of(timezone))
 
 
 def _left(claim: Claim, now: Callable[[], float]) -> float:

@@ -16,6 +16,7 @@ from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 from relay.worker.aside import Aside
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
+from relay.worker.coroutines import is_awaitable, run
 from relay.worker.notes import Notes
 from relay.worker.pending import gathered
 from relay.worker.steps import Steps
@@ -244,5 +245,6 @@ class Ties:
 
 
 def _made(make: Callable[[], Any]) -> Any:
+    """What is to be waited for, as a Deferred if it is not there yet."""
     made = make()
-    return made.deferred() if isinstance(made, SubJob) else made
+    return run(made) if is_awaitable(made) and not isinstance(made, Deferred) else made

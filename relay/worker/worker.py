@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,6 +30,8 @@ from relay.worker.aside import InThread
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
+from relay.worker.firings import LOOK, Firings
+from relay.worker.left import JobTasks
 from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
@@ -58,8 +61,11 @@ class WorkerTools:
     from_thread: FromThread
     #: ends the process, for a reason, so that another takes its place
     give_up: Callable[[str], None] = lambda why: None
+    tasks: JobTasks = field(default_factory=JobTasks)
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    #: called when all is done, and ends what else runs in the process
+    finish: Callable[[], Deferred[None]] = lambda: succeed(None)
     spawn: Spawn = no_programs
 
 
@@ -83,10 +89,19 @@ class Worker(Service):
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
         self._outcomes = Outcomes(tools.clock, tools.store)
-        work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
-        work[self._outcomes.waiters.turn] = EARLY
+        work: dict[Callable[[], Any], float] = {
+            self._sweep: SWEEP,
+            self._publish: PUBLISH,
+            self._forget_cancelled: FORGET,
+            self._outcomes.waiters.turn: EARLY,
+        }
+        definitions = served(registry)
+        self._roster = Roster(definitions)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster)
+        if self._firings:
+            work[self._firings.look] = LOOK
+            tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        self._roster = Roster(served(registry))
         idle = min(IDLE, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
@@ -94,7 +109,9 @@ class Worker(Service):
         #: what the handlers share
         self.shareds = Shareds(tools.clock, given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
-        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, self.shareds)
+        place = Place(
+            tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, self.shareds, tools.tasks
+        )
         equipment = Equipment(
             tools.upstreams, given, tools.from_thread, self._submitting(registry), spawn=tools.spawn
         )
@@ -160,7 +177,9 @@ class Worker(Service):
         if self._turning is not None:  # it was started
             self._membership.stop_work()
             self._outcomes.stop()
+            self._firings.stop()
             await self._membership.leave()
+        await self._tools.finish()
 
     def held(self) -> int:
         """How many jobs are running."""

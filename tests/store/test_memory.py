@@ -30,7 +30,9 @@ from tests.store import (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
+    test_unique,
 )
 from tests.store.conftest import Reader
 
@@ -115,6 +117,8 @@ for module in (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
+    test_unique,
 ):
     globals().update(contract_of(module))

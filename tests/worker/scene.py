@@ -44,7 +44,7 @@ class Scene:
         self.shareds = Shareds(self.clock, {"town": "Bonn"})
         place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue, self.shareds)
         ties: Any = self
-        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, Logger(), ties)
+        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, None, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[Report] = []

@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, times
+-- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, ones, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
@@ -8,10 +8,11 @@ local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
 end
 
--- A sub-job that did not succeed is submitted anew when its parent is tried again.
+-- A sub-job that was cancelled, or expired, is submitted anew when its parent is tried again. (One that failed is where its
+-- worker says that this may be temporary: it ends as `undone`, see `ends.lua`.)
 local function write_key(job, state)
   if job[Job.key] == '' then return end
-  if state ~= 'succeeded' and (job[Job.depth] or 0) > 0 then
+  if (state == 'cancelled' or state == 'expired') and (job[Job.depth] or 0) > 0 then
     redis.call('DEL', named('idem', job[Job.key]))
   else
     redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP)
@@ -29,6 +30,7 @@ local function write_outcome(ended, waiting)
   if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', KEEP)
+  if is_unique(job) then stand_no_more(id, job, state) end
   write_key(job, state)
   remove_child(job[Job.parent], id)
   local told = #outcome <= 4096 and Mail.OUTCOME .. outcome or Mail.LARGE

@@ -15,7 +15,10 @@
 `limits`      what may go under a limit
 `allowances`  what callers may take
 `rounds`      turns of owners
+`ones`        jobs that others may join
+`joins`       submissions that join one
 `served`      what workers publish
+`schedules`   when jobs are fired next
 `mail`        the inboxes
 `record`      one job as it is kept
 ============  ============================================================================================

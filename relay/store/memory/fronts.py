@@ -37,7 +37,7 @@ class MemoryFrontStore(MemorySubmitterStore, FrontStore):
 
     async def abandon(self, id: str) -> bool:
         live = self.data.jobs.get(id)
-        if live is None:
+        if live is None or live.job.unique:  # not all who asked for it wait
             return False
         live.left.add(self.inbox)
         if not live.left.issuperset(live.inboxes):

@@ -11,6 +11,7 @@ from relay.model.problems.request import KeyReused, QueueFull
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.memory.dataset import ANYONE
+from relay.store.memory.joins import join, joined
 from relay.store.memory.member import MemoryMember
 from relay.store.memory.record import LiveJob
 from relay.store.messages import Receipt, Submission
@@ -33,6 +34,11 @@ class MemorySubmitterStore(MemoryMember, SubmitterStore):
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         return [self._submit(submission.accepted(), again=True) for submission in submissions]
 
+    def add_firing(self, submission: Submission) -> str:
+        """The id of the job that is there for a firing; "" if there is no room."""
+        receipt = self._submit(submission, again=True)
+        return receipt.id if isinstance(receipt, Receipt) else ""
+
     def _submit(self, submission: Submission, again: bool) -> Receipt | RelayError:
         data, job = self.data, submission.job
         found = data.by_key(job.key) if job.key else None
@@ -41,6 +47,8 @@ class MemorySubmitterStore(MemoryMember, SubmitterStore):
             return self._recall(submission, id) if fingerprint == job.fingerprint else KeyReused()
         if again and data.standing(ANYONE, submission.id) is not None:
             return self._recall(submission, submission.id)
+        if other := joined(data, submission):
+            return self._join(submission, other, again)
         if data.is_full(job):
             return QueueFull()
         refused = data.allowances.admit(submission, data.alive(job.caller))
@@ -51,10 +59,18 @@ class MemorySubmitterStore(MemoryMember, SubmitterStore):
         due = now + submission.delay if submission.delay else 0
         live = LiveJob(submission.id, job, now, deadline, due=due)
         data.add(live)
+        data.ones.add(submission.id, job)
         parent = data.ended(job.parent)
         if parent is not None and parent.outcome.state is not State.SUCCEEDED:
             data.cancel(live)
         return Receipt(submission.id, now, True)
+
+    def _join(self, submission: Submission, id: str, again: bool) -> Receipt | RelayError:
+        refused = None if again else self.data.allowances.call(submission)
+        if refused is not None:
+            return refused
+        join(self.data, submission, id)
+        return self._recall(submission, id)
 
     def _recall(self, submission: Submission, id: str) -> Receipt:
         """What is known of a job that was submitted before."""
