@@ -28,8 +28,10 @@ BELOW: dict[str, set[str]] = {
     "store": {"redis", "net", "timing", "model"},
     "front": {"http", "store", "redis", "net", "timing", "model"},
     "worker": {"handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "solo": {"front", "worker", "handlers", "outbound", "store", "model"},
+    "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
-        *("front", "worker", "celery", "handlers", "outbound"),
+        *("front", "worker", "solo", "celery", "handlers", "outbound"),
         *("store", "redis", "http", "net", "timing", "model"),
     },
     "jobs": {"outbound", "model"},
@@ -119,7 +121,7 @@ def test_every_package_is_installed() -> None:
 
 MODULES = [
     *("relay", "relay.tap", "relay.handlers", "relay.model.settings", "relay.model.envelope"),
-    "twisted.plugins.relay_plugin",
+    *("twisted.plugins.relay_plugin", "relay.testing.plugin"),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -31,6 +32,7 @@ class Signature:
     context: str
 
 
+@lru_cache(maxsize=512)
 def read(function: Callable[..., Any], name: str) -> Signature:
     """The signature of a job's function; raises `SignatureError`."""
     fields: list[Any] = []

@@ -32,10 +32,17 @@ from relay.worker.runner import Equipment, Runner
 from relay.worker.session import IDLE, Session
 from relay.worker.ties import FromThread
 
-SWEEP = 1.0  # seconds between sweeps
-PUBLISH = 5.0  # seconds between the promises to serve
-FORGET = 10.0  # seconds, once to twice, for a job to get here after it was cancelled
 _LEAVE = 5.0  # seconds for the last words
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between what a worker does unasked."""
+
+    sweep: float = 1.0
+    publish: float = 5.0  # its promise to serve
+    idle: float = IDLE  # turns, at most
+    forget: float = 10.0  # once to twice as long a job has to get here after it was cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class WorkerTools:
     give_up: Callable[[str], None] = lambda why: None
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    pace: Pace = Pace()
 
 
 class Worker(Service):
@@ -72,10 +80,11 @@ class Worker(Service):
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
-        work = {self._sweep: SWEEP, self._publish: PUBLISH, self._forget_cancelled: FORGET}
+        pace = tools.pace
+        work = {self._sweep: pace.sweep, self._publish: pace.publish, self._forget_cancelled: pace.forget}
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
         self._roster = Roster(served(registry))
-        idle = min(IDLE, settings.lease / 3)
+        idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
         place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
@@ -130,6 +139,10 @@ class Worker(Service):
         """How many handlers still run after the worker has stopped: the process has to end without them, for a thread
         can't be stopped."""
         return self._runner.hung()
+
+    def nudge(self) -> None:
+        """There may be something to do: look."""
+        self._session.nudge()
 
     def session(self) -> str:
         """The name of the present session; "" before the first was opened."""

@@ -40,6 +40,9 @@ class DataSet:
         self.dead_jobs: dict[str, DeadJob] = {}
         #: called with the name of a job that may be claimed now, and how many sessions are to look
         self.wake: Callable[[str, int], None] = lambda name, most: None
+        #: called with each job that was added, and with each that has ended
+        self.on_add: Callable[[LiveJob], None] = lambda live: None
+        self.on_end: Callable[[LiveJob, Outcome], None] = lambda live, outcome: None
         self._ended: dict[str, EndedJob] = {}
         self._keys: dict[str, tuple[str, str]] = {}  # id and fingerprint, by digest
         self._arrived = 0
@@ -103,6 +106,7 @@ class DataSet:
     def add(self, live: LiveJob) -> None:
         """A job that is queued, scheduled where it has a `due`, or runs already."""
         self.jobs[live.id] = live
+        self.on_add(live)
         if live.job.key:
             self._keys.setdefault(live.job.key, (live.id, live.job.fingerprint))
         if live.state is State.SCHEDULED and not live.due:
@@ -157,6 +161,7 @@ class DataSet:
         for inbox in live.inboxes:
             self.post.send(inbox, *message)
         self._follow(live, outcome)
+        self.on_end(live, outcome)
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
         """Give an outcome to the job that gets it, at once where nobody waits."""
