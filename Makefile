@@ -42,6 +42,7 @@ check: .venv/check.stamp  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright --level error tests/typing
 	$(BIN)/python -m tests.store.lint
 
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors

@@ -14,6 +14,7 @@ The map of the modules; imports go down only:
 `relay.testing`      tests of handlers: a relay in memory, with a clock that skips
 `relay.solo`         a store in memory and a worker, in one process
 `relay.worker`       claims jobs, runs their handlers, reports how they ended
+`relay.submitting`   jobs are submitted, and waited for: of fronts and workers
 `relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages
 `relay.celery`       Celery tasks as jobs
 `relay.handlers`     what authors of jobs import: ``@job``, the context, the registry
@@ -28,8 +29,8 @@ The map of the modules; imports go down only:
 `relay.handover` and `relay.tickets` are for other servers, which hand their waiting clients over; no Twisted is in
 them. `relay.learned` is a command for operators.
 
-A module of handlers needs the four names of this package. They are imported on first use, so that `relay.handover` does
-not bring Twisted into another server.
+A module of handlers needs the names of this package. They are imported on first use, so that `relay.handover` does not
+bring Twisted into another server.
 """
 
 from importlib import import_module
@@ -40,15 +41,18 @@ from relay.version import VERSION as __version__
 if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
+    from relay.handlers.sub_job import SubJob, SubJobFailed
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
 
-__all__ = ["Context", "JobError", "Limit", "__version__", "job"]
+__all__ = ["Context", "JobError", "Limit", "SubJob", "SubJobFailed", "__version__", "job"]
 
 _HOMES = {
     "Context": "handlers.context",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
+    "SubJob": "handlers.sub_job",
+    "SubJobFailed": "handlers.sub_job",
     "job": "handlers.declare",
 }
 

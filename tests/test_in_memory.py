@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -69,8 +69,9 @@ class Process:
 class Relay:
     """A front, and as many workers as are started."""
 
-    def __init__(self) -> None:
+    def __init__(self, *handlers: Callable[..., Any]) -> None:
         self.clock = Clock()
+        self.handlers = handlers or (lasting,)
         self.store = MemoryStore(self.clock, StoreSettings(keep=60, lease=SETTINGS.lease, queue_limit=100))
         self.operator = MemoryOperatorStore(self.store)
         self.endpoint: Any = Endpoint()
@@ -85,7 +86,7 @@ class Relay:
         worker = Process(self.store, name)
         store, upstreams = MemoryWorkerStore(self.store, name), Mock(close=lambda: succeed(None))
         tools = WorkerTools(worker.clock, store, worker.make_inbox, upstreams, Mock(), Mock())
-        worker.start(Worker(tools, Registry([lasting]), SETTINGS))
+        worker.start(Worker(tools, Registry(self.handlers), SETTINGS))
         self.processes.append(worker)
         self.turn(0.1)
         return worker
@@ -106,7 +107,7 @@ class Relay:
         for clock in (self.clock, *(process.clock for process in self.processes)):
             assert clock.getDelayedCalls() == []
 
-    def post(self, word: str) -> StringTransport:
+    def post(self, word: str, name: str = "lasting", head: str = "") -> StringTransport:
         """A held submission."""
         transport = StringTransport(LOCAL, LOCAL)
         transport.abortConnection = transport.loseConnection
@@ -114,8 +115,8 @@ class Relay:
         transport.protocol = protocol
         protocol.makeConnection(transport)
         body = json.dumps({"word": word}).encode()
-        head = b"POST /jobs/lasting HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
-        protocol.dataReceived(head % len(body) + body)
+        lines = f"POST /jobs/{name} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+        protocol.dataReceived(lines.encode() + body)
         self.turn(0.1)
         return transport
 

@@ -14,9 +14,9 @@ import pytest
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess
 
 #: as measured when last looked at; a tenth more is too much
-CALLS_OF_A_FRONT = 417  # Python functions called for one held job
-CALLS_OF_A_WORKER = 426
-REDIS_COMMANDS = 61  # for one held job, those within scripts included
+CALLS_OF_A_FRONT = 440  # Python functions called for one held job
+CALLS_OF_A_WORKER = 432
+REDIS_COMMANDS = 63  # for one held job, those within scripts included
 BYTES_OF_A_HOLD = 1530  # in the front
 JOBS, HOLDS = 300, 300
 MORE = 1.1

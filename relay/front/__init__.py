@@ -10,12 +10,9 @@
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
 `rates`        callers that are at their rate
-`catalogue`    the jobs that workers serve; `offer`: one of them, and the check of its arguments
-`waiters`      the registry: job id → the Deferreds of those who wait for it
+`catalogue`    the jobs that workers serve
 `hold`         **a held request**
 `answers`      envelopes and problems as whole responses
-`fetching`     outcomes that are too large for the inbox
-`recovery`     attaches all waiters again after Redis lost data
 `takeover`     hands held clients over to the front that comes next
 `readiness`    whether a front can take work
 =============  =======================================================================================================

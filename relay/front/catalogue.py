@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.front.offer import Offer
 from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.fronts import FrontStore
 from relay.store.messages import JobDefinition
+from relay.submitting.offer import Offer
 
 LOOK = 5.0  # seconds between looks for workers that are gone
 RETURN = 60.0  # seconds for workers to come back to a store that was reset

@@ -13,32 +13,28 @@ from twisted.logger import Logger
 from relay.front.admission import Admission
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
-from relay.front.fetching import Fetching
 from relay.front.hold.context import HoldContext
 from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
-from relay.front.recovery import Recovery
 from relay.front.takeover.departure import Departure
-from relay.front.waiters import Waiters
 from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
 from relay.http.site import Site
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import InternalError
 from relay.model.settings import Settings
 from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
 from relay.store.membership import Membership
-from relay.store.messages import MailKind, Message
+from relay.store.messages import Message
+from relay.submitting.outcomes import EARLY, Outcomes
 from relay.timing.draining import Drain
 
 SWEEP = 1.0  # seconds between sweeps
-EARLY = 5.0  # seconds that an outcome is kept which came before anybody waited for it, once to twice
 PARTING = 1.0  # seconds between looks at the answers that are on their way
 
 
@@ -67,18 +63,19 @@ class Front(Service):
         self._settings = settings
         #: how long those that are held have to be answered or sent elsewhere, once it stops
         self.drain = Drain(tools.clock, settings.drain)
-        self._waiters = Waiters()
+        self._outcomes = Outcomes(tools.clock, tools.store)
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
-        self._jobs = JobService(tools.clock, tools.store, self._catalogue, self._waiters, settings.fair)
+        self._jobs = JobService(
+            tools.clock, tools.store, self._catalogue, self._outcomes.waiters, settings.fair
+        )
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
         proxies = Proxies(settings.trusted_proxy)
         self._admission = Admission(tools.clock, settings, tools.credentials, proxies)
         most = settings.max_connections, settings.max_per_address
         doors = Doors(tools.clock.seconds, *most, proxies.trusts)
-        self._recovery = Recovery(tools.clock, tools.store, self._waiters)
-        self._departure = Departure(self.drain, self._recovery)
+        self._departure = Departure(self.drain, self._outcomes.recovery)
         self._context = HoldContext(
             tools.clock,
             self._wheel,
@@ -86,20 +83,18 @@ class Front(Service):
             self._parting,
             doors,
             settings.prefix,
-            self._waiters,
+            self._outcomes.waiters,
             self._departure.successor,
             Places(),
         )
         self._departure.context = self._context
-        self._fetching = Fetching(tools.clock, tools.store, self._waiters, self._recovery.soon)
-        tools.store.on_data_loss.append(self._recovery.soon)
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
         self._joined = False  # whether our inbox was ever there
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
-        work = {self._sweep: SWEEP, self._waiters.turn: EARLY, self._parting.look: PARTING}
+        work = {self._sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _make_site(self) -> Site:
@@ -157,25 +152,14 @@ class Front(Service):
         self._wheel.stop()
         self._site.connections.stop()
         self._tools.credentials.stop()
-        self._recovery.stop()
-        self._fetching.stop()
+        self._outcomes.stop()
         await self._membership.leave()
 
     # -- what the front hears --
 
     def _told(self, mail: list[Message]) -> None:
         for message in mail:
-            if message.kind == MailKind.OUTCOME:
-                self._arrived(message)
-            elif message.kind == MailKind.LARGE:
-                self._fetching.fetch(message.id)
-
-    def _arrived(self, message: Message) -> None:
-        try:
-            self._waiters.arrived(message.id, message.data)
-        except Exception:
-            self._log.failure("the outcome of job {id} can't be read", id=message.id)
-            self._waiters.fail(message.id, InternalError())
+            self._outcomes.hear(message)
 
     async def _sweep(self) -> None:
         try:
@@ -183,7 +167,7 @@ class Front(Service):
             self._readiness.swept()
             self._inbox.expect()
             if not swept.there and self._joined:
-                self._recovery.soon()
+                self._outcomes.recovery.soon()
             self._joined = True
             await self._catalogue.hear(swept.version)
         except RelayError:

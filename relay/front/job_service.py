@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +12,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from relay.front.catalogue import Catalogue
-from relay.front.offer import Arguments, Offer
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
-from relay.front.waiters import Waiters
 from relay.model import ids
 from relay.model.caller import ANONYMOUS, ANYONE
+from relay.model.digests import digest
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import JobNotAllowed, RateExceeded
@@ -28,7 +25,9 @@ from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, 
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
-from relay.store.messages import Receipt, Submission
+from relay.store.messages import Receipt, Submission, UniqueDefinition
+from relay.submitting.offer import Arguments, Offer
+from relay.submitting.waiters import Waiters, leave
 from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
@@ -82,7 +81,7 @@ class JobService:
         if caller.owner != ANONYMOUS:
             id = ids.marked(id, caller.owner)
         waiter = self._waiters.wait(id) if held else None
-        submission = submission_of(asked, id, job)
+        submission = submission_of(asked, id, job, offer.served.unique)
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
@@ -92,7 +91,7 @@ class JobService:
             self._not_submitted(asked, submitting, error)
             raise
         if receipt.new:
-            state = State.SCHEDULED if asked.delay else State.QUEUED
+            state = State.SCHEDULED if submission.delay else State.QUEUED
             return Accepted(JobStatus(id, job.name, state, receipt.now), waiter)
         leave(waiter)
         if receipt.outcome is not None:
@@ -110,7 +109,8 @@ class JobService:
         submitting.addErrback(lambda failure: failure.trap(RelayError))
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
-        """The key stands for a job that lives; were it forgotten, this submission would do as well as the first."""
+        """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would
+        do as well as the first."""
         waiter = self._waiters.wait(submission.id) if held else None
         self._waiters.keep(submission.id, submission)
         try:
@@ -133,7 +133,7 @@ class JobService:
         return Accepted(known, waiter)
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
-        caller = asked.caller
+        caller, unique = asked.caller, offer.served.unique
         return offer.template(arguments).job(
             caller.owner,
             arguments.text,
@@ -144,6 +144,8 @@ class JobService:
             then=offer.served.then,
             caller=caller.name if caller.allowance.queued else "",
             fair=self._fair,
+            unique=offer.unique(caller.owner, arguments) if unique is not None else "",
+            fresh=unique.fresh if unique is not None else 0,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:
@@ -205,21 +207,12 @@ def check_owner(owner: str, id: str) -> None:
         raise NoSuchJob
 
 
-def submission_of(asked: SubmitRequest, id: str, job: Job) -> Submission:
-    """The submission of this job, with the limits of its caller."""
+def submission_of(
+    asked: SubmitRequest, id: str, job: Job, unique: UniqueDefinition | None = None
+) -> Submission:
+    """The submission of this job, with the limits of its caller; it is held back as its job declares it."""
     delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
+    debounce = unique.debounce if unique is not None else 0
+    delay = delay if delay > debounce else debounce
     allowance = asked.caller.allowance
-    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued)
-
-
-def digest(owner: str, name: str, key: str) -> str:
-    """What a key is kept under: it counts for one owner and one job name."""
-    scope = "\0".join((owner, name, key)).encode()
-    return base64.b32encode(hashlib.blake2b(scope, digest_size=15).digest()).decode().lower()
-
-
-def leave(waiter: Deferred[Outcome] | None) -> None:
-    """Stop waiting."""
-    if waiter is not None:
-        waiter.addErrback(lambda _: None)
-        waiter.cancel()
+    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)

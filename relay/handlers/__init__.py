@@ -8,6 +8,7 @@ finds such functions in a worker's modules.
 `options`      what can be said, and the check of each
 `signature`    what a handler's parameters are; `relay.model.arguments` has their types as plain data
 `context`      what a running handler is told about its job
+`sub_job`      the jobs that a job submits
 `importing`    modules of handlers, imported by name
 `registry`     the handlers of one worker
 =============  ============================================================================================

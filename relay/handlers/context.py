@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from twisted.logger import Logger
+
+from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -30,6 +33,15 @@ class Attached(Protocol):
 
     def wait(self, make: Callable[[], Any]) -> Any: ...
 
+    def submission(self, terms: SubmissionTerms) -> Submit[Context]: ...
+
+    def gather(self, sub_jobs: Sequence[SubJob[Any]], return_exceptions: bool) -> Deferred[list[Any]]: ...
+
+    def step(self, name: str, function: Callable[[], Any]) -> Deferred[Any]: ...
+
+
+_ORDINARY = SubmissionTerms()
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -52,6 +64,8 @@ class Context:
     """What the last `checkpoint` of an earlier attempt said; None before the first."""
     settings: Mapping[str, str]
     """What the operator set for handlers, with ``--set NAME=VALUE``."""
+    scheduled: datetime | None
+    """The time at which its schedule fired the job, in the schedule's time zone; None for a job that was submitted."""
     log: Logger
     """Its lines carry the job's name and id."""
     _attached: Attached
@@ -91,6 +105,57 @@ class Context:
         that has a checkpoint may be started again. Raises `CancelledError` after the job has ended.
         """
         return self._attached.checkpoint(value)
+
+    @property
+    def submit(self) -> Submit[Context]:
+        """Submit another job, and await it for its result, or leave it::
+
+            small = await context.submit(resize, url=url, width=100)
+
+        The job is given by its handler, a function with ``@job`` of this worker's modules, or by its name. Its
+        arguments are checked at once (`BadArguments`). It has the owner and the caller of this one, goes before new
+        jobs, and is cancelled when this one ends otherwise than well. Another attempt of this job finds it again.
+        While this job awaits others, it takes up no place of its worker. For the reactor's thread: use `wait` in
+        another.
+        """
+        return self._attached.submission(_ORDINARY)
+
+    def submission(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, detached: bool = False
+    ) -> Submit[Context]:
+        """A `submit` for a job with a `key` of its own, by which another attempt finds it, whatever its arguments; a
+        `delay` or a `deadline` in seconds from now; or one that is `detached`: it goes on however this one ends."""
+        return self._attached.submission(SubmissionTerms(key, delay, deadline, detached))
+
+    @overload
+    def gather(self, *sub_jobs: SubJob[Result]) -> Deferred[list[Result]]: ...
+
+    @overload
+    def gather(
+        self, *sub_jobs: SubJob[Result], return_exceptions: bool
+    ) -> Deferred[list[Result | BaseException]]: ...
+
+    def gather(self, *sub_jobs: SubJob[Any], return_exceptions: bool = False) -> Deferred[list[Any]]:
+        """The results of several sub-jobs, in their order. Fails as soon as one of them does, and the others go on;
+        with `return_exceptions` it waits for all, and exceptions stand among the results."""
+        return self._attached.gather(sub_jobs, return_exceptions)
+
+    @overload
+    def step(self, name: str, function: Callable[[], Awaitable[Result]]) -> Deferred[Result]: ...
+
+    @overload
+    def step(self, name: str, function: Callable[[], Result]) -> Deferred[Result]: ...
+
+    def step(self, name: str, function: Callable[[], Any]) -> Deferred[Any]:
+        """Call `function`, plain, ``async`` or with a Deferred, unless an earlier attempt of this job has done so and
+        stored what it returned. Fires with that result, as JSON gives it back, once it is stored. A result may have 64
+        KiB of JSON, all of a job 256 KiB, else `StepTooLarge`. The `name` is the step's own within the job, else
+        `ValueError`. A `once` job that has done a step may be started again. For the reactor's thread: use `wait` in
+        another."""
+        return self._attached.step(name, function)
+
+    @overload
+    def wait(self, make: Callable[[], SubJob[Result]]) -> Result: ...
 
     @overload
     def wait(self, make: Callable[[], Deferred[Result]]) -> Result: ...

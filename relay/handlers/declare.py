@@ -6,16 +6,17 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
 from relay.handlers import options as checks
-from relay.handlers import signature
+from relay.handlers import planned, signature
 from relay.handlers.options import HandlerError, JobOptions
 from relay.model.limits import Limit
 from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
+from relay.model.schedule import Schedule
 
 MARK = "__relay_job__"  # the attribute with a handler's `JobOptions`
 
@@ -43,6 +44,13 @@ def job(
     internal: bool | None = None,
     local: bool = False,
     problems: tuple[type[JobError], ...] = (),
+    cron: str = "",
+    timezone: str = "UTC",
+    every: str | float = "",
+    catch_up: Literal["last", "all", "none"] = "last",
+    unique: bool | float = False,
+    unique_by: str | tuple[str, ...] = (),
+    debounce: float = 0.0,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -67,7 +75,12 @@ def job(
     `outcome` (an envelope) · `internal`: whether the job is hidden from clients, so that only other jobs lead to it; by
     default this is true of a job that another names in its `then` · `local`: whether only clients of the same machine
     may submit it, and nobody if relay is started with ``--open`` · `problems`: subclasses of `JobError` that it raises,
-    each with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients.
+    each with a slug, a title and a docstring, which ``/problems/{slug}`` shows to clients · `cron`: fired at these
+    times, by all workers together once, in `timezone` · `every`: fired every so many seconds: ``30s``, ``5m``, a number
+    · `catch_up`: of the firings that nobody was there for, ``last`` is made up for, ``all`` are, or ``none`` ·
+    `unique`: another submission with the same arguments joins the job as long as it lives; a number: and is given its
+    success for so many seconds · `unique_by`: the arguments that are compared for that, all by default · `debounce`:
+    held back for so many seconds, and another one meanwhile takes its place.
     """
 
     def mark(function: Function) -> Function:
@@ -96,7 +109,11 @@ def _misfits(function: Any, options: JobOptions, then: Any) -> Iterator[str]:
     wrong = _misfit_of_function(function)
     if wrong:
         yield wrong
-    yield from checks.misfits(options, function)
+    wrong = next(checks.misfits(options, function), "")
+    if wrong:
+        yield wrong
+        return
+    yield from planned.misfits_of_plan(options, function)
     if callable(then) and not options.then:
         yield "then is a function without @job"
 
@@ -152,14 +169,19 @@ class Handler:
         """The parameter that wants the Context; "" for none."""
         return self.signature.context
 
+    @property
+    def schedule(self) -> Schedule | None:
+        """When its job is fired; None for a job that is not."""
+        return planned.schedule_of(self.options)
+
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the arguments (draft 2020-12), with the shapes by which fronts decode."""
         return self.signature.schema
 
     def takes(self, argument: str) -> bool:
-        """Whether the handler can be called with this argument alone."""
+        """Whether the handler can be called with this argument alone, "" for none."""
         fields = msgspec.structs.fields(self.signature.arguments)
-        return any(field.name == argument for field in fields) and all(
+        return (not argument or any(field.name == argument for field in fields)) and all(
             field.name == argument or not field.required for field in fields
         )
 
@@ -186,4 +208,9 @@ def handler(function: Callable[..., Any]) -> Handler:
         raise HandlerError(
             f"{title}: {'per' if options.per else 'limit'}: {counted} is the Context, not an argument to count by"
         )
-    return Handler(function, options, read)
+    if read.context in options.by:
+        raise HandlerError(f"{title}: unique_by: {read.context} is the Context, not an argument to compare")
+    made = Handler(function, options, read)
+    if made.schedule is not None and not made.takes(""):
+        raise HandlerError(f"{title}: a schedule gives the job no arguments, so each of them needs a default")
+    return made

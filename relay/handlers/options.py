@@ -14,11 +14,14 @@ from relay.model.limits import Limit
 from relay.model.names import JOB_NAME, QUEUE_NAME
 from relay.model.problems import registry
 from relay.model.problems.base import JobError
+from relay.model.schedule import CATCH_UP
 
 PRIORITIES = range(-256, 256)
 RETRIES = range(1001)
 MOST = range(100_001)
 LONGEST = 30 * 86400.0  # seconds that an attempt may be given
+FRESHEST = 30 * 86400.0  # seconds for which a success may be the answer
+HELD_BACK = 3600.0  # seconds, at most
 
 
 class HandlerError(Exception):
@@ -42,6 +45,20 @@ class JobOptions(msgspec.Struct, frozen=True):
     internal: bool | None = None  # not for clients; None: if it is there for a `then` of another only
     local: bool = False  # for clients of this machine only
     problems: tuple[type[JobError], ...] = ()  # that it fails with, to be explained to clients
+    cron: str = ""  # when it is fired
+    timezone: str = "UTC"  # of the schedule
+    every: str | float = ""  # the same, seconds between two firings
+    catch_up: str = "last"  # which of the firings that were missed are made up for
+    unique: bool | float = (
+        False  # others that ask for the same join it, and for so many seconds get its success
+    )
+    unique_by: str | tuple[str, ...] = ()  # the arguments that are compared for that, () for all
+    debounce: float = 0.0  # seconds for which it is held back, so that the last of several counts
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The arguments of `unique_by`."""
+        return (self.unique_by,) if isinstance(self.unique_by, str) else self.unique_by
 
     @property
     def attempts(self) -> int:
@@ -107,6 +124,16 @@ def _is_time(value: Any) -> bool:
     return number and math.isfinite(value) and 0 < value <= LONGEST
 
 
+def _is_seconds(value: Any, most: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value <= most
+
+
+def _are_names(value: Any) -> bool:
+    names = (value,) if isinstance(value, str) else value
+    return isinstance(names, tuple) and all(isinstance(name, str) and name for name in names)
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and JOB_NAME.fullmatch(value) is not None
 
@@ -130,5 +157,17 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "local": (_is_switch, "True or False"),
     "limit": (lambda value: value is None or isinstance(value, Limit), "a rate such as '50/s', or a Limit"),
     "problems": (lambda value: isinstance(value, tuple), "a tuple of subclasses of JobError"),
+    "cron": (lambda value: isinstance(value, str), "a cron expression such as '*/5 * * * *'"),
+    "timezone": (lambda value: isinstance(value, str), "the name of a time zone such as 'Europe/Berlin'"),
+    "catch_up": (lambda value: value in CATCH_UP, "'last', 'all' or 'none'"),
+    "unique": (
+        lambda value: _is_switch(value) or (_is_seconds(value, FRESHEST) and value > 0),
+        f"True, False, or a number of seconds up to {FRESHEST:.0f} (30 days)",
+    ),
+    "unique_by": (_are_names, "the name of an argument, or a tuple of names"),
+    "debounce": (
+        lambda value: _is_seconds(value, HELD_BACK),
+        f"a number of seconds from 0 to {HELD_BACK:.0f} (an hour)",
+    ),
     "then": (lambda value: value == "" or _is_name(value), "the name or the function of a job"),
 }

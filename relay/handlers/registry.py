@@ -109,6 +109,10 @@ class Registry:
             if self._queues is None or each.options.queue in self._queues:
                 yield each
 
+    def names(self) -> list[str]:
+        """Those of all jobs that `get` knows."""
+        return list(self._handlers)
+
     def get(self, name: str) -> Handler | None:
         return self._handlers.get(name)
 

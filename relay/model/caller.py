@@ -17,6 +17,8 @@ from relay.model.names import JOB_NAME
 
 #: owns the jobs of a relay that does not ask who calls
 ANONYMOUS = "anonymous"
+#: owns the jobs of schedules, which no client sees
+SCHEDULE = "schedule"
 #: sees all jobs, whoever owns them
 ANYONE = "*"
 LONGEST_SUBJECT = 255  # characters

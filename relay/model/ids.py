@@ -1,8 +1,9 @@
 """The ids of jobs, and the names of processes, sessions and data sets: random, in lower-case letters and digits.
 
 A job's id is ``partition-epoch-random``: where it is kept, the data set for which it was minted, 80 random bits. It
-begins with a digit, so it is never the name of a job. ``-then`` behind it makes the id of the job that is given its
-outcome (``prelude.lua``).
+begins with a digit, so it is never the name of a job. The id of a scheduled job says behind that which firing it is
+for, in UTC: ``-20261126t120000z``. ``-then`` at the end makes the id of the job that is given its outcome
+(``following.lua``).
 
 Where callers are known the random part ends with a mark of the owner. So a front can refuse another owner's id as fast
 as one that was never minted, without a look at the job: how long an answer takes does not tell that the job exists. The
@@ -15,12 +16,13 @@ import base64
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 from zlib import crc32
 
 #: what is looked up as an id; one that was never minted is not found
 JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
-_MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-then)?")
+_MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-[0-9]{8}t[0-9]{6}z)?(?:-then)?")
 _SIZE = 10  # bytes
 _LENGTH = _SIZE * 8 // 5  # characters of that
 _MARK, _BITS = 5, 0xFFFFF  # characters, which are 20 bits
@@ -42,6 +44,11 @@ def mint(partition: int, epoch: str) -> str:
 def marked(id: str, owner: str) -> str:
     """An id, as it was minted, with the mark of its owner."""
     return f"{id}{crc32((id + owner).encode()) & _BITS:05x}"
+
+
+def scheduled(id: str, at: int) -> str:
+    """An id, as it was minted, of the job for a firing at this time (ms)."""
+    return f"{id}-{datetime.fromtimestamp(at / 1000, UTC):%Y%m%dt%H%M%Sz}"
 
 
 def may_belong(id: str, owner: str) -> bool:

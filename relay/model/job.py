@@ -31,6 +31,11 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         then: JobTemplate | None = None,
         caller: str = "",
         fair: bool = False,
+        parent: str = "",
+        depth: int = 0,
+        unique: str = "",
+        fresh: int = 0,
+        scheduled: int = 0,
     ) -> Job:
         """The job that does this for somebody."""
         return Job(
@@ -49,6 +54,11 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
             then,
             caller,
             fair,
+            parent,
+            depth,
+            unique,
+            fresh,
+            scheduled,
         )
 
 
@@ -73,6 +83,13 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     then: JobTemplate | None = None  # of the job that is given an outcome which nobody collected
     caller: str = ""  # whose queued places it takes up; "" for a job that is not counted
     fair: bool = False  # owners take turns where it waits
+    parent: str = ""  # the job whose end takes this one along, unless it succeeds; "" for none
+    depth: int = 0  # how many jobs stand above it, of a job that another submitted
+    unique: str = (
+        ""  # digest of what it does: while it lives, submissions with the same one join it; "" for none
+    )
+    fresh: int = 0  # ms for which they are given its outcome, too, if it succeeded
+    scheduled: int = 0  # the firing that it is for; 0 for a job that somebody asked for
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

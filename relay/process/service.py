@@ -185,8 +185,11 @@ def _inbox_of(
 
 
 def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
-    """Something that calls a blocking function in a thread, and something that says how many threads are busy."""
-    pool = ThreadPool(0, most, "handlers")
+    """Something that calls a blocking function in a thread, and something that says how many threads are busy. Jobs
+    that await others keep their threads, beside `most`."""
+    from relay.worker.runner import MOST_WAITING
+
+    pool = ThreadPool(0, most + MOST_WAITING, "handlers")
     reactor.callWhenRunning(pool.start)
     reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
     return (

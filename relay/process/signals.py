@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 
-from relay.process.launch import SIGNALS
+from relay.process.launch import ORDERS, SIGNALS
 
 TOGETHER = 1.0  # seconds
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -24,7 +24,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 def hold_back() -> None:
     """Have what would end a process that has only begun wait until it knows what is meant: a reload, a rotation."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS) - set(STOPS))
+    signal.pthread_sigmask(signal.SIG_BLOCK, ORDERS)
 
 
 class Stop:

@@ -13,10 +13,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from relay.front.caller import LOCAL
 from relay.front.job_service import JobService
-from relay.front.offer import Offer
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
-from relay.front.waiters import Waiters
 from relay.handlers.registry import Registry
 from relay.model.problems.request import UnknownJob
 from relay.model.settings import Settings
@@ -30,15 +28,18 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.terms import StoreSettings
 from relay.store.workers import WorkerStore
+from relay.submitting.offer import Offer
+from relay.submitting.waiters import Waiters
 from relay.worker.attempt import InThread
 from relay.worker.definitions import served
+from relay.worker.pace import Pace
 from relay.worker.ties import FromThread
-from relay.worker.worker import Pace, Worker, WorkerTools
+from relay.worker.worker import Worker, WorkerTools
 
 _AGE = 10 * 365 * 86_400.0  # seconds: nobody else is there who could miss a sign of life
-_SELDOM = Pace(
-    sweep=86_400.0, publish=40_000.0, idle=86_400.0, forget=86_400.0
-)  # nothing comes but from this process
+_DAY = 86_400.0  # seconds
+#: nothing comes but from this process
+_SELDOM = Pace(sweep=_DAY, publish=_DAY / 2, idle=_DAY, forget=_DAY, early=_DAY, look=_DAY)
 _NAME = "solo"
 
 

@@ -29,6 +29,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `terms`        what processes that share a store agree on
 `portions`     how much one script is given
 `fronts`       the verbs of a front
+`submitters`   what fronts and workers have in common: jobs are submitted, and waited for
 `submissions`  submissions on their way to one partition
 `workers`      the verbs of a worker
 `member`       what the stores of fronts and of workers share: the sweep

@@ -53,7 +53,7 @@ _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_field
 JOB = Layout(Job.__struct_fields__, **_blank)
 LETTER = Layout("died cause kept sessions cut")
 DEAD = Layout(("id", *LETTER.fields))
-SUBMISSION = Layout("id key fingerprint name priority lane delay deadline caller job")
+SUBMISSION = Layout("id key fingerprint name priority lane delay deadline caller unique debounce parent job")
 END = Layout("id turn state payload delay")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")
@@ -65,6 +65,7 @@ STANDING = Layout("known state name created started attempts position progress",
 RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
 LEARNED = Layout("scope calls window pause")
 SERVED = Layout("name text until")
+SCHEDULED = Layout("name due text paused fired id")
 TURNED = ReplyLayout("more due refused claims alone")
 
 #: by the names that they have in Lua
@@ -86,6 +87,7 @@ CONSTANTS: dict[str, Constants] = {
     "Receipt": RECEIPT,
     "Learned": LEARNED,
     "Served": SERVED,
+    "Scheduled": SCHEDULED,
     "Turned": TURNED,
     "Terms": Layout("keep bytes arguments"),
     "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),

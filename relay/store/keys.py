@@ -35,10 +35,15 @@ wait          hash    id → further inboxes that attached, joined by spaces; sp
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
 checkpoint    hash    id → what the next attempt is given, JSON; sparse
+parents       hash    id of a live job with sub-jobs that live and are not detached; sparse
+orphans       set     id of a job that ended otherwise than well and has such sub-jobs: they are being cancelled
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
 learned       zset    scope of which a limit was learned, by when that is forgotten
+schedule      hash    job name → ``due schedule``: its next firing (ms), and the schedule (JSON) that this was told by
+paused        hash    job name → since when (ms) its schedule is paused; sparse
+fired         hash    job name → ``time id``: its last firing (ms), and the job of that
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
@@ -59,6 +64,7 @@ fair:name      zset    ``priority owner``, by the last place that it got in this
 fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
+children:id    set     ids of a job's sub-jobs that live, are not detached, and were not told to stop with it
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once
@@ -68,7 +74,8 @@ allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
 result:id      string  the outcome, MessagePack; expires
-idem:digest    string  ``id fingerprint``; expires with its outcome
+idem:digest    string  ``id fingerprint``; expires with its outcome, or in a day
+one:digest     string  id of the live job that does what others ask for (`Job.unique`), or whose outcome they get
 =============  ======  ======================================================================================
 """
 
@@ -79,14 +86,15 @@ FIXED = (
     *("job", "bytes", "alive", "delay", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
     *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
-    *("serve", "declared", "rate", "learned", "served", "catalogue"),
+    *("parents", "orphans"),
+    *("serve", "declared", "rate", "learned", "served", "catalogue", "schedule", "paused", "fired"),
     *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
 )
 #: what stands in front of the names
 FAMILIES = (
     *("ready", "lane", "lanes", "suspect", "fair", "takers", "idle"),
-    *("held", "blame", "busy", "log", "pace", "allow"),
-    *("inbox", "result", "idem"),
+    *("children", "held", "blame", "busy", "log", "pace", "allow"),
+    *("inbox", "result", "idem", "one"),
 )
 
 

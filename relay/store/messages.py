@@ -10,6 +10,7 @@ import msgspec
 from relay.model.job import Claim, Job, JobTemplate
 from relay.model.limits import NO_RATE, Rate
 from relay.model.problems.registry import ProblemType
+from relay.model.schedule import Schedule
 from relay.model.state import State
 from relay.model.status import Outcome
 
@@ -28,6 +29,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     caller: str = ""
     rate: Rate = NO_RATE
     queued: int = 0  # how many jobs of the caller may live at once, 0 for any number
+    debounce: int = 0  # how long it is held back, for the next one with its `Job.unique` to take its place
 
     def accepted(self) -> Submission:
         """The same once it was accepted: sent again it is counted, and no limit of its caller refuses it."""
@@ -143,6 +145,15 @@ class LimitDefinition(msgspec.Struct, frozen=True):
         return f"@{self.name} {value}" if value else f"@{self.name}"
 
 
+class UniqueDefinition(msgspec.Struct, frozen=True):
+    """What others join of a job: those with the same arguments `by` (all of them where none is named). Times are
+    milliseconds: for how long they are given its success (`fresh`), and for how long it is held back (`debounce`)."""
+
+    by: tuple[str, ...] = ()
+    fresh: int = 0
+    debounce: int = 0
+
+
 class JobDefinition(msgspec.Struct, frozen=True):
     """A job as its worker published it."""
 
@@ -157,6 +168,8 @@ class JobDefinition(msgspec.Struct, frozen=True):
     internal: bool = False  # not for clients
     local: bool = False  # for clients of this machine only
     problems: tuple[ProblemType, ...] = ()  # that its handler declares
+    unique: UniqueDefinition | None = None  # others that ask for the same join it
+    schedule: Schedule | None = None  # when it is fired
 
     def template(self) -> JobTemplate:
         """How it is queued and run, the lane of a limited one aside."""

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.given_back import give_back, log_given_back
-from relay.store.messages import DeadJob, GivenBack, Submission
+from relay.store.messages import DeadJob, Definitions, GivenBack, Submission
 from relay.store.router import Router
+from relay.store.schedules import ScheduleStatus, firing_by_hand, read_schedules, shown
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
 
@@ -34,6 +35,17 @@ class OperatorStore(Protocol):
     async def forget(self, scope: str) -> bool:
         """Let what was learned of a scope count no more; whether anything was known of it. Calls that wait for it
         notice within seconds. Jobs that were put off because of it come back at their time."""
+
+    async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
+        """All schedules by their names, and whether a worker serves the job, so that it is fired."""
+
+    async def pause(self, name: str, on: bool) -> bool:
+        """Have the schedule of a job fire no more (`on`), or again: what was missed is made up for as it declares.
+        False for a schedule that there is not."""
+
+    async def fire_now(self, name: str) -> str:
+        """Run the job of a schedule now, whatever its schedule says: the id. Raises `LookupError` for a job without a
+        schedule, and what `FrontStore.submit` raises."""
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         """The newest dead jobs."""
@@ -72,6 +84,24 @@ class RedisOperatorStore(OperatorStore):
 
     async def forget(self, scope: str) -> bool:
         return bool((await self._router.of_key(scope).verb("forget", scope))[0])
+
+    async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
+        home = self._router.all()[0]
+        _, known = await self._definitions()
+        return shown(read_schedules(await home.verb("schedules")), known)
+
+    async def pause(self, name: str, on: bool) -> bool:
+        return bool((await self._router.all()[0].verb("pause", name, int(on)))[0])
+
+    async def fire_now(self, name: str) -> str:
+        home = self._router.all()[0]
+        now, known = await self._definitions()
+        job = firing_by_hand(known, name, home.mint(), now)
+        return (await Submissions(home, "", self._terms).add(job, OVERHEAD)).id
+
+    async def _definitions(self) -> tuple[int, Definitions]:
+        now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
+        return now, codec.read_catalogue(now, version, rows)
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         rows: list[Any] = []

@@ -19,7 +19,9 @@ def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
     """As the submit script takes it."""
     job = item.job
     where = job.name, job.priority, job.lane
-    return item.id, job.key, job.fingerprint, *where, item.delay, item.deadline, _caller(item), _encode(job)
+    when, one = (item.delay, item.deadline), (job.unique, item.debounce)
+    who = item.id, job.key, job.fingerprint
+    return *who, *where, *when, _caller(item), *one, job.parent, _encode(job)
 
 
 def _caller(item: Submission) -> str:

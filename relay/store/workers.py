@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,24 +11,23 @@ from relay.model.job import Claim
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.given_back import give_back
-from relay.store.member import MemberStore
 from relay.store.messages import Sweep, Turn, Turned
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.router import Router
+from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
+from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
 
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 
 
-class WorkerStore(Protocol):
+class WorkerStore(SubmitterStore, Protocol):
     """The verbs of a worker. Each but `turn` raises `StoreAway` where the store does not answer in time."""
 
     inbox: str
-    """The name of this process' own inbox: it is woken and told of cancelled jobs there. Its sessions are called
-    ``<inbox>.<n>``."""
-    on_data_loss: list[Callable[[], None]]
-    """Each is called when the store may have forgotten what this process holds."""
+    """The name of this process' own inbox: it is woken there, and told of cancelled jobs and of outcomes that it waits
+    for. Its sessions are called ``<inbox>.<n>``."""
 
     def start(self) -> None: ...
 
@@ -57,18 +56,30 @@ class WorkerStore(Protocol):
     async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
         """An API told of a limit: count it for these scopes."""
 
+    def mint_firing(self) -> str:
+        """A new id for the job of a firing. Raises `StoreAway` before the store was ever reached."""
+
+    async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
+        """The store's time (ms), and where the schedules of jobs stand, of those whose declaration (by name, its mark)
+        is the one that counts."""
+
+    async def fire(self, firing: Firing) -> bool:
+        """Let a schedule go on, and add the job of a firing; False where another did that, where the schedule is
+        paused, or there is no room for the job."""
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
         has ended. To be called every second."""
 
 
-class RedisWorkerStore(MemberStore, WorkerStore):
+class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
     """A `WorkerStore` on Redis. Its sessions live in one partition, `home`."""
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
         self.home = router.all()[0]
         self._published_since = 0  # by Redis' clock, ms
+        self._room = terms.queue_limit, terms.queue_bytes
 
     async def adopt(
         self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
@@ -98,6 +109,17 @@ class RedisWorkerStore(MemberStore, WorkerStore):
         for name, mark, declaration in roster:
             words.extend((name, mark, declaration))
         self._published_since = int((await self.home.verb("publish", *words))[0])
+
+    def mint_firing(self) -> str:
+        return self.home.mint()
+
+    async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
+        words = [f"{name}={mark}" for name, mark in marks.items()]
+        now, rows = await self.home.timed_verb("schedules", *words)
+        return now, read_schedules(rows)
+
+    async def fire(self, firing: Firing) -> bool:
+        return bool((await self.home.verb("fire", *self._room, *firing_words(firing)))[0])
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         granted, wait = await self._router.of_key(scope).verb("grant", scope, calls)

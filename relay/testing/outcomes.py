@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from relay.model.state import State
 from relay.solo.kept import KeptJob
+from relay.store.memory.dataset import following
 from relay.testing.answers import ApiRequest
+
+
+class Surroundings(Protocol):
+    """The relay of a job."""
+
+    @property
+    def calls(self) -> list[ApiRequest]: ...
+
+    @property
+    def jobs(self) -> list[Ran]: ...
+
+    def state(self, kept: KeptJob) -> State: ...
 
 
 class Ran:
     """A job of a test: what its handler did, and how it ended. Asked before the end, it says what is known so far.
     Times are seconds by the test's clock, which skips."""
 
-    def __init__(
-        self, kept: KeptJob, state: Callable[[], State], calls: Callable[[], list[ApiRequest]]
-    ) -> None:
+    def __init__(self, kept: KeptJob, relay: Surroundings) -> None:
         self._kept = kept
-        self._state = state
-        self._calls = calls
+        self._relay = relay
 
     @property
     def id(self) -> str:
@@ -39,7 +48,7 @@ class Ran:
     @property
     def state(self) -> str:
         """``succeeded``, ``failed``, ``cancelled``, ``expired``; before that ``scheduled``, ``queued``, ``running``."""
-        return self._state().value
+        return self._relay.state(self._kept).value
 
     @property
     def result(self) -> Any:
@@ -79,7 +88,17 @@ class Ran:
     @property
     def calls(self) -> list[ApiRequest]:
         """The requests that it made to APIs."""
-        return [call for call in self._calls() if call.job == self.id]
+        return [call for call in self._relay.calls if call.job == self.id]
+
+    @property
+    def submitted(self) -> list[Ran]:
+        """Its sub-jobs, but for those that were detached, and the job that follows it."""
+        return [ran for ran in self._relay.jobs if ran.parent == self.id or ran.id == following(self.id)]
+
+    @property
+    def parent(self) -> str:
+        """The id of the job that submitted it; "" for none."""
+        return self._kept.job.parent
 
     @property
     def elapsed(self) -> float:

@@ -49,7 +49,6 @@ class Relay:
         self._stubs = Stubs(api or {})
         self._upstreams: StubbedUpstreams
         self._began = (now or datetime.now(UTC)).timestamp()
-        self._due = 0.0  # until when it was advanced
         given = tuple(f"{name}={value}" for name, value in (settings or {}).items())
         tools = SoloTools(
             clock=self._driver.clock,
@@ -111,10 +110,8 @@ class Relay:
         self._go_on_until(lambda: not self._solo.alive(), "these jobs do not end")
 
     def advance(self, seconds: float) -> None:
-        """Go on for so many seconds by the test's clock."""
-        self._due = max(self._due, self._driver.clock.seconds() - _SETTLE) + seconds
-        left = self._due + _SETTLE - self._driver.clock.seconds()
-        self._driver.run(lambda: deferLater(self._driver.clock, max(0.0, left)))
+        """Go on for so many seconds by the test's clock, and some milliseconds, in which what is due then is begun."""
+        self._driver.run(lambda: deferLater(self._driver.clock, seconds + _SETTLE))
 
     def cancel(self, job: Ran) -> None:
         """As a client cancels it."""
@@ -145,9 +142,10 @@ class Relay:
     # -- how --
 
     def _ran(self, kept: KeptJob) -> Ran:
-        return Ran(kept, lambda: self._state(kept), lambda: self._upstreams.calls)
+        return Ran(kept, self)
 
-    def _state(self, kept: KeptJob) -> State:
+    def state(self, kept: KeptJob) -> State:
+        """Where a job stands."""
         return kept.outcome.state if kept.outcome is not None else self._solo.store.data.jobs[kept.id].state
 
     def _go_on_until(self, condition: Callable[[], bool], what: str) -> None:

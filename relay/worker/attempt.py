@@ -20,6 +20,7 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
+from relay.worker.box import Box, boxed, boxed_later
 from relay.worker.causes import with_causes
 from relay.worker.current import call
 from relay.worker.end import Ends
@@ -33,6 +34,7 @@ _WHY = {
     State.EXPIRED: "expired",
     State.CANCELLED: "cancelled",
     State.QUEUED: "drain",
+    State.SCHEDULED: "drain",
 }
 POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
 
@@ -97,11 +99,11 @@ class Attempt:
             made = call(self.claim, self._call)
         except BaseException:
             made = Failure()
-        if not issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
+        if issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
+            self._running = made
+            made.addBoth(self._over)
+        else:
             self._over(made)
-            return
-        self._running = made
-        made.addBoth(self._over)
         if self._running is not None:
             clock, timeout = self._place.clock, self._handler.options.timeout
             self._expires = clock.seconds() + left
@@ -110,8 +112,8 @@ class Attempt:
 
     def stop(self, why: State) -> None:
         """Cancel the handler, because its time is over (`FAILED`), its deadline has passed (`EXPIRED`), the job was
-        cancelled (`CANCELLED`) or is given back (`QUEUED`). The first reason counts, except that a cancellation
-        overrides it."""
+        cancelled (`CANCELLED`), is given back (`QUEUED`) or put off (`SCHEDULED`). The first reason counts, except that
+        a cancellation overrides it."""
         if self._running is None or self.end.called:
             return
         again = self._stopped is not None
@@ -128,6 +130,12 @@ class Attempt:
         self._leaving = True
         self.stop(State.QUEUED)
 
+    def put_off(self) -> None:
+        """The worker has too much to do: try the job later, without counting this attempt. One that must not be started
+        again goes on."""
+        if not self.claim.job.once or self._resumes():
+            self.stop(State.SCHEDULED)
+
     # -- the call --
 
     def _call(self) -> Any:
@@ -135,9 +143,9 @@ class Attempt:
         if self._handler.context:
             arguments[self._handler.context] = self._context
         if self._handler.options.thread:
-            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
+            return self._place.in_thread(partial(boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(_boxed_later(made)) if type(made) is CoroutineType else made
+        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
 
     def _resumes(self) -> bool:
         """Whether another attempt can go on from what this one, or an earlier one, has left."""
@@ -162,6 +170,8 @@ class Attempt:
         if type(outcome) is Box:
             outcome = outcome.content
         self._running = None
+        if self._ties is not None and self._waits_for_sub_jobs(self._ties, outcome):
+            return
         stop_timer(self._timer)
         try:
             if self.end.called:
@@ -173,6 +183,15 @@ class Attempt:
                 self._place.overdue.remove(self.claim)
         finally:
             self.free.callback(None)
+
+    def _waits_for_sub_jobs(self, ties: Ties, outcome: Any) -> bool:
+        """A job does not end before the store has all that it has submitted."""
+        unstored = None if self.end.called or issubclass(type(outcome), Failure) else ties.unstored()
+        if unstored is None:
+            return False
+        self._running = unstored
+        unstored.addCallbacks(lambda _: self._over(outcome), self._over)
+        return True
 
     def _insist(self) -> None:
         """The handler was stopped and does not stop."""
@@ -224,18 +243,3 @@ class Attempt:
         """One timer at a time."""
         stop_timer(self._timer)
         self._timer = self._place.clock.callLater(seconds, then)
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """What a handler returned, on its way through a Deferred, which looks at the class of what it is given."""
-
-    content: Any
-
-
-def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
-    return Box(function(**arguments))
-
-
-async def _boxed_later(coroutine: CoroutineType[Any, Any, Any]) -> Box:
-    return Box(await coroutine)

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from relay.handlers.declare import Handler
 from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
 from relay.model.job import JobTemplate
 from relay.model.limits import Limit, Rate
 from relay.model.problems.registry import describe
-from relay.store.messages import JobDefinition, LimitDefinition
+from relay.store.messages import JobDefinition, LimitDefinition, UniqueDefinition
 
 
 def served(registry: Registry) -> list[JobDefinition]:
     """The declaration of each handler that is served."""
-    return [
-        JobDefinition(
-            name=handler.options.name,
-            queue=handler.options.queue,
-            priority=handler.options.priority,
-            attempts=handler.options.attempts,
-            once=handler.options.once,
-            limit=_limit(handler.options),
-            then=_template(registry, handler.options.then),
-            schema=handler.schema(),
-            internal=registry.is_internal(handler),
-            local=handler.options.local,
-            problems=tuple(map(describe, handler.options.problems)),
-        )
-        for handler in registry
-    ]
+    return [definition(registry, handler) for handler in registry]
+
+
+def definition(registry: Registry, handler: Handler) -> JobDefinition:
+    """The declaration of a handler."""
+    options = handler.options
+    return JobDefinition(
+        name=options.name,
+        queue=options.queue,
+        priority=options.priority,
+        attempts=options.attempts,
+        once=options.once,
+        limit=_limit(options),
+        then=_template(registry, options.then),
+        schema=handler.schema(),
+        internal=registry.is_internal(handler),
+        local=options.local,
+        problems=tuple(map(describe, options.problems)),
+        unique=_unique(options),
+        schedule=handler.schedule,
+    )
 
 
 def _template(registry: Registry, name: str) -> JobTemplate | None:
@@ -38,6 +44,13 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
     o = handler.options
     limit = _limit(o)
     return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, limit.lane() if limit else "")
+
+
+def _unique(options: JobOptions) -> UniqueDefinition | None:
+    if options.unique is False and not options.debounce:
+        return None
+    fresh = 0 if options.unique is True else options.unique
+    return UniqueDefinition(options.by, int(fresh * 1000), int(options.debounce * 1000))
 
 
 def _limit(options: JobOptions) -> LimitDefinition | None:

@@ -20,6 +20,7 @@ from relay.worker.result import ResultType
 from relay.worker.retry import pause
 from relay.worker.shown import problem
 
+PUT_OFF = 5.0  # seconds for a job that is one too many of those that await sub-jobs
 UNDONE = 3  # starts of a job that can't do anything
 
 
@@ -42,8 +43,8 @@ class Ends:
         resumes: bool = False,
     ) -> Report:
         """The end of an attempt whose handler returned `outcome`, or raised it (a `Failure`), after it was `stopped`,
-        if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, or `QUEUED` (given back). A job that `resumes`
-        has a checkpoint, so it may be started again whatever it is."""
+        if it was: `FAILED` (its time was over), `EXPIRED`, `CANCELLED`, `QUEUED` (given back), or `SCHEDULED` (put
+        off). A job that `resumes` has a checkpoint, so it may be started again whatever it is."""
         try:
             if not isinstance(outcome, Failure):
                 return self._of_result(claim, handler, outcome)
@@ -63,7 +64,7 @@ class Ends:
     @staticmethod
     def is_last(claim: Claim, stopped: State, resumes: bool = False) -> bool:
         """Whether no other attempt follows one that was stopped so."""
-        if stopped is State.QUEUED:
+        if stopped is State.QUEUED or stopped is State.SCHEDULED:
             return claim.job.once and not resumes
         return stopped is not State.FAILED or claim.attempt >= claim.job.attempts
 
@@ -99,11 +100,14 @@ class Ends:
             return self._fail(
                 claim, JobTimeout(), again=True, level=LogLevel.warn, why="its time was over" + raised
             )
-        if stopped is State.QUEUED and claim.job.once and not resumes:
+        if self.is_last(claim, stopped, resumes) and not stopped.complete:
             self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
             return Report(claim.id, State.FAILED, Interrupted.slug)
         if stopped is State.QUEUED:
             self._say(claim, LogLevel.debug, "job {id} ({name}) is given back, attempt {attempt} not counted")
+        elif stopped is State.SCHEDULED:
+            self._say(claim, LogLevel.info, "job {id} ({name}) is put off: too many jobs here await sub-jobs")
+            return Report(claim.id, stopped, delay=int(PUT_OFF * 1000), uncounted=True)
         else:
             words = JobExpired.title if stopped is State.EXPIRED else "it was cancelled"
             self._say_end(claim, LogLevel.info, words + raised, Report(claim.id, stopped))
@@ -133,7 +137,7 @@ class Ends:
         if wait is None and undone:
             wait = pause(claim.starts, UNDONE)
         if wait is None:
-            dead = isinstance(error, BadArguments)  # they did fit when the job was accepted
+            dead = type(error) is BadArguments  # they did fit when the job was accepted
             end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
         else:
             wanted, uncounted = (

@@ -36,6 +36,7 @@ class ResultType:
     def __init__(self, function: Callable[..., Any]) -> None:
         declared = _declared(function)
         self._class = declared if isinstance(declared, type) else None
+        self._read = msgspec.json.Decoder(declared).decode
         self._decode = _syntax if declared is Any else msgspec.json.Decoder(declared).decode
 
     def encode(self, value: Any) -> bytes:
@@ -48,6 +49,14 @@ class ResultType:
         except msgspec.ValidationError as error:
             raise ResultNotDeclared(str(error)) from None
         return written
+
+    def decode(self, payload: str) -> Any:
+        """A result of the declared type, of its JSON; raises `ResultNotDeclared` where another version of the function
+        declared another type."""
+        try:
+            return self._read(payload)
+        except msgspec.ValidationError as error:
+            raise ResultNotDeclared(str(error)) from None
 
 
 # -- writing --

@@ -6,25 +6,30 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Protocol
 
-import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from zope.interface import implementer
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.job import Claim
+from relay.model.job import Claim, Job
+from relay.model.schedule import zone_of
 from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt, Place
+from relay.worker.notes import Notes
 from relay.worker.progress import words
+from relay.worker.sub_jobs import SubJobs, Submitting
 from relay.worker.ties import FromThread, Ties
 
+MOST_WAITING = 1000  # jobs of a worker that await sub-jobs, beside those that have places
 _LEAVE = 2 * GRACE  # seconds for the ends of what is stopped as the worker ends
 
 
@@ -47,11 +52,12 @@ class Equipment:
     upstreams: Upstreams
     settings: Mapping[str, str]
     from_thread: FromThread
+    submitting: Submitting
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
 
 
 class Runner:
-    """Runs attempts. Each takes a place until its handler has really ended."""
+    """Runs attempts. Each takes a place until its handler has really ended, but for while it awaits sub-jobs."""
 
     _log = Logger()
 
@@ -61,12 +67,13 @@ class Runner:
         self._reports = reports
         self._attempts: dict[str, Attempt] = {}  # those that have no end yet
         self._running: set[Attempt] = set()  # those whose handlers run
+        self._waiting: dict[int, Attempt] = {}  # those of them that await sub-jobs, by their claims
         self._leaving = False
         self._emptied: Deferred[None] | None = None
 
     def busy(self) -> int:
         """How many places are taken."""
-        return len(self._running)
+        return len(self._running) - len(self._waiting)
 
     def held(self) -> int:
         """How many jobs have no end yet."""
@@ -84,8 +91,9 @@ class Runner:
         ties = context = None
         if handler.context:
             seconds = min(handler.options.timeout, left)
-            ties = self._ties(claim, handler, seconds)
-            context = self._context(claim, seconds, ties)
+            notes = Notes(claim.checkpoint)
+            ties = self._ties(claim, handler, seconds, notes)
+            context = self._context(claim, handler, seconds, ties, notes)
         attempt = Attempt(self._place, claim, handler, context, ties)
         self._attempts[claim.id] = attempt
         self._running.add(attempt)
@@ -137,7 +145,20 @@ class Runner:
 
     def _freed(self, _: None, attempt: Attempt) -> None:
         self._running.discard(attempt)
+        if self._waiting:
+            self._waiting.pop(id(attempt.claim), None)
         self._reports.nudge()
+
+    def _waits(self, claim: Claim, waits: bool) -> None:
+        """A job begins to await sub-jobs, or goes on."""
+        attempt = self._attempts.get(claim.id)
+        if not waits:
+            self._waiting.pop(id(claim), None)
+        elif attempt is not None and attempt.claim is claim:
+            self._waiting[id(claim)] = attempt
+            if len(self._waiting) > MOST_WAITING:  # its sub-jobs go on, and it finds them again
+                self._place.clock.callLater(0, attempt.put_off)
+            self._reports.nudge()
 
     async def _empty(self, drain: Drain) -> None:
         if self._attempts:
@@ -151,7 +172,7 @@ class Runner:
 
     # -- what handlers are given --
 
-    def _ties(self, claim: Claim, handler: Handler, seconds: float) -> Ties:
+    def _ties(self, claim: Claim, handler: Handler, seconds: float, notes: Notes) -> Ties:
         until = self._place.clock.seconds() + seconds
         limit = handler.options.limit
         hosts = limit.hosts if limit is not None else ()
@@ -170,9 +191,10 @@ class Runner:
                 raise CancelledError("another worker has the job")
             return self._reports.checkpoint(claim.id, said)
 
-        return Ties(self._equipment.from_thread, open_http, tell, keep, bool(claim.checkpoint))
+        make = partial(SubJobs, self._equipment.submitting, claim, partial(self._waits, claim))
+        return Ties(self._equipment.from_thread, open_http, tell, keep, notes, make)
 
-    def _context(self, claim: Claim, seconds: float, ties: Ties) -> Context:
+    def _context(self, claim: Claim, handler: Handler, seconds: float, ties: Ties, notes: Notes) -> Context:
         return Context(
             job_id=claim.id,
             attempt=claim.attempt,
@@ -180,11 +202,17 @@ class Runner:
             deadline=self._equipment.now() + seconds,
             idempotency_key=claim.id,
             trace=claim.job.trace,
-            last=msgspec.json.decode(claim.checkpoint) if claim.checkpoint else None,
+            last=notes.last,
             settings=self._equipment.settings,
+            scheduled=_moment(claim.job, handler.options.timezone) if claim.job.scheduled else None,
             log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
             _attached=ties,
         )
+
+
+def _moment(job: Job, timezone: str) -> datetime:
+    """The firing that a job is for."""
+    return datetime.fromtimestamp(job.scheduled / 1000, zone_of(timezone))
 
 
 def _left(claim: Claim, now: Callable[[], float]) -> float:

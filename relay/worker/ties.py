@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,13 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succ
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
+from relay.worker.notes import Notes
+from relay.worker.pending import gathered
+from relay.worker.steps import Steps
+from relay.worker.sub_jobs import SubJobs
 
 if TYPE_CHECKING:
     from relay.outbound import Http
@@ -24,7 +29,8 @@ _handing = threading.Lock()  # for what one thread leaves and another takes
 
 class Ties:
     """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
-    `tell` is given what is said of its progress, `keep` the JSON of its checkpoints, always in the reactor's thread."""
+    `tell` is given what is said of its progress, `keep` the notes for its next attempt, always in the reactor's thread.
+    `notes` are those of earlier ones; `make_sub_jobs` is called when the first one is submitted."""
 
     _log = Logger()
 
@@ -34,16 +40,21 @@ class Ties:
         open_http: Callable[[], Http],
         tell: Callable[[float, str], None],
         keep: Callable[[str], Deferred[None]],
-        resumes: bool = False,
+        notes: Notes | None = None,
+        make_sub_jobs: Callable[[], SubJobs] | None = None,
     ) -> None:
         #: why the attempt was stopped; "" as long as it was not
         self.stopped = ""
         #: whether the job has a checkpoint
-        self.resumes = resumes
+        self.resumes = notes is not None and bool(notes.written())
         self._from_thread = from_thread
         self._open_http = open_http
         self._tell = tell
         self._keep = keep
+        self._notes = notes or Notes()
+        self._steps: Steps | None = None
+        self._make_sub_jobs = make_sub_jobs
+        self._sub_jobs: SubJobs | None = None
         self._reactors = threading.get_ident()
         self._http: Http | None = None
         self._closed = False
@@ -95,7 +106,44 @@ class Ties:
         self._from_thread(self._begin, make, answer)
         return answer.result()
 
+    def submission(self, terms: SubmissionTerms) -> Submit[Any]:
+        """What submits jobs on these terms."""
+
+        def submit(handler: Any, /, *given: Any, **named: Any) -> SubJob[Any]:
+            self._check_thread("submit(…)")
+            if self._sub_jobs is None:
+                assert self._make_sub_jobs is not None
+                self._sub_jobs = self._make_sub_jobs()
+                if self._closed:
+                    self._sub_jobs.close()
+            return self._sub_jobs.submit(terms, handler, given, named)
+
+        return submit
+
+    def gather(self, sub_jobs: Sequence[SubJob[Any]], return_exceptions: bool) -> Deferred[list[Any]]:
+        """The results of several sub-jobs."""
+        self._check_thread("gather(…)")
+        return gathered(sub_jobs, return_exceptions)
+
+    def step(self, name: str, function: Callable[[], Any]) -> Deferred[Any]:
+        """The result of a step, which is done if no attempt before has done it."""
+        self._check_thread("step(…)")
+        if self._steps is None:
+            self._steps = Steps(self._notes, self._keep_notes)
+        return self._steps.run(name, function)
+
+    def _check_thread(self, call: str) -> None:
+        if threading.get_ident() != self._reactors:
+            raise RuntimeError(
+                f"context.{call} is for the reactor's thread; in another thread call "
+                f"context.wait(lambda: context.{call})"
+            )
+
     # -- for the attempt --
+
+    def unstored(self) -> Deferred[None] | None:
+        """Fires when the store has all sub-jobs; None if it has (see `SubJobs.unstored`)."""
+        return None if self._sub_jobs is None else self._sub_jobs.unstored()
 
     def cancel(self, why: str) -> None:
         """The attempt is stopped: a thread can see that, and the calls that it waits for are cancelled."""
@@ -117,6 +165,8 @@ class Ties:
         """The attempt has its end: its connections are closed, its progress is of no interest, nothing is waited
         for any more."""
         self._closed = True
+        if self._sub_jobs is not None:
+            self._sub_jobs.close()
         if self._waiting:
             self._cancel_waiting()
             for answer in self._waiting.values():  # of what can't be cancelled
@@ -138,16 +188,20 @@ class Ties:
             self._tell(fraction, message)
 
     def _leave(self, said: str) -> Deferred[None]:
+        self._notes.checkpoint(said)
+        return self._keep_notes()
+
+    def _keep_notes(self) -> Deferred[None]:
         if self._closed:
             raise CancelledError("the job is over")
         self.resumes = True
-        return self._keep(said)
+        return self._keep(self._notes.written())
 
     def _begin(self, make: Callable[[], Any], answer: Future[Any]) -> None:
         if self._closed:
             answer.set_exception(CancelledError("the job is over"))
             return
-        waiting = maybeDeferred(make)
+        waiting = maybeDeferred(_made, make)
         self._waiting[waiting] = answer
         waiting.addBoth(self._done, waiting)
 
@@ -159,3 +213,8 @@ class Ties:
             answer.set_exception(result.value)
         else:
             answer.set_result(result)
+
+
+def _made(make: Callable[[], Any]) -> Any:
+    made = make()
+    return made.deferred() if isinstance(made, SubJob) else made

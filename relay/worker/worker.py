@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -23,26 +24,22 @@ from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
+from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
 from relay.worker.attempt import InThread, Place
+from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
+from relay.worker.firings import Firings
 from relay.worker.overdue import Overdue
+from relay.worker.pace import Pace
+from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
-from relay.worker.session import IDLE, Session
+from relay.worker.session import Session
+from relay.worker.sub_jobs import Submitting
 from relay.worker.ties import FromThread
 
 _LEAVE = 5.0  # seconds for the last words
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between what a worker does unasked."""
-
-    sweep: float = 1.0
-    publish: float = 5.0  # its promise to serve
-    idle: float = IDLE  # turns, at most
-    forget: float = 10.0  # once to twice as long a job has to get here after it was cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +74,40 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
+        self._joined = False  # whether our inbox was ever there
         self._cancelled: set[str] = set()  # of late, before they were here
         self._cancelled_before: set[str] = set()
         self._inbox = tools.inbox(self._told)
         pace = tools.pace
-        work = {self._sweep: pace.sweep, self._publish: pace.publish, self._forget_cancelled: pace.forget}
+        self._outcomes = Outcomes(tools.clock, tools.store)
+        work: dict[Callable[[], Any], float] = {
+            self._sweep: pace.sweep,
+            self._publish: pace.publish,
+            self._forget_cancelled: pace.forget,
+            self._outcomes.waiters.turn: pace.early,
+        }
+        definitions = served(registry)
+        self._roster = Roster(definitions)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster, pace.look)
+        if self._firings:
+            work[self._firings.look] = pace.look
+            tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        self._roster = Roster(served(registry))
         idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
         place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
-        equipment = Equipment(tools.upstreams, settings.for_handlers(), tools.from_thread)
+        equipment = Equipment(
+            tools.upstreams, settings.for_handlers(), tools.from_thread, self._submitting(registry)
+        )
         self._runner = Runner(place, equipment, self._session)
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
+
+    def _submitting(self, registry: Registry) -> Submitting:
+        """For the jobs that jobs submit."""
+        clock, store = self._tools.clock, self._tools.store
+        return Submitting(store, self._outcomes.waiters, CallableJobs(registry), Resending(clock, store))
 
     def startService(self) -> None:
         super().startService()
@@ -129,6 +145,8 @@ class Worker(Service):
         await self._tools.upstreams.close()
         self._tools.leave()
         self._membership.stop_work()
+        self._outcomes.stop()
+        self._firings.stop()
         await self._membership.leave()
 
     def held(self) -> int:
@@ -176,6 +194,8 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
+            else:
+                self._outcomes.hear(message)
 
     def _cancel(self, id: str) -> None:
         """Stop a job. A job that was claimed but has not arrived yet is not started."""
@@ -196,10 +216,13 @@ class Worker(Service):
 
     async def _sweep(self) -> None:
         try:
-            await self._tools.store.sweep()
+            swept = await self._tools.store.sweep()
         except RelayError:
             return  # the next sweep finds a store that answers, or another epoch
         self._inbox.expect()
+        if not swept.there and self._joined:  # what was written into our inbox is lost
+            self._outcomes.recovery.soon()
+        self._joined = True
 
     async def _publish(self) -> None:
         try:

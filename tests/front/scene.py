@@ -21,7 +21,6 @@ from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
 from relay.front.takeover.successor import Successor
-from relay.front.waiters import Waiters
 from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.forwarding import Proxies
@@ -31,6 +30,7 @@ from relay.model.state import State
 from relay.model.status import Outcome
 from relay.net.outgoing import Parting
 from relay.store.messages import JobDefinition
+from relay.submitting.waiters import Waiters
 from tests.store.memory_store import ScriptedFrontStore
 
 SECRET = "a secret of the front"

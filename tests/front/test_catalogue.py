@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.front.catalogue import RETURN, Catalogue
-from relay.front.offer import Offer
 from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
 from relay.store.messages import JobDefinition
+from relay.submitting.offer import Offer
 from tests.processes import RedisProcess, RelayProcess
 
 

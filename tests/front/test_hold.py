@@ -22,7 +22,6 @@ from relay.front.hold.places import Places
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.takeover.successor import Successor
-from relay.front.waiters import Waiters
 from relay.http.connections import Connections
 from relay.http.doors import Doors
 from relay.http.site import Site
@@ -31,6 +30,7 @@ from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.net.outgoing import PATIENCE, Parting
+from relay.submitting.waiters import Waiters
 
 ID = "0-epoch-random"
 STANDING = JobStatus(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)

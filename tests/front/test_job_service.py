@@ -8,10 +8,11 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from relay.front.job_service import COME_BACK, Accepted, digest
+from relay.front.job_service import COME_BACK, Accepted
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
 from relay.model.caller import Caller
+from relay.model.digests import digest
 from relay.model.job import JobTemplate
 from relay.model.problems.request import NoSuchJob, StoreAway
 from relay.model.state import State

@@ -20,6 +20,7 @@ from twisted.internet.defer import inlineCallbacks
 from relay import Context, Limit, job
 from relay.handlers.declare import Handler, HandlerError, handler
 from relay.handlers.registry import Registry
+from relay.model.schedule import Schedule
 
 
 def said_of(declare: Callable[[], Any]) -> str:
@@ -47,6 +48,10 @@ DAY = 86400
             {"limit": Limit()},
         ),
         *({"limit": "50/s"}, {"limit": Limit("5/s", per="account")}, {"then": "another"}, {"thread": True}),
+        *({"cron": "*/5 * * * *"}, {"cron": "0 8 * * *", "timezone": "Europe/Berlin", "catch_up": "all"}),
+        *({"every": "30s"}, {"every": 5}, {"every": "1h", "most": 1}, {"every": "1h", "unique": True}),
+        *({"unique": True}, {"unique": 60}, {"unique": 0.5, "unique_by": "account"}, {"unique": False}),
+        *({"debounce": 5}, {"debounce": 0}, {"debounce": 0.5, "unique_by": ("account",)}),
     ],
     ids=str,
 )
@@ -98,6 +103,38 @@ def test_options_that_are_taken(options: dict[str, Any]) -> None:
         ({"then": 42}, "then 42 is not the name or the function of a job"),
         ({"then": "No Name"}, "then 'No Name'"),
         ({"then": print}, "then is a function without @job"),
+        ({"cron": "0 0 30 2 *"}, "cron: '0 0 30 2 *' is not a cron expression"),
+        ({"cron": "x"}, "cron: 'x' is not a cron expression of five fields"),
+        ({"cron": 5}, "cron 5 is not a cron expression such as"),
+        ({"cron": "* * * * *", "timezone": "Mars"}, "cron: 'Mars' is not a time zone such as Europe/Berlin"),
+        ({"every": "1h", "timezone": ""}, "timezone: '' is not a time zone"),
+        ({"every": "1h", "timezone": None}, "timezone None is not the name of a time zone"),
+        ({"timezone": "Europe/Berlin"}, "timezone is for jobs with a cron or an every"),
+        ({"every": 0.5}, "every: 0.5 is not whole seconds from 1"),
+        ({"every": None}, "every: None is not whole seconds"),
+        ({"every": "5 minutes"}, "every: '5 minutes' is not whole seconds"),
+        ({"cron": "* * * * *", "every": "1h"}, "cron and every contradict each other"),
+        ({"catch_up": "all"}, "catch_up is for jobs with a cron or an every"),
+        ({"every": "1h", "catch_up": "some"}, "catch_up 'some' is not 'last', 'all' or 'none'"),
+        ({"every": "1h", "catch_up": []}, "catch_up [] is not"),
+        ({"every": "1h", "debounce": 5}, "debounce and a schedule contradict each other"),
+        ({"every": "1h", "most": 1, "per": "account"}, "nothing that per could count by"),
+        ({"every": "1h", "limit": Limit("5/s", per="account")}, "nothing that per could count by"),
+        ({"unique": 0}, "unique 0 is not True, False, or a number of seconds up to 2592000"),
+        ({"unique": -1}, "unique -1"),
+        ({"unique": "yes"}, "unique 'yes'"),
+        ({"unique": None}, "unique None"),
+        ({"unique": float("nan")}, "unique nan"),
+        ({"unique": 31 * DAY}, "unique 2678400"),
+        ({"unique_by": "account"}, "unique_by is for jobs with unique or debounce"),
+        ({"unique": True, "unique_by": "nobody"}, "unique_by: there is no argument 'nobody' to compare"),
+        ({"unique": True, "unique_by": ["account"]}, "unique_by ['account'] is not the name of an argument"),
+        ({"unique": True, "unique_by": ("account", 5)}, "unique_by ('account', 5) is not"),
+        ({"debounce": -1}, "debounce -1 is not a number of seconds from 0 to 3600"),
+        ({"debounce": "5s"}, "debounce '5s'"),
+        ({"debounce": True}, "debounce True"),
+        ({"debounce": float("inf")}, "debounce inf"),
+        ({"debounce": 5, "unique": True}, "debounce and unique contradict each other"),
         ({"tiemout": 5}, "there is no option 'tiemout': did you mean timeout?"),
         ({"retry": 3}, "there is no option 'retry': did you mean retries?"),
         ({"colour": "red"}, "there is no option 'colour': there are name, queue,"),
@@ -110,6 +147,23 @@ def test_an_option_that_can_not_be_right_is_named_with_its_job(options: dict[str
     told = said_of(lambda: job(**options)(f))
     assert told.startswith(f"job {options.get('name', 'f')} (tests.handlers.test_declarations.")
     assert said in told
+
+
+def test_a_schedule_gives_no_arguments() -> None:
+    def needs(account: str) -> None: ...
+
+    def needs_none(context: Context, account: str = "mine") -> None: ...
+
+    told = said_of(lambda: handler(job(every="1h")(needs)))
+    assert "a schedule gives the job no arguments, so each of them needs a default" in told
+    assert handler(job(every="1h")(needs_none)).schedule == Schedule(every=3600)
+
+
+def test_the_context_is_not_compared() -> None:
+    def f(context: Context) -> None: ...
+
+    told = said_of(lambda: handler(job(unique=True, unique_by="context")(f)))
+    assert "unique_by: context is the Context, not an argument to compare" in told
 
 
 def test_the_context_is_not_counted_by() -> None:

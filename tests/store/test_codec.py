@@ -24,7 +24,10 @@ from tests.store.test_store import Session
 RECORDS = {name: record for name, record in codec.CONSTANTS.items() if isinstance(record, Layout)}
 FOLLOW = JobTemplate("then", "q2", 3, 4, True, "@l2")
 #: a value of its own in each field
-JOB = Job("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane", FOLLOW, "h", True)
+JOB = Job(
+    *("a", "b", "c", "", 7, 5, "d", "e", True, "f", '{"g":1}', "@lane"),
+    *(FOLLOW, "h", True, "p", 2, "one", 6, 1_700_000_000_000),
+)
 
 
 def run(redis: RedisProcess, source: str, *words: Any, parts: tuple[str, ...] = ("jobs",)) -> Any:
@@ -123,10 +126,10 @@ def named(record: Layout, words: Any) -> dict[str, Any]:
 
 
 def test_python_writes_rows_in_the_order_of_their_records() -> None:
-    submission = named(codec.SUBMISSION, submission_words(Submission("id", JOB, 8, 9)))
+    submission = named(codec.SUBMISSION, submission_words(Submission("id", JOB, 8, 9, debounce=3)))
     assert msgspec.msgpack.decode(submission.pop("job"), type=Job) == JOB
     assert submission.pop("id") == "id"
-    assert (submission.pop("delay"), submission.pop("deadline")) == (8, 9)
+    assert [submission.pop(field) for field in ("delay", "deadline", "debounce")] == [8, 9, 3]
     assert submission.pop("caller") == f"0 0 {ANY_NUMBER} 1 hc"
     assert submission == {field: getattr(JOB, field) for field in submission}
     end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6), 3))

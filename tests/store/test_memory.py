@@ -22,6 +22,7 @@ from relay.store.terms import StoreSettings
 from tests.store import (
     test_allowances,
     test_checkpoints,
+    test_children,
     test_fair,
     test_follow,
     test_limits,
@@ -29,7 +30,9 @@ from tests.store import (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
+    test_unique,
 )
 from tests.store.conftest import Reader
 
@@ -106,6 +109,7 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
 for module in (
     test_allowances,
     test_checkpoints,
+    test_children,
     test_fair,
     test_follow,
     test_limits,
@@ -113,6 +117,8 @@ for module in (
     test_most,
     test_order,
     test_recovery,
+    test_schedules,
     test_store,
+    test_unique,
 ):
     globals().update(contract_of(module))

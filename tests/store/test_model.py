@@ -67,6 +67,8 @@ class ModelJob:
     deaths: list[str] = field(default_factory=list)  # the sessions
     payload: str = ""
     checkpoint: str = ""
+    unique: str = ""
+    fresh: bool = False  # its success is the answer to others
 
     @property
     def counted(self) -> str:
@@ -83,6 +85,8 @@ class ModelJob:
             owner=self.owner,
             caller=self.counted,
             fair=self.fair,
+            unique=self.unique,
+            fresh=LATER if self.fresh else 0,
         )
         calls, queued = CALLERS[self.caller]
         rate = Rate(calls, DAY) if calls else Rate()
@@ -113,6 +117,10 @@ class Machine(RuleBasedStateMachine):
         self.trial: dict[str, str] = {}  # the sessions that try a suspect, or empty themselves to
         self.rounds: dict[tuple[int, str], tuple[int, int]] = {}  # the last one of each priority and owner
         self.took = dict.fromkeys(CALLERS, 0)  # jobs that count for a rate
+        self.ones: dict[str, str] = {}  # by `unique`, the job that was added last
+        self.joined: dict[
+            str, tuple[str, str]
+        ] = {}  # by key of one that joined a job: its fingerprint, the job
         self.seq = 0
         self.opened = 0
         self.minted = 0
@@ -167,6 +175,8 @@ class Machine(RuleBasedStateMachine):
         caller=st.sampled_from(list(CALLERS)),
         owner=st.sampled_from(["me", "you"]),
         fair=st.booleans(),
+        unique=st.sampled_from(["", "", "one", "two"]),
+        fresh=st.booleans(),
         later=st.booleans(),
         lost=st.booleans(),
     )
@@ -178,20 +188,52 @@ class Machine(RuleBasedStateMachine):
         submission = job.submission(LATER if later else 0)
         for again in (False, True) if lost else (False,):
             (receipt,) = self.do(self.send(submission, again))
-        same = [id for id, other in self.jobs.items() if job.key and other.key == job.key]
-        if not same and (refused := self.refusal(job)):
+        same, fingerprint = self.known_by_key(job)
+        one = self.one(job) if not same else ""
+        if one:
+            self.check_joined(job, one, receipt, lost)
+        elif not same and (refused := self.refusal(job)):
             assert isinstance(receipt, refused)
         elif not same:
             assert isinstance(receipt, Receipt)
             assert receipt.id == submission.id
             self.took[job.caller] += 1
             self.add(job, later)
-        elif self.jobs[same[0]].fingerprint != job.fingerprint:
+        elif fingerprint != job.fingerprint:
             assert isinstance(receipt, KeyReused)
         else:
             assert isinstance(receipt, Receipt)
-            assert (receipt.id, receipt.new) == (same[0], False)
-            assert (receipt.outcome is not None) is self.jobs[same[0]].state.complete
+            assert (receipt.id, receipt.new) == (same, False)
+            assert (receipt.outcome is not None) is self.jobs[same].state.complete
+
+    def known_by_key(self, job: ModelJob) -> tuple[str, str]:
+        """The job that a submission's key stands for, and with which fingerprint."""
+        for id, other in self.jobs.items():
+            if job.key and other.key == job.key:
+                return id, other.fingerprint
+        return self.joined.get(job.key, ("", ""))
+
+    def one(self, job: ModelJob) -> str:
+        """The job that a submission joins, or whose outcome it is given."""
+        id = self.ones.get(job.unique, "")
+        other = self.jobs.get(id)
+        if other is None or (other.state.complete and not (other.state is State.SUCCEEDED and other.fresh)):
+            return ""
+        return id
+
+    def check_joined(self, job: ModelJob, id: str, receipt: Any, lost: bool) -> None:
+        """Nobody has more jobs by that. What is sent again does not count, and is not refused."""
+        calls, _ = CALLERS[job.caller]
+        is_too_often = bool(calls) and self.took[job.caller] >= calls
+        self.took[job.caller] += not is_too_often
+        if is_too_often and not lost:
+            assert isinstance(receipt, RateExceeded)
+            return
+        assert isinstance(receipt, Receipt)
+        assert (receipt.id, receipt.new) == (id, False)
+        assert (receipt.outcome is not None) is self.jobs[id].state.complete
+        if job.key:
+            self.joined[job.key] = id, job.fingerprint
 
     def refusal(self, job: ModelJob) -> type[Exception] | None:
         calls, most = CALLERS[job.caller]
@@ -206,6 +248,8 @@ class Machine(RuleBasedStateMachine):
         if not later:
             job.place = self.place_in_turn(job)
         self.jobs[job.id] = job
+        if job.unique:
+            self.ones[job.unique] = job.id
         job.state = State.SCHEDULED if later else State.QUEUED
 
     def mint(self) -> str:
@@ -477,6 +521,7 @@ class Machine(RuleBasedStateMachine):
                 redis.delete(key)
         forgotten, sessions, self.jobs, self.sessions = self.jobs, self.sessions, {}, {}
         self.blame, self.trial, self.rounds = {}, {}, {}
+        self.ones, self.joined = {}, {}
         self.took = dict.fromkeys(CALLERS, 0)
         for old, session in sessions.items():
             self.restore(old, session, [job for job in forgotten.values() if job.holder == old])
@@ -484,7 +529,12 @@ class Machine(RuleBasedStateMachine):
         known = {job.key for job in self.jobs.values() if job.key}
         again = [job for job in waited_for if data.draw(st.booleans()) and job.key not in known]
         for job in sorted(again, key=lambda job: job.fair):  # as a front: it lets owners take turns, or not
-            self.do(self.store.submit_again([job.submission()]))
+            (receipt,) = self.do(self.store.submit_again([job.submission()]))
+            if one := self.one(job):
+                assert receipt.id == one
+                if job.key:
+                    self.joined[job.key] = one, job.fingerprint
+                continue
             self.forget(job)
             self.add(job)
 
@@ -498,6 +548,8 @@ class Machine(RuleBasedStateMachine):
             self.forget(job)
             job.state, job.holder, job.turn, job.place = State.RUNNING, name, 1, self.next_place(job)
             self.jobs[job.id] = job
+            if job.unique:
+                self.ones.setdefault(job.unique, job.id)
 
     def forget(self, job: ModelJob) -> None:
         """What is kept beside a job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -135,3 +136,66 @@ def test_what_does_not_end_is_named(no_logged_failures: list[Any]) -> None:
         relay.submit(always_again)
         with pytest.raises(AssertionError, match="always_again"):
             relay.run_until_idle()
+
+
+@job(timeout=30)
+async def part(context: Context, number: int) -> int:
+    await context.http.get("https://slow.example/")
+    return number * number
+
+
+@job(timeout=60)
+async def whole(context: Context, parts: int) -> int:
+    return sum(await context.gather(*(context.submit(part, number=number) for number in range(parts))))
+
+
+def test_sub_jobs_run_beside_each_other_and_are_awaited() -> None:
+    with Relay(whole, api=APIS, concurrency=5) as relay:
+        ran = relay.run(whole, parts=20)
+        assert ran.value() == sum(number * number for number in range(20))
+        assert [each.name for each in ran.submitted] == ["part"] * 20
+        assert 40 <= ran.elapsed < 60  # 5 at once: the one that awaits them takes no place
+
+
+@job(unique=True)
+async def rebuild(context: Context, page: str) -> str:
+    await context.http.get("https://slow.example/")
+    return page
+
+
+@job(debounce=5)
+def saved(text: str) -> str:
+    return text
+
+
+def test_what_is_unique_is_done_once() -> None:
+    with Relay(rebuild, saved, api=APIS) as relay:
+        first, second = relay.submit(rebuild, page="a"), relay.submit(rebuild, page="a")
+        assert first.id == second.id
+        assert relay.submit(rebuild, page="b").id != first.id
+        relay.submit(saved, text="a")
+        relay.advance(4)
+        last = relay.submit(saved, text="a")
+        relay.advance(4)
+        assert last.state == "scheduled"
+        relay.advance(1)
+        assert (last.value(), len(relay.submitted(saved))) == ("a", 1)
+
+
+@job(cron="30 2 * * *", timezone="Europe/Berlin")
+def nightly(context: Context) -> str:
+    return str(context.scheduled)
+
+
+def test_schedules_are_fired_by_the_tests_clock() -> None:
+    began = time.monotonic()
+    with Relay(nightly, now=datetime(2026, 3, 27, 12, tzinfo=UTC)) as relay:
+        relay.advance(4 * 86_400)
+        fired = [ran.value() for ran in relay.submitted(nightly)]
+    assert fired == [
+        "2026-03-28 02:30:00+01:00",
+        "2026-03-29 03:00:00+02:00",
+        "2026-03-30 02:30:00+02:00",
+        "2026-03-31 02:30:00+02:00",
+    ]
+    assert time.monotonic() - began < 5

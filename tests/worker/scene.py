@@ -41,7 +41,7 @@ class Scene:
         self.overdue = Overdue(self.clock, places=2)
         place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue)
         ties: Any = self
-        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, Logger(), ties)
+        context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, None, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[Report] = []
@@ -52,6 +52,9 @@ class Scene:
     def close(self) -> None:
         """What the attempt does with its ties, which this stands in for."""
         self.closed += 1
+
+    def unstored(self) -> None:
+        return None
 
     def cancel(self, why: str) -> None:
         self.stopped = why

@@ -37,7 +37,7 @@ class Scene:
         self.upstreams = Mock()
         place = Place(self.clock, self.in_thread, Ends(1000), Overdue(self.clock, 9))
         now = self.clock.seconds
-        equipment = Equipment(self.upstreams, {}, Mock(), lambda: 1e9 + now())
+        equipment = Equipment(self.upstreams, {}, Mock(), Mock(), lambda: 1e9 + now())
         self.runner = Runner(place, equipment, self)
 
     def report(self, end: Report) -> None:
@@ -257,4 +257,4 @@ def test_what_is_said_of_progress_never_fails_a_job(contexts: list[Context]) -> 
 
 
 def test_the_clock_of_the_machine_is_the_usual_one() -> None:
-    assert Equipment(Mock(), {}, Mock()).now is time.time
+    assert Equipment(Mock(), {}, Mock(), Mock()).now is time.time

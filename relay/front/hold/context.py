@@ -10,9 +10,9 @@ from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.takeover.successor import Successor
-from relay.front.waiters import Waiters
 from relay.http.doors import Doors
 from relay.net.outgoing import Parting
+from relay.submitting.waiters import Waiters
 
 
 @dataclass(frozen=True, slots=True)

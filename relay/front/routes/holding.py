@@ -6,13 +6,14 @@ from relay.front import answers
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
-from relay.front.job_service import Accepted, leave
+from relay.front.job_service import Accepted
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.response import Response
 from relay.model.caller import Caller
 from relay.model.settings import Settings
 from relay.model.status import JobStatus, Outcome
+from relay.submitting.waiters import leave
 
 
 class Holding:

@@ -11,10 +11,10 @@ from twisted.logger import Logger
 
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
-from relay.front.recovery import Recovery
 from relay.front.takeover.passed import Passed
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import Successor
+from relay.submitting.recovery import Recovery
 from relay.timing.draining import Drain
 
 RATE = 200  # held requests that are sent elsewhere in a second, at least

@@ -4,6 +4,7 @@ shows: what happened, and what to do about it."""
 from __future__ import annotations
 
 from relay.model.problems.base import RelayError
+from relay.model.problems.request import BadArguments
 
 
 class JobFailed(RelayError):
@@ -67,3 +68,31 @@ class NotServed(RelayError):
     """The worker that claimed the job no longer has a handler of this name."""
 
     status, slug, title = 500, "not-served", "The handler is gone"
+
+
+class SubJobsTooDeep(RelayError):
+    """The job submitted another job, which submitted another, and so on: `limit` levels are allowed. The usual reason
+    is a job that submits itself, directly or through others, without an end. Its handler has to end this."""
+
+    status, slug, title = 500, "sub-jobs-too-deep", "Sub-jobs are nested too deeply"
+
+
+class TooManySubJobs(RelayError):
+    """The job submitted more jobs than one may: `limit`. The handler should give each of them a larger part of the
+    work, or let sub-jobs submit their own."""
+
+    status, slug, title = 500, "too-many-sub-jobs", "Too many sub-jobs"
+
+
+class BadSubJobArguments(BadArguments):
+    """The job submitted another job with arguments that do not fit that one, so its handler has a mistake. `errors`
+    lists each misfit with its place."""
+
+    status, slug, title = 500, "bad-sub-job-arguments", "The arguments of a sub-job do not fit"
+
+
+class StepTooLarge(RelayError):
+    """The results of the job's steps have more bytes of JSON than relay stores with a job: `limit`. The handler should
+    store a result elsewhere and let the step return its address."""
+
+    status, slug, title = 500, "step-too-large", "The result of a step is too large"

@@ -6,7 +6,8 @@
 -- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
 --            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.
--- needs: prelude, writes, jobs, alive, busy, deaths, kept, letters, lists, mail, places, release, runs, settle, turns
+-- needs: prelude, writes, jobs, alive, busy, children, deaths, kept, letters, lists, mail, ones, places, release, runs,
+--        settle, turns
 local old, session = ARG.old, ARG.session
 local lease, roster, count = tonumber(ARG.lease), ARG.roster, tonumber(ARG.count)
 read_terms(ARG.terms)
@@ -29,9 +30,11 @@ local function restore(id, kept, job)
   redis.call('HSET', K.job, id, kept)
   weigh(#kept)
   lives(job[Job.caller], 1)
+  add_child(job[Job.parent], id)
   if job[Job.key] ~= '' then
     redis.call('SET', named('idem', job[Job.key]), id .. ' ' .. job[Job.fingerprint], 'NX')
   end
+  if is_unique(job) then redis.call('SET', named('one', job[Job.unique]), id, 'NX') end
 end
 
 local function take(row)
@@ -77,6 +80,7 @@ if ARG.is_last == '1' then
   release(old)
 end
 write_settled()
+write_children()
 write_alive()
 send_mail()
 return {'OK', now, seq, unpack(taken)}

@@ -29,15 +29,25 @@ local function allowance_of(text)
   return allowed
 end
 
+-- The answer if a caller has called too often.
+local function slowed(allowed)
+  local each = allowed.each
+  local wait = each and allowed.caller.ahead + each - allowed.window
+  if wait and wait > each / 10 then return {'slow', math.ceil(wait)} end -- a tenth: what is kept is rounded
+end
+
+local function count_call(allowed)
+  local caller, each = allowed.caller, allowed.each
+  if each then caller.ahead, caller.is_paced = caller.ahead + each, true end
+end
+
 -- A caller adds a job; the answer if it may not.
 local function admit(allowed)
-  local caller, each = allowed.caller, allowed.each
+  local caller = allowed.caller
   if allowed.most > 0 and caller.live >= allowed.most then return Receipt{known = 'crowded'} end
-  if each then
-    local wait = caller.ahead + each - allowed.window
-    if wait > each / 10 then return {'slow', math.ceil(wait)} end -- a tenth: what is kept is rounded
-    caller.ahead, caller.is_paced = caller.ahead + each, true
-  end
+  local refused = slowed(allowed)
+  if refused then return refused end
+  count_call(allowed)
   if allowed.most > 0 then caller.live, caller.added = caller.live + 1, caller.added + 1 end
 end
 

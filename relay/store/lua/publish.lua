@@ -9,11 +9,18 @@ local until_then, since, roster = digits(now + tonumber(ARG.lasts)), tonumber(AR
 if since == 0 then since = now end
 local changed, KEEP_TAKERS = false, 86400000 -- ms
 
-local function set_rate(declaration)
-  local limit = cjson.decode(declaration).limit
-  if limit and limit ~= cjson.null then
+local function is_given(value) return value and value ~= cjson.null end
+
+-- what scripts have to know of a declaration
+local function read_declaration(name, text)
+  local declared = cjson.decode(text)
+  local limit = declared.limit
+  if is_given(limit) then
     local rate = string.format('%.0f %.0f %.0f', limit.calls, limit.window * 1000, limit.most or 0)
     redis.call('HSET', K.rate, limit.name, rate)
+  end
+  if not is_given(declared.schedule) then
+    for _, key in ipairs({K.schedule, K.paused, K.fired}) do redis.call('HDEL', key, name) end
   end
 end
 
@@ -23,7 +30,7 @@ local function declare(name, mark, declaration)
   newest, lapses = tonumber(newest or 0), tonumber(lapses or 0)
   if known ~= mark and newest > since and lapses > now then return false end
   if known ~= mark then
-    set_rate(declaration)
+    read_declaration(name, declaration)
     redis.call('HSET', K.serve, name, declaration)
     changed = true
   end

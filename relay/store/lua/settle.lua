@@ -1,11 +1,21 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, following, kept, letters, mail, times
-local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint}
+-- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, ones, times
+local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
 -- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all
 local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
+end
+
+-- A sub-job that did not succeed is submitted anew when its parent is tried again.
+local function write_key(job, state)
+  if job[Job.key] == '' then return end
+  if state ~= 'succeeded' and (job[Job.depth] or 0) > 0 then
+    redis.call('DEL', named('idem', job[Job.key]))
+  else
+    redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP)
+  end
 end
 
 local function write_outcome(ended, waiting)
@@ -19,7 +29,9 @@ local function write_outcome(ended, waiting)
   if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', KEEP)
-  if job[Job.key] ~= '' then redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP) end
+  if is_unique(job) then stand_no_more(id, job, state) end
+  write_key(job, state)
+  remove_child(job[Job.parent], id)
   local told = #outcome <= 4096 and Mail.OUTCOME .. outcome or Mail.LARGE
   if job[Job.inbox] ~= '' then post(job[Job.inbox], id, told) end
   if waiting then
@@ -35,10 +47,10 @@ end
 -- Writes what was settled since the last time; sets `settled` free for more.
 local function write_settled()
   if #settled == 0 then return end
-  local batch, ids, waiting, bytes = settled, {}, {}, 0
+  local batch, ids, states, waiting, bytes = settled, {}, {}, {}, 0
   settled = {}
   for i, ended in ipairs(batch) do
-    ids[i] = ended[1]
+    ids[i], states[i] = ended[1], ended[3]
     bytes = bytes + #ended[2]
   end
   weigh(-bytes)
@@ -48,6 +60,7 @@ local function write_settled()
       for _, inboxes in ipairs(redis.call('HMGET', K.wait, ...)) do waiting[#waiting + 1] = inboxes end
     end)
     weigh_checkpoints(ids)
+    part_with_children(ids, states)
   end
   for i, ended in ipairs(batch) do write_outcome(ended, waiting[i]) end
   write_alive()

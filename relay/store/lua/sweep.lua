@@ -6,7 +6,7 @@
 --            oldest_served (ms after which a job that nobody serves is forgotten)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
 --             a row of `GivenBack` for each job that was}
--- needs: prelude, writes, due, given_back, letters, mail, release, settle
+-- needs: prelude, writes, due, given_back, letters, mail, orphans, release, settle
 local inbox, ttl = named('inbox', ARG.inbox), ARG.ttl
 read_terms(ARG.terms)
 local there = redis.call('EXISTS', inbox)
@@ -25,6 +25,8 @@ if now > tonumber(redis.call('GET', K.quiet) or 0) then
   for _, session in ipairs(late) do close_session(session, true) end
 end
 local more = release() or #late == 100
+write_settled()
+more = cancel_orphans() or more
 
 if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes, K.alive) end -- whatever was miscounted
 forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARG.oldest_dead)), 'LIMIT', 0, 100))

@@ -4,6 +4,7 @@
 `store`       `MemoryStore`: one data set
 `fronts`      the verbs of a front
 `workers`     the verbs of a worker
+`submitters`  what both have in common
 `operators`   the verbs of supervisors and operators
 `member`      what fronts and workers share
 `dataset`     the jobs, and what becomes of them
@@ -14,7 +15,10 @@
 `limits`      what may go under a limit
 `allowances`  what callers may take
 `rounds`      turns of owners
+`ones`        jobs that others may join
+`joins`       submissions that join one
 `served`      what workers publish
+`schedules`   when jobs are fired next
 `mail`        the inboxes
 `record`      one job as it is kept
 ============  ============================================================================================

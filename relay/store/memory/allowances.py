@@ -20,9 +20,14 @@ class Allowances:
 
     def admit(self, submission: Submission, alive: int) -> RelayError | None:
         """Its caller, of whom so many jobs live, adds it; the error if that may not be."""
-        most, rate = submission.queued, submission.rate
+        most = submission.queued
         if submission.job.caller and most and alive >= most:
             return TooManyQueued(most)
+        return self.call(submission)
+
+    def call(self, submission: Submission) -> RelayError | None:
+        """Its caller has called; the error if that was too often."""
+        rate = submission.rate
         if not rate.window:
             return None
         each, ahead = rate.window * 1000 / rate.calls, self._ahead(submission)

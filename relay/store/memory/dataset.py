@@ -15,8 +15,10 @@ from relay.store.member import MOST_LETTERS
 from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
+from relay.store.memory.ones import Ones
 from relay.store.memory.record import EndedJob, LiveJob, Place
 from relay.store.memory.rounds import Rounds
+from relay.store.memory.schedules import Schedules
 from relay.store.memory.served import Declarations
 from relay.store.messages import DeadJob, MailKind
 from relay.store.terms import StoreSettings
@@ -35,7 +37,9 @@ class DataSet:
         self.terms = terms
         self.limits = Limits(now)
         self.allowances = Allowances(now)
-        self.served = Declarations(now, self.limits)
+        self.schedules = Schedules(now)
+        self.served = Declarations(now, self.limits, self.schedules)
+        self.ones = Ones()
         self.jobs: dict[str, LiveJob] = {}
         self.dead_jobs: dict[str, DeadJob] = {}
         #: called with the name of a job that may be claimed now, and how many sessions are to look
@@ -107,10 +111,14 @@ class DataSet:
         """A job that is queued, scheduled where it has a `due`, or runs already."""
         self.jobs[live.id] = live
         self.on_add(live)
-        if live.job.key:
-            self._keys.setdefault(live.job.key, (live.id, live.job.fingerprint))
+        self.keep_key(live.job, live.id)
         if live.state is State.SCHEDULED and not live.due:
             self.queue(live)
+
+    def keep_key(self, job: Job, id: str) -> None:
+        """The key of this job, if it has one, stands for the one with this id."""
+        if job.key:
+            self._keys.setdefault(job.key, (id, job.fingerprint))
 
     def queue(self, live: LiveJob) -> None:
         """At the end of its line, or where it is its owner's turn."""
@@ -143,6 +151,7 @@ class DataSet:
         now, run = self.now(), live.run
         live.move(state)
         del self.jobs[live.id]
+        self.ones.end(live.id, live.job, state, now)
         outcome = Outcome(
             live.id,
             live.job.name,
@@ -161,7 +170,16 @@ class DataSet:
         for inbox in live.inboxes:
             self.post.send(inbox, *message)
         self._follow(live, outcome)
+        if state is not State.SUCCEEDED:
+            self._take_along(live)
         self.on_end(live, outcome)
+
+    def _take_along(self, live: LiveJob) -> None:
+        """A job ended otherwise than well: its sub-jobs end with it, and it is submitted anew if it is one itself."""
+        if live.job.depth:
+            self.release_key(live.job)
+        for child in [other for other in self.jobs.values() if other.job.parent == live.id]:
+            self.cancel(child)
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
         """Give an outcome to the job that gets it, at once where nobody waits."""

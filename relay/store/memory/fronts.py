@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from twisted.internet.defer import Deferred, fail, succeed
-
-from relay.model.problems.base import RelayError
-from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
+from relay.model.problems.request import NoSuchJob, StoreReset
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
-from relay.store.memory.dataset import ANYONE
-from relay.store.memory.member import MemoryMember
-from relay.store.memory.record import LiveJob
-from relay.store.messages import Definitions, Receipt, Submission
+from relay.store.memory.submitters import MemorySubmitterStore
+from relay.store.messages import Definitions
 
 
-class MemoryFrontStore(MemoryMember, FrontStore):
+class MemoryFrontStore(MemorySubmitterStore, FrontStore):
     """A `FrontStore` in memory."""
-
-    def mint(self, key: str = "") -> str:
-        return self.store.mint()
 
     @property
     def epoch(self) -> str:
         return self.store.epoch
-
-    def minted_elsewhere(self, id: str) -> bool:
-        return self.store.minted_elsewhere(id)
-
-    def submit(self, submission: Submission) -> Deferred[Receipt]:
-        receipt = self._submit(submission, again=False)
-        return fail(receipt) if isinstance(receipt, Exception) else succeed(receipt)
-
-    async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
-        return [self._submit(submission.accepted(), again=True) for submission in submissions]
-
-    def _submit(self, submission: Submission, again: bool) -> Receipt | RelayError:
-        data, job = self.data, submission.job
-        found = data.by_key(job.key) if job.key else None
-        if found is not None:
-            id, fingerprint = found
-            return self._recall(submission, id) if fingerprint == job.fingerprint else KeyReused()
-        if again and data.standing(ANYONE, submission.id) is not None:
-            return self._recall(submission, submission.id)
-        if data.is_full(job):
-            return QueueFull()
-        refused = data.allowances.admit(submission, data.alive(job.caller))
-        if refused is not None:
-            return refused
-        now = data.now()
-        deadline = now + submission.deadline if submission.deadline else 0
-        due = now + submission.delay if submission.delay else 0
-        data.add(LiveJob(submission.id, job, now, deadline, due=due))
-        return Receipt(submission.id, now, True)
-
-    def _recall(self, submission: Submission, id: str) -> Receipt:
-        """What is known of a job that was submitted before."""
-        known = self._attach(ANYONE, id)
-        outcome = known if isinstance(known, Outcome) else None
-        return Receipt(id, self.data.now(), id == submission.id, outcome)
 
     async def find(self, digest: str) -> str:
         found = self.data.by_key(digest)
@@ -73,17 +28,6 @@ class MemoryFrontStore(MemoryMember, FrontStore):
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         return self._known(id, self._attach(owner, id))
 
-    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
-        return [self._attach(ANYONE, id) for id in ids]
-
-    def _attach(self, owner: str, id: str) -> JobStatus | Outcome | None:
-        known, live = self.data.standing(owner, id), self.data.jobs.get(id)
-        if known is not None and live is not None:
-            live.left.clear()
-            if self.inbox not in live.inboxes:
-                live.waiting.append(self.inbox)
-        return known
-
     async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         before = self._known(id, self.data.standing(owner, id))
         if isinstance(before, JobStatus):
@@ -93,20 +37,13 @@ class MemoryFrontStore(MemoryMember, FrontStore):
 
     async def abandon(self, id: str) -> bool:
         live = self.data.jobs.get(id)
-        if live is None:
+        if live is None or live.job.unique:  # not all who asked for it wait
             return False
         live.left.add(self.inbox)
         if not live.left.issuperset(live.inboxes):
             return False
         self.data.cancel(live)
         return True
-
-    async def collected(self, id: str) -> bool:
-        return self.data.collect(id)
-
-    async def fetch(self, id: str) -> Outcome | None:
-        ended = self.data.ended(id)
-        return ended.outcome if ended else None
 
     async def catalogue(self) -> Definitions:
         return self.data.served.catalogue()

@@ -13,6 +13,7 @@ from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.store import MemoryStore
 from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operators import OperatorStore
+from relay.store.schedules import ScheduleStatus, firing_by_hand, shown
 
 
 class MemoryOperatorStore(OperatorStore):
@@ -37,6 +38,19 @@ class MemoryOperatorStore(OperatorStore):
 
     async def forget(self, scope: str) -> bool:
         return self.store.data.limits.forget(scope)
+
+    async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
+        data = self.store.data
+        return shown(data.schedules.all(), data.served.catalogue())
+
+    async def pause(self, name: str, on: bool) -> bool:
+        return self.store.data.schedules.pause(name, on)
+
+    async def fire_now(self, name: str) -> str:
+        data, front = self.store.data, MemoryFrontStore(self.store, "")
+        return (
+            await front.submit(firing_by_hand(data.served.catalogue(), name, front.mint(), data.now()))
+        ).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         return list(self.store.data.dead_jobs.values())[::-1][:most]

@@ -9,6 +9,7 @@ import msgspec
 
 from relay.store.member import FORGET_SERVED
 from relay.store.memory.limits import Limits
+from relay.store.memory.schedules import Schedules
 from relay.store.messages import Definitions, JobDefinition
 from relay.store.roster import Roster
 from relay.store.workers import SERVED_TTL
@@ -27,9 +28,10 @@ class Declaration:
 class Declarations:
     """Of two declarations of a name that one counts whose worker began later to publish, as long as it does."""
 
-    def __init__(self, now: Callable[[], int], limits: Limits) -> None:
+    def __init__(self, now: Callable[[], int], limits: Limits, schedules: Schedules) -> None:
         self._now = now
         self._limits = limits
+        self._schedules = schedules
         self._declared: dict[str, Declaration] = {}
         #: raised whenever one changes
         self.version = 0
@@ -50,10 +52,16 @@ class Declarations:
         return since
 
     def _declare(self, name: str, mark: str, text: bytes, since: int) -> None:
-        limit = msgspec.json.decode(text, type=JobDefinition).limit
-        if limit is not None:
-            self._limits.declare(limit)
+        declared = msgspec.json.decode(text, type=JobDefinition)
+        if declared.limit is not None:
+            self._limits.declare(declared.limit)
+        if declared.schedule is None:
+            self._schedules.remove(name)
         self._declared[name] = Declaration(mark, since, self._now() + int(SERVED_TTL * 1000), text)
+
+    def is_declared(self, name: str, mark: str) -> bool:
+        """Whether this declaration was published, and counts."""
+        return name in self._declared and self.counts(name, mark)
 
     def counts(self, name: str, mark: str) -> bool:
         """Whether a worker with this declaration gets jobs of this name. Before any was published, each does."""

@@ -101,6 +101,7 @@ class Sessions:
             live = LiveJob(claim.id, claim.job, claim.created, claim.deadline, due=1)
             live.place = self._data.next_place(claim.job)
             self._data.add(live)
+            self._data.ones.restore(live.id, live.job)
         elif live.state is State.SCHEDULED:
             live.place = self._data.next_place(claim.job)
         live.tries -= forgiven

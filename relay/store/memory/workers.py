@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from relay.model.job import Claim
 from relay.model.limits import Learned
-from relay.store.memory.member import MemoryMember
 from relay.store.memory.store import MemoryStore
+from relay.store.memory.submitters import MemorySubmitterStore
 from relay.store.messages import Turn, Turned
 from relay.store.roster import Roster
+from relay.store.schedules import Firing, ScheduleStatus
 from relay.store.workers import WorkerStore
 
 
-class MemoryWorkerStore(MemoryMember, WorkerStore):
+class MemoryWorkerStore(MemorySubmitterStore, WorkerStore):
     """A `WorkerStore` in memory."""
 
     def __init__(self, store: MemoryStore, inbox: str) -> None:
@@ -33,6 +34,17 @@ class MemoryWorkerStore(MemoryMember, WorkerStore):
 
     async def publish(self, roster: Roster) -> None:
         self._published_since = self.data.served.publish(roster, self._published_since)
+
+    def mint_firing(self) -> str:
+        return self.store.mint()
+
+    async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
+        data = self.data
+        return data.now(), list(data.schedules.of(marks, data.served.is_declared))
+
+    async def fire(self, firing: Firing) -> bool:
+        nobody = MemorySubmitterStore(self.store, "")
+        return self.data.schedules.fire(firing, nobody.add_firing)
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         return self.data.limits.grant(scope, calls)

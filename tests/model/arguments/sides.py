@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from relay import job
-from relay.front.offer import Offer
 from relay.handlers.declare import Handler, handler
 from relay.model.limits import Limit, Rate
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import JobDefinition, LimitDefinition
+from relay.submitting.offer import Offer
 
 NOTHING = object()
 

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from relay.front.offer import MOST_NESTED
 from relay.handlers.declare import HandlerError
 from relay.model.arguments.patterns import UnlikePattern, for_fronts
 from relay.model.arguments.schema import validator
 from relay.model.problems.request import BadArguments, MalformedBody
+from relay.submitting.offer import MOST_NESTED
 from tests.model.arguments.sides import NOTHING, decoded, handler_of, offer_of, taken
 
 

@@ -9,11 +9,11 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.fetching import Fetching
-from relay.front.waiters import Waiters
 from relay.model.problems.request import InternalError, NoSuchJob, StoreAway
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
+from relay.submitting.fetching import Fetching
+from relay.submitting.waiters import Waiters
 
 ID = "0-epoch-a"
 OUTCOME = Outcome(ID, "echo", State.SUCCEEDED, 1, 2, 3, 4, 1, '"large"')

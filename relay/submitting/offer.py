@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from relay.model.arguments import schema
 from relay.model.arguments.decoding import ArgumentsType
+from relay.model.digests import unique_digest
 from relay.model.job import JobTemplate
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.store.messages import JobDefinition, LimitDefinition
@@ -86,6 +87,17 @@ class Offer:
         default value is given."""
         given = self._type.given(arguments.values) if self._type else arguments.values
         return hashlib.blake2b(_canonical(given), digest_size=15).hexdigest()
+
+    def unique(self, owner: str, arguments: Arguments) -> str:
+        """A digest that is equal for jobs of one owner that are the same as the job declares it; "" where none is."""
+        declared = self.served.unique
+        if declared is None:
+            return ""
+        if not declared.by:
+            return unique_digest(owner, self.served.name, self.fingerprint(arguments))
+        compared = {name: self._value(arguments, name) for name in declared.by}
+        given = {name: value for name, value in compared.items() if value is not UNSET}
+        return unique_digest(owner, self.served.name, _canonical(given).decode())
 
     def template(self, arguments: Arguments) -> JobTemplate:
         """How a job with these arguments is queued and run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -12,10 +12,11 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from relay import Limit
-from relay.front.offer import MOST_VALUES, Offer
+from relay import Limit, job
+from relay.handlers import handler
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.store.messages import JobDefinition
+from relay.store.messages import JobDefinition, UniqueDefinition
+from relay.submitting.offer import MOST_VALUES, Offer
 from tests.model.arguments.sides import NOTHING, handler_of, offer_of
 
 
@@ -75,6 +76,41 @@ def test_a_fingerprint_is_of_what_the_arguments_mean(
 )
 def test_what_differs_has_another_fingerprint(annotation: Any, default: Any, bodies: tuple[str, ...]) -> None:
     assert len(prints(offer_of(handler_of(annotation, default)), *bodies)) == len(bodies)
+
+
+UNIQUE = UniqueDefinition()
+
+
+def ones(declared: UniqueDefinition | None, *bodies: str, owner: str = "me") -> set[str]:
+    """Whether jobs with these arguments are the same."""
+
+    def f(user: str, day: date = date(2026, 1, 1), note: Any = "") -> None: ...
+
+    served = JobDefinition("f", "default", 0, 1, False, None, None, handler(job(f)).schema(), unique=declared)
+    offer = Offer(served)
+    return {offer.unique(owner, offer.read(body.encode())) for body in bodies}
+
+
+def test_jobs_with_the_same_arguments_are_the_same() -> None:
+    same = ('{"user": "a"}', '{"day": "2026-01-01", "user": "a"}', '{"user": "a", "note": ""}')
+    assert len(ones(UNIQUE, *same)) == 1
+    others = ('{"user": "b"}', '{"user": "a", "day": "2026-01-02"}', '{"user": "a", "note": 7}')
+    assert len(ones(UNIQUE, *same, *others)) == 4
+
+
+def test_only_the_arguments_that_are_named_are_compared() -> None:
+    by_user, by_both = UniqueDefinition(("user",)), UniqueDefinition(("user", "day"))
+    bodies = ('{"user": "a"}', '{"user": "a", "day": "2026-01-02"}', '{"user": "a", "note": 7}')
+    assert len(ones(by_user, *bodies)) == 1
+    assert len(ones(by_both, *bodies)) == 2
+    assert len(ones(by_user, '{"user": "a"}', '{"user": "b"}')) == 2
+    assert len(ones(UniqueDefinition(("day",)), '{"user": "a"}', '{"user": "b", "day": "2026-01-01"}')) == 1
+
+
+def test_what_is_the_same_is_the_same_for_one_owner() -> None:
+    body = '{"user": "a"}'
+    assert ones(UNIQUE, body).isdisjoint(ones(UNIQUE, body, owner="you"))
+    assert ones(None, body) == {""}
 
 
 def test_an_argument_that_is_added_with_a_default_leaves_fingerprints_as_they_were() -> None:

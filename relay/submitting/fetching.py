@@ -10,11 +10,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front.waiters import Waiters
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import InternalError, NoSuchJob
 from relay.model.status import Outcome
-from relay.store.fronts import FrontStore
+from relay.store.submitters import SubmitterStore
+from relay.submitting.waiters import Waiters
 from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
@@ -26,7 +26,7 @@ class Fetching:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: FrontStore, waiters: Waiters, resync: Callable[[], None]
+        self, clock: IReactorTime, store: SubmitterStore, waiters: Waiters, resync: Callable[[], None]
     ) -> None:
         self._clock = clock
         self._store = store

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
-from relay.front.waiters import Waiters
 from relay.model.status import Outcome
+from relay.submitting.waiters import Waiters
 
 KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
 

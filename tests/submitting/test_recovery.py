@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.recovery import _SLICE, PAUSE, Recovery
-from relay.front.waiters import Waiters
 from relay.model.problems.job import Interrupted
 from relay.model.problems.request import QueueFull, StoreAway, StoreReset
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.messages import Receipt, Submission
+from relay.submitting.recovery import _SLICE, PAUSE, Recovery
+from relay.submitting.waiters import Waiters
 from tests.store.test_store import a_job
 
 

@@ -1,4 +1,4 @@
-"""Recovery after Redis lost data: all waiters of this front are attached again, and unknown jobs are submitted again.
+"""Recovery after Redis lost data: all waiters of this process are attached again, and unknown jobs are submitted again.
 
 It starts a second after Redis came back, so that workers can register what they run first.
 """
@@ -11,13 +11,13 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from relay.front.waiters import Waiters
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import Interrupted
 from relay.model.problems.request import StoreReset
 from relay.model.status import Outcome
-from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
+from relay.store.submitters import SubmitterStore
+from relay.submitting.waiters import Waiters
 from relay.timing.backoff import Backoff
 from relay.timing.timers import stop_timer
 
@@ -27,11 +27,11 @@ _SLICE = 200  # jobs a call
 
 
 class Recovery:
-    """Repairs what a front waits for."""
+    """Repairs what a process waits for."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: FrontStore, waiters: Waiters) -> None:
+    def __init__(self, clock: IReactorTime, store: SubmitterStore, waiters: Waiters) -> None:
         self._clock = clock
         self._store = store
         self._waiters = waiters

@@ -133,3 +133,10 @@ class Waiters:
         waiting.discard(waiter)
         if not waiting.waiters:
             del self._by_job[waiter.id]
+
+
+def leave(waiter: Deferred[Outcome] | None) -> None:
+    """Stop waiting."""
+    if waiter is not None:
+        waiter.addErrback(lambda _: None)
+        waiter.cancel()

@@ -1,0 +1,80 @@
+-- Jobs that a script adds, of rows of `Submission`: collected, and written at its end in a few commands for all of them.
+-- needs: prelude, writes, allowances, children, fair, kept, mail, ones, places, repeats, times, uniques
+local room, room_bytes, bytes = 0, 0, 0 -- for how many jobs there is room, and for how many bytes of them; of those added
+local jobs, ready = {}, {}
+
+local function read_room(most_jobs, most_bytes)
+  room = tonumber(most_jobs) - redis.call('HLEN', K.job)
+  room_bytes = tonumber(most_bytes) - tonumber(redis.call('GET', K.bytes) or 0)
+end
+
+local function stand_in_line(row, place, allowed)
+  local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
+  local delay = tonumber(row[Submission.delay])
+  if delay > 0 then
+    at_time(K.delay, now + delay, id)
+    return
+  end
+  wake(name, 1)
+  if allowed and allowed.owner ~= '' then
+    place = place_in_turn(name, lane, row[Submission.priority], allowed.owner, place)
+  end
+  if lane ~= '' then
+    enqueue(id, {[Job.name] = name, [Job.lane] = lane}, place)
+    return
+  end
+  local places = ready[name]
+  if not places then
+    places = {}
+    ready[name] = places
+  end
+  raise_name(name, place)
+  places[#places + 1] = place
+  places[#places + 1] = id
+end
+
+local function keep_added(id, kept, row)
+  bytes, added[id] = bytes + #kept, true
+  if row[Submission.unique] ~= '' then stand_for(row[Submission.unique], id) end
+  if row[Submission.debounce] ~= '0' then -- another one of this script may take its place
+    redis.call('HSET', K.job, id, kept)
+    return
+  end
+  jobs[#jobs + 1] = id
+  jobs[#jobs + 1] = kept
+end
+
+local function add(place, row)
+  local id, digest, deadline = row[Submission.id], row[Submission.key], tonumber(row[Submission.deadline])
+  local latest = deadline > 0 and now + deadline or 0
+  local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
+  if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
+  local allowed = row[Submission.caller] ~= '' and allowance_of(row[Submission.caller])
+  local refused = allowed and admit(allowed)
+  if refused then return refused end
+  room = room - 1
+  keep_added(id, kept, row)
+  if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
+  if latest > 0 then at_time(K.deadline, latest, id) end
+  add_child(row[Submission.parent], id)
+  stand_in_line(row, score(tonumber(row[Submission.priority]), place), allowed)
+  return Receipt{known = 'new'}
+end
+
+-- A submission at a place in line: what became of it, as a `Receipt`. `again`: its id may be known.
+local function submitted(place, row, inbox, again)
+  return recall_key(row[Submission.key], row[Submission.fingerprint], inbox)
+    or (again and recall(row[Submission.id], inbox)) or join(row, inbox, room_bytes - bytes, again)
+    or add(place, row)
+end
+
+local function write_added()
+  weigh(bytes)
+  write_admitted()
+  write_children()
+  write_turns()
+  each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
+  for name, places in pairs(ready) do
+    each_slice(places, 2000, function(...) redis.call('ZADD', line_of(name, ''), ...) end)
+  end
+end

@@ -1,0 +1,54 @@
+-- Sub-jobs: a job that ends otherwise than well takes along those of its sub-jobs that live and are not detached (a job's
+-- `Job.parent` says so). `children` has their ids, `parents` the live jobs that have some, `orphans` those that ended so.
+-- needs: prelude
+local born = {} -- of this script: ids by parent
+local has_orphans = false -- whether this script has made some
+
+local function add_child(parent, id)
+  if not parent or parent == '' then return end
+  born[parent] = born[parent] or {}
+  table.insert(born[parent], id)
+end
+
+-- How a job has ended, as far as that is kept; nil for one that lives, or is not known (the store has lost it).
+local function end_of(id)
+  local outcome = redis.call('HEXISTS', K.job, id) == 0 and redis.call('GET', named('result', id))
+  return outcome and cmsgpack.unpack(outcome)[Outcome.state] or nil
+end
+
+local function write_children()
+  for parent, ids in pairs(born) do
+    local state = end_of(parent)
+    if state ~= 'succeeded' then
+      redis.call('HSET', K.parents, parent, '1')
+      each_slice(ids, 2000, function(...) redis.call('SADD', named('children', parent), ...) end)
+      if state then redis.call('SADD', K.orphans, parent) end
+    end
+  end
+  born = {}
+end
+
+local function forget_children(parent)
+  redis.call('DEL', named('children', parent))
+  redis.call('HDEL', K.parents, parent)
+  redis.call('SREM', K.orphans, parent)
+end
+
+-- A sub-job has ended.
+local function remove_child(parent, id)
+  if not parent or parent == '' then return end
+  if redis.call('SREM', named('children', parent), id) == 0 then return end
+  if redis.call('EXISTS', named('children', parent)) == 0 then forget_children(parent) end
+end
+
+-- Jobs have ended, of which some may be parents.
+local function part_with_children(ids, states)
+  for i, has in ipairs(redis.call('HMGET', K.parents, unpack(ids))) do
+    if has and states[i] == 'succeeded' then
+      forget_children(ids[i])
+    elseif has then
+      redis.call('SADD', K.orphans, ids[i])
+      has_orphans = true
+    end
+  end
+end

@@ -1,0 +1,106 @@
+"""What all who submit jobs ask of the store, fronts for clients and workers for the jobs that they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from relay.model.problems.request import StoreAway
+from relay.model.status import JobStatus, Outcome
+from relay.store import codec
+from relay.store.member import MemberStore
+from relay.store.messages import Receipt, Submission
+from relay.store.partition import Partition
+from relay.store.portions import MOST_ITEMS
+from relay.store.router import Router
+from relay.store.submissions import OVERHEAD, Submissions
+from relay.store.terms import StoreSettings
+
+
+class SubmitterStore(Protocol):
+    """The verbs of a process that submits jobs. Each raises `StoreAway` where the store does not answer in time."""
+
+    inbox: str
+    """The name of this process' own inbox: outcomes that it waits for are told there."""
+    on_data_loss: list[Callable[[], None]]
+    """Each is called when the store may have forgotten what this process submitted, or waits for."""
+
+    def mint(self, key: str = "", beside: str = "") -> str:
+        """A new job id, for a job with this key, "" for none, kept where the job `beside` is, "" for anywhere. Raises
+        `StoreAway` before the store was ever reached."""
+
+    def minted_elsewhere(self, id: str) -> bool:
+        """Whether an id was made for another data set than the present one."""
+
+    def submit(self, submission: Submission) -> Deferred[Receipt]:
+        """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`."""
+
+    async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
+        """Add jobs under ids that may be known already: a receipt or an error for each, in their order."""
+
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
+        """Where many jobs stand, or how they ended, whoever owns them; None for those that the store does not know.
+        Their outcomes are sent to this process' inbox."""
+
+    async def collected(self, id: str) -> bool:
+        """Somebody has received this outcome; whether a following job (`then`) would otherwise have been given it."""
+
+    async def fetch(self, id: str) -> Outcome | None:
+        """An outcome that was too large for the inbox; None if it is no longer kept."""
+
+
+class RedisSubmitterStore(MemberStore, SubmitterStore):
+    """A `SubmitterStore` on Redis."""
+
+    def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
+        super().__init__(router, inbox, terms)
+        self._in_turn = cycle(router.all())  # for jobs without a key
+        self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
+
+    def mint(self, key: str = "", beside: str = "") -> str:
+        if beside:
+            return self._router.of_id(beside).mint()
+        partition = self._router.of_key(key) if key else next(self._in_turn)
+        return partition.mint()
+
+    def minted_elsewhere(self, id: str) -> bool:
+        return self._router.of_id(id).minted_elsewhere(id)
+
+    def submit(self, submission: Submission) -> Deferred[Receipt]:
+        size = len(submission.job.arguments) + OVERHEAD
+        return self._submissions[self._router.of_id(submission.id)].add(submission, size)
+
+    async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
+        by_id = {submission.id: submission for submission in submissions}
+        answers: dict[str, Receipt | Exception] = {}
+        for partition, ids in self._router.by_id(by_id).items():
+            again = await self._submissions[partition].again([by_id[id] for id in ids])
+            answers |= zip(ids, again, strict=True)
+        return [answers[submission.id] for submission in submissions]
+
+    async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
+        known: dict[str, JobStatus | Outcome | None] = {}
+        for partition, some in self._router.by_id(ids).items():
+            known |= zip(some, await self._attach_all(partition, some), strict=True)
+        return [known[id] for id in ids]
+
+    async def _attach_all(self, partition: Partition, ids: list[str]) -> list[JobStatus | Outcome | None]:
+        found: list[JobStatus | Outcome | None] = []
+        while len(found) < len(ids):
+            some = ids[len(found) : len(found) + MOST_ITEMS]
+            replies = await partition.verb("attach", "*", self.inbox, *some)
+            if not replies:
+                raise StoreAway("no answer about jobs")
+            found += [codec.read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
+        return found
+
+    async def collected(self, id: str) -> bool:
+        return bool((await self._router.of_id(id).verb("collected", id))[0])
+
+    async def fetch(self, id: str) -> Outcome | None:
+        partition = self._router.of_id(id)
+        data = await partition.command("GET", partition.keys.result(id))
+        return codec.read_outcome(id, data) if data else None

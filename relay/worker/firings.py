@@ -1,0 +1,124 @@
+"""Fires the jobs of a worker's schedules when they are due. All workers look, and the store lets one of them do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from relay.model.problems.base import RelayError
+from relay.model.schedule import ON_TIME, Schedule
+from relay.store.messages import JobDefinition
+from relay.store.roster import Roster
+from relay.store.schedules import Firing, ScheduleStatus, firing_job, text_of
+from relay.store.workers import WorkerStore
+from relay.timing.timers import stop_timer
+
+LOOK = 1.0  # seconds between looks
+REST = 3.0  # seconds after a loss of data, in which workers tell which jobs they run
+
+
+class Firings:
+    """Looks at the schedules of those jobs whose declaration counts. Times are the store's, in milliseconds."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        store: WorkerStore,
+        served: Iterable[JobDefinition],
+        roster: Roster,
+        pause: float = LOOK,
+    ) -> None:
+        """`pause`: seconds between looks."""
+        self._pause = pause
+        self._clock = clock
+        self._store = store
+        self._definitions = {each.name: each for each in served if each.schedule is not None}
+        self._marks = {name: mark for name, mark, _ in roster if name in self._definitions}
+        self._rests_until = 0.0
+        self._early: IDelayedCall | None = None
+        self._is_stopped = False
+
+    def __bool__(self) -> bool:
+        """Whether there is any schedule."""
+        return bool(self._definitions)
+
+    def rest(self) -> None:
+        """The store may have forgotten what was fired: first let workers tell what they run."""
+        self._rests_until = self._clock.seconds() + REST
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._is_stopped = True
+        stop_timer(self._early)
+
+    async def look(self) -> None:
+        """Fire what is due, and look again when the next is, if that is before the usual time."""
+        if self._clock.seconds() < self._rests_until:
+            return
+        try:
+            now, known = await self._store.schedules(self._marks)
+            for status in known:
+                await self._go_on(status, now)
+        except RelayError:
+            return  # the next look finds a store that answers
+        self._look_early(
+            min((each.due - now for each in known if not each.paused and each.due > now), default=0)
+        )
+
+    def _look_early(self, wait: int) -> None:
+        stop_timer(self._early)
+        if 0 < wait < self._pause * 1000 and not self._is_stopped:
+            self._early = self._clock.callLater(wait / 1000, self._look_now)
+
+    def _look_now(self) -> None:
+        ensureDeferred(self.look()).addErrback(
+            lambda failure: self._log.failure("the schedules could not be looked at", failure)
+        )
+
+    async def _go_on(self, status: ScheduleStatus, now: int) -> None:
+        definition = self._definitions[status.name]
+        schedule = definition.schedule
+        assert schedule is not None
+        try:
+            if status.text != text_of(schedule):
+                await self._begin(status, schedule, now)
+            elif not status.paused and status.due <= now:
+                await self._fire(status, definition, schedule, now)
+        except RelayError:
+            raise
+        except Exception:  # of one schedule: the others are fired all the same
+            self._log.failure("the schedule of {name} could not go on", name=status.name)
+
+    async def _begin(self, status: ScheduleStatus, schedule: Schedule, now: int) -> None:
+        """Nobody has counted out this schedule yet."""
+        due, text = schedule.next_after(now), text_of(schedule)
+        if await self._store.fire(Firing(status.name, status.due, due, text)):
+            at = schedule.at(due).isoformat()
+            self._log.info(
+                "{name} is fired {when}, next at {at}", name=status.name, when=schedule.text, at=at
+            )
+
+    async def _fire(
+        self, status: ScheduleStatus, definition: JobDefinition, schedule: Schedule, now: int
+    ) -> None:
+        times, text, seen = schedule.to_fire(status.due, now), status.text, status.due
+        following = schedule.next_after(now)
+        if now - seen > ON_TIME:
+            self._log.info(
+                "{name} was not fired since {at}: {count} firings are made up for",
+                name=status.name,
+                at=schedule.at(seen).isoformat(),
+                count=len(times),
+            )
+        if not times:
+            await self._store.fire(Firing(status.name, seen, following, text))
+        for at, due in zip(times, [*times[1:], following], strict=True):
+            job = firing_job(definition, self._store.mint_firing(), at)
+            if not await self._store.fire(Firing(status.name, seen, due, text, at, job)):
+                return  # another worker does it, or there is no room now
+            seen = due
