@@ -12,6 +12,7 @@
 `end`            what its end is, of `result` (what was returned) or `causes` and `shown` (what was raised)
 `shareds`        what handlers share; `lifespan`: hooks before the first job and after the last
 `retry`          whether a failed job is tried again, and when
+`pace`           how often it does what nobody asks it for
 `overdue`        handlers that do not stop, and the places that they take
 `current`        for which job code runs
 `checkpoints`    what running jobs leave for their next attempt: `notes`, of a checkpoint and of `job_steps`

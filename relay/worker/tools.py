@@ -14,6 +14,7 @@ from relay.store.messages import Message
 from relay.store.workers import WorkerStore
 from relay.worker.aside import InThread
 from relay.worker.left import JobTasks
+from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
 from relay.worker.ties import FromThread
 
@@ -36,3 +37,4 @@ class WorkerTools:
     #: called when all is done, and ends what else runs in the process
     finish: Callable[[], Deferred[None]] = lambda: succeed(None)
     spawn: Spawn = no_programs
+    pace: Pace = Pace()

@@ -19,26 +19,23 @@ from relay.model.state import State
 from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
-from relay.submitting.outcomes import EARLY, Outcomes
+from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
-from relay.worker.firings import LOOK, Firings
+from relay.worker.firings import Firings
 from relay.worker.lately import Lately
 from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
-from relay.worker.session import IDLE, Session
+from relay.worker.session import Session
 from relay.worker.shareds import Shareds
 from relay.worker.sub_jobs import Submitting
 from relay.worker.tools import WorkerTools
 
-SWEEP = 1.0  # seconds between sweeps
-PUBLISH = 5.0  # seconds between the promises to serve
-FORGET = 10.0  # seconds, once to twice, for a job to get here after it was cancelled
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
 
 
@@ -60,21 +57,22 @@ class Worker(Service):
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
+        pace = tools.pace
         self._outcomes = Outcomes(tools.clock, tools.store)
         work: dict[Callable[[], Any], float] = {
-            self._sweep: SWEEP,
-            self._publish: PUBLISH,
-            self._cancelled.turn: FORGET,
-            self._outcomes.waiters.turn: EARLY,
+            self._sweep: pace.sweep,
+            self._publish: pace.publish,
+            self._cancelled.turn: pace.forget,
+            self._outcomes.waiters.turn: pace.early,
         }
         definitions = served(registry)
         self._roster = Roster(definitions)
-        self._firings = Firings(tools.clock, tools.store, definitions, self._roster)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster, pace.look)
         if self._firings:
-            work[self._firings.look] = LOOK
+            work[self._firings.look] = pace.look
             tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        idle = min(IDLE, settings.lease / 3)
+        idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         #: what the handlers share
         self.shareds = Shareds(tools.clock, settings.for_handlers())
@@ -160,6 +158,10 @@ class Worker(Service):
         """How many handlers still run after the worker has stopped: the process has to end without them, for a thread
         can't be stopped."""
         return self._runner.hung()
+
+    def nudge(self) -> None:
+        """There may be something to do: look."""
+        self._session.nudge()
 
     def session(self) -> str:
         """The name of the present session; "" before the first was opened."""
