@@ -210,12 +210,8 @@ class Attempt:
         end = self._place.ends.of_stop(self.claim, self._stopped, self._resumes())
         if self._leaving and not end.state.complete:
             uncounted = end.uncounted or end.state is State.QUEUED
-            end = Report(
-                self.claim.id,
-                State.SCHEDULED,
-                delay=max(end.delay, int(POSTPONED * 1000)),
-                uncounted=uncounted,
-            )
+            delay = max(end.delay, int(POSTPONED * 1000))
+            end = Report(self.claim.id, State.SCHEDULED, delay=delay, uncounted=uncounted)
         self._tell(end)
 
     def _tell(self, end: Report) -> None:

@@ -99,6 +99,9 @@ class SubJobs:
     def close(self) -> None:
         """The attempt has its end: nothing is waited for any more."""
         self._closed = True
+        waiting = self._all_stored
+        if waiting is not None and not waiting.called:
+            waiting.errback(CancelledError("the job is over"))
         for child in self._lost():
             self._log.warn(
                 "job {id} ({name}) could not submit {child}, which it did not await: {why}",

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogEvent
 
 from relay import Context, JobError, SubJob, SubJobFailed, job
-from relay.model.job import JobTemplate
+from relay.handlers.registry import Registry
+from relay.handlers.sub_job import SubmissionTerms
+from relay.model.job import Claim, Job, JobTemplate
 from relay.model.problems.request import BadArguments, KeyReused, StoreAway
 from relay.model.state import State
 from relay.model.status import JobStatus
+from relay.submitting.waiters import Waiters
 from relay.worker import runner
+from relay.worker.callable_jobs import CallableJobs
+from relay.worker.sub_jobs import SubJobs, Submitting
 from tests.worker.family import Family
 
 running: dict[Any, Deferred[Any]] = {}  # handlers that last until the test ends them, by their argument
@@ -628,6 +634,26 @@ def test_nothing_is_left_of_sub_jobs_when_their_parent_has_ended(families: list[
     running[1].callback(None)
     made.turn(1)
     assert len(outcomes.waiters) == 0
+
+
+def test_what_is_stopped_before_the_store_has_its_sub_jobs_has_not_succeeded(families: list[Family]) -> None:
+    """A thread can't be stopped, so its attempt ends without waiting for what it has left."""
+    made = family(families, None)
+    store = made.members[0].verbs
+    resending: Any = Mock(submit=lambda submission: Deferred())
+    tools = Submitting(store, Waiters(), CallableJobs(Registry([square])), resending)
+    claim = Claim("0-a-b", Job("p", "q", "me", "", 0, 1, "", "", False, "", "{}"), 1, 1, 0)
+    sub_jobs = SubJobs(tools, claim, seen.append)
+    child = sub_jobs.submit(SubmissionTerms(), square, (), {"n": 1})
+    waiting, unstored = child.deferred(), sub_jobs.unstored()
+    assert unstored is not None
+    sub_jobs.close()
+    ends: list[Any] = []
+    unstored.addErrback(ends.append)
+    waiting.addErrback(ends.append)
+    assert [end if end is None else end.type for end in ends] == [CancelledError]
+    assert seen == [True, False]
+    assert sub_jobs.unstored() is None
 
 
 def test_a_template_of_older_records_makes_a_job_without_a_parent() -> None:
