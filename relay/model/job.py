@@ -39,12 +39,7 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ) -> Job:
         """The job that does this for somebody."""
         return Job(
-            self.name,
-            self.queue,
-            owner,
-            inbox,
-            self.priority,
-            self.attempts,
+            *(self.name, self.queue, owner, inbox, self.priority, self.attempts),
             key,
             fingerprint,
             self.once,

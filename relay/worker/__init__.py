@@ -1,7 +1,7 @@
 """A worker: it claims jobs from the store, runs their handlers and reports how they ended.
 
 ===============  ==================================================================================================
-`worker`         the service: what is running, what is told to it, how it stops
+`worker`         the service: what is running, what is told to it, how it stops; `tools`: what it works with
 `session`        the dialogue with the store: numbered turns, one at a time; `turn_sender`: until it is answered
 `definitions`    what its handlers declare, for fronts
 `runner`         the attempts that are under way: begun, stopped, drained
