@@ -11,6 +11,8 @@ The map of the modules; imports go down only:
 `relay.tap`          what ``twistd relay`` calls: command line → settings → service
 `relay.process`      the composition root (`service`), and the processes of ``relay all``: supervisor, children
 `relay.front`        answers clients: routes, holds (a held request lives in `relay.front.hold`), heartbeats
+`relay.testing`      tests of handlers: a relay in memory, with a clock that skips
+`relay.solo`         a store in memory and a worker, in one process
 `relay.worker`       claims jobs, runs their handlers, reports how they ended
 `relay.submitting`   jobs are submitted, and waited for: of fronts and workers
 `relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages

@@ -29,8 +29,10 @@ BELOW: dict[str, set[str]] = {
     "submitting": {"store", "redis", "net", "timing", "model"},
     "front": {"submitting", "http", "store", "redis", "net", "timing", "model"},
     "worker": {"submitting", "handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "solo": {"front", "worker", "submitting", "handlers", "outbound", "store", "model"},
+    "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
-        *("front", "worker", "celery", "handlers", "outbound"),
+        *("front", "worker", "solo", "celery", "handlers", "outbound"),
         *("submitting", "store", "redis", "http", "net", "timing", "model"),
     },
     "s3": {"handlers", "outbound", "model"},
@@ -122,7 +124,7 @@ def test_every_package_is_installed() -> None:
 
 MODULES = [
     *("relay", "relay.tap", "relay.handlers", "relay.model.settings", "relay.model.envelope"),
-    "twisted.plugins.relay_plugin",
+    *("twisted.plugins.relay_plugin", "relay.testing.plugin"),
 ]
 
 

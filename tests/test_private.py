@@ -17,7 +17,7 @@ from klein import Klein
 from treq.client import HTTPClient
 from treq.response import _Response
 from twisted.application.internet import ClientService
-from twisted.internet import tcp, unix
+from twisted.internet import task, tcp, unix
 from twisted.internet.process import Process
 from twisted.logger import FileLogObserver, LegacyLogObserverWrapper, globalLogBeginner
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
@@ -128,6 +128,12 @@ def _names_of(kind: type) -> frozenset[str]:
 
 def test_a_descriptor_is_reserved_for_ports() -> None:
     assert hasattr(tcp._reservedFD, "reserve"), "Twisted has changed; look at relay.net.unixport"
+
+
+def test_there_is_one_cooperator_of_all() -> None:
+    assert isinstance(task._theCooperator, task.Cooperator), (
+        "Twisted has changed; look at private.cooperating"
+    )
 
 
 def test_private_modules_and_names_of_others_are_imported_in_net_only() -> None:

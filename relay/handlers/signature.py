@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -35,6 +36,7 @@ class Signature:
         return name != self.context and all(name != given for given, _ in self.shared)
 
 
+@lru_cache(maxsize=512)
 def read(function: Callable[..., Any], name: str) -> Signature:
     """The signature of a job's function; raises `SignatureError`."""
     fields: list[Any] = []

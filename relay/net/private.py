@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.application.internet import ClientService
+from twisted.internet import task
 from twisted.logger import (
     FileLogObserver,
     ILogObserver,
@@ -32,6 +34,17 @@ def abort_body(producer: Any) -> None:
     transport = getattr(producer, "_producer", producer)
     if transport is not None:
         transport.abortConnection()
+
+
+@contextmanager
+def cooperating(cooperator: task.Cooperator) -> Iterator[None]:
+    """Have what is given to ``twisted.internet.task.cooperate`` meanwhile go to this cooperator: the usual one wants a
+    reactor that runs."""
+    usual, task._theCooperator = task._theCooperator, cooperator
+    try:
+        yield
+    finally:
+        task._theCooperator = usual
 
 
 class QuietClientService(ClientService):

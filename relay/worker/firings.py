@@ -26,8 +26,15 @@ class Firings:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: WorkerStore, served: Iterable[JobDefinition], roster: Roster
+        self,
+        clock: IReactorTime,
+        store: WorkerStore,
+        served: Iterable[JobDefinition],
+        roster: Roster,
+        pause: float = LOOK,
     ) -> None:
+        """`pause`: seconds between looks."""
+        self._pause = pause
         self._clock = clock
         self._store = store
         self._definitions = {each.name: each for each in served if each.schedule is not None}
@@ -65,7 +72,7 @@ class Firings:
 
     def _look_early(self, wait: int) -> None:
         stop_timer(self._early)
-        if 0 < wait < LOOK * 1000 and not self._is_stopped:
+        if 0 < wait < self._pause * 1000 and not self._is_stopped:
             self._early = self._clock.callLater(wait / 1000, self._look_now)
 
     def _look_now(self) -> None:

@@ -1,4 +1,4 @@
-"""What a worker works with."""
+"""What a worker works with, made by the composition root."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from relay.store.messages import Message
 from relay.store.workers import WorkerStore
 from relay.worker.aside import InThread
 from relay.worker.left import JobTasks
+from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
 from relay.worker.ties import FromThread
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerTools:
-    """What a worker works with, made by the composition root."""
+    """They are shared by all that a worker is made of."""
 
     clock: IReactorTime
     store: WorkerStore
@@ -36,3 +37,4 @@ class WorkerTools:
     #: called when all is done, and ends what else runs in the process
     finish: Callable[[], Deferred[None]] = lambda: succeed(None)
     spawn: Spawn = no_programs
+    pace: Pace = Pace()

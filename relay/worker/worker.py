@@ -19,25 +19,23 @@ from relay.model.state import State
 from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
-from relay.submitting.outcomes import EARLY, Outcomes
+from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
-from relay.worker.firings import LOOK, Firings
+from relay.worker.firings import Firings
+from relay.worker.lately import Lately
 from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
-from relay.worker.session import IDLE, Session
+from relay.worker.session import Session
 from relay.worker.shareds import Shareds
 from relay.worker.sub_jobs import Submitting
 from relay.worker.tools import WorkerTools
 
-SWEEP = 1.0  # seconds between sweeps
-PUBLISH = 5.0  # seconds between the promises to serve
-FORGET = 10.0  # seconds, once to twice, for a job to get here after it was cancelled
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
 
 
@@ -57,24 +55,24 @@ class Worker(Service):
         self._running_down = False
         self._is_mute = False
         self._joined = False  # whether our inbox was ever there
-        self._cancelled: set[str] = set()  # of late, before they were here
-        self._cancelled_before: set[str] = set()
+        self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
+        pace = tools.pace
         self._outcomes = Outcomes(tools.clock, tools.store)
         work: dict[Callable[[], Any], float] = {
-            self._sweep: SWEEP,
-            self._publish: PUBLISH,
-            self._forget_cancelled: FORGET,
-            self._outcomes.waiters.turn: EARLY,
+            self._sweep: pace.sweep,
+            self._publish: pace.publish,
+            self._cancelled.turn: pace.forget,
+            self._outcomes.waiters.turn: pace.early,
         }
         definitions = served(registry)
         self._roster = Roster(definitions)
-        self._firings = Firings(tools.clock, tools.store, definitions, self._roster)
+        self._firings = Firings(tools.clock, tools.store, definitions, self._roster, pace.look)
         if self._firings:
-            work[self._firings.look] = LOOK
+            work[self._firings.look] = pace.look
             tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        idle = min(IDLE, settings.lease / 3)
+        idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         #: what the handlers share
         self.shareds = Shareds(tools.clock, settings.for_handlers())
@@ -90,9 +88,9 @@ class Worker(Service):
         return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks)
 
     def _equipment(self) -> Equipment:
-        tools = self._tools
-        jobs, resending = CallableJobs(self._registry), Resending(tools.clock, tools.store)
-        submitting = Submitting(tools.store, self._outcomes.waiters, jobs, resending)
+        tools, called = self._tools, CallableJobs(self._registry)
+        resending = Resending(tools.clock, tools.store)
+        submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
         given = self._settings.for_handlers()
         return Equipment(tools.upstreams, given, tools.from_thread, submitting, spawn=tools.spawn)
 
@@ -161,6 +159,10 @@ class Worker(Service):
         can't be stopped."""
         return self._runner.hung()
 
+    def nudge(self) -> None:
+        """There may be something to do: look."""
+        self._session.nudge()
+
     def session(self) -> str:
         """The name of the present session; "" before the first was opened."""
         return self._session.name
@@ -176,7 +178,7 @@ class Worker(Service):
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
             self._session.report(Report(claim.id, State.FAILED, NotServed.slug))
-        elif claim.id in self._cancelled or claim.id in self._cancelled_before:
+        elif claim.id in self._cancelled:
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
             self._session.report(Report(claim.id, State.CANCELLED))
         else:
@@ -200,9 +202,6 @@ class Worker(Service):
         """Stop a job. A job that was claimed but has not arrived yet is not started."""
         if not self._runner.stop(id, State.CANCELLED):
             self._cancelled.add(id)
-
-    def _forget_cancelled(self) -> None:
-        self._cancelled_before, self._cancelled = self._cancelled, set()
 
     def _resync(self) -> None:
         """Redis may have lost data: offer it the jobs that this worker holds, and publish the declarations again."""

@@ -14,6 +14,8 @@ from tests.jobs.servers import OTHER, Moto
 from tests.processes import ROOT, RelayProcess
 from tests.test_docs import FENCE
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def relay_of_pages(

@@ -44,6 +44,9 @@ class DataSet:
         self.dead_jobs: dict[str, DeadJob] = {}
         #: called with the name of a job that may be claimed now, and how many sessions are to look
         self.wake: Callable[[str, int], None] = lambda name, most: None
+        #: called with each job that was added, and with each that has ended
+        self.on_add: Callable[[LiveJob], None] = lambda live: None
+        self.on_end: Callable[[LiveJob, Outcome], None] = lambda live, outcome: None
         self._ended: dict[str, EndedJob] = {}
         self._keys: dict[str, tuple[str, str]] = {}  # id and fingerprint, by digest
         self._arrived = 0
@@ -107,6 +110,7 @@ class DataSet:
     def add(self, live: LiveJob) -> None:
         """A job that is queued, scheduled where it has a `due`, or runs already."""
         self.jobs[live.id] = live
+        self.on_add(live)
         self.keep_key(live.job, live.id)
         if live.state is State.SCHEDULED and not live.due:
             self.queue(live)
@@ -168,6 +172,7 @@ class DataSet:
         self._follow(live, outcome)
         if state is not State.SUCCEEDED:
             self._take_along(live, state)
+        self.on_end(live, outcome)
 
     def _take_along(self, live: LiveJob, state: State) -> None:
         """A job ended otherwise than well: its sub-jobs end with it. If it is one itself, and was cancelled or expired,

@@ -27,15 +27,16 @@ class Mailbox:
 class Post:
     """Delivers mail to the inboxes that there are. A writer never makes one."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, lasting: float = INBOX_TTL) -> None:
         self._clock = clock
+        self._lasting = lasting  # seconds that an inbox outlives its last sweep
         self._boxes: dict[str, Mailbox] = {}
         self._readers: dict[str, Callable[[], None]] = {}
 
     def keep_alive(self, inbox: str) -> bool:
         """A sweep: make the inbox, or make it live on, and write a beat into it; whether it was there."""
         was_there = self._find(inbox) is not None
-        expires = self._clock.seconds() + INBOX_TTL
+        expires = self._clock.seconds() + self._lasting
         self._boxes.setdefault(inbox, Mailbox(expires)).expires = expires
         self.send(inbox, MailKind.BEAT, "-")
         return was_there

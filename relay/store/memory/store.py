@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from relay.model import ids
+from relay.store.member import INBOX_TTL
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.mail import Deliver, MemoryInbox, Post
 from relay.store.memory.sessions import Sessions
@@ -19,12 +20,17 @@ FIRST = 1_000_000_000  # ms: a time is never 0, which stands for none, whatever 
 class MemoryStore:
     """Keeps everything by `clock`. `MemoryFrontStore`, `MemoryWorkerStore` and `MemoryOperatorStore` are its verbs."""
 
-    def __init__(self, clock: IReactorTime, terms: StoreSettings) -> None:
+    def __init__(
+        self, clock: IReactorTime, terms: StoreSettings, first: int = FIRST, inboxes: float = INBOX_TTL
+    ) -> None:
+        """`first`: milliseconds since the epoch when the clock says 0 · `inboxes`: seconds that one outlives its last
+        sweep."""
         self._clock = clock
+        self._first = first
         self._terms = terms
         #: each is called when the data is lost
         self.on_data_loss: list[Callable[[], None]] = []
-        self.post = Post(clock)
+        self.post = Post(clock, inboxes)
         self._begin()
 
     def lose_data(self) -> None:
@@ -42,7 +48,7 @@ class MemoryStore:
 
     def now(self) -> int:
         """Milliseconds."""
-        return FIRST + int(self._clock.seconds() * 1000)
+        return self._first + int(self._clock.seconds() * 1000)
 
     def inbox(self, name: str, deliver: Deliver) -> MemoryInbox:
         """The inbox of one process."""

@@ -1,0 +1,168 @@
+"""A store in memory, a worker on it, and submissions that are checked as a front checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+
+from relay.front.caller import LOCAL
+from relay.front.job_service import JobService
+from relay.front.submission import SubmitRequest
+from relay.front.wait_request import WaitRequest
+from relay.handlers.registry import Registry
+from relay.model.problems.request import UnknownJob
+from relay.model.settings import Settings
+from relay.model.status import Outcome
+from relay.outbound import Upstreams
+from relay.solo.heard import KEPT, heard
+from relay.solo.kept import KeptJob
+from relay.store.memory.fronts import MemoryFrontStore
+from relay.store.memory.record import LiveJob
+from relay.store.memory.store import MemoryStore
+from relay.store.memory.workers import MemoryWorkerStore
+from relay.store.terms import StoreSettings
+from relay.store.workers import WorkerStore
+from relay.submitting.offer import Offer
+from relay.submitting.waiters import Waiters
+from relay.worker.aside import InThread
+from relay.worker.definitions import served
+from relay.worker.pace import Pace
+from relay.worker.ties import FromThread
+from relay.worker.tools import WorkerTools
+from relay.worker.worker import Worker
+
+_AGE = 10 * 365 * 86_400.0  # seconds: nobody else is there who could miss a sign of life
+_DAY = 86_400.0  # seconds
+#: nothing comes but from this process
+_SELDOM = Pace(sweep=_DAY, publish=_DAY / 2, idle=_DAY, forget=_DAY, early=_DAY, look=_DAY)
+_NAME = "solo"
+
+
+@dataclass(frozen=True, slots=True)
+class SoloTools:
+    """What a relay alone works with. `now`: seconds since the epoch when the clock says 0."""
+
+    clock: IReactorTime
+    now: float
+    upstreams: Callable[[WorkerStore], Upstreams]
+    in_thread: InThread
+    from_thread: FromThread
+
+
+class Solo:
+    """Runs the jobs of some handlers. `ended` is called with each job that has ended."""
+
+    def __init__(self, tools: SoloTools, functions: Iterable[Callable[..., Any]], settings: Settings) -> None:
+        self._clock = tools.clock
+        self._settings = settings
+        self._ear: Any = self._hear
+        #: all that were submitted, in their order, by id
+        self.jobs: dict[str, KeptJob] = {}
+        self.ended: Callable[[KeptJob], None] = lambda kept: None
+        registry = Registry([heard(function) for function in functions])
+        self.store = MemoryStore(tools.clock, _terms(settings), int(tools.now * 1000), _AGE)
+        self.store.data.on_add = self._added
+        self.store.data.on_end = self._over
+        front = MemoryFrontStore(self.store, "")
+        self._service: Any = JobService(tools.clock, front, _Offers(registry), Waiters())  # type: ignore[arg-type]
+        self.worker = self._worker(tools, registry)
+
+    def _worker(self, tools: SoloTools, registry: Registry) -> Worker:
+        store = MemoryWorkerStore(self.store, _NAME)
+        made = WorkerTools(
+            clock=tools.clock,
+            store=store,
+            inbox=lambda deliver: self.store.inbox(_NAME, deliver),
+            upstreams=tools.upstreams(store),
+            in_thread=tools.in_thread,
+            from_thread=tools.from_thread,
+            pace=_SELDOM,
+        )
+        settings = msgspec.structs.replace(self._settings, lease=_AGE)
+        return Worker(made, registry, settings)
+
+    def start(self) -> None:
+        """Begin to run what is submitted."""
+        globalLogPublisher.addObserver(self._ear)
+        self.worker.startService()
+
+    def stop(self) -> Deferred[None]:
+        """Give the jobs that run their time, then end."""
+        return self.worker.stopService().addBoth(self._stopped)
+
+    def _stopped(self, result: Any) -> Any:
+        globalLogPublisher.removeObserver(self._ear)
+        return result
+
+    def submit(
+        self, name: str, arguments: bytes, key: str = "", delay: float = 0.0, deadline: float = 0.0
+    ) -> Deferred[KeptJob]:
+        """A job, by its name and the JSON of its arguments; times are seconds from now. Fails with what a client would
+        be answered: `UnknownJob`, `BadArguments`, …"""
+        asked = SubmitRequest(LOCAL, name, arguments, key, WaitRequest(), delay, deadline)
+        return ensureDeferred(self._submit(asked))
+
+    async def _submit(self, asked: SubmitRequest) -> KeptJob:
+        accepted = await self._service.submit(asked, held=False)
+        self.look()
+        return self.jobs[accepted.known.id]
+
+    async def cancel(self, id: str) -> None:
+        """As a client cancels a job."""
+        await self._service.cancel(LOCAL.owner, id)
+
+    def look(self) -> None:
+        """Have the worker look when something becomes due."""
+        self.worker.nudge()
+
+    def alive(self) -> list[KeptJob]:
+        """Those that have not ended."""
+        return [self.jobs[id] for id in self.store.data.jobs]
+
+    # -- what the store tells --
+
+    def _added(self, live: LiveJob) -> None:
+        self.jobs[live.id] = KEPT[live.id] = KeptJob(live.id, live.job, self._clock.seconds())
+
+    def _over(self, live: LiveJob, outcome: Outcome) -> None:
+        kept = self.jobs[live.id]
+        kept.outcome, kept.ended = outcome, self._clock.seconds()
+        self.ended(kept)
+
+    def _hear(self, event: LogEvent) -> None:
+        about = event.get("id") or str(event.get("log_namespace")).rpartition(".")[2]
+        kept = self.jobs.get(about) if isinstance(about, str) else None
+        if kept is not None:
+            kept.log.append(formatEvent(event))
+
+
+class _Offers:
+    """What the handlers take, to be asked as a front's catalogue is. Those are offered, too, that clients may not call:
+    whoever is here has written them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._declared = {each.name: each for each in served(registry)}
+        self._offers: dict[str, Offer] = {}
+
+    async def offer(self, name: str, held: bool, local: bool) -> Offer:
+        if name not in self._declared:
+            raise UnknownJob(f"there is no job {name!r} here: {', '.join(sorted(self._declared))}")
+        if name not in self._offers:
+            self._offers[name] = Offer(self._declared[name])
+        return self._offers[name]
+
+
+def _terms(settings: Settings) -> StoreSettings:
+    return StoreSettings(
+        keep=settings.keep,
+        lease=_AGE,
+        queue_limit=settings.queue_limit,
+        dead_keep=settings.dead_keep,
+        queue_bytes=settings.queue_bytes,
+    )

@@ -1,0 +1,57 @@
+"""The handlers that a test means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from inspect import unwrap
+from types import ModuleType
+from typing import Any
+
+from relay.handlers import MARK, HandlerError, JobOptions, handler
+from relay.handlers.registry import Registry
+
+
+def found(given: Iterable[Any]) -> list[Callable[..., Any]]:
+    """The handlers of modules (or of modules by name), and those that are given themselves, with what their modules
+    know: they may lead to it. Raises `HandlerError`."""
+    functions: dict[str, Callable[..., Any]] = {}
+    known: dict[str, Callable[..., Any]] = {}
+    for each in given:
+        for function in _named(each):
+            functions[name_of(function)] = function
+            known = _neighbours(function) | known
+    return list((known | functions).values())
+
+
+def name_of(job: Any) -> str:
+    """Of a job, by its handler or its name. Raises `HandlerError`."""
+    if isinstance(job, str):
+        return job
+    options = getattr(job, MARK, None)
+    if not isinstance(options, JobOptions):
+        raise HandlerError(f"{job!r} is neither a handler (a function with @job) nor the name of a job")
+    return options.name
+
+
+def _named(given: Any) -> Iterable[Callable[..., Any]]:
+    if isinstance(given, str | ModuleType):
+        name = given if isinstance(given, str) else given.__name__
+        return [each.function for each in Registry.load([name])]
+    return [given] if name_of(given) else []
+
+
+def _neighbours(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The other handlers that are names in its module. One that can't be served is none."""
+    near: dict[str, Callable[..., Any]] = {}
+    for value in list(getattr(unwrap(function), "__globals__", {}).values()):
+        if isinstance(getattr(value, "__dict__", {}).get(MARK), JobOptions) and _is_sound(value):
+            near[name_of(value)] = value
+    return near
+
+
+def _is_sound(function: Callable[..., Any]) -> bool:
+    try:
+        handler(function)
+    except HandlerError:
+        return False
+    return True
