@@ -3,6 +3,7 @@ settings."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -32,9 +33,9 @@ class Counter:
 
 async def make_counter(settings: Mapping[str, str]) -> AsyncIterator[Counter]:
     say(settings, "counter made")
-    await later()
+    await asyncio.sleep(0.01)
     yield Counter()
-    await later()
+    await asyncio.sleep(0.01)
     say(settings, "counter closed")
 
 
@@ -74,6 +75,23 @@ async def count(counter: Counted) -> int:
 def count_in_thread(counter: Counted) -> tuple[int, bool]:
     counter.count += 1
     return counter.count, threading.current_thread() is threading.main_thread()
+
+
+@job
+async def all_at_once(context: Context, counter: Counted) -> list[str]:
+    """Threads, programs and pauses, awaited by asyncio beside its own."""
+
+    async def program() -> str:
+        return (await context.process("echo", "-n", "program")).output.decode()
+
+    async def thread() -> str:
+        return await context.thread(lambda: "thread")
+
+    async def pause() -> str:
+        await context.sleep(0.01)
+        return "pause"
+
+    return await asyncio.gather(program(), thread(), pause(), asyncio.sleep(0.01, "asyncio"))
 
 
 @job(timeout=60)

@@ -178,6 +178,8 @@ def test_a_worker_calls_its_hooks_around_its_jobs_which_share_one_thing(
     assert said.read_text().splitlines() == ["begin", "counter made", "warm at 0"]
     assert front.call("POST", "/jobs/count").json()["result"] == 1
     assert front.call("POST", "/jobs/count_in_thread").json()["result"] == [2, False]
+    done = front.call("POST", "/jobs/all_at_once").json()
+    assert done["result"] == ["program", "thread", "pause", "asyncio"]
     location = front.call("POST", "/jobs/work", headers={"Prefer": "respond-async"}).headers["location"]
     eventually(lambda: "progress" in front.call("GET", location).json(), "it works")
     worker.signal(signal.SIGTERM)

@@ -21,9 +21,11 @@ def front(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
 
 
 @pytest.fixture
-def worker(redis: RedisProcess, tmp_path: Path) -> Iterator[RelayProcess]:
+def worker(redis: RedisProcess, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RelayProcess]:
+    """With the reactor that a test names, else with the usual one."""
     jobs = ("--jobs", "tests.worker.aside_jobs", "--drain", "0.2")
-    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, *jobs)
+    reactor = ("--reactor", request.param) if hasattr(request, "param") else ()
+    worker = RelayProcess(tmp_path, "worker", "--redis", redis.url, *jobs, *reactor)
     worker.start()
     yield worker
     assert worker.process is not None
@@ -44,6 +46,7 @@ def all_end(processes: list[int]) -> None:
     eventually(lambda: not any(map(is_running, processes)), "no program is left")
 
 
+@pytest.mark.parametrize("worker", ["asyncio", "uvloop", "epoll"], indirect=True)
 def test_a_handler_pauses_and_calls_in_threads_and_runs_programs(
     front: RelayProcess, worker: RelayProcess
 ) -> None:
