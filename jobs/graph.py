@@ -25,7 +25,7 @@ import msgspec
 
 from relay import JobError
 from relay.jobs.problems import NotConfigured
-from relay.outbound import Http
+from relay.outbound import CallOptions, Http
 
 URL = "https://graph.facebook.com"
 VERSION = "v24.0"
@@ -124,7 +124,7 @@ class Graph:
         """Publish. Never sent twice, unless Graph said that the call exceeded a limit. Raises what `get` raises."""
         return await self._call(http, "POST", path, {"data": {**fields, **self.credentials}})
 
-    async def _call(self, http: Http, method: str, path: str, sent: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, http: Http, method: str, path: str, sent: CallOptions) -> dict[str, Any]:
         if not all(_PIECE.fullmatch(piece) for piece in path.split("/")):
             raise JobError(
                 f"{path[:200]!r} is not a path of the Graph API",
@@ -132,9 +132,11 @@ class Graph:
                 type="bad-arguments",
                 title="Bad arguments",
             )
-        url, known = f"{self.url}/{path}", {"private": self.private, "own": True, "max_bytes": _LARGEST}
+        url = f"{self.url}/{path}"
+        known = CallOptions(private=self.private, own=True, max_bytes=_LARGEST, allow_redirects=False)
+        options: CallOptions = {**known, **sent}
         while True:
-            response = await http.request(method, url, allow_redirects=False, **known, **sent)
+            response = await http.request(method, url, **options)
             answer = _object(await response.content())
             if response.code == 200 and "error" not in answer:
                 return answer

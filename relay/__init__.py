@@ -41,19 +41,43 @@ from relay.version import VERSION as __version__
 if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
+    from relay.handlers.hooks import on_start, on_stop
+    from relay.handlers.shared import Shared
     from relay.handlers.sub_job import SubJob, SubJobFailed
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
+    from relay.model.problems.raised import Discard, Retry
+    from relay.outbound.response import Response
 
-__all__ = ["Context", "JobError", "Limit", "SubJob", "SubJobFailed", "__version__", "job"]
+__all__ = [
+    "Context",
+    "Discard",
+    "JobError",
+    "Limit",
+    "Response",
+    "Retry",
+    "Shared",
+    "SubJob",
+    "SubJobFailed",
+    "__version__",
+    "job",
+    "on_start",
+    "on_stop",
+]
 
 _HOMES = {
     "Context": "handlers.context",
+    "Discard": "model.problems.raised",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
+    "Response": "outbound.response",
+    "Retry": "model.problems.raised",
+    "Shared": "handlers.shared",
     "SubJob": "handlers.sub_job",
     "SubJobFailed": "handlers.sub_job",
     "job": "handlers.declare",
+    "on_start": "handlers.hooks",
+    "on_stop": "handlers.hooks",
 }
 
 

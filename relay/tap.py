@@ -104,7 +104,8 @@ def makeService(options: usage.Options) -> IService:
     """The service that the command line asks for. A wrong setting ends the program with one line."""
     role = options.subCommand or "all"
     given = {**_given(options), **(_given(options.subOptions) if options.subCommand else {})}
-    return make(role, given, _owner(options.parent))
+    twistd: Mapping[str, Any] = options.parent or {}
+    return make(role, given, _owner(options.parent), twistd.get("reactor") or "")
 
 
 def _owner(twistd: Mapping[str, Any] | None) -> Owner:
@@ -115,34 +116,49 @@ def _owner(twistd: Mapping[str, Any] | None) -> Owner:
     return (-1 if uid is None else uid, -1 if gid is None else gid)
 
 
-def make(role: str, given: dict[str, Any], owner: Owner = NOBODY) -> IService:
+def make(role: str, given: dict[str, Any], owner: Owner = NOBODY, chosen: str = "") -> IService:
     """The service of a role. Settings that are not `given` come from ``RELAY_…`` and the file; `owner` is the user and
-    group that will run it."""
-    from twisted.internet import reactor
-
-    from relay.process import everything, logs, service, signals, sockets, variables
-    from relay.timing import clock
+    group that will run it, `chosen` the reactor that twistd was told to use."""
+    from relay.process import signals
 
     signals.hold_back()
-    clock.steady(reactor)
-    sockets.keep_to_ourselves()
-    roles: dict[str, Callable[[Any, Settings], IService]] = {
-        "all": lambda reactor, settings: everything.everything(reactor, settings, given, owner),
-        "front": service.front,
-        "worker": service.worker,
-    }
     try:
-        variables.check(os.environ)
-        config = config_path(given)
-        settings = Settings.read({k: v for k, v in given.items() if k != "config"}, os.environ, config)
-        logs.arrange(settings, "supervisor" if role == "all" else role)
-        made = roles[role](reactor, settings)
+        settings = _settings(role, given, chosen)
+        made = _made(role, settings, given, owner)
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error
     setproctitle(f"relay {role}")  # its command line may have shown secrets
-    if role != "all":
-        stop = signals.Stop(reactor)
-        signals.install(reactor, stop, lambda: None, {SIGHUP: stop})  # whoever runs it starts it again
+    return made
+
+
+def _settings(role: str, given: dict[str, Any], chosen: str) -> Settings:
+    """And what has to be done before anything asks for a reactor."""
+    from relay.process import variables, waiting
+
+    variables.check(os.environ)
+    options = {name: value for name, value in given.items() if name != "config"}
+    settings = Settings.read(options, os.environ, config_path(given))
+    if role == "worker":
+        waiting.install(settings, chosen)
+    return settings
+
+
+def _made(role: str, settings: Settings, given: dict[str, Any], owner: Owner) -> IService:
+    from twisted.internet import reactor
+
+    from relay.process import everything, logs, service, signals, sockets
+    from relay.timing import clock
+
+    clock.steady(reactor)
+    sockets.keep_to_ourselves()
+    logs.arrange(settings, "supervisor" if role == "all" else role)
+    if role == "all":
+        return everything.everything(reactor, settings, given, owner)
+    made: IService = (
+        service.front(reactor, settings) if role == "front" else service.worker(reactor, settings)
+    )
+    stop = signals.Stop(reactor)
+    signals.install(reactor, stop, lambda: None, {SIGHUP: stop})  # whoever runs it starts it again
     return made
 
 

@@ -39,7 +39,7 @@ BELOW: dict[str, set[str]] = {
 }
 #: modules at the top: what others call relay by
 TOP: dict[str, set[str]] = {
-    "": {"handlers", "model"},  # relay itself: four names
+    "": {"handlers", "outbound", "model"},  # relay itself: the names that handlers need
     "version": set(),
     "handover": {"net", "model"},
     "tickets": {"model"},

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.testing import StringTransport
 
-from relay import Context, job
+from relay import Context, JobError, job
 from relay.model.status import JobStatus, Outcome
 from tests.test_in_memory import Relay, envelope
 
@@ -125,7 +125,7 @@ def test_a_success_is_the_answer_for_a_while(make: Any) -> None:
     relay.turn(11)
     relay.post("a", "remembered")
     assert words() == ["a", "a"]
-    running[1][1].errback(ValueError("of the test"))
+    running[1][1].errback(JobError("of the test"))
     relay.turn(0.5)
     relay.post("a", "remembered")
     assert words() == ["a", "a", "a"]

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from relay.http.exchange import Pages, Served
 from relay.http.request import Request
-from relay.http.response import NO_CONTENT, Response
+from relay.http.response import NO_CONTENT, Answer
 from relay.model.origins import PageOrigins
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import Forbidden
@@ -54,7 +54,7 @@ class Cors:
         request.answer_head = self._head(request.headers)
         return self._pages.serve(request)
 
-    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Response:
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Answer:
         """The answer to a request that can't be served, because of `error`."""
         return self._pages.refuse(error, headers).with_head(self._head(headers))
 
@@ -63,7 +63,7 @@ class Cors:
             return _VARY
         return self._heads.get(self._origins.match(headers["origin"]), _VARY)
 
-    def _preflight(self, request: Request) -> Response:
+    def _preflight(self, request: Request) -> Answer:
         """Whoever asks: a browser shows no credentials here."""
         origin = self._origins.match(request.values("origin"))
         if not origin:
@@ -71,7 +71,7 @@ class Cors:
             return self._pages.refuse(refusal, request.headers).with_head(_VARY)
         private = request.values("access-control-request-private-network") == ["true"]
         head = _allowed(origin) + _PREFLIGHT + (_PRIVATE if private else "")
-        return Response(NO_CONTENT, "", b"", head)
+        return Answer(NO_CONTENT, "", b"", head)
 
 
 def _allowed(origin: str) -> str:

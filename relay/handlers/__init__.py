@@ -7,7 +7,10 @@ finds such functions in a worker's modules.
 `declare`      ``@job``, and the `Handler` made of a function and what was said of it
 `options`      what can be said, and the check of each
 `signature`    what a handler's parameters are; `relay.model.arguments` has their types as plain data
+`annotations`  what parameters are annotated with
+`shared`       what handlers share; `hooks`: what is called before and after all of them
 `context`      what a running handler is told about its job
+`finished`     what became of a program that it ran
 `sub_job`      the jobs that a job submits
 `importing`    modules of handlers, imported by name
 `registry`     the handlers of one worker

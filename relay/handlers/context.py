@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from twisted.logger import Logger
 
@@ -14,9 +16,14 @@ from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
+    from relay.handlers.finished import Finished
     from relay.outbound import Http
 
 Result = TypeVar("Result")
+Given = ParamSpec("Given")
+
+
+MAX_BYTES = 16 << 20  # of what a program writes, unless the call says otherwise
 
 
 class Attached(Protocol):
@@ -32,6 +39,14 @@ class Attached(Protocol):
     def checkpoint(self, value: Any) -> Deferred[None]: ...
 
     def wait(self, make: Callable[[], Any]) -> Any: ...
+
+    def sleep(self, seconds: float) -> Deferred[None]: ...
+
+    def thread(self, function: Callable[[], Result]) -> Deferred[Result]: ...
+
+    def process(
+        self, command: Sequence[Any], given: bytes, environment: Mapping[str, str] | None, most: int
+    ) -> Deferred[Finished]: ...
 
     def submission(self, terms: SubmissionTerms) -> Submit[Context]: ...
 
@@ -105,6 +120,34 @@ class Context:
         that has a checkpoint may be started again. Raises `CancelledError` after the job has ended.
         """
         return self._attached.checkpoint(value)
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds; in a thread ``context.wait(lambda: context.sleep(5))``."""
+        return self._attached.sleep(seconds)
+
+    def thread(
+        self, function: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Deferred[Result]:
+        """Call a function that blocks in one of the worker's threads; fires with what it returns. It sees the context
+        variables of its caller. A thread can't be stopped: what it does after the job's end is of no use."""
+        return self._attached.thread(partial(function, *args, **kwargs))
+
+    def process(
+        self,
+        *command: str | bytes | os.PathLike[str],
+        input: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Deferred[Finished]:
+        """Run a program: its name or path, and its arguments. Fires when it has ended, whatever its exit status.
+
+        `input`: what it reads · `environment`: all of its variables; by default those of the worker without
+        ``RELAY_…`` · `max_bytes`: what it may write altogether; after more it is killed, and the Deferred fails with
+        `OutputTooLarge`; 0 for any number. It ends, with all that it has started in its group of processes, when the
+        job is stopped or the worker ends: by SIGTERM, two seconds later by SIGKILL. Fails with `FileNotFoundError`,
+        `OSError`.
+        """
+        return self._attached.process(command, input, environment, max_bytes)
 
     @property
     def submit(self) -> Submit[Context]:

@@ -6,13 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_overloads, overload
 
 import msgspec
 
 from relay.handlers import options as checks
 from relay.handlers import planned, signature
+from relay.handlers.annotations import SignatureError
 from relay.handlers.options import HandlerError, JobOptions
+from relay.model.arguments.foreign import build
 from relay.model.limits import Limit
 from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
@@ -83,20 +85,39 @@ def job(
     held back for so many seconds, and another one meanwhile takes its place.
     """
 
-    def mark(function: Function) -> Function:
-        chosen = name if name != "" else getattr(function, "__name__", "")
-        limited = Limit(limit) if isinstance(limit, str) else limit
-        following = getattr(then, MARK, JobOptions(name="")).name if callable(then) else then
-        unknown = checks.misfit_of_names(options)
-        if unknown:
-            raise HandlerError(f"{_title(chosen, function)}: {unknown}")
-        declared = JobOptions(name=chosen, limit=limited, then=following, **options)
-        for misfit in _misfits(function, declared, then):
-            raise HandlerError(f"{_title(chosen, function)}: {misfit}")
-        setattr(function, MARK, declared)
-        return function
-
+    mark = functools.partial(_mark, name, limit, then, options)
     return mark if function is None else mark(function)
+
+
+def _shown() -> inspect.Signature:
+    """What ``help(job)`` shows: the options with their defaults, as they are declared above."""
+    shown = inspect.signature(get_overloads(job)[-1])
+    function = inspect.Parameter("function", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    return shown.replace(parameters=[function, *shown.parameters.values()])
+
+
+job.__signature__ = _shown()  # type: ignore[attr-defined]
+
+
+def _mark(
+    name: str,
+    limit: str | Limit | None,
+    then: str | Callable[..., Any],
+    options: dict[str, Any],
+    function: Function,
+) -> Function:
+    """Keep on a function what was declared of it; raises `HandlerError`."""
+    chosen = name if name != "" else getattr(function, "__name__", "")
+    limited = Limit(limit) if isinstance(limit, str) else limit
+    following = getattr(then, MARK, JobOptions(name="")).name if callable(then) else then
+    unknown = checks.misfit_of_names(options)
+    if unknown:
+        raise HandlerError(f"{_title(chosen, function)}: {unknown}")
+    declared = JobOptions(name=chosen, limit=limited, then=following, **options)
+    for misfit in _misfits(function, declared, then):
+        raise HandlerError(f"{_title(chosen, function)}: {misfit}")
+    setattr(function, MARK, declared)
+    return function
 
 
 def _title(name: Any, function: Any) -> str:
@@ -189,7 +210,7 @@ class Handler:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
         type = self.signature.arguments
         try:
-            decoded = msgspec.json.decode(arguments, type=type)
+            decoded = msgspec.json.decode(arguments, type=type, dec_hook=build)
         except (msgspec.MsgspecError, TypeError, RecursionError) as error:  # a list has no place in a set
             raise BadArguments(str(error)) from error
         return {field: getattr(decoded, field) for field in type.__struct_fields__}
@@ -201,12 +222,13 @@ def handler(function: Callable[..., Any]) -> Handler:
     title = _title(options.name, function)
     try:
         read = signature.read(function, options.name)
-    except signature.SignatureError as error:
+    except SignatureError as error:
         raise HandlerError(f"{title}: {error}") from error
     counted = options.per or (options.limit.per if options.limit else "")
-    if counted and counted == read.context:
+    if counted and not read.argument_named(counted):
+        given = "the Context" if counted == read.context else "shared"
         raise HandlerError(
-            f"{title}: {'per' if options.per else 'limit'}: {counted} is the Context, not an argument to count by"
+            f"{title}: {'per' if options.per else 'limit'}: {counted} is {given}, not an argument to count by"
         )
     if read.context in options.by:
         raise HandlerError(f"{title}: unique_by: {read.context} is the Context, not an argument to compare")

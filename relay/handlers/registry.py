@@ -8,6 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from relay.handlers.declare import MARK, Handler, handler
+from relay.handlers.hooks import MARK as HOOKS
+from relay.handlers.hooks import Hooks, hooks_of
 from relay.handlers.importing import modules
 from relay.handlers.options import HandlerError, JobOptions
 from relay.model.imports import find_in_current_folder
@@ -39,6 +41,8 @@ class Registry:
         self._queues: frozenset[str] | None = None  # None for all
         #: handlers that the modules import from others, and that are not served
         self.passed_over: list[str] = []
+        #: what the modules have called before and after all
+        self.hooks = Hooks()
         for function in functions:
             self._add(handler(function))
         for each in self:
@@ -50,15 +54,19 @@ class Registry:
         name in ``__all__``, and what these name in `then`: others that they import are not meant to be served."""
         own: dict[int, Callable[..., Any]] = {}
         imported: dict[int, Callable[..., Any]] = {}
-        for name in modules:
-            for module, function in _marked(name):
-                (own if _is_own(module, function) else imported)[id(function)] = function
+        hooks: dict[int, Callable[..., Any]] = {}
+        for module, value in _members(modules):
+            if isinstance(_mark_of(value), JobOptions):
+                (own if _is_own(module, value) else imported)[id(value)] = value
+            if isinstance(_mark_of(value, HOOKS), tuple) and _is_own(module, value):
+                hooks[id(value)] = value
         while following := _followers(own.values(), imported.values()):
             own |= {id(function): function for function in following}
         made = cls(own.values())
         made.passed_over = [
             f"{f.__module__}.{f.__qualname__}" for key, f in imported.items() if key not in own
         ]
+        made.hooks = hooks_of(list(hooks.values()))
         return made
 
     def only(self, queues: Collection[str]) -> Registry:
@@ -67,6 +75,7 @@ class Registry:
         narrowed._handlers = self._handlers
         narrowed._queues = frozenset(queues) or None
         narrowed.passed_over = self.passed_over
+        narrowed.hooks = self.hooks
         return narrowed
 
     def is_internal(self, handler: Handler) -> bool:
@@ -117,11 +126,10 @@ class Registry:
         return self._handlers.get(name)
 
 
-def _marked(name: str) -> Iterator[tuple[ModuleType, Callable[..., Any]]]:
-    for module in modules(name):
-        for value in list(vars(module).values()):
-            if isinstance(_mark_of(value), JobOptions):
-                yield module, value
+def _members(names: Iterable[str]) -> Iterator[tuple[ModuleType, Any]]:
+    for name in names:
+        for module in modules(name):
+            yield from ((module, value) for value in list(vars(module).values()))
 
 
 def _followers(
@@ -142,8 +150,8 @@ def _is_own(module: ModuleType, function: Callable[..., Any]) -> bool:
     return any(vars(module).get(name) is function for name in getattr(module, "__all__", ()))
 
 
-def _mark_of(value: Any) -> Any:
+def _mark_of(value: Any, mark: str = MARK) -> Any:
     try:
-        return getattr(value, MARK, None)
+        return getattr(value, mark, None)
     except Exception:  # a proxy, for something that is not there now
         return None

@@ -6,53 +6,61 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import NoneType, SimpleNamespace, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+from relay.handlers.annotations import SignatureError, annotation_of, scope_of
 from relay.handlers.context import Context
+from relay.handlers.shared import Make, needs, shared_by
 from relay.model.arguments.describing import Fresh, Unsupported, refuse_foreign_notes
+from relay.model.arguments.foreign import adapted, build, is_foreign
 from relay.model.arguments.schema import published
 
 _MUTABLE = (list, dict, set, bytearray)
 
 
-class SignatureError(Exception):
-    """A signature that a job can't have; the message says which parameter, and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes: its arguments as a type, as they are published, and the name of the parameter that wants
-    the `Context` ("" for none)."""
+    """What a handler takes: its arguments as a type, as they are published, the name of the parameter that wants the
+    `Context` ("" for none), and the parameters that get what is shared, with what makes it."""
 
     arguments: type[msgspec.Struct]
     schema: dict[str, Any]
     context: str
+    shared: tuple[tuple[str, Make], ...] = ()
+
+    def argument_named(self, name: str) -> bool:
+        """Whether there is an argument of this name, which is not given by relay."""
+        return name != self.context and all(name != given for given, _ in self.shared)
 
 
 @lru_cache(maxsize=512)
 def read(function: Callable[..., Any], name: str) -> Signature:
     """The signature of a job's function; raises `SignatureError`."""
     fields: list[Any] = []
+    shared: list[tuple[str, Make]] = []
     context = ""
     for parameter, annotation in _parameters(function):
         if _is_context(annotation):
             if context:
                 raise SignatureError(f"{context} and {parameter.name} both take the Context")
             context = parameter.name
+        elif (make := shared_by(annotation)) is not None:
+            needs(make)
+            shared.append((parameter.name, make))
         else:
             fields.append(_field(parameter, annotation))
     arguments = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
     try:
-        return Signature(arguments, published(arguments), context)
+        return Signature(arguments, published(arguments), context, tuple(shared))
     except Unsupported as error:
         raise SignatureError(str(error)) from error
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[tuple[inspect.Parameter, Any]]:
-    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    scope = scope_of(function)
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name.startswith("__"):
             raise SignatureError(f"{parameter.name} is not a name that an argument can have")
@@ -63,28 +71,7 @@ def _parameters(function: Callable[..., Any]) -> Iterator[tuple[inspect.Paramete
             )
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise SignatureError(f"{parameter.name} is positional-only, but arguments are passed by name")
-        yield parameter, _annotation(parameter, scope)
-
-
-def _annotation(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
-    """What a parameter is annotated with, names looked up; `Any` without an annotation."""
-    if parameter.annotation is parameter.empty:
-        return Any
-    try:
-        return looked_up(parameter.annotation, scope)
-    except NameError as error:
-        raise SignatureError(
-            f"argument {parameter.name}: {error}; its annotation needs it when relay runs "
-            "(import the name at the top of the module, outside of `if TYPE_CHECKING`)"
-        ) from error
-    except Exception as error:  # annotations are code of the module's own
-        raise SignatureError(f"argument {parameter.name}: its annotation can't be read: {error}") from error
-
-
-def looked_up(annotation: Any, scope: dict[str, Any]) -> Any:
-    """An annotation with its names looked up in the globals of its module; raises what its code raises."""
-    holder = SimpleNamespace(__annotations__={"it": annotation})
-    return get_type_hints(holder, scope, include_extras=True)["it"]
+        yield parameter, annotation_of(parameter, scope)
 
 
 def _is_context(annotation: Any) -> bool:
@@ -99,6 +86,7 @@ def _is_context(annotation: Any) -> bool:
 def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[Any, ...]:
     """As `msgspec.defstruct` wants it, tried alone so that what is wrong can be told of this argument."""
     try:
+        annotation = adapted(annotation)
         refuse_foreign_notes(annotation)
         alone = msgspec.defstruct("arguments", [(parameter.name, annotation)])
         published(alone)
@@ -112,12 +100,15 @@ def _field(parameter: inspect.Parameter, annotation: Any) -> tuple[Any, ...]:
 
 def _default(parameter: inspect.Parameter) -> Any:
     default = parameter.default
-    return msgspec.field(default_factory=Fresh(default)) if isinstance(default, _MUTABLE) else default
+    is_mutable = isinstance(default, _MUTABLE) or is_foreign(type(default))
+    return msgspec.field(default_factory=Fresh(default)) if is_mutable else default
 
 
 def _check_default(parameter: inspect.Parameter, annotation: Any) -> None:
+    if is_foreign(type(parameter.default)):  # built by pydantic, and so checked
+        return
     try:
-        msgspec.json.decode(msgspec.json.encode(parameter.default), type=annotation)
+        msgspec.json.decode(msgspec.json.encode(parameter.default), type=annotation, dec_hook=build)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
         hint = "; annotate it with … | None" if parameter.default is None else ""
         raise SignatureError(

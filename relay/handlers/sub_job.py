@@ -17,7 +17,7 @@ Given = TypeVar("Given", covariant=True)  # the Context, which handlers may take
 
 LONGEST_KEY = 255  # characters
 LONGEST_TIME = 366 * 86400.0  # seconds of a delay or a deadline
-_OWN = frozenset({"type", "title", "status", "detail", "retryable", "source", "job"})
+_OWN = frozenset({"type", "title", "status", "detail", "retryable", "source", "job", "retry_after", "self"})
 
 
 class SubJob(Generic[Result]):

@@ -20,9 +20,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zlib import crc32
 
+from relay.model.caller import SCHEDULE
+
 #: what is looked up as an id; one that was never minted is not found
 JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
 _MINTED = re.compile(r"([0-9]+)-([a-z0-9]+)-([a-z0-9]+)(?:-[0-9]{8}t[0-9]{6}z)?(?:-then)?")
+_FIRED = re.compile(r"-[0-9]{8}t[0-9]{6}z(?:-then)?$")
 _SIZE = 10  # bytes
 _LENGTH = _SIZE * 8 // 5  # characters of that
 _MARK, _BITS = 5, 0xFFFFF  # characters, which are 20 bits
@@ -52,7 +55,9 @@ def scheduled(id: str, at: int) -> str:
 
 
 def may_belong(id: str, owner: str) -> bool:
-    """Whether an id may be that of a job of this owner; always for one without a mark."""
+    """Whether an id may be that of a job of this owner; always for one without a mark, but for those of schedules."""
+    if _FIRED.search(id):
+        return owner == SCHEDULE
     minted = id.removesuffix("-then")
     if len(minted) - minted.rfind("-") - 1 != _LENGTH + _MARK:
         return True

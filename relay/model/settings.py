@@ -103,6 +103,10 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     drain_limit: Annotated[
         Seconds, about("how long a worker that was replaced has to finish its jobs (all)")
     ] = 3600
+    reactor: Annotated[
+        Literal["asyncio", "uvloop", "epoll", "poll", "select", "kqueue"],
+        about("what workers wait with: asyncio or uvloop, whose awaitables handlers can await, or epoll, …"),
+    ] = "asyncio"
     per_host: Annotated[Count, about("concurrent calls from one worker to one host")] = 100
     allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False

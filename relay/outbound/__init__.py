@@ -15,9 +15,9 @@
                    ▼
                 guard.Endpoints   connections, to public addresses only
 
-`url` checks what is called, `decoder` decompresses, `headers`, `response` and `charset` make text of it. `pieces`
-reads a body as slowly as it is wanted, `announced` what APIs say of their limits; `problems` names what Twisted and
-treq raise, `upstreams` has what all calls of a worker share.
+`url` checks what is called, `options` says what can be said of a call. `decoder` decompresses, `headers`, `response`
+and `charset` make text of it. `pieces` reads a body as slowly as it is wanted, `announced` what APIs say of their
+limits; `problems` names what Twisted and treq raise, `upstreams` has what all calls of a worker share.
 """
 
 from __future__ import annotations
@@ -29,17 +29,21 @@ from relay.outbound.guard import Endpoints
 from relay.outbound.headers import media_type
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
+from relay.outbound.options import CallOptions
 from relay.outbound.pieces import pieces
 from relay.outbound.public import is_public
+from relay.outbound.response import Response
 from relay.outbound.upstreams import Upstreams
 
 __all__ = [
     "AttemptOfJob",
+    "CallOptions",
     "Endpoints",
     "Gate",
     "Hosts",
     "Http",
     "Limiter",
+    "Response",
     "UpstreamError",
     "UpstreamLimited",
     "Upstreams",

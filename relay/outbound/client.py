@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from hyperlink import EncodedURL
 from twisted.internet.defer import CancelledError, Deferred
@@ -26,9 +26,10 @@ from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Learning, LimitedAnswer, Teachers
+from relay.outbound.options import CallOptions, GivenHeaders, OptionsOfCall, Url
 from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
-from relay.outbound.response import MAX_JSON, UpstreamResponse
+from relay.outbound.response import MAX_JSON, Response, UpstreamResponse
 from relay.outbound.url import checked
 from relay.timing.backoff import Backoff
 from relay.timing.fork import fork
@@ -56,7 +57,7 @@ _OWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Common:
     """What the clients of all attempts of a worker share."""
 
     clock: IReactorTime
@@ -79,7 +80,7 @@ class Http(TreqClient):
     Raises `UpstreamError`. Answers come back whatever their status, after calls that may be sent again have been.
     """
 
-    def __init__(self, shared: Shared, job: AttemptOfJob) -> None:
+    def __init__(self, shared: Common, job: AttemptOfJob) -> None:
         super().__init__(shared.agent)
         self._shared = shared
         self._clock = shared.clock
@@ -91,25 +92,29 @@ class Http(TreqClient):
         self._calls: Counter[str] = Counter()
         self._closed = False
 
-    def request(self, method: str, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
-        return Deferred.fromCoroutine(self._call(method.upper(), url, options))
+    # treq's methods, whose answers are typed
 
-    def get(self, url: Any, headers: Any = None, **options: Any) -> Deferred[UpstreamResponse]:
+    def request(self, method: str, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
+        return Deferred.fromCoroutine(self._call(method.upper(), url, dict(options)))
+
+    def get(  # type: ignore[override]
+        self, url: Url, headers: GivenHeaders | None = None, **options: Unpack[OptionsOfCall]
+    ) -> Deferred[Response]:
         return self.request("GET", url, headers=headers, **options)
 
-    def head(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
+    def head(self, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
         return self.request("HEAD", url, **options)
 
-    def post(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
+    def post(self, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
         return self.request("POST", url, **options)
 
-    def put(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
+    def put(self, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
         return self.request("PUT", url, **options)
 
-    def patch(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
+    def patch(self, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
         return self.request("PATCH", url, **options)
 
-    def delete(self, url: Any, **options: Any) -> Deferred[UpstreamResponse]:
+    def delete(self, url: Url, **options: Unpack[CallOptions]) -> Deferred[Response]:  # type: ignore[override]
         return self.request("DELETE", url, **options)
 
     async def limited(self, url: str, pause: float = 0.0, own: bool = False) -> None:
@@ -146,7 +151,7 @@ class Http(TreqClient):
 
     # -- one call --
 
-    async def _call(self, method: str, given: Any, options: dict[str, Any]) -> UpstreamResponse:
+    async def _call(self, method: str, given: Any, options: dict[str, Any]) -> Response:
         url = checked(given)
         asked = _ascii(url)
         safe = options.pop("idempotent", None)
@@ -176,9 +181,7 @@ class Http(TreqClient):
                 return response
             sent.abort(CancelledError("another answer is wanted"))
 
-    async def _send(
-        self, agent: JobAgent, method: str, url: EncodedURL, options: dict[str, Any]
-    ) -> UpstreamResponse:
+    async def _send(self, agent: JobAgent, method: str, url: EncodedURL, options: dict[str, Any]) -> Response:
         if self._closed:
             raise CancelledError("the job is over")
         treqs = {name: value for name, value in options.items() if name not in _OWN}
@@ -186,7 +189,8 @@ class Http(TreqClient):
         try:
             one = self.through(self._following(agent, options))
             response: Any = await one.request(method, url, reactor=reactor, allow_redirects=False, **treqs)
-            return UpstreamResponse(response, self._clock, options.get("max_bytes", MAX_JSON))
+            answer: Response = UpstreamResponse(response, self._clock, options.get("max_bytes", MAX_JSON))
+            return answer
         except Exception as error:
             raise explain(Failure(error)) from None
 

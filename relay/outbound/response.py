@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Any
 
 from treq.content import content
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IClientRequest, IResponse
 
 from relay.model.problems.upstream import UpstreamError
 from relay.net.treq_client import TreqResponse
@@ -45,3 +49,41 @@ class UpstreamResponse(TreqResponse):
             raise UpstreamError("upstream-too-large", f"it is JSON of more than {self._most_json} bytes")
         charset = media_type(self.headers)[1] or "utf-8"
         return json.loads(await decode(self._clock, body, charset), **options)
+
+
+if TYPE_CHECKING:
+
+    class Response(IResponse):
+        """The answer of an API, as ``context.http`` gives it, to type checkers, which see no types of treq's own. It is
+        no interface, whose methods have no ``self``, but treq's functions take it as one."""
+
+        code: int
+        """The status."""
+        headers: Headers
+        """Of the answer: ``headers.getRawHeaders("etag")`` gives a list of texts, or None."""
+        length: int | str
+        """Of the body as it is sent, in bytes, or `UNKNOWN_LENGTH` of `twisted.web.iweb`."""
+        phrase: bytes
+        request: IClientRequest
+        """What was asked for last, after redirects: ``request.absoluteURI``."""
+
+        def content(self) -> Deferred[bytes]:  # type: ignore[misc]
+            """The body."""
+
+        def text(self, encoding: str = "ISO-8859-1", errors: str = "strict") -> Deferred[str]:  # type: ignore[misc]
+            """See `UpstreamResponse.text`."""
+
+        def json(self, **options: Any) -> Deferred[Any]:  # type: ignore[misc]
+            """See `UpstreamResponse.json`."""
+
+        def collect(self, collector: Callable[[bytes], object]) -> Deferred[None]:  # type: ignore[misc]
+            """Have a function called with the body, as it comes."""
+
+        def cookies(self) -> CookieJar:  # type: ignore[misc]
+            """Those of the client, this answer's among them."""
+
+        def history(self) -> Sequence[Response]:  # type: ignore[misc]
+            """The redirects that led here."""
+
+else:
+    Response = UpstreamResponse

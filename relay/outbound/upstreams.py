@@ -8,7 +8,7 @@ from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent
 
 from relay.net.api_connection import Pool
-from relay.outbound.client import EXTRA, Http, Shared
+from relay.outbound.client import EXTRA, Common, Http
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
@@ -34,7 +34,7 @@ class Upstreams:
             for allowed, pool in zip((allow_private, True), self._pools, strict=True)
         )
         teachers = Teachers(reactor, Gate(reactor, limiter))
-        self._shared = Shared(reactor, guarded, private, self.hosts, teachers)
+        self._shared = Common(reactor, guarded, private, self.hosts, teachers)
 
     def client(self, job: AttemptOfJob) -> Http:
         """The client of one attempt, to be closed with it."""

@@ -42,11 +42,12 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     it."""
     from twisted.internet import reactor
 
-    from relay.process import service, sockets, variables
+    from relay.process import service, sockets, variables, waiting
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)
     check_files(reactor, settings)
+    waiting.check(settings)
     if settings.redis in ("", service.EMBEDDED):
         find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])

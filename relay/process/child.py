@@ -20,7 +20,7 @@ from setproctitle import setproctitle
 from twisted.logger import Logger, globalLogBeginner
 
 from relay.model.settings import SettingError, Settings
-from relay.process import output, service, signals
+from relay.process import output, signals, waiting
 from relay.process.parent import Orders, Parent
 from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
 from relay.timing import clock
@@ -43,10 +43,12 @@ def main(role: str) -> None:
     log = output.LogWriter(os.dup(STDOUT), handed.name, settings.log_level)
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     parent = Parent(handed.control)
-    from twisted.internet import reactor
-
-    clock.steady(reactor)
     try:
+        if role == "worker":
+            waiting.install(settings)
+        from twisted.internet import reactor
+
+        clock.steady(reactor)
         made = _made(role, reactor, settings, handed, parent)
     except SettingError as error:
         sys.exit(f"relay: {error}")
@@ -63,6 +65,8 @@ def main(role: str) -> None:
 
 
 def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: Parent) -> Front | Worker:
+    from relay.process import service  # what it imports asks for a reactor
+
     if role == "front":
         return service.front(reactor, settings, handed, _sockets(handed.sockets))
     return service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))

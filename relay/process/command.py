@@ -1,4 +1,4 @@
-"""The command ``relay``: an operator's orders to a relay that runs on this machine, and callers' tokens."""
+"""The command ``relay``: an operator's orders to a relay that runs on this machine, callers' tokens, schedules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGHUP, SIGUSR2
 
-from relay.process import tokens
+from relay.process import schedule_arguments, tokens
 from relay.process.command_line import CommandLine
 from relay.version import VERSION
 
@@ -22,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
     if asked.command == "tokens":
         tokens.run(asked)
+    elif asked.command == "schedules":
+        from relay.process import schedules  # the others need neither Twisted nor a store
+
+        schedules.run(asked)
     else:
         _send(asked)
 
@@ -44,7 +48,8 @@ def _send(asked: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandLine(
         "relay",
-        description="Send an order to the `relay all` that runs on this machine, or keep the tokens of callers.",
+        description="Send an order to the `relay all` that runs on this machine, keep the tokens of callers, or look "
+        "after schedules.",
     )
     parser.add_argument("--version", action="version", version=f"relay {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -58,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--pid", type=int, help="process id of the supervisor, if several run")
     tokens.add_parser(commands)
+    schedule_arguments.add_parser(commands)
     return parser
 
 

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from relay import version
 from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings
-from relay.process import check, ending, orphans, reexec, signals, sockets
+from relay.process import check, ending, orphans, reexec, signals, sockets, waiting
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
@@ -37,6 +37,7 @@ def everything(
     """The embedded Redis, fronts and workers as processes, started again when they die, run as `owner`. `given` are the
     settings of the command line, which count again when the supervisor restarts. Raises `SettingError`."""
     check_files(reactor, settings)
+    waiting.check(settings)
     left = reexec.inherited()
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
     for description, each in zip(settings.listen, listening, strict=True):

@@ -16,14 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from relay.model.limits import Learned
-from relay.model.problems.request import StoreAway
 from relay.model.text import printable
+from relay.process.operating import operate
 from relay.redis.address import Address, AddressError
-from relay.redis.connection import Connection
-from relay.store.operators import RedisOperatorStore
-from relay.store.partition import Partition
-from relay.store.router import Router
-from relay.store.terms import StoreSettings
+from relay.store.operators import OperatorStore
 
 
 def table(learned: Mapping[str, Learned]) -> Iterator[str]:
@@ -39,22 +35,14 @@ def table(learned: Mapping[str, Learned]) -> Iterator[str]:
 
 async def run(reactor: Any, address: Address, forget: str) -> None:
     """Print what was learned, or forget what was learned of one scope (exit status 1 if that is nothing)."""
-    unfit: list[str] = []
-    partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
-    partition.on_unfit = unfit.append
-    store = RedisOperatorStore(Router([partition]), StoreSettings(0, 0, 0))
-    store.start()
-    try:
+
+    async def act(store: OperatorStore) -> None:
         if not forget:
             print("\n".join(table(await store.learned())))
         elif not await store.forget(forget):
             raise SystemExit(f"relay: nothing was learned of {printable(forget)}")
-    except StoreAway:
-        raise SystemExit(
-            f"relay: --redis: {unfit[0] if unfit else f'no answer from {address.shown}'}"
-        ) from None
-    finally:
-        await store.stop()
+
+    await operate(reactor, address, act)
 
 
 def main(words: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,10 @@ from twisted.python.threadpool import ThreadPool
 
 from relay import celery
 from relay.front.credentials import Credentials
-from relay.handlers.registry import chosen
+from relay.handlers.registry import Registry, chosen
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
-from relay.net import descriptors, resolver
+from relay.net import descriptors, reactors, resolver
 from relay.process import ending, gc_tuning, sockets, watch
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
@@ -37,7 +38,7 @@ from relay.store.workers import RedisWorkerStore
 
 if TYPE_CHECKING:
     from relay.front.front import Front
-    from relay.worker.worker import Worker
+    from relay.worker.worker import Worker, WorkerTools
 
 EMBEDDED = "embedded:"
 _log = Logger()
@@ -78,24 +79,20 @@ def worker(
 ) -> Worker:
     """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
     from relay.outbound import Upstreams
+    from relay.worker.left import JobTasks
+    from relay.worker.sight import Origins
     from relay.worker.worker import Worker, WorkerTools
 
     address = address_of(settings)
     registry = chosen(settings)
-    for queue in sorted(set(settings.queues) - registry.queues()):
-        _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
-    if registry.passed_over:
-        _log.info(
-            "handlers that are imported from other modules are not served: {handlers} (to serve them, name them in "
-            "__all__, or name their modules with --jobs)",
-            handlers=", ".join(registry.passed_over),
-        )
+    _say_what_is_left_out(registry, settings)
     descriptors.raise_limit()
     resolver.install(reactor)
     process, router = process or process_name("worker"), router_of(reactor, address)
     store = RedisWorkerStore(router, process, terms_of(settings))
     upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
+    origins = Origins(handler.function for handler in registry)
     tools = WorkerTools(
         clock=reactor,
         store=store,
@@ -104,13 +101,37 @@ def worker(
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
+        tasks=JobTasks(origins.own),
         leave=celery.close,
+        spawn=reactor.spawnProcess,
     )
-    made = Worker(tools, registry, settings)
-    watch.install(reactor, made, registry, store.home, address, settings, alive)
+    made = Worker(_on_loop(reactor, tools), registry, settings)
+    watch.install(reactor, made, origins, store.home, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
+
+
+def _say_what_is_left_out(registry: Registry, settings: Settings) -> None:
+    for queue in sorted(set(settings.queues) - registry.queues()):
+        _log.warn("none of this worker's jobs is in queue {queue}", queue=queue)
+    if registry.passed_over:
+        _log.info(
+            "handlers that are imported from other modules are not served: {handlers} (to serve them, name them in "
+            "__all__, or name their modules with --jobs)",
+            handlers=", ".join(registry.passed_over),
+        )
+
+
+def _on_loop(reactor: Any, tools: WorkerTools) -> WorkerTools:
+    """The same tools for a worker whose reactor runs on an event loop, if this one does."""
+    from relay.worker import loop
+
+    running = reactors.loop_of(reactor)
+    if running is None:
+        return tools
+    loop.attach(running, tools.tasks)
+    return replace(tools, finish=partial(loop.finish, running))
 
 
 def _within_descriptors(settings: Settings) -> Settings:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relay.handlers.registry import Registry
     from relay.model.settings import Settings
     from relay.redis.address import Address
     from relay.store.partition import Partition
+    from relay.worker.sight import Origins
     from relay.worker.worker import Worker
 
 STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
@@ -21,7 +21,7 @@ STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFT
 def install(
     reactor: Any,
     worker: Worker,
-    registry: Registry,
+    origins: Origins,
     partition: Partition,
     address: Address,
     settings: Settings,
@@ -32,10 +32,9 @@ def install(
     That thread calls `alive` now and then.
     """
     from relay.store.renewal import Renewal
-    from relay.worker.sight import Origins, look
+    from relay.worker.sight import look
     from relay.worker.watchdog import Watchdog, WatchThread
 
-    origins = Origins(handler.function for handler in registry)
     reactor_thread = threading.get_ident()
     watchdog = Watchdog(
         look=lambda: look(reactor_thread, origins),

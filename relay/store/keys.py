@@ -36,7 +36,7 @@ left          hash    id → inboxes whose clients went away and want it cancell
 progress      hash    id → last progress, JSON; sparse
 checkpoint    hash    id → what the next attempt is given, JSON; sparse
 parents       hash    id of a live job with sub-jobs that live and are not detached; sparse
-orphans       set     id of a job that ended otherwise than well and has such sub-jobs: they are being cancelled
+orphans       zset    id of a job that ended otherwise than well and has such sub-jobs: they are being cancelled
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
@@ -64,7 +64,7 @@ fair:name      zset    ``priority owner``, by the last place that it got in this
 fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 idle:roster    hash    session → free places, of sessions that found too little work
-children:id    set     ids of a job's sub-jobs that live, are not detached, and were not told to stop with it
+children:id    zset    a job's sub-jobs that live, are not detached, and were not told to stop with it; one score
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires
 busy:lane      zset    ids of a lane's jobs that run, of a lane that lets only so many run at once

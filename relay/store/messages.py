@@ -54,7 +54,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     delay: int = 0  # milliseconds until the next attempt
     uncounted: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead job
-    undone: bool = False  # it failed, and nothing was done: its key is as if it had not been used
+    undone: bool = False  # it failed, and its key is as if it had not been used: another attempt may succeed
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -89,6 +89,10 @@ class DeadJob(msgspec.Struct, frozen=True):
     cause: str
     sessions: tuple[str, ...]
     cut: bool
+
+    def revived(self) -> Job:
+        """The job that does the same again, with nobody waiting, and nobody whose end is its own."""
+        return msgspec.structs.replace(self.job, key="", fingerprint="", inbox="", parent="")
 
 
 class GivenBack(msgspec.Struct, frozen=True):

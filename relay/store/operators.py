@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import starmap
 from typing import Any, Protocol
 
-import msgspec
 from twisted.internet.defer import Deferred
 
 from relay.model.limits import Learned
@@ -114,7 +113,7 @@ class RedisOperatorStore(OperatorStore):
         if dead.cut:
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.all()[0]
-        job = msgspec.structs.replace(dead.job, key="", fingerprint="", inbox="")
+        job = dead.revived()
         submissions = Submissions(partition, "", self._terms)
         size = len(job.arguments) + OVERHEAD
         return (await submissions.add(Submission(partition.mint(), job), size)).id

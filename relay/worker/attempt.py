@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -20,11 +18,11 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.box import Box, boxed, boxed_later
+from relay.worker.box import Box, boxed
 from relay.worker.causes import with_causes
+from relay.worker.coroutines import is_awaitable, run_boxed
 from relay.worker.current import call
-from relay.worker.end import Ends
-from relay.worker.overdue import Overdue
+from relay.worker.place import Place
 from relay.worker.ties import Ties
 
 GRACE = 1.0  # seconds that a handler has to clean up after it was stopped
@@ -37,22 +35,6 @@ _WHY = {
     State.SCHEDULED: "drain",
 }
 POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
-
-
-class InThread(Protocol):
-    """Calls a function in a thread."""
-
-    def __call__(self, function: Any, /) -> Deferred[Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the attempts of one worker share."""
-
-    clock: IReactorTime
-    in_thread: InThread
-    ends: Ends
-    overdue: Overdue
 
 
 class Attempt:
@@ -83,6 +65,7 @@ class Attempt:
         self._running: Deferred[Any] | None = None
         self._stopped: State | None = None
         self._leaving = False
+        self._waits = False  # for what the handler shares with others, and was not made yet
         self._expires = math.inf  # by the clock
         self._timer: IDelayedCall | None = None
 
@@ -142,10 +125,21 @@ class Attempt:
         arguments = self._handler.decode(self.claim.job.arguments)
         if self._handler.context:
             arguments[self._handler.context] = self._context
+        shared = self._handler.signature.shared
+        if shared and not self._place.shareds.fill(arguments, shared):
+            self._waits = True
+            return self._place.shareds.bring(shared).addCallback(self._call_later)
         if self._handler.options.thread:
             return self._place.in_thread(partial(boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
-        return Deferred.fromCoroutine(boxed_later(made)) if type(made) is CoroutineType else made
+        is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
+        return run_boxed(made) if is_later else made
+
+    def _call_later(self, _: None) -> Any:
+        """What is shared is there now."""
+        self._waits = False
+        made = call(self.claim, self._call)
+        return made if issubclass(type(made), Deferred) else Box(made)
 
     def _resumes(self) -> bool:
         """Whether another attempt can go on from what this one, or an earlier one, has left."""
@@ -154,7 +148,7 @@ class Attempt:
     def _cancel(self, running: Deferred[Any], why: State) -> None:
         if self._ties is not None:
             self._ties.cancel(_WHY[why])
-        if self._handler.options.thread:  # which goes on whatever its Deferred says
+        if self._handler.options.thread and not self._waits:  # which goes on whatever its Deferred says
             return
         try:
             running.cancel()
@@ -181,6 +175,8 @@ class Attempt:
                 self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
             if self._stopped is not None:
                 self._place.overdue.remove(self.claim)
+            if self._place.tasks.running:
+                self._place.tasks.end(self.claim, quietly=self._stopped is not None)
         finally:
             self.free.callback(None)
 

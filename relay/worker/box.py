@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from types import CoroutineType
 from typing import Any
 
 
@@ -19,6 +19,6 @@ def boxed(function: Any, arguments: dict[str, Any]) -> Box:
     return Box(function(**arguments))
 
 
-async def boxed_later(coroutine: CoroutineType[Any, Any, Any]) -> Box:
-    """What a coroutine returns."""
-    return Box(await coroutine)
+async def boxed_later(awaitable: Awaitable[Any]) -> Box:
+    """What can be awaited returns."""
+    return Box(await awaitable)

@@ -1,15 +1,115 @@
-"""Runs the coroutines of handlers."""
+"""Where coroutines of handlers are started: as tasks of asyncio's loop, if the reactor runs on one."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from relay.model.job import Claim
+from relay.net import reactors
+from relay.worker.box import Box, boxed_later
+from relay.worker.stepping import SteppedCoroutine
 
 Result = TypeVar("Result")
+Made = Callable[[Claim, "asyncio.Task[Any]"], None]
 
 
-def run(coroutine: Coroutine[Any, Any, Result]) -> Deferred[Result]:
-    """Fires with what the coroutine returns, or fails with what it raises."""
-    return Deferred.fromCoroutine(coroutine)
+def run(awaitable: Awaitable[Result]) -> Deferred[Result]:
+    """Run what an ``async def`` returned. It may await Deferreds, and asyncio's awaitables if the reactor runs on an
+    event loop. Cancelling the Deferred cancels what it waits for. To be called in the reactor's thread."""
+    return run_boxed(awaitable).addCallback(_content)
+
+
+def run_boxed(awaitable: Awaitable[Any]) -> Deferred[Box]:
+    """The same, whatever the result is."""
+    loop = _loop()
+    if loop is None:
+        return Deferred.fromCoroutine(boxed_later(awaitable))
+    prepare(loop)
+    return Running(loop, awaitable if is_coroutine(awaitable) else _awaited(awaitable))
+
+
+def has_loop() -> bool:
+    """Whether coroutines may await what asyncio has."""
+    return _loop() is not None
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    return asyncio._get_running_loop() or reactors.loop()
+
+
+def is_coroutine(made: Any) -> bool:
+    """Whether something is a coroutine, by its type: one of Cython's is one, too."""
+    kind = type(made)
+    return kind is CoroutineType or (hasattr(kind, "__await__") and hasattr(kind, "send"))
+
+
+def is_awaitable(made: Any) -> bool:
+    """Whether something can be awaited, by its type, for an object may say anything of its class."""
+    return hasattr(type(made), "__await__")
+
+
+class Running(Deferred[Box]):
+    """A coroutine that runs as a task. It ends when the task has ended: a cancellation may take its time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
+        super().__init__()
+        self._steps = SteppedCoroutine(loop, coroutine)
+        self._task: asyncio.Task[Any] = asyncio.Task(self._steps, loop=loop)
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        """Cancel what the coroutine waits for."""
+        if self.called:
+            super().cancel()
+        else:
+            self._steps.stop(self._task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        try:
+            result = task.result()
+        except BaseException:
+            self.errback(Failure())
+        else:
+            self.callback(Box(result))
+
+
+def prepare(loop: asyncio.AbstractEventLoop, made: Made | None = None) -> None:
+    """Let all tasks of a loop await Deferreds. `made` is called with each that is begun for a job."""
+    factory = loop.get_task_factory()
+    if type(factory) is not _Tasks:
+        loop.set_task_factory(_Tasks(factory, made))
+    elif made is not None:
+        factory.made = made
+
+
+class _Tasks:
+    """Makes the tasks of a loop, whoever begins them: asyncio, libraries, handlers."""
+
+    def __init__(self, former: Any, made: Made | None) -> None:
+        self.made = made
+        self._make = former or _task
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        steps = coroutine if type(coroutine) is SteppedCoroutine else SteppedCoroutine(loop, coroutine)
+        task: asyncio.Task[Any] = self._make(loop, steps, **options)
+        if self.made is not None and steps.claim is not None:
+            self.made(steps.claim, task)
+        return task
+
+
+def _task(loop: asyncio.AbstractEventLoop, steps: SteppedCoroutine, **options: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(steps, loop=loop, **options)
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _content(box: Box) -> Any:
+    return box.content

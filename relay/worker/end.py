@@ -12,10 +12,13 @@ from relay.handlers.declare import Handler
 from relay.model.job import Claim
 from relay.model.problems.base import JobError, RelayError
 from relay.model.problems.job import Interrupted, JobExpired, JobFailed, JobTimeout, ResultTooLarge
+from relay.model.problems.raised import Discard
 from relay.model.problems.request import BadArguments
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.worker.causes import decisive, error_of, is_cancellation, told, with_causes
+from relay.worker.coroutines import has_loop
+from relay.worker.remedies import remedy
 from relay.worker.result import ResultType
 from relay.worker.retry import pause
 from relay.worker.shown import problem
@@ -50,7 +53,7 @@ class Ends:
                 return self._of_result(claim, handler, outcome)
             if stopped is not None:  # however the handler, or what it called, put its cancellation
                 return self._of_stop(claim, stopped, resumes, error_of(outcome))
-            return self._of_error(claim, outcome)
+            return self._of_error(claim, handler, outcome)
         except BaseException:
             return self._last_resort(claim)
 
@@ -113,12 +116,14 @@ class Ends:
             self._say_end(claim, LogLevel.info, words + raised, Report(claim.id, stopped))
         return Report(claim.id, stopped)
 
-    def _of_error(self, claim: Claim, failure: Failure) -> Report:
+    def _of_error(self, claim: Claim, handler: Handler, failure: Failure) -> Report:
         error = decisive(error_of(failure))
         if not isinstance(error, RelayError):
-            return self._fail(claim, JobFailed(), again=True, why=told(error), failure=failure)
+            what_to_do = remedy(error, has_loop(), handler.options.thread)
+            return self._fail(claim, JobFailed(), again=True, why=told(error) + what_to_do, failure=failure)
         if isinstance(error, JobError):
-            return self._fail(claim, error, error.retryable)
+            level = LogLevel.warn if isinstance(error, Discard) else LogLevel.info
+            return self._fail(claim, error, error.retryable, level=level)
         return self._fail(claim, error, again=error.retry_after > 0, level=LogLevel.warn)
 
     def _fail(
@@ -138,12 +143,13 @@ class Ends:
             wait = pause(claim.starts, UNDONE)
         if wait is None:
             dead = type(error) is BadArguments  # they did fit when the job was accepted
-            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone)
+            anew = again and claim.job.depth > 0  # of a sub-job, when its parent is tried again
+            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone or anew)
         else:
-            wanted, uncounted = (
-                (error.pause, error.uncounted) if isinstance(error, JobError) else (0.0, False)
-            )
-            end = Report(claim.id, State.SCHEDULED, delay=int(max(wait, wanted) * 1000), uncounted=uncounted)
+            uncounted = False
+            if isinstance(error, JobError):
+                wait, uncounted = error.pause_instead_of(wait), error.uncounted
+            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000), uncounted=uncounted)
         self._say_end(claim, level, why or told(error), end, failure)
         return end
 

@@ -13,7 +13,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 from twisted.internet.defer import Deferred
 
-from relay.handlers.signature import looked_up
+from relay.handlers.annotations import looked_up
+from relay.model.arguments import foreign
 from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
@@ -74,7 +75,7 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, deque | UserList):
         return list(value)
-    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
+    return foreign.written(value)
 
 
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
@@ -163,6 +164,8 @@ def _members(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(value)
     elif isinstance(value, msgspec.Struct):
         yield from ((name, getattr(value, name)) for name in value.__struct_fields__)
+    elif foreign.is_foreign(type(value)) and hasattr(value, "model_dump"):
+        yield from ((name, member) for name, member in vars(value).items() if not name.startswith("_"))
     elif is_dataclass(value) and not isinstance(value, type):
         yield from ((field.name, getattr(value, field.name, None)) for field in fields(value))
 

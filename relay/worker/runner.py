@@ -23,8 +23,11 @@ from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
 from relay.timing.draining import Drain
-from relay.worker.attempt import GRACE, Attempt, Place
+from relay.worker.aside import Aside, Means
+from relay.worker.attempt import GRACE, Attempt
 from relay.worker.notes import Notes
+from relay.worker.place import Place
+from relay.worker.programs import Spawn, no_programs
 from relay.worker.progress import words
 from relay.worker.sub_jobs import SubJobs, Submitting
 from relay.worker.ties import FromThread, Ties
@@ -54,6 +57,7 @@ class Equipment:
     from_thread: FromThread
     submitting: Submitting
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
+    spawn: Spawn = no_programs
 
 
 class Runner:
@@ -65,6 +69,7 @@ class Runner:
         self._place = place
         self._equipment = equipment
         self._reports = reports
+        self._aside = partial(Aside, Means(place.clock, place.in_thread, equipment.spawn))
         self._attempts: dict[str, Attempt] = {}  # those that have no end yet
         self._running: set[Attempt] = set()  # those whose handlers run
         self._waiting: dict[int, Attempt] = {}  # those of them that await sub-jobs, by their claims
@@ -192,7 +197,7 @@ class Runner:
             return self._reports.checkpoint(claim.id, said)
 
         make = partial(SubJobs, self._equipment.submitting, claim, partial(self._waits, claim))
-        return Ties(self._equipment.from_thread, open_http, tell, keep, notes, make)
+        return Ties(self._equipment.from_thread, open_http, tell, keep, notes, make, aside=self._aside)
 
     def _context(self, claim: Claim, handler: Handler, seconds: float, ties: Ties, notes: Notes) -> Context:
         return Context(

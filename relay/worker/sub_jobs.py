@@ -15,12 +15,13 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.handlers.sub_job import SubJob, SubmissionTerms
+from relay.handlers.sub_job import SubJob, SubJobFailed, SubmissionTerms
 from relay.model import ids
 from relay.model.caller import ANONYMOUS
 from relay.model.job import Claim, Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import SubJobsTooDeep, TooManySubJobs
+from relay.model.problems.request import InternalError
 from relay.model.status import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.submitters import SubmitterStore
@@ -118,10 +119,14 @@ class SubJobs:
         mine = self._claim.job
         if mine.depth >= DEEPEST:
             raise SubJobsTooDeep(
-                f"job {mine.name} can't submit {name}: {DEEPEST} jobs stand above it already", limit=DEEPEST
+                f"job {mine.name} can't submit {name}: {DEEPEST} jobs stand above it already. Does it submit itself?",
+                limit=DEEPEST,
             )
         if len(self._children) >= MOST:
-            raise TooManySubJobs(f"job {mine.name} can't submit {name}: it has submitted {MOST}", limit=MOST)
+            raise TooManySubJobs(
+                f"job {mine.name} can't submit {name}: it has submitted {MOST}. Give each a larger part of the work",
+                limit=MOST,
+            )
 
     def _submission(self, terms: SubmissionTerms, called: CallableJob, arguments: Arguments) -> Submission:
         job = self._job(terms, called, arguments)
@@ -223,4 +228,5 @@ class SubJobs:
 def _unknown(child: PendingJob, failure: Failure) -> None:
     """Its outcome can't be known."""
     if not failure.check(CancelledError):
-        child.end(failure.value if isinstance(failure.value, RelayError) else RelayError(str(failure.value)))
+        error = failure.value if isinstance(failure.value, RelayError) else InternalError()
+        child.end(SubJobFailed(child.shown.id, {**error.problem(), "retryable": False}))

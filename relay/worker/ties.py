@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from relay.handlers.finished import Finished
 from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
+from relay.worker.aside import Aside
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
+from relay.worker.coroutines import is_awaitable, run
 from relay.worker.notes import Notes
 from relay.worker.pending import gathered
 from relay.worker.steps import Steps
@@ -22,6 +25,7 @@ from relay.worker.sub_jobs import SubJobs
 if TYPE_CHECKING:
     from relay.outbound import Http
 
+Result = TypeVar("Result")
 #: has a function called in the reactor's thread, soon
 FromThread = Callable[..., object]
 _handing = threading.Lock()  # for what one thread leaves and another takes
@@ -30,7 +34,8 @@ _handing = threading.Lock()  # for what one thread leaves and another takes
 class Ties:
     """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
     `tell` is given what is said of its progress, `keep` the notes for its next attempt, always in the reactor's thread.
-    `notes` are those of earlier ones; `make_sub_jobs` is called when the first one is submitted."""
+    `notes` are those of earlier ones; `make_sub_jobs` is called when the first one is submitted, `aside` when something
+    is to go on beside the handler."""
 
     _log = Logger()
 
@@ -42,6 +47,8 @@ class Ties:
         keep: Callable[[str], Deferred[None]],
         notes: Notes | None = None,
         make_sub_jobs: Callable[[], SubJobs] | None = None,
+        *,
+        aside: Callable[[], Aside],
     ) -> None:
         #: why the attempt was stopped; "" as long as it was not
         self.stopped = ""
@@ -57,6 +64,8 @@ class Ties:
         self._sub_jobs: SubJobs | None = None
         self._reactors = threading.get_ident()
         self._http: Http | None = None
+        self._open_aside = aside
+        self._aside: Aside | None = None
         self._closed = False
         self._waiting: dict[Deferred[Any], Future[Any]] = {}
         self._said: tuple[float, str] | None = None  # by another thread, and not taken up yet
@@ -66,11 +75,7 @@ class Ties:
     @property
     def http(self) -> Http:
         """The HTTP client of this attempt."""
-        if threading.get_ident() != self._reactors:
-            raise RuntimeError(
-                "context.http is for the reactor's thread; "
-                "in another thread call context.wait(lambda: context.http.get(url))"
-            )
+        self._check_thread("http.get(url)")
         if self._http is None:
             self._http = self._open_http()
             if self._closed:
@@ -105,6 +110,28 @@ class Ties:
         answer: Future[Any] = Future()
         self._from_thread(self._begin, make, answer)
         return answer.result()
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds."""
+        return self._beside("sleep").sleep(seconds)
+
+    def thread(self, function: Callable[[], Result]) -> Deferred[Result]:
+        """Call a function in a thread."""
+        return self._beside("thread").thread(function)
+
+    def process(
+        self, command: Sequence[Any], given: bytes, environment: Mapping[str, str] | None, most: int
+    ) -> Deferred[Finished]:
+        """Run a program."""
+        return self._beside("process").process(command, given, environment, most)
+
+    def _beside(self, name: str) -> Aside:
+        self._check_thread(f"{name}(…)")
+        if self._aside is None:
+            self._aside = self._open_aside()
+            if self._closed:
+                self._aside.close()
+        return self._aside
 
     def submission(self, terms: SubmissionTerms) -> Submit[Any]:
         """What submits jobs on these terms."""
@@ -172,6 +199,8 @@ class Ties:
             for answer in self._waiting.values():  # of what can't be cancelled
                 answer.set_exception(CancelledError("the job is over"))
             self._waiting.clear()
+        if self._aside is not None:
+            self._aside.close()
         if self._http is not None:
             self._http.close()
 
@@ -216,5 +245,6 @@ class Ties:
 
 
 def _made(make: Callable[[], Any]) -> Any:
+    """What is to be waited for, as a Deferred if it is not there yet."""
     made = make()
-    return made.deferred() if isinstance(made, SubJob) else made
+    return run(made) if is_awaitable(made) and not isinstance(made, Deferred) else made

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,20 +26,25 @@ from relay.store.roster import Roster
 from relay.store.workers import WorkerStore
 from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
-from relay.worker.attempt import InThread, Place
+from relay.worker.aside import InThread
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.firings import Firings
+from relay.worker.left import JobTasks
+from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
 from relay.worker.pace import Pace
+from relay.worker.place import Place
+from relay.worker.programs import Spawn, no_programs
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import Session
+from relay.worker.shareds import Shareds
 from relay.worker.sub_jobs import Submitting
 from relay.worker.ties import FromThread
 
-_LEAVE = 5.0  # seconds for the last words
+_LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,12 @@ class WorkerTools:
     from_thread: FromThread
     #: ends the process, for a reason, so that another takes its place
     give_up: Callable[[str], None] = lambda why: None
+    tasks: JobTasks = field(default_factory=JobTasks)
     #: called when no job runs any more, and the process is about to end
     leave: Callable[[], None] = lambda: None
+    #: called when all is done, and ends what else runs in the process
+    finish: Callable[[], Deferred[None]] = lambda: succeed(None)
+    spawn: Spawn = no_programs
     pace: Pace = Pace()
 
 
@@ -96,11 +105,18 @@ class Worker(Service):
         idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         overdue = Overdue(tools.clock, settings.concurrency)
-        place = Place(tools.clock, tools.in_thread, Ends(settings.result_limit), overdue)
+        given = settings.for_handlers()
+        #: what the handlers share
+        self.shareds = Shareds(tools.clock, given)
+        self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
+        place = Place(
+            tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, self.shareds, tools.tasks
+        )
         equipment = Equipment(
-            tools.upstreams, settings.for_handlers(), tools.from_thread, self._submitting(registry)
+            tools.upstreams, given, tools.from_thread, self._submitting(registry), spawn=tools.spawn
         )
         self._runner = Runner(place, equipment, self._session)
+        self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
 
@@ -111,9 +127,20 @@ class Worker(Service):
 
     def startService(self) -> None:
         super().startService()
+        self._starting = self._lifespan.start()
+        self._starting.addCallbacks(lambda _: self._serve(), self._not_started)
+
+    def _serve(self) -> None:
+        self._starting = None
         self._membership.start()
         self._turning = ensureDeferred(self._session.run())
         self._turning.addErrback(self._broke_off)
+
+    def _not_started(self, failure: Failure) -> None:
+        """End the process, unless it ends already: what a hook could not make, jobs would miss."""
+        self._starting = None
+        if not self._running_down:
+            self._tools.give_up(str(failure.value))
 
     def _broke_off(self, failure: Failure) -> None:
         """End the process without waiting for running jobs: a worker that can't report is of no use."""
@@ -130,6 +157,8 @@ class Worker(Service):
     async def _stop(self) -> None:
         """Claim nothing more, finish running jobs during the drain, give the rest back, log that, and leave."""
         self._running_down = True
+        if self._starting is not None:
+            self._starting.cancel()
         if self._is_mute:
             self.drain.within(0)
         elif self._runner.held():
@@ -142,12 +171,15 @@ class Worker(Service):
         self._session.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
+        await self._lifespan.stop(max(_LEAVE, self.drain.left()))
         await self._tools.upstreams.close()
         self._tools.leave()
-        self._membership.stop_work()
-        self._outcomes.stop()
-        self._firings.stop()
-        await self._membership.leave()
+        if self._turning is not None:  # it was started
+            self._membership.stop_work()
+            self._outcomes.stop()
+            self._firings.stop()
+            await self._membership.leave()
+        await self._tools.finish()
 
     def held(self) -> int:
         """How many jobs are running."""

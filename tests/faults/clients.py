@@ -16,6 +16,7 @@ from typing import Any
 
 CLIENTS = 60  # at once
 PATIENCE = 120.0  # seconds for one job, whatever happens
+GROUPS = 4  # of jobs of which one at a time lives
 ODD = ("block", "swallow", "hang", "unencodable")  # jobs that misbehave
 _AGAIN = {429, 502, 503, 504}
 _READ = 8.0  # seconds between two bytes: heartbeats come every second
@@ -98,13 +99,15 @@ class Client:
         self.number = number
         self.write = write
         self.random = random.Random(seed * 1_000_003 + number)
-        kinds = ("held", "twin", "async", "keyless", "once", "odd")
-        (self.kind,) = self.random.choices(kinds, (54, 10, 20, 10, 5, 1))
-        name = {"once": "once", "odd": self.random.choice(ODD)}.get(self.kind, "work")
+        kinds = ("held", "twin", "async", "keyless", "once", "family", "odd", "alike")
+        (self.kind,) = self.random.choices(kinds, (42, 10, 16, 10, 5, 8, 1, 8))
+        names = {"once": "once", "family": "family", "alike": "alike", "odd": self.random.choice(ODD)}
+        name = names.get(self.kind, "work")
         seconds = round(
             self.random.choice((0, 0.05, 0.2, self.random.random(), 2.5 * self.random.random())), 3
         )
-        self.body = json.dumps({"seconds": seconds, "number": number}).encode()
+        group = {"group": number % GROUPS} if self.kind == "alike" else {}
+        self.body = json.dumps({"seconds": seconds, "number": number, **group}).encode()
         self.path = f"/jobs/{name}" if self.kind == "keyless" else f"/jobs/{name}/{seed}-{number}"
         self.deadline = time.monotonic() + PATIENCE
         self.acknowledged = ""

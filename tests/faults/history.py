@@ -33,6 +33,7 @@ class Verdict:
     refused: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    families: list[str] = field(default_factory=list)  # parents that lost or doubled something
     odd: list[str] = field(default_factory=list)  # jobs that misbehave, and did not end as they have to
     unknown: int = 0  # of clients without a key, who may never know
 
@@ -49,6 +50,55 @@ def judge(clients: list[Event], jobs: list[Event]) -> Verdict:
         _judge_client(f"client {client}", events, verdict, outcomes)
     verdict.contradictions += [f"{id}: {sorted(told)}" for id, told in outcomes.items() if len(told) > 1]
     return verdict
+
+
+def broken_families(clients: list[Event], jobs: list[Event]) -> list[str]:
+    """Parents whose sub-jobs or steps are not what they have to be, while the history is kept: each of three sub-jobs
+    is one job, whoever looks for it; a result is that of the sub-job, a step's value the one that was stored; a step
+    that was stored is not done again by a later start."""
+    told = [e["answer"]["body"] for e in clients if e["event"] == "told" and e["kind"] == "family"]
+    parents = {body["id"]: body for body in told}
+    found = [f"{id}: {body.get('error')}" for id, body in parents.items() if _fails_for_no_reason(body)]
+    finished = {(e["id"], e.get("result")) for e in jobs if e["event"] == "finished"}
+    stored = {(e["id"], e["step"], e["value"]) for e in jobs if e["event"] == "stored"}
+    for id, body in parents.items():
+        result = body.get("result") or {"parts": {}, "steps": {}}
+        found += [
+            f"{id}: {each} is not of its sub-job" for each in result["parts"].items() if each not in finished
+        ]
+        found += [
+            f"{id}: step {s} was not {v}" for s, v in result["steps"].items() if (id, s, v) not in stored
+        ]
+    return found + _doubled_parts(jobs) + _repeated_steps(jobs)
+
+
+def _fails_for_no_reason(body: dict[str, Any]) -> bool:
+    return body["state"] != "succeeded" and body["error"]["type"] != "/problems/worker-died"
+
+
+def _doubled_parts(jobs: list[Event]) -> list[str]:
+    ids: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for event in jobs:
+        if "nth" in event:
+            ids[event["parent"], event["nth"]].add(event["id"])
+    return [
+        f"{parent}: sub-job {nth} is {sorted(found)}"
+        for (parent, nth), found in ids.items()
+        if len(found) > 1
+    ]
+
+
+def _repeated_steps(jobs: list[Event]) -> list[str]:
+    stored: dict[tuple[str, str], int] = {}
+    for event in jobs:
+        if event["event"] == "stored":
+            key = event["id"], event["step"]
+            stored[key] = min(event["starts"], stored.get(key, event["starts"]))
+    return [
+        f"{event['id']}: step {event['step']} again in start {event['starts']}"
+        for event in jobs
+        if event["event"] == "step" and event["starts"] > stored.get((event["id"], event["step"]), 1 << 30)
+    ]
 
 
 #: the state of jobs that misbehave, and the problem types they may have; any of them may also lose five workers
@@ -117,6 +167,38 @@ def same_start_twice(jobs: list[Event]) -> list[str]:
         if event["event"] == "started":
             seen[event["id"], event["starts"]] += 1
     return [f"{id}: start {number}, {count} times" for (id, number), count in seen.items() if count > 1]
+
+
+def fired_twice(jobs: list[Event]) -> list[str]:
+    """The firings of the schedule that had more than one job."""
+    ids: dict[float, set[str]] = defaultdict(set)
+    for event in jobs:
+        if event["event"] == "fired":
+            ids[event["scheduled"]].add(event["id"])
+    return [f"{at}: {sorted(each)}" for at, each in ids.items() if len(each) > 1]
+
+
+def firings_missed(jobs: list[Event]) -> list[str]:
+    """The firings, once a second, between the first and the last that had no job."""
+    times = {int(event["scheduled"]) for event in jobs if event["event"] == "fired"}
+    return [str(at) for at in range(min(times, default=0), max(times, default=0)) if at not in times]
+
+
+def alive_beside(jobs: list[Event]) -> list[str]:
+    """Jobs that were started while another of their group had not finished for the first time."""
+    spans: dict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for event in jobs:
+        if "group" in event:
+            known = spans[event["group"]]
+            begun, ended = known.get(event["id"], (event["at"], 0.0))
+            known[event["id"]] = begun, ended or (event["at"] if event["event"] == "finished" else 0.0)
+    return [
+        f"{id} beside {other}"
+        for known in spans.values()
+        for id, (begun, _) in known.items()
+        for other, (since, until) in known.items()
+        if id != other and since < begun < until
+    ]
 
 
 def innocent(dead: dict[str, set[str]], poison: set[str], jobs: list[Event]) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ from relay import Context, JobError, job
 _DIRECTORY = Path(os.environ.get("FAULTS_DIRECTORY", "."))
 
 
-def _write(event: str, context: Context) -> None:
+def _write(event: str, context: Context, **more: object) -> None:
     line = {
         "event": event,
         "id": context.job_id,
@@ -23,6 +23,7 @@ def _write(event: str, context: Context) -> None:
         "starts": context.starts,
         "pid": os.getpid(),
         "at": time.time(),
+        **more,
     }
     file = os.open(_DIRECTORY / f"jobs-{os.getpid()}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(
@@ -48,6 +49,26 @@ def work(context: Context, seconds: float, number: int) -> Deferred[str]:
 def once(context: Context, seconds: float, number: int) -> Deferred[str]:
     """The same, but never a second time."""
     return work(context, seconds, number)
+
+
+@job(timeout=60, unique=True, unique_by="group")
+def alike(context: Context, seconds: float, number: int, group: int) -> Deferred[str]:
+    """The same, of which only one of a group lives at a time."""
+    from twisted.internet import reactor
+
+    def done() -> str:
+        _write("finished", context, group=group)
+        return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+
+    _write("started", context, group=group)
+    return deferLater(reactor, seconds, done)
+
+
+@job(every="1s", catch_up="all")
+def tick(context: Context) -> None:
+    """Fired each second."""
+    assert context.scheduled is not None
+    _write("fired", context, scheduled=context.scheduled.timestamp())
 
 
 @job(timeout=60)
@@ -85,6 +106,44 @@ def unencodable(context: Context, seconds: float, number: int) -> None:
     """Fail with what JSON can't write."""
     _write("started", context)
     raise JobError("\udce9", status=422, type="odd", cause=ValueError("an exception"))
+
+
+@job(timeout=60, internal=True)
+async def part(context: Context, seconds: float, parent: str, nth: int) -> str:
+    """A part of a family's work."""
+    from twisted.internet import reactor
+
+    _write("started", context, parent=parent, nth=nth)
+    await deferLater(reactor, seconds)
+    result = f"{nth}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
+    _write("finished", context, result=result)
+    return result
+
+
+@job(timeout=60)
+async def family(context: Context, seconds: float, number: int) -> dict[str, object]:
+    """Have others work, between two steps; what it returns tells whose results these are."""
+    _write("started", context)
+    first = await _step(context, "first")
+    parts = [context.submit(part, seconds=seconds / 2, parent=context.job_id, nth=nth) for nth in range(3)]
+    results = await context.gather(*parts)
+    last = await _step(context, "last")
+    _write("finished", context)
+    return {
+        "steps": {"first": first, "last": last},
+        "parts": {p.id: r for p, r in zip(parts, results, strict=True)},
+    }
+
+
+async def _step(context: Context, name: str) -> str:
+    def do() -> str:
+        value = os.urandom(4).hex()
+        _write("step", context, step=name, value=value)
+        return value
+
+    value = await context.step(name, do)
+    _write("stored", context, step=name, value=value)
+    return value
 
 
 @job

@@ -40,7 +40,7 @@ _TRACES = (
     "trial",
     "progress",
 )
-_TRACES += ("delay", "deadline", "heads", "shut", "suspects", "closing")
+_TRACES += ("parents", "orphans", "checkpoint", "delay", "deadline", "heads", "shut", "suspects", "closing")
 
 
 @dataclass
@@ -56,6 +56,10 @@ class Figures:
     innocent: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)  # dead jobs that are the doing of our own kills alone
     uncounted: list[str] = field(default_factory=list)
+    fired_twice: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)  # jobs that lived beside another of their group
+    firings: int = 0
     leftovers: list[str] = field(default_factory=list)
     again: list[float] = field(default_factory=list)  # seconds until a killed worker's jobs ran again
     orphaned: float = 0.0  # the same, of a worker without a parent
@@ -72,6 +76,10 @@ class Figures:
             *(f"erased in silence: {x}" for x in lost.silent),
             *(f"ran twice: {x}" for x in self.run_twice),
             *(f"the same start twice, history kept: {x}" for x in self.uncounted),
+            *(f"sub-jobs or steps: {x}" for x in kept.families),
+            *(f"fired twice, history kept: {x}" for x in self.fired_twice),
+            *(f"never fired, history kept: {x}" for x in self.missed),
+            *(f"unique, and alive beside another: {x}" for x in self.beside),
             *(f"ended otherwise than it has to: {x}" for x in [*kept.odd, *lost.odd]),
             *(f"innocent dead job: {x}" for x in self.innocent),
             *(f"left over: {x}" for x in self.leftovers),
@@ -92,6 +100,10 @@ class Figures:
             "of these, silently (404)": f"{len(lost.silent)}",
             "`once` jobs started twice": f"{len(self.run_twice)}",
             "starts that were not counted, history kept": f"{len(self.uncounted)}",
+            "parents whose sub-jobs or steps were lost or doubled, history kept": f"{len(kept.families)}",
+            "firings of a schedule, once a second": f"{self.firings}",
+            "of these, twice or never, history kept": f"{len(self.fired_twice) + len(self.missed)}",
+            "unique jobs that lived beside another": f"{len(self.beside)}",
             "jobs that misbehave, and ended otherwise than they have to": f"{len(kept.odd) + len(lost.odd)}",
             "innocent jobs among the dead jobs because of a poison job": f"{len(self.innocent)}",
             "jobs among the dead jobs that five faults hit, one after the other": f"{len(self.killed)}",
@@ -120,10 +132,12 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         begun = time.time()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
         figures.kept = history.judge(*_events(directory, begun))
+        figures.kept.families = history.broken_families(*_events(directory, begun))
         figures.innocent, figures.killed = _innocent(rig, _events(directory, 0)[1])
         figures.leftovers = _leftovers(rig)
         figures.run_twice = history.run_twice(*_events(directory, begun))
         figures.uncounted = history.same_start_twice(_events(directory, 0)[1])
+        _judge_schedules(figures, _events(directory, 0)[1])
         begun = time.time()
         _stage(rig, figures, *losing, LOSING, seed + 1)
         figures.lost = history.judge(*_events(directory, begun))
@@ -131,6 +145,13 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
     finally:
         rig.stop()
     return figures
+
+
+def _judge_schedules(figures: Figures, jobs: list[history.Event]) -> None:
+    figures.fired_twice = history.fired_twice(jobs)
+    figures.missed = history.firings_missed(jobs)
+    figures.firings = sum(event["event"] == "fired" for event in jobs)
+    figures.beside = history.alive_beside(jobs)
 
 
 def _measure(rig: Rig, figures: Figures, seed: int, jobs: int) -> None:

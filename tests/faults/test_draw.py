@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.history import innocent, judge, same_start_twice
+from tests.faults.history import broken_families, innocent, judge, same_start_twice
 from tests.faults.run import run
 
 
@@ -67,3 +67,33 @@ def test_the_checker_sees_who_gave_up_and_what_was_erased_in_silence() -> None:
     assert not judge([erased], []).silent
     erased["answer"] = {"status": 404, "body": {}}
     assert judge([erased], []).silent
+
+
+def family_of(**more: object) -> list[dict[str, object]]:
+    """What a parent and one of its sub-jobs write down, changed by what is given."""
+    parent = {"id": "1", "starts": 1, "at": 1.0, "step": "a", "value": "v"}
+    part = {"id": "p", "starts": 1, "at": 2.0, "parent": "1", "nth": 0, "result": "r"}
+    told_of = told(1, "family", result={"parts": {"p": "r"}, "steps": {"a": "v"}})
+    events: dict[str, dict[str, object]] = {
+        "step": {**parent, "event": "step"},
+        "stored": {**parent, "event": "stored"},
+        "started": {**part, "event": "started"},
+        "finished": {**part, "event": "finished"},
+        "told": told_of,
+    }
+    for name, changed in more.items():
+        events[name] = {**events[name.rstrip("_")], **changed}  # type: ignore[dict-item]
+    return list(events.values())
+
+
+def test_the_checker_sees_sub_jobs_and_steps_that_are_lost_or_doubled() -> None:
+    def broken(**more: object) -> list[str]:
+        events = family_of(**more)
+        return broken_families([e for e in events if "client" in e], [e for e in events if "client" not in e])
+
+    assert broken() == []
+    assert broken(finished={"result": "another"})
+    assert broken(stored={"value": "another"})
+    assert broken(started_={"id": "q"})
+    assert broken(step_={"starts": 2})
+    assert broken(step_={"starts": 1}) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
+import pydoc
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, make_dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, NamedTuple, Optional, TypedDict
 
+import annotated_types
 import msgspec
 import pytest
 from msgspec import Meta
@@ -19,6 +22,7 @@ from twisted.internet.defer import inlineCallbacks
 
 from relay import Context, Limit, job
 from relay.handlers.declare import Handler, HandlerError, handler
+from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
 from relay.model.schedule import Schedule
 
@@ -381,49 +385,36 @@ def test_arguments_may_have_any_other_name() -> None:
     assert handler_of(f).decode('{"self": 1, "cls": 2, "type": 3, "m0": 4, "arguments": 5}')["m0"] == 4
 
 
-# -- models that check more than fronts can be told --
+# -- notes that only pydantic understands --
 
 
-@pytest.fixture
-def pydantic(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """As much of it as its models show."""
-    module = ModuleType("pydantic")
-    exec(
-        "class Gt:\n"
-        "    def __repr__(self): return 'Gt(gt=0)'\n"
-        "class BaseModel:\n"
-        "    __pydantic_validator__ = __pydantic_core_schema__ = None\n",
-        module.__dict__,
-    )
-    monkeypatch.setitem(sys.modules, "pydantic", module)
-    return module
+def test_notes_for_pydantic_are_refused_where_nobody_has_imported_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pydantic", raising=False)
+    noted = Annotated[int, annotated_types.Gt(0)]
+    within = make_dataclass("Within", [("weight", noted)])
 
-
-def test_models_of_pydantic_are_refused_with_what_to_use(pydantic: Any) -> None:
-    class Address(pydantic.BaseModel):  # type: ignore[misc]
-        street: str
-
-    @dataclass
-    class Parcel:
-        __pydantic_validator__ = None
-        weight: int
-
-    Within = make_dataclass("Within", [("weight", Annotated[int, pydantic.Gt()])])  # noqa: N806
-
-    for annotation in (Address, list[Address], Parcel, dict[str, Parcel | None]):
+    for annotation in (noted, list[noted], within):
 
         def f(a: Any) -> None: ...
 
         f.__annotations__ = {"a": annotation}
-        told = said_of(lambda f=f: handler_of(f))  # type: ignore[misc]
-        assert "is a pydantic model" in told
-        assert "use a dataclass or a msgspec.Struct" in told
-    for noted in (Annotated[int, pydantic.Gt()], list[Annotated[int, pydantic.Gt()]], Within):
+        assert "Gt(gt=0) is not supported: use msgspec.Meta" in said_of(lambda f=f: handler_of(f))  # type: ignore[misc]
 
-        def g(a: Any) -> None: ...
 
-        g.__annotations__ = {"a": noted}
-        assert "Gt(gt=0) is not supported: use msgspec.Meta" in said_of(lambda g=g: handler_of(g))  # type: ignore[misc]
+# -- what is shown --
+
+
+def test_the_signature_of_job_has_all_options_with_their_defaults() -> None:
+    shown = {
+        name: each.default
+        for name, each in inspect.signature(job).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    }
+    fields = msgspec.structs.fields(JobOptions)
+    declared = {field.name: "" if field.required else field.default for field in fields}
+    assert shown == {name: default for name, default in declared.items() if name in shown}
+    assert shown.keys() == declared.keys()
+    assert "retries: 'int' = 0" in pydoc.render_doc(job)
 
 
 # -- the whole --

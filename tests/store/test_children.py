@@ -142,15 +142,32 @@ async def test_a_live_sub_job_is_joined_and_one_that_succeeded_is_replayed(
 
 
 @ensureDeferred
-@pytest.mark.parametrize("end", FAILED)
-async def test_one_that_did_not_succeed_is_submitted_anew(front: Store, worker: Store, end: State) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [Report("", State.CANCELLED), Report("", State.EXPIRED), Report("", State.FAILED, "{}", undone=True)],
+)
+async def test_one_that_was_cancelled_expired_or_may_succeed_is_submitted_anew(
+    front: Store, worker: Store, end: Report
+) -> None:
     id, session = await begun(front, worker)
     first = await add_child(worker, id, key="k")
     await session.turn(10)
-    await session.turn(0, Report(first.id, end, "job-failed" if end is State.FAILED else ""))
+    await session.turn(0, Report(first.id, end.state, end.payload, undone=end.undone))
     again = await add_child(worker, id, key="k")
     assert again.new
     assert again.id != first.id
+
+
+@ensureDeferred
+async def test_a_failure_that_is_final_is_replayed(front: Store, worker: Store) -> None:
+    id, session = await begun(front, worker)
+    first = await add_child(worker, id, key="k")
+    await session.turn(10)
+    await session.turn(0, Report(first.id, State.FAILED, "interrupted"))
+    replayed = await add_child(worker, id, key="k")
+    assert replayed.id == first.id
+    assert replayed.outcome is not None
+    assert replayed.outcome.payload == "interrupted"
 
 
 @ensureDeferred
@@ -183,6 +200,21 @@ async def test_a_sub_job_that_the_store_forgot_is_taken_along_when_its_worker_ha
 
 
 @ensureDeferred
+async def test_a_dead_one_that_is_run_again_is_nobodys_sub_job(front: Store, worker: Store) -> None:
+    id, session = await begun(front, worker)
+    child = await add_child(worker, id, attempts=2)
+    await session.turn(10)
+    await session.turn(
+        0, Report(child.id, State.FAILED, "job-failed"), Report(id, State.FAILED, "job-failed")
+    )
+    (dead,) = await front.dead()
+    again = await front.revive(dead)
+    await front.sweep()
+    (claim,) = (await session.turn(10)).claims
+    assert (claim.id, claim.job.parent) == (again, "")
+
+
+@ensureDeferred
 async def test_nothing_is_left_of_them_when_all_have_ended(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:
@@ -203,7 +235,7 @@ async def test_many_are_cancelled_a_few_at_a_time(
     id, session = await begun(front, worker)
     children = [await add_child(front, id) for _ in range(230)]
     await session.turn(0, Report(id, State.CANCELLED))
-    assert redis.client.scard(f"{{r0}}:children:{id}") == 180
+    assert redis.client.zcard(f"{{r0}}:children:{id}") == 180
     await front.sweep()  # which goes on while there is more to do
     states = [await front.look("me", child.id) for child in children]
     assert not any(isinstance(known, JobStatus) for known in states)

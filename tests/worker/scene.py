@@ -17,9 +17,11 @@ from relay.handlers.declare import handler
 from relay.model.job import Claim, Job
 from relay.model.state import State
 from relay.store.messages import Report
-from relay.worker.attempt import Attempt, Place
+from relay.worker.attempt import Attempt
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.place import Place
+from relay.worker.shareds import Shareds
 
 
 class Scene:
@@ -39,7 +41,8 @@ class Scene:
         self.stopped = ""
         self.resumes = False
         self.overdue = Overdue(self.clock, places=2)
-        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue)
+        self.shareds = Shareds(self.clock, {"town": "Bonn"})
+        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue, self.shareds)
         ties: Any = self
         context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, None, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)

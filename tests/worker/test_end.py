@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, gatherResults, race
 from twisted.logger import LogEvent, eventAsText
 
-from relay import JobError, job
+from relay import Discard, JobError, Retry, job
 from relay.model.state import State
 from tests.worker.scene import Scene
 
@@ -51,6 +51,50 @@ def test_a_job_that_is_tried_again_says_when(told: list[LogEvent]) -> None:
 
     Scene(job(name="f")(limited), attempts=2).begin()
     assert eventAsText(told[-1]).endswith("job-failed (500): slow down; it is tried again in 120.0 s")
+
+
+@pytest.mark.parametrize("after", [0, 0.25, 3600.0])
+def test_a_job_that_asks_for_another_attempt_gets_it_after_that_time(after: float) -> None:
+    def asks() -> None:
+        raise Retry("not there yet", after=after)
+
+    end = Scene(job(name="f")(asks), attempts=2).begin().end
+    assert (end.state, end.delay, end.uncounted) == (State.SCHEDULED, after * 1000, False)
+
+
+def test_a_job_that_asks_for_another_attempt_without_a_time_waits_as_others_do() -> None:
+    def asks() -> None:
+        raise Retry("not there yet")
+
+    end = Scene(job(name="f")(asks), attempts=2).begin().end
+    assert end.state is State.SCHEDULED
+    assert 500 <= end.delay <= 1000
+
+
+def test_a_job_that_asks_for_an_attempt_that_it_has_not_fails_with_a_problem_of_its_own() -> None:
+    def asks() -> None:
+        raise Retry("not there yet", after=9.0, order=7)
+
+    problem = Scene(job(name="f")(asks), attempts=2, attempt=2).begin().problem
+    assert (problem["type"], problem["status"]) == ("/problems/attempts-used-up", 503)
+    assert (problem["detail"], problem["order"], problem["retryable"]) == ("not there yet", 7, True)
+
+
+@pytest.mark.parametrize("after", ["9", True, -1, float("inf"), 30 * 86400 + 1])
+def test_a_time_that_no_attempt_can_wait_is_refused_where_it_is_said(after: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="the after of a Retry must be"):
+        Retry("later", after=after)
+
+
+def test_a_job_that_is_given_up_is_not_tried_again_and_is_warned_of(told: list[LogEvent]) -> None:
+    async def gives_up() -> None:
+        raise Discard("the order was deleted")
+
+    problem = Scene(job(name="f")(gives_up), attempts=5).begin().problem
+    assert (problem["type"], problem["status"], problem["retryable"]) == ("/problems/discarded", 422, False)
+    (event,) = told
+    assert event["log_level"].name == "warn"
+    assert eventAsText(event).endswith("failed in attempt 1 of 5: discarded (422): the order was deleted")
 
 
 def test_arguments_that_do_not_fit_leave_a_line_and_a_dead_letter(told: list[LogEvent]) -> None:

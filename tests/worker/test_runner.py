@@ -17,10 +17,12 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.draining import Drain
-from relay.worker.attempt import GRACE, Place
+from relay.worker.attempt import GRACE
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
+from relay.worker.place import Place
 from relay.worker.runner import Equipment, Runner
+from relay.worker.shareds import Shareds
 from tests.worker.test_session import claim
 
 DRAIN = 30.0
@@ -35,7 +37,8 @@ class Scene:
         self.said: list[tuple[str, str]] = []
         self.threads: list[Deferred[Any]] = []
         self.upstreams = Mock()
-        place = Place(self.clock, self.in_thread, Ends(1000), Overdue(self.clock, 9))
+        self.shareds = Shareds(self.clock, {"town": "Bonn"})
+        place = Place(self.clock, self.in_thread, Ends(1000), Overdue(self.clock, 9), self.shareds)
         now = self.clock.seconds
         equipment = Equipment(self.upstreams, {}, Mock(), Mock(), lambda: 1e9 + now())
         self.runner = Runner(place, equipment, self)

@@ -489,6 +489,58 @@ def test_a_parent_that_is_tried_again_replays_what_succeeded_and_repeats_what_fa
     assert seen == [1, 1, 5, 5]
 
 
+def test_a_sub_job_that_kills_its_worker_ends_its_parent(families: list[Family]) -> None:
+    async def parent(context: Context, n: int) -> Any:
+        return await context.submit(lasting, n=1)
+
+    made = family(families, parent)
+    id = made.submit("parent", job={"attempts": 9})
+    for number in range(1, 8):
+        made.turn(1)
+        if isinstance(made.known(id), JobStatus) and "lasting" in {
+            live.job.name for live in made.store.data.jobs.values() if live.run
+        }:
+            made.kill(made.members[0])
+            made.members.append(made.start(f"again{number}"))
+    assert made.problem(id, within=20)["type"] == "/problems/worker-died"
+
+
+def test_a_sub_job_that_must_not_run_twice_does_not(families: list[Family]) -> None:
+    @job(once=True, timeout=600)
+    def dangerous() -> Deferred[Any]:
+        seen.append("run")
+        return Deferred()
+
+    async def parent(context: Context, n: int) -> Any:
+        return await context.submit(dangerous)
+
+    made = family(families, parent, dangerous)
+    id = made.submit("parent", job={"attempts": 9})
+    made.turn(1)
+    made.kill(made.members[0])
+    made.members.append(made.start("again"))
+    assert made.problem(id)["type"] == "/problems/interrupted"
+    assert seen == ["run"]
+
+
+def test_one_that_must_not_run_twice_is_not_run_again_when_the_store_forgot_it(
+    families: list[Family],
+) -> None:
+    @job(once=True, timeout=600)
+    def dangerous() -> None:
+        seen.append("run")
+
+    async def parent(context: Context, n: int) -> Any:
+        return await context.submission(delay=20)(dangerous)
+
+    made = family(families, parent, dangerous)
+    id = made.submit("parent")
+    made.turn(0.5)
+    made.store.lose_data()
+    assert made.problem(id, within=10)["type"] == "/problems/interrupted"
+    assert seen == []
+
+
 def test_a_parent_that_is_given_back_joins_its_live_sub_jobs(families: list[Family]) -> None:
     async def parent(context: Context, n: int) -> Any:
         child = context.submit(lasting, n=1)

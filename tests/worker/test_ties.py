@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
+from relay.worker.aside import Aside, Means
 from relay.worker.checkpoints import LARGEST
+from relay.worker.programs import no_programs
 from relay.worker.ties import Ties
 
 PATIENCE = 10.0
@@ -28,8 +31,13 @@ class Reactor:
         self.told: list[tuple[float, str]] = []
         self.kept: list[str] = []
         self.keeping: Deferred[None] = Deferred()
+        self.clock = Clock()
+        self.calls: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+        self.means = Means(self.clock, self.in_thread, no_programs)
         self.ties = Ties(
-            lambda function, *given: self.asked.put((function, given)), self.open, self.tell, self.keep
+            lambda function, *given: self.asked.put((function, given)),
+            *(self.open, self.tell, self.keep),
+            aside=lambda: Aside(self.means),
         )
 
     def open(self) -> Any:
@@ -45,6 +53,10 @@ class Reactor:
     def keep(self, said: str) -> Deferred[None]:
         self.kept.append(said)
         return self.keeping
+
+    def in_thread(self, function: Callable[[], Any]) -> Deferred[Any]:
+        self.calls.append((function, Deferred()))
+        return self.calls[-1][1]
 
     def turn(self) -> None:
         function, given = self.asked.get(timeout=PATIENCE)

@@ -9,7 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from relay import job
+from relay import job, on_start
+from relay.handlers.hooks import hooks_of
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.model.state import State
@@ -53,6 +54,33 @@ def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
     assert worker.held() == 1
     assert ends(worker) == []
     worker.drop(late.id)
+
+
+def test_a_worker_that_is_stopped_while_a_hook_runs_ends_in_order_and_has_not_served() -> None:
+    reasons, stopped = list[str](), list[Any]()
+    waiting: Deferred[None] = Deferred()
+    registry = Registry([never])
+    registry.hooks = hooks_of([on_start(lambda: waiting)])
+    upstreams, store = Mock(close=lambda: succeed(None)), Mock(inbox="worker")
+    tools = WorkerTools(Clock(), store, Mock(), upstreams, Mock(), Mock(), reasons.append)
+    worker = Worker(tools, registry, Settings())
+    worker.startService()
+    worker.stopService().addBoth(stopped.append)
+    assert (stopped, reasons) == ([None], [])
+    store.start.assert_not_called()
+
+
+def test_a_worker_whose_hook_fails_gives_up() -> None:
+    reasons = list[str]()
+    registry = Registry([never])
+    registry.hooks = hooks_of([on_start(lambda: fail(OSError("no")))])
+    store = Mock(inbox="worker")
+    tools = WorkerTools(Clock(), store, Mock(), Mock(), Mock(), Mock(), reasons.append)
+    Worker(tools, registry, Settings()).startService()
+    (reason,) = reasons
+    assert reason.startswith("on_start tests.worker.test_worker.")
+    assert "failed: OSError: no" in reason
+    store.start.assert_not_called()
 
 
 def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(

@@ -9,7 +9,7 @@ from relay.front.hold.policy import HoldPolicies, HoldPolicy
 from relay.front.job_service import Accepted
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
-from relay.http.response import Response
+from relay.http.response import Answer
 from relay.model.caller import Caller
 from relay.model.settings import Settings
 from relay.model.status import JobStatus, Outcome
@@ -57,13 +57,13 @@ class Holding:
         applied = "respond-async" if wait.prefer.respond_async else ""
         return told.with_head(answers.preference_applied(applied))
 
-    def tell(self, known: JobStatus | Outcome, status: int) -> Response:
+    def tell(self, known: JobStatus | Outcome, status: int) -> Answer:
         """Where a job stands; an outcome is collected."""
         if isinstance(known, Outcome):
             self._context.jobs.collected(known)
         return self.show(known, status)
 
-    def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> Response:
+    def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> Answer:
         """Where a job stands, for one who only looks."""
         prefix = self._context.prefix
         if isinstance(known, Outcome):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import UNSET, inspect
 
+from relay.model.arguments.foreign import is_built, is_foreign, is_foreign_note
 from relay.model.arguments.shape import (
     Choice,
     Either,
@@ -26,8 +27,6 @@ from relay.model.arguments.shape import (
     Table,
     Text,
 )
-
-_FOREIGN = ("pydantic", "pydantic_core", "annotated_types")
 
 
 class Unsupported(Exception):
@@ -89,7 +88,6 @@ class _Found:
             return Reference(self.place(info))
         make = _SHAPES.get(type(info))
         if make is None:
-            _refuse_foreign_model(getattr(info, "cls", None))
             name = getattr(getattr(info, "cls", None), "__name__", type(info).__name__)
             raise Unsupported(f"{name} is not a type that JSON can be decoded to")
         return make(self, info)
@@ -102,7 +100,7 @@ def refuse_foreign_notes(annotation: Any) -> None:
     """Raises `Unsupported` for notes of pydantic within ``Annotated``, which would be passed over in silence."""
     notes = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     for note in notes:
-        if type(note).__module__.partition(".")[0] in _FOREIGN:
+        if is_foreign_note(note):
             raise Unsupported(
                 f"{note!r} is not supported: use msgspec.Meta, as in Annotated[int, Meta(ge=1)]"
             )
@@ -112,12 +110,20 @@ def refuse_foreign_notes(annotation: Any) -> None:
 
 
 def _refuse_foreign_model(cls: Any) -> None:
-    """Models of pydantic check more than can be told to fronts; raises `Unsupported`."""
-    if hasattr(cls, "__pydantic_validator__") or hasattr(cls, "__pydantic_core_schema__"):
+    """A dataclass of pydantic's within a type that is not, which would be built without its checks; raises
+    `Unsupported`."""
+    if is_foreign(cls):
         raise Unsupported(
-            f"{cls.__name__} is a pydantic model, and fronts can't run its checks: use a dataclass or a "
-            f"msgspec.Struct, or take a dict and call {cls.__name__}.model_validate on it in the handler"
+            f"{cls.__name__} is a dataclass of pydantic's within a type that is not pydantic's, so its checks would "
+            "not be made: make the type around it a model or a dataclass of pydantic's, too"
         )
+
+
+def _foreign(_: _Found, info: Any) -> Shape:
+    """What pydantic builds: fronts check it with its schema alone."""
+    if not is_built(info.cls):
+        raise Unsupported(f"{info.cls.__name__} is not a type that JSON can be decoded to")
+    return Plain("any")
 
 
 def _default(field: inspect.Field) -> Any:
@@ -190,10 +196,12 @@ _UNHASHABLE = (
     inspect.DictType,
     inspect.ByteArrayType,
     inspect.TypedDictType,
+    inspect.CustomType,
     getattr(inspect, "FrozenDictType", inspect.DictType),
 )
 _SHAPES: dict[type, Callable[[_Found, Any], Shape]] = {
     inspect.AnyType: _plain("any"),
+    inspect.CustomType: _foreign,
     inspect.RawType: _plain("any"),
     inspect.NoneType: _plain("null"),
     inspect.BoolType: _plain("bool"),

@@ -32,7 +32,7 @@ _ALONE = {
 }
 _IN_SET = {"s": _SPACES}
 _IN_NEGATED_SET = {"s": _ALL_SPACES, "d": _ALL_DIGITS, "w": _ALL_OF_WORDS}
-_DATA = ("default", "enum", "const", "examples")  # keywords whose values are no schemas
+DATA = ("default", "enum", "const", "examples")  # keywords whose values are no schemas
 
 
 class UnlikePattern(ValueError):
@@ -47,7 +47,7 @@ def schema_for_fronts(schema: Any) -> Any:
         return schema
     return {
         key: each
-        if key in _DATA
+        if key in DATA
         else for_fronts(each)
         if key == "pattern" and isinstance(each, str)
         else schema_for_fronts(each)

@@ -10,6 +10,7 @@ import msgspec
 from relay.model.arguments import patterns
 from relay.model.arguments.decoding import ArgumentsType
 from relay.model.arguments.describing import Unsupported, describe
+from relay.model.arguments.foreign import ForeignSchemas
 from relay.model.arguments.shape import Shapes
 
 KEYWORD = "x-relay-shapes"  # of a published schema
@@ -22,7 +23,9 @@ def published(arguments: type[msgspec.Struct]) -> dict[str, Any]:
     could not read."""
     try:
         shapes = describe(arguments)
-        schema = patterns.schema_for_fronts(msgspec.json.schema(arguments))
+        foreign = ForeignSchemas()
+        own = patterns.schema_for_fronts(msgspec.json.schema(arguments, schema_hook=foreign.refer))
+        schema = foreign.put_into(own)
         schema[KEYWORD] = msgspec.to_builtins(shapes)
     except (TypeError, ValueError, RecursionError) as error:
         raise Unsupported(_first_line(error).rstrip(":")) from error

@@ -76,13 +76,17 @@ class JobError(RelayError):
         _check("retryable", retryable, isinstance(retryable, bool), "True or False")
         _check_status(status)
         _check_type(type)
-        _check_pause(retry_after)
+        check_pause(retry_after)
         super().__init__(detail, **members)
         self.job_status = int(status)
         self.type = type
         self.job_title = title or type.replace("-", " ").capitalize()
         self.retryable = retryable
         self.pause = retry_after
+
+    def pause_instead_of(self, usual: float) -> float:
+        """Seconds until the next attempt, where it would follow after `usual` seconds."""
+        return max(usual, self.pause)
 
     def problem(self, prefix: str = "") -> dict[str, Any]:
         """The members of the problem; a `type` that is a whole URI is left unchanged."""
@@ -124,9 +128,12 @@ def _check_type(type: str) -> None:
         )
 
 
-def _check_pause(seconds: float) -> None:
-    _check("retry_after", seconds, _is_number(seconds), "a number of seconds")
+def check_pause(seconds: float, name: str = "retry_after", of: str = "JobError") -> None:
+    """Raises `TypeError` or `ValueError` for what is not a number of seconds that a job can be put off for."""
+    if not _is_number(seconds):
+        kind = type(seconds).__name__
+        raise TypeError(f"the {name} of a {of} must be a number of seconds, not a value of type {kind}")
     if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_RETRY_AFTER):
         raise ValueError(
-            f"the retry_after of a JobError must be 0…{LONGEST_RETRY_AFTER} seconds (30 days), not {seconds}"
+            f"the {name} of a {of} must be 0…{LONGEST_RETRY_AFTER} seconds (30 days), not {seconds}"
         )

@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from relay.model.problems import caller, job, request
+from relay.model.problems import caller, job, raised, request
 from relay.model.problems.base import JobError, RelayError
 from relay.model.problems.upstream import PROBLEMS
 
@@ -36,9 +36,16 @@ def describe(kind: type[RelayError]) -> ProblemType:
 def catalogue() -> Mapping[str, type[RelayError]]:
     """Every problem that relay itself can answer with, by slug."""
     kinds = [
-        kind for module in (request, caller, job) for kind in vars(module).values() if isinstance(kind, type)
+        kind
+        for module in (request, caller, job, raised)
+        for kind in vars(module).values()
+        if isinstance(kind, type)
     ]
-    return {kind.slug: kind for kind in kinds if issubclass(kind, RelayError) and kind is not RelayError}
+    return {
+        kind.slug: kind
+        for kind in kinds
+        if issubclass(kind, RelayError) and kind not in (RelayError, JobError)
+    }
 
 
 @cache

@@ -1,13 +1,13 @@
 -- Sub-jobs: a job that ends otherwise than well takes along those of its sub-jobs that live and are not detached (a job's
 -- `Job.parent` says so). `children` has their ids, `parents` the live jobs that have some, `orphans` those that ended so.
 -- needs: prelude
-local born = {} -- of this script: ids by parent
+local born = {} -- of this script: by parent, a score and an id for each
 local has_orphans = false -- whether this script has made some
 
 local function add_child(parent, id)
   if not parent or parent == '' then return end
   born[parent] = born[parent] or {}
-  table.insert(born[parent], id)
+  append(born[parent], {0, id})
 end
 
 -- How a job has ended, as far as that is kept; nil for one that lives, or is not known (the store has lost it).
@@ -21,8 +21,8 @@ local function write_children()
     local state = end_of(parent)
     if state ~= 'succeeded' then
       redis.call('HSET', K.parents, parent, '1')
-      each_slice(ids, 2000, function(...) redis.call('SADD', named('children', parent), ...) end)
-      if state then redis.call('SADD', K.orphans, parent) end
+      each_slice(ids, 2000, function(...) redis.call('ZADD', named('children', parent), ...) end)
+      if state then redis.call('ZADD', K.orphans, 0, parent) end
     end
   end
   born = {}
@@ -31,13 +31,13 @@ end
 local function forget_children(parent)
   redis.call('DEL', named('children', parent))
   redis.call('HDEL', K.parents, parent)
-  redis.call('SREM', K.orphans, parent)
+  redis.call('ZREM', K.orphans, parent)
 end
 
 -- A sub-job has ended.
 local function remove_child(parent, id)
   if not parent or parent == '' then return end
-  if redis.call('SREM', named('children', parent), id) == 0 then return end
+  if redis.call('ZREM', named('children', parent), id) == 0 then return end
   if redis.call('EXISTS', named('children', parent)) == 0 then forget_children(parent) end
 end
 
@@ -47,7 +47,7 @@ local function part_with_children(ids, states)
     if has and states[i] == 'succeeded' then
       forget_children(ids[i])
     elseif has then
-      redis.call('SADD', K.orphans, ids[i])
+      redis.call('ZADD', K.orphans, 0, ids[i])
       has_orphans = true
     end
   end

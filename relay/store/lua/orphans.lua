@@ -4,14 +4,14 @@ local MOST_ORPHANS = 50
 
 -- Whether some are left.
 local function cancel_orphans()
-  local parent = redis.call('SRANDMEMBER', K.orphans)
+  local parent = redis.call('ZRANGE', K.orphans, 0, 0)[1]
   if not parent then return false end
   local key = named('children', parent)
-  local ids = redis.call('SRANDMEMBER', key, MOST_ORPHANS)
+  local ids = redis.call('ZRANGE', key, 0, MOST_ORPHANS - 1)
   local reached = #ids > 0 and each_job(ids, function(id, kept)
     if kept then cancel_job(id, kept) end
   end) or 0
-  if reached > 0 then redis.call('SREM', key, unpack(ids, 1, reached)) end
+  if reached > 0 then redis.call('ZREM', key, unpack(ids, 1, reached)) end
   if redis.call('EXISTS', key) == 0 then forget_children(parent) end
   return redis.call('EXISTS', K.orphans) == 1
 end

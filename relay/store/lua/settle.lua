@@ -8,10 +8,11 @@ local function settle(id, kept, state, payload, attempts, started)
   settled[#settled + 1] = {id, kept, state, payload, attempts, started}
 end
 
--- A sub-job that did not succeed is submitted anew when its parent is tried again.
+-- A sub-job that was cancelled, or expired, is submitted anew when its parent is tried again. (One that failed is where its
+-- worker says that this may be temporary: it ends as `undone`, see `ends.lua`.)
 local function write_key(job, state)
   if job[Job.key] == '' then return end
-  if state ~= 'succeeded' and (job[Job.depth] or 0) > 0 then
+  if (state == 'cancelled' or state == 'expired') and (job[Job.depth] or 0) > 0 then
     redis.call('DEL', named('idem', job[Job.key]))
   else
     redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP)

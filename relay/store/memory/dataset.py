@@ -171,12 +171,13 @@ class DataSet:
             self.post.send(inbox, *message)
         self._follow(live, outcome)
         if state is not State.SUCCEEDED:
-            self._take_along(live)
+            self._take_along(live, state)
         self.on_end(live, outcome)
 
-    def _take_along(self, live: LiveJob) -> None:
-        """A job ended otherwise than well: its sub-jobs end with it, and it is submitted anew if it is one itself."""
-        if live.job.depth:
+    def _take_along(self, live: LiveJob, state: State) -> None:
+        """A job ended otherwise than well: its sub-jobs end with it. If it is one itself, and was cancelled or expired,
+        it is submitted anew when its parent is tried again."""
+        if live.job.depth and state is not State.FAILED:
             self.release_key(live.job)
         for child in [other for other in self.jobs.values() if other.job.parent == live.id]:
             self.cancel(child)

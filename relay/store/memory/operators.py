@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 from relay.model.limits import Learned
@@ -58,6 +57,6 @@ class MemoryOperatorStore(OperatorStore):
     async def revive(self, dead: DeadJob) -> str:
         if dead.cut:
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
-        job = msgspec.structs.replace(dead.job, key="", fingerprint="", inbox="")
+        job = dead.revived()
         front = MemoryFrontStore(self.store, "")
         return (await front.submit(Submission(front.mint(), job))).id
