@@ -1,4 +1,4 @@
-"""Jobs that read and publish on Facebook; their settings are in `relay.jobs.graph`."""
+"""Jobs that read and publish on Facebook; their settings are in `relay.graph`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from relay import Context, JobError, Limit, job
-from relay.jobs.graph import PROBLEMS, Graph
+from relay import Context, JobError, job
+from relay.graph import LIMIT, PROBLEMS, Graph
 from relay.jobs.web import URL
 
 Node = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,127}$", description="an id of Graph's, or me")
 ]
 Field = Annotated[str, Meta(pattern=r"^[a-z_]{1,64}$")]
-LIMIT = Limit(name="facebook")  # what Graph announces: jobs wait for it in Redis
 Text = Annotated[str, Meta(max_length=63_206)]
 
 
@@ -24,7 +23,7 @@ async def facebook_profile(
 ) -> dict[str, Any]:
     """Read a person or a page: its `fields`, by default `id` and `name`."""
     asked = ",".join(fields or ("id", "name"))
-    return await Graph.open(context.settings).get(context.http, id, fields=asked)
+    return await Graph(context).get(id, fields=asked)
 
 
 @job(timeout=60, once=True, limit=LIMIT, problems=PROBLEMS)
@@ -35,7 +34,7 @@ async def facebook_publish(
     `id` of the publication, and for a photo the `post_id`."""
     if not message and not photo:
         raise JobError("give a message or a photo", status=422, type="bad-arguments", title="Bad arguments")
-    graph = Graph.open(context.settings)
+    graph = Graph(context)
     if photo:
-        return await graph.post(context.http, f"{page}/photos", url=photo, caption=message)
-    return await graph.post(context.http, f"{page}/feed", message=message)
+        return await graph.post(f"{page}/photos", url=photo, caption=message)
+    return await graph.post(f"{page}/feed", message=message)

@@ -1,9 +1,13 @@
-"""Jobs that write to S3, or to another server with its API; their settings are in `relay.jobs.bucket`."""
+"""Jobs that write to S3, or to another server with its API.
+
+Their settings are those of `relay.s3`, and ``s3_copy_largest``: how many bytes `s3_copy_url` copies at most, 5368709120
+(5 GiB) unless given.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,32 +15,20 @@ from msgspec import Meta
 from twisted.internet.defer import DeferredSemaphore
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from relay import Context, JobError, Limit, job
-from relay.jobs.bucket import Bucket, S3Error, S3Reply, check_key
-from relay.jobs.problems import BucketRefused, NotConfigured, SourceRefused
-from relay.jobs.upload import Upload, abort, part_size, uploads
+from relay import Context, JobError, job
+from relay.jobs.problems import SourceRefused
 from relay.jobs.web import URL
+from relay.model.problems.raised import NotConfigured
 from relay.outbound import UpstreamError, pieces
+from relay.s3 import LIMIT, PROBLEMS, S3, Stored, check_key
+from relay.s3.upload import part_size
 
 COPIES = 8  # of one worker at once: each has parts of some MiB in memory
 _copies = DeferredSemaphore(COPIES)
 LARGEST = 5 << 30  # bytes of a copy, unless s3_copy_largest is set
 Key = Annotated[str, Meta(min_length=1, max_length=1024, description="the object's key")]
 Name = Annotated[str, Meta(max_length=255, description="one of s3_buckets, the first unless given")]
-LIMIT = Limit(name="s3")  # none but what S3 says: jobs wait for it in Redis
-PROBLEMS = (NotConfigured, BucketRefused, S3Error)
 Seconds = Annotated[int, Meta(ge=1, le=604_800)]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An object that was written; its size is in bytes."""
-
-    bucket: str
-    key: str
-    size: int
-    etag: str
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +55,7 @@ async def s3_put(
         raise JobError("give either text or data", status=422, type="bad-arguments", title="Bad arguments")
     body = text.encode() if text is not None else data or b""
     kind = content_type or ("application/octet-stream" if text is None else "text/plain; charset=utf-8")
-    target = await Bucket.open(context.settings, bucket)
-    return _stored(
-        target, key, len(body), await target.call(context.http, "PUT", target.url(key), body, kind)
-    )
+    return await S3(context, bucket).put(key, body, kind)
 
 
 @job(timeout=3600, retries=3, limit=LIMIT, problems=(*PROBLEMS, SourceRefused))
@@ -76,7 +65,8 @@ async def s3_copy_url(
     """Copy the content of a URL into an object, in parts if it is large."""
     check_key(key)
     largest = _largest(context.settings)
-    target = await Bucket.open(context.settings, bucket)
+    target = S3(context, bucket)
+    await target.bucket()
     await _copies.acquire()
     try:
         return await _copy(context, url, key, content_type, target, largest)
@@ -84,12 +74,9 @@ async def s3_copy_url(
         _copies.release()
 
 
-async def _copy(
-    context: Context, url: str, key: str, content_type: str, target: Bucket, largest: int
-) -> Stored:
+async def _copy(context: Context, url: str, key: str, content_type: str, target: S3, largest: int) -> Stored:
     if context.attempt > 1:  # the one before may have died in the middle of an upload
-        async for upload in uploads(target, context.http, key):
-            await abort(target, context.http, key, upload)
+        await target.abort_uploads(key)
     source = await context.http.get(url, unbuffered=True, max_bytes=largest)
     if source.code != 200:
         raise SourceRefused(
@@ -103,15 +90,9 @@ async def _copy(
             "upstream-too-large", f"the source has {length} bytes, of which {largest} may be copied"
         )
     kind = content_type or (source.headers.getRawHeaders("content-type") or ["application/octet-stream"])[0]
-    size = part_size(length)
-    parts = pieces(source, size)
+    parts = pieces(source, part_size(length))
     try:
-        first = await anext(parts, b"")
-        if len(first) < size:  # and so the last
-            return _stored(
-                target, key, len(first), await target.call(context.http, "PUT", target.url(key), first, kind)
-            )
-        return await _in_parts(context, target, key, kind, _chain(first, parts), length)
+        return await target.upload(key, parts, kind, length)
     finally:
         await parts.aclose()
 
@@ -125,9 +106,7 @@ async def s3_presign(
     bucket: Name = "",
 ) -> Presigned:
     """A URL with which an app reads or writes one object by itself."""
-    check_key(key)
-    target = await Bucket.open(context.settings, bucket)
-    return Presigned(target.presigned(method, key, expires), method, expires)
+    return Presigned(await S3(context, bucket).presign(method, key, expires), method, expires)
 
 
 def _largest(settings: Mapping[str, str]) -> int:
@@ -135,31 +114,3 @@ def _largest(settings: Mapping[str, str]) -> int:
     if not re.fullmatch(r"[1-9]\d{0,14}", text):
         raise NotConfigured("s3_copy_largest is not a number of bytes")
     return int(text)
-
-
-async def _in_parts(
-    context: Context, target: Bucket, key: str, kind: str, parts: AsyncIterator[bytes], length: int | None
-) -> Stored:
-    upload, size = Upload(target, context.http, key), 0
-    try:
-        await upload.begin(kind)
-        async for part in parts:
-            await upload.add(part)
-            size += len(part)
-            if length:
-                context.progress(min(1.0, size / length), f"{size} of {length} bytes")
-        return _stored(target, key, size, await upload.complete())
-    except BaseException:
-        upload.abort()
-        raise
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for part in rest:
-        yield part
-
-
-def _stored(target: Bucket, key: str, size: int, reply: S3Reply) -> Stored:
-    etag = reply.header("ETag") or reply.fields.get("ETag", "")
-    return Stored(target.name, key, size, etag.strip('"'), reply.header("x-amz-version-id"))

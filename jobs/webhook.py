@@ -21,12 +21,13 @@ from typing import Any
 import msgspec
 
 from relay import Context, job
-from relay.jobs.problems import NotConfigured, WebhookRefused
+from relay.jobs.problems import WebhookRefused
+from relay.model.problems.raised import NotConfigured
 
 _PREFIX = "whsec_"
 
 
-@job(timeout=30, retries=15, internal=True, problems=(NotConfigured, WebhookRefused))
+@job(timeout=30, retries=15, internal=True, problems=(WebhookRefused,))
 async def webhook(context: Context, outcome: dict[str, Any]) -> int:
     """Post a job's outcome. Returns the status of the answer."""
     url, secrets = context.settings.get("webhook_url", ""), _secrets(context.settings)

@@ -23,7 +23,8 @@ from relay.store.memory.operators import MemoryOperatorStore
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.terms import StoreSettings
-from relay.worker.worker import Worker, WorkerTools
+from relay.worker.tools import WorkerTools
+from relay.worker.worker import Worker
 
 SETTINGS = Settings(grace=0.5, heartbeat=2, lease=3, drain=1, max_connections=100, max_held=100)
 LOCAL = IPv4Address("TCP", "127.0.0.1", 1)

@@ -35,7 +35,8 @@ BELOW: dict[str, set[str]] = {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
         *("submitting", "store", "redis", "http", "net", "timing", "model"),
     },
-    "jobs": {"outbound", "model"},
+    "s3": {"handlers", "outbound", "model"},
+    "jobs": {"s3", "graph", "outbound", "model"},
 }
 #: modules at the top: what others call relay by
 TOP: dict[str, set[str]] = {
@@ -44,6 +45,7 @@ TOP: dict[str, set[str]] = {
     "handover": {"net", "model"},
     "tickets": {"model"},
     "callers": {"front", "model"},
+    "graph": {"handlers", "outbound", "model"},
     "learned": {"process"},
     "tap": {"process", "redis", "timing", "model"},
 }
@@ -149,7 +151,7 @@ KNOWN_TO = {
     "werkzeug": {"front", "outbound"},
     "httptools": {"http"},
     "treq": {"outbound", "net"},
-    "botocore": {"jobs"},
+    "botocore": {"s3"},
     "jwt": {"front"},
     "cryptography": {"front"},
     "celery": set(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,6 +50,11 @@ def tick(context: Context) -> None:
 
 @job(every="30s", catch_up="all")
 def tick_all(context: Context) -> None:
+    fired.append((context.scheduled, context.job_id))
+
+
+@job(cron="0 8 * * *", timezone="Europe/Berlin")
+def in_berlin(context: Context) -> None:
     fired.append((context.scheduled, context.job_id))
 
 
@@ -186,6 +191,13 @@ def test_of_several_the_last_is_run_when_no_other_has_come_for_a_while(make: Any
     assert envelope(later)["id"] != answers[0]["id"]
 
 
+def test_one_that_is_held_back_and_not_waited_for_is_told_as_scheduled(make: Any) -> None:
+    relay = make(saved)
+    told = [relay.post("a", "saved", "Prefer: respond-async\r\n") for _ in range(2)]
+    assert [envelope(each)["state"] for each in told] == ["scheduled"] * 2
+    assert len({envelope(each)["id"] for each in told}) == 1
+
+
 def test_without_a_name_all_arguments_are_compared(make: Any) -> None:
     relay = make(saved)
     for word in ("a", "b", "a"):
@@ -284,6 +296,16 @@ def test_what_was_fired_before_a_loss_is_not_fired_again(make: Any) -> None:
     relay.turn(30)
     assert len(fired) == 2
     running[1][1].callback("done")
+
+
+def test_a_handler_is_told_the_time_in_the_zone_of_its_schedule(make: Any) -> None:
+    relay = make(in_berlin)
+    id = ensureDeferred(relay.operator.fire_now("in_berlin")).result
+    relay.turn(0.5)
+    ((when, fired_id),) = fired
+    assert when is not None
+    assert (str(when.tzinfo), fired_id) == ("Europe/Berlin", id)
+    assert id.endswith(f"-{when.astimezone(UTC):%Y%m%dt%H%M%S}z")
 
 
 def test_a_job_is_fired_by_hand(make: Any) -> None:

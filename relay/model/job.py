@@ -38,28 +38,9 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         scheduled: int = 0,
     ) -> Job:
         """The job that does this for somebody."""
-        return Job(
-            self.name,
-            self.queue,
-            owner,
-            inbox,
-            self.priority,
-            self.attempts,
-            key,
-            fingerprint,
-            self.once,
-            trace,
-            arguments,
-            self.lane,
-            then,
-            caller,
-            fair,
-            parent,
-            depth,
-            unique,
-            fresh,
-            scheduled,
-        )
+        how = self.name, self.queue, owner, inbox, self.priority, self.attempts
+        what = *how, key, fingerprint, self.once, trace, arguments, self.lane, then
+        return Job(*what, caller, fair, parent, depth, unique, fresh, scheduled)
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -29,7 +29,7 @@ from relay.outbound.guard import Endpoints
 from relay.outbound.headers import media_type
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
-from relay.outbound.options import CallOptions
+from relay.outbound.options import CallOptions, OptionsOfCall
 from relay.outbound.pieces import pieces
 from relay.outbound.public import is_public
 from relay.outbound.response import Response
@@ -43,6 +43,7 @@ __all__ = [
     "Hosts",
     "Http",
     "Limiter",
+    "OptionsOfCall",
     "Response",
     "UpstreamError",
     "UpstreamLimited",

@@ -38,7 +38,8 @@ from relay.store.workers import RedisWorkerStore
 
 if TYPE_CHECKING:
     from relay.front.front import Front
-    from relay.worker.worker import Worker, WorkerTools
+    from relay.worker.tools import WorkerTools
+    from relay.worker.worker import Worker
 
 EMBEDDED = "embedded:"
 _log = Logger()
@@ -81,7 +82,8 @@ def worker(
     from relay.outbound import Upstreams
     from relay.worker.left import JobTasks
     from relay.worker.sight import Origins
-    from relay.worker.worker import Worker, WorkerTools
+    from relay.worker.tools import WorkerTools
+    from relay.worker.worker import Worker
 
     address = address_of(settings)
     registry = chosen(settings)

@@ -37,7 +37,8 @@ from relay.worker.left import JobTasks
 from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
 from relay.worker.ties import FromThread
-from relay.worker.worker import Worker, WorkerTools
+from relay.worker.tools import WorkerTools
+from relay.worker.worker import Worker
 
 _AGE = 10 * 365 * 86_400.0  # seconds: nobody else is there who could miss a sign of life
 _DAY = 86_400.0  # seconds

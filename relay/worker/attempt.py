@@ -18,9 +18,8 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
-from relay.worker.box import Box, boxed
 from relay.worker.causes import with_causes
-from relay.worker.coroutines import is_awaitable, run_boxed
+from relay.worker.coroutines import Box, is_awaitable, run_boxed
 from relay.worker.current import call
 from relay.worker.place import Place
 from relay.worker.ties import Ties
@@ -130,7 +129,7 @@ class Attempt:
             self._waits = True
             return self._place.shareds.bring(shared).addCallback(self._call_later)
         if self._handler.options.thread:
-            return self._place.in_thread(partial(boxed, self._handler.function, arguments))
+            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
         made = self._handler.function(**arguments)
         is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
         return run_boxed(made) if is_later else made
@@ -239,3 +238,7 @@ class Attempt:
         """One timer at a time."""
         stop_timer(self._timer)
         self._timer = self._place.clock.callLater(seconds, then)
+
+
+def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
+    return Box(function(**arguments))

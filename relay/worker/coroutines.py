@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -12,11 +13,17 @@ from twisted.python.failure import Failure
 
 from relay.model.job import Claim
 from relay.net import reactors
-from relay.worker.box import Box, boxed_later
 from relay.worker.stepping import SteppedCoroutine
 
 Result = TypeVar("Result")
 Made = Callable[[Claim, "asyncio.Task[Any]"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a handler returned, on its way through a Deferred, which looks at the class of what it is given."""
+
+    content: Any
 
 
 def run(awaitable: Awaitable[Result]) -> Deferred[Result]:
@@ -29,7 +36,7 @@ def run_boxed(awaitable: Awaitable[Any]) -> Deferred[Box]:
     """The same, whatever the result is."""
     loop = _loop()
     if loop is None:
-        return Deferred.fromCoroutine(boxed_later(awaitable))
+        return Deferred.fromCoroutine(_boxed(awaitable))
     prepare(loop)
     return Running(loop, awaitable if is_coroutine(awaitable) else _awaited(awaitable))
 
@@ -105,6 +112,10 @@ class _Tasks:
 
 def _task(loop: asyncio.AbstractEventLoop, steps: SteppedCoroutine, **options: Any) -> asyncio.Task[Any]:
     return asyncio.Task(steps, loop=loop, **options)
+
+
+async def _boxed(awaitable: Awaitable[Any]) -> Box:
+    return Box(await awaitable)
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

@@ -24,7 +24,6 @@ _SAID = (
     ("attached to a different loop", _OTHER),
     ("bound to a different event loop", _OTHER),
     ("Event loop is closed", _OTHER),
-    ("There is no current event loop in thread", _THREAD),
     ("await wasn't used with future", _WAITS),
     ("used inside a task", _WAITS),  # aiohttp
     ("unknown async library", _WAITS),  # sniffio: httpx, openai
@@ -36,7 +35,7 @@ def remedy(error: BaseException, has_loop: bool, in_thread: bool) -> str:
     worker's reactor runs on an event loop; `in_thread`: whether the handler runs in a thread."""
     for each in _chain(error):
         said = text_of(each)
-        if "no running event loop" in said:
+        if "no running event loop" in said or "no current event loop" in said:
             return _put(_THREAD if in_thread or has_loop else _WAITS)
         for text, found in _SAID:
             if text in said and not (found is _WAITS and has_loop):

@@ -29,9 +29,9 @@ from relay.submitting.offer import Arguments
 from relay.submitting.waiters import Waiters, leave
 from relay.worker.callable_jobs import CallableJob, CallableJobs
 from relay.worker.causes import error_of
+from relay.worker.job_steps import STEP
 from relay.worker.pending import PendingJob
 from relay.worker.resending import Resending
-from relay.worker.steps import STEP
 
 DEEPEST = 16  # jobs above one another
 MOST = 10_000  # sub-jobs of one attempt

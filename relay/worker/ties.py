@@ -17,9 +17,9 @@ from relay.worker.aside import Aside
 from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
 from relay.worker.coroutines import is_awaitable, run
+from relay.worker.job_steps import JobSteps
 from relay.worker.notes import Notes
 from relay.worker.pending import gathered
-from relay.worker.steps import Steps
 from relay.worker.sub_jobs import SubJobs
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Ties:
         self._tell = tell
         self._keep = keep
         self._notes = notes or Notes()
-        self._steps: Steps | None = None
+        self._steps: JobSteps | None = None
         self._make_sub_jobs = make_sub_jobs
         self._sub_jobs: SubJobs | None = None
         self._reactors = threading.get_ident()
@@ -156,7 +156,7 @@ class Ties:
         """The result of a step, which is done if no attempt before has done it."""
         self._check_thread("step(…)")
         if self._steps is None:
-            self._steps = Steps(self._notes, self._keep_notes)
+            self._steps = JobSteps(self._notes, self._keep_notes)
         return self._steps.run(name, function)
 
     def _check_thread(self, call: str) -> None:

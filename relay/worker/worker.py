@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,54 +16,27 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
 from relay.model.state import State
-from relay.outbound import Upstreams
-from relay.store.inbox import Inbox
 from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
-from relay.store.workers import WorkerStore
 from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
-from relay.worker.aside import InThread
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
 from relay.worker.firings import Firings
-from relay.worker.left import JobTasks
+from relay.worker.lately import Lately
 from relay.worker.lifespan import Lifespan
 from relay.worker.overdue import Overdue
-from relay.worker.pace import Pace
 from relay.worker.place import Place
-from relay.worker.programs import Spawn, no_programs
 from relay.worker.resending import Resending
 from relay.worker.runner import Equipment, Runner
 from relay.worker.session import Session
 from relay.worker.shareds import Shareds
 from relay.worker.sub_jobs import Submitting
-from relay.worker.ties import FromThread
+from relay.worker.tools import WorkerTools
 
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerTools:
-    """What a worker works with, made by the composition root."""
-
-    clock: IReactorTime
-    store: WorkerStore
-    inbox: Callable[[Callable[[list[Message]], None]], Inbox]
-    upstreams: Upstreams
-    in_thread: InThread
-    from_thread: FromThread
-    #: ends the process, for a reason, so that another takes its place
-    give_up: Callable[[str], None] = lambda why: None
-    tasks: JobTasks = field(default_factory=JobTasks)
-    #: called when no job runs any more, and the process is about to end
-    leave: Callable[[], None] = lambda: None
-    #: called when all is done, and ends what else runs in the process
-    finish: Callable[[], Deferred[None]] = lambda: succeed(None)
-    spawn: Spawn = no_programs
-    pace: Pace = Pace()
 
 
 class Worker(Service):
@@ -84,15 +55,14 @@ class Worker(Service):
         self._running_down = False
         self._is_mute = False
         self._joined = False  # whether our inbox was ever there
-        self._cancelled: set[str] = set()  # of late, before they were here
-        self._cancelled_before: set[str] = set()
+        self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
         pace = tools.pace
         self._outcomes = Outcomes(tools.clock, tools.store)
         work: dict[Callable[[], Any], float] = {
             self._sweep: pace.sweep,
             self._publish: pace.publish,
-            self._forget_cancelled: pace.forget,
+            self._cancelled.turn: pace.forget,
             self._outcomes.waiters.turn: pace.early,
         }
         definitions = served(registry)
@@ -104,26 +74,25 @@ class Worker(Service):
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
         idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
-        overdue = Overdue(tools.clock, settings.concurrency)
-        given = settings.for_handlers()
         #: what the handlers share
-        self.shareds = Shareds(tools.clock, given)
+        self.shareds = Shareds(tools.clock, settings.for_handlers())
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
-        place = Place(
-            tools.clock, tools.in_thread, Ends(settings.result_limit), overdue, self.shareds, tools.tasks
-        )
-        equipment = Equipment(
-            tools.upstreams, given, tools.from_thread, self._submitting(registry), spawn=tools.spawn
-        )
-        self._runner = Runner(place, equipment, self._session)
+        self._runner = Runner(self._place(), self._equipment(), self._session)
         self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
 
-    def _submitting(self, registry: Registry) -> Submitting:
-        """For the jobs that jobs submit."""
-        clock, store = self._tools.clock, self._tools.store
-        return Submitting(store, self._outcomes.waiters, CallableJobs(registry), Resending(clock, store))
+    def _place(self) -> Place:
+        tools, settings = self._tools, self._settings
+        ends, overdue = Ends(settings.result_limit), Overdue(tools.clock, settings.concurrency)
+        return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks)
+
+    def _equipment(self) -> Equipment:
+        tools, called = self._tools, CallableJobs(self._registry)
+        resending = Resending(tools.clock, tools.store)
+        submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
+        given = self._settings.for_handlers()
+        return Equipment(tools.upstreams, given, tools.from_thread, submitting, spawn=tools.spawn)
 
     def startService(self) -> None:
         super().startService()
@@ -209,7 +178,7 @@ class Worker(Service):
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
             self._session.report(Report(claim.id, State.FAILED, NotServed.slug))
-        elif claim.id in self._cancelled or claim.id in self._cancelled_before:
+        elif claim.id in self._cancelled:
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
             self._session.report(Report(claim.id, State.CANCELLED))
         else:
@@ -233,9 +202,6 @@ class Worker(Service):
         """Stop a job. A job that was claimed but has not arrived yet is not started."""
         if not self._runner.stop(id, State.CANCELLED):
             self._cancelled.add(id)
-
-    def _forget_cancelled(self) -> None:
-        self._cancelled_before, self._cancelled = self._cancelled, set()
 
     def _resync(self) -> None:
         """Redis may have lost data: offer it the jobs that this worker holds, and publish the declarations again."""

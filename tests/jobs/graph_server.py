@@ -37,6 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = urlsplit(self.path).query
         self._answer({name: values[-1] for name, values in parse_qs(query).items()})
 
+    do_DELETE = do_GET
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self._answer(dict(parse_qsl(body)))
@@ -64,15 +66,19 @@ class Graph:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.published: list[tuple[str, dict[str, str]]] = []
+        self.deleted: list[str] = []
         self.trouble: deque[tuple[int, dict[str, str], Any]] = deque()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.graph = self  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def settings(self) -> list[str]:
+    def given(self) -> dict[str, str]:
         given = {"url": self.url, "token": TOKEN, "app_secret": SECRET, "version": VERSION}
-        return [word for name, value in given.items() for word in ("--set", f"facebook_{name}={value}")]
+        return {f"facebook_{name}": value for name, value in given.items()}
+
+    def settings(self) -> list[str]:
+        return [word for name, value in self.given().items() for word in ("--set", f"{name}={value}")]
 
     def answer(self, method: str, path: str, fields: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         self.calls.append((method, path))
@@ -85,6 +91,11 @@ class Graph:
         _, version, node, *edge = path.split("/")
         if version != VERSION or node not in ("me", "1234"):
             return error(803, "Some of the aliases you requested do not exist", status=404)
+        if method == "GET" and edge == ["comments"]:
+            return self._page(fields.get("after", "0"))
+        if method == "DELETE":
+            self.deleted.append(path)
+            return 200, {}, {"success": True}
         if method == "GET":
             person = {"id": "1234", "name": "Ada", "email": "ada@example.com"}
             return 200, {}, {name: person[name] for name in fields["fields"].split(",")}
@@ -94,6 +105,13 @@ class Graph:
             {},
             {"id": f"1234_{len(self.published)}", **({"post_id": "1234_9"} if edge == ["photos"] else {})},
         )
+
+    def _page(self, after: str) -> tuple[int, dict[str, str], Any]:
+        """Two comments of five."""
+        first = int(after)
+        data = [{"id": str(n), "message": f"comment {n}"} for n in range(first, min(first + 2, 5))]
+        paging = {"cursors": {"after": str(first + 2)}, **({"next": "…"} if first < 4 else {})}
+        return 200, {}, {"data": data, "paging": paging}
 
     def stop(self) -> None:
         self._server.shutdown()

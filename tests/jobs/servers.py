@@ -46,12 +46,16 @@ class Moto(LoggedProcess):
         """The keys of uploads that were begun and not ended."""
         return [found["Key"] for found in self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
 
+    def given(self) -> dict[str, str]:
+        return {
+            "s3_endpoint": self.url,
+            "s3_buckets": f"{BUCKET}, {OTHER}",
+            "s3_access_key": ACCESS["aws_access_key_id"],
+            "s3_secret_key": ACCESS["aws_secret_access_key"],
+        }
+
     def settings(self) -> list[str]:
-        return [
-            *("--set", f"s3_endpoint={self.url}", "--set", f"s3_buckets={BUCKET}, {OTHER}"),
-            *("--set", f"s3_access_key={ACCESS['aws_access_key_id']}"),
-            *("--set", f"s3_secret_key={ACCESS['aws_secret_access_key']}"),
-        ]
+        return [word for name, value in self.given().items() for word in ("--set", f"{name}={value}")]
 
 
 def blocks(size: int) -> Iterator[bytes]:

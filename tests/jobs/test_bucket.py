@@ -10,9 +10,9 @@ from botocore.credentials import Credentials
 from pytest_twisted import ensureDeferred
 
 from relay import JobError
-from relay.jobs.bucket import Bucket, S3Error
 from relay.jobs.s3 import s3_copy_url
-from relay.jobs.upload import Upload
+from relay.s3 import Bucket, S3Error
+from relay.s3.upload import Upload
 from tests.outbound.conftest import Scene, scene
 from tests.outbound.hostile import OK, Hostile
 

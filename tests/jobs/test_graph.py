@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from pytest_twisted import ensureDeferred
 
 from relay import JobError
-from relay.jobs.graph import Graph
+from relay.graph import Graph, TokenRefused
+from relay.model.problems.raised import NotConfigured
+from tests.jobs.graph_server import VERSION
+from tests.jobs.graph_server import Graph as GraphServer
 from tests.outbound.conftest import Scene, scene
 from tests.processes import RelayProcess
 
 __all__ = ["scene"]
+
+
+def graph_of(scene: Scene, settings: dict[str, str], token: str = "") -> Graph:
+    context: Any = SimpleNamespace(settings=settings, http=scene.job())
+    return Graph(context, token)
 
 
 @ensureDeferred
@@ -18,10 +29,10 @@ __all__ = ["scene"]
     "path", ["..", ".", "", "../x", "1/../2", "1//2", "1?x=1", "1#x", "%2e%2e", "1\\2", "1\n"]
 )
 async def test_a_path_is_of_ids_and_edges_only(scene: Scene, path: str) -> None:
-    graph = Graph.open({"facebook_token": "t", "facebook_url": scene.api.url})
-    for call in (graph.get, graph.post):
+    graph = graph_of(scene, {"facebook_token": "t", "facebook_url": scene.api.url})
+    for call in (graph.get, graph.post, graph.delete):
         with pytest.raises(JobError) as caught:
-            await call(scene.job(), path)
+            await call(path)
         assert (caught.value.type, caught.value.job_status) == ("bad-arguments", 422)
     assert scene.api.requests == []
 
@@ -31,3 +42,27 @@ async def test_a_path_is_of_ids_and_edges_only(scene: Scene, path: str) -> None:
 def test_an_id_that_leads_elsewhere_is_refused(worked: RelayProcess, id: str) -> None:
     assert worked.call("POST", "/jobs/facebook_profile", {"id": id}).status == 422
     assert worked.call("POST", "/jobs/facebook_publish", {"page": id, "message": "x"}).status == 422
+
+
+# -- a client of a job --
+
+
+@ensureDeferred
+async def test_an_edge_is_read_page_after_page(scene: Scene, graph: GraphServer) -> None:
+    client = graph_of(scene, graph.given())
+    found = [each["id"] async for each in client.pages("1234/comments", fields="id,message")]
+    assert found == ["0", "1", "2", "3", "4"]
+
+
+@ensureDeferred
+async def test_what_is_deleted_is_named_by_its_path(scene: Scene, graph: GraphServer) -> None:
+    assert await graph_of(scene, graph.given()).delete("1234") == {"success": True}
+    assert graph.deleted[-1] == f"/{VERSION}/1234"
+
+
+@ensureDeferred
+async def test_a_token_of_another_is_used_in_place_of_the_operators(scene: Scene, graph: GraphServer) -> None:
+    with pytest.raises(TokenRefused):
+        await graph_of(scene, graph.given(), "another").get("me", fields="id")
+    with pytest.raises(NotConfigured):
+        graph_of(scene, {})

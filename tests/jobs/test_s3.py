@@ -16,7 +16,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
 from relay.jobs import s3
-from relay.jobs.upload import MOST_PARTS, PART, part_size
+from relay.s3.upload import MOST_PARTS, PART, part_size
 from tests.jobs.servers import BUCKET, OTHER, Moto, Source, blocks, digest
 from tests.processes import RelayProcess, Response, eventually
 

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -103,6 +104,7 @@ def postgres() -> Iterator[str]:
         server.start()
         server.wait_for("ready to accept connections")
         yield f"postgresql://relay@127.0.0.1:{port}/postgres"
+        server.signal(signal.SIGINT)  # which ends clients that are still there
         server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

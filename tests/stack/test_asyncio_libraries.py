@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from relay.worker.coroutines import has_loop
+from relay.worker.remedies import remedy
 from tests.processes import PATIENCE, RelayProcess, eventually
+from tests.stack import library_jobs
 from tests.stack.servers import INITDB, Api, postgres, wait_for_queries
 
 pytestmark = pytest.mark.processes
@@ -17,8 +23,17 @@ WAIT = {"Prefer": "wait=30, heartbeat=0"}
 SLEEP = "select pg_sleep(600)::text"
 
 
+@pytest.fixture(scope="module")
+def installed() -> Iterator[str | None]:
+    """The URL of a PostgreSQL, if the machine has one; it lasts longer than the pools of the relay."""
+    with postgres() if INITDB is not None else nullcontext() as url:
+        yield url
+
+
 @pytest.fixture(scope="module", params=["asyncio", pytest.param("uvloop", marks=pytest.mark.long)])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+def stack(
+    request: pytest.FixtureRequest, installed: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RelayProcess]:
     jobs = ("--jobs", "tests.stack.library_jobs", "--allow-private", "--grace", "0.2")
     relay = RelayProcess(tmp_path_factory.mktemp("stack"), "all", "--reactor", request.param, *jobs)
     relay.start()
@@ -46,12 +61,11 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    if INITDB is None:
+@pytest.fixture
+def database(installed: str | None) -> str:
+    if installed is None:
         pytest.skip("needs Debian's package postgresql")
-    with postgres() as url:
-        yield url
+    return installed
 
 
 def outcome(relay: RelayProcess, name: str, **arguments: Any) -> Any:
@@ -135,3 +149,20 @@ def test_a_query_ends_with_the_time_of_its_job(stack: RelayProcess, database: st
     answer = outcome(stack, "by_asyncpg_in_a_second", url=database, query=SLEEP)
     assert answer["error"]["type"] == "/problems/job-timeout"
     wait_for_queries(database, 0)
+
+
+@pytest.mark.parametrize(
+    ("handler", "arguments"),
+    [
+        (library_jobs.by_httpx, ()),
+        (library_jobs.by_aiohttp, ()),
+        (library_jobs.by_aiobotocore, ("photos",)),
+        (library_jobs.by_asyncpg, ("select 1",)),
+    ],
+)
+def test_without_an_event_loop_each_error_says_what_to_do(handler: Any, arguments: tuple[str, ...]) -> None:
+    if has_loop():
+        pytest.skip("the tests have a reactor that runs on an event loop")
+    failed: list[Failure] = []
+    Deferred.fromCoroutine(handler("http://127.0.0.1:1", *arguments)).addErrback(failed.append)
+    assert "--reactor asyncio" in remedy(failed[0].value, has_loop=False, in_thread=False)

@@ -22,7 +22,8 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.messages import Submission
 from relay.store.terms import StoreSettings
-from relay.worker.worker import Worker, WorkerTools
+from relay.worker.tools import WorkerTools
+from relay.worker.worker import Worker
 
 __all__ = ["Family", "ensureDeferred"]
 LEASE = 3.0

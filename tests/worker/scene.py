@@ -19,6 +19,7 @@ from relay.model.state import State
 from relay.store.messages import Report
 from relay.worker.attempt import Attempt
 from relay.worker.end import Ends
+from relay.worker.left import JobTasks
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
 from relay.worker.shareds import Shareds
@@ -42,7 +43,9 @@ class Scene:
         self.resumes = False
         self.overdue = Overdue(self.clock, places=2)
         self.shareds = Shareds(self.clock, {"town": "Bonn"})
-        place = Place(self.clock, self.in_thread, Ends(result_limit=100), self.overdue, self.shareds)
+        self.tasks = JobTasks()
+        ends = Ends(result_limit=100)
+        place = Place(self.clock, self.in_thread, ends, self.overdue, self.shareds, self.tasks)
         ties: Any = self
         context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, None, Logger(), ties)
         self.attempt = Attempt(place, claim, self.handler, context, ties)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -33,6 +34,16 @@ def test_a_value_a_deferred_and_a_coroutine_end_the_same() -> None:
         assert scene.end == Report("0-a-b", State.SUCCEEDED, "3")
         assert scene.freed == [None]
         assert not scene.clock.getDelayedCalls()
+
+
+def test_a_context_variable_that_one_job_sets_is_not_seen_by_the_next() -> None:
+    variable: ContextVar[int] = ContextVar("variable", default=0)
+
+    def counts() -> int:
+        variable.set(variable.get() + 1)
+        return variable.get()
+
+    assert [Scene(job(name="f")(counts)).begin().end.payload for _ in range(2)] == ["1", "1"]
 
 
 def test_a_handler_that_waits_ends_when_its_deferred_fires() -> None:

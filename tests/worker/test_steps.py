@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, succeed
 from relay import Context, JobError, job
 from relay.model.problems.job import ResultNotJson, StepTooLarge
 from relay.model.state import State
+from relay.worker.job_steps import LARGEST, MOST, JobSteps
 from relay.worker.notes import Notes
-from relay.worker.steps import LARGEST, MOST, Steps
 from tests.worker.family import Family
 
 done: list[Any] = []
@@ -53,7 +53,7 @@ class Alone:
         self.told: list[str] = []
         self.telling: list[Deferred[None]] = []
         self._is_slow = is_slow
-        self.steps = Steps(self.notes, self.keep)
+        self.steps = JobSteps(self.notes, self.keep)
 
     def keep(self) -> Deferred[None]:
         self.told.append(self.notes.written())

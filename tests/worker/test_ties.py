@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
+from relay.handlers.sub_job import SubJob, SubmissionTerms
 from relay.worker.aside import Aside, Means
 from relay.worker.checkpoints import LARGEST
 from relay.worker.programs import no_programs
@@ -227,3 +228,39 @@ def test_a_checkpoint_of_a_job_that_was_stopped_is_kept_and_none_after_its_end(r
     with pytest.raises(CancelledError):
         reactor.ties.checkpoint(2)
     assert reactor.kept == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda ties: ties.submission(SubmissionTerms())("f"), "submit"),
+        (lambda ties: ties.gather([], False), "gather"),
+        (lambda ties: ties.step("a", lambda: 1), "step"),
+    ],
+)
+def test_sub_jobs_and_steps_of_another_thread_are_told_how(call: Callable[[Ties], Any], name: str) -> None:
+    reactor = Reactor()
+    error = in_thread(lambda: call(reactor.ties)).exception(PATIENCE)
+    assert isinstance(error, RuntimeError)
+    assert f"context.wait(lambda: context.{name}(…))" in str(error)
+
+
+def test_a_thread_waits_for_a_sub_job_and_for_a_step() -> None:
+    reactor = Reactor()
+    sub_job: SubJob[int] = SubJob("0-a-b", "f", lambda: succeed(7))
+    answer = in_thread(lambda: reactor.ties.wait(lambda: sub_job))
+    reactor.turn()
+    assert answer.result(PATIENCE) == 7
+    step = in_thread(lambda: reactor.ties.wait(lambda: reactor.ties.step("a", lambda: (1, 2))))
+    reactor.turn()
+    assert reactor.kept == ['~{"steps":{"a":[1,2]}}']
+    reactor.keeping.callback(None)
+    assert step.result(PATIENCE) == [1, 2]
+
+
+def test_a_step_and_a_checkpoint_are_kept_together() -> None:
+    reactor = Reactor()
+    reactor.ties.step("a", lambda: 1)
+    reactor.ties.checkpoint({"at": 2})
+    assert reactor.kept == ['~{"steps":{"a":1}}', '~{"steps":{"a":1},"last":{"at":2}}']
+    assert reactor.ties.resumes

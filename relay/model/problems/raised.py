@@ -50,3 +50,10 @@ class NotReady(JobError):
     status, slug, title = 503, "not-ready", "What the job works with is not there"
     retry_after = 5
     undone = True
+
+
+class NotConfigured(JobError):
+    """The operator has not set what this job needs, or not as it has to be; `detail` names the setting. Tell the
+    operator; sending the same again gives the same."""
+
+    status, slug, title = 500, "not-configured", "Not configured"

@@ -21,7 +21,7 @@ MOST = 256 << 10  # bytes of all results of a job, and of their names
 STEP: ContextVar[str] = ContextVar("relay_step", default="")
 
 
-class Steps:
+class JobSteps:
     """Of one attempt. `keep` has the store keep the notes, and fires when it does."""
 
     def __init__(self, notes: Notes, keep: Callable[[], Deferred[None]]) -> None:

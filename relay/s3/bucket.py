@@ -1,15 +1,4 @@
-"""A bucket of S3, or of another server with its API. botocore signs the requests, and ``context.http`` sends them.
-
-Settings (``--set NAME=VALUE``), each with its default:
-
-===================  ==============================================================================================
-``s3_buckets``       the buckets that jobs may use, joined by commas; the first is meant where a job names none
-``s3_endpoint``      ``https://minio.example:9000``; ``AWS_ENDPOINT_URL_S3``, else Amazon's
-``s3_region``        ``AWS_REGION``, ``AWS_DEFAULT_REGION``, else ``us-east-1``
-``s3_copy_largest``  how many bytes `s3_copy_url` copies at most, 5368709120 (5 GiB) unless given
-``s3_access_key``    with ``s3_secret_key``; what botocore finds: environment, files, the machine's role
-===================  ==============================================================================================
-"""
+"""A bucket of S3, or of another server with its API; its settings are in `relay.s3`."""
 
 from __future__ import annotations
 
@@ -20,55 +9,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.session import Session, get_session
 from twisted.internet.threads import deferToThread
-from twisted.web.http_headers import Headers
 
-from relay import JobError
-from relay.jobs.problems import BucketRefused, NotConfigured
-from relay.outbound import Http
+from relay.model.problems.base import JobError
+from relay.model.problems.raised import NotConfigured
+from relay.outbound import CallOptions, Http, OptionsOfCall, Response, pieces
+from relay.s3.replies import SLOW_DOWN, BucketRefused, S3Error, S3Reply
 
 _LARGEST = 2 << 20  # bytes of an answer
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SLOW_DOWN = {"SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded", "TooManyRequests"}
-_PASSES = {"InternalError", "OperationAborted", "RequestTimeout", "NoSuchUpload"}
-
-
-class S3Error(JobError):
-    """S3 refused a request; `code` is S3's error code (S3 API Reference, Error Responses)."""
-
-    status, slug, title = 502, "s3-error", "S3 refused"
-
-    def __init__(self, status: int, body: bytes) -> None:
-        error = _parsed(body)
-        self.code = error.get("Code", str(status))
-        super().__init__(
-            error.get("Message", f"S3 answered {status}"),
-            code=self.code,
-            retryable=status >= 500 or self.code in _PASSES,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class S3Reply:
-    """What S3 answered; `fields` are the texts of its XML by their names, a leaf each."""
-
-    headers: Headers
-    body: bytes
-
-    @property
-    def fields(self) -> dict[str, str]:
-        return _parsed(self.body)
-
-    def header(self, name: str) -> str:
-        return (self.headers.getRawHeaders(name) or [""])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +74,46 @@ class Bucket:
         url: str,
         body: bytes = b"",
         content_type: str = "",
+        *,
+        max_bytes: int | None = None,
     ) -> S3Reply:
-        """Make one call. If S3 says to slow down, it waits in place. Raises `S3Error`, `UpstreamError`."""
+        """Make one call, whose answer has 2 MiB at most unless `max_bytes` says otherwise. If S3 says to slow down, it
+        waits in place. Raises `S3Error`, `UpstreamError`."""
+        most = _LARGEST if max_bytes is None else max_bytes
         while True:
-            headers = await deferToThread(self._signed, method, url, body, content_type)
-            response = await http.request(
-                *(method, url),
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                private=bool(self.endpoint),
-                own=True,
-                max_bytes=_LARGEST,
-            )
+            response = await self._send(http, method, url, body, content_type, max_bytes=most)
             answer = await response.content()
-            if response.code < 300 and not answer.lstrip().startswith(b"<Error"):
+            if response.code < 300 and not (method == "POST" and answer.lstrip().startswith(b"<Error")):
                 return S3Reply(response.headers, answer)
-            error = S3Error(response.code, answer)
-            if response.code != 503 and error.code not in _SLOW_DOWN:
-                raise error
-            await http.limited(url, own=True)
+            await _slow_down(http, url, response.code, answer)
+
+    async def stream(self, http: Http, url: str) -> Response:
+        """The answer to a GET whose body is still to be read, as with `relay.outbound.pieces`. Raises what `call`
+        raises."""
+        while True:
+            response = await self._send(http, "GET", url, unbuffered=True, max_bytes=0)
+            if response.code < 300:
+                return response
+            parts = pieces(response, _LARGEST)
+            try:
+                answer = await anext(parts, b"")
+            finally:
+                await parts.aclose()
+            await _slow_down(http, url, response.code, answer)
+
+    async def _send(
+        self,
+        http: Http,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        content_type: str = "",
+        **options: Unpack[OptionsOfCall],
+    ) -> Response:
+        headers = await deferToThread(self._signed, method, url, body, content_type)
+        known = CallOptions(headers=headers, allow_redirects=False, private=bool(self.endpoint), own=True)
+        given: CallOptions = {"data": body, **known, **options}
+        return await http.request(method, url, **given)
 
     def _signed(self, method: str, url: str, body: bytes, content_type: str) -> dict[str, str]:
         request = AWSRequest(method, url, data=body)
@@ -148,6 +124,14 @@ class Bucket:
             request.headers["Content-Type"] = content_type
         S3SigV4Auth(self.credentials, "s3", self.region).add_auth(request)
         return dict(request.headers.items())
+
+
+async def _slow_down(http: Http, url: str, status: int, answer: bytes) -> None:
+    """Wait where S3 asks for that; raises `S3Error` for any other refusal."""
+    error = S3Error(status, answer)
+    if status != 503 and error.code not in SLOW_DOWN:
+        raise error
+    await http.limited(url, own=True)
 
 
 def check_key(key: str) -> None:
@@ -186,11 +170,3 @@ def _found() -> Any:
 @cache
 def _session() -> Session:
     return get_session()
-
-
-def _parsed(body: bytes) -> dict[str, str]:
-    try:
-        root = ElementTree.fromstring(body) if body.lstrip().startswith(b"<") else None
-    except ElementTree.ParseError:
-        root = None
-    return {} if root is None else {e.tag.rpartition("}")[2]: e.text or "" for e in root.iter() if not len(e)}

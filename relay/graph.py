@@ -1,4 +1,14 @@
-"""Facebook's Graph API: calls with the operator's token, and a problem for each kind of error.
+"""Facebook's Graph API for handlers: calls with the operator's token, and a problem for each kind of error.
+
+::
+
+    from relay import Context, job
+    from relay.graph import LIMIT, PROBLEMS, Graph
+
+    @job(timeout=30, retries=3, limit=LIMIT, problems=PROBLEMS)
+    async def likes(context: Context, post: str) -> int:
+        found = await Graph(context).get(post, fields="reactions.summary(total_count)")
+        return found["reactions"]["summary"]["total_count"]
 
 Settings (``--set NAME=VALUE``):
 
@@ -17,15 +27,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import msgspec
 
-from relay import JobError
-from relay.jobs.problems import NotConfigured
-from relay.outbound import CallOptions, Http
+from relay.handlers.context import Context
+from relay.model.limits import Limit
+from relay.model.problems.base import JobError
+from relay.model.problems.raised import NotConfigured
+from relay.outbound import CallOptions
 
 URL = "https://graph.facebook.com"
 VERSION = "v24.0"
@@ -80,7 +91,8 @@ class GraphRefused(GraphError):
     status, slug, title = 502, "facebook-refused", "Graph refused"
 
 
-PROBLEMS = (NotConfigured, TokenRefused, NotPermitted, Unavailable, GraphRefused)
+LIMIT = Limit(name="facebook")  # what Graph announces: jobs that declare it wait for it in Redis
+PROBLEMS = (TokenRefused, NotPermitted, Unavailable, GraphRefused)
 
 
 def refusal(status: int, error: Mapping[str, Any]) -> GraphError:
@@ -95,36 +107,53 @@ def refusal(status: int, error: Mapping[str, Any]) -> GraphError:
     return GraphRefused(status, error)
 
 
-@dataclass(frozen=True, slots=True)
 class Graph:
-    """The API, and who calls it."""
+    """Calls of one job, with the operator's token unless another is given (a page's, say). Methods take a path of ids
+    and edges (``me/photos``), and fields, and return Graph's answer. When Graph says that its limit is reached, a call
+    waits in place. They raise `GraphError`, `UpstreamError`, and `JobError` for a path that has more in it than ids.
 
-    url: str
-    private: bool
-    credentials: Mapping[str, str]
+    Raises `NotConfigured` where there is no token.
+    """
 
-    @classmethod
-    def open(cls, settings: Mapping[str, str]) -> Graph:
-        """Raises `JobError` where no token is set."""
-        token, secret = settings.get("facebook_token", ""), settings.get("facebook_app_secret", "")
+    def __init__(self, context: Context, token: str = "") -> None:
+        self._http = context.http
+        settings = context.settings
+        token, secret = token or settings.get("facebook_token", ""), settings.get("facebook_app_secret", "")
         if not token:
             raise NotConfigured("no token is set: --set facebook_token=…")
         own = settings.get("facebook_url", "").rstrip("/")
-        credentials = {
+        self._url = f"{own or URL}/{settings.get('facebook_version', VERSION)}"
+        self._is_private = bool(own)
+        self._credentials = {
             "access_token": token,
             **({"appsecret_proof": _proof(secret, token)} if secret else {}),
         }
-        return cls(f"{own or URL}/{settings.get('facebook_version', VERSION)}", bool(own), credentials)
 
-    async def get(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
-        """Read; raises `GraphError`, `UpstreamError`, and `JobError` for a path that has more in it than ids."""
-        return await self._call(http, "GET", path, {"params": {**fields, **self.credentials}})
+    async def get(self, path: str, **fields: str) -> dict[str, Any]:
+        """Read."""
+        return await self._call("GET", path, {"params": {**fields, **self._credentials}})
 
-    async def post(self, http: Http, path: str, **fields: str) -> dict[str, Any]:
-        """Publish. Never sent twice, unless Graph said that the call exceeded a limit. Raises what `get` raises."""
-        return await self._call(http, "POST", path, {"data": {**fields, **self.credentials}})
+    async def post(self, path: str, **fields: str) -> dict[str, Any]:
+        """Publish, or change. Never sent twice, unless Graph said that the call exceeded a limit."""
+        return await self._call("POST", path, {"data": {**fields, **self._credentials}})
 
-    async def _call(self, http: Http, method: str, path: str, sent: CallOptions) -> dict[str, Any]:
+    async def delete(self, path: str, **fields: str) -> dict[str, Any]:
+        """Delete."""
+        return await self._call("DELETE", path, {"params": {**fields, **self._credentials}})
+
+    async def pages(self, path: str, **fields: str) -> AsyncGenerator[dict[str, Any]]:
+        """What an edge has (``data``), one by one, page after page."""
+        after: dict[str, str] = {}
+        while True:
+            page = await self.get(path, **{**fields, **after})
+            for each in page.get("data", ()):
+                yield each
+            paging = page.get("paging") or {}
+            if "next" not in paging:
+                return
+            after = {"after": str(paging["cursors"]["after"])}
+
+    async def _call(self, method: str, path: str, sent: CallOptions) -> dict[str, Any]:
         if not all(_PIECE.fullmatch(piece) for piece in path.split("/")):
             raise JobError(
                 f"{path[:200]!r} is not a path of the Graph API",
@@ -132,11 +161,11 @@ class Graph:
                 type="bad-arguments",
                 title="Bad arguments",
             )
-        url = f"{self.url}/{path}"
-        known = CallOptions(private=self.private, own=True, max_bytes=_LARGEST, allow_redirects=False)
+        url = f"{self._url}/{path}"
+        known = CallOptions(private=self._is_private, own=True, max_bytes=_LARGEST, allow_redirects=False)
         options: CallOptions = {**known, **sent}
         while True:
-            response = await http.request(method, url, **options)
+            response = await self._http.request(method, url, **options)
             answer = _object(await response.content())
             if response.code == 200 and "error" not in answer:
                 return answer
@@ -144,7 +173,7 @@ class Graph:
             error = refusal(response.code, said if isinstance(said, dict) else {})
             if not error.limited:
                 raise error
-            await http.limited(url, own=True)
+            await self._http.limited(url, own=True)
 
 
 def _proof(secret: str, token: str) -> str:

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 
 from twisted.logger import Logger
 
-from relay.jobs.bucket import Bucket, S3Error, S3Reply
 from relay.outbound import Http
+from relay.s3.bucket import Bucket
+from relay.s3.replies import S3Error, S3Reply
 
 PART = 8 << 20  # bytes, unless there would be too many
 MOST_PARTS = 10_000  # S3's limit

@@ -1,0 +1,136 @@
+"""A worker looks at its schedules: when, and what it does if one goes wrong or the store is away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent
+
+from relay.model.problems.request import StoreAway
+from relay.model.schedule import Schedule
+from relay.store.memory.store import FIRST, MemoryStore
+from relay.store.memory.workers import MemoryWorkerStore
+from relay.store.roster import Roster
+from relay.store.schedules import Firing, ScheduleStatus
+from relay.store.terms import StoreSettings
+from relay.worker.firings import REST, Firings
+from tests.store.test_store import declared
+
+
+class Watched(MemoryWorkerStore):
+    """Counts looks, and is away as often as a test says."""
+
+    looks = 0
+    away = 0
+    broken = ""
+
+    async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
+        self.looks += 1
+        if self.away:
+            self.away -= 1
+            raise StoreAway
+        return await super().schedules(marks)
+
+    async def fire(self, firing: Firing) -> bool:
+        if firing.name == self.broken:
+            raise ZeroDivisionError
+        return await super().fire(firing)
+
+
+class Scene:
+    def __init__(self, **schedules: Schedule) -> None:
+        self.clock = Clock()
+        self.data = MemoryStore(self.clock, StoreSettings(60, 10, 100))
+        self.store = Watched(self.data, "worker")
+        served = [
+            msgspec.structs.replace(declared(name), schedule=schedule) for name, schedule in schedules.items()
+        ]
+        roster = Roster(served)
+        self.firings = Firings(self.clock, self.store, served, roster)
+        run(self.store.publish(roster))
+
+    def look(self) -> None:
+        run(self.firings.look())
+
+    def jobs(self) -> list[str]:
+        return sorted(live.job.name for live in self.data.data.jobs.values())
+
+
+def run(coroutine: Any) -> None:
+    assert ensureDeferred(coroutine).result is None
+
+
+SECOND = Schedule(every=1)
+
+
+def test_a_worker_looks_again_when_a_firing_is_due_before_the_usual_time() -> None:
+    scene = Scene(tick=Schedule(every=7))
+    assert scene.firings
+    scene.look()
+    due = (7 - FIRST // 1000 % 7) % 7 or 7
+    scene.clock.advance(due - 0.4)
+    scene.look()
+    assert (scene.store.looks, scene.jobs()) == (2, [])
+    scene.clock.advance(0.4)
+    assert (scene.store.looks, scene.jobs()) == (3, ["tick"])
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_a_worker_that_stops_looks_no_more() -> None:
+    scene = Scene(tick=SECOND)
+    for _ in range(2):
+        scene.look()
+    assert len(scene.clock.getDelayedCalls()) <= 1
+    scene.firings.stop()
+    assert scene.clock.getDelayedCalls() == []
+    scene.look()
+    assert scene.clock.getDelayedCalls() == []
+
+
+def test_a_store_that_is_away_is_asked_by_the_next_look() -> None:
+    scene = Scene(tick=SECOND)
+    scene.store.away = 1
+    scene.look()
+    scene.look()
+    scene.clock.advance(1)
+    scene.look()
+    assert scene.jobs() == ["tick"]
+
+
+def test_after_a_loss_of_data_others_first_tell_what_they_run() -> None:
+    scene = Scene(tick=SECOND)
+    scene.firings.rest()
+    scene.clock.advance(REST - 0.1)
+    scene.look()
+    assert scene.store.looks == 0
+    scene.clock.advance(0.1)
+    scene.look()
+    assert scene.store.looks == 1
+
+
+def test_a_schedule_that_goes_wrong_does_not_stop_the_others(no_logged_failures: list[LogEvent]) -> None:
+    scene = Scene(bad=SECOND, good=SECOND)
+    scene.look()
+    scene.store.broken = "bad"
+    scene.clock.advance(1)
+    scene.look()
+    assert scene.jobs() == ["good"]
+    assert [event["name"] for event in no_logged_failures] == ["bad"]
+    no_logged_failures.clear()
+
+
+def test_what_was_missed_is_told_in_the_log(lines: list[str]) -> None:
+    scene = Scene(tick=Schedule(every=60, catch_up="all"))
+    scene.look()
+    scene.clock.advance(600)
+    scene.look()
+    assert scene.jobs() == ["tick"] * 10
+    assert any(line.endswith("10 firings are made up for") for line in lines)
+
+
+def test_a_worker_without_schedules_has_nothing_to_look_at() -> None:
+    assert not Firings(Clock(), Scene().store, [declared("echo")], Roster([declared("echo")]))
