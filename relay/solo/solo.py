@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from relay.front.caller import LOCAL
 from relay.front.job_service import JobService
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
+from relay.handlers.hooks import Hooks
 from relay.handlers.registry import Registry
 from relay.model.problems.request import UnknownJob
 from relay.model.settings import Settings
@@ -32,7 +33,9 @@ from relay.submitting.offer import Offer
 from relay.submitting.waiters import Waiters
 from relay.worker.aside import InThread
 from relay.worker.definitions import served
+from relay.worker.left import JobTasks
 from relay.worker.pace import Pace
+from relay.worker.programs import Spawn, no_programs
 from relay.worker.ties import FromThread
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
@@ -42,6 +45,7 @@ _DAY = 86_400.0  # seconds
 #: nothing comes but from this process
 _SELDOM = Pace(sweep=_DAY, publish=_DAY / 2, idle=_DAY, forget=_DAY, early=_DAY, look=_DAY)
 _NAME = "solo"
+NO_HOOKS = Hooks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +57,37 @@ class SoloTools:
     upstreams: Callable[[WorkerStore], Upstreams]
     in_thread: InThread
     from_thread: FromThread
+    spawn: Spawn = no_programs
+    tasks: JobTasks = field(default_factory=JobTasks)
 
 
 class Solo:
     """Runs the jobs of some handlers. `ended` is called with each job that has ended."""
 
-    def __init__(self, tools: SoloTools, functions: Iterable[Callable[..., Any]], settings: Settings) -> None:
+    def __init__(
+        self,
+        tools: SoloTools,
+        functions: Iterable[Callable[..., Any]],
+        settings: Settings,
+        hooks: Hooks = NO_HOOKS,
+    ) -> None:
         self._clock = tools.clock
         self._settings = settings
         self._ear: Any = self._hear
         #: all that were submitted, in their order, by id
         self.jobs: dict[str, KeptJob] = {}
         self.ended: Callable[[KeptJob], None] = lambda kept: None
+        #: fires when the jobs of a worker that begins well can run
+        self.ready: Deferred[None] = Deferred()
         registry = Registry([heard(function) for function in functions])
+        registry.hooks = hooks
         self.store = MemoryStore(tools.clock, _terms(settings), int(tools.now * 1000), _AGE)
         self.store.data.on_add = self._added
         self.store.data.on_end = self._over
         front = MemoryFrontStore(self.store, "")
         self._service: Any = JobService(tools.clock, front, _Offers(registry), Waiters())  # type: ignore[arg-type]
         self.worker = self._worker(tools, registry)
+        self.worker.ready.chainDeferred(self.ready)
 
     def _worker(self, tools: SoloTools, registry: Registry) -> Worker:
         store = MemoryWorkerStore(self.store, _NAME)
@@ -82,6 +98,9 @@ class Solo:
             upstreams=tools.upstreams(store),
             in_thread=tools.in_thread,
             from_thread=tools.from_thread,
+            give_up=self._give_up,
+            tasks=tools.tasks,
+            spawn=tools.spawn,
             pace=_SELDOM,
         )
         settings = msgspec.structs.replace(self._settings, lease=_AGE)
@@ -91,6 +110,11 @@ class Solo:
         """Begin to run what is submitted."""
         globalLogPublisher.addObserver(self._ear)
         self.worker.startService()
+
+    def _give_up(self, why: str) -> None:
+        """A hook failed, and the worker does not begin."""
+        if not self.ready.called:
+            self.ready.errback(RuntimeError(why))
 
     def stop(self) -> Deferred[None]:
         """Give the jobs that run their time, then end."""

@@ -17,7 +17,7 @@ class NotStubbed(AssertionError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """One answer of an API. One of `json`, `text`, `body` and `pieces` is its body; `pieces` come one by one, `pause`
     seconds apart. It begins `delay` seconds after the request."""
 
@@ -44,6 +44,10 @@ class Answer:
         if self.text is not None:
             return [self.text.encode()]
         return list(self.pieces) or ([self.body] if self.body else [])
+
+
+#: its name in tests
+Answer = ApiAnswer
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,9 @@ class Stubs:
         return f"{request.method} {request.url} was called, but api= has{known}"
 
 
-def answer_of(given: Any) -> Answer | BaseException:
+def answer_of(given: Any) -> ApiAnswer | BaseException:
     """What a test writes as an answer: JSON, a text, bytes, a status alone."""
-    if isinstance(given, Answer | BaseException):
+    if isinstance(given, ApiAnswer | BaseException):
         return given
     if isinstance(given, type) and issubclass(given, BaseException):
         return given()
@@ -127,7 +131,7 @@ def _stub(key: str, given: Any) -> Callable[[ApiRequest], Any]:
 def _are_answers(given: list[Any]) -> bool:
     """Whether a list has an answer for each call, and is not JSON itself."""
     return any(
-        isinstance(each, Answer | BaseException)
+        isinstance(each, ApiAnswer | BaseException)
         or (isinstance(each, type) and issubclass(each, BaseException))
         for each in given
     )

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from relay.testing.answers import NotStubbed
 from relay.testing.loop_clock import LoopClock
+from relay.testing.loop_processes import LoopProcesses
 from relay.testing.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
@@ -27,6 +28,7 @@ class Driver:
         self._threads = ThreadPoolExecutor(_THREADS, "handlers")
         self.loop = VirtualLoop(None if real_network else self._refuse)
         self.clock = LoopClock(self.loop, self._threads)
+        self.processes = LoopProcesses(self.loop)
         self._broken: BaseException | None = None
 
     def call(self, function: Callable[[], Result]) -> Result:

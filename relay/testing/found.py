@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from inspect import unwrap
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.handlers import MARK, HandlerError, JobOptions, handler
+from relay.handlers.hooks import Hooks
 from relay.handlers.registry import Registry
 
 
-def found(given: Iterable[Any]) -> list[Callable[..., Any]]:
+class Found(NamedTuple):
+    """The handlers, and the hooks of modules."""
+
+    functions: list[Callable[..., Any]]
+    hooks: Hooks
+
+
+def found(given: Iterable[Any]) -> Found:
     """The handlers of modules (or of modules by name), and those that are given themselves, with what their modules
     know: they may lead to it. Raises `HandlerError`."""
     functions: dict[str, Callable[..., Any]] = {}
     known: dict[str, Callable[..., Any]] = {}
-    for each in given:
-        for function in _named(each):
-            functions[name_of(function)] = function
-            known = _neighbours(function) | known
-    return list((known | functions).values())
+    modules = [each if isinstance(each, str) else each.__name__ for each in given if _is_module(each)]
+    loaded = Registry.load(modules)
+    for function in (*(each.function for each in loaded), *(each for each in given if not _is_module(each))):
+        functions[name_of(function)] = function
+        known = _neighbours(function) | known
+    return Found(list((known | functions).values()), loaded.hooks)
 
 
 def name_of(job: Any) -> str:
@@ -33,11 +42,8 @@ def name_of(job: Any) -> str:
     return options.name
 
 
-def _named(given: Any) -> Iterable[Callable[..., Any]]:
-    if isinstance(given, str | ModuleType):
-        name = given if isinstance(given, str) else given.__name__
-        return [each.function for each in Registry.load([name])]
-    return [given] if name_of(given) else []
+def _is_module(given: Any) -> bool:
+    return isinstance(given, str | ModuleType)
 
 
 def _neighbours(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:

@@ -20,6 +20,7 @@ def run(
     api: Api | None = None,
     settings: Mapping[str, str] | None = None,
     now: datetime | None = None,
+    overrides: Mapping[Callable[..., Any], Any] | None = None,
     real_network: bool = False,
     **arguments: Any,
 ) -> Ran:
@@ -27,7 +28,8 @@ def run(
     pauses, and time skips. The options are those of `Relay`; all others are arguments of the job. Arguments that do not
     fit raise `BadArguments`, a call to an API that `api` says nothing of raises `NotStubbed`; how the job ended is in
     what is returned."""
-    with Relay(handler, api=api, settings=settings, now=now, real_network=real_network) as relay:
+    options: dict[str, Any] = {"api": api, "settings": settings, "now": now, "overrides": overrides}
+    with Relay(handler, real_network=real_network, **options) as relay:
         return relay.run(handler, **arguments)
 
 

@@ -30,9 +30,10 @@ class Relay:
     """Runs the jobs of some handlers, to be used in a ``with``. Nothing happens but within its methods, and time skips
     whatever nothing real is waited for.
 
-    `jobs`: modules, names of modules, or handlers; a handler brings those along that its module knows · `api`: what
-    APIs answer (`relay.testing.answers.Stubs`) · `settings`: what ``--set`` gives to handlers · `now`: the time at
-    which it begins · `concurrency`: jobs at once · `real_network`: whether clients other than `context.http` may
+    `jobs`: modules, names of modules, or handlers; a handler brings those along that its module knows, a module its
+    hooks · `api`: what APIs answer (`relay.testing.answers.Stubs`) · `settings`: what ``--set`` gives to handlers ·
+    `now`: the time at which it begins · `overrides`: by the function that makes something shared, what handlers are
+    given in its place · `concurrency`: jobs at once · `real_network`: whether clients other than `context.http` may
     connect to something.
     """
 
@@ -42,6 +43,7 @@ class Relay:
         api: Api | None = None,
         settings: Mapping[str, str] | None = None,
         now: datetime | None = None,
+        overrides: Mapping[Callable[..., Any], Any] | None = None,
         concurrency: int = 200,
         real_network: bool = False,
     ) -> None:
@@ -56,8 +58,12 @@ class Relay:
             upstreams=self._open_upstreams,
             in_thread=self._driver.clock.in_thread,
             from_thread=self._driver.clock.callFromThread,
+            spawn=self._driver.processes.spawn,
         )
-        self._solo = Solo(tools, found(jobs), Settings(set=given, concurrency=concurrency))
+        functions, hooks = found(jobs)
+        self._solo = Solo(tools, functions, Settings(set=given, concurrency=concurrency), hooks)
+        for make, value in (overrides or {}).items():
+            self._solo.worker.shareds.override(make, value)
         self._solo.ended = self._job_ended
         self._awaited: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
@@ -80,7 +86,7 @@ class Relay:
 
     def _start(self) -> Deferred[None]:
         self._solo.start()
-        return self._solo.worker.ready
+        return self._solo.ready
 
     # -- what a test does --
 

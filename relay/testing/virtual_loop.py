@@ -134,7 +134,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, protocol_factory: Any, host: Any = None, port: Any = None, **kwargs: Any
     ) -> Any:
         if host is not None:
-            self._check(f"{host}:{port}")
+            self._check(f"{host.decode() if isinstance(host, bytes) else host}:{port}")
         return await super().create_connection(protocol_factory, host, port, **kwargs)
 
     async def create_unix_connection(self, protocol_factory: Any, path: Any = None, **kwargs: Any) -> Any:
@@ -142,7 +142,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return await super().create_unix_connection(protocol_factory, path, **kwargs)
 
     async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
-        self._check(f"{host}:{port}")
+        self._check(f"{host.decode() if isinstance(host, bytes) else host}:{port}")
         return await super().getaddrinfo(host, port, **kwargs)
 
     async def sock_connect(self, sock: Any, address: Any) -> None:
