@@ -25,7 +25,9 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
                 yield f"{page.name}-{number}", text
 
 
-PYTHON, CONSOLE = dict(blocks("python")), dict(blocks("console"))
+#: the files of the tutorial need each other: ``tests/stack/test_tutorial.py`` follows it
+PYTHON = {name: text for name, text in blocks("python") if not name.startswith("tutorial")}
+CONSOLE = dict(blocks("console"))
 
 
 #: runs each script in a process of its own, which has what all of them import
