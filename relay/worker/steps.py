@@ -136,6 +136,7 @@ class Awaited:
         return self._steps.loop
 
     def add_done_callback(self, wake: Callable[[Any], None], *, context: Context) -> None:
+        """Call `wake`, in this context, when the Deferred has fired."""
         self._wake, self._context = wake, context
         if self._fired:  # given up, before the task has seen it
             self._later()
