@@ -29,6 +29,7 @@ def main() -> None:
         "machine": measures.machine,
         "jobs": lambda: measures.jobs_a_second(given.rounds),
         "cpu": lambda: {str(n): measures.cpu_a_job(connections=n) for n in (64, 256)},
+        "reactors": measures.reactors,
         "two_fronts": measures.two_fronts,
         "memory": lambda: measures.memory(10_000),
         "many": lambda: measures.many(100_000),

@@ -85,6 +85,17 @@ def cpu_a_job(system: System = RELAY, connections: int = 64) -> dict[str, float]
     return {**used, "rate": loaded.rate}
 
 
+def reactors() -> dict[str, dict[str, float]]:
+    """µs of a worker's CPU for one held job, by reactor, and by how its handler waits."""
+    found: dict[str, dict[str, float]] = {}
+    for reactor in ("epoll", "asyncio", "uvloop"):
+        for job in ("echo", "deferred", "coroutine", "awaits", "awaits_asyncio"):
+            if (reactor, job) != ("epoll", "awaits_asyncio"):
+                system = System(f"{reactor} {job}", relay("--reactor", reactor), f"/jobs/{job}")
+                found.setdefault(reactor, {})[job] = cpu_a_job(system)["worker"]
+    return found
+
+
 def two_fronts() -> dict[str, Any]:
     """The same with one front and with two."""
     return {"one": cpu_a_job(RELAY), "two": cpu_a_job(TWO_FRONTS)}

@@ -59,6 +59,21 @@ def cpu(results: Mapping[str, Any]) -> str:
     return _table(["connections", "jobs a second", "front, µs a job", "Redis", "worker"], rows)
 
 
+def reactors(results: Mapping[str, Any]) -> str:
+    jobs = {
+        "echo": "a value",
+        "deferred": "a Deferred",
+        "coroutine": "`async def`, at once",
+        "awaits": "`async def`, after a Deferred",
+        "awaits_asyncio": "`async def`, after asyncio",
+    }
+    rows = [
+        [name, *(f"{used[job]:.0f}" if job in used else "" for job in jobs)]
+        for name, used in results["reactors"].items()
+    ]
+    return _table(["worker, µs a job", *jobs.values()], rows)
+
+
 def callers(results: Mapping[str, Any]) -> str:
     rows = [[name, f"{used:.0f}"] for name, used in results["callers"]["cpu"].items()]
     return _table(["", "µs of CPU for a held job"], rows)
@@ -177,6 +192,7 @@ TABLES = {
     "jobs": jobs,
     "queued": queued,
     "cpu": cpu,
+    "reactors": reactors,
     "memory": memory,
     "many": many,
     "latency": latency,

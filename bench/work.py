@@ -16,7 +16,7 @@ from typing import Any
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from relay.model.settings import Settings
-from relay.process import service
+from relay.process import waiting
 
 _calls = 0
 
@@ -37,13 +37,17 @@ def _tell(*_: Any) -> None:
 
 def main(role: str, given: list[str]) -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    from twisted.internet import reactor
-
     options: dict[str, Any] = dict(pair.split("=", 1) for pair in given)
     for name in ("listen", "jobs", "queues"):
         if name in options:
             options[name] = [options[name]]
     settings = Settings.read(options, {})
+    if role == "worker":
+        waiting.install(settings)
+    from twisted.internet import reactor
+
+    from relay.process import service
+
     made: Any = service.front(reactor, settings) if role == "front" else service.worker(reactor, settings)
     reactor.callWhenRunning(made.startService)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeVar
@@ -62,13 +63,27 @@ def is_awaitable(made: Any) -> bool:
 
 
 class Running(Deferred[Box]):
-    """A coroutine that runs as a task. It ends when the task has ended: a cancellation may take its time."""
+    """A coroutine that runs as a task, and has fired if it had nothing to wait for. It ends when the task has ended: a
+    cancellation may take its time."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
         super().__init__()
         self._steps = SteppedCoroutine(loop, coroutine)
-        self._task: asyncio.Task[Any] = asyncio.Task(self._steps, loop=loop)
+        context = copy_context()
+        self._task: asyncio.Task[Any] = asyncio.Task(self._steps, loop=loop, context=context)
+        if asyncio._get_running_loop() is loop and self._has_ended(context):
+            return
         self._task.add_done_callback(self._done)
+
+    def _has_ended(self, context: Context) -> bool:
+        """Whether it ends within its first step, without another turn of the loop."""
+        try:
+            self._steps.begin(self._task, context)
+        except StopIteration as end:
+            self.callback(Box(end.value))
+        except BaseException:
+            self.errback(Failure())
+        return self.called
 
     def cancel(self) -> None:
         """Cancel what the coroutine waits for."""

@@ -22,11 +22,13 @@ from twisted.python.failure import Failure
 from relay.model.job import Claim
 from relay.worker.current import CURRENT
 
+_NOTHING, _ENDED = object(), object()
+
 
 class SteppedCoroutine(Coroutine[Any, Any, Any]):
     """One coroutine. It looks like the coroutine to whoever inspects it."""
 
-    __slots__ = ("_coroutine", "claim", "loop", "stopping")
+    __slots__ = ("_coroutine", "_first", "claim", "loop", "stopping")
 
     def __init__(self, loop: AbstractEventLoop, coroutine: Any) -> None:
         #: the job that it runs for
@@ -36,9 +38,28 @@ class SteppedCoroutine(Coroutine[Any, Any, Any]):
         #: that its task belongs to
         self.loop = loop
         self._coroutine = coroutine
+        self._first: Any = _NOTHING  # what it waits for since `begin`; its task has not seen that yet
+
+    def begin(self, task: asyncio.Task[Any], context: Context) -> None:
+        """Step once, within this call; the task, which has this context, would do so in the next turn of the loop.
+        Raises `StopIteration` with the result, or an error, if the coroutine has ended."""
+        first = _ENDED
+        around = asyncio.current_task(self.loop)
+        if around is not None:
+            asyncio._leave_task(self.loop, around)
+        asyncio._enter_task(self.loop, task)
+        try:
+            first = context.run(self.send, None)
+        finally:
+            self._first = first
+            asyncio._leave_task(self.loop, task)
+            if around is not None:
+                asyncio._enter_task(self.loop, around)
 
     def send(self, value: Any) -> Any:
         """Go on until it waits for something."""
+        if self._first is not _NOTHING:
+            return self._take()
         try:
             waits = self._coroutine.send(value)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -47,11 +68,22 @@ class SteppedCoroutine(Coroutine[Any, Any, Any]):
 
     def throw(self, *error: Any) -> Any:
         """Go on with an error until it waits for something."""
+        if self._first is not _NOTHING:
+            waits = self._take()
+            if waits is not None and waits.cancel():  # which the task has not heard of, so could not
+                return waits
         try:
             waits = self._coroutine.throw(*error)
         except (SystemExit, KeyboardInterrupt) as raised:
             raise _refused(raised) from raised
         return Awaited(waits, self) if isinstance(waits, Deferred) else waits
+
+    def _take(self) -> Any:
+        """What it waits for since it was begun; `StopIteration` if it has ended."""
+        first, self._first = self._first, _NOTHING
+        if first is _ENDED:
+            raise StopIteration
+        return first
 
     def close(self) -> None:
         self._coroutine.close()
@@ -66,7 +98,9 @@ class SteppedCoroutine(Coroutine[Any, Any, Any]):
         """Cancel its task because its job is stopped: a Deferred that it awaits itself then fails as Twisted's do."""
         self.stopping = True
         try:
-            task.cancel()
+            waits = self._first
+            if waits is _NOTHING or waits is _ENDED or waits is None or not waits.cancel():
+                task.cancel()
         finally:
             self.stopping = False
 
@@ -90,6 +124,7 @@ class Awaited:
     # what most never change, and so is not set for each
     _failure: Failure | None = None
     _fired = _woken = _cancelling = False
+    _wake: Callable[[Any], None] | None = None
     _cancelled: asyncio.CancelledError | None = None
 
     def __init__(self, deferred: Deferred[Any], steps: SteppedCoroutine) -> None:
@@ -102,7 +137,10 @@ class Awaited:
         return self._steps.loop
 
     def add_done_callback(self, wake: Callable[[Any], None], *, context: Context) -> None:
+        """Call `wake`, in this context, when the Deferred has fired."""
         self._wake, self._context = wake, context
+        if self._fired:  # given up, before the task has seen it
+            self._later()
         self._deferred.addBoth(self._fire)
 
     def cancel(self, msg: Any = None) -> bool:
@@ -150,6 +188,8 @@ class Awaited:
 
     def _go_on(self) -> None:
         self._fired = True
+        if self._wake is None:
+            return
         if self._cancelling or asyncio.current_task(self._steps.loop) is not None:
             self._later()  # a task can't go on within another, nor within its own cancellation
             return
@@ -161,8 +201,10 @@ class Awaited:
             self._later()  # its context is in use, by a callback that it was given to
 
     def _later(self) -> None:
+        assert self._wake is not None
         self._steps.loop.call_soon(self._wake, self, context=self._context)
 
     def _resume(self) -> None:
+        assert self._wake is not None
         self._woken = True
         self._wake(self)

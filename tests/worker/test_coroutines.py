@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -15,7 +16,8 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.logger import LogEvent
 
-from relay.worker.coroutines import has_loop, is_coroutine, run
+from relay.net.reactors import new_loop
+from relay.worker.coroutines import Running, has_loop, is_coroutine, run
 from tests.worker.loops import ended, on_loop, outcome, turns
 
 LOOPS = ("asyncio", "uvloop")
@@ -53,6 +55,51 @@ def test_one_body_awaits_deferreds_and_what_asyncio_has(kind: str) -> None:
 
     expected = ["deferred", "at once", 3, 1, 2, 4, 5, 6, 7, 8, 9]
     assert on_loop(lambda: outcome(handler), kind) == expected
+
+
+def test_a_coroutine_begins_within_the_call_as_the_task_that_it_stays() -> None:
+    async def at_once() -> Any:
+        return asyncio.current_task()
+
+    async def later() -> bool:
+        task = asyncio.current_task()
+        variable.set("inner")
+        await soon()
+        return task is not None and asyncio.current_task() is task and variable.get() == "inner"
+
+    async def fails() -> None:
+        raise ValueError("at once")
+
+    async def test() -> list[Any]:
+        around = asyncio.current_task()
+        first, second, third = run(at_once()), run(later()), run(fails())
+        assert (first.called, second.called, third.called) == (True, False, True)
+        assert asyncio.current_task() is around
+        task = await ended(first)
+        assert task is not around
+        assert (await ended(second), repr(await ended(third))) == (True, "ValueError('at once')")
+        return [task.done(), variable.get()]
+
+    variable: ContextVar[str] = ContextVar("variable", default="outer")
+    assert on_loop(test) == [True, "outer"]
+
+
+def test_a_coroutine_that_is_begun_before_its_loop_runs_begins_with_it() -> None:
+    async def handler() -> bool:
+        await asyncio.sleep(0)
+        return asyncio.current_task() is not None
+
+    def work() -> Any:
+        loop = new_loop("asyncio")
+        running, found = Running(loop, handler()), []
+        running.addBoth(lambda box: (found.append(box.content), loop.stop()))
+        assert not running.called
+        loop.run_forever()
+        loop.close()
+        return found
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(work).result() == [True]
 
 
 def test_a_coroutine_goes_on_within_the_call_that_fires_its_deferred() -> None:
@@ -186,9 +233,6 @@ def test_scopes_of_anyio_cancel_what_awaits_deferreds() -> None:
 def test_a_deferred_that_can_not_be_cancelled_does_not_hold_its_task(
     no_logged_failures: list[LogEvent],
 ) -> None:
-    def refuses(_: Any) -> None:
-        raise ZeroDivisionError
-
     async def handler() -> str:
         try:
             await asyncio.wait_for(Deferred(refuses), 0.01)
@@ -227,19 +271,44 @@ def test_what_a_coroutine_awaits_is_cancelled_with_it(
     assert type(on_loop(test, kind)) is raised
 
 
-def test_a_coroutine_that_has_not_begun_is_cancelled() -> None:
-    begun: list[int] = []
+def refuses(_: Any) -> None:
+    raise ZeroDivisionError
 
+
+@pytest.mark.parametrize(
+    ("waits", "raised"),
+    [
+        (lambda: asyncio.sleep(60), asyncio.CancelledError),
+        (lambda: asyncio.sleep(0), asyncio.CancelledError),
+        (lambda: asyncio.gather(asyncio.sleep(60), Deferred()), asyncio.CancelledError),
+        (lambda: Deferred(), defer.CancelledError),
+        (lambda: Deferred(refuses), asyncio.CancelledError),
+    ],
+)
+def test_what_a_coroutine_awaits_is_cancelled_before_its_task_has_heard_of_it(
+    waits: Callable[[], Any], raised: type[BaseException], no_logged_failures: list[LogEvent]
+) -> None:
     async def handler() -> None:
-        begun.append(1)
+        await waits()
 
-    async def test() -> Any:
+    async def test(cancel: Callable[[Any], Any]) -> Any:
         running = run(handler())
-        running.cancel()
+        cancel(running)
         return await ended(running)
 
-    assert isinstance(on_loop(test), asyncio.CancelledError)
-    assert begun == []
+    outer: set[Any] = set()
+
+    def every_task(_: Any) -> None:
+        for task in asyncio.all_tasks() - outer:
+            task.cancel()
+
+    async def both() -> list[Any]:
+        outer.update(asyncio.all_tasks())
+        return [await test(lambda running: running.cancel()), await test(every_task)]
+
+    by_relay, by_asyncio = on_loop(both)
+    assert (type(by_relay), type(by_asyncio)) == (raised, asyncio.CancelledError)
+    no_logged_failures.clear()
 
 
 def test_the_end_waits_for_a_coroutine_that_cleans_up_or_does_not_stop() -> None:
