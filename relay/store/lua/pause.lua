@@ -5,9 +5,10 @@
 -- needs: prelude, writes
 local name = ARG.name
 if redis.call('HEXISTS', K.schedule, name) == 0 then return {'OK', now, seq, 0} end
-if ARG.on == '1' then
-  redis.call('HSETNX', K.paused, name, digits(now))
-else
+local is_paused = redis.call('HEXISTS', K.paused, name) == 1
+if ARG.on ~= '1' then
   redis.call('HDEL', K.paused, name)
+elseif not is_paused then
+  redis.call('HSET', K.paused, name, digits(now))
 end
 return {'OK', now, seq, 1}

@@ -1,5 +1,5 @@
 --!allow-oom
--- schedules: when jobs are fired next. A schedule that nobody has declared for a month is forgotten.
+-- schedules: when jobs are fired next. Asked for all, it forgets those that nobody has declared for a month.
 -- arguments: tag, epoch, then `name=mark` (of its declaration) of each job that is asked for; none: of all
 -- answer:    {'OK', now, seq, rows of `Scheduled`}: of jobs that were asked for only those whose declaration counts, also
 --            such as have no schedule yet (due is -1)
