@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model import envelope
 from relay.model.problems.base import RelayError
 from relay.model.state import State
@@ -28,28 +28,28 @@ def outcome_status(outcome: Outcome) -> int:
     return 500 if status in _KEPT_INSIDE else status
 
 
-def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> Answer:
+def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
     head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
-    return Answer(status, _JSON, envelope.of_outcome(outcome, prefix), head)
+    return HttpAnswer(status, _JSON, envelope.of_outcome(outcome, prefix), head)
 
 
-def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> Answer:
+def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
     """The state of a job that is not done."""
     head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
-    return Answer(status, _JSON, envelope.of_standing(standing, reattach), head)
+    return HttpAnswer(status, _JSON, envelope.of_standing(standing, reattach), head)
 
 
-def problem(error: RelayError, prefix: str) -> Answer:
+def problem(error: RelayError, prefix: str) -> HttpAnswer:
     """A request could not be carried out (RFC 9457)."""
     later = f"Retry-After: {error.retry_after}\r\n" if error.retry_after else ""
     body = msgspec.json.encode(error.problem(prefix))
-    return Answer(error.status, _PROBLEM, body, f"Relay-Source: relay\r\n{later}{error.head}")
+    return HttpAnswer(error.status, _PROBLEM, body, f"Relay-Source: relay\r\n{later}{error.head}")
 
 
-def json(value: Any, status: int = 200) -> Answer:
+def json(value: Any, status: int = 200) -> HttpAnswer:
     """Any other value."""
-    return Answer(status, _JSON, msgspec.json.encode(value))
+    return HttpAnswer(status, _JSON, msgspec.json.encode(value))
 
 
 def preference_applied(applied: str) -> str:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from relay.http.exchange import Pages, Served
 from relay.http.request import Request
-from relay.http.response import NO_CONTENT, Answer
+from relay.http.response import NO_CONTENT, HttpAnswer
 from relay.model.origins import PageOrigins
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import Forbidden
@@ -48,13 +48,13 @@ class Cors:
         }
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
-        """Answer a preflight; have all others served, and their answers say who may read them."""
+        """HttpAnswer a preflight; have all others served, and their answers say who may read them."""
         if request.method == "OPTIONS" and _is_preflight(request.headers):
             return self._preflight(request)
         request.answer_head = self._head(request.headers)
         return self._pages.serve(request)
 
-    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Answer:
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""
         return self._pages.refuse(error, headers).with_head(self._head(headers))
 
@@ -63,7 +63,7 @@ class Cors:
             return _VARY
         return self._heads.get(self._origins.match(headers["origin"]), _VARY)
 
-    def _preflight(self, request: Request) -> Answer:
+    def _preflight(self, request: Request) -> HttpAnswer:
         """Whoever asks: a browser shows no credentials here."""
         origin = self._origins.match(request.values("origin"))
         if not origin:
@@ -71,7 +71,7 @@ class Cors:
             return self._pages.refuse(refusal, request.headers).with_head(_VARY)
         private = request.values("access-control-request-private-network") == ["true"]
         head = _allowed(origin) + _PREFLIGHT + (_PRIVATE if private else "")
-        return Answer(NO_CONTENT, "", b"", head)
+        return HttpAnswer(NO_CONTENT, "", b"", head)
 
 
 def _allowed(origin: str) -> str:

@@ -1,6 +1,6 @@
 """An HTTP/1.1 server that knows nothing of jobs.
 
-A page returns an `Answer`, a Deferred of one, or a `Responder` that answers the `Exchange` in its own time.
+A page returns an `HttpAnswer`, a Deferred of one, or a `Responder` that answers the `Exchange` in its own time.
 
 =============  =======================================================================================================
 `exchange`     one request that is to be answered, and who answers it

@@ -21,7 +21,7 @@ from relay.http.intake import Intake
 from relay.http.life import BUSY, CLOSING, DETACHED, IDLE, LAST, READING, SERVING, TRANSITIONS, Life
 from relay.http.lingering import Lingering
 from relay.http.request import Refusal, Request
-from relay.http.response import Answer, render
+from relay.http.response import HttpAnswer, render
 from relay.http.watched import Watched
 from relay.net.eager import eager_write
 from relay.net.outgoing import has_gone
@@ -147,7 +147,7 @@ class ClientConnection(Watched):
 
     def _served(self, served: Served) -> None:
         self._working = None
-        if isinstance(served, Answer):
+        if isinstance(served, HttpAnswer):
             self.respond(served)
             return
         self._responder = served
@@ -162,8 +162,8 @@ class ClientConnection(Watched):
             self._log.failure("a request could not be answered", failure)
             self.abortConnection()
 
-    def respond(self, response: Answer) -> None:
-        """Answer the request that is served, and go on with the next."""
+    def respond(self, response: HttpAnswer) -> None:
+        """HttpAnswer the request that is served, and go on with the next."""
         self._responder = None
         closing = self._life is LAST or self._is_last()
         eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))

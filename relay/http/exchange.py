@@ -10,7 +10,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.python.failure import Failure
 
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model.problems.base import RelayError
 
 
@@ -27,8 +27,8 @@ class Exchange(Protocol):
     answer_head: str
     transport: Any
 
-    def respond(self, response: Answer) -> None:
-        """Answer with a whole response; the connection goes on with the next request."""
+    def respond(self, response: HttpAnswer) -> None:
+        """HttpAnswer with a whole response; the connection goes on with the next request."""
 
     def take_over(self, protocol: Any) -> ITCPTransport:
         """Have a protocol speak on the connection from now on; the exchange is over."""
@@ -50,7 +50,7 @@ class Responder(Protocol):
         """The client has gone."""
 
 
-Served = Answer | Responder
+Served = HttpAnswer | Responder
 
 
 class Pages(Protocol):
@@ -59,5 +59,5 @@ class Pages(Protocol):
     def serve(self, request: Request) -> Served | Deferred[Served]:
         """What a request is answered with, or by whom."""
 
-    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Answer:
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`; `headers` are those that had come."""

@@ -11,7 +11,7 @@ import msgspec
 NO_CONTENT = 204  # such an answer has neither a body nor a length (RFC 9110, 8.6)
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
     """A whole response; `head` has the header lines that are this one's own, each with its line break."""
 
     status: int
@@ -19,12 +19,12 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     head: str = ""
 
-    def with_head(self, lines: str) -> Answer:
+    def with_head(self, lines: str) -> HttpAnswer:
         """The same with more header lines."""
-        return Answer(self.status, self.kind, self.body, self.head + lines) if lines else self
+        return HttpAnswer(self.status, self.kind, self.body, self.head + lines) if lines else self
 
 
-def render(answer: Answer, closing: bool, bodyless: bool = False, more: str = "") -> bytes:
+def render(answer: HttpAnswer, closing: bool, bodyless: bool = False, more: str = "") -> bytes:
     """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless. `more`: further header
     lines."""
     kind, length = f"Content-Type: {answer.kind}\r\n", f"Content-Length: {len(answer.body)}\r\n"

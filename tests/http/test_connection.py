@@ -18,7 +18,7 @@ from relay.http.forwarding import Proxies
 from relay.http.lingering import LINGER_TIME
 from relay.http.parser import HEAD_LIMIT, TRAILER_LIMIT
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.http.site import Site
 from relay.model.problems.base import RelayError
 from relay.net.outgoing import PATIENCE
@@ -71,7 +71,7 @@ class Scene:
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)
 
-    def refuse(self, error: RelayError, headers: Any) -> Answer:
+    def refuse(self, error: RelayError, headers: Any) -> HttpAnswer:
         return answers.problem(error, "")
 
     def serve(self, request: Request) -> Any:

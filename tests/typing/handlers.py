@@ -3,7 +3,7 @@
 An expected error is ignored by its code; an ignore that is not needed is an error itself.
 """
 
-# pyright: strict
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=error
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping

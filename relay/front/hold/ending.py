@@ -16,7 +16,7 @@ from relay.front.hold.json_stream import PLAIN
 from relay.front.hold.policy import HoldPolicy
 from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model import envelope
 from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
@@ -134,7 +134,7 @@ class Ending(ABC):
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach))
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: HttpAnswer) -> None:
         exchange = self._exchange
         self._over()
         assert exchange is not None

@@ -9,7 +9,7 @@ from relay.front.job_service import JobService
 from relay.front.readiness import Readiness
 from relay.front.routes.app import Routes, new_app
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
 from relay.model.problems.request import NoSuchPage
 
@@ -25,14 +25,14 @@ class HealthRoutes(Routes):
         self._readiness = readiness
 
     @app.route("/readyz", methods=["GET"])
-    def readyz(self, request: Request, caller: Caller) -> Answer:
+    def readyz(self, request: Request, caller: Caller) -> HttpAnswer:
         """For a load balancer: whether this front takes work, and how many requests it holds."""
         why = "draining" if self._context.jobs.draining else self._readiness.why_not()
         said = {"ready": False, "why": why} if why else {"ready": True}
         return answers.json({**said, "held": len(self._context.wheel)}, 503 if why else 200)
 
     @app.route("/healthz", methods=["GET"])
-    def healthz(self, request: Request, caller: Caller) -> Answer:
+    def healthz(self, request: Request, caller: Caller) -> HttpAnswer:
         """For whatever restarts this process: that it responds."""
         return answers.json({"alive": True})
 
@@ -47,7 +47,7 @@ class ProblemRoutes(Routes):
         self._jobs = jobs
 
     @app.route("/problems/<slug>", methods=["GET"])
-    def problem(self, request: Request, caller: Caller, slug: str) -> Answer:
+    def problem(self, request: Request, caller: Caller, slug: str) -> HttpAnswer:
         """What a problem type means, and what to do about it."""
         known = self._jobs.problem_type(slug)
         if known is None:

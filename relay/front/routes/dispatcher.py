@@ -18,7 +18,7 @@ from relay.front.refusals import shown
 from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
@@ -77,7 +77,7 @@ class Dispatcher:
             return self._refused(Failure(), request)
         return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
 
-    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> Answer:
+    def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""
         return answers.problem(error, self._prefix)
 
@@ -98,7 +98,7 @@ class Dispatcher:
             self._remembered[asked] = route
         return route
 
-    def _refused(self, failure: Failure, request: Request) -> Answer:
+    def _refused(self, failure: Failure, request: Request) -> HttpAnswer:
         error = failure.value
         if isinstance(error, CancelledError):  # the client has gone
             raise error

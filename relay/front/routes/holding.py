@@ -9,7 +9,7 @@ from relay.front.hold.policy import HoldPolicies, HoldPolicy
 from relay.front.job_service import Accepted
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
 from relay.model.settings import Settings
 from relay.model.status import JobStatus, Outcome
@@ -41,7 +41,7 @@ class Holding:
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
     ) -> Served:
-        """Hold the request until the job ends. Answer at once if it has ended, or if the client does not wait."""
+        """Hold the request until the job ends. HttpAnswer at once if it has ended, or if the client does not wait."""
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
@@ -57,13 +57,13 @@ class Holding:
         applied = "respond-async" if wait.prefer.respond_async else ""
         return told.with_head(answers.preference_applied(applied))
 
-    def tell(self, known: JobStatus | Outcome, status: int) -> Answer:
+    def tell(self, known: JobStatus | Outcome, status: int) -> HttpAnswer:
         """Where a job stands; an outcome is collected."""
         if isinstance(known, Outcome):
             self._context.jobs.collected(known)
         return self.show(known, status)
 
-    def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> Answer:
+    def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> HttpAnswer:
         """Where a job stands, for one who only looks."""
         prefix = self._context.prefix
         if isinstance(known, Outcome):

@@ -9,7 +9,7 @@ from relay.front.submission import read_submission
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.request import Request
-from relay.http.response import Answer
+from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
 from relay.model.problems.request import KeyRequired
 from relay.model.settings import Settings
@@ -64,7 +64,7 @@ class JobRoutes(Routes):
         return found
 
     @app.route("/jobs/<id:id>", methods=["DELETE"])
-    async def delete(self, request: Request, caller: Caller, id: str) -> Answer:
+    async def delete(self, request: Request, caller: Caller, id: str) -> HttpAnswer:
         """Cancel a job."""
         known = await self._jobs.cancel(caller.owner, id)
         return self._holding.tell(known, 200 if isinstance(known, Outcome) else 202)
