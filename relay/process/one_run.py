@@ -37,7 +37,7 @@ INTERRUPTED = 130  # exit status
 _DRAIN = 0.0  # seconds for a job that is interrupted, beyond what it has to clean up
 
 
-class Refused(Exception):
+class NotBegun(Exception):
     """The job could not begin; the message says why."""
 
 
@@ -53,7 +53,7 @@ class OneRun:
         self._job: KeptJob | None = None
 
     def run(self, asked: Namespace) -> int:
-        """The exit status. Raises `Refused`, `SettingError`."""
+        """The exit status. Raises `NotBegun`, `SettingError`."""
         hear: Any = self._hear
         globalLogBeginner.beginLoggingTo([hear], redirectStandardIO=False, discardBuffer=True)
         clock.steady(self._reactor)
@@ -66,7 +66,7 @@ class OneRun:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._solo.stop)
         self._reactor.run()
         if self._refused is not None:
-            raise Refused(_told(self._refused)) from self._refused
+            raise NotBegun(_told(self._refused)) from self._refused
         return self._status
 
     def _made(self, registry: Registry, retried: bool) -> Solo:
@@ -137,11 +137,11 @@ def _arguments(registry: Registry, asked: Namespace) -> bytes:
     if asked.name not in definitions:
         near = difflib.get_close_matches(asked.name, definitions, 1)
         meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(definitions))}"
-        raise Refused(f"there is no job {asked.name}: {meant}")
+        raise NotBegun(f"there is no job {asked.name}: {meant}")
     try:
         return run_arguments.arguments_of(asked.arguments, asked.json, definitions[asked.name].schema)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise NotBegun(str(error)) from error
 
 
 def _told(error: BaseException) -> str:

@@ -20,12 +20,12 @@ def run(asked: Namespace) -> NoReturn:
         waiting.install(settings)
     except SettingError as error:
         _refuse(str(error))
-    from relay.process.one_run import OneRun, Refused  # which import the reactor
+    from relay.process.one_run import NotBegun, OneRun  # which import the reactor
 
     written, sys.stdout = sys.stdout, sys.stderr  # what handlers print is no part of the result
     try:
         status = OneRun(settings, written).run(asked)
-    except (SettingError, Refused) as error:
+    except (SettingError, NotBegun) as error:
         _refuse(str(error))
     for stream in (written, sys.stderr):
         stream.flush()
