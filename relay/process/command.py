@@ -1,4 +1,4 @@
-"""The command ``relay``: an operator's orders to a relay that runs on this machine, callers' tokens, schedules."""
+"""The command ``relay``: orders to a relay that runs on this machine, callers' tokens, schedules, one job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGHUP, SIGUSR2
 
-from relay.process import schedule_arguments, tokens
+from relay.process import run_arguments, schedule_arguments, tokens
 from relay.process.command_line import CommandLine
 from relay.version import VERSION
 
@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from relay.process import schedules  # the others need neither Twisted nor a store
 
         schedules.run(asked)
+    elif asked.command == "run":
+        from relay.process import run_command
+
+        run_command.run(asked)
     else:
         _send(asked)
 
@@ -48,8 +52,8 @@ def _send(asked: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandLine(
         "relay",
-        description="Send an order to the `relay all` that runs on this machine, keep the tokens of callers, or look "
-        "after schedules.",
+        description="Send an order to the `relay all` that runs on this machine, keep the tokens of callers, look "
+        "after schedules, or run one job.",
     )
     parser.add_argument("--version", action="version", version=f"relay {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--pid", type=int, help="process id of the supervisor, if several run")
     tokens.add_parser(commands)
     schedule_arguments.add_parser(commands)
+    run_arguments.add_parser(commands)
     return parser
 
 

@@ -62,7 +62,8 @@ class SoloTools:
 
 
 class Solo:
-    """Runs the jobs of some handlers. `ended` is called with each job that has ended."""
+    """Runs the jobs of some handlers. `added` is called with each job that is submitted, `ended` with each that has
+    ended."""
 
     def __init__(
         self,
@@ -70,12 +71,15 @@ class Solo:
         functions: Iterable[Callable[..., Any]],
         settings: Settings,
         hooks: Hooks = NO_HOOKS,
+        retried: bool = True,
     ) -> None:
+        """`retried`: whether jobs are tried again as they declare."""
         self._clock = tools.clock
         self._settings = settings
         self._ear: Any = self._hear
         #: all that were submitted, in their order, by id
         self.jobs: dict[str, KeptJob] = {}
+        self.added: Callable[[KeptJob], None] = lambda kept: None
         self.ended: Callable[[KeptJob], None] = lambda kept: None
         #: fires when the jobs of a worker that begins well can run
         self.ready: Deferred[None] = Deferred()
@@ -85,7 +89,7 @@ class Solo:
         self.store.data.on_add = self._added
         self.store.data.on_end = self._over
         front = MemoryFrontStore(self.store, "")
-        self._service: Any = JobService(tools.clock, front, _Offers(registry), Waiters())  # type: ignore[arg-type]
+        self._service: Any = JobService(tools.clock, front, _Offers(registry, retried), Waiters())  # type: ignore[arg-type]
         self.worker = self._worker(tools, registry)
         self.worker.ready.chainDeferred(self.ready)
 
@@ -154,6 +158,8 @@ class Solo:
     def _added(self, live: LiveJob) -> None:
         self.jobs[live.id] = KEPT[live.id] = KeptJob(live.id, live.job, self._clock.seconds())
 
+        self.added(self.jobs[live.id])
+
     def _over(self, live: LiveJob, outcome: Outcome) -> None:
         kept = self.jobs[live.id]
         kept.outcome, kept.ended = outcome, self._clock.seconds()
@@ -170,8 +176,11 @@ class _Offers:
     """What the handlers take, to be asked as a front's catalogue is. Those are offered, too, that clients may not call:
     whoever is here has written them."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._declared = {each.name: each for each in served(registry)}
+    def __init__(self, registry: Registry, retried: bool) -> None:
+        declared = served(registry)
+        if not retried:
+            declared = [msgspec.structs.replace(each, attempts=1) for each in declared]
+        self._declared = {each.name: each for each in declared}
         self._offers: dict[str, Offer] = {}
 
     async def offer(self, name: str, held: bool, local: bool) -> Offer:

@@ -1,0 +1,83 @@
+"""The command line of ``relay run``, and what its words mean to a job."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+import msgspec
+
+from relay.model.arguments import schema
+from relay.model.names import JOB_NAME
+
+Given = list[tuple[str, str]]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``relay``."""
+    about = "run one job here and now, without Redis, and show its result"
+    parser = commands.add_parser(
+        "run",
+        help=about,
+        description=f"{about.capitalize()}. The result is written to standard output as JSON, all else to standard "
+        "error. Status: 0 if it succeeded, 1 if it did not, 2 if it could not begin, 130 if it was interrupted.",
+    )
+    parser.add_argument("name", metavar="NAME", type=_job_name, help="name of the job")
+    parser.add_argument(
+        "arguments",
+        metavar="ARG=VALUE",
+        nargs="*",
+        type=_pair,
+        help="an argument: a text, or JSON where the job takes something else, as in n=5 or tags='[\"a\"]'",
+    )
+    parser.add_argument("--json", default="", metavar="OBJECT", help="arguments as a JSON object")
+    parser.add_argument(
+        "--jobs", action="append", metavar="MODULE", help="module or package with handlers; repeatable"
+    )
+    parser.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", help="a setting for handlers; repeatable"
+    )
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    parser.add_argument(
+        "--allow-private",
+        action="store_true",
+        help="let context.http connect to private addresses, such as localhost",
+    )
+    parser.add_argument("--retry", action="store_true", help="try the job again as often as it declares")
+
+
+def _job_name(text: str) -> str:
+    if not JOB_NAME.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is not the name of a job")
+    return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ArgumentTypeError(f"{text!r} is not of the form ARG=VALUE")
+    return name, value
+
+
+def arguments_of(given: Given, json: str, declared: dict[str, Any]) -> bytes:
+    """What is submitted, as JSON: what `json` says, then each argument that is given by name. `declared` is the
+    published schema of the job. Raises `ValueError` for what is no JSON object."""
+    try:
+        members = msgspec.json.decode(json or "{}", type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"--json: it is not a JSON object: {error}") from error
+    for name, text in given:
+        members[name] = value_of(text, name, declared)
+    return msgspec.json.encode(members)
+
+
+def value_of(text: str, name: str, declared: dict[str, Any]) -> Any:
+    """What a text stands for as an argument: itself where the job takes it as it is, else the JSON in it."""
+    described = schema.of_arguments(declared).get("properties", {}).get(name, {})
+    takes_anything = not described.keys() - {"title", "description", "default"}
+    if not takes_anything and schema.validator_of(declared, name).is_valid(text):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError):
+        return text
