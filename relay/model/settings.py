@@ -108,6 +108,9 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         about("what workers wait with: asyncio or uvloop, whose awaitables handlers can await, or epoll, …"),
     ] = "asyncio"
     per_host: Annotated[Count, about("concurrent calls from one worker to one host")] = 100
+    reload: Annotated[
+        bool, about("for development: replace workers when a module of their application is edited")
+    ] = False
     allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False
     )

@@ -15,6 +15,7 @@
 `logs`        the log; `record`: what is written of an event; `output`: how a child's log reaches its parent
 `learned`     what was learned of limits, for an operator
 `tokens`      ``relay tokens``, with `token_arguments`, `token_editor`, `token_list`, `replacing`; `command_line`
+`reloading`   a worker whose modules are edited
 `run_command` ``relay run``, with `run_arguments`, `one_run`, `own_frames`
 `gc_tuning`   the garbage collector; `variables`: names of environment variables
 ============  ========================================================================================================

@@ -63,6 +63,7 @@ def main() -> None:
         signal.alarm(int(LONGEST))  # whoever waits for it waits no longer
     try:
         settings = _settings()
+        sys.dont_write_bytecode = sys.dont_write_bytecode or settings.reload
         if settings.callers:
             load(settings.callers)
         chosen(settings)

@@ -22,7 +22,7 @@ from twisted.logger import Logger, globalLogBeginner
 from relay.model.settings import SettingError, Settings
 from relay.process import output, signals, waiting
 from relay.process.parent import Orders, Parent
-from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STDOUT, VARIABLE, Handed
+from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STALE, STDOUT, VARIABLE, Handed
 from relay.timing import clock
 from relay.timing.draining import Drain
 
@@ -69,7 +69,8 @@ def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: P
 
     if role == "front":
         return service.front(reactor, settings, handed, _sockets(handed.sockets))
-    return service.worker(reactor, settings, handed.name, lambda: parent.tell(ALIVE))
+    alive, stale = partial(parent.tell, ALIVE), partial(parent.tell, STALE)
+    return service.worker(reactor, settings, handed.name, alive, stale)
 
 
 def _leave(role: str, drain: Drain, orphaned: float, stop: Callable[[], None], seconds: float | None) -> None:

@@ -58,6 +58,7 @@ class ManagedProcess:
         self.on_exit: Callable[[str], None] = lambda name: None
         #: called each time one of its processes can take work
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_stale: Callable[[], None] = lambda: None
         #: which lines of what it writes are left out of the log
         self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor

@@ -126,6 +126,17 @@ def go_on(left: Inherited) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
+def begin_anew() -> NoReturn:
+    """Become this program once more, with nothing of what it had."""
+    named = _pid_file_of_ours()
+    if named is not None:
+        named.unlink()  # it would keep us from starting
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(DIRECTORY)
+    os.execv(sys.executable, arguments(os.getpid() != _PID))
+
+
 def _pid_file_of_ours() -> Path | None:
     """twistd's, if it names this process."""
     path = pid_file(sys.argv)

@@ -20,11 +20,11 @@ from twisted.python.threadpool import ThreadPool
 
 from relay import celery
 from relay.front.credentials import Credentials
-from relay.handlers.registry import Registry, chosen
+from relay.handlers.registry import Registry
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, reactors, resolver
-from relay.process import ending, gc_tuning, sockets, watch
+from relay.process import ending, gc_tuning, reloading, sockets, watch
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
@@ -76,9 +76,14 @@ def front(
 
 
 def worker(
-    reactor: Any, settings: Settings, process: str = "", alive: Callable[[], None] = lambda: None
+    reactor: Any,
+    settings: Settings,
+    process: str = "",
+    alive: Callable[[], None] = lambda: None,
+    stale: Callable[[], None] | None = None,
 ) -> Worker:
-    """A worker with the handlers of its modules; a thread of it calls `alive` now and then. Raises `SettingError`."""
+    """A worker with the handlers of its modules; a thread of it calls `alive` now and then. With ``--reload`` it calls
+    `stale` when its modules are edited; without one it begins anew. Raises `SettingError`."""
     from relay.outbound import Upstreams
     from relay.worker.left import JobTasks
     from relay.worker.sight import Origins
@@ -86,7 +91,7 @@ def worker(
     from relay.worker.worker import Worker
 
     address = address_of(settings)
-    registry = chosen(settings)
+    registry = reloading.handlers(settings, alive, stale is None)
     _say_what_is_left_out(registry, settings)
     descriptors.raise_limit()
     resolver.install(reactor)
@@ -110,6 +115,8 @@ def worker(
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
+    if settings.reload:
+        reloading.install(reactor, origins.own, stale)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
 

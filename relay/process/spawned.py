@@ -30,6 +30,7 @@ _TOLD_TO_STOP = "it was told to stop {seconds} s ago"
 #: what a child says to its parent, a word on each line, through a descriptor of its own: when it can take work, when it
 #: begins to drain, and again and again as a sign of life
 READY, DRAINING, ALIVE = "ready", "draining", "alive"
+STALE = "stale"  # its code was edited, and it wants a successor
 DRAIN = "drain"  # what a parent orders through another, with the seconds that the child has from now on
 STDIN, STDOUT, STDERR = 0, 1, 2
 VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
@@ -57,6 +58,7 @@ class Keeper(Protocol):
     title: str
     silence: float  # without a sign of life until a process that gave one before is killed
     is_noise: Callable[[str], bool]  # a line that it wrote, and is left out
+    on_stale: Callable[[], None]  # the child wants a successor
 
     def ask(self, child: Child, seconds: float) -> None:
         """Tell a child to leave within `seconds`."""
@@ -187,6 +189,8 @@ class Child(ProcessProtocol):
             self._keeper.is_ready(self)
         elif line == ALIVE:
             self._silent = 0
+        elif line == STALE:
+            self._keeper.on_stale()
         elif line == DRAINING:
             self._keeper.is_leaving(self)
 

@@ -70,6 +70,7 @@ class Supervisor(Service):
         for child in children:
             child.on_exit = partial(self._reap_soon, child.title)
             child.on_ready = partial(self._is_ready, child.role)
+            child.on_stale = partial(self._replace, [child])
 
     def adopt(self, left: Inherited, place: Callable[[str, int], ManagedProcess]) -> None:
         """Go on with the running processes, and replace them once started, the oldest first, so that repeated restarts
