@@ -4,8 +4,30 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 
-from relay.worker.causes import told
+from twisted.python.failure import Failure
+
+from relay.model.settings import Settings
+from relay.model.text import printable
+from relay.worker.causes import Traced, error_of, told, with_causes
+
+
+class OwnFirst(Traced):
+    """A failure whose traceback in the log has the author's lines alone."""
+
+    own: Callable[[str], bool]
+
+    def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
+        """As `shown` shows it."""
+        return printable(f"{shown(error_of(self), self.own)}\n")
+
+
+def with_own(failure: Failure, own: Callable[[str], bool]) -> OwnFirst:
+    """The same failure, whose traceback in a log has the frames in `own` files alone."""
+    made = OwnFirst(failure.value, failure.type, failure.getTracebackObject())
+    made.own = own
+    return made
 
 
 def shown(error: BaseException, own: Callable[[str], bool]) -> str:
@@ -28,3 +50,8 @@ def _trim(made: traceback.TracebackException, own: Callable[[str], bool]) -> boo
         if cause is not None:
             found = _trim(cause, own) or found
     return found
+
+
+def of_log(settings: Settings, own: Callable[[str], bool]) -> Callable[[Failure], Failure]:
+    """How the log of a worker shows what handlers raise: with ``--reload`` to those who write them, else whole."""
+    return partial(with_own, own=own) if settings.reload else with_causes

@@ -24,7 +24,7 @@ from relay.handlers.registry import Registry
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, reactors, resolver
-from relay.process import ending, gc_tuning, reloading, sockets, watch
+from relay.process import ending, gc_tuning, own_frames, reloading, sockets, watch
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
@@ -110,6 +110,7 @@ def worker(
         tasks=JobTasks(origins.own),
         leave=celery.close,
         spawn=reactor.spawnProcess,
+        show=own_frames.of_log(settings, origins.own),
     )
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)

@@ -34,5 +34,10 @@ def run(
 
 
 async def run_async(handler: Callable[..., Any], /, **options: Any) -> Ran:
-    """Like `run`, in a thread: for tests in an event loop that has other things to do meanwhile."""
-    return await asyncio.get_running_loop().run_in_executor(None, partial(run, handler, **options))
+    """Like `run`, in a thread: for tests in an event loop that has other things to do meanwhile. Where none runs it is
+    like `run`."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return run(handler, **options)
+    return await loop.run_in_executor(None, partial(run, handler, **options))

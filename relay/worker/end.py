@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -33,8 +34,10 @@ class Ends:
 
     _log = Logger()
 
-    def __init__(self, result_limit: int) -> None:
+    def __init__(self, result_limit: int, show: Callable[[Failure], Failure] = with_causes) -> None:
+        """`show` makes of what a handler raised what the log shows."""
         self._result_limit = result_limit
+        self._show = show
         self._types: dict[str, ResultType] = {}  # of results, by name of the job
 
     def of(
@@ -187,7 +190,7 @@ class Ends:
             self._say_failure(claim, text, failure, why=why, **fields)
 
     def _say_failure(self, claim: Claim, text: str, failure: Failure, **fields: Any) -> None:
-        shown = {"why": told(error_of(failure)), "log_failure": with_causes(failure), **fields}
+        shown = {"why": told(error_of(failure)), "log_failure": self._show(failure), **fields}
         self._say(claim, LogLevel.error, text, **shown)
 
     def _say(self, claim: Claim, level: Any, text: str, **fields: Any) -> None:

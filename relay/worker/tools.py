@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
 from relay.store.messages import Message
 from relay.store.workers import WorkerStore
 from relay.worker.aside import InThread
+from relay.worker.causes import with_causes
 from relay.worker.left import JobTasks
 from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
@@ -38,3 +40,5 @@ class WorkerTools:
     finish: Callable[[], Deferred[None]] = lambda: succeed(None)
     spawn: Spawn = no_programs
     pace: Pace = Pace()
+    #: makes of what a handler raised what the log shows
+    show: Callable[[Failure], Failure] = with_causes

@@ -84,7 +84,7 @@ class Worker(Service):
 
     def _place(self) -> Place:
         tools, settings = self._tools, self._settings
-        ends, overdue = Ends(settings.result_limit), Overdue(tools.clock, settings.concurrency)
+        ends, overdue = Ends(settings.result_limit, tools.show), Overdue(tools.clock, settings.concurrency)
         return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks)
 
     def _equipment(self) -> Equipment:

@@ -130,6 +130,11 @@ def test_all_replaces_workers_whose_modules_are_edited(app: Path, start: Started
     assert answers.has(4) < 5  # the old ones go on
     edit(app, JOB.format(number=6))
     answers.has(6)
+    edit(app, JOB.format(number="1 // 0"))
+    eventually(lambda: relay.call("POST", "/jobs/answer").status == 500, "the job fails")
+    relay.wait_for("ZeroDivisionError: integer division or modulo by zero$")
+    frames = [line for line in relay.log_tail(20).splitlines() if line.strip().startswith("File ")]
+    assert {Path(line.split('"')[1]).name for line in frames} == {"edited.py"}  # the author's lines alone
 
 
 @pytest.mark.processes
