@@ -35,7 +35,7 @@ BELOW: dict[str, set[str]] = {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
         *("submitting", "store", "redis", "http", "net", "timing", "model"),
     },
-    "s3": {"handlers", "outbound", "model"},
+    "s3": {"handlers", "outbound", "net", "model"},
     "jobs": {"s3", "graph", "outbound", "model"},
 }
 #: modules at the top: what others call relay by

@@ -12,6 +12,7 @@
 `unix_client`      HTTP over a unix socket, for synchronous code
 `resolver`         host names to addresses
 `descriptors`      how many files this process may have open
+`threads`          calls in threads of the loop that runs, or of the reactor
 `keeper`           a program, run by its path, that ends other programs with their parent
 `adopted_process`  a child process that another program started
 `redis_protocol`   txredisapi's protocol, with bytes in and bytes out

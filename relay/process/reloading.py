@@ -113,8 +113,13 @@ def _wait_for_an_edit(files: Iterable[str], alive: Callable[[], None]) -> None:
         time.sleep(LOOK)
 
 
-def install(reactor: Any, own: Callable[[str], bool], stale: Callable[[], None] | None) -> None:
-    """Have `stale` called when the application's files are edited; without it this process begins anew."""
+def install(
+    reactor: Any, settings: Settings, own: Callable[[str], bool], stale: Callable[[], None] | None
+) -> None:
+    """Have `stale` called when the application's files are edited, if the settings say so; without it this process
+    begins anew."""
+    if not settings.reload:
+        return
     looking = recurring(reactor, Reloading(loaded(own), stale or partial(_begin_anew, reactor)).look)
     reactor.callWhenRunning(looking.start, LOOK)
     reactor.addSystemEventTrigger("during", "shutdown", looking.stop)

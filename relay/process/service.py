@@ -97,14 +97,13 @@ def worker(
     resolver.install(reactor)
     process, router = process or process_name("worker"), router_of(reactor, address)
     store = RedisWorkerStore(router, process, terms_of(settings))
-    upstreams = Upstreams(reactor, store, settings.allow_private, settings.per_host)
     in_thread, busy = _threads(reactor, settings.concurrency)
     origins = Origins(handler.function for handler in registry)
     tools = WorkerTools(
         clock=reactor,
         store=store,
         inbox=_inbox_of(reactor, address, router, process),
-        upstreams=upstreams,
+        upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host),
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
@@ -115,8 +114,7 @@ def worker(
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)
     ending.install(reactor, lambda: max(busy(), made.hung()))
-    if settings.reload:
-        reloading.install(reactor, origins.own, stale)
+    reloading.install(reactor, settings, origins.own, stale)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
 

@@ -16,10 +16,10 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.session import Session, get_session
-from twisted.internet.threads import deferToThread
 
 from relay.model.problems.base import JobError
 from relay.model.problems.raised import NotConfigured
+from relay.net.threads import in_thread
 from relay.outbound import CallOptions, Http, OptionsOfCall, Response, pieces
 from relay.s3.replies import SLOW_DOWN, BucketRefused, S3Error, S3Reply
 
@@ -110,7 +110,7 @@ class Bucket:
         content_type: str = "",
         **options: Unpack[OptionsOfCall],
     ) -> Response:
-        headers = await deferToThread(self._signed, method, url, body, content_type)
+        headers = await in_thread(self._signed, method, url, body, content_type)
         known = CallOptions(headers=headers, allow_redirects=False, private=bool(self.endpoint), own=True)
         given: CallOptions = {"data": body, **known, **options}
         return await http.request(method, url, **given)
@@ -155,7 +155,7 @@ def _region(settings: Mapping[str, str]) -> str:
 async def _credentials(settings: Mapping[str, str]) -> Any:
     if settings.get("s3_access_key"):
         return Credentials(settings["s3_access_key"], settings.get("s3_secret_key", ""))
-    found = await deferToThread(_found)
+    found = await in_thread(_found)
     if found is None:
         raise NotConfigured("no credentials for S3: --set s3_access_key=…")
     return found

@@ -130,8 +130,12 @@ class Turns:
         """A fair share of what waits, and the name of a job that is left for others; "" for none."""
         most = self._share(want)
         claims: list[Claim] = []
+        shut: set[tuple[str, str]] = set()  # lines of which nothing may go now
         for live in self._data.waiting() if want > 0 else ():
-            if not self._sessions.serves(session, live.job.name) or not self._lanes.may_go(live):
+            if live.line in shut or not self._sessions.serves(session, live.job.name):
+                continue
+            if not self._lanes.may_go(live):
+                shut.add(live.line)
                 continue
             if len(claims) >= most:
                 return claims, live.job.name
