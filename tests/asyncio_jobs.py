@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
@@ -146,13 +145,6 @@ async def blocks_in_a_task(seconds: float) -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(blocks())
-        await Deferred(lambda waiting: waiting.callback(None)).addTimeout(60, _clock())
-
-
-def _clock() -> Any:
-    from twisted.internet import reactor
-
-    return reactor
 
 
 @job
