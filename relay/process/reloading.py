@@ -6,6 +6,7 @@ worker that can't import its handlers waits until one of their files changes.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,15 +23,20 @@ from relay.process import reexec
 from relay.timing.recurring import recurring
 
 LOOK = 0.15  # seconds between two looks at the files
+_COARSE = 0.01  # seconds by which the time of a file may be behind
 
 _log = Logger()
 
 
 class Edits:
-    """What changes of some files, from its making on."""
+    """What changes of some files, from its making on, or `since` a time before that (seconds since the epoch)."""
 
-    def __init__(self, files: Iterable[str]) -> None:
+    def __init__(self, files: Iterable[str], since: float = math.inf) -> None:
         self._known = {file: _mark(file) for file in files}
+        now = time.time()
+        for file, mark in self._known.items():
+            if mark is not None and since <= mark[0] / 1e9 <= now:
+                self._known[file] = None
 
     def look(self) -> list[str]:
         """The files that were edited since the last look. One that was removed counts when it is there again."""
@@ -58,8 +64,8 @@ def loaded(own: Callable[[str], bool]) -> list[str]:
 class Reloading:
     """Looks at the application's files; calls `stale` once when they are edited and can be compiled."""
 
-    def __init__(self, files: Iterable[str], stale: Callable[[], None]) -> None:
-        self._edits = Edits(files)
+    def __init__(self, edits: Edits, stale: Callable[[], None]) -> None:
+        self._edits = edits
         self._stale = stale
         self._broken: set[str] = set()
         self._is_stale = self._was_told = False
@@ -88,41 +94,49 @@ def _compiles(file: str, is_news: bool) -> bool:
     return True
 
 
-def handlers(settings: Settings, alive: Callable[[], None], is_alone: bool) -> Registry:
-    """The handlers of a worker; one that reloads and can't import them says so, waits until that may be corrected, and
-    begins anew, or ends where it is not alone. `alive` is called meanwhile. Raises `SettingError`."""
-    if settings.reload:
-        sys.dont_write_bytecode = True  # it has whole seconds, in which a file can be edited twice
-    try:
-        return chosen(settings)
-    except SettingError as error:
-        if not settings.reload:
-            raise
-        sys.stderr.write(f"relay: {error}\n")
-        sys.stderr.flush()
-        _wait_for_an_edit(_concerned(error), alive)
-    if is_alone:
-        reexec.begin_anew()
-    raise SystemExit(0)
+class Reloader:
+    """Loads the handlers of a worker, and has an eye on their files where the settings say so. `alive` is called while
+    it waits, `stale` when they are edited; without `stale` this process begins anew."""
 
+    def __init__(
+        self, settings: Settings, alive: Callable[[], None], stale: Callable[[], None] | None
+    ) -> None:
+        self._settings = settings
+        self._alive = alive
+        self._stale = stale
+        self._began = time.time() - _COARSE
 
-def _wait_for_an_edit(files: Iterable[str], alive: Callable[[], None]) -> None:
-    edits = Edits(files)
-    while not edits.look():
-        alive()
-        time.sleep(LOOK)
+    def handlers(self) -> Registry:
+        """Those of the settings. If they can't be imported it says so, waits until that may be corrected, and begins
+        anew, or ends where there is somebody who starts another. Raises `SettingError`."""
+        if self._settings.reload:
+            sys.dont_write_bytecode = True  # it has whole seconds, in which a file can be edited twice
+        try:
+            return chosen(self._settings)
+        except SettingError as error:
+            if not self._settings.reload:
+                raise
+            sys.stderr.write(f"relay: {error}\n")
+            sys.stderr.flush()
+            self._wait_for_an_edit(_concerned(error))
+        if self._stale is None:
+            reexec.begin_anew()
+        raise SystemExit(0)
 
+    def _wait_for_an_edit(self, files: Iterable[str]) -> None:
+        edits = Edits(files, self._began)
+        while not edits.look():
+            self._alive()
+            time.sleep(LOOK)
 
-def install(
-    reactor: Any, settings: Settings, own: Callable[[str], bool], stale: Callable[[], None] | None
-) -> None:
-    """Have `stale` called when the application's files are edited, if the settings say so; without it this process
-    begins anew."""
-    if not settings.reload:
-        return
-    looking = recurring(reactor, Reloading(loaded(own), stale or partial(_begin_anew, reactor)).look)
-    reactor.callWhenRunning(looking.start, LOOK)
-    reactor.addSystemEventTrigger("during", "shutdown", looking.stop)
+    def install(self, reactor: Any, own: Callable[[str], bool]) -> None:
+        """Have the application's `own` files looked at while the reactor runs."""
+        if not self._settings.reload:
+            return
+        edits = Edits(loaded(own), self._began)
+        looking = recurring(reactor, Reloading(edits, self._stale or partial(_begin_anew, reactor)).look)
+        reactor.callWhenRunning(looking.start, LOOK)
+        reactor.addSystemEventTrigger("during", "shutdown", looking.stop)
 
 
 def _begin_anew(reactor: Any) -> None:

@@ -24,7 +24,8 @@ from relay.handlers.registry import Registry
 from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, reactors, resolver
-from relay.process import ending, gc_tuning, own_frames, reloading, sockets, watch
+from relay.process import ending, gc_tuning, own_frames, sockets, watch
+from relay.process.reloading import Reloader
 from relay.process.spawned import Handed
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
@@ -91,7 +92,8 @@ def worker(
     from relay.worker.worker import Worker
 
     address = address_of(settings)
-    registry = reloading.handlers(settings, alive, stale is None)
+    reloader = Reloader(settings, alive, stale)
+    registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
     process, router = process or process_name("worker"), router_of(reactor, address)
     store = RedisWorkerStore(router, process, terms_of(settings))
@@ -112,17 +114,17 @@ def worker(
     )
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)
-    reloading.install(reactor, settings, origins.own, stale)
-    _tend(reactor, made, busy)
-    return made
+    reloader.install(reactor, origins.own)
+    return _tended(reactor, made, busy)
 
 
-def _tend(reactor: Any, made: Worker, busy: Callable[[], int]) -> None:
-    """What its process has beside a worker."""
+def _tended(reactor: Any, made: Worker, busy: Callable[[], int]) -> Worker:
+    """A worker, with what its process has beside it."""
     descriptors.raise_limit()
     resolver.install(reactor)
     ending.install(reactor, lambda: max(busy(), made.hung()))
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
+    return made
 
 
 def _say_what_is_left_out(registry: Registry, settings: Settings) -> None:

@@ -46,13 +46,24 @@ def test_an_edit_is_seen_once(tmp_path: Path) -> None:
     assert edits.look() == [str(file), str(other)]
 
 
+def test_an_edit_counts_that_was_made_while_a_worker_began(tmp_path: Path) -> None:
+    before, meanwhile, never = (tmp_path / name for name in ("a.py", "b.py", "c.py"))
+    began = time.time()
+    for file, seconds in ((before, -1), (meanwhile, 0), (never, 3600)):
+        file.write_text("")
+        os.utime(file, (began + seconds, began + seconds))
+    edits = Edits(map(str, (before, meanwhile, never)), since=began)
+    assert edits.look() == [str(meanwhile)]
+    assert edits.look() == []
+
+
 def test_a_worker_is_stale_once_all_can_be_compiled(
     tmp_path: Path, no_logged_failures: list[LogEvent]
 ) -> None:
     file, other, asked = tmp_path / "a.py", tmp_path / "b.py", []
     file.write_text("a = 1")
     other.write_text("b = 1")
-    reloading = Reloading([str(file), str(other)], lambda: asked.append(1))
+    reloading = Reloading(Edits([str(file), str(other)]), lambda: asked.append(1))
     edit(file, "a = = 2")
     for _ in range(3):
         reloading.look()
