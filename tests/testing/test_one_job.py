@@ -143,6 +143,24 @@ def test_an_assertion_in_a_stub_breaks_the_test() -> None:
         run(charge, amount=3, api={URL: look})
 
 
+@pytest.mark.parametrize(
+    ("stub", "error", "text"),
+    [
+        (lambda request: request.json()["account"], KeyError, "account"),
+        (lambda request: int("x"), ValueError, "invalid literal"),
+        (object(), TypeError, "object"),
+        ({"a": {1}}, TypeError, "set"),
+        (Answer(status="x"), ValueError, "'x' is not a status"),  # type: ignore[arg-type]
+        (Answer(body="x"), TypeError, "a body is of bytes"),  # type: ignore[arg-type]
+        (Answer(pieces=["a"]), TypeError, "a body is of bytes"),  # type: ignore[list-item]
+        (Answer(headers={"Retry-After": 5}), TypeError, "headers are texts"),  # type: ignore[dict-item]
+    ],
+)
+def test_a_mistake_in_a_stub_breaks_the_test(stub: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        run(charge, amount=3, api={URL: stub})
+
+
 def test_a_thread_waits_for_calls_while_time_skips() -> None:
     began = time.monotonic()
     ran = run(threaded, api={URL: Answer(delay=25)})
