@@ -170,6 +170,7 @@ class Solo:
         kept = self.jobs.get(about) if isinstance(about, str) else None
         if kept is not None:
             kept.log.append(formatEvent(event))
+            kept.failed(event.get("error"))
 
 
 class _Offers:
