@@ -93,8 +93,6 @@ def worker(
     address = address_of(settings)
     registry = reloading.handlers(settings, alive, stale is None)
     _say_what_is_left_out(registry, settings)
-    descriptors.raise_limit()
-    resolver.install(reactor)
     process, router = process or process_name("worker"), router_of(reactor, address)
     store = RedisWorkerStore(router, process, terms_of(settings))
     in_thread, busy = _threads(reactor, settings.concurrency)
@@ -114,10 +112,17 @@ def worker(
     )
     made = Worker(_on_loop(reactor, tools), registry, settings)
     watch.install(reactor, made, origins, store.home, address, settings, alive)
-    ending.install(reactor, lambda: max(busy(), made.hung()))
     reloading.install(reactor, settings, origins.own, stale)
-    reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
+    _tend(reactor, made, busy)
     return made
+
+
+def _tend(reactor: Any, made: Worker, busy: Callable[[], int]) -> None:
+    """What its process has beside a worker."""
+    descriptors.raise_limit()
+    resolver.install(reactor)
+    ending.install(reactor, lambda: max(busy(), made.hung()))
+    reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
 
 
 def _say_what_is_left_out(registry: Registry, settings: Settings) -> None:
