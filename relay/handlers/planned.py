@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from relay.handlers.options import JobOptions
 from relay.model.schedule import Schedule, seconds_of
 
@@ -23,6 +25,11 @@ def schedule_of(options: JobOptions) -> Schedule | None:
     except ValueError as error:
         raise ValueError(f"{'cron' if options.cron else 'timezone'}: {error}") from None
     return schedule
+
+
+def without_schedule(options: JobOptions) -> JobOptions:
+    """The same for a job that is not fired."""
+    return msgspec.structs.replace(options, cron="", timezone="UTC", every="", catch_up="last")
 
 
 def _every(options: JobOptions) -> int:

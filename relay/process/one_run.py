@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import msgspec
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogBeginner
 
@@ -63,7 +64,7 @@ class OneRun:
         self._own = Origins(each.function for each in registry).own
         self._solo = self._made(registry, asked.retry)
         self._reactor.callWhenRunning(self._begin, asked.name, body)
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._solo.stop)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._end)
         self._reactor.run()
         if self._refused is not None:
             raise NotBegun(_told(self._refused)) from self._refused
@@ -97,6 +98,10 @@ class OneRun:
     def _not_begun(self, failure: Any) -> None:
         self._refused = failure.value
         self._reactor.stop()
+
+    def _end(self) -> Deferred[None]:
+        """The worker has ended, and the loop has made the turn that its tasks began."""
+        return self._solo.stop().addBoth(lambda _: deferLater(self._reactor, 0))
 
     # -- what is shown --
 

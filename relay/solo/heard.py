@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from relay.handlers import MARK, handler
 from relay.handlers.context import Context
+from relay.handlers.planned import without_schedule
 from relay.solo.kept import KeptJob
 from relay.worker.current import CURRENT
 
@@ -44,13 +45,14 @@ class Overheard:
         return made
 
 
-def heard(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler like another; what it does is kept with its job, as long as that is in `KEPT`."""
-    return _heard(function, id(getattr(function, MARK)))
+def heard(function: Callable[..., Any], fired: bool = False) -> Callable[..., Any]:
+    """A handler like another; what it does is kept with its job, as long as that is in `KEPT`. It has its schedule if
+    it is to be `fired`."""
+    return _heard(function, id(getattr(function, MARK)), fired)
 
 
 @functools.lru_cache(maxsize=512)
-def _heard(function: Callable[..., Any], mark: int) -> Callable[..., Any]:
+def _heard(function: Callable[..., Any], mark: int, fired: bool) -> Callable[..., Any]:
     """The same for the same mark."""
     takes = handler(function).context
 
@@ -67,6 +69,8 @@ def _heard(function: Callable[..., Any], mark: int) -> Callable[..., Any]:
             raise
         return _followed(made, kept)
 
+    if not fired:
+        setattr(call, MARK, without_schedule(getattr(function, MARK)))
     return call
 
 

@@ -11,6 +11,7 @@ import msgspec
 from relay.model import envelope
 from relay.model.job import Job
 from relay.model.problems.base import JobError, RelayError
+from relay.model.problems.job import JobTimeout
 from relay.model.problems.registry import catalogue
 from relay.model.state import State
 from relay.model.status import Outcome
@@ -60,6 +61,13 @@ class KeptJob:
         """As JSON says it; None for a job that has none."""
         succeeded = self.outcome is not None and self.outcome.state is State.SUCCEEDED
         return msgspec.json.decode(self.outcome.payload) if succeeded and self.outcome else None
+
+    def failed(self, error: BaseException | None) -> None:
+        """An attempt failed so, perhaps before its handler was called, or after that had returned. (What a handler
+        raises that is out of time was heard from itself.)"""
+        is_known = error is None or isinstance(error, JobTimeout) or any(error is each for each in self.errors)
+        if error is not None and not is_known:
+            self.errors.append(error)
 
     def error(self) -> BaseException:
         """Why it did not succeed, as an exception: the handler's own where it raised one, and its end comes from it."""

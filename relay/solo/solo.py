@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from relay.front.caller import LOCAL
 from relay.front.job_service import JobService
 from relay.front.submission import SubmitRequest
 from relay.front.wait_request import WaitRequest
+from relay.handlers import MARK
 from relay.handlers.hooks import Hooks
 from relay.handlers.registry import Registry
 from relay.model.problems.request import UnknownJob
@@ -72,8 +73,10 @@ class Solo:
         settings: Settings,
         hooks: Hooks = NO_HOOKS,
         retried: bool = True,
+        fired: Container[str] = (),
     ) -> None:
-        """`retried`: whether jobs are tried again as they declare."""
+        """`retried`: whether jobs are tried again as they declare · `fired`: those that are fired by their schedules,
+        by name."""
         self._clock = tools.clock
         self._settings = settings
         self._ear: Any = self._hear
@@ -83,7 +86,7 @@ class Solo:
         self.ended: Callable[[KeptJob], None] = lambda kept: None
         #: fires when the jobs of a worker that begins well can run
         self.ready: Deferred[None] = Deferred()
-        registry = Registry([heard(function) for function in functions])
+        registry = Registry([heard(each, getattr(each, MARK).name in fired) for each in functions])
         registry.hooks = hooks
         self.store = MemoryStore(tools.clock, _terms(settings), int(tools.now * 1000), _AGE)
         self.store.data.on_add = self._added
@@ -170,6 +173,7 @@ class Solo:
         kept = self.jobs.get(about) if isinstance(about, str) else None
         if kept is not None:
             kept.log.append(formatEvent(event))
+            kept.failed(event.get("error"))
 
 
 class _Offers:

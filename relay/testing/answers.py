@@ -37,6 +37,16 @@ class ApiAnswer:
         implied = {} if "content-type" in given or self.text is self.json is None else {"Content-Type": kind}
         return {**implied, **self.headers}
 
+    def check(self) -> None:
+        """Raises `TypeError`, `ValueError` for what no API can answer."""
+        if not isinstance(self.status, int) or self.status not in range(100, 1000):
+            raise ValueError(f"{self.status!r} is not a status: a number from 100 to 999")
+        if not all(isinstance(each, str) for line in self.headers.items() for each in line):
+            raise TypeError(f"headers are texts by their names: {dict(self.headers)!r}")
+        known = self.content() if isinstance(self.pieces, list | tuple) else []
+        if not all(isinstance(piece, bytes) for piece in known):
+            raise TypeError(f"a body is of bytes: {known!r}")
+
     def content(self) -> list[bytes]:
         """Its body, in pieces."""
         if self.json is not None:
@@ -103,11 +113,20 @@ class Stubs:
 
 
 def answer_of(given: Any) -> ApiAnswer | BaseException:
-    """What a test writes as an answer: JSON, a text, bytes, a status alone."""
-    if isinstance(given, ApiAnswer | BaseException):
+    """What a test writes as an answer: JSON, a text, bytes, a status alone. Raises `TypeError`, `ValueError` for what
+    is none."""
+    if isinstance(given, BaseException):
         return given
     if isinstance(given, type) and issubclass(given, BaseException):
         return given()
+    answer = _answer_of(given)
+    answer.check()
+    return answer
+
+
+def _answer_of(given: Any) -> ApiAnswer:
+    if isinstance(given, ApiAnswer):
+        return given
     if isinstance(given, bytes):
         return Answer(body=given)
     if isinstance(given, str):

@@ -13,9 +13,10 @@ from relay.handlers.registry import Registry
 
 
 class Found(NamedTuple):
-    """The handlers, and the hooks of modules."""
+    """The handlers, the names of those that are meant themselves, and the hooks of modules."""
 
     functions: list[Callable[..., Any]]
+    meant: frozenset[str]
     hooks: Hooks
 
 
@@ -29,7 +30,7 @@ def found(given: Iterable[Any]) -> Found:
     for function in (*(each.function for each in loaded), *(each for each in given if not _is_module(each))):
         functions[name_of(function)] = function
         known = _neighbours(function) | known
-    return Found(list((known | functions).values()), loaded.hooks)
+    return Found(list((known | functions).values()), frozenset(functions), loaded.hooks)
 
 
 def name_of(job: Any) -> str:

@@ -29,7 +29,7 @@ def run(
     fit raise `BadArguments`, a call to an API that `api` says nothing of raises `NotStubbed`; how the job ended is in
     what is returned."""
     options: dict[str, Any] = {"api": api, "settings": settings, "now": now, "overrides": overrides}
-    with Relay(handler, real_network=real_network, **options) as relay:
+    with Relay(handler, schedules=False, real_network=real_network, **options) as relay:
         return relay.run(handler, **arguments)
 
 

@@ -33,8 +33,8 @@ class Relay:
     `jobs`: modules, names of modules, or handlers; a handler brings those along that its module knows, a module its
     hooks · `api`: what APIs answer (`relay.testing.answers.Stubs`) · `settings`: what ``--set`` gives to handlers ·
     `now`: the time at which it begins · `overrides`: by the function that makes something shared, what handlers are
-    given in its place · `concurrency`: jobs at once · `real_network`: whether clients other than `context.http` may
-    connect to something.
+    given in its place · `concurrency`: jobs at once · `schedules`: whether those of `jobs` are fired that have a
+    schedule · `real_network`: whether clients other than `context.http` may connect to something.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Relay:
         now: datetime | None = None,
         overrides: Mapping[Callable[..., Any], Any] | None = None,
         concurrency: int = 200,
+        schedules: bool = True,
         real_network: bool = False,
     ) -> None:
         self._driver = Driver(real_network)
@@ -60,8 +61,14 @@ class Relay:
             from_thread=self._driver.clock.callFromThread,
             spawn=self._driver.processes.spawn,
         )
-        functions, hooks = found(jobs)
-        self._solo = Solo(tools, functions, Settings(set=given, concurrency=concurrency), hooks)
+        functions, meant, hooks = found(jobs)
+        self._solo = Solo(
+            tools,
+            functions,
+            Settings(set=given, concurrency=concurrency),
+            hooks,
+            fired=meant if schedules else (),
+        )
         for make, value in (overrides or {}).items():
             self._solo.worker.shareds.override(make, value)
         self._solo.ended = self._job_ended

@@ -24,6 +24,9 @@ from relay.net.private import cooperating
 from relay.outbound import AttemptOfJob, Http, Limiter, Upstreams
 from relay.testing.answers import Answer, ApiRequest, Stubs, answer_of
 
+#: what is a mistake of the test's where a stub raises it, and not something that happens to a call
+_MISTAKES = (AssertionError, TypeError, ValueError, LookupError, AttributeError, NameError, ArithmeticError)
+
 
 class StubbedUpstreams(Upstreams):
     """Makes clients whose calls are answered by stubs. `calls` has each request, `broken` is told what a stub raises
@@ -52,7 +55,7 @@ class StubbedUpstreams(Upstreams):
         try:
             given = self._stubs.answer(request)
             return answer_of(await _deferred(given) if isawaitable(given) else given)
-        except AssertionError as error:
+        except _MISTAKES as error:
             self._broken(error)
             return TimeoutError()  # nothing comes any more
         except Exception as error:

@@ -1,7 +1,8 @@
 """An event loop whose time skips: where nothing is left to do, it is at once as late as the next timer wants.
 
 While something real is out (a thread, a process, a socket), time passes as it does for everybody, so that what is out
-can come back before the timers that stand against it.
+can come back before the timers that stand against it. Where something is always left to do (``while True: await
+asyncio.sleep(0)``), time goes on after some thousand rounds, so that what stands against it comes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 _RESOLUTION = time.get_clock_info("monotonic").resolution  # seconds
 _OWN = 1  # descriptor of a loop's own, with which threads wake it
+BUSY = 20_000  # rounds of a loop that always has something to do, after which time goes on
+_SHARE = 0.001  # of the time that went on so, by which each further round is later; as many seconds at least
 
 
 class TimeSelector(selectors.BaseSelector):
@@ -26,6 +29,8 @@ class TimeSelector(selectors.BaseSelector):
         self.now = 0.0  # seconds
         self.out = 0  # threads and processes
         self._real = selectors.DefaultSelector()
+        self._busy = 0  # rounds since time went on by itself
+        self._since = 0.0  # when the first of them was
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready; waits until then, for `timeout` seconds at most, by this clock."""
@@ -33,13 +38,23 @@ class TimeSelector(selectors.BaseSelector):
         if timeout is not None and timeout <= 0 and _is_coarse(self.now):
             self._skip(0.0)
         if ready or (timeout is not None and timeout <= 0):
+            self._go_round()
             return ready
+        self._busy = 0
         if self.out > 0 or len(self._real.get_map()) > _OWN:
             return self._wait(timeout)
         if timeout is None:
             raise RuntimeError("nothing is left that could happen")
         self._skip(timeout)
         return []
+
+    def _go_round(self) -> None:
+        """Something is left to do at this time, and was in the rounds before."""
+        if self._busy == 0:
+            self._since = self.now
+        self._busy += 1
+        if self._busy > BUSY:
+            self._skip(max(_SHARE, (self.now - self._since) * _SHARE))
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         began = time.monotonic()

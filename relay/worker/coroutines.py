@@ -8,6 +8,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -18,6 +19,7 @@ from relay.worker.stepping import SteppedCoroutine
 
 Result = TypeVar("Result")
 Made = Callable[[Claim, "asyncio.Task[Any]"], None]
+_told_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Made] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,11 @@ class Running(Deferred[Box]):
 
 def prepare(loop: asyncio.AbstractEventLoop, made: Made | None = None) -> None:
     """Let all tasks of a loop await Deferreds. `made` is called with each that is begun for a job."""
+    if made is not None:
+        _told_of[loop] = made
     factory = loop.get_task_factory()
-    if type(factory) is not _Tasks:
-        loop.set_task_factory(_Tasks(factory, made))
+    if type(factory) is not _Tasks:  # of a loop that is new, or whose factory somebody has replaced
+        loop.set_task_factory(_Tasks(factory, _told_of.get(loop)))
     elif made is not None:
         factory.made = made
 
@@ -118,11 +122,20 @@ class _Tasks:
         self._make = former or _task
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-        steps = coroutine if type(coroutine) is SteppedCoroutine else SteppedCoroutine(loop, coroutine)
+        steps = coroutine if type(coroutine) is SteppedCoroutine else _stepped(loop, coroutine)
         task: asyncio.Task[Any] = self._make(loop, steps, **options)
         if self.made is not None and steps.claim is not None:
             self.made(steps.claim, task)
         return task
+
+
+def _stepped(loop: asyncio.AbstractEventLoop, coroutine: Any) -> SteppedCoroutine:
+    """Raises `TypeError` for what can't be a task, as asyncio does."""
+    if not (is_coroutine(coroutine) or asyncio.iscoroutine(coroutine)):
+        raise TypeError(
+            f"a coroutine was expected, got {coroutine!r} (asyncio.ensure_future makes a task of another awaitable)"
+        )
+    return SteppedCoroutine(loop, coroutine)
 
 
 def _task(loop: asyncio.AbstractEventLoop, steps: SteppedCoroutine, **options: Any) -> asyncio.Task[Any]:

@@ -153,7 +153,7 @@ class Ends:
             if isinstance(error, JobError):
                 wait, uncounted = error.pause_instead_of(wait), error.uncounted
             end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000), uncounted=uncounted)
-        self._say_end(claim, level, why or told(error), end, failure)
+        self._say_end(claim, level, why or told(error), end, failure, error)
         return end
 
     def _last_resort(self, claim: Claim) -> Report:
@@ -169,21 +169,33 @@ class Ends:
     # -- what is logged --
 
     def _say_end(
-        self, claim: Claim, level: Any, why: str, end: Report | None = None, failure: Failure | None = None
+        self,
+        claim: Claim,
+        level: Any,
+        why: str,
+        end: Report | None = None,
+        failure: Failure | None = None,
+        error: BaseException | None = None,
     ) -> None:
-        """One line for an attempt that ended badly, with a traceback for an unexpected exception. The end does not
-        depend on its line."""
+        """One line for an attempt that ended badly, with a traceback for an unexpected exception; its event has the
+        `error`. The end does not depend on its line."""
         with suppress(BaseException):
-            self._say_how(claim, level, why, end, failure)
+            self._say_how(claim, level, why, end, failure, error if failure is None else error_of(failure))
 
     def _say_how(
-        self, claim: Claim, level: Any, why: str, end: Report | None, failure: Failure | None
+        self,
+        claim: Claim,
+        level: Any,
+        why: str,
+        end: Report | None,
+        failure: Failure | None,
+        error: BaseException | None,
     ) -> None:
         text = "job {id} ({name}) {state} in attempt {attempt} of {attempts}: {why}"
         state = end.state.value if end is not None and end.state.complete else State.FAILED.value
         if end is not None and end.state is State.SCHEDULED:
             text += "; it is tried again in {delay:.1f} s"
-        fields = {"state": state, "attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0}
+        fields = {"state": state, "attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0, "error": error}
         if failure is None:
             self._say(claim, level, text, why=why, **fields)
         else:

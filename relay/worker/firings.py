@@ -62,13 +62,10 @@ class Firings:
             return
         try:
             now, known = await self._store.schedules(self._marks)
-            for status in known:
-                await self._go_on(status, now)
+            dues = [await self._go_on(status, now) for status in known]
         except RelayError:
             return  # the next look finds a store that answers
-        self._look_early(
-            min((each.due - now for each in known if not each.paused and each.due > now), default=0)
-        )
+        self._look_early(min((due - now for due in dues if due > now), default=0))
 
     def _look_early(self, wait: int) -> None:
         stop_timer(self._early)
@@ -80,21 +77,26 @@ class Firings:
             lambda failure: self._log.failure("the schedules could not be looked at", failure)
         )
 
-    async def _go_on(self, status: ScheduleStatus, now: int) -> None:
+    async def _go_on(self, status: ScheduleStatus, now: int) -> int:
+        """When a schedule is due next; 0 where that is not known, or it is paused."""
         definition = self._definitions[status.name]
         schedule = definition.schedule
         assert schedule is not None
         try:
             if status.text != text_of(schedule):
-                await self._begin(status, schedule, now)
+                due = await self._begin(status, schedule, now)
             elif not status.paused and status.due <= now:
-                await self._fire(status, definition, schedule, now)
+                due = await self._fire(status, definition, schedule, now)
+            else:
+                due = status.due
         except RelayError:
             raise
         except Exception:  # of one schedule: the others are fired all the same
             self._log.failure("the schedule of {name} could not go on", name=status.name)
+            due = 0
+        return 0 if status.paused else due
 
-    async def _begin(self, status: ScheduleStatus, schedule: Schedule, now: int) -> None:
+    async def _begin(self, status: ScheduleStatus, schedule: Schedule, now: int) -> int:
         """Nobody has counted out this schedule yet."""
         due, text = schedule.next_after(now), text_of(schedule)
         if await self._store.fire(Firing(status.name, status.due, due, text)):
@@ -102,10 +104,11 @@ class Firings:
             self._log.info(
                 "{name} is fired {when}, next at {at}", name=status.name, when=schedule.text, at=at
             )
+        return due
 
     async def _fire(
         self, status: ScheduleStatus, definition: JobDefinition, schedule: Schedule, now: int
-    ) -> None:
+    ) -> int:
         times, text, seen = schedule.to_fire(status.due, now), status.text, status.due
         following = schedule.next_after(now)
         if now - seen > ON_TIME:
@@ -115,10 +118,11 @@ class Firings:
                 at=schedule.at(seen).isoformat(),
                 count=len(times),
             )
-        if not times:
-            await self._store.fire(Firing(status.name, seen, following, text))
+        if not times and not await self._store.fire(Firing(status.name, seen, following, text)):
+            return 0
         for at, due in zip(times, [*times[1:], following], strict=True):
             job = firing_job(definition, self._store.mint_firing(), at)
             if not await self._store.fire(Firing(status.name, seen, due, text, at, job)):
-                return  # another worker does it, or there is no room now
+                return 0  # another worker does it, or there is no room now
             seen = due
+        return following

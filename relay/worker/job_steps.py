@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from relay.model.problems.job import StepTooLarge
+from relay.model.text import encodable, printable
 from relay.worker import coroutines
+from relay.worker.current import CURRENT
 from relay.worker.notes import Notes
 from relay.worker.result import encode
 
@@ -24,22 +27,49 @@ STEP: ContextVar[str] = ContextVar("relay_step", default="")
 class JobSteps:
     """Of one attempt. `keep` has the store keep the notes, and fires when it does."""
 
+    _log = Logger()
+    _id = ""  # of the job
+
     def __init__(self, notes: Notes, keep: Callable[[], Deferred[None]]) -> None:
         self._notes = notes
         self._keep = keep
         self._begun: set[str] = set()
+        self._doing: dict[str, Deferred[Any]] = {}
 
     def run(self, name: str, function: Callable[[], Any]) -> Deferred[Any]:
         """The result of a step, new or of an earlier attempt; raises `ValueError` for a name that can't be."""
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-            raise ValueError(f"the name of a step must be a text of 1 to {LONGEST_NAME} characters")
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or encodable(name) != name:
+            raise ValueError(
+                f"the name of a step must be a text of 1 to {LONGEST_NAME} whole characters, not {name!r:.99}"
+            )
         if name in self._begun:
             raise ValueError(f"there is another step {name!r} in this job: give each step a name of its own")
         self._begun.add(name)
         done = self._notes.step(name)
         if done is not None:
             return succeed(msgspec.json.decode(done))
-        return coroutines.run(self._do(name, function))
+        doing = coroutines.run(self._do(name, function))
+        if not doing.called:
+            self._doing[name] = doing
+            claim = CURRENT.get(None)
+            self._id = claim.id if claim is not None else ""
+            doing.addBoth(self._over, name)
+        return doing
+
+    def close(self) -> None:
+        """The attempt has its end: what it can't store any more does not go on."""
+        for name, doing in list(self._doing.items()):
+            self._log.warn(
+                "step {name!r} of job {id} is cancelled, because the job is over: await its steps",
+                name=printable(name),
+                id=self._id,
+            )
+            doing.cancel()
+            doing.addErrback(lambda _: None)  # one that nobody looks at would be logged
+
+    def _over(self, result: Any, name: str) -> Any:
+        del self._doing[name]
+        return result
 
     async def _do(self, name: str, function: Callable[[], Any]) -> Any:
         STEP.set(name)  # in this coroutine's own context

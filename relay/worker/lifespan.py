@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -13,9 +12,9 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.handlers.hooks import Hook, Hooks
-from relay.worker.awaited import begin, outcome_of
+from relay.worker.awaited import begin, outcome_of, raised_by, within
 from relay.worker.causes import told, with_causes
-from relay.worker.shareds import Shareds
+from relay.worker.shareds import MOMENT, Shareds
 
 
 class HookFailed(Exception):
@@ -42,33 +41,24 @@ class Lifespan:
 
     async def stop(self, seconds: float) -> None:
         """Call what is to be called after the last job, unless `start` failed, and close what is shared, within so many
-        seconds. Never raises."""
-        await self._within(seconds, self._stop())
+        seconds. What does not end in time is left. Never raises."""
+        until = self._clock.seconds() + seconds
+        for hook in self._hooks.stop if self._started else ():
+            left = max(MOMENT, until - self._clock.seconds())
+            error = await raised_by(within(left, begin(partial(self._call, hook)), self._clock))
+            if error is not None:
+                self._say(f"on_stop {hook} failed", Failure(error))
+        await self._shareds.close(until)
 
     async def _start(self) -> None:
         for hook in self._hooks.start:
-            try:
-                await self._call(hook)
-            except Exception as error:
+            error = await raised_by(self._call(hook))
+            if error is not None:
                 raise HookFailed(f"on_start {hook} failed: {told(error)}{_place(error)}") from error
         self._started = True
 
-    async def _stop(self) -> None:
-        for hook in self._hooks.stop if self._started else ():
-            try:
-                await self._call(hook)
-            except Exception:
-                self._say(f"on_stop {hook} failed", Failure())
-        await self._shareds.close()
-
     async def _call(self, hook: Hook) -> None:
         await outcome_of(hook.function(**await self._shareds.arguments(hook.needs)))
-
-    async def _within(self, seconds: float, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await begin(lambda: work).addTimeout(seconds, self._clock)
-        except Exception:
-            self._say(f"what has to be closed was not after {seconds:.0f} s", Failure())
 
     def _say(self, what: str, failure: Failure) -> None:
         self._log.failure("{what}", with_causes(failure), LogLevel.error, what=what)

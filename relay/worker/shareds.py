@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,10 +14,11 @@ from twisted.python.failure import Failure
 from relay.handlers.shared import SETTINGS, Make, Needs, needs
 from relay.model.problems.raised import NotReady
 from relay.timing.fork import pass_on
-from relay.worker.awaited import begin, outcome_of
+from relay.worker.awaited import begin, outcome_of, raised_by, within
 from relay.worker.causes import with_causes
 
 LONGEST = 60.0  # seconds that it may take to make one
+MOMENT = 0.5  # seconds that the end of each has, even if those before it took all the time
 
 #: by parameter, what makes the thing that it gets
 Wanted = Iterable[tuple[str, Make]]
@@ -33,7 +34,7 @@ class Shareds:
         self._settings = settings
         self._made: dict[Make, Any] = {}
         self._making: dict[Make, tuple[Deferred[Any], list[Deferred[None]]]] = {}
-        self._closing: list[tuple[Make, Callable[[], Awaitable[None]]]] = []
+        self._closing: list[tuple[Make, Callable[[], Coroutine[Any, Any, None]]]] = []
         self._closed = False
 
     def override(self, make: Make, value: Any) -> None:
@@ -60,17 +61,18 @@ class Shareds:
         self.fill(found, needed.shared)
         return found
 
-    async def close(self) -> None:
-        """Close all that has a way to be closed, what was made last first. An error is logged."""
+    async def close(self, until: float) -> None:
+        """Close all that has a way to be closed, what was made last first, until then by the clock: what is not closed
+        in time is left, and the others have a moment each. An error is logged."""
         self._closed = True
         for making, _ in list(self._making.values()):
             making.cancel()
         while self._closing:
             make, close = self._closing.pop()
-            try:
-                await close()
-            except Exception:
-                self._say(f"{_name(make)} could not be closed", Failure())
+            left = max(MOMENT, until - self._clock.seconds())
+            error = await raised_by(within(left, begin(close), self._clock))
+            if error is not None:
+                self._say(f"{_name(make)} could not be closed", Failure(error))
 
     async def _bring(self, wanted: Wanted) -> None:
         for _, make in wanted:
@@ -82,9 +84,8 @@ class Shareds:
         if make in self._making:
             self._making[make][1].append(waiting)
             return waiting
-        making: Deferred[Any] = begin(lambda: self._make(make))
+        making = within(LONGEST, begin(lambda: self._make(make)), self._clock)
         self._making[make] = making, [waiting]
-        making.addTimeout(LONGEST, self._clock)
         making.addBoth(self._over, make)
         return waiting
 

@@ -199,10 +199,9 @@ class Ties:
             for answer in self._waiting.values():  # of what can't be cancelled
                 answer.set_exception(CancelledError("the job is over"))
             self._waiting.clear()
-        if self._aside is not None:
-            self._aside.close()
-        if self._http is not None:
-            self._http.close()
+        for each in (self._steps, self._aside, self._http):
+            if each is not None:
+                each.close()
 
     # -- in the reactor's thread --
 

@@ -96,6 +96,8 @@ class Graph:
         if method == "DELETE":
             self.deleted.append(path)
             return 200, {}, {"success": True}
+        if method == "GET" and fields["fields"].startswith("reactions."):
+            return 200, {}, {"reactions": {"summary": {"total_count": 7}}}
         if method == "GET":
             person = {"id": "1234", "name": "Ada", "email": "ada@example.com"}
             return 200, {}, {name: person[name] for name in fields["fields"].split(",")}

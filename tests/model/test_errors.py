@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relay import SubJobFailed
 from relay.model.problems.base import JobError
 from relay.model.problems.registry import catalogue
 from relay.model.problems.request import QueueFull, TooLarge
@@ -60,6 +61,14 @@ def test_the_detail_may_be_an_exception() -> None:
     assert JobError(ValueError("no such customer")).detail == "no such customer"
     assert JobError(KeyError()).detail == "KeyError"
     assert JobError(Mute()).detail == "Mute"
+
+
+def test_whoever_catches_an_error_sees_what_its_problem_says() -> None:
+    error = JobError("no such parcel", status=404, type="no-parcel", title="The parcel is not known")
+    assert (error.status, error.type, error.title) == (404, "no-parcel", "The parcel is not known")
+    assert (JobError("no").status, JobError("no").title) == (500, "Job failed")
+    failed = SubJobFailed("0-a-b", error.problem())
+    assert (failed.status, failed.title, failed.detail) == (404, "The parcel is not known", "no such parcel")
 
 
 def test_a_status_may_be_one_of_pythons() -> None:

@@ -23,7 +23,7 @@ from relay.s3 import PROBLEMS as S3_PROBLEMS
 from relay.s3 import S3
 
 BANK = os.environ.get("MYAPP_BANK", "https://bank.example")
-MODEL = "https://model.example/v1/chat"
+MODEL = os.environ.get("MYAPP_MODEL", "https://model.example/v1/chat")
 
 
 class CardDeclined(JobError):

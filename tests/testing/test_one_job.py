@@ -6,15 +6,17 @@ import asyncio
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
-from relay import Context, JobError, job
-from relay.model.problems.job import JobTimeout
+from relay import Context, JobError, Shared, job
+from relay.model.problems.job import JobTimeout, ResultNotDeclared
+from relay.model.problems.raised import NotReady
 from relay.model.problems.request import BadArguments, UnknownJob
 from relay.testing import Answer, ApiRequest, NotStubbed, Ran, Relay, run, run_async
 
@@ -43,6 +45,32 @@ async def charge(context: Context, amount: int, card: str = "visa") -> dict[str,
 @job(retries=2)
 def broken(number: int) -> int:
     raise ValueError(f"no {number}")
+
+
+@dataclass
+class Even:
+    value: int
+
+    def __post_init__(self) -> None:
+        if self.value % 2:
+            raise KeyError("odd")
+
+
+@job(retries=1)
+def checked(number: Even) -> None: ...
+
+
+def no_pool() -> int:
+    raise ZeroDivisionError
+
+
+@job
+def with_pool(pool: Annotated[int, Shared(no_pool)]) -> None: ...
+
+
+@job
+def untrue() -> int:
+    return "text"  # type: ignore[return-value]
 
 
 @job(timeout=3600)
@@ -118,6 +146,18 @@ def test_an_unexpected_error_is_raised_with_its_traceback(no_logged_failures: li
     no_logged_failures.clear()
 
 
+def test_what_fails_before_and_after_the_handler_is_told_too(no_logged_failures: list[LogEvent]) -> None:
+    early = run(checked, number={"value": 3})
+    assert [repr(error) for error in early.errors] == ["KeyError('odd')"] * 2
+    with pytest.raises(KeyError, match="odd"):
+        early.value()
+    with pytest.raises(NotReady) as late:
+        run(with_pool).value()
+    assert isinstance(late.value.__cause__, ZeroDivisionError)
+    assert isinstance(run(untrue).errors[0], ResultNotDeclared)
+    no_logged_failures.clear()
+
+
 def test_arguments_are_checked_as_a_front_checks_them() -> None:
     with pytest.raises(BadArguments) as raised:
         run(charge, amount="three")
@@ -141,6 +181,24 @@ def test_an_assertion_in_a_stub_breaks_the_test() -> None:
 
     with pytest.raises(AssertionError, match="amount"):
         run(charge, amount=3, api={URL: look})
+
+
+@pytest.mark.parametrize(
+    ("stub", "error", "text"),
+    [
+        (lambda request: request.json()["account"], KeyError, "account"),
+        (lambda request: int("x"), ValueError, "invalid literal"),
+        (object(), TypeError, "object"),
+        ({"a": {1}}, TypeError, "set"),
+        (Answer(status="x"), ValueError, "'x' is not a status"),  # type: ignore[arg-type]
+        (Answer(body="x"), TypeError, "a body is of bytes"),  # type: ignore[arg-type]
+        (Answer(pieces=["a"]), TypeError, "a body is of bytes"),  # type: ignore[list-item]
+        (Answer(headers={"Retry-After": 5}), TypeError, "headers are texts"),  # type: ignore[dict-item]
+    ],
+)
+def test_a_mistake_in_a_stub_breaks_the_test(stub: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        run(charge, amount=3, api={URL: stub})
 
 
 def test_a_thread_waits_for_calls_while_time_skips() -> None:

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from relay import Context, JobError, job
 from relay.model.problems.request import KeyReused
-from relay.testing import Answer, Relay
+from relay.testing import Answer, Relay, run
 
 APIS = {"https://slow.example/": Answer(json={}, delay=10), "https://fast.example/": {"fast": True}}
 
@@ -185,6 +185,33 @@ def test_what_is_unique_is_done_once() -> None:
 @job(cron="30 2 * * *", timezone="Europe/Berlin")
 def nightly(context: Context) -> str:
     return str(context.scheduled)
+
+
+@job(every="10s", catch_up="none")
+async def each(context: Context) -> str:
+    await context.http.get("https://fast.example/")
+    return f"{context.scheduled:%M:%S}"
+
+
+def test_firings_are_made_when_they_are_due() -> None:
+    with Relay(each, api=APIS, now=datetime(2026, 3, 27, 12, 0, 1, tzinfo=UTC)) as relay:
+        relay.advance(8)
+        assert relay.jobs == []
+        relay.advance(56)
+        assert [ran.value() for ran in relay.jobs] == ["00:10", "00:20", "00:30", "00:40", "00:50", "01:00"]
+
+
+@pytest.mark.parametrize("options", [(nightly,), (each, nightly)])
+def test_only_what_a_test_means_is_fired(options: tuple[Any, ...]) -> None:
+    with Relay(*options, api=APIS, schedules=len(options) == 1) as relay:
+        relay.advance(100)
+        assert relay.submitted(each) == []
+    assert run(pause, api={}).state == "succeeded"
+
+
+@job
+async def pause(context: Context) -> None:
+    await context.sleep(50)
 
 
 def test_schedules_are_fired_by_the_tests_clock() -> None:

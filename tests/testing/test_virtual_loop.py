@@ -51,6 +51,26 @@ def test_a_timeout_skips_too() -> None:
     assert loop.time() == 60
 
 
+def test_time_goes_on_for_a_loop_that_always_has_something_to_do() -> None:
+    async def spin() -> None:
+        async with asyncio.timeout(3600):
+            while True:
+                await asyncio.sleep(0)
+
+    loop = VirtualLoop()
+    with pytest.raises(TimeoutError):
+        run(spin(), loop)
+    assert 3600 <= loop.time() < 3640
+
+
+def test_a_thousand_rounds_take_no_time() -> None:
+    async def spin() -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0)
+
+    assert run(spin())[1] == 0
+
+
 def test_timers_of_one_moment_fire_together() -> None:
     async def many() -> list[int]:
         order: list[int] = []

@@ -16,10 +16,13 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.logger import LogEvent
 
+from relay.model.job import Claim, Job
 from relay.net.reactors import new_loop
-from relay.worker.coroutines import Running, has_loop, is_coroutine, run
+from relay.worker.coroutines import Running, has_loop, is_coroutine, prepare, run
+from relay.worker.current import call
 from tests.worker.loops import ended, on_loop, outcome, turns
 
+CLAIM = Claim("0-a-b", Job("p", "q", "me", "", 0, 1, "", "", False, "", "{}"), 1, 1, 0)
 LOOPS = ("asyncio", "uvloop")
 
 
@@ -453,3 +456,30 @@ def test_a_factory_of_somebody_elses_makes_the_tasks_of_relay_as_well() -> None:
 
     assert on_loop(lambda: outcome(handler)) == 5
     assert len(made) == 1
+
+
+def test_tasks_are_told_of_although_their_factory_was_replaced() -> None:
+    told: list[Any] = []
+
+    async def handler() -> Any:
+        loop = asyncio.get_running_loop()
+        prepare(loop, lambda claim, task: told.append(task))
+        loop.set_task_factory(None)
+        return await ended(call(CLAIM, lambda: run(begins())))
+
+    async def begins() -> bool:
+        task = asyncio.create_task(asyncio.sleep(0))
+        await task
+        return told == [task]
+
+    assert on_loop(lambda: outcome(handler)) is True
+
+
+@pytest.mark.parametrize("what", [succeed(1), 5])
+def test_what_is_not_a_coroutine_can_not_be_a_task(what: Any) -> None:
+    async def handler() -> None:
+        await asyncio.create_task(what)
+
+    error = on_loop(lambda: outcome(handler))
+    assert isinstance(error, TypeError)
+    assert "a coroutine was expected, got " in str(error)

@@ -46,7 +46,7 @@ class Scene:
         self.clock = Clock()
         self.data = MemoryStore(self.clock, StoreSettings(60, 10, 100))
         self.store = Watched(self.data, "worker")
-        served = [
+        self.served = served = [
             msgspec.structs.replace(declared(name), schedule=schedule) for name, schedule in schedules.items()
         ]
         roster = Roster(served)
@@ -78,6 +78,15 @@ def test_a_worker_looks_again_when_a_firing_is_due_before_the_usual_time() -> No
     scene.clock.advance(0.4)
     assert (scene.store.looks, scene.jobs()) == (3, ["tick"])
     assert scene.clock.getDelayedCalls() == []
+
+
+def test_a_worker_that_looks_seldom_makes_each_firing_when_it_is_due() -> None:
+    scene = Scene(tick=Schedule(every=7, catch_up="none"))
+    scene.firings = Firings(scene.clock, scene.store, scene.served, Roster(scene.served), pause=86_400)
+    scene.look()
+    for _ in range(70):
+        scene.clock.advance(1)
+    assert scene.jobs() == ["tick"] * 10
 
 
 def test_a_worker_that_stops_looks_no_more() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,67 @@ def test_a_hook_that_does_not_end_is_left_after_a_time(no_logged_failures: list[
     span.clock.advance(5)
     assert done == [None]
     assert "waits failed" in eventAsText(no_logged_failures[0])
+    no_logged_failures.clear()
+
+
+ERRORS = asyncio.CancelledError(), SystemExit("no settings"), BaseException()  # none is an Exception
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_whatever_a_hook_raises_it_is_named_and_the_worker_does_not_serve(error: BaseException) -> None:
+    @on_start
+    def fails() -> None:
+        raise error
+
+    (failure,) = Span(fails).start()
+    assert failure.check(HookFailed)
+    assert f"fails failed: {type(error).__name__}" in str(failure.value)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_whatever_a_hook_raises_in_the_end_the_others_are_called(
+    error: BaseException, no_logged_failures: list[LogEvent]
+) -> None:
+    said: list[str] = []
+
+    @on_stop
+    def other() -> None:
+        said.append("other")
+
+    @on_stop
+    async def fails() -> None:
+        raise error
+
+    span = Span(other, fails)
+    span.start()
+    assert (span.stop(), said) == ([None], ["other"])
+    assert "fails failed" in eventAsText(no_logged_failures[0])
+    no_logged_failures.clear()
+
+
+def test_a_hook_that_goes_on_after_its_time_is_left_and_the_others_are_called(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    said: list[str] = []
+
+    @on_stop
+    async def quick() -> None:
+        said.append("quick")
+
+    @on_stop
+    async def deaf() -> None:
+        while True:
+            with suppress(CancelledError):
+                await Deferred()
+
+    span = Span(quick, deaf)
+    span.start()
+    done = span.stop()
+    span.clock.advance(4.9)
+    assert (done, said) == ([], [])
+    span.clock.advance(0.1)
+    assert (done, said) == ([None], ["quick"])
+    assert "deaf failed" in eventAsText(no_logged_failures[0])
     no_logged_failures.clear()
 
 

@@ -3,7 +3,9 @@
 Annotations here are no strings, because they name what is local to a test.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import pytest
@@ -90,7 +92,7 @@ def asked(shareds: Shareds, make: Make) -> list[Any]:
 
 def close(shareds: Shareds) -> list[Any]:
     done: list[Any] = []
-    begin(shareds.close).addBoth(done.append)
+    begin(lambda: shareds.close(5.0)).addBoth(done.append)
     return done
 
 
@@ -173,6 +175,57 @@ def test_one_that_takes_too_long_is_given_up(factory: Factory, no_logged_failure
     no_logged_failures.clear()
     factory.opened = succeed(None)
     assert asked(shareds, factory.later) == factory.pools
+
+
+def test_one_that_is_cancelled_and_goes_on_is_given_up_as_well(no_logged_failures: list[LogEvent]) -> None:
+    async def deaf() -> None:
+        while True:
+            with suppress(CancelledError):
+                await Deferred()
+
+    clock = Clock()
+    waiting = asked(Shareds(clock, {}), deaf)
+    clock.advance(LONGEST)
+    assert waiting[0].check(NotReady)
+    assert "TimeoutError: it has not ended after 60 s" in eventAsText(no_logged_failures[0])
+    no_logged_failures.clear()
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(3), BaseException()])
+def test_whatever_one_raises_as_it_is_closed_the_others_are_closed(
+    shareds: Shareds, factory: Factory, no_logged_failures: list[LogEvent], error: BaseException
+) -> None:
+    def raises() -> Iterator[int]:
+        yield 1
+        raise error
+
+    asked(shareds, factory.generator)
+    asked(shareds, raises)
+    assert close(shareds) == [None]
+    assert factory.closed == [0]
+    assert "raises could not be closed" in eventAsText(no_logged_failures[0])
+    no_logged_failures.clear()
+
+
+def test_one_that_does_not_end_is_left_and_the_others_are_closed(
+    factory: Factory, no_logged_failures: list[LogEvent]
+) -> None:
+    async def deaf() -> AsyncIterator[int]:
+        yield 1
+        while True:
+            with suppress(CancelledError):
+                await Deferred()
+
+    clock = Clock()
+    shareds = Shareds(clock, {})
+    asked(shareds, factory.generator)
+    asked(shareds, deaf)
+    done = close(shareds)
+    clock.advance(4.9)
+    assert (done, factory.closed) == ([], [])
+    clock.advance(0.1)
+    assert (done, factory.closed) == ([None], [0])
+    no_logged_failures.clear()
 
 
 def test_one_who_waits_no_longer_leaves_the_others_waiting(shareds: Shareds, factory: Factory) -> None:

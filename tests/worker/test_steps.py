@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import capturedLogs, eventAsText
 
 from relay import Context, JobError, job
 from relay.model.problems.job import ResultNotJson, StepTooLarge
@@ -123,10 +124,12 @@ def test_two_steps_of_one_name_are_a_mistake() -> None:
         alone.steps.run("a", noted("a"))
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, 7])
-def test_a_name_is_a_short_text(name: Any) -> None:
-    with pytest.raises(ValueError, match="1 to 255 characters"):
-        Alone().steps.run(name, noted("a"))
+@pytest.mark.parametrize("name", ["", "x" * 256, 7, "\ud800"])
+def test_a_name_is_a_short_text_and_another_is_not_kept(name: Any) -> None:
+    alone = Alone()
+    with pytest.raises(ValueError, match="1 to 255 whole characters"):
+        alone.steps.run(name, noted("a"))
+    assert alone.run("a", noted("a")) == ["a"]
 
 
 def test_a_step_that_failed_is_not_stored_and_may_be_tried_again() -> None:
@@ -171,6 +174,26 @@ def test_checkpoint_and_steps_are_kept_together() -> None:
 
 
 # -- on workers --
+
+
+def test_a_step_that_is_not_awaited_ends_with_its_job(families: list[Family]) -> None:
+    async def function(context: Context) -> str:
+        async def left() -> None:
+            try:
+                await Deferred()
+            finally:
+                done.append("ended")
+
+        context.step("left", left)
+        return "over"
+
+    made = family(families, function)
+    with capturedLogs() as logs:
+        job = made.submit("stepping")
+        assert made.outcome(job).state is State.SUCCEEDED
+    assert done == ["ended"]
+    (line,) = [eventAsText(event) for event in logs if "step" in eventAsText(event)]
+    assert f"step 'left' of job {job}" in line
 
 
 def test_another_attempt_goes_on_behind_the_steps_that_were_done(families: list[Family]) -> None:

@@ -12,9 +12,9 @@ LONGEST_TYPE = 500  # characters
 class RelayError(Exception):
     """Something went wrong."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     slug: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "Internal error"
+    title: str = "Internal error"
     #: seconds for ``Retry-After``; 0 if a retry does not help
     retry_after: ClassVar[int] = 0
     #: header lines of its own that the answer has, each with its line break
@@ -78,9 +78,9 @@ class JobError(RelayError):
         _check_type(type)
         check_pause(retry_after)
         super().__init__(detail, **members)
-        self.job_status = int(status)
+        self.status = self.job_status = int(status)
         self.type = type
-        self.job_title = title or type.replace("-", " ").capitalize()
+        self.title = self.job_title = title or type.replace("-", " ").capitalize()
         self.retryable = retryable
         self.pause = retry_after
 
