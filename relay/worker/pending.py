@@ -113,7 +113,13 @@ class PendingJob:
 
 
 def gathered(sub_jobs: Sequence[SubJob[Any]], return_exceptions: bool) -> Deferred[list[Any]]:
-    """The results of all, in their order; see `Context.gather`."""
+    """The results of all, in their order; see `Context.gather`. Raises `TypeError` for anything else."""
+    for each in sub_jobs:
+        if not isinstance(each, SubJob):
+            raise TypeError(
+                f"context.gather takes what context.submit returns, each as an argument, not a value of type "
+                f"{type(each).__name__} (asyncio.gather takes whatever can be awaited)"
+            )
     waiting = [each.deferred() for each in sub_jobs]
     if return_exceptions:
         return DeferredList(waiting, consumeErrors=True).addCallback(_results)

@@ -127,6 +127,17 @@ def test_the_first_failure_of_those_that_are_gathered_is_raised_at_once(families
     assert made.result(made.submit("parent")) == ["negative", 422, -1]
 
 
+def test_what_is_gathered_must_be_sub_jobs(families: list[Family]) -> None:
+    async def parent(context: Context, n: int) -> Any:
+        try:
+            await context.gather([context.submit(square, n=1)])  # type: ignore[arg-type]
+        except TypeError as error:
+            return str(error)
+
+    made = family(families, parent)
+    assert "each as an argument, not a value of type list" in made.result(made.submit("parent"))
+
+
 def test_a_failure_that_nobody_catches_is_the_parents_problem(families: list[Family]) -> None:
     async def parent(context: Context, n: int) -> Any:
         seen.append(context.submit(square, n=-7))
