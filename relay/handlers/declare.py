@@ -216,6 +216,11 @@ class Handler:
         return {field: getattr(decoded, field) for field in type.__struct_fields__}
 
 
+def _in_a_line(text: str) -> str:
+    """What pydantic says of a type, without its address."""
+    return " ".join(text.partition("\n\nFor further information")[0].split())
+
+
 def handler(function: Callable[..., Any]) -> Handler:
     """The handler that ``@job`` declared, with its arguments typed by its signature. Raises `HandlerError`."""
     options: JobOptions = getattr(function, MARK)
@@ -223,7 +228,7 @@ def handler(function: Callable[..., Any]) -> Handler:
     try:
         read = signature.read(function, options.name)
     except SignatureError as error:
-        raise HandlerError(f"{title}: {error}") from error
+        raise HandlerError(f"{title}: {_in_a_line(str(error))}") from error
     counted = options.per or (options.limit.per if options.limit else "")
     if counted and not read.argument_named(counted):
         given = "the Context" if counted == read.context else "shared"

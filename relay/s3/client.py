@@ -7,6 +7,7 @@ from typing import Literal
 
 from relay.handlers.context import Context
 from relay.model.limits import Limit
+from relay.model.problems.base import JobError
 from relay.outbound import pieces
 from relay.s3.bucket import Bucket, check_key
 from relay.s3.replies import BucketRefused, S3Error, S3Object, S3Reply, Stored, listed, object_of
@@ -17,6 +18,8 @@ PROBLEMS = (BucketRefused, S3Error)
 MAX_BYTES = 16 << 20  # of an object that is read at once, unless the call says otherwise
 PIECE = 1 << 20
 PAGE = 1000  # objects that S3 lists at once, at most
+WEEK = 604_800  # seconds: as long as S3 takes a URL
+_SIGNED = ("GET", "PUT")
 _BINARY = "application/octet-stream"
 
 
@@ -113,7 +116,14 @@ class S3:
         await self._call("DELETE", key)
 
     async def presign(self, method: Literal["GET", "PUT"], key: str, seconds: int = 3600) -> str:
-        """A URL with which anybody can make this request, for so many seconds (at most a week)."""
+        """A URL with which anybody can make this request, for so many seconds (from 1 to 604,800, a week)."""
+        if method not in _SIGNED or not 1 <= seconds <= WEEK:
+            raise JobError(
+                f"no URL is made for {method} and {seconds} s: it is GET or PUT, for 1 to {WEEK} s",
+                status=422,
+                type="bad-arguments",
+                title="Bad arguments",
+            )
         return (await self.bucket()).presigned(method, key, seconds)
 
     async def _call(

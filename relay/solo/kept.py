@@ -65,7 +65,9 @@ class KeptJob:
     def failed(self, error: BaseException | None) -> None:
         """An attempt failed so, perhaps before its handler was called, or after that had returned. (What a handler
         raises that is out of time was heard from itself.)"""
-        is_known = error is None or isinstance(error, JobTimeout) or any(error is each for each in self.errors)
+        is_known = (
+            error is None or isinstance(error, JobTimeout) or any(error is each for each in self.errors)
+        )
         if error is not None and not is_known:
             self.errors.append(error)
 

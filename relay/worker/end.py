@@ -195,7 +195,8 @@ class Ends:
         state = end.state.value if end is not None and end.state.complete else State.FAILED.value
         if end is not None and end.state is State.SCHEDULED:
             text += "; it is tried again in {delay:.1f} s"
-        fields = {"state": state, "attempts": claim.job.attempts, "delay": end.delay / 1000 if end else 0, "error": error}
+        delay = end.delay / 1000 if end else 0
+        fields = {"state": state, "attempts": claim.job.attempts, "delay": delay, "error": error}
         if failure is None:
             self._say(claim, level, text, why=why, **fields)
         else:

@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 
 from relay import JobError
 from relay.jobs.s3 import s3_copy_url
-from relay.s3 import Bucket, S3Error
+from relay.s3 import S3, Bucket, S3Error
 from relay.s3.upload import Upload
 from tests.outbound.conftest import Scene, scene
 from tests.outbound.hostile import OK, Hostile
@@ -51,6 +51,17 @@ async def test_a_bucket_makes_no_url_of_a_key_that_may_be_taken_for_another() ->
             bucket.url(key)
         with pytest.raises(JobError):
             bucket.presigned("GET", key, 60)
+
+
+@ensureDeferred
+async def test_a_url_is_made_for_what_s3_takes_only(scene: Scene) -> None:
+    s3 = S3(context(scene, {"s3_buckets": "photos", **ACCESS}))
+    assert "X-Amz-Expires=604800" in await s3.presign("PUT", "key", 604_800)
+    wrong: list[tuple[Any, Any]] = [("DELETE", 60), ("get", 60), ("GET", 0), ("GET", -1), ("PUT", 604_801)]
+    for method, seconds in wrong:
+        with pytest.raises(JobError) as caught:
+            await s3.presign(method, "key", seconds)
+        assert caught.value.type == "bad-arguments"
 
 
 @ensureDeferred

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_a_timeout_skips_too() -> None:
 def test_time_goes_on_for_a_loop_that_always_has_something_to_do() -> None:
     async def spin() -> None:
         async with asyncio.timeout(3600):
-            while True:
+            for _ in itertools.count():
                 await asyncio.sleep(0)
 
     loop = VirtualLoop()

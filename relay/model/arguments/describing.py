@@ -154,14 +154,15 @@ def _listed(found: _Found, info: Any) -> Shape:
     unique = isinstance(info, inspect.SetType | inspect.FrozenSetType)
     if unique and not _is_hashable(info.item_type):
         raise Unsupported(
-            "a set can't hold unhashable values (lists, dicts, sets, dataclasses that are not frozen)"
+            "a set can't hold unhashable values (lists, dicts, sets, dataclasses that are not frozen) and types of "
+            "pydantic's"
         )
     return Listed(found.shape(info.item_type), unique, info.min_length, info.max_length)
 
 
 def _table(found: _Found, info: Any) -> Shape:
     if not _is_hashable(info.key_type):
-        raise Unsupported("a dict can't have unhashable keys (bytearray)")
+        raise Unsupported("a dict can't have unhashable keys (bytearray) and types of pydantic's as keys")
     key, value = found.shape(info.key_type), found.shape(info.value_type)
     return Table(key, value, info.min_length, info.max_length)
 

@@ -277,11 +277,16 @@ def test_a_default_may_be_a_model_and_is_each_calls_own() -> None:
         ),
         (dataclasses.make_dataclass("Noted", [("n", pydantic.PositiveInt)]), "use msgspec.Meta"),
         (pydantic.create_model("Called", call=(Callable[[], None], ...)), "argument x: "),
+        (pydantic.create_model("Ahead", to=("Nowhere", ...)), "argument x: .*is not fully defined"),
+        (Annotated[str, pydantic.Field(pattern="(?=a)b")], "argument x: .*look-around"),
+        (dict[pydantic.PositiveInt, int], "types of pydantic's as keys"),
+        (set[pydantic.PositiveInt], "types of pydantic's"),
     ],
 )
 def test_what_can_not_be_checked_is_refused_where_it_is_declared(annotation: Any, why: str) -> None:
-    with pytest.raises(HandlerError, match=why):
+    with pytest.raises(HandlerError, match=why) as caught:
         handler_of(annotation)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_an_error_of_another_kind_in_a_validator_is_not_the_clients() -> None:
