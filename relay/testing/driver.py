@@ -30,6 +30,11 @@ class Driver:
         self.clock = LoopClock(self.loop, self._threads)
         self.processes = LoopProcesses(self.loop)
         self._broken: BaseException | None = None
+        self._is_open = False
+
+    def begin(self) -> None:
+        """From now on something can be run, until `close`."""
+        self._is_open = True
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call a function that may run the loop."""
@@ -40,6 +45,8 @@ class Driver:
     def run(self, begin: Callable[[], Begun[Result]]) -> Result:
         """Begin something in the loop, and run that until it is over. Raises what that raises, and what is a mistake of
         the test's (`break_off`)."""
+        if not self._is_open:
+            raise RuntimeError("a Relay runs within its with: with Relay(…) as relay: …")
         return self.call(lambda: self.loop.run_until_complete(self._until(begin)))
 
     async def _until(self, begin: Callable[[], Begun[Result]]) -> Result:
@@ -72,6 +79,7 @@ class Driver:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._is_open = False
         self.call(self._close)
         self._threads.shutdown(wait=False)
         self._elsewhere.shutdown(wait=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +83,7 @@ class Relay:
         return self._upstreams
 
     def __enter__(self) -> Relay:
+        self._driver.begin()
         self._driver.run(self._start)
         return self
 
@@ -124,6 +126,8 @@ class Relay:
 
     def advance(self, seconds: float) -> None:
         """Go on for so many seconds by the test's clock, and some milliseconds, in which what is due then is begun."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"{seconds!r} is not a number of seconds that time can go on for")
         self._driver.run(lambda: deferLater(self._driver.clock, seconds + _SETTLE))
 
     def cancel(self, job: Ran) -> None:

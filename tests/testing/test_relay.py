@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -95,6 +96,22 @@ def test_a_job_can_be_cancelled() -> None:
         relay.cancel(ran)
         relay.run_until_idle()
         assert ran.state == "cancelled"
+
+
+@pytest.mark.parametrize("seconds", [-1, math.inf, math.nan])
+def test_time_goes_on_for_a_number_of_seconds(seconds: float) -> None:
+    with Relay(limited) as relay, pytest.raises(ValueError, match="not a number of seconds"):
+        relay.advance(seconds)
+
+
+def test_a_relay_runs_within_its_with() -> None:
+    relay = Relay(limited)
+    with pytest.raises(RuntimeError, match="within its with"):
+        relay.submit(limited)
+    with relay:
+        assert relay.run(limited).state == "succeeded"
+    with pytest.raises(RuntimeError, match="within its with"):
+        relay.submit(limited)
 
 
 def test_a_month_passes_in_no_time() -> None:
