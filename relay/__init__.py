@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from relay.model.limits import Limit
     from relay.model.problems.base import JobError
     from relay.model.problems.raised import Discard, Retry
+    from relay.model.problems.request import BadArguments
     from relay.outbound.response import Response
 
 __all__ = [
+    "BadArguments",
     "Context",
     "Discard",
     "JobError",
@@ -67,6 +69,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BadArguments": "model.problems.request",
     "Context": "handlers.context",
     "Discard": "model.problems.raised",
     "JobError": "model.problems.base",

@@ -127,6 +127,8 @@ def make(role: str, given: dict[str, Any], owner: Owner = NOBODY, chosen: str = 
         made = _made(role, settings, given, owner)
     except SettingError as error:
         raise SystemExit(f"relay: {error}") from error
+    except KeyboardInterrupt:  # while the handlers are looked at, in a process of its own
+        raise SystemExit("relay: interrupted before it began") from None
     setproctitle(f"relay {role}")  # its command line may have shown secrets
     return made
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from relay.model.caller_settings import CallerSettings
+from relay.model.given import Given
 from relay.model.setting_checks import check_callers, check_networks, check_origins, check_queues
 from relay.model.setting_types import (
     YEAR,
@@ -144,7 +144,7 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def for_handlers(self) -> Mapping[str, str]:
         """The values of ``--set``, by name; the last one counts."""
-        return MappingProxyType(dict(text.split("=", 1) for text in self.set))
+        return Given(dict(text.split("=", 1) for text in self.set))
 
     def environ(self) -> dict[str, str]:
         """These settings as environment variables for a child process, because everybody can read its command line."""

@@ -70,6 +70,11 @@ class OneRun:
             raise NotBegun(_told(self._refused)) from self._refused
         return self._status
 
+    def _stop(self) -> Deferred[Any]:
+        """Whatever the job comes to now, it was interrupted, unless it has ended."""
+        self._job = None
+        return self._solo.stop()
+
     def _made(self, registry: Registry, retried: bool) -> Solo:
         reactor, tasks = self._reactor, JobTasks(self._own)
         running = reactors.loop_of(reactor)
@@ -142,7 +147,8 @@ def _arguments(registry: Registry, asked: Namespace) -> bytes:
     if asked.name not in definitions:
         near = difflib.get_close_matches(asked.name, definitions, 1)
         meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(definitions))}"
-        raise NotBegun(f"there is no job {asked.name}: {meant}")
+        hint = "" if asked.jobs else " (--jobs MODULE names your own)"
+        raise NotBegun(f"there is no job {asked.name}: {meant}{hint}")
     try:
         return run_arguments.arguments_of(asked.arguments, asked.json, definitions[asked.name].schema)
     except ValueError as error:

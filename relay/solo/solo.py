@@ -183,7 +183,7 @@ class _Offers:
     def __init__(self, registry: Registry, retried: bool) -> None:
         declared = served(registry)
         if not retried:
-            declared = [msgspec.structs.replace(each, attempts=1) for each in declared]
+            declared = [msgspec.structs.replace(each, attempts=1, once=True) for each in declared]
         self._declared = {each.name: each for each in declared}
         self._offers: dict[str, Offer] = {}
 

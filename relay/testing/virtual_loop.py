@@ -1,8 +1,9 @@
 """An event loop whose time skips: where nothing is left to do, it is at once as late as the next timer wants.
 
 While something real is out (a thread, a process, a socket), time passes as it does for everybody, so that what is out
-can come back before the timers that stand against it. Where something is always left to do (``while True: await
-asyncio.sleep(0)``), time goes on after some thousand rounds, so that what stands against it comes.
+can come back before the timers that stand against it. A thread that a library began by itself is given a moment. Where
+something is always left to do (``while True: await asyncio.sleep(0)``), time goes on after some thousand rounds, so
+that what stands against it comes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,6 +21,9 @@ Result = TypeVar("Result")
 _RESOLUTION = time.get_clock_info("monotonic").resolution  # seconds
 _OWN = 1  # descriptor of a loop's own, with which threads wake it
 BUSY = 20_000  # rounds of a loop that always has something to do, after which time goes on
+PATIENCE = 0.1  # seconds of real time that a library's own thread gets before time skips
+#: names of threads that are known to be out, or not
+_KNOWN = ("MainThread", "asyncio_", "ThreadPoolExecutor-", "PoolThread-")
 _SHARE = 0.001  # of the time that went on so, by which each further round is later; as many seconds at least
 
 
@@ -29,6 +34,7 @@ class TimeSelector(selectors.BaseSelector):
         self.now = 0.0  # seconds
         self.out = 0  # threads and processes
         self._real = selectors.DefaultSelector()
+        self._before = set(threading.enumerate())
         self._busy = 0  # rounds since time went on by itself
         self._since = 0.0  # when the first of them was
 
@@ -43,10 +49,19 @@ class TimeSelector(selectors.BaseSelector):
         self._busy = 0
         if self.out > 0 or len(self._real.get_map()) > _OWN:
             return self._wait(timeout)
+        if self._has_strangers() and (ready := self._real.select(min(PATIENCE, timeout or PATIENCE))):
+            return ready
         if timeout is None:
             raise RuntimeError("nothing is left that could happen")
         self._skip(timeout)
         return []
+
+    def _has_strangers(self) -> bool:
+        """Whether there are threads that libraries began by themselves since this loop was made."""
+        return any(
+            thread not in self._before and not thread.name.startswith(_KNOWN)
+            for thread in threading.enumerate()
+        )
 
     def _go_round(self) -> None:
         """Something is left to do at this time, and was in the rounds before."""

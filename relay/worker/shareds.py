@@ -12,7 +12,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.handlers.shared import SETTINGS, Make, Needs, needs
-from relay.model.problems.raised import NotReady
+from relay.model.problems.raised import NotConfigured, NotReady
 from relay.timing.fork import pass_on
 from relay.worker.awaited import begin, outcome_of, raised_by, within
 from relay.worker.causes import with_causes
@@ -116,6 +116,8 @@ class Shareds:
         """The log has what happened, clients are told that something did."""
         if not self._closed:
             self._say(f"{_name(make)} failed: what it makes is tried again when it is next used", failure)
+        if isinstance(failure.value, NotConfigured):
+            return failure  # which is not mended by trying again
         error = NotReady()
         error.__cause__ = failure.value
         return Failure(error)

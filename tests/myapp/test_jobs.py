@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from relay.model.problems.request import BadArguments
+from relay import BadArguments
 from relay.testing import Answer, Relay, run
 from tests.myapp import jobs
 

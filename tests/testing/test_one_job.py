@@ -293,3 +293,33 @@ def test_the_time_is_what_the_test_says() -> None:
         relay.advance(3600)
         relay.advance(3600)
         assert abs((relay.now - datetime(2026, 3, 29, 2, 30, tzinfo=UTC)).total_seconds()) < 0.02
+
+
+@job(timeout=60)
+async def in_a_thread_of_a_library() -> int:
+    """As aiosqlite does."""
+    loop, answer = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    threading.Thread(target=lambda: loop.call_soon_threadsafe(answer.set_result, 1)).start()
+    return await answer
+
+
+def test_a_thread_that_a_library_began_comes_back_before_time_skips() -> None:
+    ran = run(in_a_thread_of_a_library)
+    assert (ran.value(), ran.elapsed < 1) == (1, True)
+
+
+def test_a_misfit_of_arguments_is_named() -> None:
+    with pytest.raises(BadArguments, match="sum: there is no such argument"):
+        run(in_a_thread_of_a_library, sum=1)
+
+
+@job
+async def needy(context: Context) -> str:
+    return context.settings.get("town", "") or context.settings["town"]
+
+
+def test_a_setting_that_is_missing_is_named() -> None:
+    assert run(needy, settings={"town": "Bonn"}).value() == "Bonn"
+    problem = run(needy).problem
+    assert problem is not None
+    assert (problem["type"], problem["detail"]) == ("/problems/not-configured", "--set town=… is missing")

@@ -114,6 +114,14 @@ class BadArguments(RelayError):
 
     status, slug, title = 422, "bad-arguments", "The arguments do not fit the job"
 
+    def __str__(self) -> str:
+        """With each misfit, for whoever called in Python."""
+        misfits = [
+            f"{each['at'].lstrip('/') or 'arguments'}: {each['detail']}"
+            for each in self.members.get("errors", ())
+        ]
+        return "; ".join([super().__str__(), *misfits])
+
 
 class KeyReused(RelayError):
     """This key was already used with other arguments. A key stands for one submission: use a new key."""
