@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -145,9 +147,33 @@ async def blocks_in_a_task(seconds: float) -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(blocks())
+        await Deferred(lambda waiting: waiting.callback(None)).addTimeout(seconds + 1, _clock())
+
+
+def _clock() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
 
 
 @job
 def begins_tasks_and_returns() -> None:
     """A plain function, which nobody would await."""
     kept.append(asyncio.ensure_future(asyncio.sleep(600)))
+
+
+def _exit() -> None:
+    sys.exit(3)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@job
+async def would_end_the_worker(how: str) -> int:
+    """Returns which process this is."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon({"stop": loop.stop, "exit": _exit, "interrupt": _interrupt}[how])
+    await asyncio.to_thread(time.monotonic)  # a thread of the loop's is there, which the end would wait for
+    return os.getpid()

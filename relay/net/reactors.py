@@ -13,10 +13,12 @@ import os
 import sys
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.main import installReactor
+from twisted.logger import Logger
 
 LOOPS = ("asyncio", "uvloop")  # those with an event loop
 LOOK = 0.1  # seconds between looks for the end of a program, where the system does not tell
@@ -95,7 +97,10 @@ def loop() -> asyncio.AbstractEventLoop | None:
 
 class LoopReactor(AsyncioSelectorReactor):
     """A reactor on an event loop. What it schedules has the context that `run` was called in. It closes its loop when
-    it has ended."""
+    it has ended. Only itself can end it: neither a callback that raises `SystemExit` does, nor one that stops the
+    loop."""
+
+    _log = Logger()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -107,9 +112,23 @@ class LoopReactor(AsyncioSelectorReactor):
         """Run until it is stopped."""
         self._scheduling.context = copy_context()
         try:
-            super().run(installSignalHandlers)
+            self._go(partial(super().run, installSignalHandlers))
+            while self.running:
+                self._go(self.loop.run_forever)
         finally:
             self.loop.close()
+
+    def _go(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except (SystemExit, KeyboardInterrupt) as error:
+            if not self.running:
+                raise
+            name = type(error).__name__
+            self._log.failure("a callback can't end this process ({name}): the event loop goes on", name=name)
+        else:
+            if self.running:
+                self._log.error("something has stopped the event loop: it goes on")
 
     def callFromThread(self, f: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Nothing happens once the reactor has ended: threads may outlive it."""

@@ -70,11 +70,6 @@ class OneRun:
             raise NotBegun(_told(self._refused)) from self._refused
         return self._status
 
-    def _stop(self) -> Deferred[Any]:
-        """Whatever the job comes to now, it was interrupted, unless it has ended."""
-        self._job = None
-        return self._solo.stop()
-
     def _made(self, registry: Registry, retried: bool) -> Solo:
         reactor, tasks = self._reactor, JobTasks(self._own)
         running = reactors.loop_of(reactor)
@@ -105,7 +100,9 @@ class OneRun:
         self._reactor.stop()
 
     def _end(self) -> Deferred[None]:
-        """The worker has ended, and the loop has made the turn that its tasks began."""
+        """The worker has ended, and the loop has made the turn that its tasks began. Whatever the job comes to meanwhile,
+        it was interrupted."""
+        self._job = None
         return self._solo.stop().addBoth(lambda _: deferLater(self._reactor, 0))
 
     # -- what is shown --

@@ -121,6 +121,20 @@ def test_tasks_that_a_handler_leaves_behind_are_cancelled_and_named(
     assert result(front, "is_left_over") is False
 
 
+@pytest.mark.parametrize("reactor", ["asyncio", "uvloop"])
+def test_a_callback_can_not_end_a_worker(front: RelayProcess, start: Start, reactor: str) -> None:
+    worker = start("--reactor", reactor)
+    said = {
+        "stop": "something has stopped the event loop: it goes on",
+        "exit": r"a callback can't end this process \(SystemExit\): the event loop goes on",
+        "interrupt": r"a callback can't end this process \(KeyboardInterrupt\): the event loop goes on",
+    }
+    for how, line in said.items():
+        assert worker.process is not None
+        assert result(front, "would_end_the_worker", {"how": how}) == worker.process.pid
+        worker.wait_for(line)
+
+
 def test_an_error_that_nobody_looks_at_is_logged_with_its_job(front: RelayProcess, start: Start) -> None:
     worker = start()
     id = front.call("POST", "/jobs/forgets_an_error").json()["id"]
