@@ -52,7 +52,7 @@ class GraphError(JobError):
     """Graph refused a call; `code`, `subcode` and `trace` are Graph's own, and its support asks for `trace`."""
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
-        self.code = error.get("code", 0)
+        self.code = _code_of(error)
         super().__init__(
             str(error.get("message", f"Graph answered {status}")),
             retryable=isinstance(self, Unavailable),
@@ -97,7 +97,7 @@ PROBLEMS = (TokenRefused, NotPermitted, Unavailable, GraphRefused)
 
 def refusal(status: int, error: Mapping[str, Any]) -> GraphError:
     """What an answer of Graph's that is an error means; `error` is the object that it has."""
-    code = error.get("code", 0)
+    code = _code_of(error)
     if code in _TOKEN:
         return TokenRefused(status, error)
     if code in _PERMISSION:
@@ -169,11 +169,24 @@ class Graph:
             answer = _object(await response.content())
             if response.code == 200 and "error" not in answer:
                 return answer
-            said = answer.get("error")
-            error = refusal(response.code, said if isinstance(said, dict) else {})
+            error = refusal(response.code, self._said(answer))
             if not error.limited:
                 raise error
             await self._http.limited(url, own=True)
+
+    def _said(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The error of an answer. Graph names a token that is malformed, and clients are told its words."""
+        said = answer.get("error")
+        if not isinstance(said, dict):
+            return {}
+        if "message" not in said:
+            return said
+        return {**said, "message": str(said["message"]).replace(self._credentials["access_token"], "…")}
+
+
+def _code_of(error: Mapping[str, Any]) -> int:
+    code = error.get("code", 0)
+    return code if isinstance(code, int) else 0
 
 
 def _proof(secret: str, token: str) -> str:

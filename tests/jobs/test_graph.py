@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 
-from relay import JobError
+from relay import Context, JobError, job
 from relay.graph import Graph, TokenRefused
 from relay.model.problems.raised import NotConfigured
+from relay.testing import Answer, run
 from tests.jobs.graph_server import VERSION
 from tests.jobs.graph_server import Graph as GraphServer
 from tests.outbound.conftest import Scene, scene
@@ -45,6 +46,31 @@ def test_an_id_that_leads_elsewhere_is_refused(worked: RelayProcess, id: str) ->
 
 
 # -- a client of a job --
+
+
+@job
+async def profile(context: Context) -> Any:
+    return await Graph(context).get("me")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "detail"),
+    [
+        (
+            {"message": "Malformed access token s3cret", "code": 190},
+            "facebook-token",
+            "Malformed access token …",
+        ),
+        ({"message": {"odd": ["s3cret"]}, "code": {}}, "facebook-refused", "{'odd': ['…']}"),
+        ("odd", "facebook-refused", "Graph answered 400"),
+    ],
+)
+def test_no_refusal_tells_the_token(error: Any, kind: str, detail: str) -> None:
+    answer = Answer(400, json={"error": error})
+    ran = run(profile, settings={"facebook_token": "s3cret"}, api={"https://graph.facebook.com/*": answer})
+    problem = ran.problem or {}
+    assert (problem["type"], problem["detail"]) == (f"/problems/{kind}", detail)
+    assert "s3cret" not in "".join(ran.log)
 
 
 @ensureDeferred
