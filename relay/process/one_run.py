@@ -100,8 +100,8 @@ class OneRun:
         self._reactor.stop()
 
     def _end(self) -> Deferred[None]:
-        """The worker has ended, and the loop has made the turn that its tasks began. Whatever the job comes to meanwhile,
-        it was interrupted."""
+        """The worker has ended, and the loop has made the turn that its tasks began. Whatever the job comes to
+        meanwhile, it was interrupted."""
         self._job = None
         return self._solo.stop().addBoth(lambda _: deferLater(self._reactor, 0))
 
