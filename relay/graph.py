@@ -45,7 +45,8 @@ _PIECE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")  # of a path: an id, 
 _LIMITED = {4, 17, 32, 341, 613, *range(80000, 80015)}
 _PERMISSION = {3, 10, *range(200, 300)}
 _TOKEN = {102, 190}
-_TRANSIENT = {1, 2}
+_NOT_JSON = 2  # Graph's own code of what is amiss with it for a while
+_TRANSIENT = {1, _NOT_JSON}
 
 
 class GraphError(JobError):
@@ -142,9 +143,11 @@ class Graph:
         return await self._call("DELETE", path, {"params": {**fields, **self._credentials}})
 
     async def pages(self, path: str, **fields: str) -> AsyncGenerator[dict[str, Any]]:
-        """What an edge has (``data``), one by one, page after page."""
+        """What an edge has (``data``), one by one, page after page, until there is none that was not read."""
         after: dict[str, str] = {}
-        while True:
+        seen: set[str] = set()
+        while after.get("after", "") not in seen:
+            seen.add(after.get("after", ""))
             page = await self.get(path, **{**fields, **after})
             for each in page.get("data", ()):
                 yield each
@@ -167,15 +170,17 @@ class Graph:
         while True:
             response = await self._http.request(method, url, **options)
             answer = _object(await response.content())
-            if response.code == 200 and "error" not in answer:
+            if response.code == 200 and answer is not None and "error" not in answer:
                 return answer
             error = refusal(response.code, self._said(answer))
             if not error.limited:
                 raise error
             await self._http.limited(url, own=True)
 
-    def _said(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def _said(self, answer: dict[str, Any] | None) -> dict[str, Any]:
         """The error of an answer. Graph names a token that is malformed, and clients are told its words."""
+        if answer is None:
+            return {"message": "its answer is not a JSON object", "code": _NOT_JSON}
         said = answer.get("error")
         if not isinstance(said, dict):
             return {}
@@ -194,9 +199,9 @@ def _proof(secret: str, token: str) -> str:
     return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None

@@ -12,9 +12,12 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.handlers.hooks import Hook, Hooks
+from relay.timing.timers import stop_timer
 from relay.worker.awaited import begin, outcome_of, raised_by, within
 from relay.worker.causes import told, with_causes
 from relay.worker.shareds import MOMENT, Shareds
+
+LATE = 10.0  # seconds after which a hook that has not ended is named
 
 
 class HookFailed(Exception):
@@ -52,10 +55,19 @@ class Lifespan:
 
     async def _start(self) -> None:
         for hook in self._hooks.start:
+            late = self._clock.callLater(LATE, self._late, hook)
             error = await raised_by(self._call(hook))
+            stop_timer(late)
             if error is not None:
                 raise HookFailed(f"on_start {hook} failed: {told(error)}{_place(error)}") from error
         self._started = True
+
+    def _late(self, hook: Hook) -> None:
+        self._log.warn(
+            "on_start {hook} has not ended after {seconds:.0f} s: nothing is served before",
+            hook=hook,
+            seconds=LATE,
+        )
 
     async def _call(self, hook: Hook) -> None:
         await outcome_of(hook.function(**await self._shareds.arguments(hook.needs)))

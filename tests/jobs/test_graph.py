@@ -73,6 +73,27 @@ def test_no_refusal_tells_the_token(error: Any, kind: str, detail: str) -> None:
     assert "s3cret" not in "".join(ran.log)
 
 
+@pytest.mark.parametrize("body", ["[]", "<html>", ""])
+def test_an_answer_that_is_no_object_is_no_success(body: str) -> None:
+    api = {"https://graph.facebook.com/*": Answer(200, text=body)}
+    problem = run(profile, settings={"facebook_token": "t"}, api=api).problem or {}
+    assert (problem["type"], problem["detail"]) == (
+        "/problems/facebook-unavailable",
+        "its answer is not a JSON object",
+    )
+
+
+@job
+async def comments(context: Context) -> list[Any]:
+    return [each async for each in Graph(context).pages("1/comments")]
+
+
+def test_a_page_that_leads_to_itself_is_read_once() -> None:
+    page = {"data": [1], "paging": {"next": "…", "cursors": {"after": "a"}}}
+    api = {"https://graph.facebook.com/*": Answer(json=page)}
+    assert run(comments, settings={"facebook_token": "t"}, api=api).value() == [1, 1]
+
+
 @ensureDeferred
 async def test_an_edge_is_read_page_after_page(scene: Scene, graph: GraphServer) -> None:
     client = graph_of(scene, graph.given())

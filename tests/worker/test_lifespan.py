@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, eventAsText
+from twisted.logger import LogEvent, capturedLogs, eventAsText, formatEvent
 
 from relay import on_start, on_stop
 from relay.handlers.hooks import Hooks, hooks_of
 from relay.handlers.options import HandlerError
 from relay.handlers.registry import Registry
 from relay.worker.awaited import begin
-from relay.worker.lifespan import HookFailed, Lifespan
+from relay.worker.lifespan import LATE, HookFailed, Lifespan
 from relay.worker.shareds import Shareds
 from tests.processes import RedisProcess, RelayProcess, eventually
 
@@ -104,7 +104,11 @@ def test_a_worker_that_is_stopped_while_it_starts_waits_for_no_hook() -> None:
 
     span = Span(waits)
     found = span.start()
+    with capturedLogs() as said:
+        span.clock.advance(LATE)
+    assert [formatEvent(each).split(" has ")[0] for each in said] == [f"on_start {span.hooks.start[0]}"]
     span.starting.cancel()
+    assert span.clock.getDelayedCalls() == []
     assert isinstance(found[0].value.__cause__, CancelledError)
     assert span.stop() == [None]
 
