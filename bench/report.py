@@ -69,7 +69,7 @@ def reactors(results: Mapping[str, Any]) -> str:
     }
     rows = [
         [name, *(f"{used[job]:.0f}" if job in used else "" for job in jobs)]
-        for name, used in results["reactors"].items()
+        for name, used in results["cpu_reactors"].items()
     ]
     return _table(["worker, µs a job", *jobs.values()], rows)
 

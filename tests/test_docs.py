@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import relay
+import relay.testing
 from tests.processes import ROOT, RelayProcess
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -128,3 +131,10 @@ def test_the_table_of_settings_is_current(monkeypatch: pytest.MonkeyPatch) -> No
     from settings_table import FILE, table
 
     assert FILE.read_text() == table(), "make settings"
+
+
+@pytest.mark.parametrize("package", [relay, relay.testing], ids=lambda package: package.__name__)
+def test_the_reference_has_all_that_applications_import(package: ModuleType) -> None:
+    reference = (ROOT / "docs/reference.md").read_text()
+    named = set(re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)", reference, re.MULTILINE))
+    assert {name for name in package.__all__ if not name.startswith("__")} <= named
