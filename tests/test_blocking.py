@@ -150,6 +150,7 @@ def test_names_are_found_while_handlers_fill_the_reactors_threads(
     assert front.stop() == 0
 
 
+@pytest.mark.long
 def test_no_restart_leaves_a_process_behind(tmp_path: Path, ran: Path) -> None:
     relay = RelayProcess(tmp_path, "all", *options(ran), "--drain-limit", "0")
     relay.start()

@@ -71,7 +71,7 @@ def variables(relay: RelayProcess) -> list[str]:
     "endpoint",
     [
         pytest.param("systemd:domain=INET:index=1", marks=pytest.mark.long),
-        "systemd:domain=INET:name=relay",
+        pytest.param("systemd:domain=INET:name=relay", marks=pytest.mark.long),
         "haproxy:systemd:domain=INET:name=relay",
     ],
     ids=["index", "name", "haproxy"],
@@ -118,6 +118,7 @@ def test_a_lone_front_serves_sockets_of_systemd(redis: RedisProcess, tmp_path: P
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_a_unix_socket_stays_with_its_mode_when_fronts_are_replaced(tmp_path: Path) -> None:
     """Each time a front begins and ends to serve it. It goes with relay."""
     path = tmp_path / "relay.sock"

@@ -97,7 +97,7 @@ def test_clients_of_both_fronts_are_answered_by_one_job(shared: Shared) -> None:
     assert other.json()["id"] != answers[0]["id"]
 
 
-@pytest.mark.parametrize("dies", ["worker", "redis"])
+@pytest.mark.parametrize("dies", [pytest.param("worker", marks=pytest.mark.long), "redis"])
 def test_all_get_the_one_outcome_whatever_dies_meanwhile(shared: Shared, dies: str) -> None:
     asked = [shared.ask("report", ACCOUNT) for _ in range(6)]
     assert {client.head()[0] for client in asked} == {200}  # each is held

@@ -112,6 +112,7 @@ def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess, count:
     assert answers(clients) == list(range(count))
 
 
+@pytest.mark.long
 def test_replaced_again_and_again_while_clients_come(relay: RelayProcess) -> None:
     clients = []
     for number in range(4):

@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogBeginner
 
 from relay.handlers.registry import Registry, chosen
-from relay.model.problems.base import RelayError
+from relay.model.problems.request import BadArguments
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.model.text import printable
@@ -154,14 +154,9 @@ def _arguments(registry: Registry, asked: Namespace) -> bytes:
 
 def _told(error: BaseException) -> str:
     """In one line, or one for each misfit."""
-    misfits = error.members.get("errors") if isinstance(error, RelayError) else None
-    if not misfits:
+    if not isinstance(error, BadArguments):
         return told(error)
-    lines = [
-        f"{error}:",
-        *(f"{each['at'].removeprefix('/') or 'arguments'}: {each['detail']}" for each in misfits),
-    ]
-    return "\n  ".join(lines)
+    return "\n  ".join([f"{error.detail or error.title}:", *error.misfits])
 
 
 def _progress(kept: KeptJob, fraction: Any, message: Any) -> str:

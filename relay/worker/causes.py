@@ -65,7 +65,6 @@ def _shown(error: BaseException) -> str:
             kind = f"{error.type} ({error.job_status})"
         elif isinstance(error, RelayError):
             kind = error.slug
-            text = f"{text} {error.members['errors']}"
     return text if text == kind else f"{kind}: {text}"[:LONGEST_LINE]
 
 

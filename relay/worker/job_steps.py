@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from relay.model.problems.job import StepTooLarge
 from relay.model.text import encodable, printable
 from relay.worker import coroutines
+from relay.worker.awaited import outcome_of
 from relay.worker.current import CURRENT
 from relay.worker.notes import Notes
 from relay.worker.result import encode
@@ -74,7 +75,7 @@ class JobSteps:
     async def _do(self, name: str, function: Callable[[], Any]) -> Any:
         STEP.set(name)  # in this coroutine's own context
         try:
-            result = self._fitting(name, encode(await _result_of(function)))
+            result = self._fitting(name, encode(await outcome_of(function())))
         except BaseException:
             self._begun.discard(name)  # the handler may try it again
             raise
@@ -88,10 +89,3 @@ class JobSteps:
         if self._notes.size_of_steps() + len(name) + len(result) > MOST:
             raise StepTooLarge(f"with step {name!r} the steps have too much", limit=MOST)
         return result
-
-
-async def _result_of(function: Callable[[], Any]) -> Any:
-    made = function()
-    if isinstance(made, Coroutine):
-        return await coroutines.run(made)
-    return await made if hasattr(made, "__await__") else made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Lately:
-    """Those that were added since the last turn but one."""
+    """Those that were added since the last `forget` but one."""
 
     def __init__(self) -> None:
         self._new: set[str] = set()
@@ -14,9 +14,9 @@ class Lately:
         return name in self._new or name in self._old
 
     def add(self, name: str) -> None:
-        """Keep a name for one to two turns."""
+        """Keep a name until the next `forget` but one."""
         self._new.add(name)
 
-    def turn(self) -> None:
+    def forget(self) -> None:
         """Forget those that were old already."""
         self._old, self._new = self._new, set()

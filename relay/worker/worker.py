@@ -62,7 +62,7 @@ class Worker(Service):
         work: dict[Callable[[], Any], float] = {
             self._sweep: pace.sweep,
             self._publish: pace.publish,
-            self._cancelled.turn: pace.forget,
+            self._cancelled.forget: pace.forget,
             self._outcomes.waiters.turn: pace.early,
         }
         definitions = served(registry)

@@ -143,6 +143,7 @@ def test_a_task_that_ignores_its_result_is_asked_for_one(stack: Stack) -> None:
     assert stack.call("silent").json()["result"] == 1
 
 
+@pytest.mark.long
 def test_a_broker_that_is_down_is_said_so(stack: Stack) -> None:
     """After a few starts, for nothing was queued; and the same key begins anew."""
     first, other = (

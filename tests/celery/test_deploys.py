@@ -119,7 +119,7 @@ def holder(place: Place, id: str) -> str:
 
 
 @pytest.mark.parametrize("job", ["gated", "gated_once"])
-@pytest.mark.parametrize("ends", [drains, dies])
+@pytest.mark.parametrize("ends", [drains, pytest.param(dies, marks=pytest.mark.long)])
 def test_a_successor_waits_for_the_task_that_is_there(
     place: Place, tmp_path: Path, ends: Callable[[RelayProcess], None], job: str
 ) -> None:

@@ -63,7 +63,9 @@ def result(front: RelayProcess, name: str, arguments: object = None) -> object:
     return answer["result"]
 
 
-@pytest.mark.parametrize("name", ["asyncio", "uvloop", "epoll", "select"])
+@pytest.mark.parametrize(
+    "name", ["asyncio", "uvloop", "epoll", pytest.param("select", marks=pytest.mark.long)]
+)
 def test_a_worker_waits_with_the_reactor_that_was_chosen_and_ends_without_noise(
     front: RelayProcess, start: Start, name: str
 ) -> None:
@@ -121,7 +123,7 @@ def test_tasks_that_a_handler_leaves_behind_are_cancelled_and_named(
     assert result(front, "is_left_over") is False
 
 
-@pytest.mark.parametrize("reactor", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("reactor", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long)])
 def test_a_callback_can_not_end_a_worker(front: RelayProcess, start: Start, reactor: str) -> None:
     worker = start("--reactor", reactor)
     said = {
@@ -161,7 +163,7 @@ def test_a_mistake_with_asyncio_is_logged_with_what_to_do(
     worker.wait_for(rf"job {id} \({name}\) failed in attempt 1 of 1: RuntimeError: .*{said}")
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long)])
 def test_a_task_that_blocks_is_found_with_its_job_and_line(
     front: RelayProcess, start: Start, name: str
 ) -> None:
@@ -172,7 +174,7 @@ def test_a_task_that_blocks_is_found_with_its_job_and_line(
     )
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long)])
 def test_a_worker_without_a_terminal_runs_jobs(
     front: RelayProcess, redis: RedisProcess, tmp_path: Path, name: str
 ) -> None:

@@ -67,6 +67,7 @@ def test_it_is_another_program_with_other_settings_and_what_runs_stays(relay: Re
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_with_fewer_places_those_left_over_leave(relay: RelayProcess) -> None:
     configure(relay, "workers = 3\n")
     before = relay.children("relay worker")
@@ -99,6 +100,7 @@ def test_a_mistake_changes_nothing(relay: RelayProcess) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_again_and_again(relay: RelayProcess) -> None:
     """Also while it is at it."""
     before = relay.children("relay front")

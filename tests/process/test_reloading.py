@@ -149,6 +149,7 @@ def test_all_replaces_workers_whose_modules_are_edited(app: Path, start: Started
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_a_worker_alone_begins_anew(app: Path, start: Started, redis: RedisProcess) -> None:
     front = start("front", "--redis", redis.url)
     worker = start("worker", "--redis", redis.url, "--jobs", "edited", "--reload")

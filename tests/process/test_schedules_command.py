@@ -104,6 +104,7 @@ def test_two_workers_fire_each_second_once_and_go_on_when_one_is_killed(
     assert sorted(ids) == list(range(min(ids), max(ids) + 1))  # none was lost
 
 
+@pytest.mark.long
 def test_workers_that_are_started_again_go_on_with_the_schedule(
     workers: list[RelayProcess], ticks: Ticks
 ) -> None:
@@ -166,6 +167,7 @@ def test_schedules_are_shown_as_a_table_and_as_json(
     assert shown["tick"]["job"].split("-")[3].endswith("z")
 
 
+@pytest.mark.long
 def test_what_can_not_be_done_is_said_in_one_line(
     workers: list[RelayProcess], ticks: Ticks, run: Run
 ) -> None:

@@ -225,6 +225,7 @@ def test_what_comes_while_relay_begins_does_not_end_it(tmp_path: Path, number: i
     assert relay.stop() == 0
 
 
+@pytest.mark.long
 def test_one_that_was_replaced_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
     """It had an hour beside its successor; without a parent it has the drain."""
     (tmp_path / "told.py").write_text(JOBS)

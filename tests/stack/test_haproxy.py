@@ -113,6 +113,7 @@ def test_only_this_machine_is_told_how_the_fronts_are(haproxy: ShippedHAProxy) -
                 assert client.response().status == status
 
 
+@pytest.mark.long
 def test_a_front_that_misses_its_store_gets_nothing_while_another_one_is_ready(
     standing: Fronts, server: RedisProcess, tmp_path: Path
 ) -> None:

@@ -81,9 +81,13 @@ def recurring_work() -> Iterator[str]:
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "recurring":
                 yield ast.unparse(node.args[1])
-            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "work":
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and _target(node) == "work":
                 assert isinstance(node.value, ast.Dict)
                 yield from (ast.unparse(body) for body in node.value.keys if body is not None)
+
+
+def _target(node: ast.Assign | ast.AnnAssign) -> str:
+    return ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
 
 
 def test_the_docs_list_all_recurring_work(root: Path) -> None:

@@ -49,7 +49,8 @@ def test_an_error_is_told_in_one_line_with_what_it_came_from() -> None:
     error.__cause__ = KeyError()
     error.__cause__.__cause__ = FINAL
     assert told(error) == "ValueError: the effect, from KeyError, from job-failed (402): no"
-    assert told(BadArguments("two", errors=["a: int", "b: str"])) == "bad-arguments: two ['a: int', 'b: str']"
+    misfits = [{"at": "/a", "detail": "int"}, {"at": "", "detail": "str"}]
+    assert told(BadArguments("two", errors=misfits)) == "bad-arguments: two; a: int; arguments: str"
     assert told(ValueError("caf\udce9\n2")) == "ValueError: caf\\udce9 2"
     assert len(told(ValueError("x" * 100_000))) <= LONGEST_LINE
     error.__cause__ = error

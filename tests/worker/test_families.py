@@ -80,7 +80,7 @@ def drains(worker: RelayProcess) -> None:
     worker.stop()
 
 
-@pytest.mark.parametrize("ends", [dies, drains])
+@pytest.mark.parametrize("ends", [pytest.param(dies, marks=pytest.mark.long), drains])
 def test_a_parent_finds_its_sub_jobs_again_in_another_worker(
     home: Home, tmp_path: Path, ends: Callable[[RelayProcess], None]
 ) -> None:
@@ -118,6 +118,7 @@ def test_a_parent_gets_its_outcomes_from_a_store_that_forgot_everything(
     assert home.outcome(id)["result"][:2] == [100_000, "content"]
 
 
+@pytest.mark.long
 def test_two_thousand_sub_jobs_are_no_trouble_and_too_many_are_a_clear_error(home: Home) -> None:
     worker = home.worker(places=50)
     assert home.outcome(home.submit("many", count=2000)).get("result") == 2000

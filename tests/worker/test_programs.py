@@ -46,7 +46,9 @@ def all_end(processes: list[int]) -> None:
     eventually(lambda: not any(map(is_running, processes)), "no program is left")
 
 
-@pytest.mark.parametrize("worker", ["asyncio", "uvloop", "epoll"], indirect=True)
+@pytest.mark.parametrize(
+    "worker", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long), "epoll"], indirect=True
+)
 def test_a_handler_pauses_and_calls_in_threads_and_runs_programs(
     front: RelayProcess, worker: RelayProcess
 ) -> None:

@@ -66,7 +66,7 @@ def place(redis: RedisProcess, tmp_path: Path) -> Iterator[Place]:
         (drains, "resumes"),
         (drains, "resumes_once"),
         (drains, "resumes_in_a_thread"),
-        (dies, "resumes_once"),
+        pytest.param(dies, "resumes_once", marks=pytest.mark.long),
     ],
 )
 def test_a_job_goes_on_in_another_worker(

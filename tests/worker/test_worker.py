@@ -40,7 +40,7 @@ def test_a_job_that_was_cancelled_before_it_got_here_is_not_begun(worker: Worker
     """The store had given it to us, and said that it was cancelled on another connection, which was quicker."""
     late = claim(1)
     worker._told([Message("c", late.id, b"")])
-    worker._cancelled.turn()
+    worker._cancelled.forget()
     worker.take(late, 0.0)
     assert ends(worker) == [Report(late.id, State.CANCELLED)]
     assert worker.held() == 0
@@ -50,7 +50,7 @@ def test_what_was_cancelled_long_ago_is_forgotten(worker: Worker) -> None:
     late = claim(1)
     worker._told([Message("c", late.id, b"")])
     for _ in range(2):
-        worker._cancelled.turn()
+        worker._cancelled.forget()
     worker.take(late, 0.0)
     assert worker.held() == 1
     assert ends(worker) == []

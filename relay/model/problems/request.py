@@ -114,13 +114,15 @@ class BadArguments(RelayError):
 
     status, slug, title = 422, "bad-arguments", "The arguments do not fit the job"
 
+    @property
+    def misfits(self) -> list[str]:
+        """Each with its place."""
+        misfits = self.members.get("errors", ())
+        return [f"{each['at'].lstrip('/') or 'arguments'}: {each['detail']}" for each in misfits]
+
     def __str__(self) -> str:
         """With each misfit, for whoever called in Python."""
-        misfits = [
-            f"{each['at'].lstrip('/') or 'arguments'}: {each['detail']}"
-            for each in self.members.get("errors", ())
-        ]
-        return "; ".join([super().__str__(), *misfits])
+        return "; ".join([self.detail or self.title, *self.misfits])
 
 
 class KeyReused(RelayError):

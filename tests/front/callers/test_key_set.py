@@ -161,6 +161,6 @@ VALUES = st.sampled_from(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(MEMBERS), VALUES | st.none() | st.integers()), max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_keys_of_any_values_are_an_error(keys: list[dict[str, Any]]) -> None:
     KeySet.parse(json.dumps({"keys": keys}).encode())
