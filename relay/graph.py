@@ -172,16 +172,16 @@ class Graph:
             answer = _object(await response.content())
             if response.code == 200 and answer is not None and "error" not in answer:
                 return answer
-            error = refusal(response.code, self._said(answer))
+            error = refusal(response.code, self._said(response.code, answer))
             if not error.limited:
                 raise error
             await self._http.limited(url, own=True)
 
-    def _said(self, answer: dict[str, Any] | None) -> dict[str, Any]:
+    def _said(self, status: int, answer: dict[str, Any] | None) -> dict[str, Any]:
         """The error of an answer. Graph names a token that is malformed, and clients are told its words."""
-        if answer is None:
+        if answer is None and status == 200:
             return {"message": "its answer is not a JSON object", "code": _NOT_JSON}
-        said = answer.get("error")
+        said = (answer or {}).get("error")
         if not isinstance(said, dict):
             return {}
         if "message" not in said:

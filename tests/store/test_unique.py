@@ -85,7 +85,8 @@ async def test_a_success_is_the_answer_for_as_long_as_it_is_fresh(front: Store, 
     assert (again.id, again.new) == (first.id, False)
     assert again.outcome is not None
     assert again.outcome.payload == '"done"'
-    assert (await ask(front, "two", fresh=1)).id != soon_stale.id
+    another = [await ask(front, "two", fresh=1) for _ in range(5)][-1]  # a millisecond passes meanwhile
+    assert another.id != soon_stale.id
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
