@@ -48,7 +48,7 @@ class Cors:
         }
 
     def serve(self, request: Request) -> Served | Deferred[Served]:
-        """HttpAnswer a preflight; have all others served, and their answers say who may read them."""
+        """Answer a preflight; have all others served, and their answers say who may read them."""
         if request.method == "OPTIONS" and _is_preflight(request.headers):
             return self._preflight(request)
         request.answer_head = self._head(request.headers)

@@ -15,7 +15,7 @@ from relay.front.catalogue import Catalogue
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
 from relay.model import ids
-from relay.model.caller import ANONYMOUS, ANYONE
+from relay.model.caller import ANYONE
 from relay.model.digests import digest
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
@@ -25,8 +25,9 @@ from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, 
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
-from relay.store.messages import Receipt, Submission, UniqueDefinition
+from relay.store.messages import Receipt, Submission
 from relay.submitting.offer import Arguments, Offer
+from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters, leave
 from relay.timing.fork import fork
 
@@ -77,11 +78,9 @@ class JobService:
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
         job = self._job(asked, offer, arguments, held)
-        id = self._store.mint(job.key)
-        if caller.owner != ANONYMOUS:
-            id = ids.marked(id, caller.owner)
+        id = ids.marked(self._store.mint(job.key), caller.owner)
         waiter = self._waiters.wait(id) if held else None
-        submission = submission_of(asked, id, job, offer.served.unique)
+        submission = submission_of(asked, id, job, offer.debounce)
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
         submitting = self._store.submit(submission)
         try:
@@ -133,7 +132,7 @@ class JobService:
         return Accepted(known, waiter)
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
-        caller, unique = asked.caller, offer.served.unique
+        caller = asked.caller
         return offer.template(arguments).job(
             caller.owner,
             arguments.text,
@@ -144,8 +143,8 @@ class JobService:
             then=offer.served.then,
             caller=caller.name if caller.allowance.queued else "",
             fair=self._fair,
-            unique=offer.unique(caller.owner, arguments) if unique is not None else "",
-            fresh=unique.fresh if unique is not None else 0,
+            unique=offer.unique(caller.owner, arguments),
+            fresh=offer.fresh,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:
@@ -177,10 +176,7 @@ class JobService:
 
     def collected(self, outcome: Outcome) -> None:
         """A client has received the outcome of its job."""
-        if outcome.follows:
-            ensureDeferred(self._store.collected(outcome.id)).addErrback(
-                lambda failure: failure.trap(RelayError)
-            )
+        collect(self._store, outcome)
 
     def abandon(self, id: str) -> None:
         """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
@@ -207,12 +203,8 @@ def check_owner(owner: str, id: str) -> None:
         raise NoSuchJob
 
 
-def submission_of(
-    asked: SubmitRequest, id: str, job: Job, unique: UniqueDefinition | None = None
-) -> Submission:
-    """The submission of this job, with the limits of its caller; it is held back as its job declares it."""
-    delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
-    debounce = unique.debounce if unique is not None else 0
-    delay = delay if delay > debounce else debounce
+def submission_of(asked: SubmitRequest, id: str, job: Job, debounce: int = 0) -> Submission:
+    """The submission of this job, with the limits of its caller; it is held back for so many milliseconds at least."""
+    delay, deadline = max(int(asked.delay * 1000), debounce), int(asked.deadline * 1000)
     allowance = asked.caller.allowance
     return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from relay.model.names import JOB_NAME, QUEUE_NAME
 from relay.model.problems import registry
 from relay.model.problems.base import JobError
 from relay.model.schedule import CATCH_UP
+from relay.model.text import did_you_mean
 
 PRIORITIES = range(-256, 256)
 RETRIES = range(1001)
@@ -70,11 +69,7 @@ def misfit_of_names(given: Mapping[str, Any]) -> str:
     """What is wrong with the names of these options; "" if nothing is."""
     for name in given:
         if name not in JobOptions.__struct_fields__:
-            near = difflib.get_close_matches(name, JobOptions.__struct_fields__, 1)
-            meant = (
-                f"did you mean {near[0]}?" if near else f"there are {', '.join(JobOptions.__struct_fields__)}"
-            )
-            return f"there is no option {name!r}: {meant}"
+            return f"there is no option {name!r}: {did_you_mean(name, JobOptions.__struct_fields__)}"
     return ""
 
 
@@ -119,9 +114,8 @@ def _is_whole(value: Any, within: range) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value in within
 
 
-def _is_time(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 < value <= LONGEST
+def _is_time(value: Any, most: float = LONGEST) -> bool:
+    return _is_seconds(value, most) and value > 0
 
 
 def _is_seconds(value: Any, most: float) -> bool:
@@ -161,7 +155,7 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timezone": (lambda value: isinstance(value, str), "the name of a time zone such as 'Europe/Berlin'"),
     "catch_up": (lambda value: value in CATCH_UP, "'last', 'all' or 'none'"),
     "unique": (
-        lambda value: _is_switch(value) or (_is_seconds(value, FRESHEST) and value > 0),
+        lambda value: _is_switch(value) or _is_time(value, FRESHEST),
         f"True, False, or a number of seconds up to {FRESHEST:.0f} (30 days)",
     ),
     "unique_by": (_are_names, "the name of an argument, or a tuple of names"),

@@ -163,7 +163,7 @@ class ClientConnection(Watched):
             self.abortConnection()
 
     def respond(self, response: HttpAnswer) -> None:
-        """HttpAnswer the request that is served, and go on with the next."""
+        """Answer the request that is served, and go on with the next."""
         self._responder = None
         closing = self._life is LAST or self._is_last()
         eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))

@@ -28,7 +28,7 @@ class Exchange(Protocol):
     transport: Any
 
     def respond(self, response: HttpAnswer) -> None:
-        """HttpAnswer with a whole response; the connection goes on with the next request."""
+        """Answer with a whole response; the connection goes on with the next request."""
 
     def take_over(self, protocol: Any) -> ITCPTransport:
         """Have a protocol speak on the connection from now on; the exchange is over."""

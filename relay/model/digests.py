@@ -8,9 +8,8 @@ import hashlib
 
 def digest(*parts: str) -> str:
     """Of texts, none of which has a NUL in it: 24 letters and digits."""
-    return (
-        base64.b32encode(hashlib.blake2b("\0".join(parts).encode(), digest_size=15).digest()).decode().lower()
-    )
+    said = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return base64.b32encode(hashlib.blake2b(said, digest_size=15).digest()).decode().lower()
 
 
 def unique_digest(owner: str, name: str, meaning: str) -> str:

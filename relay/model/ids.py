@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zlib import crc32
 
-from relay.model.caller import SCHEDULE
+from relay.model.caller import ANONYMOUS, SCHEDULE
 
 #: what is looked up as an id; one that was never minted is not found
 JOB_ID = re.compile(r"[0-9][a-z0-9-]{0,99}")
@@ -45,8 +45,8 @@ def mint(partition: int, epoch: str) -> str:
 
 
 def marked(id: str, owner: str) -> str:
-    """An id, as it was minted, with the mark of its owner."""
-    return f"{id}{crc32((id + owner).encode()) & _BITS:05x}"
+    """An id, as it was minted, with the mark of its owner; none where callers are not known."""
+    return id if owner == ANONYMOUS else f"{id}{crc32((id + owner).encode()) & _BITS:05x}"
 
 
 def scheduled(id: str, at: int) -> str:

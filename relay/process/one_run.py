@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 from argparse import Namespace
@@ -21,7 +20,7 @@ from relay.handlers.registry import Registry, chosen
 from relay.model.problems.request import BadArguments
 from relay.model.settings import Settings
 from relay.model.state import State
-from relay.model.text import printable
+from relay.model.text import did_you_mean, printable
 from relay.net import reactors, resolver
 from relay.outbound import Upstreams
 from relay.process import own_frames, run_arguments
@@ -142,8 +141,7 @@ def _in_thread(reactor: Any) -> Callable[..., Deferred[Any]]:
 def _arguments(registry: Registry, asked: Namespace) -> bytes:
     definitions = {each.name: each for each in served(registry)}
     if asked.name not in definitions:
-        near = difflib.get_close_matches(asked.name, definitions, 1)
-        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(definitions))}"
+        meant = did_you_mean(asked.name, sorted(definitions))
         hint = "" if asked.jobs else " (--jobs MODULE names your own)"
         raise NotBegun(f"there is no job {asked.name}: {meant}{hint}")
     try:

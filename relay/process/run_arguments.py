@@ -8,21 +8,21 @@ from typing import Any
 import msgspec
 
 from relay.model.arguments import schema
-from relay.model.names import JOB_NAME
+from relay.process.command_line import add_command, job_name
 
 Given = list[tuple[str, str]]
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``relay``."""
-    about = "run one job here and now, without Redis, and show its result"
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "run",
-        help=about,
-        description=f"{about.capitalize()}. The result is written to standard output as JSON, all else to standard "
-        "error. Status: 0 if it succeeded, 1 if it did not, 2 if it could not begin, 130 if it was interrupted.",
+        "run one job here and now, without Redis, and show its result",
+        "The result is written to standard output as JSON, all else to standard error. Status: 0 if it succeeded, 1 if "
+        "it did not, 2 if it could not begin, 130 if it was interrupted.",
     )
-    parser.add_argument("name", metavar="NAME", type=_job_name, help="name of the job")
+    parser.add_argument("name", metavar="NAME", type=job_name, help="name of the job")
     parser.add_argument(
         "arguments",
         metavar="ARG=VALUE",
@@ -44,12 +44,6 @@ def add_parser(commands: Any) -> None:
         help="let context.http connect to private addresses, such as localhost",
     )
     parser.add_argument("--retry", action="store_true", help="try the job again as often as it declares")
-
-
-def _job_name(text: str) -> str:
-    if not JOB_NAME.fullmatch(text):
-        raise ArgumentTypeError(f"{text!r} is not the name of a job")
-    return text
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from relay.model.caller import JobPatterns
 from relay.model.limits import Rate
 from relay.model.setting_types import MOST
 from relay.model.tokens import TOKEN_NAME, moment
+from relay.process.command_line import add_command
 
 Made = TypeVar("Made")
 _IN = re.compile(r"([1-9]\d{0,4})([hdw])")
@@ -35,9 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _action(actions: Any, name: str, about: str) -> ArgumentParser:
-    parser: ArgumentParser = actions.add_parser(
-        name, help=about, description=f"{about[:1].upper()}{about[1:]}."
-    )
+    parser = add_command(actions, name, about)
     parser.add_argument(
         "--file",
         default="",

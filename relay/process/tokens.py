@@ -18,6 +18,7 @@ from relay.model.settings import PREFIX, SettingError, config_path
 from relay.model.sources import from_file
 from relay.model.token import digest_of, make_token
 from relay.model.tokens import TokenFileError, TokenRow, load_tokens, moment
+from relay.process.command_line import add_command
 from relay.process.token_arguments import add_arguments
 from relay.process.token_list import as_json, lines
 
@@ -31,7 +32,7 @@ _AT_ONCE = 2  # tokens of one caller that are valid
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``relay``."""
     about = "make and revoke the tokens of callers"
-    add_arguments(commands.add_parser("tokens", help=about, description=f"{about.capitalize()}."))
+    add_arguments(add_command(commands, "tokens", about))
 
 
 def run(asked: Namespace) -> None:

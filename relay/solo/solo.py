@@ -160,7 +160,6 @@ class Solo:
 
     def _added(self, live: LiveJob) -> None:
         self.jobs[live.id] = KEPT[live.id] = KeptJob(live.id, live.job, self._clock.seconds())
-
         self.added(self.jobs[live.id])
 
     def _over(self, live: LiveJob, outcome: Outcome) -> None:

@@ -20,7 +20,8 @@ from relay.model.arguments.decoding import ArgumentsType
 from relay.model.digests import unique_digest
 from relay.model.job import JobTemplate
 from relay.model.problems.request import BadArguments, MalformedBody
-from relay.store.messages import JobDefinition, LimitDefinition
+from relay.store.messages import JobDefinition, LimitDefinition, UniqueDefinition
+from relay.submitting.meaning import canonical, with_whole_numbers
 
 MOST_NESTED = 100  # arrays and objects within each other; the workers' decoders take far more
 MOST_VALUES = 30_000  # of a body: so many are read, and then compared, in less than 50 ms each
@@ -30,12 +31,9 @@ _SHORT = 4096  # bytes of a body of which all misfits are found
 _NOT_AS_DECLARED = "it does not fit the job's declaration"
 _LONGEST = 200  # characters of a misfit's place, and of what is said of it
 _LONGEST_PLACE = 4096  # characters of a place as msgspec says it
-_EXACT = 2.0**53  # floats below are as exact as integers
 
-_WHOLE_FLOAT = re.compile(rb"\d\.0[,\]}]|\d\.0$|\de")
 #: a text, or one that has no end: without going back, for else quotes without end take quadratic time
 _TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_AS_THEY_ARE = (int, str, bool, type(None))
 _VALUE = re.compile(r"(Invalid \w+ value|Invalid value) .*", re.DOTALL)  # what was sent is not said again
 _PLACE = re.compile(r"(?:`(key)` in )?`\$(.*)`", re.DOTALL)
 #: what decoding raises for arguments that do not fit (a `TypeError`: for what can't be in a set)
@@ -55,6 +53,9 @@ class Offer:
     def __init__(self, served: JobDefinition) -> None:
         self.served = served
         self._template = served.template()
+        unique = served.unique or UniqueDefinition()
+        #: for how long others are given its success, and for how long it is held back: ms
+        self.fresh, self.debounce = unique.fresh, unique.debounce
         self._validator = schema.validator(served.schema)
         self._type = schema.decoder(served.schema)
         described = schema.of_arguments(served.schema)
@@ -76,7 +77,7 @@ class Offer:
 
     def _second_try(self, type: ArgumentsType, generic: Any, refused: Exception) -> Arguments:
         """For JSON Schema 7.0 is an integer, and some clients write all numbers so."""
-        body = msgspec.json.encode(_with_whole_numbers(generic))
+        body = msgspec.json.encode(with_whole_numbers(generic))
         try:
             return Arguments(body.decode(), type.decode(body))
         except _UNFIT:
@@ -86,7 +87,7 @@ class Offer:
         """A digest that is equal for arguments with the same meaning, however they are written, and whether or not a
         default value is given."""
         given = self._type.given(arguments.values) if self._type else arguments.values
-        return hashlib.blake2b(_canonical(given), digest_size=15).hexdigest()
+        return hashlib.blake2b(canonical(given), digest_size=15).hexdigest()
 
     def unique(self, owner: str, arguments: Arguments) -> str:
         """A digest that is equal for jobs of one owner that are the same as the job declares it; "" where none is."""
@@ -97,7 +98,7 @@ class Offer:
             return unique_digest(owner, self.served.name, self.fingerprint(arguments))
         compared = {name: self._value(arguments, name) for name in declared.by}
         given = {name: value for name, value in compared.items() if value is not UNSET}
-        return unique_digest(owner, self.served.name, _canonical(given).decode())
+        return unique_digest(owner, self.served.name, canonical(given).decode())
 
     def template(self, arguments: Arguments) -> JobTemplate:
         """How a job with these arguments is queued and run."""
@@ -111,7 +112,7 @@ class Offer:
         value = self._value(arguments, limit.per) if limit.per else UNSET
         if value is UNSET:
             return limit.lane()
-        return limit.lane(hashlib.blake2b(_canonical(value), digest_size=10).hexdigest())
+        return limit.lane(hashlib.blake2b(canonical(value), digest_size=10).hexdigest())
 
     def _value(self, arguments: Arguments, name: str) -> Any:
         if self._type is None:
@@ -182,42 +183,6 @@ def _is_too_deep(body: bytes, arguments: dict[str, Any]) -> bool:
             if isinstance(inner, dict | list)
         ]
     return bool(level)
-
-
-def _canonical(value: Any) -> bytes:
-    """JSON that is the same for what is the same: keys and sets in order, 7.0 as 7."""
-    try:
-        plain = msgspec.to_builtins(value, str_keys=True, order="sorted")
-    except TypeError:  # a set of this and that, which has no order
-        plain = msgspec.to_builtins(_with_lists(value), str_keys=True)
-    text = msgspec.json.encode(plain, order="sorted")
-    if not _WHOLE_FLOAT.search(text):
-        return text
-    return msgspec.json.encode(_with_whole_numbers(msgspec.json.decode(text)), order="sorted")
-
-
-def _with_lists(value: Any) -> Any:
-    """With a list in place of each set, in the order of its items' JSON."""
-    if isinstance(value, msgspec.Struct):
-        return {type(value).__name__: _with_lists(msgspec.structs.asdict(value))}
-    if isinstance(value, dict):
-        return {key: _with_lists(each) for key, each in value.items()}
-    if isinstance(value, frozenset):
-        return sorted((_with_lists(each) for each in value), key=msgspec.json.encode)
-    return [_with_lists(each) for each in value] if isinstance(value, tuple | list) else value
-
-
-def _with_whole_numbers(value: Any) -> Any:
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _EXACT else value
-    if isinstance(value, dict):
-        return {
-            key: each if type(each) in _AS_THEY_ARE else _with_whole_numbers(each)
-            for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [each if type(each) in _AS_THEY_ARE else _with_whole_numbers(each) for each in value]
-    return value
 
 
 def _is_of_names(error: jsonschema_rs.ValidationError) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from relay.model.problems.base import RelayError
 from relay.model.problems.request import InternalError
+from relay.model.status import Outcome
 from relay.store.messages import MailKind, Message
 from relay.store.submitters import SubmitterStore
 from relay.submitting.fetching import Fetching
@@ -41,3 +44,9 @@ class Outcomes:
         """Repair and fetch nothing more."""
         self.recovery.stop()
         self._fetching.stop()
+
+
+def collect(store: SubmitterStore, outcome: Outcome) -> None:
+    """Somebody has an outcome: the job that would have been given it (`then`) is not needed."""
+    if outcome.follows:
+        ensureDeferred(store.collected(outcome.id)).addErrback(lambda failure: failure.trap(RelayError))

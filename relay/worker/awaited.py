@@ -51,8 +51,4 @@ async def raised_by(awaitable: Awaitable[Any]) -> BaseException | None:
 
 async def outcome_of(returned: Any) -> Any:
     """What a function's return value comes to: it is waited for where it is an awaitable."""
-    return await _of(returned) if inspect.isawaitable(returned) else returned
-
-
-async def _of(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+    return await returned if inspect.isawaitable(returned) else returned

@@ -86,6 +86,6 @@ class JobSteps:
     def _fitting(self, name: str, result: bytes) -> bytes:
         if len(result) > LARGEST:
             raise StepTooLarge(f"step {name!r} returned {len(result)} bytes of JSON", limit=LARGEST)
-        if self._notes.size_of_steps() + len(name) + len(result) > MOST:
+        if self._notes.size_of_steps + len(name) + len(result) > MOST:
             raise StepTooLarge(f"with step {name!r} the steps have too much", limit=MOST)
         return result

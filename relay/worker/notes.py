@@ -21,9 +21,12 @@ class Notes:
     def __init__(self, kept: str = "") -> None:
         self._steps: dict[str, msgspec.Raw] = {}
         self._last = kept
+        #: bytes of the names and results of all steps
+        self.size_of_steps = 0
         if kept.startswith(_WITH_STEPS):
             read = msgspec.json.decode(kept[1:], type=_Kept)
-            self._steps = read.steps
+            for name, result in read.steps.items():
+                self.keep_step(name, bytes(result))
             self._last = bytes(read.last).decode() if isinstance(read.last, msgspec.Raw) else ""
 
     @property
@@ -43,10 +46,7 @@ class Notes:
     def keep_step(self, name: str, result: bytes) -> None:
         """A step is done."""
         self._steps[name] = msgspec.Raw(result)
-
-    def size_of_steps(self) -> int:
-        """Bytes of the names and results of all steps."""
-        return sum(len(name) + len(bytes(result)) for name, result in self._steps.items())
+        self.size_of_steps += len(name) + len(result)
 
     def written(self) -> str:
         """As the store keeps them."""

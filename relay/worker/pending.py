@@ -10,17 +10,16 @@ from twisted.internet.defer import (
     Deferred,
     DeferredList,
     FirstError,
-    ensureDeferred,
     gatherResults,
 )
 from twisted.python.failure import Failure
 
 from relay.handlers.sub_job import SubJob, SubJobFailed
 from relay.model import envelope
-from relay.model.problems.base import RelayError
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.submitters import SubmitterStore
+from relay.submitting.outcomes import collect
 from relay.worker.callable_jobs import CallableJob
 
 
@@ -105,11 +104,9 @@ class PendingJob:
         raise self.error
 
     def _collect(self) -> None:
-        """Its result is somebody's: the job that would have been given it (`then`) is not needed."""
-        if self._outcome is not None and self._outcome.follows:
-            ensureDeferred(self._store.collected(self._outcome.id)).addErrback(
-                lambda failure: failure.trap(RelayError)
-            )
+        """Its result is somebody's."""
+        if self._outcome is not None:
+            collect(self._store, self._outcome)
 
 
 def gathered(sub_jobs: Sequence[SubJob[Any]], return_exceptions: bool) -> Deferred[list[Any]]:

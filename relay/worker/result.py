@@ -38,7 +38,7 @@ class ResultType:
         declared = _declared(function)
         self._class = declared if isinstance(declared, type) else None
         self._read = msgspec.json.Decoder(declared).decode
-        self._decode = _syntax if declared is Any else msgspec.json.Decoder(declared).decode
+        self._decode = _syntax if declared is Any else self._read
 
     def encode(self, value: Any) -> bytes:
         """A result as JSON. Raises `ResultNotJson`, or `ResultNotDeclared`, with the place."""

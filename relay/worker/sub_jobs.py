@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from twisted.python.failure import Failure
 
 from relay.handlers.sub_job import SubJob, SubJobFailed, SubmissionTerms
 from relay.model import ids
-from relay.model.caller import ANONYMOUS
+from relay.model.digests import digest
 from relay.model.job import Claim, Job
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import SubJobsTooDeep, TooManySubJobs
@@ -133,11 +131,8 @@ class SubJobs:
 
     def _submission(self, terms: SubmissionTerms, called: CallableJob, arguments: Arguments) -> Submission:
         job = self._job(terms, called, arguments)
-        id = self._tools.store.mint(beside=self._claim.id)
-        if job.owner != ANONYMOUS:
-            id = ids.marked(id, job.owner)
-        unique = called.offer.served.unique
-        debounce = unique.debounce if unique is not None else 0
+        id = ids.marked(self._tools.store.mint(beside=self._claim.id), job.owner)
+        debounce = called.offer.debounce
         delay = max(int(terms.delay * 1000), debounce)
         return Submission(id, job, delay, int(terms.deadline * 1000), job.caller, debounce=debounce)
 
@@ -160,7 +155,7 @@ class SubJobs:
             parent="" if terms.detached else self._claim.id,
             depth=mine.depth + 1,
             unique=offer.unique(mine.owner, arguments),
-            fresh=offer.served.unique.fresh if offer.served.unique is not None else 0,
+            fresh=offer.fresh,
         )
 
     def _key(self, given: str, name: str, fingerprint: str) -> str:
@@ -171,8 +166,7 @@ class SubJobs:
             alike = STEP.get(), name, fingerprint
             words += [fingerprint, str(self._nth[alike])]
             self._nth[alike] += 1
-        digest = hashlib.blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=15).digest()
-        return base64.b32encode(digest).decode().lower()
+        return digest(*words)
 
     # -- on its way --
 

@@ -75,7 +75,8 @@ class Worker(Service):
         idle = min(pace.idle, settings.lease / 3)
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         #: what the handlers share
-        self.shareds = Shareds(tools.clock, settings.for_handlers())
+        self._given = settings.for_handlers()
+        self.shareds = Shareds(tools.clock, self._given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
         self._runner = Runner(self._place(), self._equipment(), self._session)
         self._starting: Deferred[None] | None = None
@@ -91,8 +92,7 @@ class Worker(Service):
         tools, called = self._tools, CallableJobs(self._registry)
         resending = Resending(tools.clock, tools.store)
         submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
-        given = self._settings.for_handlers()
-        return Equipment(tools.upstreams, given, tools.from_thread, submitting, spawn=tools.spawn)
+        return Equipment(tools.upstreams, self._given, tools.from_thread, submitting, spawn=tools.spawn)
 
     def startService(self) -> None:
         super().startService()

@@ -15,6 +15,7 @@ import pytest
 from relay import job
 from relay.handlers import handler
 from relay.process import run_arguments
+from relay.process.command import main
 from tests.processes import ROOT
 
 SHOP = """
@@ -142,6 +143,22 @@ def takes(
     number: int, text: str, either: int | str, anything: Any, flag: bool, none: int | None = None
 ) -> None:
     pass
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run"], "Run one job here and now, without Redis, and show its result. The result is written"),
+        (["schedules"], "Show when jobs are fired, pause and resume their schedules, fire them by hand."),
+        (["tokens", "add"], "Make a caller and its token, which is written to standard output, once."),
+    ],
+)
+def test_the_help_of_a_command_says_what_it_does(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_value_is_what_the_job_takes() -> None:

@@ -41,7 +41,7 @@ class Holding:
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
     ) -> Served:
-        """Hold the request until the job ends. HttpAnswer at once if it has ended, or if the client does not wait."""
+        """Hold the request until the job ends. Answer at once if it has ended, or if the client does not wait."""
         known = accepted.known
         if isinstance(known, Outcome):
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200

@@ -4,7 +4,7 @@
 -- arguments: tag, epoch, lasts (ms), since (when this worker began to publish, ms; 0: this is the first time), roster,
 --            then for each job a row of `Declaration`: its text is JSON
 -- answer:    {'OK', now, seq, since when it publishes}
--- needs: prelude, writes, lists
+-- needs: prelude, writes, lists, plans
 local until_then, since, roster = digits(now + tonumber(ARG.lasts)), tonumber(ARG.since), ARG.roster
 if since == 0 then since = now end
 local changed, KEEP_TAKERS = false, 86400000 -- ms
@@ -19,9 +19,7 @@ local function read_declaration(name, text)
     local rate = string.format('%.0f %.0f %.0f', limit.calls, limit.window * 1000, limit.most or 0)
     redis.call('HSET', K.rate, limit.name, rate)
   end
-  if not is_given(declared.schedule) then
-    for _, key in ipairs({K.schedule, K.paused, K.fired}) do redis.call('HDEL', key, name) end
-  end
+  if not is_given(declared.schedule) then forget_schedule(name) end
 end
 
 -- whether this is the declaration that counts

@@ -3,7 +3,7 @@
 -- arguments: tag, epoch, then `name=mark` (of its declaration) of each job that is asked for; none: of all
 -- answer:    {'OK', now, seq, rows of `Scheduled`}: of jobs that were asked for only those whose declaration counts, also
 --            such as have no schedule yet (due is -1)
--- needs: prelude, writes
+-- needs: prelude, writes, plans
 local FORGET = 2592000000 -- ms
 local rows = {}
 
@@ -15,15 +15,15 @@ local function tell(name, state)
     fired = tonumber(fired or 0), id = id or ''})
 end
 
-local function forget(name)
-  for _, key in ipairs({K.schedule, K.paused, K.fired}) do redis.call('HDEL', key, name) end
-end
-
 if #ARGV < ARG.REST then
   local all = redis.call('HGETALL', K.schedule)
   for i = 1, #all, 2 do
     local name, due = all[i], tonumber(string.match(all[i + 1], '^%d+') or 0)
-    if due < now - FORGET and redis.call('HEXISTS', K.declared, name) == 0 then forget(name) else tell(name, all[i + 1]) end
+    if due < now - FORGET and redis.call('HEXISTS', K.declared, name) == 0 then
+      forget_schedule(name)
+    else
+      tell(name, all[i + 1])
+    end
   end
 end
 for i = ARG.REST, #ARGV do
