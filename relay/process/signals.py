@@ -77,4 +77,5 @@ def install(
 
     for number in (signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, other)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # the reactor's own handlers come before ours
     reactor.callWhenRunning(running)

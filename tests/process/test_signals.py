@@ -184,6 +184,31 @@ def test_a_second_request_to_stop_ends_all_at_once(relay: RelayProcess) -> None:
     assert said(relay) == ["begun"]
 
 
+EARLY = """
+import os, signal
+from relay.net import reactors
+reactors.install({reactor!r})
+from twisted.internet import reactor
+from relay.process import signals
+
+def asked():
+    print("asked")
+    stop()
+
+stop = signals.Stop(reactor)
+reactor.callWhenRunning(os.kill, os.getpid(), signal.SIGTERM)  # the reactor's own handlers are there by now
+signals.install(reactor, asked)
+reactor.run()
+"""
+
+
+@pytest.mark.parametrize("name", ["asyncio", "select"])
+def test_a_request_to_stop_that_comes_as_the_reactor_begins_is_heard_by_relay(name: str) -> None:
+    script = EARLY.format(reactor=name)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "asked\n", "")
+
+
 def test_other_signals_end_no_child(relay: RelayProcess) -> None:
     before = everybody(relay)
     for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
