@@ -1,8 +1,8 @@
-"""The command ``python -m relay.learned``; what it does stands in `relay.process.learned`."""
+"""The command ``python -m relay.learned``; what it does stands in `relay.commands.learned`."""
 
 import sys
 
-from relay.process.learned import main
+from relay.commands.learned import main
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -35,6 +35,13 @@ BELOW: dict[str, set[str]] = {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
         *("submitting", "store", "redis", "http", "net", "timing", "model"),
     },
+    "commands": {
+        *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),
+        *("submitting", "store", "redis", "net", "timing", "telemetry", "model"),
+    },
+    "telemetry": {"model"},
+    "operations": {"store", "redis", "net", "timing", "telemetry", "model"},
+    "admin": {"operations", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "s3": {"handlers", "outbound", "net", "model"},
     "jobs": {"s3", "graph", "outbound", "model"},
 }
@@ -46,7 +53,7 @@ TOP: dict[str, set[str]] = {
     "tickets": {"model"},
     "callers": {"front", "model"},
     "graph": {"handlers", "outbound", "model"},
-    "learned": {"process"},
+    "learned": {"commands"},
     "tap": {"process", "redis", "timing", "model"},
 }
 
@@ -155,7 +162,7 @@ KNOWN_TO = {
     "jwt": {"front"},
     "cryptography": {"front"},
     "celery": set(),
-    "tomlkit": {"process"},
+    "tomlkit": {"commands"},
     "cronsim": {"model"},
 }
 

@@ -10,13 +10,11 @@
 `launch`      runs a program that ends with its parent
 `reexec`      a supervisor that restarts in place
 `check`       whether the handlers can be served; `checking`: the process that finds out
-`signals`     what signals ask for; `command`: the command ``relay``; `pidfile`; `orphans`; `ending`
+`signals`     what signals ask for; `pidfile`; `orphans`; `ending`
 `sockets`     listening sockets, bound once; `binder`
 `logs`        the log; `record`: what is written of an event; `output`: how a child's log reaches its parent
-`learned`     what was learned of limits, for an operator
-`tokens`      ``relay tokens``, with `token_arguments`, `token_editor`, `token_list`, `replacing`; `command_line`
 `reloading`   a worker whose modules are edited
-`run_command` ``relay run``, with `run_arguments`, `one_run`, `own_frames`
+`own_frames`  tracebacks with the author's lines alone
 `gc_tuning`   the garbage collector; `variables`: names of environment variables
 ============  ========================================================================================================
 """

@@ -223,7 +223,7 @@ def test_a_reload_replaces_workers_only(relay: RelayProcess) -> None:
     fronts, workers = relay.children("relay front"), relay.children("relay worker")
     (relay.directory / "told.py").write_text(JOBS + "\n\n@job\ndef newer() -> int: return 1\n")
     assert relay.process is not None
-    command = [sys.executable, "-m", "relay.process.command", "reload", "--pid", str(relay.process.pid)]
+    command = [sys.executable, "-m", "relay.commands.main", "reload", "--pid", str(relay.process.pid)]
     subprocess.run(command, check=True, timeout=30, env={**os.environ, "PYTHONPATH": str(ROOT)})
     relay.wait_for("relay worker serves .*newer")
     eventually(lambda: relay.call("POST", "/jobs/newer").status == 200, "the new handler is known")

@@ -103,7 +103,7 @@ def make_tokens(directory: Path) -> dict[str, str]:
         words = shlex.split(line.replace("/etc/relay/", f"{directory}/"))
         assert words[0] == "relay"
         words = [JOBS.get(word, word) for word in words]
-        command = [sys.executable, "-m", "relay.process.command", *words[1:]]
+        command = [sys.executable, "-m", "relay.commands.main", *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
         tokens[words[words.index("--file") + 2]] = done.stdout.strip()
     return tokens
@@ -267,7 +267,7 @@ def test_a_caller_has_no_more_jobs_than_it_may(exposed: Exposed) -> None:
 def test_a_revoked_token_is_refused_within_seconds_and_its_held_request_is_answered(exposed: Exposed) -> None:
     def tokens(*words: str) -> str:
         file = exposed.relay.directory / "tokens.toml"
-        command = [sys.executable, "-m", "relay.process.command", "tokens", *words, "--file", str(file)]
+        command = [sys.executable, "-m", "relay.commands.main", "tokens", *words, "--file", str(file)]
         return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
 
     exposed.tokens["visitor"] = tokens("add", "visitor")

@@ -13,17 +13,17 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from relay.commands.command_line import add_command
+from relay.commands.token_arguments import add_arguments
+from relay.commands.token_list import as_json, lines
 from relay.model.caller import FREE
 from relay.model.settings import PREFIX, SettingError, config_path
 from relay.model.sources import from_file
 from relay.model.token import digest_of, make_token
 from relay.model.tokens import TokenFileError, TokenRow, load_tokens, moment
-from relay.process.command_line import add_command
-from relay.process.token_arguments import add_arguments
-from relay.process.token_list import as_json, lines
 
 if TYPE_CHECKING:
-    from relay.process.token_editor import TokenText
+    from relay.commands.token_editor import TokenText
 
 _USUAL = "tokens.toml"
 _AT_ONCE = 2  # tokens of one caller that are valid
@@ -119,7 +119,7 @@ _ACTIONS: dict[str, Callable[[str, Namespace], None]] = {
 
 
 def _edit(path: str, change: Callable[[TokenText], TokenText], create: bool = False) -> None:
-    from relay.process.token_editor import edit  # reload and restart need no tomlkit
+    from relay.commands.token_editor import edit  # reload and restart need no tomlkit
 
     edit(path, change, create)
 

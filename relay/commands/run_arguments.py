@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from relay.commands.command_line import add_command, job_name
 from relay.model.arguments import schema
-from relay.process.command_line import add_command, job_name
 
 Given = list[tuple[str, str]]
 

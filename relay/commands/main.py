@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGHUP, SIGUSR2
 
-from relay.process import run_arguments, schedule_arguments, tokens
-from relay.process.command_line import CommandLine
+from relay.commands import run_arguments, schedule_arguments, tokens
+from relay.commands.command_line import CommandLine
 from relay.version import VERSION
 
 _TITLE = b"relay all"  # of a supervisor, in the list of processes
@@ -23,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.command == "tokens":
         tokens.run(asked)
     elif asked.command == "schedules":
-        from relay.process import schedules  # the others need neither Twisted nor a store
+        from relay.commands import schedules  # the others need neither Twisted nor a store
 
         schedules.run(asked)
     elif asked.command == "run":
-        from relay.process import run_command
+        from relay.commands import run_command
 
         run_command.run(asked)
     else:

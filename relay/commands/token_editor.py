@@ -12,9 +12,9 @@ import msgspec
 import tomlkit
 from tomlkit.items import Table, Whitespace
 
+from relay.commands.replacing import alone_in, replace_file
 from relay.model.caller import FREE
 from relay.model.tokens import MOST_BYTES, TokenFileError, TokenRow, parse_tokens, read_token_file
-from relay.process.replacing import alone_in, replace_file
 
 _HEAD = (
     "# Callers' tokens: a table for each caller, with the hashes of its tokens. See `relay tokens --help`.\n"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from relay import job
+from relay.commands import run_arguments
+from relay.commands.main import main
 from relay.handlers import handler
-from relay.process import run_arguments
-from relay.process.command import main
 from tests.processes import ROOT
 
 SHOP = """
@@ -61,7 +61,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "relay.process.command", "run", *words]
+    return [sys.executable, "-m", "relay.commands.main", "run", *words]
 
 
 def environment() -> dict[str, str]:

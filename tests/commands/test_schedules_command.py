@@ -72,7 +72,7 @@ def run(redis: RedisProcess, tmp_path: Path) -> Run:
 
     def running(*words: str, **changed: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "relay.process.command", "schedules", *words],
+            [sys.executable, "-m", "relay.commands.main", "schedules", *words],
             cwd=tmp_path,
             env={**environment, **changed},
             capture_output=True,

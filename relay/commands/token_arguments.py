@@ -9,11 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
+from relay.commands.command_line import add_command
 from relay.model.caller import JobPatterns
 from relay.model.limits import Rate
 from relay.model.setting_types import MOST
 from relay.model.tokens import TOKEN_NAME, moment
-from relay.process.command_line import add_command
 
 Made = TypeVar("Made")
 _IN = re.compile(r"([1-9]\d{0,4})([hdw])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from relay.process.command_line import add_command, job_name
+from relay.commands.command_line import add_command, job_name
 
 
 def add_parser(commands: Any) -> None:

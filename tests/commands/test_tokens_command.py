@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.commands import main as command
+from relay.commands import replacing
+from relay.commands.token_editor import TokenText, edit
 from relay.model.caller import FREE
 from relay.model.token import digest_of, is_token
 from relay.model.tokens import TokenFileError, TokenGrant, TokenRow, load_tokens, parse_tokens
-from relay.process import command, replacing
-from relay.process.token_editor import TokenText, edit
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 COMMENTED = f"""# our callers
@@ -450,7 +451,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.processes
 def test_commands_at_once_lose_nothing(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "relay.process.command", "tokens", "add"]
+    words = [sys.executable, "-m", "relay.commands.main", "tokens", "add"]
     running = [
         subprocess.Popen(
             [*words, f"app{number}", "--file", "t.toml"], cwd=tmp_path, stdout=subprocess.PIPE, text=True

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from relay.process import command
+from relay.commands import main as command
 
 
 @pytest.fixture

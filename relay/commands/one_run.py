@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogBeginner
 
+from relay.commands import run_arguments
 from relay.handlers.registry import Registry, chosen
 from relay.model.problems.request import BadArguments
 from relay.model.settings import Settings
@@ -23,7 +24,7 @@ from relay.model.state import State
 from relay.model.text import did_you_mean, printable
 from relay.net import reactors, resolver
 from relay.outbound import Upstreams
-from relay.process import own_frames, run_arguments
+from relay.process import own_frames
 from relay.solo.kept import KeptJob
 from relay.solo.solo import Solo, SoloTools
 from relay.timing import clock

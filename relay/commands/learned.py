@@ -15,9 +15,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from relay.commands.operating import operate
 from relay.model.limits import Learned
 from relay.model.text import printable
-from relay.process.operating import operate
 from relay.redis.address import Address, AddressError
 from relay.store.operators import OperatorStore
 

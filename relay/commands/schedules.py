@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from relay.commands.operating import operate
+from relay.commands.schedule_list import as_json, lines
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import StoreAway
 from relay.model.settings import PREFIX, SettingError, config_path
 from relay.model.sources import from_file
-from relay.process.operating import operate
-from relay.process.schedule_list import as_json, lines
 from relay.redis.address import Address, AddressError
 from relay.store.operators import OperatorStore
 

@@ -20,7 +20,7 @@ def run(asked: Namespace) -> NoReturn:
         waiting.install(settings)
     except SettingError as error:
         _refuse(str(error))
-    from relay.process.one_run import NotBegun, OneRun  # which import the reactor
+    from relay.commands.one_run import NotBegun, OneRun  # which import the reactor
 
     written, sys.stdout = sys.stdout, sys.stderr  # what handlers print is no part of the result
     try:
