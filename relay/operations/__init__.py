@@ -1,0 +1,7 @@
+"""What an operator sees of a running relay, and does to it: the same for the dashboard, the command and its JSON.
+
+=============  =======================================================================================================
+`seen`         what is shown: values, as they are sent as JSON
+`operations`   what can be asked and done
+=============  =======================================================================================================
+"""
