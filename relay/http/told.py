@@ -10,6 +10,8 @@ from relay.http.response import HttpAnswer
 from relay.http.watched import Watched
 from relay.telemetry.trail import Trail
 
+_TICKETS = "/tickets/"
+
 
 class Told(Watched):
     """Speaks to a client at `address`."""
@@ -37,6 +39,7 @@ class Told(Watched):
                     id=answer.id,
                     job=answer.job,
                     problem=answer.problem,
+                    sent=len(answer.body),
                 )
         self.trail = None
 
@@ -48,7 +51,13 @@ class Told(Watched):
         self.trail = None
 
 
+def shown(target: bytes) -> str:
+    """The path that a request asks for, without what lets its reader in: a ticket, a query."""
+    path = target.partition(b"?")[0].decode("latin-1")
+    before, is_ticket, _ = path.partition(_TICKETS)
+    return f"{before}{_TICKETS}…" if is_ticket else path
+
+
 def _trail(request: Request, now: float) -> Trail:
-    path = request.target.partition(b"?")[0].decode("latin-1")
     traces = request.headers.get("traceparent")
-    return Trail(request.method, path, request.address, traces[0] if traces else "", now)
+    return Trail(request.method, shown(request.target), request.address, traces[0] if traces else "", now)

@@ -74,7 +74,7 @@ class Counts(Events):
             spread.counts[bisect_left(spread.bounds, seconds)] += 1
             spread.sum += seconds
 
-    def ended(self, claim: Claim, how: str, problem: str, seconds: float) -> None:
+    def ended(self, claim: Claim, how: str, problem: str, seconds: float, size: int) -> None:
         name = self._jobs[claim.job.name]
         self._attempts[name, how].value += 1
         spread = self._runs[name]

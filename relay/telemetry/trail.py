@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from relay.telemetry.events import Asked, Events
 
 
 class Trail(msgspec.Struct, gc=False):
-    """Made as a request comes; `owner` is added when that is known. `began` is by the clock."""
+    """Made as a request comes; `owner`, `job` and `key` are added as they are known. `began` is by the clock."""
 
     method: str
     path: str
@@ -16,21 +18,18 @@ class Trail(msgspec.Struct, gc=False):
     trace: str
     began: float
     owner: str = ""
+    job: str = ""
+    key: str = ""
 
-    def end(
-        self,
-        events: Events,
-        now: float,
-        status: int,
-        *,
-        id: str = "",
-        job: str = "",
-        held: float = 0.0,
-        committed: bool = False,
-        beats: int = 0,
-        end: str = "answered",
-        problem: str = "",
-    ) -> None:
-        """Tell that the request is over; `now` is by the clock."""
-        what = self.method, self.path, status, max(0.0, now - self.began), id, job, self.owner
-        events.asked(Asked(*what, self.address, self.trace, held, committed, beats, end, problem))
+    def end(self, events: Events, now: float, status: int, **more: Any) -> None:
+        """Tell that the request is over; `now` is by the clock, `more` are fields of `Asked`."""
+        seconds = max(0.0, now - self.began)
+        told: dict[str, Any] = {
+            "method": self.method,
+            "path": self.path,
+            "status": status,
+            "seconds": seconds,
+        }
+        told |= {"owner": self.owner, "address": self.address, "trace": self.trace, "key": self.key}
+        told |= {"silent": seconds, **more, "job": more.get("job") or self.job}
+        events.asked(Asked(**told))

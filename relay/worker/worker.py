@@ -188,7 +188,7 @@ class Worker(Service):
 
     def _end(self, claim: Claim, end: Report) -> None:
         """A job ends that was not begun."""
-        self._tools.events.ended(claim, end.how, end.problem, 0.0)
+        self._tools.events.ended(claim, end.how, end.problem, 0.0, len(end.payload))
         self._session.report(end)
 
     def drop(self, id: str) -> None:

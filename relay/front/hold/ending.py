@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
@@ -94,14 +95,15 @@ class Ending(ABC):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
+        late = self._context.jobs.since(outcome.finished)
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._context.prefix))
+            self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix))
+            self._close(envelope.of_outcome(outcome, self._context.prefix), late=late)
         else:
             return
-        self._context.events.outcome_written(outcome, self._context.jobs.since(outcome.finished))
+        self._context.events.outcome_written(outcome, late)
         if not self._doubtful:
             self._context.jobs.collected(outcome)
 
@@ -141,16 +143,16 @@ class Ending(ABC):
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer, end: str = "answered") -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = 0.0) -> None:
         exchange = self._exchange
-        self._tell(answer.status, end, answer.problem)
+        self._tell(answer.status, end, late, len(answer.body), answer.problem)
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered") -> None:
+    def _close(self, body: bytes, end: str = "answered", late: float = 0.0) -> None:
         transport = self.transport
-        self._tell(200, end)
+        self._tell(200, end, late, len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -168,23 +170,23 @@ class Ending(ABC):
         if broken is not None:
             broken.abortConnection()
 
-    def _tell(self, status: int, end: str, problem: str = "") -> None:
+    def _tell(self, status: int, end: str, late: float = 0.0, sent: int = 0, problem: str = "") -> None:
         """Whoever wants to hears how it ends. Call it before `_over`."""
         context, trail = self._context, self._trail
         context.events.request_ended(status, end)
         if trail is not None:
             self._trail = None
-            trail.end(
-                context.events,
-                context.clock.seconds(),
-                status,
-                id=self._known.id,
-                job=self._known.name,
-                held=self.held(),
-                committed=self._exchange is None,
-                end=end,
-                problem=problem,
-            )
+            job = {"id": self._known.id, "job": self._known.name, "end": end, "problem": problem}
+            said = {"late": late, "sent": sent, **self._beaten()}
+            trail.end(context.events, context.clock.seconds(), status, **job, **said)
+
+    def _beaten(self) -> dict[str, Any]:
+        """For how long it was held, and how many heartbeats its client was sent by then."""
+        held, policy = self.held(), self._policy
+        if self._exchange is not None:
+            return {"held": held}
+        beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
+        return {"held": held, "committed": True, "silent": policy.commit, "beats": beats}
 
     def held(self) -> float:
         """For how many seconds it has been held."""

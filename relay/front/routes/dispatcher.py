@@ -14,11 +14,11 @@ from werkzeug.routing import Map
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.caller import Takes
-from relay.front.refusals import shown
 from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
+from relay.http.told import shown
 from relay.model.caller import Caller
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
@@ -119,7 +119,9 @@ class Dispatcher:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
+            self._log.failure(
+                "{method} {path} failed", failure, method=request.method, path=shown(request.target)
+            )
             error = InternalError()
         if type(error) in _LIMITS:
             self._events.limited(request.caller, _LIMITS[type(error)])
