@@ -37,6 +37,10 @@ class MemberStore:
     def stop(self) -> Deferred[Any]:
         return self._router.stop()
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process."""
+        await self._router.all()[0].verb("register", self.inbox, told)
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         swept = [await self._sweep(partition) for partition in self._router.all()]

@@ -30,6 +30,10 @@ class MemoryMember:
     def stop(self) -> Deferred[Any]:
         return succeed(None)
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process."""
+        self.store.processes.register(self.inbox, told)
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
