@@ -34,6 +34,10 @@ class MemoryMember:
         """Say what operators are told of this process."""
         self.store.processes.register(self.inbox, told)
 
+    def now(self) -> float:
+        """Milliseconds by the store's clock."""
+        return float(self.data.now())
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
