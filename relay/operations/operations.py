@@ -31,8 +31,8 @@ class Operations(Protocol):
     # -- to look --
 
     async def overview(self) -> Overview:
-        """All names, queues and processes, and the store, at one moment. Counts of a name with many lanes, or where many
-        thousand jobs run, are about right."""
+        """All names, queues and processes, and the store, at one moment. Counts of a name with many lanes, or where
+        many thousand jobs run, are about right."""
 
     async def running(self, process: str = "", most: int = 1000) -> list[RunningJob]:
         """What workers, or one of them, run now; what began first stands first."""
