@@ -68,7 +68,7 @@ FRONTS = (
     _gauge("relay_held_requests_older", "Held requests that are older than so many seconds", "seconds"),
     _counter("relay_holds_total", "Requests that were held"),
     _counter("relay_committed_total", "Held requests that were answered with 200 and heartbeats"),
-    _counter("relay_heartbeats_total", "Heartbeats that were sent"),
+    _counter("relay_heartbeats_total", "Heartbeats that were sent, beside the first, with the 200"),
     _counter(
         "relay_requests_total", "Requests that are over, by status (0: nothing sent) and how", "status", "end"
     ),
