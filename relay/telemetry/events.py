@@ -24,7 +24,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     `status`: 0 where nothing was sent, 200 for a committed answer · `held`: seconds for which it was held, 0 for a
     request that was not · `committed`: whether heartbeats were sent · `end`: ``answered``, ``incomplete`` (the wait was
     over first), ``reattach``, ``abandoned`` (the client went away), ``cut`` (relay failed), ``passed`` (to another
-    front).
+    front) · `path`: without its query, and without a ticket · `silent`: seconds until heartbeats were sent, or until the
+    answer where none was · `late`: seconds from the job's end, by Redis' clock, to its outcome being written, 0 where
+    none was · `sent`: bytes of the answer's body, 0 where they were not counted · `key`: digest of an idempotency key ·
+    `trace`: the traceparent that a submission's job carries, or that the request came with.
     """
 
     method: str
@@ -41,6 +44,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     beats: int = 0
     end: str = "answered"
     problem: str = ""  # slug of what was refused
+    silent: float = 0.0
+    late: float = 0.0
+    sent: int = 0
+    key: str = ""
 
 
 class Events:
@@ -74,9 +81,10 @@ class Events:
     def claimed(self, claim: Claim) -> None:
         """A job was handed to this worker. ``claim.started - claim.created`` is how long it waited in all."""
 
-    def ended(self, claim: Claim, how: str, problem: str, seconds: float) -> None:
+    def ended(self, claim: Claim, how: str, problem: str, seconds: float, size: int) -> None:
         """An attempt has ended after so many seconds. `how`: an outcome's state, or ``retried``, ``postponed``, ``given
-        back``, ``dead``, ``undone``. `problem`: the slug of what it failed with, "" for none."""
+        back``, ``dead``, ``undone``. `problem`: the slug of what it failed with, "" for none. `size`: bytes of the
+        result or problem that is reported, 0 for none."""
 
     def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
         """A handler's call to an API has ended; `status` is 0 where there was no answer."""
