@@ -33,7 +33,7 @@ BELOW: dict[str, set[str]] = {
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
-        *("submitting", "store", "redis", "http", "net", "timing", "model"),
+        *("submitting", "store", "redis", "http", "net", "timing", "telemetry", "model"),
     },
     "commands": {
         *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),
