@@ -28,7 +28,9 @@ BELOW: dict[str, set[str]] = {
     "store": {"redis", "net", "timing", "model"},
     "submitting": {"store", "redis", "net", "timing", "model"},
     "front": {"submitting", "http", "store", "redis", "net", "timing", "model"},
-    "worker": {"submitting", "handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "worker": {
+        *("submitting", "handlers", "outbound", "store", "redis", "net", "timing", "telemetry", "model"),
+    },
     "solo": {"front", "worker", "submitting", "handlers", "outbound", "store", "model"},
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {

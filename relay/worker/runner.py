@@ -22,6 +22,7 @@ from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
 from relay.worker.aside import Aside, Means
 from relay.worker.attempt import GRACE, Attempt
@@ -58,6 +59,7 @@ class Equipment:
     submitting: Submitting
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
     spawn: Spawn = no_programs
+    tracing: Tracing = UNTRACED
 
 
 class Runner:
@@ -93,6 +95,7 @@ class Runner:
         if left <= 0:  # its time passed while it waited here
             self._reports.report(self._place.ends.of_stop(claim, State.EXPIRED))
             return
+        claim = self._equipment.tracing.attempt(claim)
         ties = context = None
         if handler.context:
             seconds = min(handler.options.timeout, left)
