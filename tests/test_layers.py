@@ -166,6 +166,7 @@ KNOWN_TO = {
     "celery": set(),
     "tomlkit": {"commands"},
     "cronsim": {"model"},
+    "opentelemetry": {"telemetry", "process"},
 }
 
 
