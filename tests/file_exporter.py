@@ -1,4 +1,5 @@
-"""An exporter of spans that a test installs: a line of JSON for each, in the file that ``SPANS`` names. It hangs with ``SLOW``."""
+"""An exporter of spans that a test installs: a line of JSON for each, in the file that ``SPANS`` names. It never ends if
+there is a ``SLOW``."""
 
 from __future__ import annotations
 

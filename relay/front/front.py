@@ -14,6 +14,7 @@ from relay.front.admission import Admission
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
 from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
 from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
@@ -32,6 +33,8 @@ from relay.store.inbox import Inbox
 from relay.store.membership import Membership
 from relay.store.messages import Message
 from relay.submitting.outcomes import EARLY, Outcomes
+from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
 
 SWEEP = 1.0  # seconds between sweeps
@@ -51,6 +54,8 @@ class FrontTools:
     """Ends the process, and says why."""
     successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
     predecessor: int = -1
+    events: Events = UNHEARD
+    tracing: Tracing = UNTRACED
 
 
 class Front(Service):
@@ -67,7 +72,12 @@ class Front(Service):
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
         self._jobs = JobService(
-            tools.clock, tools.store, self._catalogue, self._outcomes.waiters, settings.fair
+            tools.clock,
+            tools.store,
+            self._catalogue,
+            self._outcomes.waiters,
+            settings.fair,
+            tools.events,
         )
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
@@ -86,6 +96,7 @@ class Front(Service):
             self._outcomes.waiters,
             self._departure.successor,
             Places(),
+            *(tools.events, tools.tracing),
         )
         self._departure.context = self._context
         self._inbox = tools.inbox(self._told)
@@ -101,11 +112,15 @@ class Front(Service):
         settings = self._settings
         served = pages(self._context, settings, self._admission, self._readiness)
         limits = settings.body_limit, settings.keepalive
-        return Site(Connections(self._tools.clock, served, *limits, self._context.doors))
+        return Site(Connections(self._tools.clock, served, *limits, self._context.doors, self._tools.events))
 
     def held(self) -> int:
         """How many requests are held."""
         return len(self._wheel)
+
+    def ages(self) -> list[float]:
+        """For how many seconds each of them has been held."""
+        return [hold.held() for hold in self._wheel if isinstance(hold, Hold)]
 
     def startService(self) -> None:
         super().startService()

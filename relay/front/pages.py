@@ -20,10 +20,10 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
     """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
     routes = [
-        JobRoutes(jobs, holding, settings),
+        JobRoutes(jobs, holding, settings, context.tracing),
         TicketRoutes(jobs, holding, admission),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
-    dispatcher = Dispatcher(admission.access, settings.prefix, routes)
+    dispatcher = Dispatcher(admission.access, settings.prefix, routes, context.events)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from relay.model.problems.upstream import UpstreamError
 from relay.outbound.body import Body
+from relay.outbound.ear import DEAF, Ear
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
 from relay.timing.timers import stop_timer
@@ -41,7 +42,9 @@ class JobAgent:
         hosts: Hosts,
         times: Times,
         limit: int,
+        ear: Ear = DEAF,
     ) -> None:
+        self._ear = ear
         self._clock = clock
         self._agent = agent
         self._hosts = hosts
@@ -75,7 +78,17 @@ class JobAgent:
         await self._place(host)
         exchange = Call(self._clock, host, self._times, self._limit)
         self._exchanges.append(exchange)
-        return await exchange.run(self._agent, method, uri, headers, producer)
+        asked = method, uri, headers
+        heard, status, error = self._ear.begin(parsed.host, *asked, self._clock.seconds()), 0, ""
+        try:
+            answer = await exchange.run(self._agent, method, uri, heard.headers, producer)
+            status = answer.code
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        finally:
+            heard.end(self._clock.seconds(), status, error)
+        return answer
 
     async def _place(self, host: Host) -> None:
         """Take a place at a host, in time."""

@@ -13,6 +13,8 @@ from relay.front.takeover.successor import Successor
 from relay.http.doors import Doors
 from relay.net.outgoing import Parting
 from relay.submitting.waiters import Waiters
+from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,5 @@ class HoldContext:
     waiters: Waiters
     successor: Successor
     places: Places
+    events: Events = UNHEARD
+    tracing: Tracing = UNTRACED

@@ -22,8 +22,11 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
+from relay.telemetry.trail import Trail
 
 _log = Logger()
+#: how a request ends whose job has not, by whether its client is told to come back at once
+_UNENDED = {False: "incomplete", True: "reattach"}
 
 
 class Ending(ABC):
@@ -39,6 +42,7 @@ class Ending(ABC):
         "_known",
         "_policy",
         "_stream",
+        "_trail",
         "_until",
         "_waiter",
         "slot",
@@ -64,6 +68,8 @@ class Ending(ABC):
         self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client may have gone
         self._stream: Stream = PLAIN
+        self._trail: Trail | None = None
+        self._until = 0.0
         self.slot = -1
 
     def __repr__(self) -> str:
@@ -88,6 +94,9 @@ class Ending(ABC):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
+        late = self._context.jobs.since(outcome.finished)
+        if self._trail is not None:
+            self._trail.late = late
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix))
@@ -95,6 +104,7 @@ class Ending(ABC):
             self._close(envelope.of_outcome(outcome, self._context.prefix))
         else:
             return
+        self._context.events.outcome_written(outcome, late)
         if not self._doubtful:
             self._context.jobs.collected(outcome)
 
@@ -130,18 +140,20 @@ class Ending(ABC):
             return
         if self._exchange is not None:
             reattach = reattach or self._context.jobs.draining
-            self._finish(answers.standing(known, 202, self._context.prefix, reattach))
+            self._finish(answers.standing(known, 202, self._context.prefix, reattach), _UNENDED[reattach])
         elif self.transport is not None:
-            self._close(envelope.of_standing(known, reattach))
+            self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer) -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered") -> None:
         exchange = self._exchange
+        self._tell(answer.status, end, answer.problem, len(answer.body))
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes) -> None:
+    def _close(self, body: bytes, end: str = "answered") -> None:
         transport = self.transport
+        self._tell(200, end, sent=len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -153,9 +165,34 @@ class Ending(ABC):
         if not failure.check(RelayError):
             _log.failure("a held request could not be answered", failure)
         broken = self.transport or self._exchange
+        if broken is not None:
+            self._tell(200 if self._exchange is None else 0, "cut")
         self._over()
         if broken is not None:
             broken.abortConnection()
+
+    def _tell(self, status: int, end: str, problem: str = "", sent: int = 0) -> None:
+        """Whoever wants to hears how it ends. Call it before `_over`."""
+        context, trail = self._context, self._trail
+        context.events.request_ended(status, end)
+        if trail is not None:
+            self._trail = None
+            trail.end(
+                context.events,
+                context.clock.seconds(),
+                status,
+                id=self._known.id,
+                job=self._known.name,
+                held=self.held(),
+                committed=self._exchange is None,
+                end=end,
+                problem=problem,
+                sent=sent,
+            )
+
+    def held(self) -> float:
+        """For how many seconds it has been held."""
+        return self._context.clock.seconds() - self._until + self._policy.wait
 
     def _leave(self) -> None:
         waiter, self._waiter = self._waiter, None
