@@ -1,5 +1,4 @@
-"""An exporter of spans that a test installs: a line of JSON for each, in the file that ``SPANS`` names. It never ends if
-there is a ``SLOW``."""
+"""An exporter of spans that a test installs: a line of JSON for each, in a file. With ``SLOW`` it hangs."""
 
 from __future__ import annotations
 

@@ -84,21 +84,10 @@ class Front(Service):
         proxies = Proxies(settings.trusted_proxy)
         self._admission = Admission(tools.clock, settings, tools.credentials, proxies)
         most = settings.max_connections, settings.max_per_address
-        doors = Doors(tools.clock.seconds, *most, proxies.trusts)
         self._departure = Departure(self.drain, self._outcomes.recovery)
-        self._context = HoldContext(
-            tools.clock,
-            self._wheel,
-            self._jobs,
-            self._parting,
-            doors,
-            settings.prefix,
-            self._outcomes.waiters,
-            self._departure.successor,
-            Places(),
-            *(tools.events, tools.tracing),
+        self._context = self._departure.context = self._hold_context(
+            Doors(tools.clock.seconds, *most, proxies.trusts)
         )
-        self._departure.context = self._context
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
@@ -107,6 +96,21 @@ class Front(Service):
         self._site = self._make_site()
         work = {self._sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
+
+    def _hold_context(self, doors: Doors) -> HoldContext:
+        return HoldContext(
+            self._tools.clock,
+            self._wheel,
+            self._jobs,
+            self._parting,
+            doors,
+            self._settings.prefix,
+            self._outcomes.waiters,
+            self._departure.successor,
+            Places(),
+            self._tools.events,
+            self._tools.tracing,
+        )
 
     def _make_site(self) -> Site:
         settings = self._settings
