@@ -31,7 +31,7 @@ _LOOK = 1.0  # seconds at most between looks whether the front still takes reque
 
 class ProbePlan(msgspec.Struct, frozen=True):
     """How a probe is answered: after so many `seconds`. It is silent for `grace` seconds, then it is committed and
-    sends a heartbeat each `every` seconds, 0 for none but the first. `cut`: it is sent nothing, its connection is cut."""
+    sends a heartbeat each `every` seconds, 0 for none but the first. `cut`: its connection is cut, unanswered."""
 
     seconds: float = 0.0
     grace: float = 0.0
@@ -74,6 +74,9 @@ class ProbeHold:
         if self._plan.cut:
             exchange.abortConnection()
             return
+        if not self._plan.seconds:
+            exchange.respond(self._answer())
+            return
         assert self._caller is not None
         if self._caller.allowance.held:
             self._context.places.enter(self._caller)
@@ -112,15 +115,17 @@ class ProbeHold:
         eager_write(self.transport, self._stream.head(lines))
 
     def _end(self) -> None:
-        exchange, transport = self._exchange, self.transport
-        body = self._told()
+        exchange, transport, answer = self._exchange, self.transport, self._answer()
         self._over()
         if exchange is not None:
-            exchange.respond(HttpAnswer(200, "application/json", body, about(self._context.prefix)))
+            exchange.respond(answer)
         elif transport is not None:
-            eager_write(transport, self._stream.end(body))
+            eager_write(transport, self._stream.end(answer.body))
             self._context.parting.add(self, transport)
             transport.loseConnection()
+
+    def _answer(self) -> HttpAnswer:
+        return HttpAnswer(200, "application/json", self._told(), about(self._context.prefix))
 
     def _over(self) -> None:
         self._context.wheel.drop(self)

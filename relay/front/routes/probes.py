@@ -84,6 +84,7 @@ class ProbeRoutes(Routes):
             {
                 "front": self._front,
                 "arrivals": arrivals,
+                "longest": self._longest,
                 "version": request.version,
                 "address": request.address,
                 "client": self._proxies.client(request),
