@@ -72,7 +72,8 @@ def memory(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
     kept = settings.queue_bytes + settings.dead_bytes if _is_here(settings) else 0
     need = held + processes + kept
     saw = (
-        f"{settings.fronts} fronts with {settings.max_held:,} held requests, {settings.workers} workers"
+        f"{_counted(settings.fronts, 'front')} with {settings.max_held:,} held requests"
+        f"{' each' * (settings.fronts > 1)}, {_counted(settings.workers, 'worker')}"
         + (", and --queue-bytes and --dead-bytes in Redis," if kept else "")
         + f" may take {need // _MIB:,} MiB; {machine.memory_by} has {machine.memory // _MIB:,} MiB"
     )
@@ -86,6 +87,10 @@ def memory(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
         yield warn("memory", saw, why, remedy)
     else:
         yield fine("memory", saw)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def kernel(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:

@@ -192,9 +192,9 @@ def refused(target: Target, talk: Conversation) -> str:
         return f"{at} is redirected to {heard.header('Location')}: give that URL"
     if heard.status in (401, 403):
         why = f": {detail}" if detail else ""
-        return (
-            f"{at} is refused with {heard.shown}{why}. Give --token-file, or see docs/running.md#who-may-call"
-        )
+        lost = "Is the token valid? Authorization may have been lost on the way"
+        remedy = lost if target.token else "Give --token-file"
+        return f"{at} is refused with {heard.shown}{why}. {remedy}; see docs/running.md#who-may-call"
     if heard.status == 404:
         return f"{at} is not there ({heard.shown}): start the fronts with --probes, and have /jobs/ lead to relay"
     return f"{at} was answered with {heard.shown}, not as a probe is"

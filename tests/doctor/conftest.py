@@ -46,10 +46,13 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def examine(port: int, most: float = MOST) -> dict[str, Diagnosis]:
+def examine(
+    port: int, most: float = MOST, scheme: str = "http", insecure: bool = False, token: str = ""
+) -> dict[str, Diagnosis]:
     """What the doctor finds at a port of this machine, by check; of several of one check the worst."""
     order = list(Severity)
-    seen = Trials(Target.parse(f"http://127.0.0.1:{port}"), most, BODY_LIMIT).run()
+    target = Target.parse(f"{scheme}://localhost:{port}", token)
+    seen = Trials(target, most, BODY_LIMIT, insecure).run()
     worst: dict[str, Diagnosis] = {}
     for diagnosis in judge(seen, Promised.by(SETTINGS)):
         before = worst.get(diagnosis.check)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from relay.doctor.diagnosis import Severity
 from relay.doctor.target import Target
 from relay.doctor.trials import NotThere, Trials
 from tests.doctor.between import Between, Faults
 from tests.doctor.conftest import BODY_LIMIT, examine, wrongs
-from tests.processes import Client, RelayProcess, eventually, free_port
-from tests.stack.proxies import HAProxy, Nginx
+from tests.processes import ROOT, Client, RedisProcess, RelayProcess, eventually, free_port
+from tests.stack.proxies import HAProxy, Nginx, shipped_nginx
 
 pytestmark = pytest.mark.processes
 
@@ -216,3 +220,57 @@ def test_the_doctor_is_done_in_the_time_that_it_was_given(probed: list[RelayProc
     target = Target.parse(f"http://127.0.0.1:{probed[0].port}")
     Trials(target, 6, BODY_LIMIT, tell=lambda part, what: told.append(part)).run()
     assert told == sorted(told)
+
+
+# -- TLS, credentials --
+
+
+@pytest.fixture
+def shipped(probed: list[RelayProcess], directory: Path) -> Iterator[Nginx]:
+    """nginx as it is shipped, with TLS and a certificate that is valid for a day."""
+    nginx = shipped_nginx(directory, [front.port for front in probed])
+    nginx.start()
+    yield nginx
+    nginx.stop()
+
+
+@pytest.mark.long
+def test_the_nginx_that_is_shipped_is_well(shipped: Nginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(shipped.directory / "localhost.pem"))
+    found = examine(shipped.port, scheme="https")
+    assert wrongs(found) == {"tls"}
+    assert "the certificate is valid for 1 more days" in found["tls"].saw
+    assert found["http/2"].severity is Severity.OK
+
+
+@pytest.mark.long
+def test_a_certificate_that_is_not_trusted_is_told_and_sees_no_token(shipped: Nginx) -> None:
+    with pytest.raises(NotThere, match="is not to be trusted"):
+        examine(shipped.port, scheme="https", token="rly_secret")
+    found = examine(shipped.port, scheme="https", insecure=True)
+    assert wrongs(found) == {"tls"}
+    assert found["tls"].severity is Severity.BAD
+
+
+@pytest.mark.long
+def test_a_relay_with_callers_is_looked_at_with_a_token(redis: RedisProcess, tmp_path: Path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "relay.commands.main", "tokens", "add", "--file", "tokens.toml", "doctor"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    options = ["--redis", redis.url, "--probes", "--tokens", "tokens.toml", "--body-limit", str(BODY_LIMIT)]
+    front = RelayProcess(tmp_path, "front", *options, port=free_port())
+    front.start()
+    with pytest.raises(NotThere, match="401 by relay"):
+        examine(front.port)
+    assert wrongs(examine(front.port, token=made.stdout.strip())) == set()
+    with (
+        nginx([front], tmp_path, WELL + 'proxy_set_header Authorization "";') as port,
+        pytest.raises(NotThere, match="Authorization may have been lost"),
+    ):
+        examine(port, token=made.stdout.strip())
+    front.stop()
