@@ -31,5 +31,5 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
     if settings.probes:
         proxies = Proxies(settings.trusted_proxy)
         routes.append(ProbeRoutes(context, holding, proxies, settings.max_wait))
-    dispatcher = Dispatcher(admission.access, settings.prefix, routes)
+    dispatcher = Dispatcher(admission.access, settings.prefix, routes, context.events)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

@@ -24,6 +24,7 @@ from relay.http.response import HttpAnswer, date
 from relay.model.caller import Caller
 from relay.net.detached import detach
 from relay.net.eager import eager_write
+from relay.telemetry.trail import Trail
 
 NAME = "-probe"  # in place of a job's id: neither a job nor an id can be called so
 _LOOK = 1.0  # seconds at most between looks whether the front still takes requests
@@ -52,6 +53,7 @@ class ProbeHold:
 
     __slots__ = (
         *("_address", "_beat_at", "_caller", "_context", "_exchange", "_plan", "_stream", "_told", "_until"),
+        "_trail",
         *("slot", "transport"),
     )
 
@@ -66,15 +68,19 @@ class ProbeHold:
         self._stream: Stream = in_json(chunked=False)
         self._address = ""  # of the client, once its connection was taken over
         self._until = self._beat_at = 0.0  # by the clock: when it ends, when it is next sent something
+        self._trail: Trail | None = None
         self.transport: ITCPTransport | None = None
         self.slot = -1
 
     def begin(self, exchange: Exchange) -> None:
         """Begin to hold the request."""
+        self._trail = exchange.trail
         if self._plan.cut:
+            self._tell(0)
             exchange.abortConnection()
             return
         if not self._plan.seconds:
+            self._tell(200)
             exchange.respond(self._answer())
             return
         assert self._caller is not None
@@ -116,6 +122,7 @@ class ProbeHold:
 
     def _end(self) -> None:
         exchange, transport, answer = self._exchange, self.transport, self._answer()
+        self._tell(200)
         self._over()
         if exchange is not None:
             exchange.respond(answer)
@@ -126,6 +133,14 @@ class ProbeHold:
 
     def _answer(self) -> HttpAnswer:
         return HttpAnswer(200, "application/json", self._told(), about(self._context.prefix))
+
+    def _tell(self, status: int, end: str = "answered") -> None:
+        """Whoever wants to hears how it ends; one that is cut has what it asked for."""
+        context, trail = self._context, self._trail
+        context.events.request_ended(status, end)
+        if trail is not None:
+            self._trail = None
+            trail.end(context.events, context.clock.seconds(), status, end=end)
 
     def _over(self) -> None:
         self._context.wheel.drop(self)
@@ -146,5 +161,7 @@ class ProbeHold:
         """The client has gone."""
         if self._address:
             self._context.doors.leave(self._address)
+        if self._exchange is not None or self.transport is not None:  # else it was answered
+            self._tell(200 if self._exchange is None else 0, "abandoned")
         self._over()
         self._context.parting.discard(self)
