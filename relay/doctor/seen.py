@@ -12,6 +12,7 @@ from relay.doctor.heard import Heard
 from relay.doctor.line import Conversation
 from relay.doctor.target import Target
 
+LATE = 1.0  # seconds, of a heartbeat that something kept back
 _HAPROXY = b"<html><body><h1>"  # how the errors of HAProxy begin, which names itself nowhere
 
 
@@ -68,6 +69,23 @@ class Streamed:
     plan: Beating
     talk: Conversation
     arrivals: int = 0
+
+    def came(self) -> list[float]:
+        """When each heartbeat came, in seconds."""
+        came: list[float] = []
+        for piece in self.talk.heard.pieces:
+            before, found, _ = piece.data.partition(b"{")
+            came += [piece.at] * before.count(b"\n")
+            if found:
+                break
+        return came
+
+    def is_late(self) -> bool:
+        """Whether heartbeats came late, or not at all."""
+        sent, came = self.plan.beats(), self.came()
+        if self.talk.heard.header("Content-Encoding"):  # which is worse
+            return False
+        return len(came) < len(sent) or any(at - due > LATE for due, at in zip(sent, came, strict=False))
 
 
 @dataclass

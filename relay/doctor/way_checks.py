@@ -9,9 +9,7 @@ from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
 from relay.doctor.header_checks import PROXIES
 from relay.doctor.promised import Promised
 from relay.doctor.remedies import remedies
-from relay.doctor.seen import Seen, Streamed
-
-_LATE = 1.0  # seconds, of a heartbeat that something kept back
+from relay.doctor.seen import LATE, Seen, Streamed
 
 WayCheck = Callable[[Seen, Promised], Iterator[Diagnosis]]
 
@@ -21,7 +19,7 @@ def heartbeats(seen: Seen, promised: Promised) -> Iterator[Diagnosis]:
     held = seen.stream
     if held is None:
         return
-    heard, sent, came = held.talk.heard, held.plan.beats(), beats_of(held)
+    heard, sent, came = held.talk.heard, held.plan.beats(), held.came()
     packed = heard.header("Content-Encoding")
     if packed:
         saw = f"a held answer came compressed ({packed}), although it says no-transform"
@@ -54,7 +52,7 @@ def heartbeats(seen: Seen, promised: Promised) -> Iterator[Diagnosis]:
 def _late(seen: Seen, sent: list[float], came: list[float]) -> Iterator[Diagnosis]:
     late = [at - due for due, at in zip(sent, came, strict=False)]
     worst = max(range(len(late)), key=late.__getitem__)
-    if late[worst] > _LATE:
+    if late[worst] > LATE:
         together = sum(abs(at - came[worst]) < 0.05 for at in came)
         saw = f"a heartbeat that was sent after {sent[worst]:g} s came {late[worst]:.1f} s late"
         saw += f", together with {together - 1} others" if together > 1 else ""
@@ -64,17 +62,6 @@ def _late(seen: Seen, sent: list[float], came: list[float]) -> Iterator[Diagnosi
         yield fine(
             "heartbeats", f"{len(came)} came one by one, {max(late):.2f} s after they were sent at most"
         )
-
-
-def beats_of(held: Streamed) -> list[float]:
-    """When each heartbeat came, in seconds."""
-    came: list[float] = []
-    for piece in held.talk.heard.pieces:
-        before, found, _ = piece.data.partition(b"{")
-        came += [piece.at] * before.count(b"\n")
-        if found:
-            break
-    return came
 
 
 def ending(held: Streamed) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relay.telemetry.events import Asked, Events
 from tests.front.scene import Scene, Visitor
 
 PATH = "/jobs/-probe"
@@ -113,3 +114,43 @@ def test_a_client_that_goes_takes_its_probe_with_it(scene: Scene, seconds: float
     scene.pass_time(seconds)
     probe.loseConnection()
     assert (len(scene.wheel), len(scene.doors)) == (0, 0)
+
+
+class Ends(Events):
+    """Hears how requests end."""
+
+    wants_asked = True
+
+    def __init__(self) -> None:
+        self.cheap: list[tuple[int, str]] = []
+        self.whole: list[tuple[str, int, str]] = []
+
+    def request_ended(self, status: int, end: str) -> None:
+        self.cheap.append((status, end))
+
+    def asked(self, asked: Asked) -> None:
+        self.whole.append((asked.path, asked.status, asked.end))
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds", "leaves", "ended"),
+    [
+        ("for=0", 0, False, (200, "answered")),
+        ("for=2&grace=2", 3, False, (200, "answered")),
+        ("for=2&every=1", 3, False, (200, "answered")),
+        ("cut=1", 0, False, (0, "answered")),
+        ("for=9&grace=9", 1, True, (0, "abandoned")),
+        ("for=9&every=1", 2, True, (200, "abandoned")),
+    ],
+)
+def test_the_end_of_a_probe_is_told_once(
+    query: str, seconds: float, leaves: bool, ended: tuple[int, str]
+) -> None:
+    ends = Ends()
+    scene = Scene(probes=True, events=ends)
+    probe = scene.ask("POST", f"{PATH}?{query}")
+    scene.pass_time(seconds)
+    if leaves:
+        probe.loseConnection()
+    assert ends.cheap == [ended]
+    assert ends.whole == [(PATH, *ended)]
