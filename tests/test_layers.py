@@ -21,19 +21,22 @@ BELOW: dict[str, set[str]] = {
     "net": {"timing"},
     "timing": set(),
     "redis": {"net", "timing"},
-    "http": {"net", "timing", "model"},
-    "outbound": {"net", "timing", "model"},
+    "http": {"net", "timing", "telemetry", "model"},
+    "outbound": {"net", "timing", "telemetry", "model"},
     "handlers": {"outbound", "model"},  # of outbound the type of `Context.http`
     "celery": {"redis", "timing", "handlers", "model"},
-    "store": {"redis", "net", "timing", "model"},
+    "store": {"redis", "net", "timing", "telemetry", "model"},
     "submitting": {"store", "redis", "net", "timing", "model"},
-    "front": {"submitting", "http", "store", "redis", "net", "timing", "model"},
-    "worker": {"submitting", "handlers", "outbound", "store", "redis", "net", "timing", "model"},
+    "front": {"submitting", "http", "store", "redis", "net", "timing", "telemetry", "model"},
+    "worker": {
+        *("submitting", "handlers", "outbound", "store", "redis", "net", "timing", "telemetry", "model"),
+    },
     "solo": {"front", "worker", "submitting", "handlers", "outbound", "store", "model"},
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
-        *("submitting", "store", "redis", "http", "net", "timing", "model"),
+        *("admin", "operations", "submitting", "store", "redis", "http", "net", "timing"),
+        *("telemetry", "model"),
     },
     "commands": {
         *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),

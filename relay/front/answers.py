@@ -31,20 +31,22 @@ def outcome_status(outcome: Outcome) -> int:
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
     head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
-    return HttpAnswer(status, _JSON, envelope.of_outcome(outcome, prefix), head)
+    return HttpAnswer(status, _JSON, envelope.of_outcome(outcome, prefix), head, outcome.id, outcome.name)
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
     """The state of a job that is not done."""
     head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
-    return HttpAnswer(status, _JSON, envelope.of_standing(standing, reattach), head)
+    body = envelope.of_standing(standing, reattach)
+    return HttpAnswer(status, _JSON, body, head, standing.id, standing.name)
 
 
 def problem(error: RelayError, prefix: str) -> HttpAnswer:
     """A request could not be carried out (RFC 9457)."""
     later = f"Retry-After: {error.retry_after}\r\n" if error.retry_after else ""
     body = msgspec.json.encode(error.problem(prefix))
-    return HttpAnswer(error.status, _PROBLEM, body, f"Relay-Source: relay\r\n{later}{error.head}")
+    head = f"Relay-Source: relay\r\n{later}{error.head}"
+    return HttpAnswer(error.status, _PROBLEM, body, head, problem=error.slug)
 
 
 def json(value: Any, status: int = 200) -> HttpAnswer:

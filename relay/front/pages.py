@@ -25,5 +25,5 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
-    dispatcher = Dispatcher(admission.access, settings.prefix, routes)
+    dispatcher = Dispatcher(admission.access, settings.prefix, routes, context.events)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

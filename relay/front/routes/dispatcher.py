@@ -14,17 +14,26 @@ from werkzeug.routing import Map
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.caller import Takes
-from relay.front.refusals import shown
 from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
+from relay.http.told import shown
 from relay.model.caller import Caller
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage
+from relay.model.problems.caller import RateExceeded, TooManyFailures, TooManyQueued
+from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, TooLarge
+from relay.telemetry.events import UNHEARD, Events
 
 _MOST_REMEMBERED = 1000  # routes by address
+#: what a caller is refused because of one of its limits
+_LIMITS: dict[type[BaseException], str] = {
+    RateExceeded: "rate",
+    TooManyQueued: "queued",
+    TooLarge: "body",
+    TooManyFailures: "failures",
+}
 
 
 class Route(NamedTuple):
@@ -52,9 +61,12 @@ class Dispatcher:
 
     _log = Logger()
 
-    def __init__(self, access: Access, prefix: str, routes: Sequence[Routes]) -> None:
+    def __init__(
+        self, access: Access, prefix: str, routes: Sequence[Routes], events: Events = UNHEARD
+    ) -> None:
         self._access = access
         self._prefix = prefix
+        self._events = events
         self._remembered: Memo[tuple[str, bytes], Route] = Memo(_MOST_REMEMBERED)
         self._bound: dict[Routes, Any] = {some: some.app for some in routes}
         known = Map(converters=CONVERTERS, merge_slashes=False)
@@ -107,12 +119,19 @@ class Dispatcher:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
+            self._log.failure(
+                "{method} {path} failed", failure, method=request.method, path=shown(request.target)
+            )
             error = InternalError()
+        if type(error) in _LIMITS:
+            self._events.limited(request.caller, _LIMITS[type(error)])
         return self.refuse(error, request.headers)
 
 
 def _call(caller: Caller, request: Request, route: Route) -> Served | Deferred[Served]:
+    request.caller = caller.name
+    if request.trail is not None:
+        request.trail.owner = caller.owner
     served: Served | Deferred[Served] = route.routes.execute_endpoint(
         route.name, request, caller, **route.arguments
     )
