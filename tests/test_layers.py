@@ -166,6 +166,8 @@ KNOWN_TO = {
     "cryptography": {"front"},
     "celery": set(),
     "tomlkit": {"commands"},
+    "rich": {"commands"},
+    "argcomplete": {"commands"},
     "cronsim": {"model"},
 }
 
