@@ -211,7 +211,9 @@ class Worker(Service):
 
     def _be_quiet(self, on: bool) -> None:
         self.is_quiet = on
-        self._log.info("an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again")
+        self._log.info(
+            "an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again"
+        )
         self._session.nudge()
 
     def _cancel(self, id: str) -> None:
