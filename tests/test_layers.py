@@ -168,6 +168,8 @@ KNOWN_TO = {
     "cryptography": {"front"},
     "celery": set(),
     "tomlkit": {"commands"},
+    "rich": {"commands"},
+    "argcomplete": {"commands"},
     "cronsim": {"model"},
     "opentelemetry": {"telemetry", "process"},
     "prometheus_client": {"admin"},
