@@ -24,11 +24,12 @@ from relay.process.board import Boards
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
-from relay.process.service import EMBEDDED, address_of, router_of, terms_of
+from relay.process.service import EMBEDDED, address_of, router_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.process.telemetry import telemetry_of
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.store.operators import RedisOperatorStore
+from relay.store.terms import terms_of
 
 _log = Logger()
 
