@@ -168,7 +168,6 @@ KNOWN_TO = {
     "cryptography": {"front"},
     "celery": set(),
     "tomlkit": {"commands"},
-    "rich": {"commands"},
     "argcomplete": {"commands"},
     "cronsim": {"model"},
     "opentelemetry": {"telemetry", "process"},
