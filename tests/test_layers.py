@@ -22,18 +22,20 @@ BELOW: dict[str, set[str]] = {
     "timing": set(),
     "redis": {"net", "timing"},
     "http": {"net", "timing", "model"},
+    "serving": {"http", "net", "timing", "model"},
     "outbound": {"net", "timing", "model"},
     "handlers": {"outbound", "model"},  # of outbound the type of `Context.http`
     "celery": {"redis", "timing", "handlers", "model"},
     "store": {"redis", "net", "timing", "model"},
     "submitting": {"store", "redis", "net", "timing", "model"},
-    "front": {"submitting", "http", "store", "redis", "net", "timing", "model"},
+    "front": {"submitting", "serving", "http", "store", "redis", "net", "timing", "model"},
     "worker": {"submitting", "handlers", "outbound", "store", "redis", "net", "timing", "model"},
     "solo": {"front", "worker", "submitting", "handlers", "outbound", "store", "model"},
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
-        *("submitting", "store", "redis", "http", "net", "timing", "model"),
+        *("admin", "operations", "telemetry", "submitting", "serving"),
+        *("store", "redis", "http", "net", "timing", "model"),
     },
     "commands": {
         *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),
@@ -41,7 +43,7 @@ BELOW: dict[str, set[str]] = {
     },
     "telemetry": {"model"},
     "operations": {"store", "redis", "net", "timing", "telemetry", "model"},
-    "admin": {"operations", "http", "store", "redis", "net", "timing", "telemetry", "model"},
+    "admin": {"operations", "serving", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "s3": {"handlers", "outbound", "net", "model"},
     "jobs": {"s3", "graph", "outbound", "model"},
 }
@@ -154,8 +156,8 @@ def test_other_servers_get_no_twisted() -> None:
 #: packages of others, and which of relay's alone may import them
 KNOWN_TO = {
     "txredisapi": {"redis", "net"},
-    "klein": {"front"},
-    "werkzeug": {"front", "outbound"},
+    "klein": {"serving"},
+    "werkzeug": {"serving", "front", "outbound"},
     "httptools": {"http"},
     "treq": {"outbound", "net"},
     "botocore": {"s3"},

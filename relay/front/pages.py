@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from relay.front.admission import Admission
 from relay.front.browsers import Cors
+from relay.front.caller import Takes
 from relay.front.hold.context import HoldContext
 from relay.front.readiness import Readiness
 from relay.front.routes.about import HealthRoutes, ProblemRoutes
-from relay.front.routes.dispatcher import Dispatcher
+from relay.front.routes.app import CONVERTERS
 from relay.front.routes.holding import Holding
 from relay.front.routes.jobs import JobRoutes
 from relay.front.routes.tickets import TicketRoutes
 from relay.http.exchange import Pages
 from relay.model.origins import PageOrigins
 from relay.model.settings import Settings
+from relay.serving.dispatcher import Dispatcher
 
 
 def pages(context: HoldContext, settings: Settings, admission: Admission, readiness: Readiness) -> Pages:
@@ -25,5 +27,5 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
-    dispatcher = Dispatcher(admission.access, settings.prefix, routes)
+    dispatcher = Dispatcher(admission.access, settings.prefix, routes, Takes.CALLER, CONVERTERS)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

@@ -22,12 +22,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from relay.front.hosts import is_loopback
 from relay.model.settings import SettingError, Settings
 from relay.net.proxied import with_headers
 from relay.net.tls import BAD_CERTIFICATES, arranged, mistake_of, over_tls
 from relay.net.unixport import UnixPort
 from relay.process.binder import Binder
+from relay.serving.hosts import is_loopback
 
 _PROXIED = re.compile(r"^(?:haproxy:)*")
 _HANDED_OVER = (
