@@ -27,13 +27,14 @@ def outcome_status(outcome: Outcome) -> int:
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
     head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
-    return HttpAnswer(status, JSON, envelope.of_outcome(outcome, prefix), head)
+    return HttpAnswer(status, JSON, envelope.of_outcome(outcome, prefix), head, outcome.id, outcome.name)
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
     """The state of a job that is not done."""
     head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
-    return HttpAnswer(status, JSON, envelope.of_standing(standing, reattach), head)
+    body = envelope.of_standing(standing, reattach)
+    return HttpAnswer(status, JSON, body, head, standing.id, standing.name)
 
 
 def preference_applied(applied: str) -> str:

@@ -14,6 +14,7 @@ from relay.front.admission import Admission
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
 from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
 from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
@@ -32,6 +33,7 @@ from relay.store.inbox import Inbox
 from relay.store.membership import Membership
 from relay.store.messages import Message
 from relay.submitting.outcomes import EARLY, Outcomes
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.draining import Drain
 
 SWEEP = 1.0  # seconds between sweeps
@@ -51,6 +53,7 @@ class FrontTools:
     """Ends the process, and says why."""
     successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
     predecessor: int = -1
+    events: Events = UNHEARD
 
 
 class Front(Service):
@@ -67,7 +70,12 @@ class Front(Service):
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue)
         self._jobs = JobService(
-            tools.clock, tools.store, self._catalogue, self._outcomes.waiters, settings.fair
+            tools.clock,
+            tools.store,
+            self._catalogue,
+            self._outcomes.waiters,
+            settings.fair,
+            tools.events,
         )
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
@@ -76,17 +84,7 @@ class Front(Service):
         most = settings.max_connections, settings.max_per_address
         doors = Doors(tools.clock.seconds, *most, proxies.trusts)
         self._departure = Departure(self.drain, self._outcomes.recovery)
-        self._context = HoldContext(
-            tools.clock,
-            self._wheel,
-            self._jobs,
-            self._parting,
-            doors,
-            settings.prefix,
-            self._outcomes.waiters,
-            self._departure.successor,
-            Places(),
-        )
+        self._context = self._hold_context(doors)
         self._departure.context = self._context
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
@@ -97,15 +95,34 @@ class Front(Service):
         work = {self._sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
+    def _hold_context(self, doors: Doors) -> HoldContext:
+        tools = self._tools
+        return HoldContext(
+            tools.clock,
+            self._wheel,
+            self._jobs,
+            self._parting,
+            doors,
+            self._settings.prefix,
+            self._outcomes.waiters,
+            self._departure.successor,
+            Places(),
+            tools.events,
+        )
+
     def _make_site(self) -> Site:
         settings = self._settings
         served = pages(self._context, settings, self._admission, self._readiness)
         limits = settings.body_limit, settings.keepalive
-        return Site(Connections(self._tools.clock, served, *limits, self._context.doors))
+        return Site(Connections(self._tools.clock, served, *limits, self._context.doors, self._tools.events))
 
     def held(self) -> int:
         """How many requests are held."""
         return len(self._wheel)
+
+    def ages(self) -> list[float]:
+        """For how many seconds each of them has been held."""
+        return [hold.held() for hold in self._wheel if isinstance(hold, Hold)]
 
     def startService(self) -> None:
         super().startService()

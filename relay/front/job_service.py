@@ -29,6 +29,7 @@ from relay.store.messages import Receipt, Submission
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters, leave
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.fork import fork
 
 _LONG = 64 << 10  # bytes of a body
@@ -55,12 +56,14 @@ class JobService:
         catalogue: Catalogue,
         waiters: Waiters,
         fair: bool = False,
+        events: Events = UNHEARD,
     ) -> None:
         self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._waiters = waiters
         self._fair = fair  # owners take turns
+        self._events = events
         self._rates = Rates(clock.seconds)
         #: this front is about to end: nobody is held for long
         self.draining = False
@@ -89,6 +92,7 @@ class JobService:
             leave(waiter)
             self._not_submitted(asked, submitting, error)
             raise
+        self._events.submitted(job.name, asked.caller.name, receipt.new)
         if receipt.new:
             state = State.SCHEDULED if submission.delay else State.QUEUED
             return Accepted(JobStatus(id, job.name, state, receipt.now), waiter)
@@ -177,6 +181,10 @@ class JobService:
     def collected(self, outcome: Outcome) -> None:
         """A client has received the outcome of its job."""
         collect(self._store, outcome)
+
+    def since(self, moment: int) -> float:
+        """Seconds since a moment by Redis' clock, about."""
+        return max(0.0, (self._store.now() - moment) / 1000)
 
     def abandon(self, id: str) -> None:
         """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job

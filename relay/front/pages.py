@@ -27,5 +27,6 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
-    dispatcher = Dispatcher(admission.access, settings.prefix, routes, Takes.CALLER, CONVERTERS)
+    served_by = admission.access, settings.prefix, routes, Takes.CALLER, CONVERTERS
+    dispatcher = Dispatcher(*served_by, events=context.events)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

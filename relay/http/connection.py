@@ -22,7 +22,7 @@ from relay.http.life import BUSY, CLOSING, DETACHED, IDLE, LAST, READING, SERVIN
 from relay.http.lingering import Lingering
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer, render
-from relay.http.watched import Watched
+from relay.http.told import Told
 from relay.net.eager import eager_write
 from relay.net.outgoing import has_gone
 from relay.net.private import replace_protocol
@@ -35,7 +35,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @implementer(IHalfCloseableProtocol)
-class ClientConnection(Watched):
+class ClientConnection(Told):
     """One connection, and the exchange that is under way on it."""
 
     _log = Logger()
@@ -45,16 +45,14 @@ class ClientConnection(Watched):
         self._life = IDLE
         self._intake = Intake(connections, self)
         self._bodyless = False  # what is served is HEAD
-        #: whether the request that is served may be answered in chunks
-        self.chunked = False
+        self.chunked = False  #: whether the request that is served may be answered in chunks
         #: header lines that its answer gets
         self.answer_head = ""
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._responder: Responder | None = None
-        self._advancing = False
+        self._advancing = self._owes_continue = False
         self._doubted = False  # whether the client may have gone, by what was seen during this exchange
         self._began = 0.0  # when the request that is being read began, by the clock
-        self._owes_continue = False
 
     def __repr__(self) -> str:
         does = f"serving {self._responder!r}" if self._responder is not None else self._life.name.lower()
@@ -133,10 +131,9 @@ class ClientConnection(Watched):
 
     def _serve(self, request: Request) -> None:
         self._become(SERVING if request.keep_alive else LAST)
-        self._bodyless = request.method == "HEAD"
-        self.chunked = request.chunked
+        self._bodyless, self.chunked = request.method == "HEAD", request.chunked
         self.deadline = 0.0
-        request.transport, request.address = self.transport, self.address
+        self._follow(request)
         served = self._connections.pages.serve(request)
         self.answer_head = request.answer_head
         if isinstance(served, Deferred):
@@ -160,10 +157,12 @@ class ClientConnection(Watched):
         than relay knows."""
         if self._life in BUSY:  # else the client has gone, and nobody looks for an answer any more
             self._log.failure("a request could not be answered", failure)
+            self._tell_unanswered("cut")
             self.abortConnection()
 
     def respond(self, response: HttpAnswer) -> None:
         """Answer the request that is served, and go on with the next."""
+        self._tell(response, self._responder)
         self._responder = None
         closing = self._life is LAST or self._is_last()
         eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))
@@ -238,6 +237,7 @@ class ClientConnection(Watched):
         self._detach()
         super().connectionLost(reason)
         if working is not None:
+            self._tell_unanswered("abandoned")
             working.cancel()
         if responder is not None:
             responder.connectionLost()

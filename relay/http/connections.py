@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from relay.http.doors import Doors
 from relay.http.exchange import Pages
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.recurring import recurring
 
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
@@ -32,12 +33,18 @@ class Limited(Protocol):
 
 class Connections:
     """Watches them. `body_limit` is bytes of a request's body, `keepalive` seconds without a request; `doors` counts
-    who is connected."""
+    who is connected, `events` hear of each request's end."""
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, pages: Pages, body_limit: int, keepalive: float, doors: Doors
+        self,
+        clock: IReactorTime,
+        pages: Pages,
+        body_limit: int,
+        keepalive: float,
+        doors: Doors,
+        events: Events = UNHEARD,
     ) -> None:
         self.clock = clock
         self.now = clock.seconds
@@ -45,6 +52,7 @@ class Connections:
         self.body_limit = body_limit
         self.keepalive = keepalive
         self.doors = doors
+        self.events = events
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
         self._all: set[Limited] = set()

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.model.problems.base import RelayError
+from relay.telemetry.trail import Trail
 
 
 class Exchange(Protocol):
@@ -19,13 +20,14 @@ class Exchange(Protocol):
 
     `chunked`: whether the answer may come in chunks · `address`: of the client · `answer_head`: header lines that the
     answer gets, which `respond` adds by itself · `transport`: what the connection writes to, None once the exchange is
-    over.
+    over · `trail`: what is remembered of the request, if anybody hears of its end.
     """
 
     chunked: bool
     address: str
     answer_head: str
     transport: Any
+    trail: Trail | None
 
     def respond(self, response: HttpAnswer) -> None:
         """Answer with a whole response; the connection goes on with the next request."""
@@ -38,7 +40,7 @@ class Exchange(Protocol):
 
 
 class Responder(Protocol):
-    """Answers an exchange in its own time."""
+    """Answers an exchange in its own time, and tells how it ends (`relay.telemetry.events`)."""
 
     def begin(self, exchange: Exchange) -> None:
         """From now on the exchange is this one's to answer."""

@@ -13,6 +13,7 @@ import httptools
 
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import Malformed
+from relay.telemetry.trail import Trail
 
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _OVERHEAD = 1 << 10  # bytes of a request without target and body
@@ -21,17 +22,20 @@ _OVERHEAD = 1 << 10  # bytes of a request without target and body
 class Request:
     """One request. `target` is as it was sent, header names are lower case; `transport` is what it came over, `address`
     that of the other end. `answer_head` has header lines that its answer gets, whoever answers, each with its line
-    break."""
+    break. `trail` is what is remembered of it, if anybody hears of its end; `caller`, under what its allowance is
+    counted, is added by whoever finds that out."""
 
     __slots__ = (
         *(
             "address",
             "answer_head",
             "body",
+            "caller",
             "headers",
             "keep_alive",
             "method",
             "target",
+            "trail",
             "transport",
             "version",
         ),
@@ -53,7 +57,8 @@ class Request:
         self.body = body
         self.keep_alive = keep_alive
         self.transport: Any = None
-        self.address = self.answer_head = ""
+        self.address = self.answer_head = self.caller = ""
+        self.trail: Trail | None = None
 
     @property
     def cost(self) -> int:

@@ -12,16 +12,24 @@ NO_CONTENT = 204  # such an answer has neither a body nor a length (RFC 9110, 8.
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
-    """A whole response; `head` has the header lines that are this one's own, each with its line break."""
+    """A whole response; `head` has the header lines that are this one's own, each with its line break. `id` and `job`
+    say which job it is about, `problem` is the slug of what was refused: for those who hear of the request's end."""
 
     status: int
     kind: str
     body: bytes
     head: str = ""
+    id: str = ""
+    job: str = ""
+    problem: str = ""
 
     def with_head(self, lines: str) -> HttpAnswer:
         """The same with more header lines."""
-        return HttpAnswer(self.status, self.kind, self.body, self.head + lines) if lines else self
+        if not lines:
+            return self
+        return HttpAnswer(
+            self.status, self.kind, self.body, self.head + lines, self.id, self.job, self.problem
+        )
 
 
 def render(answer: HttpAnswer, closing: bool, bodyless: bool = False, more: str = "") -> bytes:

@@ -17,6 +17,7 @@ from relay.model.problems.upstream import UpstreamError
 from relay.outbound.body import Body
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.timers import stop_timer
 
 _FAILING = (502, 503, 504)  # what counts against a host
@@ -30,6 +31,17 @@ class Times:
     stall: float  # seconds without anything sent or received
 
 
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What hears of the calls of one job."""
+
+    events: Events = UNHEARD
+    id: str = ""
+
+
+DEAF = Ear()
+
+
 @implementer(IAgent)
 class JobAgent:
     """Sends the requests of one call: the first, and those that it is redirected to."""
@@ -41,7 +53,9 @@ class JobAgent:
         hosts: Hosts,
         times: Times,
         limit: int,
+        ear: Ear = DEAF,
     ) -> None:
+        self._ear = ear
         self._clock = clock
         self._agent = agent
         self._hosts = hosts
@@ -75,7 +89,17 @@ class JobAgent:
         await self._place(host)
         exchange = Call(self._clock, host, self._times, self._limit)
         self._exchanges.append(exchange)
-        return await exchange.run(self._agent, method, uri, headers, producer)
+        began, status = self._clock.seconds(), 0
+        try:
+            answer = await exchange.run(self._agent, method, uri, headers, producer)
+            status = answer.code
+        finally:
+            self._tell(parsed.host, method, status, self._clock.seconds() - began, uri)
+        return answer
+
+    def _tell(self, host: bytes, method: bytes, status: int, seconds: float, uri: bytes) -> None:
+        told = host.decode("latin-1").lower(), method.decode("latin-1"), status, seconds
+        self._ear.events.called(*told, self._ear.id, uri.decode("latin-1"))
 
     async def _place(self, host: Host) -> None:
         """Take a place at a host, in time."""

@@ -21,7 +21,7 @@ from twisted.web.iweb import IAgent
 from relay.model.limits import Learned
 from relay.model.problems.upstream import UpstreamError
 from relay.net.treq_client import TreqClient
-from relay.outbound.agent import JobAgent, Times
+from relay.outbound.agent import Ear, JobAgent, Times
 from relay.outbound.announced import retry_after
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
@@ -31,6 +31,7 @@ from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, Response, UpstreamResponse
 from relay.outbound.url import checked
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.backoff import Backoff
 from relay.timing.fork import fork
 
@@ -46,14 +47,8 @@ _log = Logger()
 
 Result = TypeVar("Result")
 _WITH_KEY = ("POST", "PATCH")
-_OWN = (
-    "max_bytes",
-    "stall",
-    "private",
-    "own",
-    "allow_redirects",
-    "browser_like_redirects",
-)  # not treq's here
+_NOT_TREQS = ("max_bytes", "stall", "private", "own")
+_OWN = (*_NOT_TREQS, "allow_redirects", "browser_like_redirects")  # these are not treq's here
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +60,7 @@ class Common:
     private: IAgent  # connects to private addresses, too
     hosts: Hosts
     teachers: Teachers
+    events: Events = UNHEARD
     unfinished: set[Deferred[Any]] = field(default_factory=set)
 
 
@@ -210,7 +206,8 @@ class Http(TreqClient):
         times = Times(self._until, options.get("stall", STALL))
         limit = options.get("max_bytes", MAX_BYTES)
         under = self._shared.private if options.get("private") else self._shared.agent
-        agent = JobAgent(self._clock, under, self._shared.hosts, times, limit)
+        ear = Ear(self._shared.events, self._job.idempotency_key)
+        agent = JobAgent(self._clock, under, self._shared.hosts, times, limit, ear)
         self._open = [*(other for other in self._open if not other.over), agent]
         return agent
 

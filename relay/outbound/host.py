@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.defer import DeferredSemaphore
 
 from relay.model.problems.upstream import UpstreamError
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.backoff import Backoff
 
 OPENS_AFTER = 10  # failures in a row
@@ -27,7 +29,9 @@ class Breaker:
     ==========  =============================  ========================================
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[bool], None] = lambda is_open: None) -> None:
+        """`tell` is called when it opens, with True, and when it closes again."""
+        self._tell = tell
         self._failures = 0
         self._probes = 0  # that failed in a row
         self._until = 0.0
@@ -49,7 +53,11 @@ class Breaker:
         self._probing = True
 
     def succeeded(self) -> None:
+        """The host has answered."""
+        was_open = not self.closed
         self._failures, self._probes, self._probing = 0, 0, False
+        if was_open:
+            self._tell(False)
 
     def failed(self, now: float) -> None:
         """A call failed in a way that speaks against the host."""
@@ -59,6 +67,8 @@ class Breaker:
         self._failures += 1
         if not self.closed:
             self._until = now + PROBE.pause(1 + self._probes)
+        if self._failures == OPENS_AFTER:
+            self._tell(True)
 
     def gave_up(self) -> None:
         """The call was ended by ourselves: it says nothing about the host."""
@@ -80,8 +90,9 @@ class Host:
 class Hosts:
     """Every host that was called lately, by scheme, name and port."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, events: Events = UNHEARD) -> None:
         self._places = places
+        self._events = events
         self._hosts: dict[tuple[bytes, bytes, int], Host] = {}
 
     def __iter__(self) -> Iterator[Host]:
@@ -94,5 +105,6 @@ class Hosts:
         if host is None:
             if len(self._hosts) >= MOST_HOSTS:
                 self._hosts = {key: host for key, host in self._hosts.items() if not host.idle}
-            host = self._hosts[key] = Host(DeferredSemaphore(self._places), Breaker())
+            breaker = Breaker(partial(self._events.breaker, name.decode("latin-1").lower()))
+            host = self._hosts[key] = Host(DeferredSemaphore(self._places), breaker)
         return host

@@ -14,6 +14,7 @@ from relay.outbound.guard import Endpoints
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Teachers
+from relay.telemetry.events import UNHEARD, Events
 
 IDLE_PER_HOST = 50  # kept-alive connections
 IDLE_SECONDS = 20  # kept alive for so long: most APIs cut later than that
@@ -22,8 +23,15 @@ IDLE_SECONDS = 20  # kept alive for so long: most APIs cut later than that
 class Upstreams:
     """Makes the client of each attempt."""
 
-    def __init__(self, reactor: Any, limiter: Limiter, allow_private: bool, per_host: int) -> None:
-        self.hosts = Hosts(per_host)
+    def __init__(
+        self,
+        reactor: Any,
+        limiter: Limiter,
+        allow_private: bool,
+        per_host: int,
+        events: Events = UNHEARD,
+    ) -> None:
+        self.hosts = Hosts(per_host, events)
         self._clock = reactor
         self._pools = [
             _pool(reactor),
@@ -34,7 +42,7 @@ class Upstreams:
             for allowed, pool in zip((allow_private, True), self._pools, strict=True)
         )
         teachers = Teachers(reactor, Gate(reactor, limiter))
-        self._shared = Common(reactor, guarded, private, self.hosts, teachers)
+        self._shared = Common(reactor, guarded, private, self.hosts, teachers, events)
 
     def client(self, job: AttemptOfJob) -> Http:
         """The client of one attempt, to be closed with it."""

@@ -63,6 +63,8 @@ class Connection:
         self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
+        #: called each time a connection that was in use is lost
+        self.on_lost: Callable[[], None] = lambda: None
         #: called where the process is beyond repair (somebody closed its descriptors), with the reason
         self.on_broken: Callable[[str], None] = lambda why: None
         #: called when the server refuses the greeting
@@ -159,6 +161,8 @@ class Connection:
         if self._connection is not connection:
             return  # it was never greeted, or was dropped
         self._connection = None
+        if not self._stopping:
+            self.on_lost()
         if self._clock.seconds() - self._made > _LASTING:
             self._failures = 0
         self._failed(why)

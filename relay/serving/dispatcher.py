@@ -14,14 +14,23 @@ from werkzeug.routing import Map
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
+from relay.http.told import shown
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
-from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage
+from relay.model.problems.caller import RateExceeded, TooManyFailures, TooManyQueued
+from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, TooLarge
 from relay.serving.plain_answers import problem
-from relay.serving.refusals import shown
 from relay.serving.routes import PageRoutes
+from relay.telemetry.events import UNHEARD, Events
 
 _MOST_REMEMBERED = 1000  # routes by address
+#: what a caller is refused because of one of its limits
+_LIMITS: dict[type[BaseException], str] = {
+    RateExceeded: "rate",
+    TooManyQueued: "queued",
+    TooLarge: "body",
+    TooManyFailures: "failures",
+}
 
 
 class CallerGate(Protocol):
@@ -65,10 +74,12 @@ class Dispatcher:
         routes: Sequence[PageRoutes],
         otherwise: Any,
         converters: Mapping[str, Any] | None = None,
+        events: Events = UNHEARD,
     ) -> None:
         self._gate = gate
         self._prefix = prefix
         self._otherwise = otherwise
+        self._events = events
         self._remembered: Memo[tuple[str, bytes], Route] = Memo(_MOST_REMEMBERED)
         self._bound: dict[PageRoutes, Any] = {some: some.app for some in routes}
         known = Map(converters=converters, merge_slashes=False)
@@ -121,12 +132,19 @@ class Dispatcher:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
+            self._log.failure(
+                "{method} {path} failed", failure, method=request.method, path=shown(request.target)
+            )
             error = InternalError()
+        if type(error) in _LIMITS:
+            self._events.limited(request.caller, _LIMITS[type(error)])
         return self.refuse(error, request.headers)
 
 
 def _call(caller: Any, request: Request, route: Route) -> Served | Deferred[Served]:
+    request.caller = caller.name
+    if request.trail is not None:
+        request.trail.owner = caller.owner
     served: Served | Deferred[Served] = route.routes.execute_endpoint(
         route.name, request, caller, **route.arguments
     )

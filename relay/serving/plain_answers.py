@@ -17,7 +17,8 @@ def problem(error: RelayError, prefix: str) -> HttpAnswer:
     """A request could not be carried out (RFC 9457)."""
     later = f"Retry-After: {error.retry_after}\r\n" if error.retry_after else ""
     body = msgspec.json.encode(error.problem(prefix))
-    return HttpAnswer(error.status, PROBLEM, body, f"Relay-Source: relay\r\n{later}{error.head}")
+    head = f"Relay-Source: relay\r\n{later}{error.head}"
+    return HttpAnswer(error.status, PROBLEM, body, head, problem=error.slug)
 
 
 def json(value: Any, status: int = 200) -> HttpAnswer:

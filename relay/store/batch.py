@@ -44,8 +44,8 @@ class Batch(Generic[Item, Answer]):
         self._deadline = deadline
         self._enough = enough
         self._most_bytes = most_bytes
-        self._open: _Group[Item, Answer] | None = None
-        self._under_way: set[_Group[Item, Answer]] = set()
+        self._open: Group[Item, Answer] | None = None
+        self._under_way: set[Group[Item, Answer]] = set()
 
     def add(self, item: Item, size: int) -> Deferred[Answer]:
         """Send an item of `size` bytes; fires with its answer."""
@@ -54,7 +54,7 @@ class Batch(Generic[Item, Answer]):
             self._close()
         group = self._open
         if group is None:
-            group = self._open = _Group()
+            group = self._open = Group()
             group.timer = self._clock.callLater(self._deadline, self._late, group)
         group.items.append((answer, item))
         group.size += size
@@ -69,7 +69,7 @@ class Batch(Generic[Item, Answer]):
             self._under_way.add(group)
             self._go(group, again=False)
 
-    def _go(self, group: _Group[Item, Answer], again: bool) -> None:
+    def _go(self, group: Group[Item, Answer], again: bool) -> None:
         group.items = [(answer, item) for answer, item in group.items if not answer.called]
         if group.items:
             group.sending = maybeDeferred(self._send, [item for _, item in group.items], again)
@@ -77,7 +77,7 @@ class Batch(Generic[Item, Answer]):
         else:
             self._done(group)
 
-    def _answered(self, answers: Sequence[Answer | Exception], group: _Group[Item, Answer]) -> None:
+    def _answered(self, answers: Sequence[Answer | Exception], group: Group[Item, Answer]) -> None:
         self._done(group)
         if len(answers) != len(group.items):  # which of them is whose can't be told
             answers = [StoreAway()] * len(group.items)
@@ -89,7 +89,7 @@ class Batch(Generic[Item, Answer]):
             else:
                 deferred.callback(answer)
 
-    def _failed(self, failure: Failure, group: _Group[Item, Answer]) -> None:
+    def _failed(self, failure: Failure, group: Group[Item, Answer]) -> None:
         if group.late:
             self._done(group)
         elif failure.check(LinkLost, StoreReset):
@@ -100,7 +100,7 @@ class Batch(Generic[Item, Answer]):
             )
             self._answered([error] * len(group.items), group)
 
-    def _late(self, group: _Group[Item, Answer]) -> None:
+    def _late(self, group: Group[Item, Answer]) -> None:
         group.late = True
         if group is self._open:
             self._open = None
@@ -110,14 +110,16 @@ class Batch(Generic[Item, Answer]):
             if not answer.called:
                 answer.errback(StoreAway())
 
-    def _done(self, group: _Group[Item, Answer]) -> None:
+    def _done(self, group: Group[Item, Answer]) -> None:
         self._under_way.discard(group)
         stop_timer(group.timer)
         if not self._under_way:
             self._close()
 
 
-class _Group(Generic[Item, Answer]):
+class Group(Generic[Item, Answer]):
+    """Items that are sent together."""
+
     __slots__ = ("items", "late", "sending", "size", "timer")
 
     def __init__(self) -> None:

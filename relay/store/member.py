@@ -37,6 +37,10 @@ class MemberStore:
     def stop(self) -> Deferred[Any]:
         return self._router.stop()
 
+    def now(self) -> float:
+        """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
+        return self._router.all()[0].now()
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         swept = [await self._sweep(partition) for partition in self._router.all()]

@@ -55,6 +55,18 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     uncounted: bool = False  # this one does not count
     dead: bool = False  # it failed for good, and is kept as a dead job
     undone: bool = False  # it failed, and its key is as if it had not been used: another attempt may succeed
+    problem: str = ""  # slug of what the attempt failed with, also where it is tried again
+
+    @property
+    def how(self) -> str:
+        """How the attempt ended, as `relay.telemetry.events.Events.ended` tells it."""
+        if self.dead:
+            return "dead"
+        if self.undone:
+            return "undone"
+        if self.state is State.SCHEDULED:
+            return "postponed" if self.uncounted else "retried"
+        return "given back" if self.state is State.QUEUED else self.state.value
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
 from relay.store.scripts import evaluate
+from relay.telemetry.events import UNHEARD, Events
 
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
@@ -25,8 +26,13 @@ class Partition:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, link: Connection, number: int = 0) -> None:
+    def __init__(
+        self, clock: IReactorTime, link: Connection, number: int = 0, events: Events = UNHEARD
+    ) -> None:
         self.keys = Keys(number)
+        #: hear of each script
+        self.events = events
+        self._moment, self._heard = 0, 0.0  # Redis' time in the last answer (ms), and when that came
         self.clock = clock
         self.health = link.health
         self._link = link
@@ -62,6 +68,10 @@ class Partition:
             except Exception:
                 self._log.failure("recovery after a possible loss of data failed")
 
+    def now(self) -> float:
+        """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
+        return self._moment + (self.clock.seconds() - self._heard) * 1000 if self._moment else 0.0
+
     def mint(self) -> str:
         """A new job id. Raises `StoreAway` before the store was ever reached."""
         epoch = self._opening.epoch
@@ -78,7 +88,13 @@ class Partition:
 
     def command(self, *words: Any) -> Deferred[Reply]:
         """A plain command; raises `StoreAway`."""
-        return self.within_deadline(self._link.command(*words))
+        began = self.clock.seconds()
+        answered: Deferred[Reply] = self._link.command(*words).addCallback(self._commanded, words[0], began)
+        return self.within_deadline(answered, words[0])
+
+    def _commanded(self, reply: Reply, word: str, began: float) -> Reply:
+        self.events.script_run(word, self.clock.seconds() - began)
+        return reply
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         """What a script answers, less its status and time; raises `StoreAway`, `StoreFull`, `Fenced`."""
@@ -87,7 +103,7 @@ class Partition:
     async def timed_verb(self, verb: str, *words: Any) -> tuple[int, list[Any]]:
         """The same with Redis' time (ms)."""
         answer: tuple[int, list[Any]] = await self.within_deadline(
-            ensureDeferred(self._run_anew(verb, words))
+            ensureDeferred(self._run_anew(verb, words)), verb
         )
         return answer
 
@@ -96,20 +112,24 @@ class Partition:
         out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
         if not self._opening.done:
             await self._opening.wait()
-        epoch = self._opening.epoch
+        epoch, began = self._opening.epoch, self.clock.seconds()
         try:
             reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
         except Refused as refusal:
             if refusal.word == "OOM" and verb == "submit":
                 raise StoreFull from refusal
             self._link.health.refused(refusal)
+            self.events.store_away(verb)
             raise StoreAway from refusal
+        self._heard = self.clock.seconds()
+        self.events.script_run(verb, self._heard - began)
         return self._read(verb, epoch, reply)
 
     def _read(self, verb: str, epoch: str, reply: Reply) -> tuple[int, list[Any]]:
         """What a script answered to one that took the data set to be of this epoch."""
         match reply:
             case [b"OK", int(now), int(seq), *answer]:
+                self._moment = now
                 self._opening.heard(seq)
                 return now, answer
             case [b"EPOCH", *_]:
@@ -133,13 +153,14 @@ class Partition:
         except StoreReset:  # it did nothing, for it did not know the present epoch
             return await self.run(verb, words)
 
-    def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
-        """Raise `StoreAway` if there is no answer in time, or the outcome is unknown."""
-        return deferred.addTimeout(DEADLINE, self.clock).addErrback(self._as_away)
+    def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:
+        """Raise `StoreAway` if there is no answer to a verb in time, or the outcome is unknown."""
+        return deferred.addTimeout(DEADLINE, self.clock).addErrback(self._as_away, verb)
 
-    def _as_away(self, failure: Any) -> Any:
+    def _as_away(self, failure: Any, verb: str) -> Any:
         if failure.check(Refused):
             self._link.health.refused(failure.value)
         if failure.check(TimeoutError, LinkLost, Refused):
+            self.events.store_away(verb)
             raise StoreAway from failure.value
         return failure

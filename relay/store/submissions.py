@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from relay.store.batch import Batch
+from relay.store.batch import Batch, Group
 from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import portions
@@ -32,8 +32,12 @@ class Submissions(Batch[Submission, Receipt]):
         accepted = [submission.accepted() for submission in submissions]
         answers: list[Receipt | Exception] = []
         for some in portions(accepted, lambda submission: len(submission.job.arguments)):
-            answers += await self.partition.within_deadline(self.send(some, True))
+            answers += await self.partition.within_deadline(self.send(some, True), "submit")
         return answers
+
+    def _late(self, group: Group[Submission, Receipt]) -> None:
+        self.partition.events.store_away("submit")
+        super()._late(group)
 
     def send(self, items: list[Submission], again: bool) -> Deferred[Sequence[Receipt | Exception]]:
         """Send these now; `again` if the store may have them: then one that it does not have was not accepted, so the

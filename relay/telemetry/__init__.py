@@ -2,5 +2,9 @@
 
 ==========  ==========================================================================================================
 `events`    all that is told, as calls
+`trail`     what is remembered of a request until it is over
+`metrics`   the names of all that is counted
+`counts`    counts it; `tallies`: in plain numbers
+`snapshot`  what a process tells of itself, with its counts
 ==========  ==========================================================================================================
 """

@@ -1,8 +1,7 @@
 """All that happens in a process and is told, as typed calls.
 
-`Events` hears all of it and does nothing: those who want to count, log or trace override what they need. `Several`
-passes everything on to more than one. An override must be quick, and must not raise: it is called on the way of each
-request.
+`Events` hears all of it and does nothing: those who want to count, log or trace override what they need. `several`
+makes one of many. An override must be quick, and must not raise: it is called on the way of each request.
 
 Times are milliseconds since the epoch by Redis' clock where they are integers, and seconds that something took where
 they are floats. A job's id is "" where there is no job.
@@ -10,9 +9,11 @@ they are floats. A job's id is "" where there is no job.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
+from twisted.logger import Logger
 
 from relay.model.job import Claim
 from relay.model.status import Outcome
@@ -24,7 +25,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     `status`: 0 where nothing was sent, 200 for a committed answer · `held`: seconds for which it was held, 0 for a
     request that was not · `committed`: whether heartbeats were sent · `end`: ``answered``, ``incomplete`` (the wait was
     over first), ``reattach``, ``abandoned`` (the client went away), ``cut`` (relay failed), ``passed`` (to another
-    front).
+    front) · `path`: without its query, and without a ticket · `silent`: seconds until heartbeats were sent, or until
+    the answer where none was · `late`: seconds from the job's end, by Redis' clock, to its outcome being written, 0
+    where none was · `sent`: bytes of the answer's body, 0 where they were not counted · `key`: digest of an
+    idempotency key · `trace`: the traceparent that a submission's job carries, or that the request came with.
     """
 
     method: str
@@ -41,10 +45,22 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     beats: int = 0
     end: str = "answered"
     problem: str = ""  # slug of what was refused
+    silent: float = 0.0
+    late: float = 0.0
+    sent: int = 0
+    key: str = ""
 
 
 class Events:
     """Hears what happens, and does nothing."""
+
+    #: whether `asked` is heard; where it is not, nobody needs to put an `Asked` together
+    wants_asked: bool = False
+    #: whether it can be called without a guard, because all that it does is to count
+    is_safe: bool = False
+
+    def __init_subclass__(cls) -> None:
+        cls.wants_asked = cls.asked is not Events.asked
 
     # -- fronts: clients --
 
@@ -66,6 +82,9 @@ class Events:
     def outcome_written(self, outcome: Outcome, seconds: float) -> None:
         """A held request was given its outcome, so long after the job ended."""
 
+    def request_ended(self, status: int, end: str) -> None:
+        """A request is over, for those who only count: `status` and `end` as in `Asked`."""
+
     def asked(self, asked: Asked) -> None:
         """A request is over."""
 
@@ -74,9 +93,10 @@ class Events:
     def claimed(self, claim: Claim) -> None:
         """A job was handed to this worker. ``claim.started - claim.created`` is how long it waited in all."""
 
-    def ended(self, claim: Claim, how: str, problem: str, seconds: float) -> None:
+    def ended(self, claim: Claim, how: str, problem: str, seconds: float, size: int) -> None:
         """An attempt has ended after so many seconds. `how`: an outcome's state, or ``retried``, ``postponed``, ``given
-        back``, ``dead``, ``undone``. `problem`: the slug of what it failed with, "" for none."""
+        back``, ``dead``, ``undone``, ``lost`` (another worker has the job). `problem`: the slug of what it failed with,
+        "" for none. `size`: bytes of the result or problem that is reported, 0 for none."""
 
     def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
         """A handler's call to an API has ended; `status` is 0 where there was no answer."""
@@ -85,7 +105,8 @@ class Events:
         """Calls to a host are refused from now on, or let through again."""
 
     def stalled(self, id: str, seconds: float) -> None:
-        """A handler blocks its worker, for so many seconds by now."""
+        """A handler blocks its worker, for so many seconds by now; called by another thread. `id` is "" where it is not
+        known which."""
 
     # -- all: the store, the process --
 
@@ -105,8 +126,59 @@ class Events:
         """A process of this relay has ended and has a successor: ``exited``, ``killed``, ``replaced``."""
 
 
+#: for those whom nobody hears
+UNHEARD = Events()
+_NAMES = [name for name, value in vars(Events).items() if callable(value) and not name.startswith("_")]
+
+
+def several(readers: Sequence[Events]) -> Events:
+    """Passes each event on to those readers that override it, in their order."""
+    if not readers:
+        return UNHEARD
+    return readers[0] if len(readers) == 1 else Several(readers)
+
+
 class Several(Events):
-    """Passes each event on to all readers, in their order. Made by `several`, which overrides what they override."""
+    """What `several` makes of more than one. A reader that raises misses that event, and is logged once for it; what it
+    was told of goes on."""
+
+    _log = Logger()
 
     def __init__(self, readers: Sequence[Events]) -> None:
-        self.readers = readers
+        for name in _NAMES:
+            heard = [self._guarded(reader, name) for reader in readers if _hears(reader, name)]
+            if heard:
+                setattr(self, name, heard[0] if len(heard) == 1 else _each(heard))
+        self.wants_asked = any(reader.wants_asked for reader in readers)
+
+    def _guarded(self, reader: Events, name: str) -> Callable[..., None]:
+        hear: Callable[..., None] = getattr(reader, name)
+        if reader.is_safe:
+            return hear
+        failed = False
+
+        def guarded(*told: Any) -> None:
+            nonlocal failed
+            try:
+                hear(*told)
+            except Exception:
+                if not failed:
+                    failed = True
+                    self._log.failure(
+                        "what listens to {name} failed: {reader}", name=name, reader=repr(reader)
+                    )
+
+        return guarded
+
+
+def _hears(reader: Events, name: str) -> bool:
+    """Whether it does anything with an event; one made by `several` has attributes of its own."""
+    return name in vars(reader) or getattr(type(reader), name) is not getattr(Events, name)
+
+
+def _each(heard: Sequence[Callable[..., None]]) -> Callable[..., None]:
+    def tell(*told: Any) -> None:
+        for hear in heard:
+            hear(*told)
+
+    return tell

@@ -65,7 +65,9 @@ class Attempt:
         self._stopped: State | None = None
         self._leaving = False
         self._waits = False  # for what the handler shares with others, and was not made yet
-        self._expires = math.inf  # by the clock
+        #: by the clock
+        self.began = place.clock.seconds()
+        self._expires = math.inf  # likewise
         self._timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:

@@ -22,7 +22,7 @@ from relay.worker.coroutines import has_loop
 from relay.worker.remedies import remedy
 from relay.worker.result import ResultType
 from relay.worker.retry import pause
-from relay.worker.shown import problem
+from relay.worker.shown import problem, slug_of
 
 PUT_OFF = 5.0  # seconds for a job that is one too many of those that await sub-jobs
 UNDONE = 3  # starts of a job that can't do anything
@@ -108,7 +108,7 @@ class Ends:
             )
         if self.is_last(claim, stopped, resumes) and not stopped.complete:
             self._say_end(claim, LogLevel.warn, Interrupted.title + raised)
-            return Report(claim.id, State.FAILED, Interrupted.slug)
+            return Report(claim.id, State.FAILED, Interrupted.slug, problem=Interrupted.slug)
         if stopped is State.QUEUED:
             self._say(claim, LogLevel.debug, "job {id} ({name}) is given back, attempt {attempt} not counted")
         elif stopped is State.SCHEDULED:
@@ -142,17 +142,19 @@ class Ends:
         """Fail the job, or its attempt where it is tried again."""
         wait = pause(claim.attempt, claim.job.attempts) if again else None
         undone = isinstance(error, JobError) and error.undone and not claim.job.once
+        slug = slug_of(error)
         if wait is None and undone:
             wait = pause(claim.starts, UNDONE)
         if wait is None:
             dead = type(error) is BadArguments  # they did fit when the job was accepted
             anew = again and claim.job.depth > 0  # of a sub-job, when its parent is tried again
-            end = Report(claim.id, State.FAILED, problem(error, again), dead=dead, undone=undone or anew)
+            undone = undone or anew
+            end = Report(claim.id, State.FAILED, problem(error, again), 0, False, dead, undone, slug)
         else:
             uncounted = False
             if isinstance(error, JobError):
                 wait, uncounted = error.pause_instead_of(wait), error.uncounted
-            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000), uncounted=uncounted)
+            end = Report(claim.id, State.SCHEDULED, "", int(wait * 1000), uncounted, problem=slug)
         self._say_end(claim, level, why or told(error), end, failure, error)
         return end
 
@@ -160,9 +162,9 @@ class Ends:
         """The end where making one went wrong."""
         failure = Failure()
         wait = pause(claim.attempt, claim.job.attempts)
-        end = Report(claim.id, State.FAILED, JobFailed.slug)
+        end = Report(claim.id, State.FAILED, JobFailed.slug, problem=JobFailed.slug)
         if wait is not None:
-            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000))
+            end = Report(claim.id, State.SCHEDULED, delay=int(wait * 1000), problem=JobFailed.slug)
         self._say_end(claim, LogLevel.error, "relay could not build its outcome", end, failure)
         return end
 

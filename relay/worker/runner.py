@@ -17,11 +17,13 @@ from zope.interface import implementer
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
 from relay.model.job import Claim, Job
+from relay.model.problems.job import JobFailed
 from relay.model.schedule import zone_of
 from relay.model.state import State
 from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
+from relay.telemetry.events import UNHEARD, Events
 from relay.timing.draining import Drain
 from relay.worker.aside import Aside, Means
 from relay.worker.attempt import GRACE, Attempt
@@ -58,6 +60,7 @@ class Equipment:
     submitting: Submitting
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
     spawn: Spawn = no_programs
+    events: Events = UNHEARD
 
 
 class Runner:
@@ -87,11 +90,11 @@ class Runner:
     def begin(self, claim: Claim, handler: Handler, since: float) -> None:
         """Run a job that was claimed at `since` or later, by the clock, and report its end."""
         if self._leaving:
-            self._reports.report(Report(claim.id, State.QUEUED))
+            self._not_begun(claim, Report(claim.id, State.QUEUED))
             return
         left = _left(claim, self._equipment.now) - (self._place.clock.seconds() - since)
         if left <= 0:  # its time passed while it waited here
-            self._reports.report(self._place.ends.of_stop(claim, State.EXPIRED))
+            self._not_begun(claim, self._place.ends.of_stop(claim, State.EXPIRED))
             return
         ties = context = None
         if handler.context:
@@ -109,7 +112,12 @@ class Runner:
         except BaseException:  # a mistake of ours must not take a place for ever
             self._attempts.pop(claim.id, None)
             self._running.discard(attempt)
+            self._tell(attempt, Report(claim.id, State.FAILED, problem=JobFailed.slug), "failed")
             raise
+
+    def _not_begun(self, claim: Claim, end: Report) -> None:
+        self._equipment.events.ended(claim, end.how, end.problem, 0.0, len(end.payload))
+        self._reports.report(end)
 
     def stop(self, id: str, why: State) -> bool:
         """Stop a job; False if it is not here."""
@@ -122,6 +130,7 @@ class Runner:
         """Stop a job whose end is of no use any more."""
         attempt = self._attempts.pop(id, None)
         if attempt is not None:
+            self._tell(attempt, Report(id, State.QUEUED), "lost")
             attempt.stop(State.QUEUED)
             self._say_if_empty()
 
@@ -145,8 +154,13 @@ class Runner:
     def _ended(self, end: Report, attempt: Attempt) -> None:
         if self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
+            self._tell(attempt, end, end.how)
             self._reports.report(end)
             self._say_if_empty()
+
+    def _tell(self, attempt: Attempt, end: Report, how: str) -> None:
+        seconds = self._place.clock.seconds() - attempt.began
+        self._equipment.events.ended(attempt.claim, how, end.problem, seconds, len(end.payload))
 
     def _freed(self, _: None, attempt: Attempt) -> None:
         self._running.discard(attempt)

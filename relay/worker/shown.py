@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.model.problems.base import RelayError, text_of
+from relay.model.problems.base import JobError, RelayError, text_of
 from relay.model.problems.job import ResultNotJson
 from relay.model.text import encodable
 from relay.worker.result import encode
@@ -12,6 +12,7 @@ from relay.worker.result import encode
 LIMIT = 16 << 10  # bytes of a problem
 LONGEST_DETAIL = 2000  # characters of its detail where it is larger than that
 LONGEST_TITLE = 200
+LONGEST_SLUG = 100
 _NAMED = 20  # members that were left out and are named
 _KEPT = ("type", "title", "status", "detail", "retryable", "source")
 
@@ -27,6 +28,11 @@ def problem(error: RelayError, again: bool) -> str:
         members, omitted = _writable(members)
         written = encode(_named(members, omitted))
     return (written if len(written) <= LIMIT else encode(_cut(members, omitted))).decode()
+
+
+def slug_of(error: RelayError) -> str:
+    """The slug of a problem, or the URI that a handler gave it for a type."""
+    return (error.type if isinstance(error, JobError) else error.slug)[:LONGEST_SLUG]
 
 
 def _writable(members: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -13,6 +13,7 @@ from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
 from relay.store.messages import Message
 from relay.store.workers import WorkerStore
+from relay.telemetry.events import UNHEARD, Events
 from relay.worker.aside import InThread
 from relay.worker.causes import with_causes
 from relay.worker.left import JobTasks
@@ -42,3 +43,4 @@ class WorkerTools:
     pace: Pace = Pace()
     #: makes of what a handler raised what the log shows
     show: Callable[[Failure], Failure] = with_causes
+    events: Events = UNHEARD

@@ -92,7 +92,8 @@ class Worker(Service):
         tools, called = self._tools, CallableJobs(self._registry)
         resending = Resending(tools.clock, tools.store)
         submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
-        return Equipment(tools.upstreams, self._given, tools.from_thread, submitting, spawn=tools.spawn)
+        given = tools.upstreams, self._given, tools.from_thread, submitting
+        return Equipment(*given, spawn=tools.spawn, events=tools.events)
 
     def startService(self) -> None:
         super().startService()
@@ -174,15 +175,21 @@ class Worker(Service):
 
     def take(self, claim: Claim, since: float) -> None:
         """Run this job, and report its end (see `ClaimRunner`)."""
+        self._tools.events.claimed(claim)
         handler = self._registry.get(claim.job.name)
         if handler is None:
             self._log.warn("job {id} failed: {name} is not served here", id=claim.id, name=claim.job.name)
-            self._session.report(Report(claim.id, State.FAILED, NotServed.slug))
+            self._end(claim, Report(claim.id, State.FAILED, NotServed.slug, problem=NotServed.slug))
         elif claim.id in self._cancelled:
             self._log.info("job {id} ({name}) was cancelled", id=claim.id, name=claim.job.name)
-            self._session.report(Report(claim.id, State.CANCELLED))
+            self._end(claim, Report(claim.id, State.CANCELLED))
         else:
             self._runner.begin(claim, handler, since)
+
+    def _end(self, claim: Claim, end: Report) -> None:
+        """A job ends that was not begun."""
+        self._tools.events.ended(claim, end.how, end.problem, 0.0, len(end.payload))
+        self._session.report(end)
 
     def drop(self, id: str) -> None:
         self._runner.drop(id)

@@ -37,6 +37,10 @@ class ScriptedFrontStore:
         self._overdue: dict[str, float] = {}
         self._version = 0
 
+    def now(self) -> float:
+        """Milliseconds by the store's clock."""
+        return float(self._now())
+
     # -- what happens elsewhere --
 
     def publish(self, served: Iterable[JobDefinition], overdue: float = -30.0) -> None:

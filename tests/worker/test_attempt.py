@@ -91,7 +91,7 @@ def test_a_handler_is_stopped_however_it_puts_its_cancellation(state: State) -> 
 def test_a_job_that_must_not_run_twice_is_not_given_back_but_interrupted() -> None:
     scene = Scene(job(name="f", once=True)(lambda: Deferred())).begin()
     scene.attempt.stop(State.QUEUED)
-    assert scene.end == Report("0-a-b", State.FAILED, "interrupted")
+    assert scene.end == Report("0-a-b", State.FAILED, "interrupted", problem="interrupted")
 
 
 def test_a_handler_that_ends_well_all_the_same_has_succeeded() -> None:

@@ -157,7 +157,7 @@ def test_a_job_that_must_not_run_twice_is_interrupted_by_the_workers_end_though_
     scene = Scene(job(name="f", thread=True, once=True)(lambda: None)).begin()
     scene.attempt.leave()
     scene.clock.advance(GRACE)
-    assert scene.end == Report("0-a-b", State.FAILED, "interrupted")
+    assert scene.end == Report("0-a-b", State.FAILED, "interrupted", problem="interrupted")
 
 
 @pytest.mark.parametrize("error", [Broken(), asyncio.CancelledError()])

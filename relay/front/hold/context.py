@@ -13,6 +13,7 @@ from relay.front.takeover.successor import Successor
 from relay.http.doors import Doors
 from relay.net.outgoing import Parting
 from relay.submitting.waiters import Waiters
+from relay.telemetry.events import UNHEARD, Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,4 @@ class HoldContext:
     waiters: Waiters
     successor: Successor
     places: Places
+    events: Events = UNHEARD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
@@ -22,8 +23,11 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
+from relay.telemetry.trail import Trail
 
 _log = Logger()
+#: how a request ends whose job has not, by whether its client is told to come back at once
+_UNENDED = {False: "incomplete", True: "reattach"}
 
 
 class Ending(ABC):
@@ -39,6 +43,7 @@ class Ending(ABC):
         "_known",
         "_policy",
         "_stream",
+        "_trail",
         "_until",
         "_waiter",
         "slot",
@@ -64,6 +69,8 @@ class Ending(ABC):
         self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client may have gone
         self._stream: Stream = PLAIN
+        self._trail: Trail | None = None
+        self._until = 0.0
         self.slot = -1
 
     def __repr__(self) -> str:
@@ -88,13 +95,15 @@ class Ending(ABC):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
+        late = self._context.jobs.since(outcome.finished)
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._context.prefix))
+            self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix))
+            self._close(envelope.of_outcome(outcome, self._context.prefix), late=late)
         else:
             return
+        self._context.events.outcome_written(outcome, late)
         if not self._doubtful:
             self._context.jobs.collected(outcome)
 
@@ -130,18 +139,20 @@ class Ending(ABC):
             return
         if self._exchange is not None:
             reattach = reattach or self._context.jobs.draining
-            self._finish(answers.standing(known, 202, self._context.prefix, reattach))
+            self._finish(answers.standing(known, 202, self._context.prefix, reattach), _UNENDED[reattach])
         elif self.transport is not None:
-            self._close(envelope.of_standing(known, reattach))
+            self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer) -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = 0.0) -> None:
         exchange = self._exchange
+        self._tell(answer.status, end, late, len(answer.body), answer.problem)
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes) -> None:
+    def _close(self, body: bytes, end: str = "answered", late: float = 0.0) -> None:
         transport = self.transport
+        self._tell(200, end, late, len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -153,9 +164,33 @@ class Ending(ABC):
         if not failure.check(RelayError):
             _log.failure("a held request could not be answered", failure)
         broken = self.transport or self._exchange
+        if broken is not None:
+            self._tell(200 if self._exchange is None else 0, "cut")
         self._over()
         if broken is not None:
             broken.abortConnection()
+
+    def _tell(self, status: int, end: str, late: float = 0.0, sent: int = 0, problem: str = "") -> None:
+        """Whoever wants to hears how it ends. Call it before `_over`."""
+        context, trail = self._context, self._trail
+        context.events.request_ended(status, end)
+        if trail is not None:
+            self._trail = None
+            job = {"id": self._known.id, "job": self._known.name, "end": end, "problem": problem}
+            said = {"late": late, "sent": sent, **self._beaten()}
+            trail.end(context.events, context.clock.seconds(), status, **job, **said)
+
+    def _beaten(self) -> dict[str, Any]:
+        """For how long it was held, and how many heartbeats its client was sent by then."""
+        held, policy = self.held(), self._policy
+        if self._exchange is not None:
+            return {"held": held}
+        beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
+        return {"held": held, "committed": True, "silent": policy.commit, "beats": beats}
+
+    def held(self) -> float:
+        """For how many seconds it has been held."""
+        return self._context.clock.seconds() - self._until + self._policy.wait
 
     def _leave(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -47,6 +47,7 @@ class Hold(Ending):
         if passed.held:
             context.places.enter(passed.caller)
         hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
+        hold._trail = passed.trail if context.events.wants_asked else None
         context.doors.admit(passed.address)
         detached: Any = DetachedSocket(context.clock, connected, hold)
         detached.write(passed.unsent)
@@ -61,10 +62,11 @@ class Hold(Ending):
         """Begin to hold the request."""
         if self._caller.allowance.held:
             self._context.places.enter(self._caller)
-        self._exchange = exchange
+        self._exchange, self._trail = exchange, exchange.trail
         self._stream = in_json(exchange.chunked)
         self._until = self._context.clock.seconds() + self._policy.wait
         self._rest(self._policy.commit)
+        self._context.events.held(self._known.id)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -79,6 +81,7 @@ class Hold(Ending):
 
     def _beat(self, pause: float) -> None:
         eager_write(self.transport, self._stream.beat)
+        self._context.events.beat()
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -97,6 +100,7 @@ class Hold(Ending):
             f"{answers.preference_applied(self._policy.applied)}{exchange.answer_head}"
         )
         eager_write(self.transport, self._stream.head(lines))
+        self._context.events.committed(self._known.id, self.held())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()
@@ -135,7 +139,9 @@ class Hold(Ending):
             due=context.wheel.due(self),
             unsent=unsent,
             submission=context.waiters.resubmission(self._known.id),
+            trail=self._trail,
         )
+        self._tell(200, "passed")
         context.doors.leave(self._address)
         self._leave()
         self._over()
@@ -160,6 +166,8 @@ class Hold(Ending):
         if self._address:
             self._context.doors.leave(self._address)
         waited = self._waiter is not None
+        if self._exchange is not None or self.transport is not None:  # else it was answered
+            self._tell(200 if self._exchange is None else 0, "abandoned")
         self._leave()
         self._over()
         self._context.parting.discard(self)

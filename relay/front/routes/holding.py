@@ -15,6 +15,8 @@ from relay.model.settings import Settings
 from relay.model.status import JobStatus, Outcome
 from relay.submitting.waiters import leave
 
+TICKET = "ticket "  # how names of callers begin that have one
+
 
 class Holding:
     """What routes answer with, by what the caller wants and the front has room for."""
@@ -34,9 +36,17 @@ class Holding:
         return None if self._is_full(caller) else self._policies.of_look(wait)
 
     def _is_full(self, caller: Caller) -> bool:
-        if caller.allowance.held and not self._context.places.has_room(caller):
+        if self._has_enough(caller):
             return True
         return len(self._context.wheel) >= self._settings.max_held
+
+    def _has_enough(self, caller: Caller) -> bool:
+        """Whether as many requests of this caller are held as may be."""
+        if not caller.allowance.held or self._context.places.has_room(caller):
+            return False
+        name = caller.name
+        self._context.events.limited("tickets" if name.startswith(TICKET) else name, "held")
+        return True
 
     def hold_or_tell(
         self, accepted: Accepted, policy: HoldPolicy | None, caller: Caller, wait: WaitRequest
@@ -47,8 +57,9 @@ class Holding:
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
             self._context.jobs.collected(known)
             return self.show(known, status, replayed=accepted.replayed)
-        is_late = caller.allowance.held and not self._context.places.has_room(caller)  # others came meanwhile
-        if policy is not None and accepted.waiter is not None and not is_late:
+        if (  # others may have come meanwhile
+            policy is not None and accepted.waiter is not None and not self._has_enough(caller)
+        ):
             if self._context.jobs.draining and not self._context.successor.takes:
                 policy = self._policies.at_the_end(policy)
             return Hold(self._context, policy, caller, known, accepted.waiter)

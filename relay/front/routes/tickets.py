@@ -9,7 +9,7 @@ from relay.front.admission import Admission
 from relay.front.caller import Takes
 from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
-from relay.front.routes.holding import Holding
+from relay.front.routes.holding import TICKET, Holding
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.request import Request
@@ -41,7 +41,7 @@ class TicketRoutes(Routes):
         except TicketError as error:
             self._admission.refused(request, "a ticket", error)
             raise Forbidden(str(error)) from error
-        caller = Caller(owner or caller.owner, name=f"ticket {id}", allowance=OF_ONE_JOB)
+        caller = Caller(owner or caller.owner, name=f"{TICKET}{id}", allowance=OF_ONE_JOB)
         if request.method == "HEAD":
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
         wait = WaitRequest.read(request, preferred)

@@ -30,6 +30,10 @@ class MemoryMember:
     def stop(self) -> Deferred[Any]:
         return succeed(None)
 
+    def now(self) -> float:
+        """Milliseconds by the store's clock."""
+        return float(self.data.now())
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)

@@ -1,0 +1,139 @@
+"""All metrics that a process counts, by their names: what they mean, and what they are told apart by.
+
+`relay.telemetry.counts` counts them, `relay.telemetry.snapshot.Snapshot` carries them, ``docs/metrics.md`` lists them.
+Durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+#: bounds (seconds) of what takes milliseconds when all is well: answers of Redis, of APIs, of relay itself
+QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+#: the same of what takes as long as jobs do
+LONG = (
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    900.0,
+    3600.0,
+)
+#: of a reactor that comes to its timers late
+LATE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+#: ages (seconds) above which held requests are counted
+AGES = (1, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Metric(NamedTuple):
+    """One of them. `buckets`: the upper bounds of a histogram, the last of which, infinity, is left out."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, help: str, *labels: str) -> Metric:
+    return Metric(name, "counter", help, labels)
+
+
+def _gauge(name: str, help: str, *labels: str) -> Metric:
+    return Metric(name, "gauge", help, labels)
+
+
+def _times(name: str, buckets: tuple[float, ...], help: str, *labels: str) -> Metric:
+    return Metric(name, "histogram", help, labels, buckets)
+
+
+FRONTS = (
+    _gauge("relay_held_requests", "Requests that this front holds"),
+    _gauge("relay_held_requests_limit", "Requests that this front holds at most (--max-held)"),
+    _gauge("relay_held_request_oldest_seconds", "Age of the request that is held for longest"),
+    _gauge("relay_held_requests_older", "Held requests that are older than so many seconds", "seconds"),
+    _counter("relay_holds_total", "Requests that were held"),
+    _counter("relay_committed_total", "Held requests that were answered with 200 and heartbeats"),
+    _counter("relay_heartbeats_total", "Heartbeats that were sent"),
+    _counter(
+        "relay_requests_total", "Requests that are over, by status (0: nothing sent) and how", "status", "end"
+    ),
+    _counter("relay_abandoned_total", "Requests whose clients went away before their answer"),
+    _counter(
+        "relay_submissions_total",
+        "Accepted submissions, by job and whether they made a new one",
+        "job",
+        "new",
+    ),
+    _times(
+        "relay_outcome_written_seconds",
+        LONG,
+        "Time from a job's end until its answer was given to a held client",
+    ),
+    _counter(
+        "relay_limited_total",
+        "Requests that a limit of their caller refused, or did not let be held",
+        "caller",
+        "limit",
+    ),
+)
+WORKERS = (
+    _gauge("relay_running_jobs", "Jobs that this worker runs"),
+    _gauge("relay_job_places", "Jobs that this worker runs at once at most (--concurrency)"),
+    _times("relay_job_wait_seconds", LONG, "Time from a job's submission to its start, by job", "job"),
+    _times("relay_job_run_seconds", LONG, "Time that an attempt took, by job", "job"),
+    _counter("relay_attempts_total", "Attempts that have ended, by job and how", "job", "how"),
+    _counter("relay_failures_total", "Attempts that failed, by job and problem", "job", "problem"),
+    _counter(
+        "relay_upstream_requests_total",
+        "Requests to APIs, by host and status (0: no answer)",
+        "host",
+        "status",
+    ),
+    _times("relay_upstream_seconds", QUICK, "Time until an API answered, by host", "host"),
+    _gauge("relay_breaker_open", "Whether calls to a host are refused because it kept failing (1)", "host"),
+    _counter("relay_stalls_total", "Times that a handler blocked this worker for a second"),
+)
+PROCESSES = (
+    _gauge("relay_process_info", "1, with what is known of the process", "title", "host", "pid", "version"),
+    _gauge("relay_process_start_time_seconds", "When the process began, in seconds since the epoch"),
+    _gauge("relay_process_memory_bytes", "Memory that is resident"),
+    _gauge("relay_process_open_descriptors", "File descriptors that are open"),
+    _gauge("relay_process_descriptors_limit", "File descriptors that the process may have (ulimit -n)"),
+    _counter("relay_process_cpu_seconds_total", "CPU time that was used"),
+    _times(
+        "relay_redis_script_seconds",
+        QUICK,
+        "Time until Redis answered a script or a command, by verb",
+        "verb",
+    ),
+    _counter("relay_store_away_total", "Verbs that Redis did not answer in time, or refused"),
+    _counter("relay_redis_connections_lost_total", "Connections to Redis that broke"),
+    _times("relay_reactor_lag_seconds", LATE, "How much later than due the reactor came to a timer"),
+    _gauge("relay_reactor_lag_max_seconds", "The longest of these in the last minute"),
+    _counter(
+        "relay_restarts_total",
+        "Processes that have ended or were replaced, and got a successor",
+        "role",
+        "how",
+    ),
+    _counter("relay_work_calls_total", "Calls of recurring work", "work"),
+    _counter("relay_work_failures_total", "Calls of recurring work that failed", "work"),
+    _gauge("relay_work_longest_seconds", "The longest call of a recurring work", "work"),
+)
+#: what a process tells of itself
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (*FRONTS, *WORKERS, *PROCESSES)}

@@ -1,0 +1,57 @@
+"""What a process tells of itself: who it is, how it is, and what it has counted since it began."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ProcessInfo(msgspec.Struct, frozen=True):
+    """A process at one moment. Fields are as in `relay.operations.seen.ProcessStatus`."""
+
+    name: str
+    role: str
+    title: str
+    host: str
+    pid: int
+    version: str
+    began: int
+    held: int = 0
+    oldest_held: float = 0.0
+    running: int = 0
+    concurrency: int = 0
+    queues: tuple[str, ...] = ()
+    lag: float = 0.0
+    memory: int = 0
+    descriptors: int = 0
+    most_descriptors: int = 0
+    quiet: bool = False
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One series of a metric: its labels' values in their order, and a `value`; a histogram has instead how many were
+    in each bucket (`counts`, the last for infinity) and their `sum`."""
+
+    labels: tuple[str, ...] = ()
+    value: float = 0.0
+    counts: list[int] = []
+    sum: float = 0.0
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock."""
+
+    info: ProcessInfo
+    samples: dict[str, list[Sample]] = {}
+    time: int = 0
+
+
+encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+def decode(told: bytes) -> Snapshot | None:
+    """None for what a process of another version told, if it can't be read."""
+    try:
+        return _decoder.decode(told)
+    except msgspec.DecodeError:
+        return None
