@@ -37,6 +37,10 @@ class MemberStore:
     def stop(self) -> Deferred[Any]:
         return self._router.stop()
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process."""
+        await self._router.all()[0].verb("register", self.inbox, told)
+
     def now(self) -> float:
         """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
         return self._router.all()[0].now()

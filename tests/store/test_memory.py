@@ -31,6 +31,7 @@ from tests.store import (
     test_order,
     test_recovery,
     test_schedules,
+    test_sights,
     test_store,
     test_unique,
 )
@@ -118,6 +119,7 @@ for module in (
     test_order,
     test_recovery,
     test_schedules,
+    test_sights,
     test_store,
     test_unique,
 ):
