@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from relay import version
 from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings
-from relay.process import check, ending, orphans, reexec, signals, sockets, waiting
+from relay.process import admin, check, ending, orphans, reexec, signals, sockets, waiting
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
@@ -39,15 +39,21 @@ def everything(
     check_files(reactor, settings)
     waiting.check(settings)
     left = reexec.inherited()
+    operators = admin.bind(reactor, settings, "all", left)
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
-    for description, each in zip(settings.listen, listening, strict=True):
+    pairs = list(zip(settings.listen, listening, strict=True))
+    pairs += [(operators.description, operators.bound)] if operators is not None else []
+    for description, each in pairs:
         reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, sockets.path_of(each, description))
     is_embedded = settings.redis in ("", EMBEDDED)
     embedded = _embedded(settings, owner, left) if is_embedded else None
-    renewal = _renewal(reactor, settings, given or {}, listening, embedded)
+    renewal = _renewal(reactor, settings, given or {}, pairs, embedded)
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
     supervisor = _supervisor(reactor, settings, listening, embedded, renewal, left)
+    if operators is not None:
+        watched = admin.AdminView(supervisor.store, supervisor.why_not)
+        supervisor.beside.append(admin.listener(reactor, settings, operators, watched))
     ending.install(reactor)
     orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {
@@ -90,14 +96,14 @@ def _renewal(
     reactor: Any,
     settings: Settings,
     given: Mapping[str, Any],
-    listening: Sequence[socket.socket],
+    bound: Sequence[tuple[str, socket.socket]],
     embedded: Embedded | None,
 ) -> Reexecution:
-    """How a supervisor with these settings restarts in place."""
-    present = check.Present(settings.redis, settings.data, settings.listen)
+    """How a supervisor with these settings, and these sockets by their endpoints, restarts in place."""
+    present = check.Present(settings.redis, settings.data, tuple(description for description, _ in bound))
     return Reexecution(
         partial(check.again, reactor, _environment(), dict(given), present),
-        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+        partial(_go_on, bound, embedded),
     )
 
 
