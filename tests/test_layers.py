@@ -167,6 +167,8 @@ KNOWN_TO = {
     "cryptography": {"front"},
     "celery": set(),
     "tomlkit": {"commands"},
+    "rich": {"commands"},
+    "argcomplete": {"commands"},
     "cronsim": {"model"},
 }
 

@@ -23,9 +23,11 @@ from relay.model.settings import SettingError, Settings
 from relay.operations.store_operations import StoreOperations
 from relay.process import sockets
 from relay.process.reexec import Inherited
-from relay.process.service import address_of, router_of, terms_of
+from relay.process.service import address_of, router_of
+from relay.process.telemetry import Telemetry
 from relay.serving.token_file import TokenFile
 from relay.store.operators import OperatorStore, RedisOperatorStore
+from relay.store.terms import terms_of
 from relay.telemetry.snapshot import Snapshot
 
 AUTO = "auto"
@@ -160,7 +162,7 @@ class Beside(Service):
         await maybeDeferred(self._store.stop)
 
 
-def beside(reactor: Any, settings: Settings, role: str, main: Any) -> Any:
+def beside(reactor: Any, settings: Settings, role: str, main: Any, telemetry: Telemetry) -> Any:
     """A front or a worker alone, with its admin listener if there is to be one. Raises `SettingError`."""
     made = bind(reactor, settings, role)
     if made is None:
@@ -168,5 +170,5 @@ def beside(reactor: Any, settings: Settings, role: str, main: Any) -> Any:
     path = sockets.path_of(made.bound, made.description)
     reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, path)
     store = RedisOperatorStore(router_of(reactor, address_of(settings)), terms_of(settings))
-    watched = AdminView(store, lambda: "" if main.running else "draining")
+    watched = AdminView(store, lambda: "" if main.running else "draining", telemetry.snapshots)
     return Beside(main, listener(reactor, settings, made, watched), store)

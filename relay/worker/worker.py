@@ -54,6 +54,8 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
+        #: whether an operator has said that it is to claim nothing more; what it runs goes on
+        self.is_quiet = False
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
@@ -171,7 +173,7 @@ class Worker(Service):
     # -- jobs: what the session calls --
 
     def room(self) -> int:
-        return 0 if self._running_down else self._settings.concurrency - self._runner.busy()
+        return 0 if self._running_down or self.is_quiet else self._settings.concurrency - self._runner.busy()
 
     def take(self, claim: Claim, since: float) -> None:
         """Run this job, and report its end (see `ClaimRunner`)."""
@@ -202,8 +204,17 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
+            elif message.kind in (MailKind.QUIET, MailKind.GO_ON):
+                self._be_quiet(message.kind == MailKind.QUIET)
             else:
                 self._outcomes.hear(message)
+
+    def _be_quiet(self, on: bool) -> None:
+        self.is_quiet = on
+        self._log.info(
+            "an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again"
+        )
+        self._session.nudge()
 
     def _cancel(self, id: str) -> None:
         """Stop a job. A job that was claimed but has not arrived yet is not started."""

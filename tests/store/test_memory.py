@@ -20,6 +20,7 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.terms import StoreSettings
 from tests.store import (
+    test_acts,
     test_allowances,
     test_checkpoints,
     test_children,
@@ -108,6 +109,7 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
 
 
 for module in (
+    test_acts,
     test_allowances,
     test_checkpoints,
     test_children,

@@ -6,7 +6,7 @@
 -- answer:    {'OK', now, seq, the next cursor ('': that was all), how many were looked at, rows of `Listed`}. A job may be
 --            there twice, or not at all if it moves meanwhile.
 -- needs: prelude, reads, jobs, picked, places, portions, runs
-local MOST = 100
+local MOST = 50
 local source, rows, looked = ARG.source, {}, 0
 read_wanted(ARG.name, ARG.owner, ARG.prefix, ARG.before, ARG.after)
 
@@ -32,7 +32,7 @@ local function scan_jobs(cursor)
   if cursor == '' then cursor = '0' end
   repeat
     local flat
-    cursor, flat = unpack(redis.call('HSCAN', K.job, cursor, 'COUNT', portion()))
+    cursor, flat = unpack(redis.call('HSCAN', K.job, cursor, 'COUNT', math.min(portion(), MOST / 2)))
     for i = 1, #flat, 2 do
       read_count, read_bytes = read_count + 1, read_bytes + #flat[i + 1]
       tell(flat[i], flat[i + 1])
