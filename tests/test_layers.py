@@ -170,6 +170,7 @@ KNOWN_TO = {
     "rich": {"commands"},
     "argcomplete": {"commands"},
     "cronsim": {"model"},
+    "opentelemetry": {"telemetry", "process"},
 }
 
 

@@ -20,7 +20,9 @@ from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
+from relay.telemetry.tracing import UNTRACED
 from relay.timing.draining import Drain
+from relay.worker.around import Around
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
@@ -88,14 +90,16 @@ class Worker(Service):
     def _place(self) -> Place:
         tools, settings = self._tools, self._settings
         ends, overdue = Ends(settings.result_limit, tools.show), Overdue(tools.clock, settings.concurrency)
-        return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks)
+        functions, tracing = self._registry.hooks.around, tools.tracing
+        around = Around(functions, tracing.enter).begin if functions or tracing is not UNTRACED else None
+        return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks, around)
 
     def _equipment(self) -> Equipment:
         tools, called = self._tools, CallableJobs(self._registry)
         resending = Resending(tools.clock, tools.store)
         submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
         given = tools.upstreams, self._given, tools.from_thread, submitting
-        return Equipment(*given, spawn=tools.spawn, events=tools.events)
+        return Equipment(*given, spawn=tools.spawn, events=tools.events, tracing=tools.tracing)
 
     def startService(self) -> None:
         super().startService()
