@@ -171,6 +171,7 @@ KNOWN_TO = {
     "argcomplete": {"commands"},
     "cronsim": {"model"},
     "opentelemetry": {"telemetry", "process"},
+    "prometheus_client": {"admin"},
 }
 
 

@@ -10,5 +10,6 @@
 `files`      the page itself, which is in ``static/``
 `summary`    what each view shows: the relay now, and what is wrong with it
 `history`    the last hour; `figures`: what is noted of each moment
+`exposing`   ``/metrics``; `metrics`: the metrics of processes and of the store, as the text that Prometheus reads
 ===========  =========================================================================================================
 """

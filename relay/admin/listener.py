@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamSer
 from twisted.logger import Logger
 
 from relay.admin.api import ApiRoutes
+from relay.admin.exposing import MetricRoutes
 from relay.admin.files import FileRoutes, page_files
 from relay.admin.gate import AdminGate
 from relay.admin.history import OFTEN, History
@@ -92,6 +93,7 @@ class AdminListener(Service):
             ApiRoutes(methods),
             SessionRoutes(gate),
             ProbeRoutes(self._tools.standing),
+            MetricRoutes(tools.snapshots, tools.operations.overview),
             FileRoutes(page_files()),
         ]
         return admin_pages(gate, routes)
