@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGHUP, SIGUSR2
 
-from relay.commands import run_arguments, schedule_arguments, tokens
+from relay.commands import doctor_arguments, run_arguments, schedule_arguments, tokens
 from relay.commands.command_line import CommandLine
 from relay.version import VERSION
 
@@ -30,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from relay.commands import run_command
 
         run_command.run(asked)
+    elif asked.command == "doctor":
+        from relay.commands import doctor
+
+        doctor.run(asked)
     else:
         _send(asked)
 
@@ -53,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandLine(
         "relay",
         description="Send an order to the `relay all` that runs on this machine, keep the tokens of callers, look "
-        "after schedules, or run one job.",
+        "after schedules, run one job, or look for what is wrong.",
     )
     parser.add_argument("--version", action="version", version=f"relay {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -69,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     tokens.add_parser(commands)
     schedule_arguments.add_parser(commands)
     run_arguments.add_parser(commands)
+    doctor_arguments.add_parser(commands)
     return parser
 
 
