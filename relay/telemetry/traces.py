@@ -76,7 +76,7 @@ class Traces(Tracing, Events):
     def attempt(self, claim: Claim) -> Claim:
         job = claim.job
         parent = _context_of(job.trace)
-        if claim.starts == 1 and claim.started > claim.created > 0:
+        if claim.starts == 1 and claim.started >= claim.created > 0:
             waited = self._tracer.start_span(
                 f"queued {job.name}",
                 parent,
