@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: help run quick test stack faults limits takeover bench check docs settings install lock clean
+.PHONY: help run quick test stack faults limits takeover soak bench check docs settings install lock clean
 
 help:  ## this list
 	@grep '^[a-z]*:.*  ## ' Makefile | while IFS= read -r line; do printf 'make %-9s %s\n' "$${line%%:*}" "$${line#*  ## }"; done
@@ -34,6 +34,9 @@ limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for 
 
 takeover: .venv/test.stamp  ## whether 10,000 held clients notice that their fronts are replaced, five times
 	$(BIN)/python -m tests.takeover $(OPTIONS)
+
+soak: .venv/test.stamp  ## two hours of mixed load with faults, and a picture of what grows; OPTIONS="--hours 0.5"
+	$(BIN)/python -m tests.soak $(OPTIONS)
 
 bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 25 minutes); OPTIONS="--only latency"
 	$(BIN)/python -m bench $(OPTIONS)

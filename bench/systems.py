@@ -33,9 +33,9 @@ class System:
     queue_headers: tuple[tuple[str, str], ...] = ()
 
 
-def set_up() -> None:
-    """An environment for each peer, from its own locked requirements."""
-    for requirements in sorted((HERE / "requirements").glob("*.txt")):
+def set_up(wanted: str = "*") -> None:
+    """An environment for each peer, or for the one that is wanted, from its own locked requirements."""
+    for requirements in sorted((HERE / "requirements").glob(f"{wanted}.txt")):
         environment = ENVIRONMENTS / requirements.stem
         stamp = environment / "stamp"
         if stamp.exists() and stamp.read_text() == requirements.read_text():

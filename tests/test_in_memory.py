@@ -22,6 +22,7 @@ from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.operators import MemoryOperatorStore
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
+from relay.store.messages import MailKind
 from relay.store.terms import StoreSettings
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
@@ -176,3 +177,43 @@ def test_what_the_store_forgot_goes_on(relay_in_memory: Relay) -> None:
     running[0].callback({"said": "lost"})
     relay.turn(0.5)
     assert envelope(client)["result"] == {"said": "lost"}
+
+
+def quiet(relay: Relay, on: bool) -> None:
+    kind = MailKind.QUIET if on else MailKind.GO_ON
+    assert ensureDeferred(relay.operator.tell("worker", kind)).result
+    relay.turn(0.1)
+
+
+def test_a_quiet_worker_ends_what_it_runs_and_claims_nothing_more_until_it_is_to_go_on(
+    relay_in_memory: Relay,
+) -> None:
+    first = relay_in_memory.post("one")
+    quiet(relay_in_memory, True)
+    second = relay_in_memory.post("two")
+    relay_in_memory.turn(3)
+    assert len(running) == 1
+    running[0].callback({"said": "one"})
+    relay_in_memory.turn(0.1)
+    assert envelope(first)["state"] == "succeeded"
+    relay_in_memory.store.lose_data()  # it opens another session
+    relay_in_memory.turn(3)
+    assert len(running) == 1
+    quiet(relay_in_memory, False)
+    relay_in_memory.turn(0.1)
+    running[1].callback({"said": "two"})
+    relay_in_memory.turn(0.1)
+    assert envelope(second)["result"] == {"said": "two"}
+
+
+def test_a_held_client_waits_while_its_job_is_paused(relay_in_memory: Relay) -> None:
+    paused = ensureDeferred(relay_in_memory.operator.stop_name("lasting", True))
+    assert paused.result
+    client = relay_in_memory.post("late", head="Prefer: wait=60\r\n")
+    relay_in_memory.turn(5)
+    assert (running, b"200 OK" in client.value()) == ([], True)  # with heartbeats
+    assert ensureDeferred(relay_in_memory.operator.stop_name("lasting", False)).result
+    relay_in_memory.turn(0.2)
+    running[0].callback({"said": "late"})
+    relay_in_memory.turn(0.1)
+    assert envelope(client)["result"] == {"said": "late"}

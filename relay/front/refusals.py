@@ -6,12 +6,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.front.callers.failures import source_of
-from relay.http.request import Request
 from relay.model.memo import Memo
 
 PAUSE = 1.0  # seconds between those of one address that are logged
 _MOST_REMEMBERED = 1000  # sources
-_PATH = "/tickets/"
 
 
 class Refusals:
@@ -31,10 +29,3 @@ class Refusals:
             return
         self._told[source] = now
         self._log.warn("{what} from {client} was refused: {error}", what=what, client=client, error=error)
-
-
-def shown(request: Request) -> str:
-    """The path of a request for the log, without what lets its reader in."""
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    before, is_ticket, _ = path.partition(_PATH)
-    return f"{before}{_PATH}…" if is_ticket else path

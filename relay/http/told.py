@@ -8,6 +8,7 @@ from relay.http.connections import Connections
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer
 from relay.http.watched import Watched
+from relay.model.tickets import shown_path
 from relay.telemetry.trail import Trail
 
 
@@ -55,6 +56,6 @@ class Told(Watched):
         self.trail = None
 
     def _trail(self, asked: Request | Refusal) -> Trail:
-        path = asked.target.partition(b"?")[0].decode("latin-1")
+        path = shown_path(asked.target)
         traces = asked.headers.get("traceparent")
         return Trail(asked.method, path, self.address, traces[0] if traces else "", self._connections.now())

@@ -15,12 +15,13 @@ from relay.operations.seen import (
     RunningJob,
     ScheduleRow,
 )
+from relay.telemetry.snapshot import Snapshot
 
 
 class NotPossible(RelayError):
     """What was asked for can't be done, as `detail` says: there is no such job, or it has ended already."""
 
-    status = 409
+    status, slug, title = 409, "not-possible", "That can't be done"
 
 
 class Operations(Protocol):
@@ -29,7 +30,9 @@ class Operations(Protocol):
 
     # -- to look --
 
-    async def overview(self) -> Overview: ...
+    async def overview(self) -> Overview:
+        """All names, queues and processes, and the store, at one moment. Counts of a name with many lanes, or where
+        many thousand jobs run, are about right."""
 
     async def running(self, process: str = "", most: int = 1000) -> list[RunningJob]:
         """What workers, or one of them, run now; what began first stands first."""
@@ -37,11 +40,17 @@ class Operations(Protocol):
     async def jobs(self, wanted: JobFilter, most: int = 50, cursor: str = "") -> JobPage:
         """Jobs that live, have ended and are kept, or are dead; a page may have fewer than `most`, or none."""
 
-    async def job(self, id: str) -> JobDetail: ...
+    async def job(self, id: str) -> JobDetail:
+        """All that is known of one job."""
 
-    async def schedules(self) -> list[ScheduleRow]: ...
+    async def schedules(self) -> list[ScheduleRow]:
+        """All schedules, by name."""
 
-    async def limits(self) -> list[LimitStatus]: ...
+    async def limits(self) -> list[LimitStatus]:
+        """The limits that jobs declare, then what was learned."""
+
+    async def snapshots(self) -> list[Snapshot]:
+        """What each process told of itself last."""
 
     # -- to act --
 
@@ -70,9 +79,11 @@ class Operations(Protocol):
     async def pause_name(self, name: str, on: bool) -> None:
         """Have jobs of this name start no more, or again; those that run go on."""
 
-    async def pause_queue(self, queue: str, on: bool) -> None: ...
+    async def pause_queue(self, queue: str, on: bool) -> None:
+        """The same of all names of a queue, also of those that come into it later."""
 
-    async def pause_schedule(self, name: str, on: bool) -> None: ...
+    async def pause_schedule(self, name: str, on: bool) -> None:
+        """Have the schedule of a job fire no more, or again."""
 
     async def fire(self, name: str) -> str:
         """Run the job of a schedule now: its id."""

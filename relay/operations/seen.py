@@ -206,6 +206,8 @@ class ScheduleRow(msgspec.Struct, frozen=True):
     id: str = ""  # of the last job
     paused: int = 0
     served: bool = False
+    catch_up: str = ""  # what happens with firings that were missed: ``none``, ``last``, ``all``
+    timezone: str = "UTC"
 
 
 class Done(msgspec.Struct, frozen=True):

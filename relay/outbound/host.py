@@ -53,7 +53,7 @@ class Breaker:
         self._probing = True
 
     def succeeded(self) -> None:
-        """A call was answered."""
+        """The host has answered."""
         was_open = not self.closed
         self._failures, self._probes, self._probing = 0, 0, False
         if was_open:

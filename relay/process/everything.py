@@ -20,11 +20,13 @@ from relay import version
 from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings
 from relay.process import check, ending, orphans, reexec, signals, sockets, waiting
+from relay.process.board import Boards
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
 from relay.process.service import EMBEDDED, address_of, router_of, terms_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
+from relay.process.telemetry import telemetry_of
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.store.operators import RedisOperatorStore
 
@@ -69,13 +71,19 @@ def _supervisor(
     """The supervisor with its children; `left` is its state if it was restarted."""
     programs = _programs(settings, listening)
 
+    telemetry = telemetry_of(reactor, "supervisor")
+    boards = Boards(reactor.seconds)
+    telemetry.others = boards.snapshots
+
     def place(role: str, number: int) -> ManagedProcess:
-        return ManagedProcess(reactor, role, number, programs[role])
+        made = ManagedProcess(reactor, role, number, programs[role])
+        made.boards, made.on_restart = boards, partial(telemetry.events.restarted, role)
+        return made
 
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    store = RedisOperatorStore(router_of(reactor, address_of(settings)), terms_of(settings))
+    store = RedisOperatorStore(router_of(reactor, address_of(settings), telemetry.events), terms_of(settings))
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
@@ -150,7 +158,7 @@ def _programs(settings: Settings, listening: Sequence[socket.socket]) -> dict[st
     def program(role: str, succeeded: float, silence: float, handed: Sequence[socket.socket] = ()) -> Program:
         command = [sys.executable, "-m", "relay.process.child", role]
         is_front = role == "front"
-        return Program(command, environment, settings.drain, succeeded, silence, handed, passes_on=is_front)
+        return Program(command, environment, settings.drain, succeeded, silence, handed, is_front, tells=True)
 
     return {
         "front": program("front", settings.drain, math.inf, listening),

@@ -22,13 +22,15 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
-    DeadJob,
     Definitions,
     GivenBack,
+    How,
     MailKind,
+    PastAttempt,
     Report,
     Turn,
     Turned,
+    Why,
 )
 
 STAMP: Final = 13  # digits of a time (ms) in front of a kept job: when it was made, its deadline
@@ -36,7 +38,10 @@ STAMP: Final = 13  # digits of a time (ms) in front of a kept job: when it was m
 UNREADABLE = Job("", "", "", "", 0, 1, "", "", False, "", "{}")
 
 
-class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a job ended, as it is kept; the order of the fields is a format. `process`: that ran it last, "" for none.
+    `history`: its attempts before the last."""
+
     name: str
     owner: str
     state: State
@@ -47,14 +52,16 @@ class _KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempts: int
     payload: str
     follows: bool = False
+    process: str = ""
+    history: tuple[PastAttempt, ...] = ()
 
 
 _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_fields__}
 JOB = Layout(Job.__struct_fields__, **_blank)
-LETTER = Layout("died cause kept sessions cut")
+LETTER = Layout("died cause kept sessions cut history")
 DEAD = Layout(("id", *LETTER.fields))
 SUBMISSION = Layout("id key fingerprint name priority lane delay deadline caller unique debounce parent job")
-END = Layout("id turn state payload delay")
+END = Layout("id turn state payload delay problem")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")
 CLAIM = Layout("id kept attempt starts started checkpoint")
@@ -67,12 +74,18 @@ LEARNED = Layout("scope calls window pause")
 SERVED = Layout("name text until")
 SCHEDULED = Layout("name due text paused fired id")
 TURNED = ReplyLayout("more due refused claims alone")
+PROCESS = Layout("name seen told")
+TOTALS = Layout("catalogue jobs running scheduled dead bytes names stopped")
+TALLY = Layout("name queue waiting oldest limited scheduled dead served")
+RUNNING = Layout("id name session attempt started progress cancelled")
+LISTED = Layout("id name queue owner lane state created started finished attempts problem")
+DETAIL = Layout("standing kept session due why history waiters children letter")
 
 #: by the names that they have in Lua
 CONSTANTS: dict[str, Constants] = {
     "Job": JOB,
     "JobTemplate": Layout(JobTemplate.__struct_fields__),
-    "Outcome": Layout(_KeptOutcome.__struct_fields__, follows="nil"),
+    "Outcome": Layout(KeptOutcome.__struct_fields__, follows="false", process="''", history="nil"),
     "DeadJob": LETTER,
     "Dead": DEAD,
     "Submission": SUBMISSION,
@@ -89,14 +102,23 @@ CONSTANTS: dict[str, Constants] = {
     "Served": SERVED,
     "Scheduled": SCHEDULED,
     "Turned": TURNED,
+    "Process": PROCESS,
+    "Totals": TOTALS,
+    "Tally": TALLY,
+    "Running": RUNNING,
+    "Listed": LISTED,
+    "Detail": DETAIL,
+    "PastAttempt": Layout(PastAttempt.__struct_fields__),
     "Terms": Layout("keep bytes arguments"),
     "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),
     "Mail": Literals({kind.name: kind.value for kind in MailKind}),
+    "How": Literals({how.name: how.value for how in How}),
+    "Why": Literals({why.name: why.value for why in Why}),
 }
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_job = msgspec.msgpack.Decoder(Job).decode
-_decode_outcome = msgspec.msgpack.Decoder(_KeptOutcome).decode
+_decode_outcome = msgspec.msgpack.Decoder(KeptOutcome).decode
 
 
 def end_words(end: Report, turn: int) -> tuple[str | int, ...]:
@@ -104,7 +126,7 @@ def end_words(end: Report, turn: int) -> tuple[str | int, ...]:
     state = end.state.value
     if end.uncounted or end.dead or end.undone:
         state = "postponed" if end.uncounted else "dead" if end.dead else "undone"
-    return end.id, turn, state, end.payload, end.delay
+    return end.id, turn, state, end.payload, end.delay, end.problem
 
 
 def turn_words(turn: Turn) -> list[Any]:
@@ -139,8 +161,8 @@ def read_outcome(id: str, data: bytes) -> Outcome:
 
 
 def kept_outcome(outcome: Outcome, owner: str) -> bytes:
-    """The outcome of an owner's job as the store keeps it."""
-    return _encode(_KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
+    """The outcome of an owner's job as the store keeps it; of its attempts nothing."""
+    return _encode(KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
 
 
 @TURNED.reads
@@ -168,13 +190,6 @@ def _with_envelope(job: Job) -> Job:
     id, *kept = msgspec.json.decode(job.arguments)
     shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
     return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
-
-
-@DEAD.reads
-def read_dead_job(id: bytes, died: int, cause: bytes, kept: bytes, sessions: bytes, cut: int) -> DeadJob:
-    """A dead job, of a row of `DEAD`."""
-    job = _decode_job(kept[2 * STAMP :])
-    return DeadJob(id.decode(), job, died, cause.decode(), tuple(sessions.decode().split()), bool(cut))
 
 
 @GIVEN_BACK.reads

@@ -46,6 +46,9 @@ class FrontStore(SubmitterStore, Protocol):
     async def catalogue(self) -> Definitions:
         """What workers serve."""
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
         has ended. To be called every second."""

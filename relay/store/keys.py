@@ -16,11 +16,12 @@ job           hash    id → created, deadline (13 digits each), `relay.model.jo
 bytes         string  of all live jobs and their checkpoints
 alive         hash    caller → its live jobs, of callers that may only have so many
 delay         zset    id, by the time at which it is due (delayed, or backing off)
+later         hash    job name → how many of its jobs are in `delay`; sparse
 deadline      zset    id, by the latest time to start; only jobs that have one and are not running
 heads         zset    job name, by the first place in its lines: see ``lua/places.lua``
 shut          zset    ``name lane`` of a lane whose limit lets nothing go now, by when it is to be looked at
 suspects      zset    job name with suspected jobs, by the first place of them
-run           hash    id → ``session turn started attempt place``: **the fence**, only its holder may finish
+run           hash    id → ``session turn started attempt place name``: **the fence**, only its holder may finish
 session       zset    session (``<inbox>.<n>``), by the end of its lease
 turn          hash    session → last turn's number, the session's roster, the ids that the turn claimed
 roster        hash    session → ``name=mark`` of each job it serves, between spaces; their digest is called roster, too
@@ -28,6 +29,7 @@ closing       hash    session that was closed and holds jobs that did not go bac
 tries         hash    id → attempts that have ended without an outcome; sparse
 uncounted     hash    id → starts that used up no attempt (given back, postponed); sparse
 crash         hash    id → the sessions that died under it, joined by spaces; sparse
+history       hash    id → its attempts that have ended without an outcome, MessagePack: see ``lua/history.lua``; sparse
 cancel        hash    id of a running job that somebody cancelled; sparse
 trial         hash    session → `tries` (a suspected job, nothing else) or `empties` (itself, to try one), since when
 rest          hash    session → until when it tries no suspect; sparse
@@ -44,12 +46,19 @@ learned       zset    scope of which a limit was learned, by when that is forgot
 schedule      hash    job name → ``due schedule``: its next firing (ms), and the schedule (JSON) that this was told by
 paused        hash    job name → since when (ms) its schedule is paused; sparse
 fired         hash    job name → ``time id``: its last firing (ms), and the job of that
+stopped       hash    ``name NAME`` or ``queue QUEUE`` of which nothing begins → since when (ms); sparse
+queueof       hash    job name → its queue, as the declaration says that counts
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
+terms         string  what fronts and workers have agreed on (`relay.store.terms`), for operators to act by
+process       hash    process → what it told of itself last, which no script reads
+seen          zset    process, by when it did
 dead          zset    id of a dead job, by when it died
 letter        hash    id → time, cause, job, deaths, and whether its arguments were cut, of a dead job, MessagePack
 lettersize    hash    id → bytes of a dead job, roughly
+lettername    hash    id → name of a dead job
+graves        hash    job name → how many of its jobs are dead; sparse
 buried        string  bytes of all dead jobs
 ============  ======  ======================================================================================
 
@@ -83,12 +92,25 @@ from __future__ import annotations
 
 FIXED = (
     *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
-    *("job", "bytes", "alive", "delay", "deadline", "heads", "shut", "suspects"),
+    *("job", "bytes", "alive", "delay", "later", "deadline", "heads", "shut", "suspects"),
     *("run", "session", "turn", "roster", "closing"),
-    *("tries", "uncounted", "crash", "cancel", "trial", "rest", "wait", "left", "progress", "checkpoint"),
+    *(
+        "tries",
+        "uncounted",
+        "crash",
+        "history",
+        "cancel",
+        "trial",
+        "rest",
+        "wait",
+        "left",
+        "progress",
+        "checkpoint",
+    ),
     *("parents", "orphans"),
     *("serve", "declared", "rate", "learned", "served", "catalogue", "schedule", "paused", "fired"),
-    *("swept", "quiet", "dead", "letter", "lettersize", "buried"),
+    *("stopped", "queueof", "terms", "process", "seen"),
+    *("swept", "quiet", "dead", "letter", "lettersize", "lettername", "graves", "buried"),
 )
 #: what stands in front of the names
 FAMILIES = (
@@ -107,6 +129,10 @@ class Keys:
         #: What every script declares. With one key a client that follows ASK runs a script on half the data in the
         #: middle of a resharding. With two, of which one is missing, both sides refuse.
         self.declared = (self.tag + "never", self.tag + "epoch")
+
+    @property
+    def terms(self) -> str:
+        return self.tag + "terms"
 
     def inbox(self, name: str) -> str:
         return f"{self.tag}inbox:{name}"

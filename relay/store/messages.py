@@ -91,9 +91,43 @@ class Turned(msgspec.Struct, frozen=True):
     alone: bool = False  # it takes nothing beside a job under which workers died, or to try one
 
 
+class How(StrEnum):
+    """How an attempt ended that was not the last one of its job."""
+
+    RETRIED = "retried"
+    POSTPONED = "postponed"
+    GIVEN_BACK = "given back"
+    DIED = "died"  # its worker did
+
+
+class PastAttempt(msgspec.Struct, frozen=True, array_like=True):
+    """An attempt that has ended; the order of the fields is a format. Times are milliseconds. `how`: a `How`, or an
+    outcome's state · `problem`: the slug of what it failed with, "" for none · `process`: that ran it. Starts that used
+    up no attempt have the number of the one that comes after them."""
+
+    number: int
+    started: int
+    ended: int
+    how: str
+    problem: str = ""
+    process: str = ""
+
+
+class Why(StrEnum):
+    """Why a job waits, in an operator's words; of several reasons the one that counts first."""
+
+    DELAYED = "its time has not come"
+    PAUSED = "paused"
+    UNSERVED = "no worker serves it"
+    SUSPECTED = "suspected"
+    LIMITED = "behind a limit"
+    FULL = "every place is taken"
+
+
 class DeadJob(msgspec.Struct, frozen=True):
     """A dead job: a job that failed for good, with the time (ms), its problem (JSON, or a slug of relay's), and the
-    sessions of workers that died under it. Its arguments may have been too large to keep (`cut`)."""
+    sessions of workers that died under it. Its arguments may have been too large to keep (`cut`). `history`: its last
+    attempts, oldest first."""
 
     id: str
     job: Job
@@ -101,6 +135,8 @@ class DeadJob(msgspec.Struct, frozen=True):
     cause: str
     sessions: tuple[str, ...]
     cut: bool
+    history: tuple[PastAttempt, ...] = ()
+    created: int = 0
 
     def revived(self) -> Job:
         """The job that does the same again, with nobody waiting, and nobody whose end is its own."""
@@ -136,6 +172,8 @@ class MailKind(StrEnum):
     CANCEL = "c"
     WAKE = "w"
     BEAT = "h"
+    QUIET = "q"  # claim nothing more
+    GO_ON = "g"  # claim again
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

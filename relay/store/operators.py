@@ -1,4 +1,5 @@
-"""What whoever looks after a relay asks of the store: dead processes, dead jobs, what was learned of limits."""
+"""What whoever looks after a relay asks of the store: dead processes, dead jobs, what was learned of limits; what it
+sees beside (`sights`), and does to jobs (`acts`)."""
 
 from __future__ import annotations
 
@@ -7,23 +8,34 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from relay.model import ids
 from relay.model.limits import Learned
 from relay.store import codec
+from relay.store.acts import Acts, RedisActs
 from relay.store.given_back import give_back, log_given_back
-from relay.store.messages import DeadJob, Definitions, GivenBack, Submission
+from relay.store.messages import DeadJob, GivenBack, Submission
+from relay.store.operator_rows import read_dead_job
 from relay.store.router import Router
 from relay.store.schedules import ScheduleStatus, firing_by_hand, read_schedules, shown
+from relay.store.sights import RedisSights, Sights
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
 
 
-class OperatorStore(Protocol):
+class OperatorStore(Sights, Acts, Protocol):
     """The verbs of supervisors and of operators' commands. Each raises `StoreAway` where the store does not answer in
     time."""
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """How many jobs may live at once, and bytes of them."""
 
     def start(self) -> None: ...
 
     def stop(self) -> Deferred[Any]: ...
+
+    async def register(self, told: bytes) -> None:
+        """Say what others are told of this process (`processes`); to be repeated."""
 
     async def reap(self, process: str) -> list[GivenBack]:
         """A process has died: what it held goes back, or ended with it."""
@@ -54,19 +66,28 @@ class OperatorStore(Protocol):
         where its arguments were not kept, and what `FrontStore.submit` raises."""
 
 
-class RedisOperatorStore(OperatorStore):
+class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
     """An `OperatorStore` on Redis."""
 
-    def __init__(self, router: Router, terms: StoreSettings) -> None:
+    def __init__(self, router: Router, terms: StoreSettings, name: str = "") -> None:
+        """`name`: of this process, as it registers itself."""
+        self.name = name or ids.process_name("supervisor")
         self._router = router
         self._terms = terms
         self._words = terms.words()
+
+    @property
+    def room(self) -> tuple[int, int]:
+        return self._terms.queue_limit, self._terms.queue_bytes
 
     def start(self) -> None:
         self._router.start()
 
     def stop(self) -> Deferred[Any]:
         return self._router.stop()
+
+    async def register(self, told: bytes) -> None:
+        await self._router.all()[0].verb("register", self.name, told)
 
     async def reap(self, process: str) -> list[GivenBack]:
         back: list[GivenBack] = []
@@ -86,27 +107,22 @@ class RedisOperatorStore(OperatorStore):
 
     async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
         home = self._router.all()[0]
-        _, known = await self._definitions()
-        return shown(read_schedules(await home.verb("schedules")), known)
+        return shown(read_schedules(await home.verb("schedules")), await self.definitions())
 
     async def pause(self, name: str, on: bool) -> bool:
         return bool((await self._router.all()[0].verb("pause", name, int(on)))[0])
 
     async def fire_now(self, name: str) -> str:
         home = self._router.all()[0]
-        now, known = await self._definitions()
-        job = firing_by_hand(known, name, home.mint(), now)
+        now, (version, rows) = await home.timed_verb("catalogue")
+        job = firing_by_hand(codec.read_catalogue(now, version, rows), name, home.mint(), now)
         return (await Submissions(home, "", self._terms).add(job, OVERHEAD)).id
-
-    async def _definitions(self) -> tuple[int, Definitions]:
-        now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
-        return now, codec.read_catalogue(now, version, rows)
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         rows: list[Any] = []
         for partition in self._router.all():
             rows += await partition.verb("dead", most)
-        dead_jobs = [*starmap(codec.read_dead_job, codec.DEAD.rows(rows))]
+        dead_jobs = [*starmap(read_dead_job, codec.DEAD.rows(rows))]
         return sorted(dead_jobs, key=lambda dead: dead.died, reverse=True)[:most]
 
     async def revive(self, dead: DeadJob) -> str:

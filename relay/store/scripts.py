@@ -26,6 +26,8 @@ KEYS = """\
 local TAG = string.sub(KEYS[1], 1, -6)
 local function named(family, name) return TAG .. family .. ':' .. name end
 """
+#: a verb is a function, so that its variables do not count with those of all parts: Lua has room for 200
+BEGIN, END = "return (function() ", "end)()\n"
 
 
 class Script(NamedTuple):
@@ -40,7 +42,8 @@ def script(verb: str) -> Script:
     """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
     flag = _FLAG.match(read(verb))
     head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
-    text = "".join([head, KEYS, *(_expanded(name) for name in parts(verb, read))]).encode()
+    *below, own = (_expanded(name) for name in parts(verb, read))
+    text = "".join([head, KEYS, *below, BEGIN, own, END]).encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 
 

@@ -67,6 +67,9 @@ class WorkerStore(SubmitterStore, Protocol):
         """Let a schedule go on, and add the job of a firing; False where another did that, where the schedule is
         paused, or there is no room for the job."""
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
         has ended. To be called every second."""

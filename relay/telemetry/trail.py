@@ -17,6 +17,7 @@ class Trail(msgspec.Struct, gc=False):
     trace: str
     began: float
     owner: str = ""
+    job: str = ""
     beats: int = 0
     silent: float = -1.0
     late: float = 0.0
@@ -39,7 +40,17 @@ class Trail(msgspec.Struct, gc=False):
         """Tell that the request is over; `now` is by the clock."""
         seconds = max(0.0, now - self.began)
         silent = self.silent if self.silent >= 0 else seconds
-        what = self.method, self.path, status, seconds, id, job, self.owner, self.address, self.trace
+        what = (
+            self.method,
+            self.path,
+            status,
+            seconds,
+            id,
+            job or self.job,
+            self.owner,
+            self.address,
+            self.trace,
+        )
         held_so = held, committed, self.beats, end, problem
         events.asked(Asked(*what, *held_so, silent, self.late, sent, self.key))
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from relay.model.state import State
 from relay.solo.kept import KeptJob
-from relay.store.memory.dataset import following
+from relay.store.memory.record import following
 from relay.testing.answers import ApiRequest
 
 

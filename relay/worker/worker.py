@@ -20,9 +20,8 @@ from relay.store.membership import Membership
 from relay.store.messages import MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
-from relay.telemetry.tracing import UNTRACED
 from relay.timing.draining import Drain
-from relay.worker.around import Around
+from relay.worker.around import around_of
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
 from relay.worker.end import Ends
@@ -56,6 +55,8 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
+        #: whether an operator has said that it is to claim nothing more; what it runs goes on
+        self.is_quiet = False
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
@@ -88,8 +89,7 @@ class Worker(Service):
     def _place(self) -> Place:
         tools, settings = self._tools, self._settings
         ends, overdue = Ends(settings.result_limit, tools.show), Overdue(tools.clock, settings.concurrency)
-        functions, tracing = self._registry.hooks.around, tools.tracing
-        around = Around(functions, tracing.enter).begin if functions or tracing is not UNTRACED else None
+        around = around_of(self._registry.hooks.around, tools.tracing)
         return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks, around)
 
     def _equipment(self) -> Equipment:
@@ -175,7 +175,7 @@ class Worker(Service):
     # -- jobs: what the session calls --
 
     def room(self) -> int:
-        return 0 if self._running_down else self._settings.concurrency - self._runner.busy()
+        return 0 if self._running_down or self.is_quiet else self._settings.concurrency - self._runner.busy()
 
     def take(self, claim: Claim, since: float) -> None:
         """Run this job, and report its end (see `ClaimRunner`)."""
@@ -206,8 +206,17 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
+            elif message.kind in (MailKind.QUIET, MailKind.GO_ON):
+                self._be_quiet(message.kind == MailKind.QUIET)
             else:
                 self._outcomes.hear(message)
+
+    def _be_quiet(self, on: bool) -> None:
+        self.is_quiet = on
+        self._log.info(
+            "an operator has this worker claim {what}", what="nothing more" if on else "jobs again"
+        )
+        self._session.nudge()
 
     def _cancel(self, id: str) -> None:
         """Stop a job. A job that was claimed but has not arrived yet is not started."""

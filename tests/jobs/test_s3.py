@@ -110,7 +110,7 @@ def test_200_megabytes_leave_the_workers_memory_flat(
     assert digest(moto.s3.get_object(Bucket=BUCKET, Key="large")["Body"].iter_chunks(1 << 16)) == digest(
         blocks(size)
     )
-    assert peak(worker) - before < 2 * PART
+    assert peak(worker) - before < 4 * PART  # of 25
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ FOLDER = Path(scripts.__file__).parent / "lua"
 MOST_LINES, WIDEST = 90, 126
 GLOBALS = {"redis", "ARGV", "cjson", "cmsgpack", "string", "table", "math", "K", "ARG", "named", *CONSTANTS}
 GLOBALS |= {"ipairs", "pairs", "pcall", "select", "tonumber", "type", "unpack"}
-_KEYLESS = {"TIME"}  # commands
+_KEYLESS = {"TIME", "SCAN"}  # commands
 
 
 @dataclass

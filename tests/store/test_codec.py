@@ -15,7 +15,7 @@ from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
 from relay.store.layout import Layout, ReplyLayout, lua
-from relay.store.messages import DeadJob, MailKind, Report, Submission, Turn
+from relay.store.messages import DeadJob, MailKind, PastAttempt, Report, Submission, Turn
 from relay.store.submission_rows import ANY_NUMBER, submission_words
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
@@ -132,15 +132,15 @@ def test_python_writes_rows_in_the_order_of_their_records() -> None:
     assert [submission.pop(field) for field in ("delay", "deadline", "debounce")] == [8, 9, 3]
     assert submission.pop("caller") == f"0 0 {ANY_NUMBER} 1 hc"
     assert submission == {field: getattr(JOB, field) for field in submission}
-    end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6), 3))
-    assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6}
+    end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6, problem="w"), 3))
+    assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6, "problem": "w"}
     held = named(codec.HELD, codec.held_words(Claim("id", JOB, 2, 1, 0, 4), b"kept"))
     assert held == {"id": "id", "attempt": 2, "started": 4, "kept": b"kept"}
 
 
 def test_a_turn_tells_its_lists_each_after_its_length() -> None:
     turn = Turn(1, 2, ((Report("a", State.QUEUED), 3),), (("b", "{}"),), 0, (("c", 4, "[]"),))
-    assert codec.turn_words(turn) == [1, "a", 3, "queued", "", 0, 1, "b", "{}", 1, "c", 4, "[]"]
+    assert codec.turn_words(turn) == [1, "a", 3, "queued", "", 0, "", 1, "b", "{}", 1, "c", 4, "[]"]
     assert named(codec.CHECKPOINT, turn.checkpoints[0]) == {"id": "c", "turn": 4, "said": "[]"}
     assert named(codec.PROGRESS, turn.progress[0]) == {"id": "b", "said": "{}"}
 
@@ -166,7 +166,8 @@ async def test_all_of_a_job_arrives_where_it_is_run_and_where_it_is_buried(
     assert claim.started >= claim.created
     await session.turn(0, Report(claim.id, State.FAILED, "why", dead=True))
     (letter,) = await front.dead()
-    assert letter == DeadJob(claim.id, JOB, letter.died, "why", (), False)
+    last = PastAttempt(1, claim.started, letter.died, "failed", "why", "worker")
+    assert letter == DeadJob(claim.id, JOB, letter.died, "why", (), False, (last,), claim.created)
     outcome = await front.look(JOB.owner, submission.id)
     assert isinstance(outcome, Outcome)
     assert outcome.started == claim.started

@@ -20,6 +20,7 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.terms import StoreSettings
 from tests.store import (
+    test_acts,
     test_allowances,
     test_checkpoints,
     test_children,
@@ -31,6 +32,7 @@ from tests.store import (
     test_order,
     test_recovery,
     test_schedules,
+    test_sights,
     test_store,
     test_unique,
 )
@@ -107,6 +109,7 @@ def contract_of(module: ModuleType) -> dict[str, Any]:
 
 
 for module in (
+    test_acts,
     test_allowances,
     test_checkpoints,
     test_children,
@@ -118,6 +121,7 @@ for module in (
     test_order,
     test_recovery,
     test_schedules,
+    test_sights,
     test_store,
     test_unique,
 ):

@@ -14,7 +14,6 @@ from werkzeug.routing import Map
 from relay.front import answers
 from relay.front.access import Access
 from relay.front.caller import Takes
-from relay.front.refusals import shown
 from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
@@ -24,6 +23,7 @@ from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import RateExceeded, TooManyFailures, TooManyQueued
 from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, TooLarge
+from relay.model.tickets import shown_path
 from relay.telemetry.events import UNHEARD, Events
 
 _MOST_REMEMBERED = 1000  # routes by address
@@ -119,7 +119,9 @@ class Dispatcher:
         elif isinstance(error, HTTPException):
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
-            self._log.failure("{method} {path} failed", failure, method=request.method, path=shown(request))
+            self._log.failure(
+                "{method} {path} failed", failure, method=request.method, path=shown_path(request.target)
+            )
             error = InternalError()
         if type(error) in _LIMITS:
             self._events.limited(request.caller, _LIMITS[type(error)])

@@ -13,6 +13,7 @@ from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
+from relay.model.digests import digest
 from relay.model.problems.request import KeyRequired
 from relay.model.settings import Settings
 from relay.model.status import Outcome
@@ -46,6 +47,9 @@ class JobRoutes(Routes):
         asked = self._traced(read_submission(request, caller, name, key, self._settings.max_delay), request)
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
+        if request.trail is not None:
+            request.trail.job = name
+            request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)

@@ -12,7 +12,7 @@ local function stand_in_line(row, place, allowed)
   local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
   local delay = tonumber(row[Submission.delay])
   if delay > 0 then
-    at_time(K.delay, now + delay, id)
+    put_off(id, name, now + delay)
     return
   end
   wake(name, 1)

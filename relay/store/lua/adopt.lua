@@ -6,8 +6,8 @@
 -- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
 --            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.
--- needs: prelude, writes, jobs, alive, busy, children, deaths, kept, letters, lists, mail, ones, places, release, runs,
---        settle, turns
+-- needs: prelude, writes, jobs, alive, busy, children, deaths, history, kept, letters, lists, mail, ones, places, release,
+--        runs, settle, turns
 local old, session = ARG.old, ARG.session
 local lease, roster, count = tonumber(ARG.lease), ARG.roster, tonumber(ARG.count)
 read_terms(ARG.terms)
@@ -45,9 +45,12 @@ local function take(row)
   local job = fields_of(kept)
   if not known then restore(id, kept, job) end
   local place = digits(tonumber(place_of_claim(id, job, run)))
-  if was_given_back then redis.call('HINCRBY', K.tries, id, -1) end
+  if was_given_back then
+    redis.call('HINCRBY', K.tries, id, -1)
+    take_back_death(id, old)
+  end
   dequeue(id, job)
-  redis.call('HSET', K.run, id, run_of(session, ARG.number, row[Held.started], row[Held.attempt], place))
+  redis.call('HSET', K.run, id, run_of(session, ARG.number, row[Held.started], row[Held.attempt], place, job[Job.name]))
   if most_of(job[Job.lane]) then redis.call('ZADD', named('busy', job[Job.lane]), 0, id) end
   redis.call('ZREM', named('held', old), id)
   redis.call('ZADD', named('held', session), 0, id)

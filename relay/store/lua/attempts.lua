@@ -33,11 +33,11 @@ local function begin(session, turn)
   for i, taken in ipairs(claims) do ids[i] = taken[1] end
   local tries, more, left = starts_before(ids)
   for i, taken in ipairs(claims) do
-    local id, kept, place = unpack(taken)
+    local id, kept, place, name = unpack(taken)
     local attempt = tonumber(tries[i] or 0) + 1
     local starts = attempt + tonumber(more[i] or 0)
     runs[#runs + 1] = id
-    runs[#runs + 1] = run_of(session, turn, digits(now), attempt, place)
+    runs[#runs + 1] = run_of(session, turn, digits(now), attempt, place, name)
     held[#held + 1] = 0
     held[#held + 1] = id
     append(rows, Claim{

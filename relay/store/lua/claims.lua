@@ -2,15 +2,15 @@
 -- At most MOST_CLAIMS jobs and about MOST_CLAIMED bytes of them a script.
 -- needs: prelude, jobs, picks, portions, settle
 local MOST_CLAIMS, MOST_CLAIMED = 100, 1048576
-local claims, claimed_bytes = {}, 0 -- {id, job as kept, place}
+local claims, claimed_bytes = {}, 0 -- {id, job as kept, place, name}
 
-local function claim(id, kept, place)
+local function claim(id, kept, place, name)
   local latest = deadline_of(kept)
   if latest > 0 and latest <= now then
     settle(id, kept, 'expired', '', tonumber(redis.call('HGET', K.tries, id) or 0), 0)
     return false
   end
-  claims[#claims + 1] = {id, kept, place}
+  claims[#claims + 1] = {id, kept, place, name}
   claimed_bytes = claimed_bytes + #kept
   return true
 end
@@ -28,7 +28,7 @@ local function claim_picked(ids, from)
   for i, id in ipairs(ids) do
     local line, place = unpack(from[i])
     line.out[#line.out + 1] = id
-    local goes = jobs[i] and claim(id, jobs[i], place)
+    local goes = jobs[i] and claim(id, jobs[i], place, line.name)
     if line.lane ~= '' then
       if goes then
         went[line.lane] = went[line.lane] or {}

@@ -15,6 +15,7 @@ local function promote()
   local reached = each_job(ids, function(id, kept, nth)
     if not kept then return end
     local job = fields_of(kept)
+    count_later(job[Job.name], -1)
     local name, lane, priority, at = job[Job.name], job[Job.lane], job[Job.priority], score(job[Job.priority], place + nth)
     if job[Job.fair] then
       at = place_in_turn(name, lane, priority, job[Job.owner], at)

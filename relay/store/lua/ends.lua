@@ -1,16 +1,20 @@
 -- How attempts ended, as their worker reports it: only the holder of an attempt (the fence) can end it.
--- needs: prelude, jobs, busy, deaths, letters, mail, places, runs, settle, times
+-- needs: prelude, jobs, busy, deaths, history, letters, mail, places, runs, settle, slugs, times
 local refused, let_go = {}, {}
 
-local function put_back(id, kept, state, delay, place)
-  local job = fields_of(kept)
+local HOW = {scheduled = How.RETRIED, postponed = How.POSTPONED, queued = How.GIVEN_BACK}
+
+local function put_back(row, run, kept)
+  local id, state = row[Report.id], row[Report.state]
+  local job, session, started, attempt, place = fields_of(kept), read_run(run)
+  keep_attempt(id, attempt_row(HOW[state], row[Report.problem], session, attempt, started))
   redis.call('HDEL', K.run, id)
   vacate(id, job)
   local latest = deadline_of(kept)
   if latest > 0 then at_time(K.deadline, latest, id) end
   redis.call('HINCRBY', state == 'scheduled' and K.tries or K.uncounted, id, 1)
   if state ~= 'queued' then
-    at_time(K.delay, now + delay, id)
+    put_off(id, job[Job.name], now + tonumber(row[Report.delay]))
   else
     enqueue(id, job, place)
     wake(job[Job.name], 1)
@@ -19,12 +23,12 @@ end
 
 local function end_attempt(row, run, kept)
   local id, state, payload = row[Report.id], row[Report.state], row[Report.payload]
-  local _, started, attempt, place = read_run(run)
+  local session, started, attempt = read_run(run)
   local goes_on = state == 'scheduled' or state == 'postponed' or state == 'queued'
   if goes_on and redis.call('HEXISTS', K.cancel, id) == 1 then
-    settle(id, kept, 'cancelled', '', attempt, started)
+    settle(id, kept, 'cancelled', '', attempt, started, session)
   elseif goes_on then
-    put_back(id, kept, state, tonumber(row[Report.delay]), place)
+    put_back(row, run, kept)
   else
     if state == 'undone' then
       local key = fields_of(kept)[Job.key]
@@ -33,9 +37,10 @@ local function end_attempt(row, run, kept)
     end
     if state == 'dead' or (state == 'failed' and fields_of(kept)[Job.attempts] > 1) then
       state = 'failed'
-      bury(id, kept, payload, table.concat(deaths_of(id), ' '))
+      bury(id, kept, payload, table.concat(deaths_of(id), ' '),
+        attempt_row(state, slug_of(payload), session, attempt, started))
     end
-    settle(id, kept, state, payload, attempt, started)
+    settle(id, kept, state, payload, attempt, started, session)
   end
 end
 

@@ -7,7 +7,7 @@ local function following_id(id) return id .. '-then' end
 
 local function follow(id, job, outcome, is_awaited)
   local follows = job[Job.then_]
-  local arguments = cjson.encode({id, unpack(outcome)})
+  local arguments = cjson.encode({id, unpack(outcome, 1, Outcome.follows)})
   local following = Job{
     JobTemplate = follows, owner = job[Job.owner], trace = job[Job.trace], arguments = arguments, caller = job[Job.caller],
     fair = job[Job.fair]}
@@ -15,5 +15,5 @@ local function follow(id, job, outcome, is_awaited)
   redis.call('HSET', K.job, following_id(id), kept)
   weigh(#kept)
   lives(job[Job.caller], 1)
-  at_time(K.delay, now + (is_awaited and COLLECTED_WITHIN or 0), following_id(id))
+  put_off(following_id(id), follows[JobTemplate.name], now + (is_awaited and COLLECTED_WITHIN or 0))
 end

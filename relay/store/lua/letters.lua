@@ -1,7 +1,7 @@
 -- Dead letters: jobs that failed for good, kept to be looked at and run again; bounded in count, age and bytes.
 -- KEEP (ms that an outcome is kept), LETTER_BYTES (of all letters), LETTER_ARGUMENTS (of one) are read off the argument
 -- `terms`: the three numbers, joined by spaces.
--- needs: prelude, jobs
+-- needs: prelude, jobs, history
 local KEEP, LETTER_BYTES, LETTER_ARGUMENTS = 0, 0, 0
 local function read_terms(terms)
   local numbers = {string.match(terms, '^(%d+) (%d+) (%d+)$')}
@@ -15,11 +15,15 @@ local function forget_letters(ids)
   if #ids == 0 then return end
   local freed = 0
   for _, size in ipairs(redis.call('HMGET', K.lettersize, unpack(ids))) do freed = freed + tonumber(size or 0) end
+  for _, name in ipairs(redis.call('HMGET', K.lettername, unpack(ids))) do
+    if name and redis.call('HINCRBY', K.graves, name, -1) < 1 then redis.call('HDEL', K.graves, name) end
+  end
   redis.call('ZREM', K.dead, unpack(ids))
+  redis.call('HDEL', K.lettername, unpack(ids))
   redis.call('HDEL', K.letter, unpack(ids))
   redis.call('HDEL', K.lettersize, unpack(ids))
   local left = redis.call('INCRBY', K.buried, digits(0 - freed))
-  if left < 0 or redis.call('ZCARD', K.dead) == 0 then redis.call('DEL', K.buried) end
+  if left < 0 or redis.call('ZCARD', K.dead) == 0 then redis.call('DEL', K.buried, K.graves) end
 end
 
 -- The job without arguments that are larger than a letter may have.
@@ -30,11 +34,14 @@ local function shortened(kept)
   return packed_job(string.sub(kept, 1, 2 * Kept.STAMP), job), 1
 end
 
--- deaths: sessions of workers that died under the job, joined by spaces
-local function bury(id, kept, cause, deaths)
+-- deaths: sessions of workers that died under the job, joined by spaces · attempt: the last one, a row of `PastAttempt`
+local function bury(id, kept, cause, deaths, attempt)
   local short, cut = shortened(kept)
-  local letter = cmsgpack.pack(DeadJob{died = now, cause = cause, kept = short, sessions = deaths, cut = cut})
-  redis.call('ZADD', K.dead, digits(now), id)
+  local letter = cmsgpack.pack(DeadJob{
+    died = now, cause = cause, kept = short, sessions = deaths, cut = cut, history = packed_with(id, attempt)})
+  local name = fields_of(kept)[Job.name]
+  if redis.call('ZADD', K.dead, digits(now), id) == 1 then redis.call('HINCRBY', K.graves, name, 1) end
+  redis.call('HSET', K.lettername, id, name)
   redis.call('HSET', K.letter, id, letter)
   redis.call('HSET', K.lettersize, id, digits(#letter + LETTER_OVERHEAD))
   local buried = redis.call('INCRBY', K.buried, digits(#letter + LETTER_OVERHEAD))

@@ -1,16 +1,18 @@
 -- The ids that go next, picked from the fronts of all lines of the names that are served; at most MOST_LINES lines a script.
--- needs: prelude, busy, limit, lines, places, serving
+-- needs: prelude, busy, limit, lines, places, serving, stopped
 local MOST_LINES = 50
 local rooms, went = {}, {} -- by lane: how many more may go, which went
 local touched = {} -- lines that were read; for each name its own, without a lane, among them
 
--- the names that are served and have jobs that may go, by what goes first
+-- the names that are served, not stopped, and have jobs that may go, by what goes first
 local function open_names()
   local open, first, heads = {}, 0, nil
   repeat -- names that nobody serves keep their heads, so there may be many before one that is served
     heads = redis.call('ZRANGE', K.heads, first, first + 499, 'WITHSCORES')
     for i = 1, #heads, 2 do
-      if serves(heads[i]) then open[#open + 1] = {name = heads[i], place = tonumber(heads[i + 1])} end
+      if serves(heads[i]) and not stopped_since(heads[i]) then
+        open[#open + 1] = {name = heads[i], place = tonumber(heads[i + 1])}
+      end
     end
     first = first + 500
   until #heads < 1000 or first >= 10000

@@ -2,6 +2,7 @@
 -- them no faster than its limit allows. `heads` has each name by the first place in its lines, `lanes` each lane of a name
 -- that is open, likewise: so a session finds what goes first among the names that it serves, whatever the line. A head may
 -- be lower than the line's first place (that one was taken out), never higher: whoever claims puts it right.
+-- needs: times
 local function line_of(name, lane)
   if lane == '' then return named('ready', name) end
   return named('lane', name .. ':' .. lane)
@@ -63,6 +64,6 @@ local function dequeue(id, job)
   else
     unsuspect(id, job[Job.name])
   end
-  redis.call('ZREM', K.delay, id)
+  put_off_no_more(id, job[Job.name])
   redis.call('ZREM', K.deadline, id)
 end

@@ -32,6 +32,9 @@ local function declare(name, mark, declaration)
     redis.call('HSET', K.serve, name, declaration)
     changed = true
   end
+  if known ~= mark or redis.call('HEXISTS', K.queueof, name) == 0 then -- an earlier version kept none
+    redis.call('HSET', K.queueof, name, cjson.decode(declaration).queue)
+  end
   redis.call('HSET', K.declared, name, string.format('%s %.0f %s', mark, math.max(newest, since), until_then))
   return true
 end

@@ -1,8 +1,11 @@
 -- Runs: who runs a job, as `run` keeps it: session, turn that claimed it, started (ms), attempt, place that it was taken
--- from. Session and turn are the fence: only a session that names both may end the run.
-local function run_of(session, turn, started, attempt, place)
-  return session .. ' ' .. turn .. ' ' .. started .. ' ' .. attempt .. ' ' .. place
+-- from, its name (an earlier version left that out). Session and turn are the fence: only a session that names both may
+-- end the run.
+local function run_of(session, turn, started, attempt, place, name)
+  return session .. ' ' .. turn .. ' ' .. started .. ' ' .. attempt .. ' ' .. place .. ' ' .. name
 end
+
+local function name_of_run(run) return string.match(run, '^%S+ %S+ %S+ %S+ %S+ (%S+)') end
 
 -- session, started (ms), attempt, place
 local function read_run(run)

@@ -1,11 +1,12 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
 -- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, ones, times
-local SPARSE = {K.tries, K.uncounted, K.crash, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
+local SPARSE = {K.tries, K.uncounted, K.crash, K.history, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
--- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all
-local function settle(id, kept, state, payload, attempts, started)
-  settled[#settled + 1] = {id, kept, state, payload, attempts, started}
+-- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all ·
+-- session: that ran it last, nil for none
+local function settle(id, kept, state, payload, attempts, started, session)
+  settled[#settled + 1] = {id, kept, state, payload, attempts, started, session}
 end
 
 -- A sub-job that was cancelled, or expired, is submitted anew when its parent is tried again. (One that failed is where its
@@ -19,14 +20,15 @@ local function write_key(job, state)
   end
 end
 
-local function write_outcome(ended, waiting)
-  local id, kept, state, payload, attempts, started = unpack(ended)
+local function write_outcome(ended, waiting, past)
+  local id, kept, state, payload, attempts, started, session = unpack(ended)
   local job = fields_of(kept)
   vacate(id, job)
   lives(job[Job.caller], -1)
   local fields = Outcome{
     name = job[Job.name], owner = job[Job.owner], state = state, created = created_of(kept), started = started,
-    finished = now, expires = now + KEEP, attempts = attempts, payload = payload, follows = job[Job.then_] and true or nil}
+    finished = now, expires = now + KEEP, attempts = attempts, payload = payload, follows = job[Job.then_] and true or false,
+    process = session and process_of(session) or '', history = past and cmsgpack.unpack(past) or nil}
   if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
   redis.call('SET', named('result', id), outcome, 'PX', KEEP)
@@ -48,7 +50,7 @@ end
 -- Writes what was settled since the last time; sets `settled` free for more.
 local function write_settled()
   if #settled == 0 then return end
-  local batch, ids, states, waiting, bytes = settled, {}, {}, {}, 0
+  local batch, ids, states, waiting, past, bytes = settled, {}, {}, {}, {}, 0
   settled = {}
   for i, ended in ipairs(batch) do
     ids[i], states[i] = ended[1], ended[3]
@@ -59,11 +61,12 @@ local function write_settled()
   if is_sparse then
     each_slice(ids, 2000, function(...)
       for _, inboxes in ipairs(redis.call('HMGET', K.wait, ...)) do waiting[#waiting + 1] = inboxes end
+      append(past, redis.call('HMGET', K.history, ...))
     end)
     weigh_checkpoints(ids)
     part_with_children(ids, states)
   end
-  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i]) end
+  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i], past[i]) end
   write_alive()
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
     each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)

@@ -1,6 +1,6 @@
 -- Jobs that are suspected of killing their workers come first, but one at a time and alone, so that what dies with them is
 -- their doing: in a session that holds nothing, and while there is none, in one that takes nothing new until it does.
--- needs: prelude, jobs, busy, claims, deaths, limit, places, serving
+-- needs: prelude, jobs, busy, claims, deaths, limit, places, serving, stopped
 
 local function may_go(lane)
   return lane == '' or ((room_of(lane) or 1) >= 1 and (free_of(lane) or 1) >= 1)
@@ -9,7 +9,7 @@ end
 -- The first name that is served and has a suspect. Those whose deaths were found to be another's doing are none any more.
 local function suspected_name()
   for _, name in ipairs(redis.call('ZRANGE', K.suspects, 0, 9999)) do
-    for _ = 1, serves(name) and 20 or 0 do
+    for _ = 1, serves(name) and not stopped_since(name) and 20 or 0 do
       local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
       if not id then break end
       local kept = redis.call('HGET', K.job, id)
@@ -58,7 +58,7 @@ local function tries_suspects(session, want, holds)
     local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
     local kept = redis.call('HGET', K.job, id)
     unsuspect(id, name)
-    if kept and claim(id, kept, digits(tonumber(place))) then
+    if kept and claim(id, kept, digits(tonumber(place)), name) then
       local lane = fields_of(kept)[Job.lane]
       if lane ~= '' then
         record(lane, 1)

@@ -9,6 +9,7 @@
 -- needs: prelude, writes, due, given_back, letters, mail, orphans, release, settle
 local inbox, ttl = named('inbox', ARG.inbox), ARG.ttl
 read_terms(ARG.terms)
+redis.call('SET', K.terms, ARG.terms)
 local there = redis.call('EXISTS', inbox)
 redis.call('XADD', inbox, '*', '-', Mail.BEAT)
 redis.call('PEXPIRE', inbox, ttl)
@@ -38,6 +39,7 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.served, '-inf', forgotten, '
   redis.call('ZREM', K.served, name)
   redis.call('HDEL', K.serve, name)
   redis.call('HDEL', K.declared, name)
+  redis.call('HDEL', K.queueof, name)
   redis.call('DEL', named('takers', name))
   redis.call('INCR', K.catalogue)
 end

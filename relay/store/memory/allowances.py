@@ -37,6 +37,10 @@ class Allowances:
         self._lasts[submission.caller] = self._now() + ahead + each
         return None
 
+    def forget(self, caller: str) -> None:
+        """It is as if this caller had never called."""
+        self._lasts.pop(caller, None)
+
     def _ahead(self, submission: Submission) -> float:
         ahead = self._lasts.get(submission.caller, 0) - self._now()
         return max(0, min(ahead, submission.rate.window * 1000))

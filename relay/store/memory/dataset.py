@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from relay.model import envelope
 from relay.model.job import Job
 from relay.model.state import State
@@ -16,10 +14,11 @@ from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
 from relay.store.memory.ones import Ones
-from relay.store.memory.record import EndedJob, LiveJob, Place
+from relay.store.memory.record import EndedJob, LiveJob, Place, following, process_of
 from relay.store.memory.rounds import Rounds
 from relay.store.memory.schedules import Schedules
 from relay.store.memory.served import Declarations
+from relay.store.memory.stopped import Stopped
 from relay.store.messages import DeadJob, MailKind
 from relay.store.terms import StoreSettings
 
@@ -39,6 +38,7 @@ class DataSet:
         self.allowances = Allowances(now)
         self.schedules = Schedules(now)
         self.served = Declarations(now, self.limits, self.schedules)
+        self.stopped = Stopped(now, self.served)
         self.ones = Ones()
         self.jobs: dict[str, LiveJob] = {}
         self.dead_jobs: dict[str, DeadJob] = {}
@@ -61,6 +61,10 @@ class DataSet:
             del self._ended[id]
             return None
         return found
+
+    def all_ended(self) -> list[EndedJob]:
+        """All of them."""
+        return [ended for id in list(self._ended) if (ended := self.ended(id)) is not None]
 
     def by_key(self, digest: str) -> tuple[str, str] | None:
         """Id and fingerprint of the job that a key stands for, while it lives or its outcome is kept."""
@@ -164,7 +168,8 @@ class DataSet:
             payload,
             live.job.then is not None,
         )
-        self._ended[live.id] = EndedJob(live.job.owner, outcome)
+        process = process_of(run.session) if run else ""
+        self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history))
         kept = kept_outcome(outcome, live.job.owner)
         message = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:
@@ -201,15 +206,18 @@ class DataSet:
         del self.jobs[follower.id]
         return True
 
+    def drop_outcome(self, id: str) -> bool:
+        """Keep the outcome of a job no longer; whether there was one."""
+        return self._ended.pop(id, None) is not None
+
     def release_key(self, job: Job) -> None:
         """A job did nothing: its key is as if it had not been used."""
         self._keys.pop(job.key, None)
 
-    def bury(self, live: LiveJob, cause: str, sessions: list[str]) -> None:
-        """Keep a job that failed for good as a dead job."""
-        is_cut = len(live.job.arguments) > self.terms.dead_arguments
-        job = msgspec.structs.replace(live.job, arguments="") if is_cut else live.job
-        self.dead_jobs[live.id] = DeadJob(live.id, job, self.now(), cause, tuple(sessions), is_cut)
+    def bury(self, live: LiveJob, cause: str, sessions: list[str], how: str) -> None:
+        """Keep a job that failed for good as a dead job; its last attempt ended so."""
+        most = self.terms.dead_arguments
+        self.dead_jobs[live.id] = live.dead(self.now(), cause, sessions, how, most)
 
     # -- what time brings --
 
@@ -235,13 +243,3 @@ class DataSet:
         times = [live.due for live in self.jobs.values() if live.state is State.SCHEDULED]
         times += [live.deadline for live in self.jobs.values() if live.run is None and live.deadline]
         return min(times, default=None)
-
-
-def following(id: str) -> str:
-    """The id of the job that gets the outcome of another."""
-    return f"{id}-then"
-
-
-def process_of(session: str) -> str:
-    """The process whose session this is."""
-    return session.rpartition(".")[0]

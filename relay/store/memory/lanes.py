@@ -29,6 +29,10 @@ class Lanes:
         self._shut[live.line] = max(at, self._data.now() + FULL_LOOK) if most else at
         return False
 
+    def is_shut(self, line: tuple[str, str]) -> bool:
+        """Whether nothing of this line may go, as far as is known."""
+        return line in self._shut
+
     def _running(self, lane: str) -> int:
         return sum(live.run is not None and live.job.lane == lane for live in self._data.jobs.values())
 

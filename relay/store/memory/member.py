@@ -30,6 +30,10 @@ class MemoryMember:
     def stop(self) -> Deferred[Any]:
         return succeed(None)
 
+    async def register(self, told: bytes) -> None:
+        """Say what operators are told of this process."""
+        self.store.processes.register(self.inbox, told)
+
     def now(self) -> float:
         """Milliseconds by the store's clock."""
         return float(self.data.now())

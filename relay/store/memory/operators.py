@@ -8,23 +8,34 @@ from twisted.internet.defer import Deferred, succeed
 
 from relay.model.limits import Learned
 from relay.store.given_back import log_given_back
+from relay.store.memory.acts import MemoryActs
 from relay.store.memory.fronts import MemoryFrontStore
+from relay.store.memory.sights import MemorySights
 from relay.store.memory.store import MemoryStore
 from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operators import OperatorStore
 from relay.store.schedules import ScheduleStatus, firing_by_hand, shown
 
 
-class MemoryOperatorStore(OperatorStore):
+class MemoryOperatorStore(MemorySights, MemoryActs, OperatorStore):
     """An `OperatorStore` in memory."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, name: str = "operator") -> None:
         self.store = store
+        self.name = name
+
+    @property
+    def room(self) -> tuple[int, int]:
+        terms = self.store.data.terms
+        return terms.queue_limit, terms.queue_bytes
 
     def start(self) -> None: ...
 
     def stop(self) -> Deferred[Any]:
         return succeed(None)
+
+    async def register(self, told: bytes) -> None:
+        self.store.processes.register(self.name, told)
 
     async def reap(self, process: str) -> list[GivenBack]:
         back = self.store.sessions.reap(process)

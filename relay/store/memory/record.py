@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from relay.model.job import Claim, Job
+from relay.model.problems.slugs import slug_of
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
+from relay.store.messages import DeadJob, PastAttempt
 
+MOST_PAST = 20  # attempts of a job that are kept
 Place = tuple[int, int]  # in a line: minus the priority, and when it came
 
 
@@ -42,6 +47,24 @@ class LiveJob:
     left: set[str] = field(default_factory=set)  # inboxes whose clients went away and want it cancelled
     progress: str = ""
     checkpoint: str = ""
+    history: list[PastAttempt] = field(default_factory=list)  # that have ended without an outcome
+
+    def attempt(self, how: str, problem: str, now: int) -> PastAttempt:
+        """The present one, which ends so."""
+        assert self.run is not None
+        process = process_of(self.run.session)
+        return PastAttempt(self.run.attempt, self.run.started, now, how, problem, process)
+
+    def keep_attempt(self, how: str, problem: str, now: int) -> None:
+        """The present one ends without an outcome."""
+        self.history = [*self.history, self.attempt(how, problem, now)][-MOST_PAST:]
+
+    def dead(self, now: int, cause: str, sessions: list[str], how: str, most_arguments: int) -> DeadJob:
+        """As it is kept that failed for good now, when its present attempt ended so."""
+        is_cut = len(self.job.arguments) > most_arguments
+        job = msgspec.structs.replace(self.job, arguments="") if is_cut else self.job
+        past = (*self.history, self.attempt(how, slug_of(cause), now))[-MOST_PAST:]
+        return DeadJob(self.id, job, now, cause, tuple(sessions), is_cut, past, self.created)
 
     def move(self, state: State) -> None:
         """Go to another state, along `TRANSITIONS`."""
@@ -85,3 +108,15 @@ class EndedJob:
 
     owner: str
     outcome: Outcome
+    process: str = ""  # that ran it last
+    history: tuple[PastAttempt, ...] = ()  # before the last
+
+
+def following(id: str) -> str:
+    """The id of the job that gets the outcome of another."""
+    return f"{id}-then"
+
+
+def process_of(session: str) -> str:
+    """The process whose session this is."""
+    return session.rpartition(".")[0]

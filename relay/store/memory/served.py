@@ -68,6 +68,15 @@ class Declarations:
         known = self._declared.get(name)
         return known is None or known.mark == mark
 
+    def queue(self, name: str) -> str:
+        """The queue of this name, "" for one that is not declared."""
+        known = self._declared.get(name)
+        return msgspec.json.decode(known.text, type=JobDefinition).queue if known else ""
+
+    def until(self, name: str) -> int:
+        """Until when a worker has promised to serve it."""
+        return self._declared[name].until if name in self._declared else 0
+
     def forget(self) -> None:
         """Drop the names that nobody has served for a day."""
         gone = [

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from relay.model.job import Claim
 from relay.model.state import State
-from relay.store.memory.dataset import DataSet, process_of
-from relay.store.memory.record import LiveJob, Run
-from relay.store.messages import GivenBack, MailKind
+from relay.store.memory.dataset import DataSet
+from relay.store.memory.record import LiveJob, Run, process_of
+from relay.store.messages import GivenBack, How, MailKind
 from relay.store.roster import Roster
 
 SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead job
@@ -61,6 +61,10 @@ class Sessions:
         """Whether it gets jobs of this name: its declaration is the one that counts."""
         mark = session.marks.get(name)
         return mark is not None and self._data.served.counts(name, mark)
+
+    def begins(self, session: MemorySession, name: str) -> bool:
+        """The same, less the names of which nothing begins."""
+        return self.serves(session, name) and not self._data.stopped.since(name)
 
     def held(self, name: str) -> list[LiveJob]:
         """What a session runs."""
@@ -115,6 +119,8 @@ class Sessions:
         if self._blame.get(session) == live.id or session not in live.deaths:
             return False
         live.deaths.remove(session)
+        if live.history and live.history[-1].how == How.DIED:
+            live.history.pop()
         return True
 
     # -- closing --
@@ -149,6 +155,7 @@ class Sessions:
         if live.cancelled:
             self._data.settle(live, State.CANCELLED)
         elif not crashed:
+            live.keep_attempt(How.GIVEN_BACK, "", self._data.now())
             live.uncounted += 1
             self._data.queue_again(live)
         elif live.job.once and not live.checkpoint:
@@ -159,6 +166,7 @@ class Sessions:
     def _count_death(self, live: LiveJob, session: str) -> None:
         """The attempt counts, unless another job is to blame."""
         if self._blame.get(session, live.id) != live.id:
+            live.keep_attempt(How.DIED, "", self._data.now())
             live.uncounted += 1
             self._data.queue_again(live)
             return
@@ -166,12 +174,13 @@ class Sessions:
         live.deaths.append(session)
         deaths = self.deaths(live)
         if len(deaths) < MOST_DEATHS:
+            live.keep_attempt(How.DIED, "", self._data.now())
             live.suspected = len(deaths) >= SUSPECT
             self._data.queue_again(live)
             return
         for death in deaths:
             self._blame.setdefault(death, live.id)
-        self._data.bury(live, "worker-died", deaths)
+        self._data.bury(live, "worker-died", deaths, How.DIED)
         self._data.settle(live, State.FAILED, "worker-died")
 
     def deaths(self, live: LiveJob) -> list[str]:

@@ -10,6 +10,7 @@ from relay.model import ids
 from relay.store.member import INBOX_TTL
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.mail import Deliver, MemoryInbox, Post
+from relay.store.memory.processes import Processes
 from relay.store.memory.sessions import Sessions
 from relay.store.memory.turns import Turns
 from relay.store.terms import StoreSettings
@@ -45,6 +46,7 @@ class MemoryStore:
         self.data = DataSet(self.now, self.post, self._terms)
         self.sessions = Sessions(self.data)
         self.turns = Turns(self.data, self.sessions)
+        self.processes = Processes(self.now)
 
     def now(self) -> int:
         """Milliseconds."""

@@ -43,7 +43,7 @@ class Suspects:
     def first(self, session: MemorySession) -> LiveJob | None:
         """The suspect that it would try. One whose deaths were found to be another's doing is none any more."""
         for live in self._data.waiting(suspected=True):
-            if not self._sessions.serves(session, live.job.name):
+            if not self._sessions.begins(session, live.job.name):
                 continue
             if len(self._sessions.deaths(live)) < SUSPECT:
                 live.suspected = False

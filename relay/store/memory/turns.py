@@ -11,7 +11,7 @@ from relay.store.memory.lanes import Lanes
 from relay.store.memory.record import LiveJob, Run
 from relay.store.memory.sessions import MemorySession, Sessions
 from relay.store.memory.suspects import Suspects
-from relay.store.messages import Fenced, Report, Turn, Turned
+from relay.store.messages import Fenced, How, Report, Turn, Turned
 
 MOST_CLAIMS = 100  # of one turn
 GOES_ON = (State.SCHEDULED, State.QUEUED)  # how an attempt ends that is not the last
@@ -24,8 +24,8 @@ class Turns:
         self._data = data
         self._sessions = sessions
         self._ended: list[tuple[LiveJob, State, str]] = []  # by this turn, with their payloads
-        self._lanes = Lanes(data)
-        self._suspects = Suspects(data, sessions, self._lanes)
+        self.lanes = Lanes(data)
+        self._suspects = Suspects(data, sessions, self.lanes)
 
     def take(self, name: str, turn: Turn) -> Turned:
         """Raises `Fenced`. The same number again changes nothing and answers with the same claims."""
@@ -102,9 +102,9 @@ class Turns:
             if end.undone:
                 self._data.release_key(live.job)
             if end.dead or (end.state is State.FAILED and live.job.attempts > 1):
-                self._data.bury(live, end.payload, self._sessions.deaths(live))
+                self._data.bury(live, end.payload, self._sessions.deaths(live), end.state)
             self._ended.append((live, end.state, end.payload))
-        self._lanes.vacate(live)
+        self.lanes.vacate(live)
         return True
 
     def _settle(self) -> None:
@@ -114,6 +114,8 @@ class Turns:
             self._data.settle(live, state, payload)
 
     def _put_back(self, live: LiveJob, end: Report) -> None:
+        how = How.GIVEN_BACK if end.state is State.QUEUED else How.RETRIED
+        live.keep_attempt(How.POSTPONED if end.uncounted else how, end.problem, self._data.now())
         if end.state is State.QUEUED or end.uncounted:
             live.uncounted += 1
         else:
@@ -132,9 +134,9 @@ class Turns:
         claims: list[Claim] = []
         shut: set[tuple[str, str]] = set()  # lines of which nothing may go now
         for live in self._data.waiting() if want > 0 else ():
-            if live.line in shut or not self._sessions.serves(session, live.job.name):
+            if live.line in shut or not self._sessions.begins(session, live.job.name):
                 continue
-            if not self._lanes.may_go(live):
+            if not self.lanes.may_go(live):
                 shut.add(live.line)
                 continue
             if len(claims) >= most:
@@ -153,10 +155,10 @@ class Turns:
         live.move(State.RUNNING)
         live.suspected = False
         live.run = Run(session.name, number, self._data.now(), live.tries + 1)
-        self._lanes.goes(live)
+        self.lanes.goes(live)
         return live.claim(live.run)
 
     def _due(self) -> float:
         """Seconds until something becomes due, below 0 for nothing in sight."""
-        times = [time for time in (self._data.next_due(), self._lanes.next_open()) if time is not None]
+        times = [time for time in (self._data.next_due(), self.lanes.next_open()) if time is not None]
         return max(0, min(times) - self._data.now()) / 1000 if times else -0.001

@@ -1,0 +1,141 @@
+"""An operator's questions and acts, answered by the store itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from relay.model.digests import digest
+from relay.operations.details import detail_of, row_of
+from relay.operations.listings import fits, page
+from relay.operations.operations import NotPossible, Operations
+from relay.operations.overviews import overview, process_status, store_info
+from relay.operations.seen import (
+    JobDetail,
+    JobFilter,
+    JobPage,
+    LimitStatus,
+    Overview,
+    ProcessStatus,
+    RunningJob,
+    ScheduleRow,
+)
+from relay.operations.store_acts import StoreActs
+from relay.store.found import HeldJob, KnownJob, ListedJob
+from relay.store.messages import Definitions, JobDefinition
+from relay.store.operators import OperatorStore
+from relay.store.schedules import ScheduleStatus
+from relay.telemetry import snapshot
+from relay.telemetry.snapshot import Snapshot
+
+NO_JOB = "there is no such job, or it ended so long ago that nothing of it is kept"
+
+
+class StoreOperations(StoreActs, Operations):
+    """`relay.operations.operations.Operations` on a store."""
+
+    def __init__(self, store: OperatorStore, seconds: Callable[[], float] = time.monotonic) -> None:
+        """`seconds`: a clock, to say how long the store takes to answer."""
+        super().__init__(store)
+        self._seconds = seconds
+
+    # -- to look --
+
+    async def overview(self) -> Overview:
+        began = self._seconds()
+        info = await self._store.server()
+        store = store_info(info, self._seconds() - began)
+        totals = await self._store.totals()
+        tallies = await self._store.tallies(totals.names)
+        busy = await self._store.busy_names() if totals.running else {}
+        return overview(totals, tallies, busy, await self._processes(), store, self._store.room)
+
+    async def _processes(self) -> list[ProcessStatus]:
+        told = [(snapshot.decode(told), seen) for _, seen, told in await self._store.processes()]
+        return [process_status(found, seen) for found, seen in told if found is not None]
+
+    async def snapshots(self) -> list[Snapshot]:
+        told = [snapshot.decode(told) for _, _, told in await self._store.processes()]
+        return [found for found in told if found is not None]
+
+    async def running(self, process: str = "", most: int = 1000) -> list[RunningJob]:
+        jobs = [_running(held) for held in await self._store.running()]
+        mine = [job for job in jobs if process in ("", job.process)]
+        return sorted(mine, key=lambda job: (job.started, job.id))[:most]
+
+    async def jobs(self, wanted: JobFilter, most: int = 50, cursor: str = "") -> JobPage:
+        if wanted.key:
+            return await self._of_key(wanted)
+        return await page(self._store, wanted, max(1, min(most, 1000)), cursor)
+
+    async def _of_key(self, wanted: JobFilter) -> JobPage:
+        if not (wanted.name and wanted.owner):
+            raise NotPossible("a key belongs to a job's name and an owner: name both")
+        id = await self._store.id_of_key(digest(wanted.owner, wanted.name, wanted.key))
+        known = await self._store.known(id) if id else None
+        if known is None:
+            return JobPage([])
+        row = row_of(known, await self._queue_of(known))
+        listed = ListedJob(lane="", **msgspec.structs.asdict(row))
+        return JobPage([row] if fits(listed, wanted) else [], looked_at=1)
+
+    async def job(self, id: str) -> JobDetail:
+        known = await self._store.known(id)
+        if known is None:
+            raise NotPossible(NO_JOB)
+        return detail_of(known, await self._queue_of(known))
+
+    async def _queue_of(self, known: KnownJob) -> str:
+        """As declared now, of a job of which nothing else tells it."""
+        if known.job is not None or known.standing is None:
+            return ""
+        (tally,) = await self._store.tallies([known.standing.name])
+        return tally.queue
+
+    async def schedules(self) -> list[ScheduleRow]:
+        return [_schedule(status, served) for status, served in await self._store.schedules()]
+
+    async def limits(self) -> list[LimitStatus]:
+        learned = await self._store.learned()
+        found = [
+            LimitStatus(scope, told.rate.calls, told.rate.window, told.pause)
+            for scope, told in learned.items()
+        ]
+        return [*_declared(await self._store.definitions()), *found]
+
+
+def _running(held: HeldJob) -> RunningJob:
+    process = held.session.rpartition(".")[0]
+    return RunningJob(held.id, held.name, process, held.attempt, held.started, held.progress, held.cancelled)
+
+
+def _schedule(status: ScheduleStatus, served: bool) -> ScheduleRow:
+    schedule = status.schedule
+    return ScheduleRow(
+        name=status.name,
+        text=schedule.text if schedule else "?",
+        due=max(0, status.due),
+        fired=status.fired,
+        id=status.id,
+        paused=status.paused,
+        served=served,
+        catch_up=schedule.catch_up if schedule else "",
+        timezone=schedule.timezone if schedule else "UTC",
+    )
+
+
+def _declared(known: Definitions) -> list[LimitStatus]:
+    """The limits of jobs, by their names."""
+    limits = {}
+    for text in known.declared.values():
+        try:
+            declared = msgspec.json.decode(text, type=JobDefinition).limit
+        except msgspec.MsgspecError:  # another version of relay wrote it
+            continue
+        if declared is not None and declared.window:
+            limits[declared.name] = LimitStatus(
+                f"@{declared.name}", declared.calls, declared.window, learned=False
+            )
+    return [limits[name] for name in sorted(limits)]

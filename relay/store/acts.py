@@ -1,0 +1,123 @@
+"""What operators do to the jobs of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay.model.status import JobStatus, Outcome
+from relay.store import codec
+from relay.store.messages import DeadJob, MailKind, Submission
+from relay.store.operator_rows import text
+from relay.store.partition import Partition
+from relay.store.portions import MOST_ITEMS
+from relay.store.router import Router
+from relay.store.submission_rows import read_receipt, submission_words
+from relay.store.terms import StoreSettings
+
+_MOST_DELETED = 100  # by one script
+
+
+class Acts(Protocol):
+    """The verbs by which operators act. Each raises `StoreAway` where the store does not answer in time."""
+
+    async def cancel(self, id: str) -> tuple[JobStatus | Outcome | None, Outcome | None]:
+        """End a job that waits, or ask its worker to stop it, whoever owns it: how it stood before (None: there is no
+        such job), and its outcome if it has ended by this."""
+
+    async def cancel_all(self, ids: Sequence[str]) -> int:
+        """The same of many jobs: how many of them lived."""
+
+    async def bring_back(self, dead: DeadJob) -> str:
+        """Run a dead job again, under a new id, without its key and with nobody waiting; it is no dead job any more.
+        Raises `LookupError` where it is none, `ValueError` where its arguments were not kept, and what
+        `FrontStore.submit` raises."""
+
+    async def delete(self, ids: Sequence[str], dead: bool = True, ended: bool = False) -> int:
+        """Delete dead jobs with their outcomes, outcomes of jobs that have ended, or both: how many of these there
+        were."""
+
+    async def stop_name(self, name: str, on: bool) -> bool:
+        """Have no job of a name begin any more, or again; whether that was not so already."""
+
+    async def stop_queue(self, queue: str, on: bool) -> bool:
+        """The same of a queue: also of names that come into it later."""
+
+    async def tell(self, process: str, kind: MailKind) -> bool:
+        """Tell a worker something; whether there is such a worker."""
+
+    async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
+        """Delete what is kept of an owner beside its jobs that live or are dead, in slices: how many keys had something
+        of it, how many were looked at, and the cursor for the next slice, "" where that was the last."""
+
+
+class RedisActs(Acts):
+    """`Acts` on Redis."""
+
+    _router: Router
+    _terms: StoreSettings
+
+    async def cancel(self, id: str) -> tuple[JobStatus | Outcome | None, Outcome | None]:
+        partition = self._router.of_id(id)
+        before, outcome = await partition.verb("cancel", "*", await self._agreed(partition), id)
+        return codec.read_standing(id, before), codec.read_outcome(id, outcome) if outcome else None
+
+    async def cancel_all(self, ids: Sequence[str]) -> int:
+        count = 0
+        for partition, some in self._router.by_id(ids).items():
+            terms = await self._agreed(partition)
+            left = some
+            while left:
+                reached, lived = await partition.verb("cancel_all", terms, *left[:MOST_ITEMS])
+                left = left[max(1, reached) :]
+                count += lived
+        return count
+
+    async def _agreed(self, partition: Partition) -> str:
+        """What fronts and workers have agreed on: an operator may not know it."""
+        kept = await partition.command("GET", partition.keys.terms)
+        return text(kept) if kept else self._terms.words()
+
+    async def bring_back(self, dead: DeadJob) -> str:
+        if dead.cut:
+            raise ValueError(f"the arguments of {dead.id} were too large to be kept")
+        partition = self._router.of_id(dead.id)
+        again = Submission(partition.mint(), dead.revived())
+        room = self._terms.queue_limit, self._terms.queue_bytes
+        now, (was_dead, *rows) = await partition.timed_verb(
+            "bring_back", *room, dead.id, *submission_words(again)
+        )
+        if not was_dead:
+            raise LookupError(dead.id)
+        receipt = read_receipt(again, now, rows[0])
+        if isinstance(receipt, Exception):
+            raise receipt
+        return receipt.id
+
+    async def delete(self, ids: Sequence[str], dead: bool = True, ended: bool = False) -> int:
+        count = 0
+        for partition, some in self._router.by_id(ids).items():
+            for first in range(0, len(some), _MOST_DELETED):
+                words = int(dead), int(ended), *some[first : first + _MOST_DELETED]
+                count += (await partition.verb("delete", *words))[0]
+        return count
+
+    async def stop_name(self, name: str, on: bool) -> bool:
+        return await self._stop(f"name {name}", on)
+
+    async def stop_queue(self, queue: str, on: bool) -> bool:
+        return await self._stop(f"queue {queue}", on)
+
+    async def _stop(self, what: str, on: bool) -> bool:
+        return any([(await each.verb("stop", what, int(on)))[0] for each in self._router.all()])
+
+    async def tell(self, process: str, kind: MailKind) -> bool:
+        return bool((await self._router.all()[0].verb("tell", process, kind.value))[0])
+
+    async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
+        number, _, rest = cursor.partition(":")
+        at = int(number or 0)
+        behind, looked_at, gone = await self._router.all()[at].verb("erase", rest, owner)
+        if behind:
+            return gone, looked_at, f"{at}:{text(behind)}"
+        return gone, looked_at, f"{at + 1}:" if at + 1 < len(self._router.all()) else ""

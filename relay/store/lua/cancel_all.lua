@@ -1,0 +1,19 @@
+--!allow-oom
+-- cancel_all: ends jobs that wait; asks the workers of those that run to stop them.
+-- arguments: tag, epoch, terms, then ids (at most 50)
+-- answer:    {'OK', now, seq, how many of the ids were reached, how many of these lived}
+-- needs: prelude, writes, cancel_job, children, letters, mail, orphans, portions, settle
+read_terms(ARG.terms)
+local ids, lived = {unpack(ARGV, ARG.REST)}, 0
+local reached = each_job(ids, function(id, kept)
+  if not kept then return end
+  cancel_job(id, kept)
+  lived = lived + 1
+end)
+write_settled()
+if has_orphans then
+  cancel_orphans() -- the sweep does what is left
+  write_settled()
+end
+send_mail()
+return {'OK', now, seq, reached, lived}
