@@ -194,7 +194,7 @@ class Worker(Service):
     def _be_quiet(self, on: bool) -> None:
         self.is_quiet = on
         self._log.info(
-            "an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again"
+            "an operator has this worker claim {what}", what="nothing more" if on else "jobs again"
         )
         self._session.nudge()
 
