@@ -17,6 +17,14 @@ WayCheck = Callable[[Seen, Promised], Iterator[Diagnosis]]
 def heartbeats(seen: Seen, promised: Promised) -> Iterator[Diagnosis]:
     """Whether they come as they are sent, and at all."""
     held = seen.stream
+    if seen.is_full:
+        saw = "a front held less than was asked for, because it holds as many requests as it may, or as this caller may"
+        yield warn(
+            "heartbeats",
+            saw,
+            "clients get 202, and have to attach",
+            "a larger --max-held, or `held` of the token",
+        )
     if held is None:
         return
     heard, sent, came = held.talk.heard, held.plan.beats(), held.came()
