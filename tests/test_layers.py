@@ -169,6 +169,7 @@ KNOWN_TO = {
     "celery": set(),
     "tomlkit": {"commands"},
     "cronsim": {"model"},
+    "opentelemetry": {"telemetry", "process"},
 }
 
 

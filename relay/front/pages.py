@@ -23,7 +23,7 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
     """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
     routes: list[Routes] = [
-        JobRoutes(jobs, holding, settings),
+        JobRoutes(jobs, holding, settings, context.tracing),
         TicketRoutes(jobs, holding, admission),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),

@@ -127,6 +127,15 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["debug", "info", "warn", "error"],
         about("lowest level that is logged: debug, info, warn or error"),
     ] = "info"
+    log_jobs: Annotated[
+        Literal["all", "failures", "none"],
+        about("attempts at jobs whose end is a line of the log: all, failures, or none"),
+    ] = "all"
+    log_requests: Annotated[
+        Literal["all", "failures", "none"],
+        about("requests that are a line of the log: all, failures, or none"),
+    ] = "all"
+    traces: Annotated[bool, about("trace requests and jobs with OpenTelemetry, as `OTEL_…` says")] = False
     set: Annotated[
         tuple[Assignment, ...], about("NAME=VALUE for handlers (`context.settings`); repeatable")
     ] = ()

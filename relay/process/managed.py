@@ -85,7 +85,8 @@ class ManagedProcess:
         try:
             with _Passing(child, former, program.passes_on) as passing:
                 handed = passing.add_to(
-                    descriptors, Handed(child.name, len(program.sockets), control, control + 1)
+                    descriptors,
+                    Handed(child.name, len(program.sockets), control, control + 1, title=self.title),
                 )
                 child.begun(self._spawn(child, descriptors, handed))
         except Exception as error:  # no process, no memory, no descriptor is left

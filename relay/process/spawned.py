@@ -37,7 +37,7 @@ VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
 
 
 class Handed(msgspec.Struct, frozen=True):
-    """What a child gets at its start: its name, and its descriptors, -1 for none."""
+    """What a child gets at its start: its name, its descriptors, -1 for none, and what the log calls it."""
 
     name: str
     sockets: int = 0  # how many, from `FIRST_SOCKET` on
@@ -45,6 +45,7 @@ class Handed(msgspec.Struct, frozen=True):
     orders: int = -1  # where it hears those of its parent
     successor: int = -1  # a socket whose other end its successor is handed as `predecessor`
     predecessor: int = -1
+    title: str = ""
 
 
 FIRST_SOCKET = 3
