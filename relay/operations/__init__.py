@@ -2,6 +2,8 @@
 
 =============  =======================================================================================================
 `seen`         what is shown: values, as they are sent as JSON
-`operations`   what can be asked and done
+`operations`   what can be asked and done; `remote`: over an admin listener
+`judging`      whether all is well, by `job_rules` and `process_rules`; what is found: `finding`
+`figures`      what processes have counted, put together
 =============  =======================================================================================================
 """
