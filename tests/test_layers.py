@@ -169,6 +169,7 @@ KNOWN_TO = {
     "rich": {"commands"},
     "argcomplete": {"commands"},
     "cronsim": {"model"},
+    "prometheus_client": {"admin"},
 }
 
 

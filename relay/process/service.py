@@ -76,7 +76,7 @@ def front(
         FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
         settings,
     )
-    telemetry.look = figures.of_front(made, settings)
+    telemetry.look, telemetry.register = figures.of_front(made, settings), store.register
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
@@ -105,7 +105,7 @@ def worker(
     origins = Origins(handler.function for handler in registry)
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry.events)
     made = Worker(_on_loop(reactor, tools), registry, settings)
-    telemetry.look = figures.of_worker(made, settings)
+    telemetry.look, telemetry.register = figures.of_worker(made, settings), store.register
     watch.install(reactor, made, origins, store.home, address, settings, alive)
     reloader.install(reactor, origins.own)
     _tend(reactor, made, busy)

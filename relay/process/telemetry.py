@@ -84,6 +84,7 @@ class Telemetry:
             running=figures.running,
             concurrency=figures.concurrency,
             queues=figures.queues,
+            quiet=figures.quiet,
             lag=self._lag.longest(),
             memory=usage.memory(),
             descriptors=self._descriptors,
