@@ -42,7 +42,7 @@ from relay.version import VERSION as __version__
 if TYPE_CHECKING:
     from relay.handlers.context import Context
     from relay.handlers.declare import job
-    from relay.handlers.hooks import on_start, on_stop
+    from relay.handlers.hooks import JobAttempt, around, on_start, on_stop
     from relay.handlers.shared import Shared
     from relay.handlers.sub_job import SubJob, SubJobFailed
     from relay.model.limits import Limit
@@ -55,6 +55,7 @@ __all__ = [
     "BadArguments",
     "Context",
     "Discard",
+    "JobAttempt",
     "JobError",
     "Limit",
     "Response",
@@ -63,6 +64,7 @@ __all__ = [
     "SubJob",
     "SubJobFailed",
     "__version__",
+    "around",
     "job",
     "on_start",
     "on_stop",
@@ -72,6 +74,7 @@ _HOMES = {
     "BadArguments": "model.problems.request",
     "Context": "handlers.context",
     "Discard": "model.problems.raised",
+    "JobAttempt": "handlers.hooks",
     "JobError": "model.problems.base",
     "Limit": "model.limits",
     "Response": "outbound.response",
@@ -79,6 +82,7 @@ _HOMES = {
     "Shared": "handlers.shared",
     "SubJob": "handlers.sub_job",
     "SubJobFailed": "handlers.sub_job",
+    "around": "handlers.hooks",
     "job": "handlers.declare",
     "on_start": "handlers.hooks",
     "on_stop": "handlers.hooks",

@@ -39,11 +39,12 @@ BELOW: dict[str, set[str]] = {
         *("telemetry", "model"),
     },
     "commands": {
-        *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),
+        *("process", "admin", "doctor", "operations", "front", "worker", "solo", "handlers", "outbound"),
         *("submitting", "store", "redis", "net", "timing", "telemetry", "model"),
     },
     "telemetry": {"model"},
     "operations": {"store", "redis", "net", "timing", "telemetry", "model"},
+    "doctor": {"store", "redis", "net", "model"},
     "admin": {"operations", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "s3": {"handlers", "outbound", "net", "model"},
     "jobs": {"s3", "graph", "outbound", "model"},
@@ -159,7 +160,7 @@ KNOWN_TO = {
     "txredisapi": {"redis", "net"},
     "klein": {"front"},
     "werkzeug": {"front", "outbound"},
-    "httptools": {"http"},
+    "httptools": {"http", "doctor"},  # requests there, answers here
     "treq": {"outbound", "net"},
     "botocore": {"s3"},
     "jwt": {"front"},
@@ -169,6 +170,7 @@ KNOWN_TO = {
     "rich": {"commands"},
     "argcomplete": {"commands"},
     "cronsim": {"model"},
+    "opentelemetry": {"telemetry", "process"},
     "prometheus_client": {"admin"},
 }
 

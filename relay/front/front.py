@@ -34,6 +34,7 @@ from relay.store.membership import Membership
 from relay.store.messages import Message
 from relay.submitting.outcomes import EARLY, Outcomes
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
 
 SWEEP = 1.0  # seconds between sweeps
@@ -54,6 +55,7 @@ class FrontTools:
     successor: int = -1  # descriptors of the sockets to the fronts after and before this one, -1 for none
     predecessor: int = -1
     events: Events = UNHEARD
+    tracing: Tracing = UNTRACED
 
 
 class Front(Service):
@@ -82,10 +84,10 @@ class Front(Service):
         proxies = Proxies(settings.trusted_proxy)
         self._admission = Admission(tools.clock, settings, tools.credentials, proxies)
         most = settings.max_connections, settings.max_per_address
-        doors = Doors(tools.clock.seconds, *most, proxies.trusts)
         self._departure = Departure(self.drain, self._outcomes.recovery)
-        self._context = self._hold_context(doors)
-        self._departure.context = self._context
+        self._context = self._departure.context = self._hold_context(
+            Doors(tools.clock.seconds, *most, proxies.trusts)
+        )
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
@@ -96,9 +98,8 @@ class Front(Service):
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _hold_context(self, doors: Doors) -> HoldContext:
-        tools = self._tools
         return HoldContext(
-            tools.clock,
+            self._tools.clock,
             self._wheel,
             self._jobs,
             self._parting,
@@ -107,7 +108,8 @@ class Front(Service):
             self._outcomes.waiters,
             self._departure.successor,
             Places(),
-            tools.events,
+            self._tools.events,
+            self._tools.tracing,
         )
 
     def _make_site(self) -> Site:
@@ -151,6 +153,8 @@ class Front(Service):
             self._log.info("relay front listens on {address}", address=str(endpoint))
         if self._settings.open:
             self._log.warn("relay answers everybody (--open): whoever can reach it may submit every job")
+        if self._settings.probes:
+            self._log.info("relay answers probes (--probes), which tell a caller how its requests arrive")
         self.ready.callback(None)
         self._departure.predecessor.ready()
 

@@ -7,11 +7,14 @@ from relay.front.browsers import Cors
 from relay.front.hold.context import HoldContext
 from relay.front.readiness import Readiness
 from relay.front.routes.about import HealthRoutes, ProblemRoutes
+from relay.front.routes.app import Routes
 from relay.front.routes.dispatcher import Dispatcher
 from relay.front.routes.holding import Holding
 from relay.front.routes.jobs import JobRoutes
+from relay.front.routes.probes import ProbeRoutes
 from relay.front.routes.tickets import TicketRoutes
 from relay.http.exchange import Pages
+from relay.http.forwarding import Proxies
 from relay.model.origins import PageOrigins
 from relay.model.settings import Settings
 
@@ -19,11 +22,14 @@ from relay.model.settings import Settings
 def pages(context: HoldContext, settings: Settings, admission: Admission, readiness: Readiness) -> Pages:
     """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
-    routes = [
-        JobRoutes(jobs, holding, settings),
+    routes: list[Routes] = [
+        JobRoutes(jobs, holding, settings, context.tracing),
         TicketRoutes(jobs, holding, admission),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]
+    if settings.probes:
+        proxies = Proxies(settings.trusted_proxy)
+        routes.append(ProbeRoutes(context, holding, proxies, settings.max_wait))
     dispatcher = Dispatcher(admission.access, settings.prefix, routes, context.events)
     return Cors(dispatcher, PageOrigins(settings.cors)) if settings.cors else dispatcher

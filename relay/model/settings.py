@@ -111,6 +111,12 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     reload: Annotated[
         bool, about("for development: replace workers when a module of their application is edited")
     ] = False
+    probes: Annotated[
+        bool,
+        about(
+            "answer the probes of `relay doctor --url`, which look for what stands between clients and relay"
+        ),
+    ] = False
     allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False
     )
@@ -121,6 +127,15 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["debug", "info", "warn", "error"],
         about("lowest level that is logged: debug, info, warn or error"),
     ] = "info"
+    log_jobs: Annotated[
+        Literal["all", "failures", "none"],
+        about("attempts at jobs whose end is a line of the log: all, failures, or none"),
+    ] = "all"
+    log_requests: Annotated[
+        Literal["all", "failures", "none"],
+        about("requests that are a line of the log: all, failures, or none"),
+    ] = "all"
+    traces: Annotated[bool, about("trace requests and jobs with OpenTelemetry, as `OTEL_…` says")] = False
     set: Annotated[
         tuple[Assignment, ...], about("NAME=VALUE for handlers (`context.settings`); repeatable")
     ] = ()

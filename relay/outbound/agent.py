@@ -15,9 +15,9 @@ from zope.interface import implementer
 
 from relay.model.problems.upstream import UpstreamError
 from relay.outbound.body import Body
+from relay.outbound.ear import DEAF, Ear
 from relay.outbound.host import Host, Hosts
 from relay.outbound.problems import explain
-from relay.telemetry.events import UNHEARD, Events
 from relay.timing.timers import stop_timer
 
 _FAILING = (502, 503, 504)  # what counts against a host
@@ -29,17 +29,6 @@ class Times:
 
     until: float  # by the clock
     stall: float  # seconds without anything sent or received
-
-
-@dataclass(frozen=True, slots=True)
-class Ear:
-    """What hears of the calls of one job."""
-
-    events: Events = UNHEARD
-    id: str = ""
-
-
-DEAF = Ear()
 
 
 @implementer(IAgent)
@@ -89,17 +78,17 @@ class JobAgent:
         await self._place(host)
         exchange = Call(self._clock, host, self._times, self._limit)
         self._exchanges.append(exchange)
-        began, status = self._clock.seconds(), 0
+        asked = method, uri, headers
+        heard, status, error = self._ear.begin(parsed.host, *asked, self._clock.seconds()), 0, ""
         try:
-            answer = await exchange.run(self._agent, method, uri, headers, producer)
+            answer = await exchange.run(self._agent, method, uri, heard.headers, producer)
             status = answer.code
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
         finally:
-            self._tell(parsed.host, method, status, self._clock.seconds() - began, uri)
+            heard.end(self._clock.seconds(), status, error)
         return answer
-
-    def _tell(self, host: bytes, method: bytes, status: int, seconds: float, uri: bytes) -> None:
-        told = host.decode("latin-1").lower(), method.decode("latin-1"), status, seconds
-        self._ear.events.called(*told, self._ear.id, uri.decode("latin-1"))
 
     async def _place(self, host: Host) -> None:
         """Take a place at a host, in time."""

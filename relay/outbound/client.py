@@ -21,8 +21,9 @@ from twisted.web.iweb import IAgent
 from relay.model.limits import Learned
 from relay.model.problems.upstream import UpstreamError
 from relay.net.treq_client import TreqClient
-from relay.outbound.agent import Ear, JobAgent, Times
+from relay.outbound.agent import JobAgent, Times
 from relay.outbound.announced import retry_after
+from relay.outbound.ear import Ear
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Learning, LimitedAnswer, Teachers
@@ -32,6 +33,7 @@ from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, Response, UpstreamResponse
 from relay.outbound.url import checked
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.backoff import Backoff
 from relay.timing.fork import fork
 
@@ -61,6 +63,7 @@ class Common:
     hosts: Hosts
     teachers: Teachers
     events: Events = UNHEARD
+    tracing: Tracing = UNTRACED
     unfinished: set[Deferred[Any]] = field(default_factory=set)
 
 
@@ -206,7 +209,7 @@ class Http(TreqClient):
         times = Times(self._until, options.get("stall", STALL))
         limit = options.get("max_bytes", MAX_BYTES)
         under = self._shared.private if options.get("private") else self._shared.agent
-        ear = Ear(self._shared.events, self._job.idempotency_key)
+        ear = Ear(self._shared.events, self._job.idempotency_key, self._shared.tracing)
         agent = JobAgent(self._clock, under, self._shared.hosts, times, limit, ear)
         self._open = [*(other for other in self._open if not other.over), agent]
         return agent

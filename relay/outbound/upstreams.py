@@ -15,6 +15,7 @@ from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Teachers
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 
 IDLE_PER_HOST = 50  # kept-alive connections
 IDLE_SECONDS = 20  # kept alive for so long: most APIs cut later than that
@@ -30,6 +31,7 @@ class Upstreams:
         allow_private: bool,
         per_host: int,
         events: Events = UNHEARD,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self.hosts = Hosts(per_host, events)
         self._clock = reactor
@@ -42,7 +44,7 @@ class Upstreams:
             for allowed, pool in zip((allow_private, True), self._pools, strict=True)
         )
         teachers = Teachers(reactor, Gate(reactor, limiter))
-        self._shared = Common(reactor, guarded, private, self.hosts, teachers, events)
+        self._shared = Common(reactor, guarded, private, self.hosts, teachers, events, tracing)
 
     def client(self, job: AttemptOfJob) -> Http:
         """The client of one attempt, to be closed with it."""

@@ -57,6 +57,7 @@ def main() -> None:
     """Exit without waiting for what the modules may have started."""
     from relay.front.callers.custom import load
     from relay.handlers.registry import chosen
+    from relay.process import tracing
 
     status = 0
     if AGAIN in os.environ:
@@ -66,6 +67,7 @@ def main() -> None:
         sys.dont_write_bytecode = sys.dont_write_bytecode or settings.reload
         if settings.callers:
             load(settings.callers)
+        tracing.check(settings)
         chosen(settings)
     except (SettingError, NoServer) as error:
         print(f"\n{error}", flush=True)  # noqa: T201 - on a line of its own, for the parent

@@ -38,6 +38,8 @@ def _arranged(observer: Any, settings: Settings, process: str) -> ILogObserver:
 
 def _lines(form: Form, level: str, process: str) -> Callable[[LogEvent], str | None]:
     def lines(event: LogEvent) -> str | None:
+        if record.LINES in event:
+            return "".join([f"{line}\n" for line in event[record.LINES]])
         made = record.of(event, process)
         return f"{form(made)}\n" if made is not None and record.is_at_least(made, level) else None
 
@@ -55,7 +57,9 @@ class _Syslog:
         self._process = process
 
     def __call__(self, event: LogEvent) -> None:
-        made = record.of(event, self._process)
+        for line in event.get(record.LINES, ()):
+            self._syslog.syslog(_PRIORITIES["info"], line if self._is_json else record.without_time(line))
+        made = record.of(event, self._process) if record.LINES not in event else None
         if made is None or not record.is_at_least(made, self._level):
             return
         text = record.as_json(made) if self._is_json else record.as_text(made, time=False)

@@ -4,6 +4,9 @@ A child's log goes through its standard output, beside what handlers, libraries 
 that nothing that is printed is taken for it, each line of it begins with a mark that has the child's random name.
 Behind it is a `LogRecord` as JSON, in pieces of a size that the system writes as a whole, whoever else writes then.
 
+Lines that are whole already (`relay.telemetry.lines`) come several at a time behind a mark of their own, with tabs
+between them, and are passed on as they stand.
+
 Other lines were printed. A printed line may begin with its level, in systemd's form (``<3>``, see sd-daemon(3)).
 """
 
@@ -15,7 +18,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -28,7 +31,7 @@ from relay.process.record import LogRecord
 
 LONGEST_LINE = 16_384  # bytes; the rest of a longer line is left out
 _PIECE = 4096 - 64  # bytes, with its mark no more than what is written as a whole (PIPE_BUF)
-_MORE, _LAST = "+", "="
+_MORE, _LAST, _LINES = "+", "=", "*"
 _PATIENCE = 1000  # milliseconds for a parent that reads nothing, where the pipe does not wait by itself
 _BY_NUMBER = ("critical", "critical", "critical", "error", "warn", "info", "info", "debug")
 _LEVELED = re.compile(r"<([0-7])>")
@@ -49,6 +52,10 @@ class LogWriter:
         self._numbers = itertools.count()
 
     def __call__(self, event: LogEvent) -> None:
+        if record.LINES in event:
+            for packed in _packed(event[record.LINES]):
+                self._write(f"\n<{self._name}{_LINES}{packed}\n".encode())
+            return
         made = record.of(event, "")
         if made is None or not record.is_at_least(made, self._level):
             return
@@ -87,6 +94,8 @@ class LogReader:
                 self._record(whole, stream)
             else:
                 self.pieces[number] = whole
+        elif mark == f"<{self._name}{_LINES}":
+            publish_lines(piece.split("\t"))
         elif line.strip():
             publish(_printed(line, stream, self._title))
 
@@ -112,6 +121,35 @@ def publish(made: LogRecord) -> None:
             record.CARRIED: made,
         }
     )
+
+
+def publish_lines(lines: list[str]) -> None:
+    """Log lines as they stand: of text or of JSON, whichever the log has. The level of all of them is ``info``."""
+    globalLogPublisher(
+        {
+            "log_time": time.time(),
+            "log_level": LogLevel.info,
+            "log_namespace": "relay",
+            "log_format": "{text}",
+            "text": "\n".join(lines),
+            record.LINES: lines,
+        }
+    )
+
+
+def _packed(lines: Iterable[str]) -> Iterator[str]:
+    """Several lines at a time, no more than a pipe takes as a whole. None has a tab, nor more than that."""
+    packed: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode()) + 1
+        if packed and size + length > _PIECE:
+            yield "\t".join(packed)
+            packed, size = [], 0
+        packed.append(line)
+        size += length
+    if packed:
+        yield "\t".join(packed)
 
 
 def _printed(line: str, stream: str, title: str) -> LogRecord:

@@ -21,6 +21,7 @@ LONGEST_MESSAGE = 1 << 14  # characters; the middle of a longer one is left out
 LONGEST_TRACEBACK = 1 << 15
 LEVELS = ("debug", "info", "warn", "error", "critical")
 CARRIED = "relay_record"  # the member of an event that has the record of another process
+LINES = "relay_lines"  # that of an event which is lines of the log as they stand, each with its time in front
 _USUAL = (
     "Starting factory {factory!r}",
     "Stopping factory {factory!r}",
@@ -64,6 +65,11 @@ def of(event: LogEvent, process: str) -> LogRecord | None:
 def is_at_least(record: LogRecord, level: str) -> bool:
     """Whether it is logged, from this level on."""
     return LEVELS.index(record.level) >= LEVELS.index(level)
+
+
+def without_time(line: str) -> str:
+    """A line of text, as `as_text` makes it without its time."""
+    return line.partition(" ")[2]
 
 
 def as_text(record: LogRecord, time: bool = True) -> str:

@@ -37,7 +37,7 @@ VARIABLE = "_RELAY_CHILD"  # in the environment of a child: a `Handed`, as JSON
 
 
 class Handed(msgspec.Struct, frozen=True):
-    """What a child gets at its start: its name, and its descriptors, -1 for none."""
+    """What a child gets at its start: its name, its descriptors, -1 for none, and what the log calls it."""
 
     name: str
     sockets: int = 0  # how many, from `FIRST_SOCKET` on

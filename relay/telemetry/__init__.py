@@ -2,6 +2,7 @@
 
 ==========  ==========================================================================================================
 `events`    all that is told, as calls
+`lines`     a line of the log for each job and each request; what others chose is made fit for one in `words`
 `trail`     what is remembered of a request until it is over
 `metrics`   the names of all that is counted
 `counts`    counts it; `tallies`: in plain numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,10 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report
 from relay.timing.timers import stop_timer
+from relay.worker.around import Surrounded
 from relay.worker.causes import with_causes
-from relay.worker.coroutines import Box, is_awaitable, run_boxed
-from relay.worker.current import call
+from relay.worker.coroutines import Box, called, is_awaitable, run_boxed
+from relay.worker.current import call, context_of
 from relay.worker.place import Place
 from relay.worker.ties import Ties
 
@@ -69,6 +71,8 @@ class Attempt:
         self.began = place.clock.seconds()
         self._expires = math.inf  # likewise
         self._timer: IDelayedCall | None = None
+        self._variables = context_of(claim)
+        self._surrounded: Surrounded | None = None
 
     def __repr__(self) -> str:
         does = "over" if self.free.called else "begins" if self._running is None else "running"
@@ -80,7 +84,7 @@ class Attempt:
     def begin(self, left: float = math.inf) -> None:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
-            made = call(self.claim, self._call)
+            made = call(self.claim, self._variables, self._call)
         except BaseException:
             made = Failure()
         if issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
@@ -123,6 +127,8 @@ class Attempt:
     # -- the call --
 
     def _call(self) -> Any:
+        if self._place.around is not None and self._surrounded is None:
+            self._surrounded = self._place.around(self.claim)
         arguments = self._handler.decode(self.claim.job.arguments)
         if self._handler.context:
             arguments[self._handler.context] = self._context
@@ -131,7 +137,8 @@ class Attempt:
             self._waits = True
             return self._place.shareds.bring(shared).addCallback(self._call_later)
         if self._handler.options.thread:
-            return self._place.in_thread(partial(_boxed, self._handler.function, arguments))
+            boxed = partial(called, self._handler.function, arguments)
+            return self._place.in_thread(partial(copy_context().run, boxed))
         made = self._handler.function(**arguments)
         is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
         return run_boxed(made) if is_later else made
@@ -139,7 +146,7 @@ class Attempt:
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""
         self._waits = False
-        made = call(self.claim, self._call)
+        made = call(self.claim, self._variables.copy(), self._call)  # they may be in use, by `begin`
         return made if issubclass(type(made), Deferred) else Box(made)
 
     def _resumes(self) -> bool:
@@ -165,6 +172,9 @@ class Attempt:
         if type(outcome) is Box:
             outcome = outcome.content
         self._running = None
+        if self._surrounded is not None:
+            self._surrounded.leave(self._variables, outcome, self._stopped is not None)
+            self._surrounded = None
         if self._ties is not None and self._waits_for_sub_jobs(self._ties, outcome):
             return
         stop_timer(self._timer)
@@ -236,7 +246,3 @@ class Attempt:
         """One timer at a time."""
         stop_timer(self._timer)
         self._timer = self._place.clock.callLater(seconds, then)
-
-
-def _boxed(function: Any, arguments: dict[str, Any]) -> Box:
-    return Box(function(**arguments))

@@ -29,6 +29,11 @@ class Box:
     content: Any
 
 
+def called(function: Callable[..., Any], arguments: dict[str, Any]) -> Box:
+    """What a function returns, which is called here."""
+    return Box(function(**arguments))
+
+
 def run(awaitable: Awaitable[Result]) -> Deferred[Result]:
     """Run what an ``async def`` returned. It may await Deferreds, and asyncio's awaitables if the reactor runs on an
     event loop. Cancelling the Deferred cancels what it waits for. To be called in the reactor's thread."""

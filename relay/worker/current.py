@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import TypeVar
 
 from relay.model.job import Claim
@@ -14,9 +14,13 @@ Result = TypeVar("Result")
 CURRENT: ContextVar[Claim] = ContextVar("relay_job")
 
 
-def call(claim: Claim, function: Callable[..., Result], /, **arguments: object) -> Result:
-    """Call a function on behalf of a job, in a context of its own: a variable that one job sets is not seen by the
-    next."""
+def context_of(claim: Claim) -> Context:
+    """A context for what is called on behalf of a job: a variable that one job sets is not seen by the next."""
     context = copy_context()
     context.run(CURRENT.set, claim)
-    return context.run(function, **arguments)
+    return context
+
+
+def call(claim: Claim, context: Context, function: Callable[[], Result], /) -> Result:
+    """Call a function on behalf of a job, in a context of that job's (`context_of`)."""
+    return context.run(function)

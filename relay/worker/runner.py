@@ -11,8 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
-from zope.interface import implementer
+from twisted.logger import Logger
 
 from relay.handlers.context import Context
 from relay.handlers.declare import Handler
@@ -20,13 +19,14 @@ from relay.model.job import Claim, Job
 from relay.model.problems.job import JobFailed
 from relay.model.schedule import zone_of
 from relay.model.state import State
-from relay.model.text import printable
 from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
 from relay.worker.aside import Aside, Means
 from relay.worker.attempt import GRACE, Attempt
+from relay.worker.job_log import log_of
 from relay.worker.notes import Notes
 from relay.worker.place import Place
 from relay.worker.programs import Spawn, no_programs
@@ -61,6 +61,7 @@ class Equipment:
     now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
     spawn: Spawn = no_programs
     events: Events = UNHEARD
+    tracing: Tracing = UNTRACED
 
 
 class Runner:
@@ -96,6 +97,7 @@ class Runner:
         if left <= 0:  # its time passed while it waited here
             self._not_begun(claim, self._place.ends.of_stop(claim, State.EXPIRED))
             return
+        claim = self._equipment.tracing.attempt(claim)
         ties = context = None
         if handler.context:
             seconds = min(handler.options.timeout, left)
@@ -112,7 +114,7 @@ class Runner:
         except BaseException:  # a mistake of ours must not take a place for ever
             self._attempts.pop(claim.id, None)
             self._running.discard(attempt)
-            self._tell(attempt, Report(claim.id, State.FAILED, problem=JobFailed.slug), "failed")
+            self._tell(attempt, State.FAILED.value, JobFailed.slug, 0)
             raise
 
     def _not_begun(self, claim: Claim, end: Report) -> None:
@@ -130,7 +132,7 @@ class Runner:
         """Stop a job whose end is of no use any more."""
         attempt = self._attempts.pop(id, None)
         if attempt is not None:
-            self._tell(attempt, Report(id, State.QUEUED), "lost")
+            self._tell(attempt, "lost", "", 0)
             attempt.stop(State.QUEUED)
             self._say_if_empty()
 
@@ -154,13 +156,13 @@ class Runner:
     def _ended(self, end: Report, attempt: Attempt) -> None:
         if self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
-            self._tell(attempt, end, end.how)
+            self._tell(attempt, end.how, end.problem, len(end.payload))
             self._reports.report(end)
             self._say_if_empty()
 
-    def _tell(self, attempt: Attempt, end: Report, how: str) -> None:
+    def _tell(self, attempt: Attempt, how: str, problem: str, size: int) -> None:
         seconds = self._place.clock.seconds() - attempt.began
-        self._equipment.events.ended(attempt.claim, how, end.problem, seconds, len(end.payload))
+        self._equipment.events.ended(attempt.claim, how, problem, seconds, size)
 
     def _freed(self, _: None, attempt: Attempt) -> None:
         self._running.discard(attempt)
@@ -224,7 +226,7 @@ class Runner:
             last=notes.last,
             settings=self._equipment.settings,
             scheduled=_moment(claim.job, handler.options.timezone) if claim.job.scheduled else None,
-            log=Logger(namespace=f"job.{claim.job.name}.{claim.id}", observer=_publish),
+            log=log_of(claim),
             _attached=ties,
         )
 
@@ -240,11 +242,3 @@ def _left(claim: Claim, now: Callable[[], float]) -> float:
         return math.inf
     started = claim.started / 1000 if claim.started else now()
     return claim.deadline / 1000 - started
-
-
-@implementer(ILogObserver)
-def _publish(event: LogEvent) -> None:
-    """A log line of a handler's: what it says must not look like a line of another's."""
-    globalLogPublisher(
-        {key: printable(said) if isinstance(said, str) else said for key, said in event.items()}
-    )

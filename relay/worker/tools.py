@@ -14,6 +14,7 @@ from relay.store.inbox import Inbox
 from relay.store.messages import Message
 from relay.store.workers import WorkerStore
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.worker.aside import InThread
 from relay.worker.causes import with_causes
 from relay.worker.left import JobTasks
@@ -44,3 +45,4 @@ class WorkerTools:
     #: makes of what a handler raised what the log shows
     show: Callable[[Failure], Failure] = with_causes
     events: Events = UNHEARD
+    tracing: Tracing = UNTRACED

@@ -31,7 +31,7 @@ from twisted.python.syslog import SyslogObserver
 
 from relay.model.settings import Settings
 from relay.process import logs, record
-from relay.process.output import LONGEST_LINE, Lines, LogReader, LogWriter
+from relay.process.output import LONGEST_LINE, Lines, LogReader, LogWriter, publish_lines
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 from tests.test_twistd import TWISTD
 
@@ -401,6 +401,52 @@ def test_what_is_logged_while_a_record_is_written_is_a_record_too(
     assert {len(made.message) for made in published} == {9000}
     os.close(reading)
     os.close(writing)
+
+
+def lines_of_log(count: int) -> list[str]:
+    return [
+        f"2026-11-26T01:06:25+0000 [worker 1 relay.job#info] id={number} owner=é" for number in range(count)
+    ]
+
+
+@pytest.fixture
+def passed_on() -> Iterator[list[str]]:
+    """The lines of the log that a parent publishes as they stand."""
+    found: list[str] = []
+
+    def watch(event: LogEvent) -> None:
+        found.extend(event[record.LINES])
+
+    globalLogPublisher.addObserver(watch)
+    yield found
+    globalLogPublisher.removeObserver(watch)
+
+
+def test_lines_that_are_whole_get_through_as_they_stand(passed_on: list[str]) -> None:
+    said, events = lines_of_log(500), []
+    globalLogPublisher.addObserver(events.append)
+    publish_lines(said)
+    globalLogPublisher.removeObserver(events.append)
+    passed_on.clear()
+    read = LogReader("wname", "worker 1")
+    written = [line for line in through_a_pipe("wname", events, b"printed") if line.startswith("<")]
+    for line in written:
+        assert len(line.encode()) < 4096
+        read.read(line, "stdout")
+    assert passed_on == said
+    assert len(written) < 15
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lines_that_are_whole_are_written_as_they_stand(form: str, begun: Any) -> None:
+    out, syslog = io.StringIO(), Syslog()
+    settings, said = Settings(log_format=form), lines_of_log(2)
+    begun(settings, textFileLogObserver(out))
+    publisher = begun(settings, LegacyLogObserverWrapper(syslog.emit))
+    publisher({record.LINES: said, "log_level": LogLevel.info, "log_format": "{text}", "text": "no"})
+    assert out.getvalue().splitlines() == said
+    shown = [line[25:] if form == "text" else line for line in said]
+    assert syslog.said == [(6, line) for line in shown]
 
 
 def test_a_parent_that_is_gone_is_no_error() -> None:

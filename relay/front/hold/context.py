@@ -14,6 +14,7 @@ from relay.http.doors import Doors
 from relay.net.outgoing import Parting
 from relay.submitting.waiters import Waiters
 from relay.telemetry.events import UNHEARD, Events
+from relay.telemetry.tracing import UNTRACED, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,4 @@ class HoldContext:
     successor: Successor
     places: Places
     events: Events = UNHEARD
+    tracing: Tracing = UNTRACED

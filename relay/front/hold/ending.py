@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
@@ -96,11 +95,13 @@ class Ending(ABC):
 
     def _answer(self, outcome: Outcome) -> None:
         late = self._context.jobs.since(outcome.finished)
+        if self._trail is not None:
+            self._trail.late = late
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
+            self._finish(answers.outcome(outcome, status, self._context.prefix))
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix), late=late)
+            self._close(envelope.of_outcome(outcome, self._context.prefix))
         else:
             return
         self._context.events.outcome_written(outcome, late)
@@ -143,16 +144,16 @@ class Ending(ABC):
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = 0.0) -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered") -> None:
         exchange = self._exchange
-        self._tell(answer.status, end, late, len(answer.body), answer.problem)
+        self._tell(answer.status, end, answer.problem, len(answer.body))
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered", late: float = 0.0) -> None:
+    def _close(self, body: bytes, end: str = "answered") -> None:
         transport = self.transport
-        self._tell(200, end, late, len(body))
+        self._tell(200, end, sent=len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -170,23 +171,24 @@ class Ending(ABC):
         if broken is not None:
             broken.abortConnection()
 
-    def _tell(self, status: int, end: str, late: float = 0.0, sent: int = 0, problem: str = "") -> None:
+    def _tell(self, status: int, end: str, problem: str = "", sent: int = 0) -> None:
         """Whoever wants to hears how it ends. Call it before `_over`."""
         context, trail = self._context, self._trail
         context.events.request_ended(status, end)
         if trail is not None:
             self._trail = None
-            job = {"id": self._known.id, "job": self._known.name, "end": end, "problem": problem}
-            said = {"late": late, "sent": sent, **self._beaten()}
-            trail.end(context.events, context.clock.seconds(), status, **job, **said)
-
-    def _beaten(self) -> dict[str, Any]:
-        """For how long it was held, and how many heartbeats its client was sent by then."""
-        held, policy = self.held(), self._policy
-        if self._exchange is not None:
-            return {"held": held}
-        beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
-        return {"held": held, "committed": True, "silent": policy.commit, "beats": beats}
+            trail.end(
+                context.events,
+                context.clock.seconds(),
+                status,
+                id=self._known.id,
+                job=self._known.name,
+                held=self.held(),
+                committed=self._exchange is None,
+                end=end,
+                problem=problem,
+                sent=sent,
+            )
 
     def held(self) -> float:
         """For how many seconds it has been held."""

@@ -82,6 +82,8 @@ class Hold(Ending):
     def _beat(self, pause: float) -> None:
         eager_write(self.transport, self._stream.beat)
         self._context.events.beat()
+        if self._trail is not None:
+            self._trail.beats += 1
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -101,6 +103,8 @@ class Hold(Ending):
         )
         eager_write(self.transport, self._stream.head(lines))
         self._context.events.committed(self._known.id, self.held())
+        if self._trail is not None:
+            self._trail.committed(self._context.clock.seconds())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()

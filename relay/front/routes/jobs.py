@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
-from relay.front.submission import read_submission
+from relay.front.submission import SubmitRequest, read_submission
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.request import Request
@@ -15,6 +17,7 @@ from relay.model.digests import digest
 from relay.model.problems.request import KeyRequired
 from relay.model.settings import Settings
 from relay.model.status import Outcome
+from relay.telemetry.tracing import UNTRACED, Tracing
 
 
 class JobRoutes(Routes):
@@ -22,10 +25,13 @@ class JobRoutes(Routes):
 
     app = new_app()
 
-    def __init__(self, jobs: JobService, holding: Holding, settings: Settings) -> None:
+    def __init__(
+        self, jobs: JobService, holding: Holding, settings: Settings, tracing: Tracing = UNTRACED
+    ) -> None:
         self._jobs = jobs
         self._holding = holding
         self._settings = settings
+        self._tracing = tracing
 
     @app.route("/jobs/<name:name>", methods=["POST"])
     async def post(self, request: Request, caller: Caller, name: str) -> Served:
@@ -38,7 +44,7 @@ class JobRoutes(Routes):
         return await self._submit(request, caller, name, key)
 
     async def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Served:
-        asked = read_submission(request, caller, name, key, self._settings.max_delay)
+        asked = self._traced(read_submission(request, caller, name, key, self._settings.max_delay), request)
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
         if request.trail is not None:
@@ -48,6 +54,13 @@ class JobRoutes(Routes):
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)
         return self._holding.hold_or_tell(accepted, policy, caller, asked.wait)
+
+    def _traced(self, asked: SubmitRequest, request: Request) -> SubmitRequest:
+        """The same with the traceparent that its job carries."""
+        trace = self._tracing.request(asked.trace, request.method)
+        if request.trail is not None:
+            request.trail.trace = trace
+        return asked if trace == asked.trace else msgspec.structs.replace(asked, trace=trace)
 
     @app.route("/jobs/<id:id>", methods=["GET"])
     async def get(self, request: Request, caller: Caller, id: str) -> Served:

@@ -1,0 +1,235 @@
+"""A line of the log for each attempt's end, and one for each request: cheap to make, and easy to search.
+
+As text, ``key=value`` in a fixed order, ``-`` for nothing; a value that is more than visible ASCII is quoted as in
+JSON. As JSON, the members of `JobLine` and `RequestLine`, texts that say nothing left out. What clients chose is
+bounded, and shown so that it can't look like another line.
+
+Lines are collected, and written together: at most `PAUSE` later, or when there are `MOST`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from relay.model.job import Claim
+from relay.model.memo import Memo
+from relay.telemetry.events import Asked, Events
+from relay.telemetry.stamp import Stamp
+from relay.telemetry.words import LONGEST_WORD, plain, quoted, shown_path
+
+PAUSE = 0.1  # seconds
+MOST = 200  # lines
+LONGEST_LINE = 3968  # bytes: less than what a pipe takes as a whole
+JOB, REQUEST = "relay.job", "relay.request"  # their loggers
+_SHORT = 64  # characters of a word that has no more, unless somebody lies
+_MOST_WORDS = 2000
+_TIMES = "seconds=%.3f held=%.3f silent=%.3f late=%.3f"  # one format takes half the time of four
+_GOOD = ("succeeded", "given back")
+_UNANSWERED = ("abandoned", "cut")
+
+Write = Callable[[list[str]], None]
+Later = Callable[[float, Callable[[], None]], object]
+
+
+class JobLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The end of one attempt. `waited`: seconds from the submission to this start · `ran`: seconds of the attempt ·
+    `taken`, `made`: bytes of arguments and result · `attempts`: how many it may have."""
+
+    time: str  # UTC, RFC 3339
+    level: str
+    process: str  # as in the log: "worker 1"
+    logger: str
+    message: str
+    id: str
+    job: str
+    end: str  # as in `Events.ended`
+    attempt: int
+    attempts: int
+    owner: str
+    queue: str
+    waited: float
+    ran: float
+    taken: int
+    made: int
+    problem: str = ""
+    parent: str = ""
+    trace: str = ""
+
+
+class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The end of one request; the members that are not of `JobLine` are as in `Asked`."""
+
+    time: str
+    level: str
+    process: str
+    logger: str
+    message: str
+    method: str
+    path: str
+    status: int
+    end: str
+    address: str
+    seconds: float
+    held: float
+    silent: float
+    late: float
+    beats: int
+    sent: int
+    id: str = ""
+    job: str = ""
+    owner: str = ""
+    problem: str = ""
+    key: str = ""
+    trace: str = ""
+
+
+class LineBatch:
+    """Collects lines. `later` is called with seconds and a function, as `IReactorTime.callLater`; `write` gets lines
+    without their ends, and must not raise."""
+
+    def __init__(self, write: Write, later: Later) -> None:
+        self._write = write
+        self._later = later
+        self._lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Have a line written soon."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            self._later(PAUSE, self.flush)
+        elif len(self._lines) >= MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._write(lines)
+
+
+class EventLines(Events):
+    """Writes a line for some events. `title` is the process's name in the log, `failures` whether only what went wrong
+    is written, `now` the seconds since 1970."""
+
+    def __init__(
+        self, batch: LineBatch, title: str, is_json: bool, failures: bool, now: Callable[[], float]
+    ) -> None:
+        self._batch = batch
+        self._title = title
+        self._failures = failures
+        self._now = now
+        self._stamp = Stamp(is_json)
+        self._is_json = is_json
+        self._words: Memo[str, str] = Memo(_MOST_WORDS)
+
+    def _word(self, text: str) -> str:
+        """What others chose, and often choose again."""
+        known = self._words.get(text)
+        if known is None:
+            known = plain(text) if self._is_json else quoted(text)
+            if len(text) <= LONGEST_WORD:
+                self._words[text] = known
+        return known
+
+    def _path(self, path: str) -> str:
+        return self._word(shown_path(path))
+
+
+class JobLines(EventLines):
+    """Writes a line for each attempt's end. A failure is whatever neither succeeded nor is given back."""
+
+    def ended(self, claim: Claim, how: str, problem: str, seconds: float, size: int) -> None:
+        """An attempt has ended: a line for it, unless only failures are wanted."""
+        if self._failures and how in _GOOD:
+            return
+        waited = (claim.started - claim.created) / 1000 if claim.started else 0.0
+        form = self._json if self._is_json else self._text
+        self._batch.add(form(claim, how.replace(" ", "-"), problem, waited, seconds, size))
+
+    def _text(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
+        job = claim.job
+        return (
+            f"{self._stamp.of(self._now())} [{self._title} {JOB}#info] id={claim.id} job={job.name} end={how} "
+            f"problem={problem or '-'} attempt={claim.attempt}/{job.attempts} owner={self._word(job.owner)} "
+            f"queue={job.queue} waited={waited:.3f} ran={ran:.3f} taken={len(job.arguments)} made={size} "
+            f"parent={job.parent or '-'} trace={job.trace or '-'}"
+        )
+
+    def _json(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
+        job = claim.job
+        line = JobLine(
+            time=self._stamp.of(self._now()),
+            level="info",
+            process=self._title,
+            logger=JOB,
+            message=f"{job.name} {how}",
+            id=claim.id,
+            job=job.name,
+            end=how,
+            attempt=claim.attempt,
+            attempts=job.attempts,
+            owner=self._word(job.owner),
+            queue=job.queue,
+            waited=_thousandths(waited),
+            ran=_thousandths(ran),
+            taken=len(job.arguments),
+            made=size,
+            problem=problem,
+            parent=job.parent,
+            trace=job.trace,
+        )
+        return msgspec.json.encode(line).decode()
+
+
+class RequestLines(EventLines):
+    """Writes a line for each request. A failure is one that was answered with an error, or not at all."""
+
+    def asked(self, asked: Asked) -> None:
+        """A request is over: a line for it, unless only failures are wanted."""
+        if self._failures and 0 < asked.status < 400 and asked.end not in _UNANSWERED:
+            return
+        self._batch.add(self._json(asked) if self._is_json else self._text(asked))
+
+    def _text(self, a: Asked) -> str:
+        return (
+            f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] method={self._word(a.method[:_SHORT])} "
+            f"path={self._path(a.path)} status={a.status} end={a.end} problem={a.problem or '-'} id={a.id or '-'} "
+            f"job={a.job or '-'} owner={self._word(a.owner)} address={self._word(a.address[:_SHORT])} "
+            f"{_TIMES % (a.seconds, a.held, a.silent, a.late)} beats={a.beats} sent={a.sent} key={a.key or '-'} "
+            f"trace={quoted(a.trace[:_SHORT])}"
+        )
+
+    def _json(self, a: Asked) -> str:
+        method, path = self._word(a.method[:_SHORT]), self._path(a.path)
+        line = RequestLine(
+            time=self._stamp.of(self._now()),
+            level="info",
+            process=self._title,
+            logger=REQUEST,
+            message=f"{method} {a.job or '-'} {a.status}",
+            method=method,
+            path=path,
+            status=a.status,
+            end=a.end,
+            address=self._word(a.address[:_SHORT]),
+            seconds=_thousandths(a.seconds),
+            held=_thousandths(a.held),
+            silent=_thousandths(a.silent),
+            late=_thousandths(a.late),
+            beats=a.beats,
+            sent=a.sent,
+            id=a.id,
+            job=a.job,
+            owner=self._word(a.owner),
+            problem=a.problem,
+            key=a.key,
+            trace=plain(a.trace[:_SHORT]),
+        )
+        return msgspec.json.encode(line).decode()
+
+
+def _thousandths(seconds: float) -> float:
+    """Cheaper than `round`."""
+    return int(seconds * 1000) / 1000
