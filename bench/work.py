@@ -47,8 +47,11 @@ def main(role: str, given: list[str]) -> None:
     from twisted.internet import reactor
 
     from relay.process import service
+    from relay.process.telemetry import telemetry_of
 
-    made: Any = service.front(reactor, settings) if role == "front" else service.worker(reactor, settings)
+    telemetry = telemetry_of(reactor, role)
+    make = service.front if role == "front" else service.worker
+    made: Any = make(reactor, settings, telemetry)
     reactor.callWhenRunning(made.startService)
     reactor.addSystemEventTrigger("before", "shutdown", made.stopService)
     signal.signal(signal.SIGUSR1, _tell)

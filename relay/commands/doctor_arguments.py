@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
-
-from relay.commands.command_line import add_command
 
 LEAST, MOST = 5.0, 3600.0  # seconds for the way
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to those of ``relay``."""
-    about = (
-        "look for what would make relay fail, or be slow: settings, Redis, and what is between it and clients"
-    )
-    more = (
-        "Without --url it looks at the settings, this machine and Redis; with --url at the way to that address, for "
-        "which the fronts have to be started with --probes."
-    )
-    add_arguments(add_command(commands, "doctor", about, more))
-
-
 def add_arguments(parser: ArgumentParser) -> None:
-    """Give a parser what `relay doctor` takes."""
+    """Add its arguments."""
     parser.add_argument(
         "--config", default="", help="TOML file with relay's settings (default: RELAY_CONFIG)"
     )

@@ -23,6 +23,7 @@ from relay.model.settings import SettingError, Settings
 from relay.process import output, signals, waiting
 from relay.process.parent import Orders, Parent
 from relay.process.spawned import ALIVE, DRAINING, FIRST_SOCKET, READY, STALE, STDOUT, VARIABLE, Handed
+from relay.process.telemetry import telemetry_of
 from relay.timing import clock
 from relay.timing.draining import Drain
 
@@ -67,10 +68,11 @@ def main(role: str) -> None:
 def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: Parent) -> Front | Worker:
     from relay.process import service  # what it imports asks for a reactor
 
+    telemetry = telemetry_of(reactor, role, handed)
     if role == "front":
-        return service.front(reactor, settings, handed, _sockets(handed.sockets))
+        return service.front(reactor, settings, telemetry, handed, _sockets(handed.sockets))
     alive, stale = partial(parent.tell, ALIVE), partial(parent.tell, STALE)
-    return service.worker(reactor, settings, handed.name, alive, stale)
+    return service.worker(reactor, settings, telemetry, alive, stale)
 
 
 def _leave(role: str, drain: Drain, orphaned: float, stop: Callable[[], None], seconds: float | None) -> None:

@@ -16,7 +16,9 @@ from twisted.internet.error import ProcessDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.process.board import Boards
 from relay.process.launch import launched
+from relay.process.passing import Passing, hung
 from relay.process.reexec import ManagedState
 from relay.process.spawned import DRAIN, FIRST_SOCKET, STDERR, STDIN, STDOUT, VARIABLE, Child, Handed
 from relay.timing.backoff import Backoff
@@ -43,6 +45,7 @@ class Program:
     sockets: Sequence[socket.socket] = ()
     passes_on: bool = False
     shut_down: Callable[[], None] | None = None
+    tells: bool = False  # it tells of itself on a board
 
 
 class ManagedProcess:
@@ -59,6 +62,10 @@ class ManagedProcess:
         #: called each time one of its processes can take work
         self.on_ready: Callable[[], None] = lambda: None
         self.on_stale: Callable[[], None] = lambda: None
+        #: called each time one of its processes gets a successor: ``exited``, ``killed``, ``replaced``
+        self.on_restart: Callable[[str], None] = lambda how: None
+        #: where its processes tell of themselves
+        self.boards = Boards(reactor.seconds)
         #: which lines of what it writes are left out of the log
         self.is_noise: Callable[[str], bool] = lambda line: False
         self.clock = reactor
@@ -77,17 +84,20 @@ class ManagedProcess:
         """Start a process; it succeeds the one before, if any."""
         program, former = self._program, self._last_with_estate()
         control = FIRST_SOCKET + len(program.sockets)
+        if self._child is not None:
+            self.on_restart("replaced")
         child = self._child = Child(self, control, control + 1)
         descriptors: dict[int, Any] = {STDIN: "w", STDOUT: "r", STDERR: "r", control: "r", control + 1: "w"}
         descriptors |= {FIRST_SOCKET + n: bound.fileno() for n, bound in enumerate(program.sockets)}
         self.began = self._reactor.seconds()
         self._all[child] = None
         try:
-            with _Passing(child, former, program.passes_on) as passing:
-                handed = passing.add_to(
-                    descriptors,
-                    Handed(child.name, len(program.sockets), control, control + 1, title=self.title),
-                )
+            with Passing(child, former, program.passes_on) as passing:
+                handed = Handed(child.name, len(program.sockets), control, control + 1, title=self.title)
+                if program.tells:
+                    child.board = self.boards.make(child.name)
+                    handed = hung(descriptors, handed, child.board)
+                handed = passing.add_to(descriptors, handed)
                 child.begun(self._spawn(child, descriptors, handed))
         except Exception as error:  # no process, no memory, no descriptor is left
             child.processEnded(Failure(error))
@@ -106,6 +116,7 @@ class ManagedProcess:
         """Go on with processes that run already. Call it before `start`."""
         for each in state.children:
             child = Child.adopted(self, self._reactor, each)
+            self.boards.hang(child.name, child.board)
             self._all[child] = None
             self._child = child
         if not state.has_current:
@@ -120,6 +131,10 @@ class ManagedProcess:
     def has_process(self) -> bool:
         """Whether a process runs that has no successor."""
         return self._child is not None
+
+    def can_work(self) -> bool:
+        """Whether a process runs that is ready, and was not told to leave."""
+        return any(child.ready.called and not child.leaving for child in self._all)
 
     async def replace(self) -> None:
         """Start a successor; the present process leaves when the successor is ready."""
@@ -188,8 +203,9 @@ class ManagedProcess:
             child.leave(self._program.succeeded)
 
     def has_ended(self, child: Child, reason: Failure) -> None:
-        """Whether no process of this place runs any more."""
+        """A process has ended: it has a successor soon, unless it has one, or this place is given up."""
         self._all.pop(child, None)
+        self.boards.take_down(child.name)
         self.on_exit(child.name)
         if child is not self._child and not reason.check(ProcessDone):
             self._log.warn(
@@ -201,6 +217,7 @@ class ManagedProcess:
         if self._stopping or child is not self._child:
             return
         self._child = None
+        self.on_restart("killed" if getattr(reason.value, "signal", None) else "exited")
         if self._reactor.seconds() - self.began > STEADY:
             self._deaths = 0
         self._deaths += 1
@@ -213,35 +230,3 @@ class ManagedProcess:
             pause=pause,
         )
         self._restart = self._reactor.callLater(pause, self.start)
-
-
-class _Passing:
-    """The sockets between a child, the one before it and the one after it, until the child has them."""
-
-    def __init__(self, child: Child, former: Child | None, is_wanted: bool) -> None:
-        self._child = child
-        self._former = former
-        self._is_wanted = is_wanted
-        self._end: socket.socket | None = None
-
-    def __enter__(self) -> _Passing:
-        if self._is_wanted:
-            self._end, self._child.estate = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        return self
-
-    def add_to(self, descriptors: dict[int, Any], handed: Handed) -> Handed:
-        """Give the child its ends, behind the descriptors that it has."""
-        if self._end is None:
-            return handed
-        successor = max(descriptors) + 1
-        descriptors[successor] = self._end.fileno()
-        if self._former is None or self._former.estate is None:
-            return msgspec.structs.replace(handed, successor=successor)
-        descriptors[successor + 1] = self._former.estate.fileno()
-        return msgspec.structs.replace(handed, successor=successor, predecessor=successor + 1)
-
-    def __exit__(self, kind: Any, error: Any, where: Any) -> None:
-        if self._end is not None:
-            self._end.close()
-        if error is None and self._former is not None:
-            self._former.bequeath()

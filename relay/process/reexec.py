@@ -42,6 +42,7 @@ class ChildState(msgspec.Struct, frozen=True):
     estate: int = -1
     unread: dict[int, bytes] = {}  # the beginning of a line that it writes, by its descriptors
     pieces: dict[str, str] = {}  # of records in its log
+    board: int = -1  # where it tells of itself
 
 
 class ManagedState(msgspec.Struct, frozen=True):
@@ -82,7 +83,11 @@ class Inherited(msgspec.Struct, frozen=True):
     def descriptors(self) -> list[int]:
         """All that have to stay open."""
         children = [child for state in self.kept for child in state.children]
-        found = [descriptor for child in children for descriptor in (*child.pipes.values(), child.estate)]
+        found = [
+            descriptor
+            for child in children
+            for descriptor in (*child.pipes.values(), child.estate, child.board)
+        ]
         found += [descriptor for _, descriptor in self.sockets]
         return [descriptor for descriptor in (*found, self.lock) if descriptor >= 0]
 

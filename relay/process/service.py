@@ -14,19 +14,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from relay import celery
 from relay.front.credentials import Credentials
 from relay.handlers.registry import Registry
-from relay.model.ids import process_name
 from relay.model.settings import SettingError, Settings
 from relay.net import descriptors, reactors, resolver
-from relay.process import ending, gc_tuning, own_frames, sockets, watch
+from relay.process import ending, figures, gc_tuning, own_frames, sockets, watch
 from relay.process.reloading import Reloader
 from relay.process.spawned import Handed
+from relay.process.telemetry import Telemetry
+from relay.process.threads import threads_of
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
 from relay.store.fronts import RedisFrontStore
@@ -34,11 +33,13 @@ from relay.store.inbox import Inbox, RedisInbox
 from relay.store.messages import Message
 from relay.store.partition import Partition
 from relay.store.router import Router
-from relay.store.terms import StoreSettings
+from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
+from relay.telemetry.events import UNHEARD, Events
 
 if TYPE_CHECKING:
     from relay.front.front import Front
+    from relay.worker.sight import Origins
     from relay.worker.tools import WorkerTools
     from relay.worker.worker import Worker
 
@@ -47,7 +48,11 @@ _log = Logger()
 
 
 def front(
-    reactor: Any, settings: Settings, handed: Handed | None = None, listening: Sequence[socket.socket] = ()
+    reactor: Any,
+    settings: Settings,
+    telemetry: Telemetry,
+    handed: Handed | None = None,
+    listening: Sequence[socket.socket] = (),
 ) -> Front:
     """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, FrontTools
@@ -56,21 +61,22 @@ def front(
     settings = _within_descriptors(settings)
     is_alone = handed is None
     if handed is None:
-        handed = Handed(process_name("front"))
+        handed = Handed(telemetry.name)
         listening = sockets.bound(reactor, settings, settings.listen)
     endpoints = [
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    router = router_of(reactor, address)
+    router = router_of(reactor, address, telemetry.events)
     store = RedisFrontStore(router, handed.name, terms_of(settings))
     inbox = _inbox_of(reactor, address, router, handed.name)
-    others = handed.successor, handed.predecessor
+    others = handed.successor, handed.predecessor, telemetry.events
     give_up = partial(_give_up, reactor)
     made = Front(
         FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
         settings,
     )
+    telemetry.look, telemetry.register = figures.of_front(made, settings), store.register
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
@@ -79,31 +85,51 @@ def front(
 def worker(
     reactor: Any,
     settings: Settings,
-    process: str = "",
+    telemetry: Telemetry,
     alive: Callable[[], None] = lambda: None,
     stale: Callable[[], None] | None = None,
 ) -> Worker:
     """A worker with the handlers of its modules; a thread of it calls `alive` now and then. With ``--reload`` it calls
     `stale` when its modules are edited; without one it begins anew. Raises `SettingError`."""
-    from relay.outbound import Upstreams
-    from relay.worker.left import JobTasks
     from relay.worker.sight import Origins
-    from relay.worker.tools import WorkerTools
     from relay.worker.worker import Worker
 
     address = address_of(settings)
     reloader = Reloader(settings, alive, stale)
     registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
-    process, router = process or process_name("worker"), router_of(reactor, address)
-    store = RedisWorkerStore(router, process, terms_of(settings))
-    in_thread, busy = _threads(reactor, settings.concurrency)
+    router = router_of(reactor, address, telemetry.events)
+    store = RedisWorkerStore(router, telemetry.name, terms_of(settings))
+    inbox = _inbox_of(reactor, address, router, telemetry.name)
+    in_thread, busy = threads_of(reactor, settings.concurrency)
     origins = Origins(handler.function for handler in registry)
-    tools = WorkerTools(
+    tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry.events)
+    made = Worker(_on_loop(reactor, tools), registry, settings)
+    telemetry.look, telemetry.register = figures.of_worker(made, settings), store.register
+    watch.install(reactor, made, origins, store.home, address, settings, alive)
+    reloader.install(reactor, origins.own)
+    _tend(reactor, made, busy)
+    return made
+
+
+def _tools(
+    reactor: Any,
+    settings: Settings,
+    store: RedisWorkerStore,
+    inbox: Callable[[Callable[[list[Message]], None]], Inbox],
+    in_thread: Callable[..., Any],
+    origins: Origins,
+    events: Events,
+) -> WorkerTools:
+    from relay.outbound import Upstreams
+    from relay.worker.left import JobTasks
+    from relay.worker.tools import WorkerTools
+
+    return WorkerTools(
         clock=reactor,
         store=store,
-        inbox=_inbox_of(reactor, address, router, process),
-        upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host),
+        inbox=inbox,
+        upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host, events),
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
@@ -111,20 +137,16 @@ def worker(
         leave=celery.close,
         spawn=reactor.spawnProcess,
         show=own_frames.of_log(settings, origins.own),
+        events=events,
     )
-    made = Worker(_on_loop(reactor, tools), registry, settings)
-    watch.install(reactor, made, origins, store.home, address, settings, alive)
-    reloader.install(reactor, origins.own)
-    return _tended(reactor, made, busy)
 
 
-def _tended(reactor: Any, made: Worker, busy: Callable[[], int]) -> Worker:
-    """A worker, with what its process has beside it."""
+def _tend(reactor: Any, made: Worker, busy: Callable[[], int]) -> None:
+    """Install what the process of a worker has beside it."""
     descriptors.raise_limit()
     resolver.install(reactor)
     ending.install(reactor, lambda: max(busy(), made.hung()))
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
-    return made
 
 
 def _say_what_is_left_out(registry: Registry, settings: Settings) -> None:
@@ -176,26 +198,14 @@ def address_of(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def router_of(reactor: Any, address: Address) -> Router:
+def router_of(reactor: Any, address: Address, events: Events = UNHEARD) -> Router:
     """The partitions of the store at an address. A server that can't be used ends the process."""
     link = Connection(reactor, address.endpoint(reactor), address)
     link.on_broken = lambda why: _give_up(reactor, why)
-    partition = Partition(reactor, link)
+    link.on_lost = events.store_lost
+    partition = Partition(reactor, link, events=events)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     return Router([partition])
-
-
-def terms_of(settings: Settings) -> StoreSettings:
-    """What these settings say that processes agree on."""
-    return StoreSettings(
-        keep=settings.keep,
-        lease=settings.lease,
-        queue_limit=settings.queue_limit,
-        queue_bytes=settings.queue_bytes,
-        dead_keep=settings.dead_keep,
-        dead_bytes=settings.dead_bytes,
-        dead_arguments=settings.dead_arguments,
-    )
 
 
 def _give_up(reactor: Any, why: str) -> None:
@@ -211,6 +221,7 @@ def _inbox_of(
     link = Connection(reactor, address.endpoint(reactor), address, partition.health)
     link.on_refused = partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
+    link.on_lost = partition.events.store_lost
 
     def made(deliver: Callable[[list[Message]], None]) -> Inbox:
         inbox = RedisInbox(reactor, link, partition.keys.inbox(process), deliver)
@@ -218,17 +229,3 @@ def _inbox_of(
         return inbox
 
     return made
-
-
-def _threads(reactor: Any, most: int) -> tuple[Callable[..., Any], Callable[[], int]]:
-    """Something that calls a blocking function in a thread, and something that says how many threads are busy. Jobs
-    that await others keep their threads, beside `most`."""
-    from relay.worker.runner import MOST_WAITING
-
-    pool = ThreadPool(0, most + MOST_WAITING, "handlers")
-    reactor.callWhenRunning(pool.start)
-    reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
-    return (
-        lambda function, **arguments: deferToThreadPool(reactor, pool, function, **arguments),
-        lambda: len(pool.working),
-    )

@@ -45,7 +45,8 @@ class Handed(msgspec.Struct, frozen=True):
     orders: int = -1  # where it hears those of its parent
     successor: int = -1  # a socket whose other end its successor is handed as `predecessor`
     predecessor: int = -1
-    title: str = ""
+    board: int = -1  # where it tells of itself (`relay.process.board`)
+    title: str = ""  # as in the log: "front 1"
 
 
 FIRST_SOCKET = 3
@@ -83,6 +84,7 @@ class Child(ProcessProtocol):
         self.process: IProcessTransport | None = None
         #: the other end of the socket through which it hands over to its successor
         self.estate: socket.socket | None = None
+        self.board = -1  # the descriptor of what it tells of itself
         self.leaving = False
         self._insist: IDelayedCall | None = None
         self._given_up: IDelayedCall | None = None  # of its output
@@ -118,13 +120,14 @@ class Child(ProcessProtocol):
             estate=-1 if self.estate is None else self.estate.fileno(),
             unread={descriptor: rest for descriptor, lines in self._lines.items() if (rest := lines.rest())},
             pieces=self._reader.pieces,
+            board=self.board,
         )
 
     @classmethod
     def adopted(cls, keeper: Keeper, reactor: Any, state: ChildState) -> Child:
         """A child that runs already."""
         child = cls(keeper, state.control, state.orders, state.name)
-        child.leaving = state.is_leaving
+        child.leaving, child.board = state.is_leaving, state.board
         child._lines |= {descriptor: Lines(rest) for descriptor, rest in state.unread.items()}
         child._reader.pieces |= state.pieces
         if state.is_ready:

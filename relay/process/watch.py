@@ -44,6 +44,7 @@ def install(
         stall=settings.stall,
         seconds=time.monotonic,
         end=lambda: os._exit(STALLED),
+        tell=partition.events.stalled,
     )
     thread = WatchThread(watchdog, alive)
     reactor.callWhenRunning(thread.start, reactor)

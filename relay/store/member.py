@@ -27,6 +27,7 @@ class MemberStore:
         self.inbox = inbox
         self.on_data_loss = router.on_data_loss
         self._router = router
+        self._first = router.all()[0]
         self._terms = terms.words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
@@ -43,7 +44,7 @@ class MemberStore:
 
     def now(self) -> float:
         """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
-        return self._router.all()[0].now()
+        return self._first.now()
 
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""

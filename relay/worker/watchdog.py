@@ -44,7 +44,8 @@ class Lease(Protocol):
 
 
 class Watchdog:
-    """Looks at a reactor from outside; `seconds` is a steady clock, `end` ends the process."""
+    """Looks at a reactor from outside; `seconds` is a steady clock, `end` ends the process, `tell` hears of each job
+    that blocks the reactor: its id, and for how many seconds by then."""
 
     _log = Logger()
 
@@ -57,6 +58,7 @@ class Watchdog:
         stall: float,
         seconds: Callable[[], float],
         end: Callable[[], None],
+        tell: Callable[[str, float], None] = lambda id, seconds: None,
     ) -> None:
         self._look = look
         self._running = running
@@ -65,6 +67,7 @@ class Watchdog:
         self._stall = stall
         self._seconds = seconds
         self._end = end
+        self._tell = tell
         self._beats = 0
         self._seen = 0
         self._looked = seconds()
@@ -129,6 +132,7 @@ class Watchdog:
                 f"the worker has been blocked for {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
                 **self._said(sight),
             )
+            self._tell(sight.claim.id if sight.claim is not None else "", self._still)
 
     def _said(self, sight: Sight) -> dict[str, object]:
         claim = sight.claim

@@ -68,15 +68,13 @@ class Worker(Service):
             work[self._firings.look] = pace.look
             tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        idle = min(pace.idle, settings.lease / 3)
+        idle, given = min(pace.idle, settings.lease / 3), settings.for_handlers()
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         #: what the handlers share
-        self._given = settings.for_handlers()
-        self.shareds = Shareds(tools.clock, self._given)
+        self.shareds = Shareds(tools.clock, given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
-        place = place_of(tools, registry, settings, self.shareds)
-        equipment = equipment_of(tools, registry, self._given, self._outcomes.waiters)
-        self._runner = Runner(place, equipment, self._session)
+        equipment = equipment_of(tools, registry, given, self._outcomes.waiters)
+        self._runner = Runner(place_of(tools, registry, settings, self.shareds), equipment, self._session)
         self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
