@@ -158,8 +158,11 @@ class Rig:
         keys = Keys()
 
         def said() -> bool:
-            with contextlib.suppress(valkey.exceptions.ValkeyError, OSError):
-                redis = self.redis.client
+            own = valkey.Valkey(unix_socket_path=self.redis.socket)
+            with (
+                contextlib.suppress(valkey.exceptions.ValkeyError, OSError),
+                contextlib.closing(own) as redis,
+            ):
                 words = keys.tag, redis.get(f"{keys.tag}epoch") or b"", what, int(on)
                 answer = redis.eval(script("stop").text, len(keys.declared), *keys.declared, *words)
                 return bool(answer[0] == b"OK")
