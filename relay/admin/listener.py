@@ -20,7 +20,7 @@ from relay.admin.history import OFTEN, History
 from relay.admin.login import SessionRoutes
 from relay.admin.methods import method, methods_of
 from relay.admin.pages import admin_pages
-from relay.admin.probes import ProbeRoutes
+from relay.admin.probes import StandingRoutes
 from relay.admin.sessions import OperatorSessions
 from relay.admin.standing import Standing
 from relay.admin.summary import Summaries
@@ -92,7 +92,7 @@ class AdminListener(Service):
         routes = [
             ApiRoutes(methods),
             SessionRoutes(gate),
-            ProbeRoutes(self._tools.standing),
+            StandingRoutes(self._tools.standing),
             MetricRoutes(tools.snapshots, tools.operations.overview),
             FileRoutes(page_files()),
         ]

@@ -73,6 +73,13 @@ COMMANDS: dict[str, Command] = {
     "erase": Command(
         "delete all that is kept of an owner, and cancel its jobs", "acting_arguments:erase", "erase_command"
     ),
+    "doctor": Command(
+        "look for what would make relay fail, or be slow: settings, Redis, and what is between it and clients",
+        "doctor_arguments",
+        "doctor",
+        "Without --url it looks at the settings, this machine and Redis; with --url at the way to that address, for "
+        "which the fronts have to be started with --probes.",
+    ),
     "tokens": Command("make and revoke the tokens of callers", "token_arguments", "tokens"),
     "run": Command(
         "run one job here and now, without Redis, and show its result",

@@ -11,7 +11,7 @@ from rich.text import Text
 from relay.commands.queues_shown import state_of
 from relay.commands.tables import Column, Listing, age, cell, duration, number, size
 from relay.commands.workers_shown import process_state
-from relay.operations.figures import Failing, Figures, Slowness
+from relay.operations.figures import Failing, JobFigures, Slowness
 from relay.operations.finding import BAD, NOTE, Finding
 from relay.operations.judging import is_well
 from relay.operations.seen import NameStatus, Overview, ProcessStatus, StoreInfo
@@ -43,7 +43,7 @@ _FAILING = (
 
 
 def status_parts(
-    overview: Overview, figures: Figures, findings: Sequence[Finding], most: int = MOST
+    overview: Overview, figures: JobFigures, findings: Sequence[Finding], most: int = MOST
 ) -> Iterator[RenderableType]:
     """The parts of one screen; `most` bounds the rows of each table."""
     yield from verdict(findings)

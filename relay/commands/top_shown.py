@@ -11,7 +11,7 @@ from rich.text import Text
 from relay.commands.status_shown import process_table, redis_line, slow_table, totals, verdict
 from relay.commands.tables import cell
 from relay.commands.workers_shown import running_table
-from relay.operations.figures import Figures
+from relay.operations.figures import JobFigures
 from relay.operations.finding import Finding
 from relay.operations.seen import Overview, RunningJob
 from relay.telemetry.rates import Rates
@@ -23,7 +23,7 @@ class Look(msgspec.Struct, frozen=True):
     """One look at a relay; `rates`: events in a second, by metric and labels."""
 
     overview: Overview
-    figures: Figures
+    figures: JobFigures
     findings: list[Finding]
     running: list[RunningJob]
     rates: Rates

@@ -118,6 +118,12 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     reload: Annotated[
         bool, about("for development: replace workers when a module of their application is edited")
     ] = False
+    probes: Annotated[
+        bool,
+        about(
+            "answer the probes of `relay doctor --url`, which look for what stands between clients and relay"
+        ),
+    ] = False
     allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False
     )

@@ -32,14 +32,14 @@ class Failing(msgspec.Struct, frozen=True):
     attempts: int
 
 
-class Figures(msgspec.Struct, frozen=True):
+class JobFigures(msgspec.Struct, frozen=True):
     """What was counted since the processes began: `slow` by name, `failing` with the most frequent first."""
 
     slow: dict[str, Slowness]
     failing: list[Failing]
 
 
-def figures_of(snapshots: Iterable[Snapshot]) -> Figures:
+def figures_of(snapshots: Iterable[Snapshot]) -> JobFigures:
     """The figures of these processes together."""
     known = list(snapshots)
     waits, runs = (_quantiles(known, f"relay_job_{what}_seconds") for what in ("wait", "run"))
@@ -50,7 +50,7 @@ def figures_of(snapshots: Iterable[Snapshot]) -> Figures:
         for (name, problem), times in _totals(known, "relay_failures_total", 2).items()
         if times
     ]
-    return Figures(slow, sorted(failing, key=lambda each: (-each.times, each.name)))
+    return JobFigures(slow, sorted(failing, key=lambda each: (-each.times, each.name)))
 
 
 def _samples(snapshots: Iterable[Snapshot], metric: str) -> Iterable[Sample]:

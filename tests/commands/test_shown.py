@@ -15,7 +15,7 @@ from relay.commands.status_shown import status_parts
 from relay.commands.tables import Column, Listing, age, duration, moment, size
 from relay.commands.top_shown import Look, top_parts
 from relay.commands.workers_shown import running_table, worker_table
-from relay.operations.figures import Failing, Figures, Slowness
+from relay.operations.figures import Failing, JobFigures, Slowness
 from relay.operations.judging import judge
 from relay.operations.seen import (
     AttemptStatus,
@@ -43,7 +43,7 @@ BUSY = overview(
     with_(MAIL, waiting=1234, oldest=ago(40), running=12),
     with_(MAIL, name="scan", queue="slow", waiting=3, oldest=ago(400), served=False),
 )
-FIGURES = Figures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)])
+FIGURES = JobFigures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)])
 
 
 class Terminal(io.StringIO):
@@ -185,12 +185,12 @@ def test_status_says_first_what_is_wrong_and_what_to_do() -> None:
 
 def test_status_says_that_all_is_well() -> None:
     now = overview(MAIL)
-    assert plain(*status_parts(now, Figures({}, []), judge(now)))[0] == "All is well."
+    assert plain(*status_parts(now, JobFigures({}, []), judge(now)))[0] == "All is well."
 
 
 def test_status_of_a_relay_without_redis_is_still_a_screen() -> None:
     away = overview(processes=[], store=with_(REDIS, reached=False))
-    lines = plain(*status_parts(away, Figures({}, []), judge(away)))
+    lines = plain(*status_parts(away, JobFigures({}, []), judge(away)))
     assert lines[0] == "1 thing is wrong."
     assert lines[-1] == "Redis does not answer"
 
@@ -237,7 +237,7 @@ def test_schedules_are_shown_in_their_time_zone() -> None:
 
 
 def test_front_and_worker_say_what_they_do() -> None:
-    lines = plain(*status_parts(overview(processes=[WORKER, FRONT]), Figures({}, []), []))
+    lines = plain(*status_parts(overview(processes=[WORKER, FRONT]), JobFigures({}, []), []))
     does = [line for line in lines if "holds" in line or "runs" in line]
     assert "holds 3" in does[0]
     assert "runs 2 of 200" in does[1]
