@@ -168,6 +168,7 @@ KNOWN_TO = {
     "tomlkit": {"commands"},
     "cronsim": {"model"},
     "opentelemetry": {"telemetry", "process"},
+    "prometheus_client": {"admin"},
 }
 
 

@@ -71,7 +71,7 @@ def _supervisor(
     """The supervisor with its children; `left` is its state if it was restarted."""
     programs = _programs(settings, listening)
 
-    telemetry = telemetry_of(reactor, "supervisor")
+    telemetry = telemetry_of(reactor, "supervisor", settings)
     boards = Boards(reactor.seconds)
     telemetry.others = boards.snapshots
 
@@ -83,7 +83,9 @@ def _supervisor(
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    store = RedisOperatorStore(router_of(reactor, address_of(settings), telemetry.events), terms_of(settings))
+    router = router_of(reactor, address_of(settings), telemetry.events)
+    store = RedisOperatorStore(router, terms_of(settings), telemetry.name)
+    telemetry.register = store.register
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))

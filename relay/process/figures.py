@@ -25,6 +25,7 @@ class Figures:
     running: int = 0
     concurrency: int = 0
     queues: tuple[str, ...] = ()
+    quiet: bool = False
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
 
@@ -56,9 +57,13 @@ def of_worker(worker: Worker, settings: Settings) -> Look:
     """The figures of a worker."""
 
     def look(closely: bool) -> Figures:
-        running, most = worker.held(), settings.concurrency
-        samples = {"relay_running_jobs": _one(running), "relay_job_places": _one(most)}
-        return Figures(running=running, concurrency=most, queues=settings.queues, samples=samples)
+        running, most, quiet = worker.held(), settings.concurrency, worker.is_quiet
+        samples = {
+            "relay_running_jobs": _one(running),
+            "relay_job_places": _one(most),
+            "relay_worker_quiet": _one(quiet),
+        }
+        return Figures(0, 0.0, running, most, settings.queues, quiet, samples)
 
     return look
 

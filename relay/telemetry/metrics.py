@@ -68,7 +68,7 @@ FRONTS = (
     _gauge("relay_held_requests_older", "Held requests that are older than so many seconds", "seconds"),
     _counter("relay_holds_total", "Requests that were held"),
     _counter("relay_committed_total", "Held requests that were answered with 200 and heartbeats"),
-    _counter("relay_heartbeats_total", "Heartbeats that were sent"),
+    _counter("relay_heartbeats_total", "Heartbeats that were sent, beside the first, with the 200"),
     _counter(
         "relay_requests_total", "Requests that are over, by status (0: nothing sent) and how", "status", "end"
     ),
@@ -76,7 +76,7 @@ FRONTS = (
     _counter(
         "relay_submissions_total",
         "Accepted submissions, by job and whether they made a new one",
-        "job",
+        "name",
         "new",
     ),
     _times(
@@ -94,10 +94,11 @@ FRONTS = (
 WORKERS = (
     _gauge("relay_running_jobs", "Jobs that this worker runs"),
     _gauge("relay_job_places", "Jobs that this worker runs at once at most (--concurrency)"),
-    _times("relay_job_wait_seconds", LONG, "Time from a job's submission to its start, by job", "job"),
-    _times("relay_job_run_seconds", LONG, "Time that an attempt took, by job", "job"),
-    _counter("relay_attempts_total", "Attempts that have ended, by job and how", "job", "how"),
-    _counter("relay_failures_total", "Attempts that failed, by job and problem", "job", "problem"),
+    _gauge("relay_worker_quiet", "Whether this worker was told to claim nothing more (1)"),
+    _times("relay_job_wait_seconds", LONG, "Time from a job's submission to its start, by job", "name"),
+    _times("relay_job_run_seconds", LONG, "Time that an attempt took, by job", "name"),
+    _counter("relay_attempts_total", "Attempts that have ended, by job and how", "name", "how"),
+    _counter("relay_failures_total", "Attempts that failed, by job and problem", "name", "problem"),
     _counter(
         "relay_upstream_requests_total",
         "Requests to APIs, by host and status (0: no answer)",
@@ -135,5 +136,35 @@ PROCESSES = (
     _counter("relay_work_failures_total", "Calls of recurring work that failed", "work"),
     _gauge("relay_work_longest_seconds", "The longest call of a recurring work", "work"),
 )
+STORE = (
+    _gauge("relay_store_up", "Whether the store answers (1)"),
+    _gauge("relay_store_latency_seconds", "Time until Redis answered just now"),
+    _gauge("relay_queue_jobs", "Jobs that wait in a queue", "queue"),
+    _gauge("relay_queue_oldest_seconds", "For how long the first job of a queue has been waiting", "queue"),
+    _gauge("relay_queue_running", "Jobs of a queue that run", "queue"),
+    _gauge("relay_queue_scheduled", "Jobs of a queue whose time has not come", "queue"),
+    _gauge("relay_queue_paused", "Whether a queue is paused (1)", "queue"),
+    _gauge("relay_name_jobs", "Jobs of a name that wait", "name"),
+    _gauge("relay_name_oldest_seconds", "For how long the first job of a name has been waiting", "name"),
+    _gauge("relay_name_served", "Whether a worker serves a name (1)", "name"),
+    _gauge("relay_name_paused", "Whether a name, or its queue, is paused (1)", "name"),
+    _gauge("relay_name_limited", "Jobs of a name that wait behind a limit", "name"),
+    _gauge("relay_jobs", "All live jobs, by state", "state"),
+    _gauge("relay_jobs_limit", "Live jobs that there may be (--queue-limit)"),
+    _gauge("relay_jobs_bytes", "Size of all live jobs"),
+    _gauge("relay_jobs_bytes_limit", "Size that all live jobs may have (--queue-bytes)"),
+    _gauge("relay_dead_jobs", "Dead jobs that are kept"),
+    _gauge("relay_processes", "Processes that have told of themselves lately", "role"),
+    _gauge("relay_redis_info", "1, with what is known of Redis", "version", "role", "policy", "persistence"),
+    _gauge("relay_redis_memory_bytes", "Memory that Redis uses"),
+    _gauge("relay_redis_memory_limit_bytes", "Memory that Redis may use (maxmemory), 0 for no limit"),
+    _gauge("relay_redis_clients", "Connections to Redis"),
+    _gauge("relay_redis_commands_per_second", "Commands that Redis ran in a second, lately"),
+    _gauge("relay_redis_replicas", "Replicas of Redis that are connected"),
+    _gauge("relay_redis_uptime_seconds", "Time since Redis began"),
+)
 #: what a process tells of itself
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (*FRONTS, *WORKERS, *PROCESSES)}
+OF_PROCESSES: dict[str, Metric] = {metric.name: metric for metric in (*FRONTS, *WORKERS, *PROCESSES)}
+#: what the store tells
+OF_STORE: dict[str, Metric] = {metric.name: metric for metric in STORE}
+METRICS: dict[str, Metric] = {**OF_PROCESSES, **OF_STORE}

@@ -31,6 +31,7 @@ from relay.model.status import Outcome
 from relay.net.outgoing import Parting
 from relay.store.messages import JobDefinition
 from relay.submitting.waiters import Waiters
+from relay.telemetry.events import UNHEARD, Events
 from tests.store.memory_store import ScriptedFrontStore
 
 SECRET = "a secret of the front"
@@ -78,7 +79,8 @@ class Visitor(StringTransportWithDisconnection):
 class Scene:
     """The front; `echo` is served, and whatever a test publishes. It is open, or has these checks."""
 
-    def __init__(self, *checks: CallerCheck, **settings: Any) -> None:
+    def __init__(self, *checks: CallerCheck, events: Events = UNHEARD, **settings: Any) -> None:
+        self.events = events
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.settings = Settings(
@@ -90,17 +92,19 @@ class Scene:
         self.room, self.wheel = Waiters(), Wheel(self.clock)
         self.wheel.start()
         self.catalogue = Catalogue(self.clock, store)
-        self.desk = JobService(self.clock, store, self.catalogue, self.room)
+        self.desk = JobService(self.clock, store, self.catalogue, self.room, events=self.events)
         self.readiness = Readiness(self.clock.seconds, self.catalogue)
         self.places = Places()
         self.successor = Successor(Mock(), Mock())
         self.doors = Doors(self.clock.seconds, 1000, 0, lambda address: False)
         shared = self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, self.settings.prefix
-        context = HoldContext(*shared, self.room, self.successor, self.places)
-        admission = Admission(self.clock, self.settings, Credentials([SECRET], checks), Proxies())
+        context = HoldContext(*shared, self.room, self.successor, self.places, self.events)
+        admission = Admission(
+            self.clock, self.settings, Credentials([SECRET], checks), Proxies(self.settings.trusted_proxy)
+        )
         all_pages = pages(context, self.settings, admission, self.readiness)
         limits = self.settings.body_limit, self.settings.keepalive
-        self.site = Site(Connections(self.clock, all_pages, *limits, self.doors))
+        self.site = Site(Connections(self.clock, all_pages, *limits, self.doors, self.events))
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Visitor:
         """Send a request on a connection of its own."""

@@ -1,0 +1,113 @@
+"""What Prometheus reads is well-formed, and says what processes and the store told."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import msgspec
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read
+
+from relay.admin.metrics import exposition
+from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStatus, StoreInfo
+from relay.telemetry.counts import Counts
+from relay.telemetry.metrics import OF_STORE
+from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
+
+FRONT = ProcessInfo("front-1", "front", "front 1", "host", 7, "1.0", 1000)
+WORKER = ProcessInfo("worker-1", "worker", "worker 1", "host", 8, "1.0", 1000)
+OVERVIEW = Overview(
+    time=60_000,
+    epoch="e",
+    names=[NameStatus("resize", "media", 3, 18_000, 2, 1, 1, True, 0, 1)],
+    queues=[QueueStatus("media", ("resize",), 3, 18_000, 2, 1, 0)],
+    processes=[ProcessStatus("front-1", "front", "front 1", "host", 7, "1.0", 1000, 59_000)],
+    store=StoreInfo(True, "8.1", 1 << 20, 1 << 30, "noeviction", "aof", 0, "master", 9, 120, 0.001, 77),
+    queued=3,
+    running=2,
+    scheduled=1,
+    dead=4,
+    most_jobs=1000,
+)
+
+
+def told() -> list[Snapshot]:
+    counts = Counts()
+    counts.request_ended(200, "answered")
+    counts.request_ended(429, "answered")
+    counts.submitted("resize", "token:a", True)
+    counts.limited('odd "name"\\\n', "rate")
+    counts.script_run("submit", 0.002)
+    counts.script_run("submit", 100.0)
+    front = Snapshot(FRONT, {"relay_held_requests": [Sample((), 5.0)], **counts.samples("front")})
+    return [front, Snapshot(WORKER, Counts().samples("worker"))]
+
+
+def series(body: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = read(body.decode())
+    return {
+        (each.name, frozenset(each.labels.items())): each.value
+        for family in families
+        for each in family.samples
+    }
+
+
+def test_each_process_is_told_apart() -> None:
+    found = series(exposition(told(), OVERVIEW)[0])
+    labels = {"process": "front-1", "role": "front", "status": "429", "end": "answered"}
+    assert found["relay_requests_total", frozenset(labels.items())] == 1
+    for process, role in (("front-1", "front"), ("worker-1", "worker")):
+        assert found["relay_store_away_total", frozenset({("process", process), ("role", role)})] == 0
+
+
+def test_a_histogram_is_cumulative() -> None:
+    found = series(exposition(told(), None)[0])
+    own = {"process": "front-1", "role": "front", "verb": "submit"}
+
+    def of(bound: str) -> float:
+        return found["relay_redis_script_seconds_bucket", frozenset({**own, "le": bound}.items())]
+
+    assert (of("0.001"), of("0.0025"), of("30.0"), of("+Inf")) == (0, 1, 1, 2)
+    assert found["relay_redis_script_seconds_sum", frozenset(own.items())] == pytest.approx(100.002)
+
+
+def test_the_store_tells_its_queues_and_how_long_they_wait() -> None:
+    found = series(exposition([], OVERVIEW)[0])
+    assert found["relay_queue_oldest_seconds", frozenset({("queue", "media")})] == 42
+    assert found["relay_queue_jobs", frozenset({("queue", "media")})] == 3
+    assert found["relay_processes", frozenset({("role", "worker")})] == 0
+    assert {name for name, _ in found} == set(OF_STORE)
+
+
+def test_a_store_that_is_away_is_told_as_that_and_processes_are_told_nevertheless() -> None:
+    found = series(exposition(told(), None)[0])
+    assert found["relay_store_up", frozenset()] == 0
+    assert ("relay_held_requests", frozenset({("process", "front-1"), ("role", "front")})) in found
+    assert not any(name == "relay_jobs" for name, _ in found)
+
+
+def test_what_another_version_told_in_another_form_is_left_out() -> None:
+    odd = {
+        "relay_held_requests": [Sample(("more",), 1.0)],
+        "relay_redis_script_seconds": [Sample(("x",), 0, [1])],
+    }
+    older = msgspec.structs.replace(told()[0], samples={**odd, "relay_of_tomorrow": [Sample((), 1.0)]})
+    assert {name for name, _ in series(exposition([older], None)[0])} == {"relay_store_up"}
+
+
+def test_openmetrics_is_written_where_it_is_accepted() -> None:
+    body, kind = exposition(told(), OVERVIEW, "application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text")
+    names = {family.name for family in read_openmetrics(body.decode())}
+    assert "relay_requests" in names
+    assert exposition([], None, "*/*")[1].startswith("text/plain")
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_has_nothing_to_say() -> None:
+    body, _ = exposition(told(), OVERVIEW)
+    checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
