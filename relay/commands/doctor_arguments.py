@@ -8,7 +8,7 @@ LEAST, MOST = 5.0, 3600.0  # seconds for the way
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Give a parser what `relay doctor` takes."""
+    """Add its arguments."""
     parser.add_argument(
         "--config", default="", help="TOML file with relay's settings (default: RELAY_CONFIG)"
     )

@@ -53,7 +53,7 @@ def usual_file(environment: Mapping[str, str]) -> str:
 def _add(path: str, asked: Namespace) -> None:
     token = make_token()
     limits = {key: getattr(asked, key) for key in ("jobs", "rate", "held", "queued", "body", "expires")}
-    row = TokenRow(sha256=(digest_of(token).hex(),), trusted=asked.trusted, **limits)
+    row = TokenRow(sha256=(digest_of(token).hex(),), trusted=asked.trusted, operator=asked.operator, **limits)
 
     def change(before: TokenText) -> TokenText:
         if asked.name in before.rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -11,19 +11,16 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map
 
-from relay.front import answers
-from relay.front.access import Access
-from relay.front.caller import Takes
-from relay.front.routes.app import CONVERTERS, Routes
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
-from relay.http.told import shown
-from relay.model.caller import Caller
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import RateExceeded, TooManyFailures, TooManyQueued
 from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, TooLarge
+from relay.model.tickets import shown_path
+from relay.serving.plain_answers import problem
+from relay.serving.routes import PageRoutes
 from relay.telemetry.events import UNHEARD, Events
 
 _MOST_REMEMBERED = 1000  # routes by address
@@ -36,10 +33,18 @@ _LIMITS: dict[type[BaseException], str] = {
 }
 
 
+class CallerGate(Protocol):
+    """Says who calls."""
+
+    def authenticate(self, request: Request, takes: Any) -> Any:
+        """Who calls a route that `takes` these, or a Deferred of that. Raises, or fails with, a `RelayError` for who
+        may not."""
+
+
 class Route(NamedTuple):
     """Where a request goes: for whom, the routes that it belongs to, its name, the values in the address."""
 
-    takes: Takes
+    takes: Any
     routes: Any
     name: str
     arguments: Mapping[str, Any]
@@ -51,25 +56,33 @@ class NoRoute:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def execute_endpoint(self, name: str, request: Request, caller: Caller) -> Served:
+    def execute_endpoint(self, name: str, request: Request, caller: Any) -> Served:
         """Raises what is wrong with the address."""
         raise self._error
 
 
 class Dispatcher:
-    """What a front's connections serve: these routes. `prefix` is the path under which clients see relay."""
+    """What a site's connections serve: these routes. `prefix` is the path under which clients see relay, `otherwise`
+    whom an address is for that is not served, `converters` are those of the routes' addresses."""
 
     _log = Logger()
 
     def __init__(
-        self, access: Access, prefix: str, routes: Sequence[Routes], events: Events = UNHEARD
+        self,
+        gate: CallerGate,
+        prefix: str,
+        routes: Sequence[PageRoutes],
+        otherwise: Any,
+        converters: Mapping[str, Any] | None = None,
+        events: Events = UNHEARD,
     ) -> None:
-        self._access = access
+        self._gate = gate
         self._prefix = prefix
+        self._otherwise = otherwise
         self._events = events
         self._remembered: Memo[tuple[str, bytes], Route] = Memo(_MOST_REMEMBERED)
-        self._bound: dict[Routes, Any] = {some: some.app for some in routes}
-        known = Map(converters=CONVERTERS, merge_slashes=False)
+        self._bound: dict[PageRoutes, Any] = {some: some.app for some in routes}
+        known = Map(converters=converters, merge_slashes=False)
         for some, bound in self._bound.items():
             for rule in bound.url_map.iter_rules():
                 added = rule.empty()
@@ -81,8 +94,8 @@ class Dispatcher:
         """Bring a request to its route, if its client may call it."""
         try:
             route = self._route(request)
-            caller = self._access.authenticate(request, route.takes)
-            if not isinstance(caller, Caller):  # it is found out
+            caller = self._gate.authenticate(request, route.takes)
+            if isinstance(caller, Deferred):  # it is found out
                 return caller.addCallback(_call, request, route).addErrback(self._refused, request)
             served = _call(caller, request, route)
         except Exception:
@@ -91,7 +104,7 @@ class Dispatcher:
 
     def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""
-        return answers.problem(error, self._prefix)
+        return problem(error, self._prefix)
 
     def _route(self, request: Request) -> Route:
         """The route of a request. Routes of submissions are cached, because there are few."""
@@ -104,7 +117,7 @@ class Dispatcher:
                 raise NotFound
             (some, name), arguments = self._addresses.match(path, request.method)
         except (HTTPException, RelayError) as error:
-            return Route(Takes.CALLER, NoRoute(error), "", {})
+            return Route(self._otherwise, NoRoute(error), "", {})
         route = Route(some.takes, self._bound[some], name, arguments)
         if arguments.keys() == {"name"}:
             self._remembered[asked] = route
@@ -120,7 +133,7 @@ class Dispatcher:
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
             self._log.failure(
-                "{method} {path} failed", failure, method=request.method, path=shown(request.target)
+                "{method} {path} failed", failure, method=request.method, path=shown_path(request.target)
             )
             error = InternalError()
         if type(error) in _LIMITS:
@@ -128,7 +141,7 @@ class Dispatcher:
         return self.refuse(error, request.headers)
 
 
-def _call(caller: Caller, request: Request, route: Route) -> Served | Deferred[Served]:
+def _call(caller: Any, request: Request, route: Route) -> Served | Deferred[Served]:
     request.caller = caller.name
     if request.trail is not None:
         request.trail.owner = caller.owner

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from relay.front.callers.failures import source_of
 from relay.model.memo import Memo
+from relay.serving.failures import source_of
 
 PAUSE = 1.0  # seconds between those of one address that are logged
 _MOST_REMEMBERED = 1000  # sources

@@ -17,12 +17,14 @@ _HALF = 16  # bytes of a digest by which it is found; the whole of it is then co
 
 
 class KnownToken(msgspec.Struct, frozen=True, gc=False):
-    """One token. `expires`: seconds since 1970 · `trusted`: whether its holder may act for users."""
+    """One token. `expires`: seconds since 1970 · `trusted`: whether its holder may act for users · `operator`: ``look``
+    or ``act``, what its holder may do at the admin listener, "" for nothing."""
 
     digest: bytes
     expires: float
     trusted: bool
     caller: Caller
+    operator: str = ""
 
 
 class KnownTokens:
@@ -35,9 +37,17 @@ class KnownTokens:
     def __len__(self) -> int:
         return len(self._by_half)
 
+    @property
+    def has_operators(self) -> bool:
+        """Whether any token, expired or not, is an operator's."""
+        return any(token.operator for token in self._by_half.values())
+
     def find(self, text: str) -> KnownToken | None:
         """The token of this text, expired or not."""
-        digest = digest_of(text)
+        return self.find_digest(digest_of(text))
+
+    def find_digest(self, digest: bytes) -> KnownToken | None:
+        """The token of this digest, expired or not."""
         token = self._by_half.get(digest[:_HALF])
         return token if token is not None and compare_digest(token.digest, digest) else None
 
@@ -55,4 +65,7 @@ class KnownTokens:
 def _tokens(grant: TokenGrant) -> Iterable[KnownToken]:
     owner = owner_of_token(grant.name)
     caller = Caller(owner, name=owner, jobs=grant.jobs, allowance=grant.allowance)
-    return (KnownToken(digest, grant.expires, grant.row.trusted, caller) for digest in grant.digests)
+    row = grant.row
+    return (
+        KnownToken(digest, grant.expires, row.trusted, caller, row.operator or "") for digest in grant.digests
+    )

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front.callers.known_tokens import KnownTokens
 from relay.model.caller import Allowance
 from relay.model.sources import SettingError
 from relay.model.tokens import TokenFileError, load_tokens
 from relay.model.watched_file import Stamp, stamp_of
+from relay.serving.known_tokens import KnownTokens
 
 
 class TokenFile:

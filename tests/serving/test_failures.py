@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from relay.front.callers.failures import MOST, Failures, source_of
 from relay.model.problems.caller import TooManyFailures
+from relay.serving.failures import MOST, Failures, source_of
 
 
 def attempts(failures: Failures, address: str, most: int = 100) -> int:
