@@ -17,7 +17,7 @@ from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.store.membership import Membership
-from relay.store.messages import MailKind, Message, Report
+from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
@@ -49,13 +49,11 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
-        #: whether an operator has said that it is to claim nothing more; what it runs goes on
-        self.is_quiet = False
+        self.is_quiet = False  #: an operator has it claim nothing more
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
-        pace = tools.pace
-        self._outcomes = Outcomes(tools.clock, tools.store)
+        pace, self._outcomes = tools.pace, Outcomes(tools.clock, tools.store)
         work: dict[Callable[[], Any], float] = {
             self._sweep: pace.sweep,
             self._publish: pace.publish,
@@ -187,16 +185,14 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
-            elif message.kind in (MailKind.QUIET, MailKind.GO_ON):
-                self._be_quiet(message.kind == MailKind.QUIET)
+            elif message.kind in WHETHER_QUIET:
+                self._be_quiet(WHETHER_QUIET[message.kind])
             else:
                 self._outcomes.hear(message)
 
     def _be_quiet(self, on: bool) -> None:
-        self.is_quiet = on
-        self._log.info(
-            "an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again"
-        )
+        self.is_quiet, what = on, "nothing more" if on else "jobs again"
+        self._log.info("an operator has this worker claim {what}", what=what)
         self._session.nudge()
 
     def _cancel(self, id: str) -> None:
