@@ -141,8 +141,6 @@ def test_status_says_whether_all_is_well(operator: Operator) -> None:
     seen = operator.run("status")
     assert seen.status == (0 if seen.output.startswith("All is well.\n") else 3)
     assert [each["what"] for each in operator.read("status")["findings"]][-1] == "1 dead job"
-    away = operator.run("status", "--redis", "redis://127.0.0.1:1")
-    assert (away.status, away.said) == (1, "relay: --redis: no answer from redis://127.0.0.1:1\n")
 
 
 def test_jobs_are_found_by_what_is_known_of_them(operator: Operator) -> None:
@@ -293,7 +291,7 @@ def test_a_schedule_is_paused_and_fired(operator: Operator) -> None:
 
 @pytest.mark.long
 def test_a_limit_that_was_not_learned_can_not_be_forgotten(operator: Operator) -> None:
-    assert operator.read("limits") == []
+    assert [each["learned"] for each in operator.read("limits")] == [False]
     ran = operator.run("limits", "forget", "graph.example.com")
     assert (ran.status, ran.said.count("\n")) == (1, 1)
 
