@@ -101,7 +101,8 @@ class Ending(ABC):
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix))
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix))
+            body = envelope.of_outcome(outcome, self._context.prefix)
+            self._close(body, problem=envelope.slug_of(outcome))
         else:
             return
         self._context.events.outcome_written(outcome, late)
@@ -151,9 +152,9 @@ class Ending(ABC):
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered") -> None:
+    def _close(self, body: bytes, end: str = "answered", problem: str = "") -> None:
         transport = self.transport
-        self._tell(200, end, sent=len(body))
+        self._tell(200, end, problem, len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
