@@ -148,7 +148,7 @@ def _settings(role: str, given: dict[str, Any], chosen: str) -> Settings:
 def _made(role: str, settings: Settings, given: dict[str, Any], owner: Owner) -> IService:
     from twisted.internet import reactor
 
-    from relay.process import everything, logs, service, signals, sockets
+    from relay.process import admin, everything, logs, service, signals, sockets
     from relay.process.telemetry import telemetry_of
     from relay.timing import clock
 
@@ -159,7 +159,8 @@ def _made(role: str, settings: Settings, given: dict[str, Any], owner: Owner) ->
         return everything.everything(reactor, settings, given, owner)
     telemetry = telemetry_of(reactor, role, settings)
     make_it = service.front if role == "front" else service.worker
-    made: IService = make_it(reactor, settings, telemetry)
+    main = make_it(reactor, settings, telemetry)
+    made: IService = admin.beside(reactor, settings, role, main, telemetry)
     stop = signals.Stop(reactor)
     signals.install(reactor, stop, lambda: None, {SIGHUP: stop})  # whoever runs it starts it again
     return made

@@ -276,6 +276,8 @@ class RelayProcess(LoggedProcess):
     ) -> None:
         self.role = options[0]
         listen = () if self.role == "worker" else ("--listen", f"tcp:{port}:interface=127.0.0.1")
+        if "--admin" not in options:
+            options = (*options, "--admin", "")
         twistd = str(Path(sys.executable).parent / "twistd")
         given = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         super().__init__([twistd, "-n", "--pidfile=", "relay", *options, *listen], given, directory)

@@ -22,12 +22,13 @@ BELOW: dict[str, set[str]] = {
     "timing": set(),
     "redis": {"net", "timing"},
     "http": {"net", "timing", "telemetry", "model"},
+    "serving": {"http", "net", "timing", "telemetry", "model"},
     "outbound": {"net", "timing", "telemetry", "model"},
     "handlers": {"outbound", "model"},  # of outbound the type of `Context.http`
     "celery": {"redis", "timing", "handlers", "model"},
     "store": {"redis", "net", "timing", "telemetry", "model"},
     "submitting": {"store", "redis", "net", "timing", "model"},
-    "front": {"submitting", "http", "store", "redis", "net", "timing", "telemetry", "model"},
+    "front": {"submitting", "serving", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "worker": {
         *("submitting", "handlers", "outbound", "store", "redis", "net", "timing", "telemetry", "model"),
     },
@@ -35,16 +36,17 @@ BELOW: dict[str, set[str]] = {
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
         *("front", "worker", "solo", "celery", "handlers", "outbound"),
-        *("admin", "operations", "submitting", "store", "redis", "http", "net", "timing"),
+        *("admin", "operations", "submitting", "serving", "store", "redis", "http", "net", "timing"),
         *("telemetry", "model"),
     },
     "commands": {
-        *("process", "admin", "operations", "front", "worker", "solo", "handlers", "outbound"),
+        *("process", "admin", "doctor", "operations", "front", "worker", "solo", "handlers", "outbound"),
         *("submitting", "store", "redis", "net", "timing", "telemetry", "model"),
     },
     "telemetry": {"model"},
     "operations": {"store", "redis", "net", "timing", "telemetry", "model"},
-    "admin": {"operations", "http", "store", "redis", "net", "timing", "telemetry", "model"},
+    "doctor": {"store", "redis", "net", "model"},
+    "admin": {"operations", "serving", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "s3": {"handlers", "outbound", "net", "model"},
     "jobs": {"s3", "graph", "outbound", "model"},
 }
@@ -157,15 +159,17 @@ def test_other_servers_get_no_twisted() -> None:
 #: packages of others, and which of relay's alone may import them
 KNOWN_TO = {
     "txredisapi": {"redis", "net"},
-    "klein": {"front"},
-    "werkzeug": {"front", "outbound"},
-    "httptools": {"http"},
+    "klein": {"serving"},
+    "werkzeug": {"serving", "front", "outbound"},
+    "httptools": {"http", "doctor"},  # requests there, answers here
+    "rich": {"commands"},
     "treq": {"outbound", "net"},
     "botocore": {"s3"},
     "jwt": {"front"},
     "cryptography": {"front"},
     "celery": set(),
     "tomlkit": {"commands"},
+    "argcomplete": {"commands"},
     "cronsim": {"model"},
     "opentelemetry": {"telemetry", "process"},
     "prometheus_client": {"admin"},

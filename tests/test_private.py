@@ -73,7 +73,7 @@ PINNED: list[tuple[type, str, str]] = [
     (HTTPClient, "_cookiejar _request_headers _data_to_body_producer", "treq_client: cookies over redirects"),
     (_Response, "_cookiejar original", "treq_client: text and JSON of any size"),
     (HTTPConnection, "_new_conn", "unix_client: relay.handover over a unix socket"),
-    (Klein, "execute_endpoint url_map", "front.routes: Klein's routes without twisted.web"),
+    (Klein, "execute_endpoint url_map", "serving.dispatcher: Klein's routes without twisted.web"),
 ]
 
 

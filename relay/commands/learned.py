@@ -15,11 +15,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from relay.commands.operating import operate
+from relay.commands.at_store import opened_store
+from relay.commands.ending import Unreached
 from relay.model.limits import Learned
+from relay.model.settings import Settings
 from relay.model.text import printable
 from relay.redis.address import Address, AddressError
-from relay.store.operators import OperatorStore
 
 
 def table(learned: Mapping[str, Learned]) -> Iterator[str]:
@@ -36,13 +37,14 @@ def table(learned: Mapping[str, Learned]) -> Iterator[str]:
 async def run(reactor: Any, address: Address, forget: str) -> None:
     """Print what was learned, or forget what was learned of one scope (exit status 1 if that is nothing)."""
 
-    async def act(store: OperatorStore) -> None:
-        if not forget:
-            print("\n".join(table(await store.learned())))
-        elif not await store.forget(forget):
-            raise SystemExit(f"relay: nothing was learned of {printable(forget)}")
-
-    await operate(reactor, address, act)
+    try:
+        async with opened_store(reactor, address, Settings()) as store:
+            if not forget:
+                print("\n".join(table(await store.learned())))
+            elif not await store.forget(forget):
+                raise SystemExit(f"relay: nothing was learned of {printable(forget)}")
+    except Unreached as error:
+        raise SystemExit(f"relay: {error}") from None
 
 
 def main(words: list[str]) -> None:

@@ -1,33 +1,123 @@
-"""What an operator's command does with a store: it connects, acts, and says in one line what went wrong."""
+"""How a command works on a relay: it connects, acts, and says in one line what went wrong.
+
+Status: 0 where all went well, 1 where it did not, 2 for a mistake on the command line or in the environment, 130 where
+it was interrupted. What a command returns is its status.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NoReturn
 
-from relay.model.problems.request import StoreAway
-from relay.redis.address import Address
-from relay.redis.connection import Connection
-from relay.store.operators import OperatorStore, RedisOperatorStore
-from relay.store.partition import Partition
-from relay.store.router import Router
-from relay.store.terms import StoreSettings
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
 
-_ROOM = 1_000_000  # jobs, as many as may be queued for this command's part
+from relay.commands.ending import Unreached
+from relay.commands.reaching import ListenerReach, NoRelay, reach
+from relay.model.problems.base import RelayError
+from relay.model.settings import SettingError, Settings, config_path
+from relay.operations.operations import Operations
+
+INTERRUPTED = 130
+Act = Callable[[Operations, Any, Namespace], Awaitable["int | None"]]  # with the reactor; its status
+Way = Callable[[Any], AbstractAsyncContextManager[Operations]]  # into a relay, by a reactor
 
 
-async def operate(reactor: Any, address: Address, act: Callable[[OperatorStore], Awaitable[None]]) -> None:
-    """Act on the store at an address. Raises `SystemExit` with one line, and so status 1, where it does not answer."""
-    unfit: list[str] = []
-    partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
-    partition.on_unfit = unfit.append
-    store = RedisOperatorStore(Router([partition]), StoreSettings(0, 0, _ROOM))
-    store.start()
+def conduct(asked: Namespace, act: Act) -> NoReturn:
+    """Act on the relay that is meant, and exit with the status."""
+    way = way_of(asked)
+    react(lambda reactor: Conduct(reactor, asked, act).run(way))
+
+
+def glance(asked: Namespace, act: Act, seconds: float) -> NoReturn:
+    """The same, with an end after so many seconds."""
+    way = way_of(asked)
+    react(lambda reactor: Conduct(reactor, asked, act).run(way).addTimeout(seconds, reactor))
+
+
+def way_of(asked: Namespace) -> Way:
+    """The way into the relay that is meant. Exits where it can't be told which."""
     try:
-        await act(store)
-    except StoreAway:
-        raise SystemExit(
-            f"relay: --redis: {unfit[0] if unfit else f'no answer from {address.shown}'}"
-        ) from None
-    finally:
-        await store.stop()
+        meant = reach(asked, os.environ)
+        if isinstance(meant, ListenerReach):
+            return _by_listener(meant)
+        return _by_store(meant.url)
+    except SettingError as error:
+        sys.stderr.write(f"relay: {error}\n")
+        sys.exit(2)
+    except NoRelay as error:
+        sys.exit(f"relay: {error}")
+
+
+def _by_listener(meant: ListenerReach) -> Way:
+    from relay.commands.at_listener import remote_operations  # each of both ways needs half of relay
+
+    if meant.is_open:
+        sys.stderr.write(f"relay: the token goes to {meant.url} unencrypted\n")
+    return lambda reactor: remote_operations(reactor, meant)
+
+
+def _by_store(url: str) -> Way:
+    from relay.commands.at_store import store_operations
+    from relay.redis.address import Address, AddressError
+
+    settings = Settings.read({}, os.environ, config_path({}))
+    try:
+        address = Address.parse(url)
+    except AddressError as error:
+        raise SettingError(f"--redis: {error}") from error
+    return lambda reactor: store_operations(reactor, address, settings)
+
+
+class Conduct:
+    """One command at work. It can be interrupted."""
+
+    def __init__(self, reactor: Any, asked: Namespace, act: Act) -> None:
+        self._reactor = reactor
+        self._asked = asked
+        self._act = act
+        self._is_interrupted = False
+
+    def run(self, way: Way) -> Deferred[None]:
+        """Fails with `SystemExit` where the status is not 0."""
+        working = Deferred.fromCoroutine(self._run(way))
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupt, working)
+        return working
+
+    def _interrupt(self, working: Deferred[None]) -> Deferred[None] | None:
+        if working.called:
+            return None
+        self._is_interrupted = True
+        ended: Deferred[None] = Deferred()
+
+        def end(result: Any) -> Any:
+            ended.callback(None)
+            return result
+
+        working.addBoth(end)
+        working.cancel()
+        return ended
+
+    async def _run(self, way: Way) -> None:
+        try:
+            async with way(self._reactor) as operations:
+                status = await self._act(operations, self._reactor, self._asked)
+        except (Unreached, RelayError) as error:
+            status = _told(self._is_interrupted, str(error))
+        except BaseException:
+            if not self._is_interrupted:
+                raise
+            status = INTERRUPTED
+        if status:
+            raise SystemExit(status)
+
+
+def _told(is_interrupted: bool, why: str) -> int:
+    if is_interrupted:
+        return INTERRUPTED
+    sys.stderr.write(f"relay: {why}\n")
+    return 1

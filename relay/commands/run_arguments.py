@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 import msgspec
 
-from relay.commands.command_line import add_command, job_name
+from relay.commands.command_line import job_name
 from relay.model.arguments import schema
 
 Given = list[tuple[str, str]]
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to those of ``relay``."""
-    parser = add_command(
-        commands,
-        "run",
-        "run one job here and now, without Redis, and show its result",
-        "The result is written to standard output as JSON, all else to standard error. Status: 0 if it succeeded, 1 if "
-        "it did not, 2 if it could not begin, 130 if it was interrupted.",
-    )
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add its arguments."""
     parser.add_argument("name", metavar="NAME", type=job_name, help="name of the job")
     parser.add_argument(
         "arguments",

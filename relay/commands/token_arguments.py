@@ -67,6 +67,11 @@ def _add_limits(add: ArgumentParser) -> None:
         help="2027-01-01 (in UTC), 2027-01-01T12:00:00Z, or in 12h, 90d, 8w",
     )
     add.add_argument("--trusted", action="store_true", help="it may act for its users (Relay-Subject)")
+    add.add_argument(
+        "--operator",
+        choices=("look", "act"),
+        help="at the admin listener it may look, or act, too; without --jobs it may then call no job",
+    )
 
 
 def _name(text: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from relay.model.tokens import TokenGrant
 
-_HEAD = (*("name", "tokens", "jobs", "rate", "held", "queued", "body", "expires", "trusted"),)
+_HEAD = (*("name", "tokens", "jobs", "rate", "held", "queued", "body", "expires", "trusted", "operator"),)
 
 
 def lines(grants: Iterable[TokenGrant], now: float) -> Iterator[str]:
@@ -21,12 +21,21 @@ def lines(grants: Iterable[TokenGrant], now: float) -> Iterator[str]:
 
 def _row(grant: TokenGrant, now: float) -> tuple[str, ...]:
     row = grant.row
-    jobs = "-" if row.jobs is None else ",".join(row.jobs) or "none"
+    all_jobs = "none" if row.operator else "-"
+    jobs = all_jobs if row.jobs is None else ",".join(row.jobs) or "none"
     limits = (
         "-" if value is None else str(value) or "none" for value in (row.rate, row.held, row.queued, row.body)
     )
     expires = f"{_date(grant)}{' (expired)' * (now >= grant.expires)}" or "-"
-    return (grant.name, str(len(row.sha256)), jobs, *limits, expires, "yes" if row.trusted else "-")
+    return (
+        grant.name,
+        str(len(row.sha256)),
+        jobs,
+        *limits,
+        expires,
+        "yes" if row.trusted else "-",
+        row.operator or "-",
+    )
 
 
 def as_json(grants: Iterable[TokenGrant], now: float) -> str:
@@ -39,6 +48,7 @@ def as_json(grants: Iterable[TokenGrant], now: float) -> str:
             "expires": _date(grant) or None,
             "expired": now >= grant.expires,
             "trusted": grant.row.trusted,
+            "operator": grant.row.operator,
         }
         rows.append(msgspec.json.encode(row).decode())
     return "[" + ",\n ".join(rows) + "]"

@@ -11,10 +11,8 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from relay.commands.command_line import add_command
-from relay.commands.token_arguments import add_arguments
 from relay.commands.token_list import as_json, lines
 from relay.model.caller import FREE
 from relay.model.settings import PREFIX, SettingError, config_path
@@ -27,12 +25,6 @@ if TYPE_CHECKING:
 
 _USUAL = "tokens.toml"
 _AT_ONCE = 2  # tokens of one caller that are valid
-
-
-def add_parser(commands: Any) -> None:
-    """Add the command to those of ``relay``."""
-    about = "make and revoke the tokens of callers"
-    add_arguments(add_command(commands, "tokens", about))
 
 
 def run(asked: Namespace) -> None:
@@ -61,7 +53,7 @@ def usual_file(environment: Mapping[str, str]) -> str:
 def _add(path: str, asked: Namespace) -> None:
     token = make_token()
     limits = {key: getattr(asked, key) for key in ("jobs", "rate", "held", "queued", "body", "expires")}
-    row = TokenRow(sha256=(digest_of(token).hex(),), trusted=asked.trusted, **limits)
+    row = TokenRow(sha256=(digest_of(token).hex(),), trusted=asked.trusted, operator=asked.operator, **limits)
 
     def change(before: TokenText) -> TokenText:
         if asked.name in before.rows:

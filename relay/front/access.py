@@ -17,12 +17,12 @@ from relay.front.caller import ANONYMOUS, LOCAL, NOBODY, TICKET_HOLDER, Takes
 from relay.front.callers.check import SUBJECT, bearer
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
-from relay.front.hosts import host_of, is_here, is_loopback, is_private, name_of
 from relay.http.forwarding import Networks, Proxies, forwarded, said
 from relay.http.request import Request
 from relay.model.caller import Caller
 from relay.model.origins import PageOrigins
 from relay.model.problems.caller import Forbidden
+from relay.serving.hosts import host_of, is_here, is_loopback, is_private, name_of
 
 _FROM_PAGES = frozenset({"origin", "sec-fetch-site"})  # headers that browsers send
 #: schemes of `Authorization` that a browser sends on its own, "" for none

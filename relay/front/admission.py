@@ -8,10 +8,10 @@ from relay.front.access import Access
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
 from relay.front.credentials import Credentials
-from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model.settings import Settings
+from relay.serving.refusals import Refusals
 
 
 class Admission:

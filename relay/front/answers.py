@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from relay.http.response import HttpAnswer
 from relay.model import envelope
-from relay.model.problems.base import RelayError
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
+from relay.serving.plain_answers import JSON
+from relay.serving.plain_answers import json as json
+from relay.serving.plain_answers import problem as problem
 
-_JSON = "application/json"
-_PROBLEM = "application/problem+json"
 #: statuses of a job's problem on which clients act by themselves (log in again, wait), or by the rule for sending
 #: again: who reads only the status must not do otherwise than who reads the envelope
 _KEPT_INSIDE = frozenset({401, 407, 408, 421, 425, 429, 502, 503, 504})
@@ -32,27 +28,14 @@ def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) 
     """A job's outcome."""
     head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
     body, about = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
-    return HttpAnswer(status, _JSON, body, head, *about)
+    return HttpAnswer(status, JSON, body, head, *about)
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
     """The state of a job that is not done."""
     head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
     body = envelope.of_standing(standing, reattach)
-    return HttpAnswer(status, _JSON, body, head, standing.id, standing.name)
-
-
-def problem(error: RelayError, prefix: str) -> HttpAnswer:
-    """A request could not be carried out (RFC 9457)."""
-    later = f"Retry-After: {error.retry_after}\r\n" if error.retry_after else ""
-    body = msgspec.json.encode(error.problem(prefix))
-    head = f"Relay-Source: relay\r\n{later}{error.head}"
-    return HttpAnswer(error.status, _PROBLEM, body, head, problem=error.slug)
-
-
-def json(value: Any, status: int = 200) -> HttpAnswer:
-    """Any other value."""
-    return HttpAnswer(status, _JSON, msgspec.json.encode(value))
+    return HttpAnswer(status, JSON, body, head, standing.id, standing.name)
 
 
 def preference_applied(applied: str) -> str:

@@ -153,6 +153,8 @@ class Front(Service):
             self._log.info("relay front listens on {address}", address=str(endpoint))
         if self._settings.open:
             self._log.warn("relay answers everybody (--open): whoever can reach it may submit every job")
+        if self._settings.probes:
+            self._log.info("relay answers probes (--probes), which tell a caller how its requests arrive")
         self.ready.callback(None)
         self._departure.predecessor.ready()
 

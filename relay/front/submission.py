@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import msgspec
-from werkzeug.http import parse_options_header
 
 from relay.front.wait_request import WaitRequest
 from relay.http.request import Request
 from relay.model.caller import Caller
-from relay.model.problems.request import Malformed, NotJson
+from relay.model.problems.request import Malformed
+from relay.serving.json_body import check_json
 
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
@@ -45,21 +45,6 @@ def read_submission(request: Request, caller: Caller, name: str, key: str, longe
         deadline=_seconds(request, "Relay-Deadline", longest),
         trace=_trace(request.header("traceparent")),
     )
-
-
-def check_json(request: Request) -> None:
-    """Raise `NotJson` for a body that says it is something else."""
-    encoding = request.header("content-encoding")
-    if encoding and encoding.lower() != "identity":
-        raise NotJson(f"Content-Encoding {encoding} is not supported")
-    content_type = request.header("content-type")
-    if content_type in ("application/json", ""):
-        return
-    kind, options = parse_options_header(content_type)
-    if kind and kind.lower() != "application/json":
-        raise NotJson(f"Content-Type is {kind}, not application/json")
-    if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise NotJson(f"charset is {options['charset']}, but JSON is always UTF-8")
 
 
 def check_key(key: str) -> str:

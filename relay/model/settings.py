@@ -46,6 +46,13 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     listen: Annotated[
         tuple[str, ...], about("Twisted server endpoint that clients connect to; repeatable")
     ] = ("tcp:8080:interface=127.0.0.1",)
+    admin: Annotated[
+        str,
+        about(
+            "Twisted server endpoint of the dashboard, its API and the metrics; auto is "
+            "tcp:8081:interface=127.0.0.1 under all and none else, '' is none"
+        ),
+    ] = "auto"
     prefix: Annotated[
         str,
         about("path prefix under which clients reach relay, such as /v1", pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
@@ -110,6 +117,12 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     per_host: Annotated[Count, about("concurrent calls from one worker to one host")] = 100
     reload: Annotated[
         bool, about("for development: replace workers when a module of their application is edited")
+    ] = False
+    probes: Annotated[
+        bool,
+        about(
+            "answer the probes of `relay doctor --url`, which look for what stands between clients and relay"
+        ),
     ] = False
     allow_private: Annotated[bool, about("let the handlers' HTTP client connect to private addresses")] = (
         False

@@ -35,6 +35,8 @@ def explain(
     wanted = _QUOTED.sub(r"\1", what.partition(", got")[0]).replace(" | null", "")
     if key == "rate":
         wanted = 'expected a rate such as "50/s"'
+    if key == "operator":
+        wanted = 'expected "look" or "act"'
     return key, f"{key}: {wanted[:1].lower()}{wanted[1:]}, not {_shown(table[key])}"
 
 

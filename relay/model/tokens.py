@@ -11,6 +11,8 @@
     body = 65536
     expires = 2027-01-01T00:00:00Z  # or a date, which is its beginning in UTC; left out: never
     trusted = true                  # may act for its users
+    operator = "look"               # sees the whole relay at its admin listener; "act": may change it, too.
+                                    # Without `jobs` it may then call no job
 
 The file is no secret, because nobody finds a token by its hash. But who can write it can let in whom he likes.
 """
@@ -21,7 +23,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from math import inf
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -36,6 +38,7 @@ from relay.model.watched_file import read_file
 Made = TypeVar("Made")
 MOST_BYTES = 1 << 20  # of a file
 TOKEN_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_NO_JOB = JobPatterns(())
 _Hash = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}\Z")]
 _Hashes = Annotated[tuple[_Hash, ...], Meta(min_length=1, max_length=2)]
 
@@ -55,6 +58,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body: CountOrNone | None = None
     expires: Any = None
     trusted: bool = False
+    operator: Literal["look", "act"] | None = None
 
 
 class TokenGrant(msgspec.Struct, frozen=True):
@@ -124,7 +128,7 @@ def _grant(text: str, name: str, row: TokenRow, defaults: Allowance) -> TokenGra
         defaults.queued if row.queued is None else row.queued,
         defaults.body if row.body is None else row.body,
     )
-    jobs = None if row.jobs is None else made("jobs", JobPatterns.parse)
+    jobs = made("jobs", JobPatterns.parse) if row.jobs is not None else _NO_JOB if row.operator else None
     digests = tuple(map(bytes.fromhex, row.sha256))
     return TokenGrant(name, row, digests, jobs, allowance, made("expires", moment))
 

@@ -18,6 +18,6 @@
 `redis_protocol`   txredisapi's protocol, with bytes in and bytes out
 `api_connection`   Twisted's HTTP client connection, with bounds
 `treq_client`      treq's client, over an agent of one's own
-`documents`        small documents over https, with bounds
+`bodies`           answers that are read whole, with bounds; `documents`: small ones over https; `posts`: of questions
 =================  ===================================================================================================
 """

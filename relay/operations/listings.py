@@ -76,15 +76,20 @@ def position_of(cursor: str, lists: tuple[str, ...]) -> Position:
     return Position(int(found[1]), int(found[2]), found[3])
 
 
+def asked(wanted: JobFilter) -> Wanted:
+    """What the store looks at itself."""
+    return Wanted(wanted.name, wanted.owner, wanted.id, wanted.before, wanted.after)
+
+
 async def slice_at(store: Sights, name: str, wanted: JobFilter, cursor: str) -> Slice:
     """A slice of a list, less what does not fit."""
-    asked = Wanted(wanted.name, wanted.owner, wanted.id, wanted.before, wanted.after)
+    what = asked(wanted)
     if name == "ended":
-        found = await store.ended(asked, cursor)
+        found = await store.ended(what, cursor)
     elif name in ("dead", "lost"):
-        found = await store.died(asked, cursor, only=name == "lost")
+        found = await store.died(what, cursor, only=name == "lost")
     else:
-        found = await store.live("all" if name == "rest" else name, asked, cursor)
+        found = await store.live("all" if name == "rest" else name, what, cursor)
     jobs = [job for job in found.jobs if fits(job, wanted) and (name != "rest" or job.lane)]
     return msgspec.structs.replace(found, jobs=jobs)
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from relay.model import ids
 from relay.model.digests import digest
 from relay.operations.details import detail_of, row_of
-from relay.operations.listings import fits, page
+from relay.operations.listings import DEAD, asked, fits, page
 from relay.operations.operations import NotPossible, Operations
 from relay.operations.overviews import overview, process_status, store_info
 from relay.operations.seen import (
@@ -68,18 +69,27 @@ class StoreOperations(StoreActs, Operations):
     async def jobs(self, wanted: JobFilter, most: int = 50, cursor: str = "") -> JobPage:
         if wanted.key:
             return await self._of_key(wanted)
+        if not cursor and ids.parse(wanted.id) is not None:  # a whole id, or the beginning of one
+            found = await self._of_id(wanted.id, wanted)
+            if found.jobs:
+                return found
         return await page(self._store, wanted, max(1, min(most, 1000)), cursor)
 
     async def _of_key(self, wanted: JobFilter) -> JobPage:
         if not (wanted.name and wanted.owner):
             raise NotPossible("a key belongs to a job's name and an owner: name both")
         id = await self._store.id_of_key(digest(wanted.owner, wanted.name, wanted.key))
-        known = await self._store.known(id) if id else None
+        return await self._of_id(id, wanted) if id else JobPage([])
+
+    async def _of_id(self, id: str, wanted: JobFilter) -> JobPage:
+        known = await self._store.known(id)
         if known is None:
             return JobPage([])
         row = row_of(known, await self._queue_of(known))
+        at = row.finished if row.state == DEAD else row.created
+        is_meant = asked(wanted).fits(row.id, row.name, row.owner, at)
         listed = ListedJob(lane="", **msgspec.structs.asdict(row))
-        return JobPage([row] if fits(listed, wanted) else [], looked_at=1)
+        return JobPage([row] if is_meant and fits(listed, wanted) else [], looked_at=1)
 
     async def job(self, id: str) -> JobDetail:
         known = await self._store.known(id)

@@ -42,7 +42,7 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     it."""
     from twisted.internet import reactor
 
-    from relay.process import service, sockets, variables, waiting
+    from relay.process import admin, service, sockets, variables, waiting
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)
@@ -51,6 +51,8 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     if settings.redis in ("", service.EMBEDDED):
         find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
+    if admin.endpoint_of(settings, "all") not in bound:
+        admin.bind(reactor, settings, "all")
 
 
 def main() -> None:

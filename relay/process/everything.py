@@ -19,16 +19,18 @@ from twisted.logger import Logger
 from relay import version
 from relay.front.credentials import check_files
 from relay.model.settings import SettingError, Settings
-from relay.process import check, ending, orphans, reexec, signals, sockets, waiting
+from relay.process import admin, check, ending, orphans, reexec, signals, sockets, waiting
+from relay.process.admin import AdminSocket
 from relay.process.board import Boards
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
-from relay.process.service import EMBEDDED, address_of, router_of, terms_of
+from relay.process.service import EMBEDDED, address_of, router_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.process.telemetry import telemetry_of
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
 from relay.store.operators import RedisOperatorStore
+from relay.store.terms import terms_of
 
 _log = Logger()
 
@@ -41,15 +43,18 @@ def everything(
     check_files(reactor, settings)
     waiting.check(settings)
     left = reexec.inherited()
+    operators = admin.bind(reactor, settings, "all", left)
     listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
-    for description, each in zip(settings.listen, listening, strict=True):
+    pairs = list(zip(settings.listen, listening, strict=True))
+    pairs += [(operators.description, operators.bound)] if operators is not None else []
+    for description, each in pairs:
         reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, sockets.path_of(each, description))
     is_embedded = settings.redis in ("", EMBEDDED)
     embedded = _embedded(settings, owner, left) if is_embedded else None
-    renewal = _renewal(reactor, settings, given or {}, listening, embedded)
+    renewal = _renewal(reactor, settings, given or {}, pairs, embedded)
     if embedded is not None:
         settings = msgspec.structs.replace(settings, redis=embedded.url)
-    supervisor = _supervisor(reactor, settings, listening, embedded, renewal, left)
+    supervisor = _supervisor(reactor, settings, listening, embedded, renewal, left, operators)
     ending.install(reactor)
     orphans.install(reactor)
     others: dict[int, Callable[[], None]] = {
@@ -67,10 +72,10 @@ def _supervisor(
     embedded: Embedded | None,
     renewal: Reexecution,
     left: Inherited | None,
+    operators: AdminSocket | None,
 ) -> Supervisor:
     """The supervisor with its children; `left` is its state if it was restarted."""
     programs = _programs(settings, listening)
-
     telemetry = telemetry_of(reactor, "supervisor", settings)
     boards = Boards(reactor.seconds)
     telemetry.others = boards.snapshots
@@ -89,6 +94,9 @@ def _supervisor(
     supervisor = Supervisor(reactor, redis, children, store, renewal)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
+    if operators is not None:
+        view = admin.AdminView(store, supervisor.why_not, telemetry.snapshots)
+        supervisor.beside.append(admin.listener(reactor, settings, operators, view))
     if left is not None:
         supervisor.adopt(left, place)
     if embedded is not None and redis is not None:
@@ -100,14 +108,14 @@ def _renewal(
     reactor: Any,
     settings: Settings,
     given: Mapping[str, Any],
-    listening: Sequence[socket.socket],
+    bound: Sequence[tuple[str, socket.socket]],
     embedded: Embedded | None,
 ) -> Reexecution:
-    """How a supervisor with these settings restarts in place."""
-    present = check.Present(settings.redis, settings.data, settings.listen)
+    """How a supervisor with these settings, and these sockets by their endpoints, restarts in place."""
+    present = check.Present(settings.redis, settings.data, tuple(description for description, _ in bound))
     return Reexecution(
         partial(check.again, reactor, _environment(), dict(given), present),
-        partial(_go_on, list(zip(settings.listen, listening, strict=True)), embedded),
+        partial(_go_on, bound, embedded),
     )
 
 

@@ -132,6 +132,10 @@ class ManagedProcess:
         """Whether a process runs that has no successor."""
         return self._child is not None
 
+    def can_work(self) -> bool:
+        """Whether a process runs that is ready, and was not told to leave."""
+        return any(child.ready.called and not child.leaving for child in self._all)
+
     async def replace(self) -> None:
         """Start a successor; the present process leaves when the successor is ready."""
         if not self._stopping:

@@ -33,7 +33,7 @@ from relay.store.inbox import Inbox, RedisInbox
 from relay.store.messages import Message
 from relay.store.partition import Partition
 from relay.store.router import Router
-from relay.store.terms import StoreSettings
+from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
 from relay.telemetry.events import UNHEARD, Events
 
@@ -208,19 +208,6 @@ def router_of(reactor: Any, address: Address, events: Events = UNHEARD) -> Route
     partition = Partition(reactor, link, events=events)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     return Router([partition])
-
-
-def terms_of(settings: Settings) -> StoreSettings:
-    """What these settings say that processes agree on."""
-    return StoreSettings(
-        keep=settings.keep,
-        lease=settings.lease,
-        queue_limit=settings.queue_limit,
-        queue_bytes=settings.queue_bytes,
-        dead_keep=settings.dead_keep,
-        dead_bytes=settings.dead_bytes,
-        dead_arguments=settings.dead_arguments,
-    )
 
 
 def _give_up(reactor: Any, why: str) -> None:

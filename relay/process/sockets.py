@@ -22,12 +22,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
-from relay.front.hosts import is_loopback
 from relay.model.settings import SettingError, Settings
 from relay.net.proxied import with_headers
 from relay.net.tls import BAD_CERTIFICATES, arranged, mistake_of, over_tls
 from relay.net.unixport import UnixPort
 from relay.process.binder import Binder
+from relay.serving.hosts import is_loopback
 
 _PROXIED = re.compile(r"^(?:haproxy:)*")
 _HANDED_OVER = (
@@ -42,17 +42,27 @@ def bind(reactor: Any, descriptions: Sequence[str], open: bool) -> list[socket.s
     could reach unless that is `open` to some of them."""
     bound = []
     for description in descriptions:
-        try:
-            listening = _bind(reactor, description)
-        except (ValueError, OSError, *BAD_CERTIFICATES) as error:
-            raise SettingError(f"--listen {description}: {mistake_of(error)}") from error
+        listening = bound_one(reactor, "--listen", description)
         bound.append(listening)
-        if not open and listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0]):
+        if not open and reaches_others(listening):
             raise SettingError(
                 f"--listen {description}: other machines can reach this address, and no setting says who may call: "
                 "give --tokens, --jwt-keys, --callers, --allow, --ticket-secrets or --open"
             )
     return bound
+
+
+def bound_one(reactor: Any, option: str, description: str) -> socket.socket:
+    """A socket for an endpoint string, which `option` names; raises `SettingError`."""
+    try:
+        return _bind(reactor, description)
+    except (ValueError, OSError, *BAD_CERTIFICATES) as error:
+        raise SettingError(f"{option} {description}: {mistake_of(error)}") from error
+
+
+def reaches_others(listening: socket.socket) -> bool:
+    """Whether other machines than this one may connect."""
+    return listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0])
 
 
 def path_of(listening: socket.socket, description: str) -> Path | None:
@@ -153,17 +163,23 @@ class _Adopter:
 @implementer(IStreamServerEndpoint)
 class BoundEndpoint:
     """An endpoint string together with the socket that was bound for it; as text, where it is reached. Raises
-    `SettingError`. `is_ours` says that nobody else serves the socket, whose path goes with it."""
+    `SettingError`. `is_ours` says that nobody else serves the socket, whose path goes with it; `option` is what the
+    endpoint was given with."""
 
     def __init__(
-        self, reactor: Any, description: str, listening: socket.socket, is_ours: bool = False
+        self,
+        reactor: Any,
+        description: str,
+        listening: socket.socket,
+        is_ours: bool = False,
+        option: str = "--listen",
     ) -> None:
         self._shown = shown(listening, description)
         at_end = partial(remove, path_of(listening, description)) if is_ours else lambda: None
         try:
             self._endpoint = serverFromString(_Adopter(reactor, listening, at_end), _plain(description))
         except (ValueError, OSError) as error:
-            raise SettingError(f"--listen {description}: {error}") from error
+            raise SettingError(f"{option} {description}: {error}") from error
 
     def __str__(self) -> str:
         return self._shown

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, gatherResults, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -52,7 +52,7 @@ class Supervisor(Service):
         self._reactor = reactor
         self._redis = redis
         self._children = children
-        self._store = store
+        self.store = store
         self._renewal = renewal
         self._renewing: Deferred[None] | None = None
         self._again = False  # asked to renew itself while it looks whether it may
@@ -61,6 +61,8 @@ class Supervisor(Service):
         self._replacing: Deferred[None] | None = None
         self._reaping: dict[Deferred[None], tuple[str, str]] = {}  # titles and names
         self._inherited: Inherited | None = None
+        #: what runs as long as the store is there: the admin listener
+        self.beside: list[Service] = []
         #: called when everything stops, and its processes have been told so: none is started any more
         self.hang_up: Callable[[], None] = lambda: None
         #: called when all is over
@@ -88,7 +90,9 @@ class Supervisor(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._store.start()
+        self.store.start()
+        for each in self.beside:
+            each.startService()
         adopted = [child for child in self._children if child.has_process()]
         for child in (*([self._redis] if self._redis else []), *self._children):
             if not child.has_process():
@@ -99,6 +103,13 @@ class Supervisor(Service):
             for retired in self._retired:
                 ensureDeferred(retired.retire())
             self._replace(sorted(adopted, key=lambda child: child.began))
+
+    def why_not(self) -> str:
+        """Why this relay takes no work, as far as its processes are concerned; "" if it does."""
+        if not self.running:
+            return "draining"
+        fronts = (child for child in self._children if child.role == "front")
+        return "" if any(child.can_work() for child in fronts) else "no front is ready"
 
     def _is_ready(self, role: str) -> None:
         if role == "front" and not self.ready.called:
@@ -113,7 +124,9 @@ class Supervisor(Service):
         self.hang_up()
         await ended
         await DeferredList(list(self._reaping))
-        await self._store.stop()
+        for each in self.beside:
+            await maybeDeferred(each.stopService)
+        await self.store.stop()
         if self._redis is not None:
             await self._redis.stop()
         self.release()
@@ -209,7 +222,7 @@ class Supervisor(Service):
         began, told = self._reactor.seconds(), -_REMIND
         while True:
             try:
-                await self._store.reap(name)  # which logs what goes back
+                await self.store.reap(name)  # which logs what goes back
                 return
             except Exception as error:
                 now = self._reactor.seconds()

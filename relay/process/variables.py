@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from relay.model.settings import PREFIX, SettingError, Settings
 
-#: RELAY_URL is where other servers find relay
-_OTHERS = {"RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL"}
+#: RELAY_URL is where other servers find relay, and RELAY_ADMIN_URL, RELAY_OPERATOR_TOKEN where the command `relay` does
+_OTHERS = {"RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL", "RELAY_ADMIN_URL", "RELAY_OPERATOR_TOKEN"}
 #: what Kubernetes tells each container of a service that is called "relay"
 _OF_KUBERNETES = re.compile(
     r"RELAY_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"

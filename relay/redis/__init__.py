@@ -7,6 +7,7 @@
 `subscription`  channels that are heard over one connection
 `refusal`       what Redis says when it does not do a thing
 `health`        what the log says of a Redis: away, back, what it refuses
+`blocking`      a connection that waits for its answers, without a reactor
 `embedded`      a server for this relay alone
 ==============  ======================================================================================================
 """

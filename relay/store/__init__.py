@@ -34,7 +34,8 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `workers`      the verbs of a worker
 `member`       what the stores of fronts and of workers share: the sweep
 `membership`   a front or a worker at the store: connected, told by its inbox, sweeping; until it leaves
-`operators`    the verbs of supervisors and operators
+`operators`    the verbs of supervisors and operators; of these `sights` (to look) and `acts` (to change)
+`found`        what operators are shown; `operator_rows` reads it
 `renewal`      renews a lease without the reactor
 `given_back`   jobs of sessions that are closed
 `memory/`      the same verbs without a server, for tests

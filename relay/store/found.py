@@ -52,7 +52,7 @@ class Totals(msgspec.Struct, frozen=True):
 class NameTally(msgspec.Struct, frozen=True):
     """What waits of one name.
 
-    `queue`: of a job that waits, else as declared, else "" · `oldest`: when the first job was made that is at the front
+    `queue`: as declared, else of a job that waits, else "" · `oldest`: when the first job was made that is at the front
     of a line · `limited`: those that a limit holds back · `served`: until when a worker has promised to be there.
     """
 

@@ -176,6 +176,9 @@ class MailKind(StrEnum):
     GO_ON = "g"  # claim again
 
 
+WHETHER_QUIET = {MailKind.QUIET.value: True, MailKind.GO_ON.value: False}
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One message of an inbox; its kind is a `MailKind`."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from relay.redis.address import Address
+from relay.redis.blocking import connect
 from relay.store.keys import Keys
 from relay.store.scripts import script
 
@@ -59,25 +60,5 @@ class Renewal:
 
     def _connected(self) -> Redis:
         if self._client is None:
-            self._client = _connect(self._address)
+            self._client = connect(self._address, _DEADLINE)
         return self._client
-
-
-def _connect(address: Address) -> Redis:
-    """A client that tries once and, in the older protocol, asks for nothing that its user may not be allowed."""
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    options: dict[str, Any] = {
-        "db": address.database,
-        "username": address.user or None,
-        "password": address.password or None,
-        "socket_timeout": _DEADLINE,
-        "socket_connect_timeout": _DEADLINE,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    if address.scheme == "unix":
-        return Redis(unix_socket_path=address.host, **options)
-    return Redis(address.host, address.port, ssl=address.scheme == "rediss", **options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.model.settings import Settings
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -20,3 +22,16 @@ class StoreSettings:
     def words(self) -> str:
         """As scripts read them that end jobs."""
         return f"{int(self.keep * 1000)} {self.dead_bytes} {self.dead_arguments}"
+
+
+def terms_of(settings: Settings) -> StoreSettings:
+    """What these settings say that processes agree on."""
+    return StoreSettings(
+        keep=settings.keep,
+        lease=settings.lease,
+        queue_limit=settings.queue_limit,
+        queue_bytes=settings.queue_bytes,
+        dead_keep=settings.dead_keep,
+        dead_bytes=settings.dead_bytes,
+        dead_arguments=settings.dead_arguments,
+    )

@@ -17,11 +17,11 @@ class Trail(msgspec.Struct, gc=False):
     trace: str
     began: float
     owner: str = ""
-    job: str = ""
     beats: int = 0
     silent: float = -1.0
     late: float = 0.0
     key: str = ""
+    job: str = ""
 
     def end(
         self,

@@ -17,24 +17,18 @@ from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.store.membership import Membership
-from relay.store.messages import MailKind, Message, Report
+from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
-from relay.worker.around import around_of
-from relay.worker.callable_jobs import CallableJobs
 from relay.worker.definitions import served
-from relay.worker.end import Ends
+from relay.worker.equipping import equipment_of, place_of
 from relay.worker.firings import Firings
 from relay.worker.lately import Lately
 from relay.worker.lifespan import Lifespan
-from relay.worker.overdue import Overdue
-from relay.worker.place import Place
-from relay.worker.resending import Resending
-from relay.worker.runner import Equipment, Runner
+from relay.worker.runner import Runner
 from relay.worker.session import Session
 from relay.worker.shareds import Shareds
-from relay.worker.sub_jobs import Submitting
 from relay.worker.tools import WorkerTools
 
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
@@ -55,8 +49,7 @@ class Worker(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._running_down = False
         self._is_mute = False
-        #: whether an operator has said that it is to claim nothing more; what it runs goes on
-        self.is_quiet = False
+        self.is_quiet = False  #: an operator has it claim nothing more
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
@@ -74,29 +67,16 @@ class Worker(Service):
             work[self._firings.look] = pace.look
             tools.store.on_data_loss.append(self._firings.rest)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        idle = min(pace.idle, settings.lease / 3)
+        idle, given = min(pace.idle, settings.lease / 3), settings.for_handlers()
         self._session = Session(tools.clock, tools.store, self._roster, self, idle)
         #: what the handlers share
-        self._given = settings.for_handlers()
-        self.shareds = Shareds(tools.clock, self._given)
+        self.shareds = Shareds(tools.clock, given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
-        self._runner = Runner(self._place(), self._equipment(), self._session)
+        equipment = equipment_of(tools, registry, given, self._outcomes.waiters)
+        self._runner = Runner(place_of(tools, registry, settings, self.shareds), equipment, self._session)
         self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
-
-    def _place(self) -> Place:
-        tools, settings = self._tools, self._settings
-        ends, overdue = Ends(settings.result_limit, tools.show), Overdue(tools.clock, settings.concurrency)
-        around = around_of(self._registry.hooks.around, tools.tracing)
-        return Place(tools.clock, tools.in_thread, ends, overdue, self.shareds, tools.tasks, around)
-
-    def _equipment(self) -> Equipment:
-        tools, called = self._tools, CallableJobs(self._registry)
-        resending = Resending(tools.clock, tools.store)
-        submitting = Submitting(tools.store, self._outcomes.waiters, called, resending)
-        given = tools.upstreams, self._given, tools.from_thread, submitting
-        return Equipment(*given, spawn=tools.spawn, events=tools.events, tracing=tools.tracing)
 
     def startService(self) -> None:
         super().startService()
@@ -205,8 +185,8 @@ class Worker(Service):
                 self._session.nudge()
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
-            elif message.kind in (MailKind.QUIET, MailKind.GO_ON):
-                self._be_quiet(message.kind == MailKind.QUIET)
+            elif message.kind in WHETHER_QUIET:
+                self._be_quiet(WHETHER_QUIET[message.kind])
             else:
                 self._outcomes.hear(message)
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from relay.commands import main as command
 from relay.commands import replacing
 from relay.commands.token_editor import TokenText, edit
-from relay.model.caller import FREE
+from relay.model.caller import FREE, JobPatterns
 from relay.model.token import digest_of, is_token
 from relay.model.tokens import TokenFileError, TokenGrant, TokenRow, load_tokens, parse_tokens
 
@@ -259,6 +259,7 @@ ROWS = st.builds(
     body=st.none() | st.integers(0, 1 << 50),
     expires=st.none() | st.dates() | st.datetimes(timezones=st.just(UTC)),
     trusted=st.booleans(),
+    operator=st.sampled_from([None, "look", "act"]),
 )
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,63}", fullmatch=True)
 
@@ -285,16 +286,24 @@ def test_callers_are_listed(run: Run) -> None:
     old = f'["old"]\nsha256 = ["{C}"]\nexpires = 2020-01-01T00:00:00Z\ntrusted = true\njobs = []\nrate = ""\nheld = 0\n'
     Path("tokens.toml").write_text(COMMENTED + old)
     assert run("list").out.splitlines() == [
-        "name     tokens  jobs  rate  held  queued  body  expires                         trusted",
-        "app      1       -     1/s   -     -       -     -                               -",
-        "shop.de  1       -     -     -     -       -     -                               -",
-        "old      1       none  none  0     -       -     2020-01-01T00:00:00Z (expired)  yes",
+        "name     tokens  jobs  rate  held  queued  body  expires                         trusted  operator",
+        "app      1       -     1/s   -     -       -     -                               -        -",
+        "shop.de  1       -     -     -     -       -     -                               -        -",
+        "old      1       none  none  0     -       -     2020-01-01T00:00:00Z (expired)  yes      -",
     ]
     listed = json.loads(run("list", "--json").out)
     assert [row["name"] for row in listed] == ["app", "shop.de", "old"]
     limits = {"rate": "", "held": 0, "queued": None, "body": None}
     ends = {"expires": "2020-01-01T00:00:00Z", "expired": True}
-    assert listed[2] == {"name": "old", "tokens": 1, "jobs": [], **limits, **ends, "trusted": True}
+    assert listed[2] == {
+        "name": "old",
+        "tokens": 1,
+        "jobs": [],
+        **limits,
+        **ends,
+        "trusted": True,
+        "operator": None,
+    }
 
 
 def test_no_callers_are_listed_as_none(run: Run) -> None:
@@ -462,3 +471,10 @@ def test_commands_at_once_lose_nothing(tmp_path: Path) -> None:
     assert all(process.returncode == 0 for process in running)
     found = {name: grant.digests for name, grant in grants(str(tmp_path / "t.toml")).items()}
     assert found == {name: (digest_of(token),) for name, token in tokens.items()}
+
+
+def test_an_operator_is_one_that_may_call_no_job(run: Run) -> None:
+    assert run("add", "night-shift", "--operator", "act").status == 0
+    (grant,) = load_tokens("tokens.toml", FREE).values()
+    assert (grant.row.operator, grant.jobs) == ("act", JobPatterns(()))
+    assert run("list").out.splitlines()[1].split() == ["night-shift", "1", "none", *"-----", "-", "act"]

@@ -13,6 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import valkey
+
+from relay.store.keys import Keys
+from relay.store.scripts import script
 from tests.faults.servers import LEASE, Servers
 from tests.processes import ROOT, RedisProcess, RelayProcess, eventually, free_port
 
@@ -143,6 +147,29 @@ class Rig:
             return answer.json().get("complete") is True
         return False
 
+    def stop_a_name(self) -> None:
+        """No job of a name begins for a while, or none of the queue."""
+        what = self.random.choice(["name work", "name family", "queue default"])
+        self._say_stop(what, on=True)
+        self._later(0.5 + self.random.random(), lambda: self._say_stop(what, on=False))
+
+    def _say_stop(self, what: str, on: bool) -> None:
+        """As an operator does it, until Redis has heard."""
+        keys = Keys()
+
+        def said() -> bool:
+            own = valkey.Valkey(unix_socket_path=self.redis.socket)
+            with (
+                contextlib.suppress(valkey.exceptions.ValkeyError, OSError),
+                contextlib.closing(own) as redis,
+            ):
+                words = keys.tag, redis.get(f"{keys.tag}epoch") or b"", what, int(on)
+                answer = redis.eval(script("stop").text, len(keys.declared), *keys.declared, *words)
+                return bool(answer[0] == b"OK")
+            return False
+
+        eventually(said, f"{what} is stopped: {on}", patience=60)
+
     def replace_all(self) -> None:
         """A rolling restart."""
         self.relay.signal(signal.SIGHUP)
@@ -209,6 +236,7 @@ KEEPING: dict[str, int] = {
     "fail_over": 4,
     "forget_scripts": 8,
     "poison": 4,
+    "stop_a_name": 6,
     "replace_all": 3,
     "replace_workers": 3,
     "signal_at_random": 2,

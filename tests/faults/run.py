@@ -40,7 +40,20 @@ _TRACES = (
     "trial",
     "progress",
 )
-_TRACES += ("parents", "orphans", "checkpoint", "delay", "deadline", "heads", "shut", "suspects", "closing")
+_TRACES += (
+    "later",
+    "history",
+    "stopped",
+    "parents",
+    "orphans",
+    "checkpoint",
+    "delay",
+    "deadline",
+    "heads",
+    "shut",
+    "suspects",
+    "closing",
+)
 
 
 @dataclass
@@ -193,7 +206,7 @@ def _events(directory: Path, begun: float) -> tuple[list[history.Event], list[hi
 def _innocent(rig: Rig, jobs: list[history.Event]) -> tuple[list[str], list[str]]:
     letters = rig.redis.client.hgetall("{r0}:letter")
     poison = {id.decode() for id, letter in letters.items() if b"poison" in letter}
-    decoder = msgspec.msgpack.Decoder(tuple[float, str, msgspec.Raw, str, int])
+    decoder = msgspec.msgpack.Decoder(tuple[float, str, msgspec.Raw, str, int, msgspec.Raw])
     dead = {id.decode(): set(decoder.decode(letter)[3].split()) for id, letter in letters.items()}
     return history.innocent(dead, poison, jobs)
 

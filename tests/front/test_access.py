@@ -13,8 +13,6 @@ from twisted.internet.testing import StringTransport
 from relay.front.access import Access
 from relay.front.caller import ANONYMOUS, LOCAL, Takes
 from relay.front.callers.prover import Prover
-from relay.front.hosts import is_private
-from relay.front.refusals import PAUSE, Refusals
 from relay.http.forwarding import Proxies, address_of
 from relay.http.request import Request
 from relay.model import proofs
@@ -22,6 +20,8 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import Forbidden
 from relay.model.proofs import Signed
+from relay.serving.hosts import is_private
+from relay.serving.refusals import PAUSE, Refusals
 
 SECRET, OLD = "a secret of both", "the secret before"
 PHONE, NGINX, DJANGO = "203.0.113.9", "10.0.0.1", "10.0.0.2"

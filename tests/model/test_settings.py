@@ -104,7 +104,8 @@ def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_one(name: str
 
 @pytest.mark.parametrize(
     "name",
-    ["RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL", "RELAY_MAX_WAIT", "_RELAY_CHILD", "RELAYED", "MY_RELAY_GRACE",
+    ["RELAY_CONFIG", "RELAY_ROLE", "RELAY_URL", "RELAY_ADMIN_URL", "RELAY_OPERATOR_TOKEN", "RELAY_MAX_WAIT",
+     "_RELAY_CHILD", "RELAYED", "MY_RELAY_GRACE",
      "RELAY_PORT", "RELAY_SERVICE_HOST", "RELAY_SERVICE_PORT_HTTP", "RELAY_PORT_8080_TCP_ADDR"],
 )  # fmt: skip
 def test_variables_of_others_are_none_of_its_business(name: str) -> None:

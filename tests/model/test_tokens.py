@@ -153,6 +153,7 @@ HEAD = f'[a]\nsha256 = ["{A}"]\n'
         ("expires = 2027-01-01T00:00:00", "[a] expires: 2027-01-01T00:00:00 has no time zone"),
         ("expires = 12:00:00", "[a] expires: expected a date"),
         ("expires = 1798761600", "[a] expires: expected a date"),
+        ("operator = 'root'", '[a] operator: expected "look" or "act", not \'root\''),
         ("trusted = 1", "[a] trusted: expected bool, not 1"),
         ("trusted = 'yes'", "[a] trusted: expected bool"),
         ("b.held = 1", 'a name with a dot has quotes: ["a.b"]'),

@@ -299,3 +299,17 @@ def test_what_a_server_tells_of_itself_is_read() -> None:
     assert store_info({"rdb_saves": "3"}, 0).persistence == "rdb"
     assert store_info({"redis_version": "7"}, 0).persistence == "none"
     assert store_info({}, 0).persistence == ""
+
+
+@ensureDeferred
+async def test_a_whole_id_leads_to_its_job_if_it_is_meant(scene: Scene) -> None:
+    await scene.serve()
+    id = await scene.submit()
+    page = await scene.operator.jobs(JobFilter(id=id))
+    assert ([row.id for row in page.jobs], page.looked_at, page.cursor) == ([id], 1, "")
+    assert (await scene.operator.jobs(JobFilter(id=id, state="running"))).jobs == []
+    assert (await scene.operator.jobs(JobFilter(id=id, name="tell"))).jobs == []
+    dead = await scene.submit()
+    await scene.begin(5)
+    await scene.end(failed(dead, dead=True))
+    assert [row.state for row in (await scene.operator.jobs(JobFilter(id=dead))).jobs] == ["failed"]

@@ -5,15 +5,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-#: what is sent by other than scripts
-SENT = {"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"}
+from relay.store import demands
+from relay.store.keys import Keys
+from relay.store.scripts import script
+from tests.processes import RedisProcess
 
 
 def test_the_rights_in_the_docs_are_those_that_are_needed(root: Path) -> None:
     docs = re.search(r"ACL SETUSER relay .*?```", (root / "docs/running.md").read_text(), re.DOTALL)
     shipped = re.search(r"^user relay .*$", (root / "deploy/redis.conf").read_text(), re.MULTILINE)
-    scripts = "".join(path.read_text() for path in (root / "relay/store/lua").glob("*.lua"))
-    called = {word.lower() for word in re.findall(r"redis\.p?call\('(\w+)'", scripts)}
-    for told in (docs, shipped):
+    for told in (docs, shipped, re.match(".*", demands.acl())):
         assert told is not None
-        assert set(re.findall(r"\+(\w+)", told[0])) == called | SENT
+        assert set(re.findall(r"\+(\w+)", told[0])) == demands.rights()
+
+
+def test_the_docs_and_the_doctor_give_the_same_acl(root: Path) -> None:
+    docs = re.search(r"ACL SETUSER relay .*?```", (root / "docs/running.md").read_text(), re.DOTALL)
+    assert docs is not None
+    assert " ".join(docs[0].removesuffix("```").split()) == demands.acl()
+
+
+def test_scripts_are_known_by_their_hashes() -> None:
+    known = demands.verbs()
+    assert {"submit", "turn", "sweep", "open"} <= set(known.values())
+    assert "places" not in known.values()
+
+
+def test_the_layout_is_that_of_a_new_data_set(redis: RedisProcess) -> None:
+    redis.client.eval(script("open").text, 2, *Keys().declared, "a", "", -1, "")
+    assert redis.client.get("{r0}:layout").decode() == demands.layout()

@@ -342,3 +342,40 @@ async def test_an_outcome_of_an_earlier_version_is_read(
     known = await front.known(id)
     assert (known.standing.state, known.process, known.history) == (State.SUCCEEDED, "", ())
     assert [job.id for job in (await front.ended()).jobs] in ([id], [])
+
+
+@ensureDeferred
+async def test_the_attempts_that_are_kept_count_as_bytes_while_their_job_lives(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    id = await submit(front, attempts=9)
+    other = await submit(front, name="tell")
+    alone = (await front.totals()).bytes
+    session = await Session(worker, serves=("echo",)).open()
+    for end in (Report(id, State.SCHEDULED, problem="x" * 50), Report(id, State.QUEUED)):
+        await session.turn(1)
+        await session.turn(0, end)
+        await front.sweep()
+    assert (await front.totals()).bytes == alone + redis.client.hstrlen("{r0}:history", id)
+    await front.cancel("*", id)
+    await front.cancel("*", other)
+    assert (await front.totals()).bytes == 0
+    assert not redis.client.exists("{r0}:history")
+
+
+@ensureDeferred
+async def test_a_job_that_succeeds_at_once_costs_its_history_nothing(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    session = await Session(worker).open()
+    await submit(front)
+    turned = await session.turn(1)
+    with redis.client.monitor() as monitor:
+        await session.turn(1, *succeeded(turned))
+        redis.client.echo("over")
+        commands = []
+        while "over" not in (command := monitor.next_command()["command"]):
+            commands.append(command)
+    assert not [
+        command for command in commands if "history" in command and not command.startswith(("EVAL", "EXISTS"))
+    ]

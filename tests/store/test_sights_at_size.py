@@ -8,12 +8,11 @@ from pytest_twisted import ensureDeferred
 from relay.model.state import State
 from relay.operations.seen import JobFilter
 from relay.operations.store_operations import StoreOperations
+from relay.store.demands import verbs
 from relay.store.messages import LimitDefinition, Report, Submission
 from relay.store.roster import Roster
-from relay.store.scripts import script
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
-from tests.store.lint import FOLDER
 from tests.store.test_store import Session, a_job, declared
 
 JOBS, NAMES, LANES = 100_000, 50, 2_000
@@ -43,12 +42,6 @@ async def work(worker: Store, served: Roster) -> None:
         await session.turn(
             0, *[Report(claim.id, State.FAILED, "{}", dead=True) for claim in turned.claims[::2]]
         )
-
-
-def verb_of(sha: str) -> str:
-    """The verb whose script has this hash."""
-    names = [path.stem for path in FOLDER.glob("*.lua") if "-- answer:" in path.read_text()]
-    return next(name for name in names if script(name).sha == sha)
 
 
 def longest(redis: RedisProcess) -> dict[str, float]:
@@ -99,5 +92,5 @@ async def test_no_script_of_an_operator_takes_long_where_there_is_much(
     assert sum(each.dead for each in seen.names) == seen.dead > 300
     # the best of three, once Redis has the scripts: others may have had the processor meanwhile
     slow = {sha: min(each[sha] for each in rounds[1:]) for sha in rounds[-1]}
-    print({verb_of(sha): time for sha, time in slow.items()})  # noqa: T201
+    print({verbs()[sha]: time for sha, time in slow.items()})  # noqa: T201
     assert max(slow.values()) < LONGEST

@@ -3,8 +3,8 @@
 ================  ====================================================================================================
 `check`           what each kind of credentials is asked
 `sources`         the checks that the settings ask for
-`identities`      asks each check in turn; `failures`: the attempts that fail
-`tokens`          tokens of relay's own: `token_file` watches their file, `known_tokens` has it in memory
+`identities`      asks each check in turn
+`tokens`          tokens of relay's own (their file: `relay.serving.token_file`)
 `jwt`             JWTs of an identity provider
 `claims`          what a JWT says, and whether that is valid
 `remembered`      tokens that were checked before

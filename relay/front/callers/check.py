@@ -7,6 +7,7 @@ from typing import Protocol
 
 from relay.model.caller import Caller, owner_in_header
 from relay.model.problems.request import Malformed
+from relay.serving.bearer import bearer as bearer
 
 #: the header in which a server that is trusted names the user for whom it acts
 SUBJECT = "relay-subject"
@@ -48,16 +49,6 @@ def schemes_of(checks: Iterable[CallerCheck]) -> tuple[str, ...]:
     """What these checks take, each scheme once."""
     taken = [scheme for check in checks for scheme in getattr(check, "schemes", ("Bearer",))]
     return tuple(dict.fromkeys(taken))
-
-
-def bearer(request: RequestHead) -> str:
-    """The token of ``Authorization: Bearer …`` (RFC 6750, 2.1), "" where there is none. Raises `Malformed` for two
-    fields, and does not look for a token anywhere else."""
-    fields = request.values("authorization")
-    if len(fields) == 1 and fields[0].startswith("Bearer "):  # as nearly all clients write it
-        return fields[0][len("Bearer ") :].strip(" ")
-    scheme, _, token = request.header("authorization").partition(" ")
-    return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
 def subject_of(request: RequestHead) -> str:

@@ -12,7 +12,8 @@ from werkzeug.datastructures import ResponseCacheControl
 from werkzeug.http import parse_cache_control_header
 
 from relay.front.callers.key_set import KeySet
-from relay.net.documents import Document, NotFetched
+from relay.net.bodies import NotFetched
+from relay.net.documents import Document
 from relay.timing.backoff import Backoff
 from relay.timing.fork import fork
 from relay.timing.timers import stop_timer

@@ -10,12 +10,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from relay.front.callers.check import CallerCheck, schemes_of
-from relay.front.callers.failures import Failures
-from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model.caller import Caller
 from relay.model.problems.caller import CallersAway, Unauthorized
+from relay.serving.failures import Failures
+from relay.serving.refusals import Refusals
 
 LONGEST = 10.0  # seconds for all checks of one request
 

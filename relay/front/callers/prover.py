@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from relay.front.caller import ANONYMOUS
 from relay.front.callers.check import SUBJECT, subject_of
-from relay.front.refusals import Refusals
 from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model import proofs
 from relay.model.caller import Caller
 from relay.model.problems.caller import Forbidden
 from relay.model.proofs import ProofError, Signed
+from relay.serving.refusals import Refusals
 
 
 class Prover:

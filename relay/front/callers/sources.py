@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.threads import deferToThreadPool
 
 from relay.front.callers.check import CallerCheck
-from relay.front.callers.token_file import TokenFile
 from relay.front.callers.tokens import TokenCheck
 from relay.model.caller import Allowance
 from relay.model.caller_settings import CallerSettings
 from relay.model.limits import Rate
+from relay.serving.token_file import TokenFile
 from relay.timing.recurring import RecurringWork, recurring
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from relay.front.callers.check import SUBJECT, RequestHead, bearer
-from relay.front.callers.known_tokens import KnownToken
-from relay.front.callers.token_file import TokenFile
 from relay.model.caller import Caller
 from relay.model.problems.caller import Forbidden, Unauthorized
 from relay.model.problems.request import Malformed
 from relay.model.token import PREFIX, TOKEN_LENGTH, is_token
+from relay.serving.known_tokens import KnownToken
+from relay.serving.token_file import TokenFile
 
 
 class TokenCheck:

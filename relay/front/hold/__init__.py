@@ -5,6 +5,7 @@
 `policy`        how long a request is held, and how often it gets a heartbeat
 `stream`        what is sent once it is committed; `json_stream`: as JSON, with heartbeats of white space
 `timing_wheel`  one timer for all of them
+`probe`         held by a plan instead of a job, for ``relay doctor``
 `context`       what all of them share
 ==============  ======================================================================================================
 """

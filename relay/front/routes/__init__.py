@@ -1,11 +1,11 @@
 """The routes of a front. Each reads its request, makes one call, and answers with the result.
 
 =============  ============================================================================================
-`dispatcher`   finds the route of a request, asks who calls, and turns errors into problems
 `jobs`         submit, look, attach, cancel
 `tickets`      attach by a ticket
+`probes`       what ``relay doctor`` sends to see what stands between clients and relay
 `about`        health, readiness, and what a problem means
 `holding`      holds a request, or tells where its job stands
-`app`          how routes are declared: with Klein, for whom
+`app`          how routes are declared: with Klein, for whom (`relay.serving` finds them)
 =============  ============================================================================================
 """

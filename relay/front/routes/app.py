@@ -1,18 +1,15 @@
-"""How routes are declared: with Klein, which keeps them by name and by address (its ``url_map``).
-
-`relay.front.routes.dispatcher` brings requests to them, without the rest of Klein and without twisted.web.
-"""
+"""How a front's routes are declared (`relay.serving.routes`): what their addresses may have, for whom they are."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from klein import Klein
 from werkzeug.routing import BaseConverter
 
 from relay.front.caller import Takes
 from relay.model.ids import JOB_ID
 from relay.model.names import JOB_NAME
+from relay.serving.routes import PageRoutes, klein_app
 
 
 class _JobName(BaseConverter):
@@ -27,16 +24,12 @@ CONVERTERS = {"name": _JobName, "id": _JobId}
 
 
 def new_app() -> Any:
-    """What a class declares its routes with: ``@app.route("/jobs/<id:id>", methods=["GET"])``. Klein's types know only
-    twisted.web's requests."""
-    app: Any = Klein()
-    app.url_map.converters.update(CONVERTERS)
-    return app
+    """What a class declares its routes with: ``@app.route("/jobs/<id:id>", methods=["GET"])``."""
+    return klein_app(CONVERTERS)
 
 
-class Routes:
+class Routes(PageRoutes):
     """Some routes. Each is called with the request, the caller, and what its address says."""
 
-    app: ClassVar[Any]
     #: whom they are for
     takes: ClassVar[Takes] = Takes.CALLER

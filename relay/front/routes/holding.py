@@ -35,6 +35,10 @@ class Holding:
         """The policy of a look at a job that is there; None if it is not held."""
         return None if self._is_full(caller) else self._policies.of_look(wait)
 
+    def has_room(self, caller: Caller) -> bool:
+        """Whether another request of this caller can be held."""
+        return not self._is_full(caller)
+
     def _is_full(self, caller: Caller) -> bool:
         if self._has_enough(caller):
             return True

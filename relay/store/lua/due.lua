@@ -26,6 +26,7 @@ local function promote()
     wake(name, 1)
   end)
   if reached > 0 then redis.call('ZREM', K.delay, unpack(ids, 1, reached)) end
+  if redis.call('EXISTS', K.delay) == 0 then redis.call('DEL', K.later) end -- whatever an earlier version did not count
   write_turns()
 end
 

@@ -1,7 +1,8 @@
 -- Attempts of a live job that have ended without an outcome, oldest first: `history` has the last MOST_PAST of them, rows of
 -- `PastAttempt` (times in ms; the slug of what it failed with, '' for none; the process that ran it). A job that succeeds
 -- at once has none. They go on with its outcome, and with the dead job that it becomes.
--- needs: prelude, mail
+-- They count as bytes of their job.
+-- needs: prelude, kept, mail
 local MOST_PAST = 20
 
 local function past_attempts(id)
@@ -22,7 +23,12 @@ local function packed_with(id, row)
   return cmsgpack.pack(rows)
 end
 
-local function keep_attempt(id, row) redis.call('HSET', K.history, id, packed_with(id, row)) end
+local function write_history(id, packed)
+  weigh(#packed - redis.call('HSTRLEN', K.history, id))
+  if packed == '' then redis.call('HDEL', K.history, id) else redis.call('HSET', K.history, id, packed) end
+end
+
+local function keep_attempt(id, row) write_history(id, packed_with(id, row)) end
 
 -- A session is alive that was taken for dead: this attempt has not ended.
 local function take_back_death(id, session)
@@ -30,5 +36,5 @@ local function take_back_death(id, session)
   local last = rows[#rows]
   if not last or last[PastAttempt.how] ~= How.DIED or last[PastAttempt.process] ~= process_of(session) then return end
   rows[#rows] = nil
-  if #rows > 0 then redis.call('HSET', K.history, id, cmsgpack.pack(rows)) else redis.call('HDEL', K.history, id) end
+  write_history(id, #rows > 0 and cmsgpack.pack(rows) or '')
 end

@@ -66,6 +66,9 @@ local function write_settled()
     weigh_checkpoints(ids)
     part_with_children(ids, states)
   end
+  for _, packed in ipairs(past) do
+    if packed then weigh(-#packed) end
+  end
   for i, ended in ipairs(batch) do write_outcome(ended, waiting[i], past[i]) end
   write_alive()
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do

@@ -2,9 +2,9 @@
 -- tallies: what waits of each name. Exact but for a name with more lanes than are looked at (100 open ones, and 100 that are
 -- shut): there those that were looked at stand for all.
 -- arguments: tag, epoch, then names (at most 20)
--- answer:    {'OK', now, seq, rows of `Tally`}, of the first names only where jobs are large: queue and oldest (when it was
---            made, ms) of what goes first ('' and 0 where nothing waits), limited (those of `waiting` in shut lanes), served
---            (until when a worker has promised to be there, ms)
+-- answer:    {'OK', now, seq, rows of `Tally`}, of the first names only where jobs are large: queue ('' where nobody has
+--            declared it and nothing waits), oldest (when the first was made that is in front of a line, ms; 0 for none),
+--            limited (those of `waiting` in shut lanes), served (until when a worker has promised to be there, ms)
 -- needs: prelude, reads, jobs, places, portions
 local MOST_LANES, MOST_SHUT = 100, 1000
 
@@ -28,7 +28,7 @@ local function count_lanes(name, lanes, of)
   return looked > 0 and math.floor(jobs * of / looked + 0.5) or 0
 end
 
--- When the first job was made that waits, of those at the front of each line; its queue.
+-- When the first job was made that waits, of those at the front of each line; the queue of the name, else of that job.
 local function oldest_of(name, open, shut)
   local fronts, ids = {named('suspect', name), line_of(name, '')}, {}
   for _, lane in ipairs({open[1] or shut[1], shut[1]}) do fronts[#fronts + 1] = line_of(name, lane) end
@@ -38,7 +38,7 @@ local function oldest_of(name, open, shut)
     local made = kept and created_of(kept) or 0
     if made > 0 and (oldest == 0 or made < oldest) then oldest, queue = made, fields_of(kept)[Job.queue] end
   end
-  return oldest, queue or redis.call('HGET', K.queueof, name) or ''
+  return oldest, redis.call('HGET', K.queueof, name) or queue or ''
 end
 
 local answer, shut_lanes, each = {'OK', now, seq}, read_shut()

@@ -51,7 +51,7 @@ class MemorySights(Sights):
         first = min(waiting, key=lambda live: live.created, default=None)
         return NameTally(
             name=name,
-            queue=first.job.queue if first else data.served.queue(name),
+            queue=data.served.queue(name) or (first.job.queue if first else ""),
             waiting=len(waiting),
             oldest=first.created if first else 0,
             limited=sum(lanes.is_shut(live.line) for live in waiting),

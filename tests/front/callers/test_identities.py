@@ -7,10 +7,10 @@ import time
 import pytest
 from twisted.logger import LogEvent
 
-from relay.front.callers.failures import LONGEST_BAR, MOST, UNFINISHED
 from relay.model.caller import Allowance, Caller, JobPatterns
 from relay.model.problems.caller import Unauthorized
 from relay.model.proofs import Signed, prove
+from relay.serving.failures import LONGEST_BAR, MOST, UNFINISHED
 from tests.front.callers.fakes import Passwords
 from tests.front.scene import SECRET, Scene, served
 

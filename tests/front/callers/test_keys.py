@@ -26,7 +26,8 @@ from relay.model.caller import FREE, Caller
 from relay.model.caller_settings import CallerSettings
 from relay.model.problems.caller import KeysAway, Unauthorized
 from relay.model.sources import SettingError
-from relay.net.documents import LARGEST, Document, Documents, NotFetched
+from relay.net.bodies import NotFetched
+from relay.net.documents import LARGEST, Document, Documents
 from tests.certificates import write_certificate
 from tests.front.callers.provider import AUDIENCE, ISSUER, Issuer, ProviderServer, Served, jwks
 

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from relay.front.callers.token_file import TokenFile
 from relay.front.callers.tokens import TokenCheck
 from relay.http.request import Request
 from relay.model.caller import Allowance, Caller, JobPatterns
@@ -23,6 +22,7 @@ from relay.model.problems.caller import Forbidden, Unauthorized
 from relay.model.problems.request import Malformed
 from relay.model.sources import SettingError
 from relay.model.token import digest_of, make_token
+from relay.serving.token_file import TokenFile
 
 PHONE, PHONE_BEFORE, DJANGO, GUEST, OTHER = (make_token() for _ in range(5))
 DEFAULTS = Allowance(held=7)

@@ -1,0 +1,87 @@
+"""Sessions: an operator's token, shown once, becomes a cookie of the browser.
+
+The cookie is what itsdangerous makes of ``[digest of the token, until when, a random word]``, signed with a key that
+this process made when it began, so that nothing has to be kept. The sessions of a token end with it: once it was
+revoked, or has expired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from relay.http.request import Request
+from relay.serving.known_tokens import KnownToken, KnownTokens
+
+LIFE = 12 * 3600  # seconds
+_SIGNING = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+
+class OperatorSessions:
+    """`known`: the tokens that are valid now · `now`: seconds since 1970 · `is_tls`: browsers reach this listener by
+    https alone."""
+
+    def __init__(self, known: Callable[[], KnownTokens], now: Callable[[], float], is_tls: bool) -> None:
+        self._known = known
+        self._now = now
+        self._more = "; Secure" if is_tls else ""
+        key = secrets.token_bytes(32)
+        self._cookies = URLSafeSerializer(key, salt="relay.admin.session", signer_kwargs=_SIGNING)
+        self._csrf = URLSafeSerializer(key, salt="relay.admin.csrf", signer_kwargs=_SIGNING)
+
+    def open(self, request: Request, token: KnownToken) -> tuple[str, str]:
+        """The header line that gives a browser a session with a token, and what its page has to send with each
+        change."""
+        word = secrets.token_urlsafe(12)
+        text = self._cookies.dumps([token.digest.hex(), self._now() + LIFE, word])
+        return self._line(request, str(text), LIFE), self.csrf_of(word)
+
+    def close(self, request: Request) -> str:
+        """The header line that takes a browser's session away."""
+        return self._line(request, "", 0)
+
+    def find(self, request: Request) -> tuple[KnownToken, str] | None:
+        """The token that a browser's session is of, and what its page has to send with each change; None without a
+        session that is good."""
+        text = _cookie(request)
+        try:
+            said: Any = self._cookies.loads(text) if text else None
+        except BadData:
+            return None
+        if said is None or self._now() >= said[1]:
+            return None
+        token = self._known().find_digest(bytes.fromhex(said[0]))
+        return (token, self.csrf_of(said[2])) if token is not None else None
+
+    def csrf_of(self, word: str) -> str:
+        """What belongs to a session's random word, and only this process can make."""
+        return str(self._csrf.dumps(word))
+
+    def _line(self, request: Request, text: str, seconds: int) -> str:
+        strict = f"Path=/; HttpOnly; SameSite=Strict{self._more}"
+        return f"Set-Cookie: {_name(request)}={text}; Max-Age={seconds}; {strict}\r\n"
+
+
+def is_same(sent: str, wanted: str) -> bool:
+    """Whether a secret was sent, compared in constant time."""
+    return compare_digest(sent.encode(), wanted.encode())
+
+
+def _name(request: Request) -> str:
+    """Of the cookie: browsers tell hosts apart by it, but not ports."""
+    port = request.header("host").rpartition(":")[2]
+    return f"relay_admin_{port}" if port.isdigit() else "relay_admin"
+
+
+def _cookie(request: Request) -> str:
+    wanted = f"{_name(request)}="
+    for field in request.values("cookie"):
+        for part in field.split(";"):
+            if part.strip().startswith(wanted):
+                return part.strip()[len(wanted) :]
+    return ""

@@ -1,0 +1,31 @@
+// Redis, and what relay keeps in it.
+
+import { chart } from "../charts.js";
+import { facts, h, panel } from "../dom.js";
+import { bytes, number, rate, seconds } from "../format.js";
+
+const of = (value, most, form) => (most ? `${form(value)} of ${form(most)}` : form(value));
+
+export default {
+  title: "Redis",
+  load: async () => ({}),
+  render: (_, { overview }) => {
+    const { store } = overview;
+    return [
+      h("h1", {}, "Redis"),
+      panel("", facts([
+        ["answers", h("strong", { class: store.reached ? "good" : "bad" }, store.reached ? "yes" : "no")],
+        ["version", store.version], ["role", store.role], ["replicas", number(store.replicas)], ["up", seconds(store.uptime)],
+        ["memory", of(store.memory, store.most_memory, bytes)], ["when it is full", store.policy], ["persistence", store.persistence],
+        ["clients", number(store.clients)], ["commands", rate(store.commands)], ["round trip", seconds(store.latency)],
+        ["live jobs", of(overview.queued + overview.running + overview.scheduled, overview.most_jobs, number)],
+        ["their size", of(overview.bytes, overview.most_bytes, bytes)], ["dead jobs", number(overview.dead)], ["epoch", overview.epoch],
+      ])),
+      h("div", { class: "charts" },
+        chart("Round trip", [["round trip", "redis trip"]], seconds),
+        chart("Scripts, as processes see them", ["p50", "p95", "p99"].map((share) => [share, `script ${share}`]), seconds),
+        chart("Commands", [["commands", "redis commands"]], rate),
+        chart("Memory", [["memory", "redis memory"]], bytes)),
+    ];
+  },
+};

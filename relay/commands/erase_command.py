@@ -1,0 +1,53 @@
+"""The command ``relay erase``: all that is kept of an owner is deleted, and its jobs are cancelled."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import partial
+from typing import Any, NoReturn
+
+from relay.commands.asking import confirm
+from relay.commands.ending import Unreached
+from relay.commands.operating import conduct
+from relay.commands.progress import counted, work
+from relay.commands.tables import remark
+from relay.operations.finding import jobs_of
+from relay.operations.operations import Operations
+from relay.operations.seen import JobFilter
+
+_ROUNDS = 20  # after which the owner submits faster than this command erases
+_LEFT = (
+    "What relay can't reach: its logs and those of proxies, traces and error reports, what handlers wrote elsewhere or "
+    "sent to APIs, backups of Redis, and its append-only file until it is rewritten (BGREWRITEAOF)."
+)
+
+
+def run(asked: Namespace) -> NoReturn:
+    """Do what the command line asks for."""
+    conduct(asked, act)
+
+
+async def act(operations: Operations, reactor: Any, asked: Namespace) -> int:
+    """Count, ask, erase."""
+    owner = asked.owner
+    count = await counted(operations, JobFilter(owner=owner), "counting jobs")
+    count += await counted(operations, JobFilter(owner=owner, state="dead"), "counting dead jobs")
+    remark(f"{jobs_of(count)} of {owner} found; what lives of them is cancelled, and all of it deleted")
+    await confirm(reactor, "Erase it for good?", asked.yes)
+    done = await _rounds(operations, owner, count)
+    remark(f"{done:,} things of {owner} erased" if done else f"there was nothing of {owner} left to erase")
+    remark(_LEFT)
+    return 0
+
+
+async def _rounds(operations: Operations, owner: str, count: int) -> int:
+    """Erase until a whole round finds nothing; how much that was."""
+    done = 0
+    for _ in range(_ROUNDS):
+        now = await work("erasing", count or None, partial(operations.erase_some, owner))
+        done += now
+        if not now:
+            return done
+    raise Unreached(
+        f"{owner} goes on submitting jobs, or some of them do not stop: revoke its token first (relay tokens revoke)"
+    )

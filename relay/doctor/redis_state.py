@@ -1,0 +1,178 @@
+"""What a Redis server says of itself, and what it lets relay's user do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from relay.redis.address import Address
+from relay.redis.blocking import connect
+from relay.store import demands
+from relay.store.keys import Keys
+from relay.store.scripts import KEYS
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+Ask = Callable[..., Any]
+
+TRIPS = 20  # that are measured
+_DEADLINE = 3.0  # seconds for a connection, and for an answer
+_HASH, _SHOWN = 40, 40  # characters: of a script's hash, and of its text that the slow log shows at least
+_SLOW = 128  # entries of its slow log that are read
+_SETTINGS = ("appendfsync", "save", "min-replicas-to-write", "timeout")
+#: arguments with which a command names its keys, where the first one is not a key
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "ping": (),
+    "info": (),
+    "time": (),
+    "select": ("0",),
+    "del": ("KEY",),
+    "exists": ("KEY",),
+    "eval": ("return 1", "1", "KEY"),
+    "evalsha": ("0" * 40, "1", "KEY"),
+    "xread": ("STREAMS", "KEY", "0"),
+}
+#: whether the user may call a command; it is not called
+_MAY = "return redis.acl_check_cmd(unpack(ARGV)) and 1 or 0"
+
+
+class NoRedis(Exception):
+    """There is no looking at it; the message says why."""
+
+
+class Slow(msgspec.Struct, frozen=True):
+    """A command that took long: how many milliseconds, when (seconds since 1970), what it was."""
+
+    milliseconds: float
+    at: int
+    what: str
+
+
+class RedisState(msgspec.Struct, frozen=True):
+    """`info`, `settings`: what it says, {} where relay's user may not ask · `refused`: commands that relay needs and
+    its user may not call, None where that can't be asked · `trips`: seconds of round trips · `ahead`: seconds by which
+    its clock is ahead of this machine's · `layout`: of relay's keys, "" for none, ``1`` for that of the first version ·
+    `hidden`: what could not be asked."""
+
+    info: dict[str, str]
+    settings: dict[str, str]
+    refused: tuple[str, ...] | None
+    trips: tuple[float, ...]
+    ahead: float
+    layout: str
+    epoch: str
+    slow: tuple[Slow, ...]
+    hidden: tuple[str, ...]
+
+    @property
+    def is_valkey(self) -> bool:
+        return "valkey_version" in self.info
+
+    def number(self, name: str) -> int:
+        """A number that it says of itself; 0 where it does not."""
+        try:
+            return int(float(self.info.get(name, "0")))
+        except ValueError:
+            return 0
+
+
+def look_at_redis(address: Address) -> RedisState:
+    """Ask a server. Raises `NoRedis`."""
+    from redis.exceptions import RedisError
+
+    client = connect(address, _DEADLINE)
+    try:
+        return _looked(client)
+    except (RedisError, OSError) as error:
+        raise NoRedis(f"{address.shown}: {error}") from error
+    finally:
+        client.close()
+
+
+def _looked(client: Redis) -> RedisState:
+    client.ping()
+    hidden: list[str] = []
+
+    def ask(*words: str) -> Any:
+        """What it answers; None where relay's user may not ask."""
+        from redis.exceptions import ResponseError
+
+        try:
+            return client.execute_command(*words)
+        except ResponseError:
+            hidden.append(words[0])
+            return None
+
+    info, tag = ask("INFO"), Keys().tag
+    return RedisState(
+        info={str(name): str(value) for name, value in (info or {}).items()},
+        settings={str(name): str(value) for name, value in _settings(ask)},
+        refused=_refused(ask),
+        trips=tuple(_trip(client) for _ in range(TRIPS)),
+        ahead=_ahead(ask),
+        layout="1" if ask("EXISTS", f"{tag}queues") else _text(ask("GET", f"{tag}layout")),
+        epoch=_text(ask("GET", f"{tag}epoch")),
+        slow=tuple(_slow(ask("SLOWLOG GET", str(_SLOW)))),
+        hidden=tuple(dict.fromkeys(hidden)),
+    )
+
+
+def _settings(ask: Ask) -> Iterator[tuple[Any, Any]]:
+    for name in _SETTINGS:
+        told = ask("CONFIG GET", name)
+        yield from ((_text(key), _text(value)) for key, value in (told or {}).items())
+
+
+def _refused(ask: Ask) -> tuple[str, ...] | None:
+    """The commands that relay's user may not call; None where that can't be asked."""
+    refused = []
+    for command in sorted(demands.rights()):
+        words = _WORDS.get(command, ("KEY", "0", "0"))
+        may = ask(
+            "EVAL",
+            _MAY,
+            "0",
+            command,
+            *(Keys().result("doctor") if word == "KEY" else word for word in words),
+        )
+        if may is None:
+            return None
+        if not may:
+            refused.append(command)
+    return tuple(refused)
+
+
+def _trip(client: Redis) -> float:
+    began = time.perf_counter()
+    client.ping()
+    return time.perf_counter() - began
+
+
+def _ahead(ask: Ask) -> float:
+    """Seconds by which the clock there is ahead of the one here, give or take half a round trip."""
+    began = time.time()
+    told = ask("TIME")
+    return float(told[0]) + float(told[1]) / 1e6 - (began + time.time()) / 2 if told else 0.0
+
+
+def _slow(told: Any) -> Iterator[Slow]:
+    """Entries of the slow log, with the verbs of relay's scripts in place of their hashes."""
+    for entry in told or ():
+        yield Slow(entry["duration"] / 1000, entry["start_time"], _called(_text(entry["command"])))
+
+
+def _called(command: str) -> str:
+    """What was called: its name, or which script of relay's."""
+    name, _, rest = command.partition(" ")
+    verb = demands.verbs().get(rest[:_HASH].lower())
+    if verb:
+        return f"relay's {verb}"
+    return "relay's first call of a script" if KEYS[:_SHOWN] in rest else name.upper()
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,74 @@
+"""What processes have counted since they began, put together: how long jobs wait and run, and what they fail with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from relay.telemetry.metrics import METRICS
+from relay.telemetry.quantiles import quantile
+from relay.telemetry.rates import added
+from relay.telemetry.snapshot import Sample, Snapshot
+
+SHARE = 0.95  # of jobs that waited or ran for less
+
+
+class Slowness(msgspec.Struct, frozen=True):
+    """Of the jobs of one name: in how many seconds 95 % began after their submission (`wait`), and 95 % of attempts
+    ended (`run`). 0 for what was not counted."""
+
+    wait: float = 0.0
+    run: float = 0.0
+
+
+class Failing(msgspec.Struct, frozen=True):
+    """What attempts at jobs of one name failed with, how often, and of how many attempts."""
+
+    name: str
+    problem: str
+    times: int
+    attempts: int
+
+
+class JobFigures(msgspec.Struct, frozen=True):
+    """What was counted since the processes began: `slow` by name, `failing` with the most frequent first."""
+
+    slow: dict[str, Slowness]
+    failing: list[Failing]
+
+
+def figures_of(snapshots: Iterable[Snapshot]) -> JobFigures:
+    """The figures of these processes together."""
+    known = list(snapshots)
+    waits, runs = (_quantiles(known, f"relay_job_{what}_seconds") for what in ("wait", "run"))
+    slow = {name: Slowness(waits.get(name, 0.0), runs.get(name, 0.0)) for name in {*waits, *runs}}
+    attempts = _totals(known, "relay_attempts_total", 1)
+    failing = [
+        Failing(name, problem, int(times), int(attempts.get((name,), 0)))
+        for (name, problem), times in _totals(known, "relay_failures_total", 2).items()
+        if times
+    ]
+    return JobFigures(slow, sorted(failing, key=lambda each: (-each.times, each.name)))
+
+
+def _samples(snapshots: Iterable[Snapshot], metric: str) -> Iterable[Sample]:
+    return (sample for snapshot in snapshots for sample in snapshot.samples.get(metric, ()))
+
+
+def _quantiles(snapshots: Iterable[Snapshot], metric: str) -> dict[str, float]:
+    """By name of a job."""
+    counts: dict[str, list[int]] = {}
+    for sample in _samples(snapshots, metric):
+        counts[sample.labels[0]] = added(counts.get(sample.labels[0], []), sample.counts)
+    found = {name: quantile(SHARE, METRICS[metric].buckets, each) for name, each in counts.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _totals(snapshots: Iterable[Snapshot], metric: str, labels: int) -> dict[tuple[str, ...], float]:
+    """What was counted, by the first labels."""
+    totals: dict[tuple[str, ...], float] = defaultdict(float)
+    for sample in _samples(snapshots, metric):
+        totals[sample.labels[:labels]] += sample.value
+    return totals

@@ -1,0 +1,107 @@
+"""Rules by which something is wrong with jobs: each finds one kind of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks, jobs_of, seconds_since, time_of
+
+OLD = 30.0  # seconds that a job waits in a queue that nothing holds back, after which somebody should look
+VERY_OLD = 300.0
+NEAR = 0.8  # of what may be queued
+AT_LIMIT = 0.95
+
+
+def unserved(looks: Looks) -> Iterator[Finding]:
+    """Jobs that wait while nobody can run them."""
+    for name in looks.now.names:
+        if name.waiting and not name.served and not name.paused:
+            yield Finding(
+                BAD,
+                f"{jobs_of(name.waiting)} of {name.name} wait{'s' * (name.waiting == 1)}, and no worker serves it",
+                f"start a worker with the module of {name.name}, or see why its workers left: relay workers",
+                f"name:{name.name}",
+            )
+
+
+def old(looks: Looks) -> Iterator[Finding]:
+    """Jobs that wait for long where something could run them."""
+    for name in looks.now.names:
+        waits = seconds_since(name.oldest, looks.now)
+        held_back = name.paused or not name.served or name.limited >= name.waiting
+        if name.waiting and waits >= OLD and not held_back:
+            yield Finding(
+                BAD if waits >= VERY_OLD else WARNING,
+                f"the oldest of {jobs_of(name.waiting)} of {name.name} waits for {time_of(waits)}",
+                f"add workers that serve the queue {name.queue}, or see what they do: relay workers",
+                f"name:{name.name}",
+            )
+
+
+def behind_limits(looks: Looks) -> Iterator[Finding]:
+    """Jobs that a limit has held back for long."""
+    for name in looks.now.names:
+        waits = seconds_since(name.oldest, looks.now)
+        if name.waiting and name.limited >= name.waiting and waits >= VERY_OLD and not name.paused:
+            yield Finding(
+                WARNING,
+                f"a limit holds back {jobs_of(name.limited)} of {name.name}, the oldest for {time_of(waits)}",
+                "see what holds them back: relay limits",
+                f"name:{name.name}",
+            )
+
+
+def dead(looks: Looks) -> Iterator[Finding]:
+    """Jobs that died since the look before; at the first look those that there are."""
+    before = {name.name: name.dead for name in looks.before.names} if looks.before else {}
+    for name in looks.now.names:
+        more = name.dead - before.get(name.name, name.dead)
+        if more > 0:
+            yield Finding(
+                WARNING,
+                f"{jobs_of(more)} of {name.name} died lately; {name.dead} are dead in all",
+                f"see why: relay dead list --name {name.name}; then relay dead retry --name {name.name}",
+                f"name:{name.name}",
+            )
+    if not looks.before and looks.now.dead:
+        yield Finding(
+            NOTE, f"{looks.now.dead:,} dead job{'s' * (looks.now.dead != 1)}", "see why: relay dead list"
+        )
+
+
+def paused(looks: Looks) -> Iterator[Finding]:
+    """Queues and names that somebody has stopped."""
+    stopped = {queue.queue for queue in looks.now.queues if queue.paused}
+    for queue in looks.now.queues:
+        if queue.paused:
+            since = time_of(seconds_since(queue.paused, looks.now))
+            yield Finding(
+                NOTE,
+                f"the queue {queue.queue} is paused for {since}; {jobs_of(queue.waiting)} in it",
+                f"relay queues resume {queue.queue}",
+                f"queue:{queue.queue}",
+            )
+    for name in looks.now.names:
+        if name.paused and name.queue not in stopped:
+            since = time_of(seconds_since(name.paused, looks.now))
+            yield Finding(
+                NOTE,
+                f"{name.name} is paused for {since}; {jobs_of(name.waiting)} of it",
+                f"relay queues resume --name {name.name}",
+                f"name:{name.name}",
+            )
+
+
+def room(looks: Looks) -> Iterator[Finding]:
+    """Queues that are nearly full."""
+    now = looks.now
+    for used, most, what, setting in (
+        (now.queued + now.scheduled + now.running, now.most_jobs, "jobs", "--queue-limit"),
+        (now.bytes, now.most_bytes, "bytes of jobs", "--queue-bytes"),
+    ):
+        if most and used >= NEAR * most:
+            yield Finding(
+                BAD if used >= AT_LIMIT * most else WARNING,
+                f"{used:,} of at most {most:,} {what} are queued: more will be refused",
+                f"add workers, or raise {setting} if Redis has the memory",
+            )

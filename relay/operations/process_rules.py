@@ -1,0 +1,131 @@
+"""Rules by which something is wrong with processes and Redis: each finds one kind of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.operations.finding import (
+    BAD,
+    NOTE,
+    SILENT,
+    WARNING,
+    Finding,
+    Looks,
+    living,
+    process_of,
+    seconds_since,
+    time_of,
+)
+
+LATE = 1.0  # seconds by which a reactor was late
+SLOW = 0.1  # seconds of a round trip to Redis
+NEAR = 0.8  # of a limit
+AT_LIMIT = 0.95
+
+
+def fronts(looks: Looks) -> Iterator[Finding]:
+    """A relay that nobody answers for."""
+    if not living(looks.now, "front"):
+        yield Finding(
+            BAD,
+            "not a single front tells of itself: clients are not answered",
+            "start one: systemctl status relay, and its log",
+        )
+
+
+def silent(looks: Looks) -> Iterator[Finding]:
+    """Processes that tell of themselves no more."""
+    for process in looks.now.processes:
+        silence = seconds_since(process.seen, looks.now)
+        if silence >= SILENT:
+            yield Finding(
+                WARNING,
+                f"{process_of(process)} has said nothing for {time_of(silence)}",
+                "it ended, is cut off from Redis, or a handler blocks it: its log says which",
+                f"process:{process.name}",
+            )
+
+
+def late(looks: Looks) -> Iterator[Finding]:
+    """Processes that a handler, or others on the machine, hold up."""
+    for process in looks.now.processes:
+        if process.lag >= LATE and seconds_since(process.seen, looks.now) < SILENT:
+            yield Finding(
+                WARNING,
+                f"{process_of(process)} was {process.lag:.1f} s late",
+                "a handler blocks it (its log names the line; use thread=True), or the machine has too little CPU",
+                f"process:{process.name}",
+            )
+
+
+def descriptors(looks: Looks) -> Iterator[Finding]:
+    """Processes that can soon open no more files, and so accept no more clients."""
+    for process in looks.now.processes:
+        if process.most_descriptors and process.descriptors >= NEAR * process.most_descriptors:
+            yield Finding(
+                WARNING,
+                f"{process_of(process)} has {process.descriptors} of {process.most_descriptors} files open",
+                "raise the limit (LimitNOFILE, ulimit -n), or add fronts",
+                f"process:{process.name}",
+            )
+
+
+def quiet(looks: Looks) -> Iterator[Finding]:
+    """Workers that somebody has told to claim nothing more."""
+    for process in living(looks.now, "worker"):
+        if process.quiet:
+            yield Finding(
+                NOTE,
+                f"{process_of(process)} is quiet: it claims nothing more",
+                f"relay workers go-on {process.name}",
+                f"process:{process.name}",
+            )
+
+
+def versions(looks: Looks) -> Iterator[Finding]:
+    """Processes that a deploy has left behind."""
+    versions = sorted({process.version for process in looks.now.processes if process.version})
+    if len(versions) > 1:
+        yield Finding(
+            NOTE,
+            f"processes of different versions run: {', '.join(versions)}",
+            "restart what is left of the older one",
+        )
+
+
+def redis(looks: Looks) -> Iterator[Finding]:
+    """Redis near its limits, or set up in a way that loses jobs."""
+    store = looks.now.store
+    if store.most_memory and store.memory >= NEAR * store.most_memory:
+        yield Finding(
+            BAD if store.memory >= AT_LIMIT * store.most_memory else WARNING,
+            f"Redis uses {100 * store.memory // store.most_memory} % of its memory: at its limit it refuses jobs",
+            "raise maxmemory, or let fewer jobs wait",
+        )
+    if store.policy and store.policy != "noeviction":
+        yield Finding(
+            BAD,
+            f"Redis may throw jobs away when its memory is full (maxmemory-policy {store.policy})",
+            "set maxmemory-policy noeviction; relay doctor says more",
+        )
+    if store.latency >= SLOW:
+        yield Finding(
+            WARNING,
+            f"a round trip to Redis takes {store.latency * 1000:.0f} ms",
+            "look for slow commands (SLOWLOG GET), swapping, and the network between; relay doctor says more",
+        )
+    if "fail" in store.persistence or "err" in store.persistence:
+        yield Finding(
+            BAD,
+            f"Redis can't save what it has: {store.persistence}",
+            "look at its log, and at the disk; until it is mended a restart loses jobs",
+        )
+
+
+def store_away(looks: Looks) -> Iterator[Finding]:
+    """All there is to say where Redis does not answer."""
+    yield Finding(
+        BAD,
+        "Redis does not answer: submissions are refused, outcomes wait",
+        "look whether Redis runs and whether it can be reached; relay goes on by itself once it answers",
+    )

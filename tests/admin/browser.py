@@ -1,0 +1,195 @@
+"""A real browser (Chromium, headless) at a relay's dashboard, and a relay that has something to show."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+from axe_selenium_python import Axe
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from relay.model.token import digest_of, make_token
+from tests.processes import ROOT, RelayProcess, eventually, free_port
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+_OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--window-size=1280,900"),
+)
+VIEWS = ("overview", "queues", "jobs", "dead", "workers", "schedules", "limits", "upstreams", "redis")
+
+
+class ShownRelay(RelayProcess):
+    """A whole relay with a dashboard, and two operators: `tokens` of ``look`` and ``act``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.admin = free_port()
+        self.tokens = {name: make_token() for name in ("look", "act", "app")}
+        file = directory / "tokens.toml"
+        file.write_text("".join(map(self._table, self.tokens)))
+        file.chmod(0o600)
+        super().__init__(
+            directory,
+            *("all", "--admin", f"tcp:{self.admin}:interface=127.0.0.1", "--tokens", str(file)),
+            *("--jobs", "relay.jobs", "--jobs", "tests.admin.shown_jobs", "--allow-private", "--drain", "1"),
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+
+    def _table(self, name: str) -> str:
+        may = "" if name == "app" else f'operator = "{name}"\n'
+        return f'[{name}]\nsha256 = ["{digest_of(self.tokens[name]).hex()}"]\n{may}\n'
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.admin}/"
+
+    def submit(self, name: str, body: Any = None) -> str:
+        """Submit a job; its id."""
+        headers = {"Authorization": f"Bearer {self.tokens['app']}", "Prefer": "respond-async"}
+        answer = self.call("POST", f"/jobs/{name}", {} if body is None else body, headers)
+        assert answer.status == 202, answer.body
+        return str(answer.json()["id"])
+
+    def state(self, id: str) -> str:
+        headers = {"Authorization": f"Bearer {self.tokens['app']}"}
+        return str(self.call("GET", f"/jobs/{id}", headers=headers).json().get("state", "gone"))
+
+
+class Browser:
+    """One window at a dashboard. What is looked for is waited for."""
+
+    def __init__(self, directory: Path, relay: ShownRelay) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM or ""
+        for option in (*_OPTIONS, f"--user-data-dir={directory}"):
+            options.add_argument(option)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        self.relay = relay
+
+    def open(self) -> None:
+        self.driver.get(self.relay.url)
+
+    def log_in(self, name: str = "act") -> None:
+        """Open the page and show a token."""
+        self.driver.delete_all_cookies()
+        self.open()
+        self.type("#token", self.relay.tokens[name])
+        self.wait("h1", "Overview")
+
+    def go(self, view: str) -> None:
+        self.driver.execute_script("location.hash = arguments[0]", f"#/{view}")
+        self.wait("main h1")
+
+    def find(self, css: str, text: str = "") -> WebElement | None:
+        """The first element that has this text."""
+        with suppress(NoSuchElementException, StaleElementReferenceException):
+            for element in self.driver.find_elements(By.CSS_SELECTOR, css):
+                if text in f"{element.get_attribute('aria-label') or ''} {element.text}":
+                    return element
+        return None
+
+    def wait(self, css: str, text: str = "") -> WebElement:
+        found: WebElement = eventually(lambda: self.find(css, text), f"{css} {text!r} in {self.text()[:800]}")
+        return found
+
+    def until(self, said: Callable[[], Any], what: str) -> Any:
+        def quiet() -> Any:
+            with suppress(StaleElementReferenceException):
+                return said()
+            return None
+
+        return eventually(quiet, what)
+
+    def click(self, css: str, text: str = "") -> None:
+        """Click, and again where the page was made anew meanwhile."""
+
+        def clicked() -> bool:
+            with suppress(StaleElementReferenceException):
+                element = self.find(css, text)
+                if element is not None and element.is_displayed():
+                    element.click()
+                    return True
+            return False
+
+        eventually(clicked, f"{css} {text!r} to click on")
+
+    def type(self, css: str, text: str) -> None:
+        self.wait(css).send_keys(text, Keys.ENTER)
+
+    def act(self, button: str) -> str:
+        """Click on a button of the view, say yes to its question; what is said then."""
+        self.driver.execute_script("document.getElementById('said').textContent = ''")
+        self.click("main button", button)
+        self.click("dialog[open] [data-do=yes]")
+        said = self.until(
+            lambda: self.driver.find_element(By.ID, "said").text or self.refused(), f"{button} is answered"
+        )
+        assert not self.refused(), said
+        return str(said)
+
+    def refused(self) -> str:
+        """What a question says that could not be done."""
+        found = self.find("dialog[open] [role=alert]")
+        return found.text if found is not None else ""
+
+    def text(self) -> str:
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def show(self, scheme: str) -> None:
+        """Have the system want ``light`` or ``dark``."""
+        wanted = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wanted})
+
+    def be_wide(self, width: int) -> None:
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds on the page."""
+        axe = Axe(self.driver)
+        axe.inject()
+        return [
+            f"{each['id']}: {node['html'][:200]}"
+            for each in axe.run()["violations"]
+            for node in each["nodes"]
+        ]
+
+    def complaints(self) -> list[str]:
+        """What the browser's console has: a script that failed, what the policy refused."""
+        said = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in said if entry["level"] in ("SEVERE", "WARNING")]
+
+    def quit(self) -> None:
+        self.driver.quit()
+
+
+@contextmanager
+def busy_api() -> Iterator[str]:
+    """An API that says when to come again; its URL."""
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(429)
+            self.send_header("Retry-After", "300")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
