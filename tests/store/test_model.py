@@ -590,13 +590,16 @@ class Machine(RuleBasedStateMachine):
             id: job.checkpoint for id, job in self.jobs.items() if job.checkpoint and not job.state.complete
         }
         bytes_of_jobs = sum(map(len, redis.hvals("{r0}:job"))) + sum(map(len, kept.values()))
+        bytes_of_jobs += sum(map(len, redis.hvals("{r0}:history")))
         assert int(redis.get("{r0}:bytes") or 0) == bytes_of_jobs
         alive = {id.encode() for id, job in self.jobs.items() if not job.state.complete}
         running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
         assert set(redis.hkeys("{r0}:job")) == alive
         assert set(redis.hkeys("{r0}:run")) == running
-        for sparse in ("tries", "uncounted", "crash", "wait", "left", "progress"):
+        for sparse in ("tries", "uncounted", "crash", "history", "wait", "left", "progress"):
             assert set(redis.hkeys(f"{{r0}}:{sparse}")) <= alive
+        for counted, of in (("later", "delay"), ("graves", "dead")):
+            assert sum(map(int, redis.hvals(f"{{r0}}:{counted}"))) == redis.zcard(f"{{r0}}:{of}")
         cancelled = {id.encode() for id, job in self.jobs.items() if job.cancelled}
         assert set(redis.hkeys("{r0}:cancel")) == cancelled & running
         for name in self.sessions:
