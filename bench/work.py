@@ -49,7 +49,7 @@ def main(role: str, given: list[str]) -> None:
     from relay.process import service
     from relay.process.telemetry import telemetry_of
 
-    telemetry = telemetry_of(reactor, role)
+    telemetry = telemetry_of(reactor, role, settings)
     make = service.front if role == "front" else service.worker
     made: Any = make(reactor, settings, telemetry)
     reactor.callWhenRunning(made.startService)

@@ -157,7 +157,7 @@ def _made(role: str, settings: Settings, given: dict[str, Any], owner: Owner) ->
     logs.arrange(settings, "supervisor" if role == "all" else role)
     if role == "all":
         return everything.everything(reactor, settings, given, owner)
-    telemetry = telemetry_of(reactor, role)
+    telemetry = telemetry_of(reactor, role, settings)
     make_it = service.front if role == "front" else service.worker
     main = make_it(reactor, settings, telemetry)
     made: IService = admin.beside(reactor, settings, role, main, telemetry)

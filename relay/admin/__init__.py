@@ -6,7 +6,7 @@
 `gate`       who may look, and who may act; `operators`: who that is; `sessions`: those that logged in
 `api`        ``POST /api/{method}``; `methods`: what there is, from `relay.operations`; `audit`: the log of acts
 `login`      ``/session``: logs in and out, by a token
-`probes`     ``/healthz`` and ``/readyz``; `standing`: whether this relay takes work
+`health`     ``/healthz`` and ``/readyz``; `standing`: whether this relay takes work
 `files`      the page itself, which is in ``static/``
 `summary`    what each view shows: the relay now, and what is wrong with it
 `history`    the last hour; `figures`: what is noted of each moment

@@ -16,11 +16,11 @@ from relay.admin.api import ApiRoutes
 from relay.admin.exposing import MetricRoutes
 from relay.admin.files import FileRoutes, page_files
 from relay.admin.gate import AdminGate
+from relay.admin.health import AdminHealth
 from relay.admin.history import OFTEN, History
 from relay.admin.login import SessionRoutes
 from relay.admin.methods import method, methods_of
 from relay.admin.pages import admin_pages
-from relay.admin.probes import ProbeRoutes
 from relay.admin.sessions import OperatorSessions
 from relay.admin.standing import Standing
 from relay.admin.summary import Summaries
@@ -92,7 +92,7 @@ class AdminListener(Service):
         routes = [
             ApiRoutes(methods),
             SessionRoutes(gate),
-            ProbeRoutes(self._tools.standing),
+            AdminHealth(self._tools.standing),
             MetricRoutes(tools.snapshots, tools.operations.overview),
             FileRoutes(page_files()),
         ]

@@ -78,7 +78,8 @@ COMMANDS: dict[str, Command] = {
         "doctor_arguments",
         "doctor",
         "Without --url it looks at the settings, this machine and Redis; with --url at the way to that address, for "
-        "which the fronts have to be started with --probes.",
+        "which the fronts have to be started with --probes. Status: 0 if nothing is bad, 3 if something is, 1 if it "
+        "could not look at something.",
     ),
     "tokens": Command("make and revoke the tokens of callers", "token_arguments", "tokens"),
     "run": Command(

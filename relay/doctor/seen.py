@@ -97,7 +97,8 @@ class Seen:
     `stream`: one with heartbeats · `resent`: how often a request came to fronts whose connection they cut ·
     `most_body`, `least_refused`: bytes of a body that came through, and of one that did not, with its `refusal` ·
     `large`: a body above relay's limit · `expecting`: one with ``Expect`` · `quiet`, `quiet_body`, `beating`: three
-    long ones, silent before the head, silent after it, and with heartbeats.
+    long ones, silent before the head, silent after it, and with heartbeats · `is_full`: whether fronts had no room for
+    some of these.
     """
 
     target: Target
@@ -117,6 +118,7 @@ class Seen:
     quiet: Streamed | None = None
     quiet_body: Streamed | None = None
     beating: Streamed | None = None
+    is_full: bool = False
     fronts: set[str] = field(default_factory=set)
 
     def maker(self) -> str:

@@ -28,7 +28,11 @@ def cut_after(held: Streamed | None) -> float | None:
 def silence(seen: Seen, promised: Promised) -> Iterator[Diagnosis]:
     """How long nothing may come: before the head, and after it."""
     if seen.quiet is None:
-        why = "the other trials took all the time that was given"
+        why = (
+            "no front had room for it"
+            if seen.is_full
+            else "the other trials took all the time that was given"
+        )
         yield note(
             "silence", "it was not tried how long an answer may be silent", why, "give more with --most"
         )

@@ -33,6 +33,8 @@ LONGER = 2.0  # seconds for the end of one that was held
 SOON = 0.25  # seconds until the long ones are committed
 LONG_BEATS = 1.0  # seconds between heartbeats of the long probe
 LEAST = 2.0  # seconds that are worth while for the long ones
+FULL = 202  # the status of a probe that a front has no room for
+_HELD = ("stream", "quiet", "quiet_body", "beating")
 _STEPS = ("the edge", "headers", "requests that are sent twice", "sizes", "waiting")
 
 
@@ -124,6 +126,11 @@ class Trials:
         self._go_on(seen, [each.talk for each in held], max(seconds, STREAM.seconds) + LONGER)
         if seen.quiet is not None:
             seen.quiet.arrivals = self._arrivals(seen, nonce)
+        for name in _HELD:
+            each = getattr(seen, name)
+            if each is not None and each.talk.heard.status == FULL:
+                setattr(seen, name, None)
+                seen.is_full = True
 
     def _go_on(self, seen: Seen, talks: list[Conversation], seconds: float) -> None:
         """Heartbeats that come late are tried once more: a machine that is busy for a second is no proxy that keeps
@@ -205,7 +212,7 @@ def refused(target: Target, talk: Conversation) -> str:
     if heard.status in (401, 403):
         why = f": {detail}" if detail else ""
         lost = "Is the token valid? Authorization may have been lost on the way"
-        remedy = lost if target.token else "Give --token-file"
+        remedy = lost if target.token else "Give --token-file, or let it in (--allow, --trusted-proxy)"
         return f"{at} is refused with {heard.shown}{why}. {remedy}; see docs/running.md#who-may-call"
     if heard.status == 404:
         return f"{at} is not there ({heard.shown}): start the fronts with --probes, and have /jobs/ lead to relay"

@@ -16,35 +16,37 @@ WayCheck = Callable[[Seen, Promised], Iterator[Diagnosis]]
 
 def heartbeats(seen: Seen, promised: Promised) -> Iterator[Diagnosis]:
     """Whether they come as they are sent, and at all."""
+    if seen.is_full:
+        saw = (
+            "a front held less than was asked for: it holds as many requests as it may, or as this caller may"
+        )
+        remedy = "a larger --max-held, or `held` of the token"
+        yield warn("heartbeats", saw, "clients get 202, and have to attach", remedy)
     held = seen.stream
     if held is None:
         return
-    heard, sent, came = held.talk.heard, held.plan.beats(), held.came()
+    heard = held.talk.heard
     packed = heard.header("Content-Encoding")
     if packed:
         saw = f"a held answer came compressed ({packed}), although it says no-transform"
-        why = (
-            "the compressor keeps heartbeats until it has enough of them, so clients and proxies see silence"
-        )
+        why = "a compressor keeps heartbeats until it has enough, so clients and proxies see silence"
         yield bad("heartbeats", saw, why, *remedies("compression", seen.maker()), see=PROXIES)
     elif not heard.status or held.talk.is_cut:
-        saw = (
-            f"a request that was held for {held.plan.seconds:g} s was not answered to its end: {ending(held)}"
-        )
+        saw = f"a request held for {held.plan.seconds:g} s was not answered to its end: {ending(held)}"
         yield bad("heartbeats", saw, "clients get no answer")
     elif not heard.json():
         yield bad("heartbeats", f"a held request got {heard.shown}", "clients get no answer")
-    elif len(came) < len(sent) - 1:
+    else:
+        yield from _beats(seen, held)
+
+
+def _beats(seen: Seen, held: Streamed) -> Iterator[Diagnosis]:
+    sent, came = held.plan.beats(), held.came()
+    if len(came) < len(sent) - 1:
         saw = f"{len(sent)} heartbeats were sent, {len(came)} came"
-        why = (
-            "something parses the body, or strips white space from it: then clients see silence, and give up"
-        )
-        yield bad(
-            "heartbeats",
-            saw,
-            why,
-            "find what rewrites bodies of application/json, and turn it off for /jobs/",
-        )
+        why = "something strips white space from the body: clients see silence, and give up"
+        remedy = "find what rewrites bodies of application/json, and turn it off for /jobs/"
+        yield bad("heartbeats", saw, why, remedy)
     else:
         yield from _late(seen, sent, came)
 

@@ -85,9 +85,8 @@ class Front(Service):
         self._admission = Admission(tools.clock, settings, tools.credentials, proxies)
         most = settings.max_connections, settings.max_per_address
         self._departure = Departure(self.drain, self._outcomes.recovery)
-        self._context = self._departure.context = self._hold_context(
-            Doors(tools.clock.seconds, *most, proxies.trusts)
-        )
+        doors = Doors(tools.clock.seconds, *most, proxies.trusts)
+        self._context = self._departure.context = self._hold_context(doors)
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
@@ -98,8 +97,9 @@ class Front(Service):
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _hold_context(self, doors: Doors) -> HoldContext:
+        tools = self._tools
         return HoldContext(
-            self._tools.clock,
+            tools.clock,
             self._wheel,
             self._jobs,
             self._parting,
@@ -108,8 +108,8 @@ class Front(Service):
             self._outcomes.waiters,
             self._departure.successor,
             Places(),
-            self._tools.events,
-            self._tools.tracing,
+            tools.events,
+            tools.tracing,
         )
 
     def _make_site(self) -> Site:

@@ -122,8 +122,8 @@ class ClientConnection(Told):
         item = self._intake.backlog.next()
         if isinstance(item, Refusal):
             self._become(LAST)
-            self._bodyless, self.answer_head = item.bodyless, ""
-            self.respond(self._connections.pages.refuse(item.error, item.headers))
+            self._bodyless, self.answer_head = item.method == "HEAD", ""
+            self.respond(self._refused(item))
         else:
             self._serve(item)
             if self._intake.unread:

@@ -163,8 +163,8 @@ class RequestParser(ABC):
     def _refuse(self, error: RelayError) -> None:
         if not self.stopped:
             self.stopped = True
-            is_head = self._parser is not None and self._parser.get_method() == b"HEAD"
-            self.found.append(Refusal(error, self._headers, is_head))
+            method = self._parser.get_method().decode() if self._parser is not None else ""
+            self.found.append(Refusal(error, method, self._target, self._headers))
 
     def _grow(self, more: int, limit: int) -> None:
         self._size += more

@@ -110,12 +110,13 @@ class Request:
 
 
 class Refusal:
-    """Stands where a request should: the error that the client is told, and what had come of the headers."""
+    """Stands where a request should: the error that the client is told, and what had come of the rest."""
 
-    __slots__ = ("bodyless", "error", "headers")
+    __slots__ = ("error", "headers", "method", "target")
     cost = 0
 
-    def __init__(self, error: RelayError, headers: dict[str, list[str]], bodyless: bool) -> None:
+    def __init__(self, error: RelayError, method: str, target: bytes, headers: dict[str, list[str]]) -> None:
         self.error = error
+        self.method = method  # "" where it was none
+        self.target = target
         self.headers = headers
-        self.bodyless = bodyless  # it is the answer to HEAD

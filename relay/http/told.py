@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from relay.http.connections import Connections
-from relay.http.request import Request
+from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer
 from relay.http.watched import Watched
+from relay.model.tickets import shown_path
 from relay.telemetry.trail import Trail
-
-_TICKETS = "/tickets/"
 
 
 class Told(Watched):
@@ -25,7 +24,13 @@ class Told(Watched):
         """A request is served from now on."""
         request.transport, request.address = self.transport, self.address
         if self._connections.events.wants_asked:
-            self.trail = request.trail = _trail(request, self._connections.now())
+            self.trail = request.trail = self._trail(request)
+
+    def _refused(self, refusal: Refusal) -> HttpAnswer:
+        """The answer to what is not a request that can be served."""
+        if self._connections.events.wants_asked:
+            self.trail = self._trail(refusal)
+        return self._connections.pages.refuse(refusal.error, refusal.headers)
 
     def _tell(self, answer: HttpAnswer, responder: Any) -> None:
         """It is answered."""
@@ -50,14 +55,7 @@ class Told(Watched):
             self.trail.end(self._connections.events, self._connections.now(), 0, end=end)
         self.trail = None
 
-
-def shown(target: bytes) -> str:
-    """The path that a request asks for, without what lets its reader in: a ticket, a query."""
-    path = target.partition(b"?")[0].decode("latin-1")
-    before, is_ticket, _ = path.partition(_TICKETS)
-    return f"{before}{_TICKETS}…" if is_ticket else path
-
-
-def _trail(request: Request, now: float) -> Trail:
-    traces = request.headers.get("traceparent")
-    return Trail(request.method, shown(request.target), request.address, traces[0] if traces else "", now)
+    def _trail(self, asked: Request | Refusal) -> Trail:
+        path = shown_path(asked.target)
+        traces = asked.headers.get("traceparent")
+        return Trail(asked.method, path, self.address, traces[0] if traces else "", self._connections.now())

@@ -14,13 +14,24 @@ import os
 import stat
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from relay.model.ids import JOB_ID
 
 SHORTEST_SECRET = 16  # characters
+_PATH = "/tickets/"
 _SKEW = 5  # seconds that the clocks of two machines may differ
+
+
+def shown_path(target: bytes) -> str:
+    """The path that a request asks for, for logs: without its query, and without a ticket, however that was encoded."""
+    path = target.partition(b"?")[0].decode("latin-1")
+    if "%" in path and _PATH in (decoded := unquote(path, "latin-1")):
+        path = decoded
+    before, is_ticket, _ = path.partition(_PATH)
+    return f"{before}{_PATH}…" if is_ticket else path
 
 
 class TicketError(Exception):

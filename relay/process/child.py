@@ -68,7 +68,7 @@ def main(role: str) -> None:
 def _made(role: str, reactor: Any, settings: Settings, handed: Handed, parent: Parent) -> Front | Worker:
     from relay.process import service  # what it imports asks for a reactor
 
-    telemetry = telemetry_of(reactor, role, handed)
+    telemetry = telemetry_of(reactor, role, settings, handed)
     if role == "front":
         return service.front(reactor, settings, telemetry, handed, _sockets(handed.sockets))
     alive, stale = partial(parent.tell, ALIVE), partial(parent.tell, STALE)

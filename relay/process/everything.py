@@ -76,7 +76,7 @@ def _supervisor(
 ) -> Supervisor:
     """The supervisor with its children; `left` is its state if it was restarted."""
     programs = _programs(settings, listening)
-    telemetry = telemetry_of(reactor, "supervisor")
+    telemetry = telemetry_of(reactor, "supervisor", settings)
     boards = Boards(reactor.seconds)
     telemetry.others = boards.snapshots
 

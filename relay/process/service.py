@@ -70,7 +70,7 @@ def front(
     router = router_of(reactor, address, telemetry.events)
     store = RedisFrontStore(router, handed.name, terms_of(settings))
     inbox = _inbox_of(reactor, address, router, handed.name)
-    others = handed.successor, handed.predecessor, telemetry.events
+    others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
     give_up = partial(_give_up, reactor)
     made = Front(
         FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
@@ -103,7 +103,7 @@ def worker(
     inbox = _inbox_of(reactor, address, router, telemetry.name)
     in_thread, busy = threads_of(reactor, settings.concurrency)
     origins = Origins(handler.function for handler in registry)
-    tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry.events)
+    tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
     made = Worker(_on_loop(reactor, tools), registry, settings)
     telemetry.look, telemetry.register = figures.of_worker(made, settings), store.register
     watch.install(reactor, made, origins, store.home, address, settings, alive)
@@ -119,17 +119,18 @@ def _tools(
     inbox: Callable[[Callable[[list[Message]], None]], Inbox],
     in_thread: Callable[..., Any],
     origins: Origins,
-    events: Events,
+    telemetry: Telemetry,
 ) -> WorkerTools:
     from relay.outbound import Upstreams
     from relay.worker.left import JobTasks
     from relay.worker.tools import WorkerTools
 
+    told = telemetry.events, telemetry.tracing
     return WorkerTools(
         clock=reactor,
         store=store,
         inbox=inbox,
-        upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host, events),
+        upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host, *told),
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
         give_up=lambda why: _give_up(reactor, why),
@@ -137,7 +138,8 @@ def _tools(
         leave=celery.close,
         spawn=reactor.spawnProcess,
         show=own_frames.of_log(settings, origins.own),
-        events=events,
+        events=telemetry.events,
+        tracing=telemetry.tracing,
     )
 
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from relay.model.ids import process_name
 from relay.model.problems.base import RelayError
-from relay.process import board, usage
+from relay.model.settings import Settings
+from relay.process import board, lines, tracing, usage
 from relay.process.figures import Figures, Look
 from relay.process.spawned import Handed
 from relay.telemetry import snapshot
 from relay.telemetry.counts import Counts
 from relay.telemetry.events import Events, several
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.lag import Lag
 from relay.timing.recurring import going_on, recurring
 from relay.version import VERSION
@@ -29,9 +31,17 @@ class Telemetry:
     """Of one process, made before all that tells it something. `readers` hear its events, beside its own counts."""
 
     def __init__(
-        self, reactor: Any, role: str, name: str, title: str = "", readers: Sequence[Events] = ()
+        self,
+        reactor: Any,
+        role: str,
+        name: str,
+        title: str = "",
+        readers: Sequence[Events] = (),
+        tracing: Tracing = UNTRACED,
     ) -> None:
         counts = self._counts = Counts()
+        #: to be asked for spans
+        self.tracing = tracing
         #: to be told what happens
         self.events = several([counts, *readers])
         self.role = role
@@ -149,9 +159,15 @@ def _work() -> dict[str, list[Sample]]:
     }
 
 
-def telemetry_of(reactor: Any, role: str, handed: Handed | None = None) -> Telemetry:
-    """What a process of this role tells of itself; `handed` if it is a child of a supervisor."""
-    handed = handed or Handed(process_name(role))
-    made = Telemetry(reactor, role, handed.name, handed.title)
+def telemetry_of(reactor: Any, role: str, settings: Settings, handed: Handed | None = None) -> Telemetry:
+    """What a process of this role tells of itself; `handed` if it is a child of a supervisor. Raises `SettingError`."""
+    handed = handed or Handed(process_name(role), title=role)
+    readers: list[Events] = []
+    traces = None
+    if role != "supervisor":  # which runs no jobs and has no clients
+        readers, traces = lines.readers(reactor, settings, handed.title), tracing.reader(reactor, settings)
+    if traces is not None:
+        readers.append(traces)
+    made = Telemetry(reactor, role, handed.name, handed.title, readers, traces or UNTRACED)
     made.hang(handed.board)
     return made

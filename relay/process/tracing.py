@@ -13,7 +13,6 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from relay.model.settings import SettingError, Settings
@@ -21,7 +20,7 @@ from relay.model.settings import SettingError, Settings
 if TYPE_CHECKING:
     from relay.telemetry.traces import Traces
 
-FLUSH = 2.0  # seconds for the last spans: less than a process has to end (`relay.process.ending.PATIENCE`)
+FLUSH = 2.0  # seconds for the last spans
 _GROUP = "opentelemetry_traces_exporter"
 _OTLP = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _PROTOCOLS = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
@@ -52,7 +51,7 @@ def reader(reactor: Any, settings: Settings) -> Traces | None:
     if isinstance(provider, trace.ProxyTracerProvider):
         provider = _made()
         trace.set_tracer_provider(provider)
-    reactor.addSystemEventTrigger("during", "shutdown", partial(_flush, reactor, provider))
+    reactor.addSystemEventTrigger("during", "shutdown", partial(_flush, provider))
     return Traces(provider)
 
 
@@ -65,7 +64,8 @@ def _made() -> Any:
     is_named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
-    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": "relay"}))
+    resource = Resource.create({} if is_named else {"service.name": "relay"})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in _exporters():
         provider.add_span_processor(BatchSpanProcessor(exporter()))
     return provider
@@ -88,27 +88,12 @@ def _exporters() -> Iterator[Any]:
             yield found[0].load()
 
 
-def _flush(reactor: Any, provider: Any) -> Deferred[None] | None:
-    """Send what is left, from a thread: it may take its time."""
-    if not hasattr(provider, "force_flush"):  # of another SDK
-        return None
-    flushed: Deferred[None] = Deferred()
-
-    def flush() -> None:
-        try:
-            provider.force_flush(int(FLUSH * 1000))
-        finally:
-            reactor.callFromThread(done)
-
-    def done() -> None:
-        if not flushed.called:
-            flushed.callback(None)
-
-    def late() -> None:
-        _log.warn("the last spans could not be sent within {seconds:.0f} s", seconds=FLUSH)
-        done()
-
-    timer = reactor.callLater(FLUSH, late)
-    flushed.addCallback(lambda _: timer.cancel() if timer.active() else None)
-    threading.Thread(target=flush, name="last spans", daemon=True).start()
-    return flushed
+def _flush(provider: Any) -> None:
+    """Send what is left. Nothing else is to be done any more, so this may wait."""
+    flush = getattr(provider, "force_flush", None)  # one of another SDK may have none
+    if flush is not None:
+        flushing = threading.Thread(target=flush, name="last spans", daemon=True)
+        flushing.start()
+        flushing.join(FLUSH)
+        if flushing.is_alive():
+            _log.warn("the last spans could not be sent within {seconds:.0f} s", seconds=FLUSH)

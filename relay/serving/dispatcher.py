@@ -14,11 +14,11 @@ from werkzeug.routing import Map
 from relay.http.exchange import Served
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
-from relay.http.told import shown
 from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.caller import RateExceeded, TooManyFailures, TooManyQueued
 from relay.model.problems.request import InternalError, MethodRefused, NoSuchPage, TooLarge
+from relay.model.tickets import shown_path
 from relay.serving.plain_answers import problem
 from relay.serving.routes import PageRoutes
 from relay.telemetry.events import UNHEARD, Events
@@ -133,7 +133,7 @@ class Dispatcher:
             error = NoSuchPage()
         elif not isinstance(error, RelayError):
             self._log.failure(
-                "{method} {path} failed", failure, method=request.method, path=shown(request.target)
+                "{method} {path} failed", failure, method=request.method, path=shown_path(request.target)
             )
             error = InternalError()
         if type(error) in _LIMITS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from relay.model.job import Claim
 from relay.model.status import Outcome
@@ -119,6 +120,7 @@ class Counts(Events):
     def samples(self, role: str) -> dict[str, list[Sample]]:
         """What a process of this role has counted, by name of the metric. Those without labels are there from the
         beginning, so that a first one is seen as a rise."""
+        self._begin(role)
         found = {name: [_sample((), spread)] for name, spread in self._alone(role)}
         found |= {name: [Sample((), float(number))] for name, number in self._numbers(role)}
         for name, counters in self._counters():
@@ -129,6 +131,13 @@ class Counts(Events):
             Sample((host,), float(number > 0)) for host, number in self._open.items()
         ]
         return {name: samples for name, samples in found.items() if samples}
+
+    def _begin(self, role: str) -> None:
+        """What must not happen is there from the beginning, too."""
+        for status in (0, 200) if role == "front" else ():
+            self._requests[status, "cut"]
+        for labels in product(("front", "worker"), ("exited", "killed")) if role == "supervisor" else ():
+            self._restarts[labels]
 
     def _alone(self, role: str) -> Iterable[tuple[str, Spread]]:
         yield "relay_reactor_lag_seconds", self._lag

@@ -25,11 +25,10 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     `status`: 0 where nothing was sent, 200 for a committed answer · `held`: seconds for which it was held, 0 for a
     request that was not · `committed`: whether heartbeats were sent · `end`: ``answered``, ``incomplete`` (the wait was
     over first), ``reattach``, ``abandoned`` (the client went away), ``cut`` (relay failed), ``passed`` (to another
-    front) · `path`: as it was sent, without its query: text of a stranger, and that of a ticket lets its reader in ·
-    `silent`: seconds until heartbeats were sent, or until the answer where none was · `late`: seconds from the job's
-    end, by Redis' clock, to its outcome being written, 0 where none was · `sent`: bytes of the answer's body, 0 where
-    they were not counted · `key`: digest of an idempotency key · `trace`: the traceparent that a submission's job
-    carries, or that the request came with.
+    front) · `path`: without its query, and without a ticket · `silent`: seconds until heartbeats were sent, or until
+    the answer where none was · `late`: seconds from the job's end, by Redis' clock, to its outcome being written, 0
+    where none was · `sent`: bytes of the answer's body, 0 where they were not counted · `key`: digest of an
+    idempotency key · `trace`: the traceparent that a submission's job carries, or that the request came with.
     """
 
     method: str

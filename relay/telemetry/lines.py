@@ -17,7 +17,7 @@ from relay.model.job import Claim
 from relay.model.memo import Memo
 from relay.telemetry.events import Asked, Events
 from relay.telemetry.stamp import Stamp
-from relay.telemetry.words import LONGEST_WORD, plain, quoted, shown_path
+from relay.telemetry.words import LONGEST_WORD, plain, quoted
 
 PAUSE = 0.1  # seconds
 MOST = 200  # lines
@@ -133,9 +133,6 @@ class EventLines(Events):
                 self._words[text] = known
         return known
 
-    def _path(self, path: str) -> str:
-        return self._word(shown_path(path))
-
 
 class JobLines(EventLines):
     """Writes a line for each attempt's end. A failure is whatever neither succeeded nor is given back."""
@@ -195,14 +192,14 @@ class RequestLines(EventLines):
     def _text(self, a: Asked) -> str:
         return (
             f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] method={self._word(a.method[:_SHORT])} "
-            f"path={self._path(a.path)} status={a.status} end={a.end} problem={a.problem or '-'} id={a.id or '-'} "
+            f"path={self._word(a.path)} status={a.status} end={a.end} problem={a.problem or '-'} id={a.id or '-'} "
             f"job={a.job or '-'} owner={self._word(a.owner)} address={self._word(a.address[:_SHORT])} "
             f"{_TIMES % (a.seconds, a.held, a.silent, a.late)} beats={a.beats} sent={a.sent} key={a.key or '-'} "
             f"trace={quoted(a.trace[:_SHORT])}"
         )
 
     def _json(self, a: Asked) -> str:
-        method, path = self._word(a.method[:_SHORT]), self._path(a.path)
+        method, path = self._word(a.method[:_SHORT]), self._word(a.path)
         line = RequestLine(
             time=self._stamp.of(self._now()),
             level="info",

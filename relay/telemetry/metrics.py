@@ -128,8 +128,8 @@ PROCESSES = (
     _gauge("relay_reactor_lag_max_seconds", "The longest of these in the last minute"),
     _counter(
         "relay_restarts_total",
-        "Processes that have ended or were replaced, and got a successor",
-        "role",
+        "Processes that have ended or were replaced and have a successor, by their role and how",
+        "of",
         "how",
     ),
     _counter("relay_work_calls_total", "Calls of recurring work", "work"),

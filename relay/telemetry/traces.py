@@ -28,7 +28,6 @@ from relay.model.job import Claim
 from relay.model.memo import Memo
 from relay.telemetry.events import Asked, Events
 from relay.telemetry.tracing import TracedCall, Tracing
-from relay.telemetry.words import shown_path
 from relay.version import VERSION
 
 _MOST_OPEN = 100_000  # spans that were begun and not ended
@@ -64,7 +63,7 @@ class Traces(Tracing, Events):
             )
         if span is None or not span.is_recording():
             return
-        if asked.job and asked.method in ("POST", "PUT"):  # else its name would be any text
+        if asked.id and asked.method in ("POST", "PUT"):  # else its name would be any text
             span.update_name(f"{asked.method} /jobs/{asked.job}")
         span.set_attributes(_about_request(asked))
         if asked.status >= 500 or asked.end in _UNANSWERED:
@@ -76,7 +75,7 @@ class Traces(Tracing, Events):
     def attempt(self, claim: Claim) -> Claim:
         job = claim.job
         parent = _context_of(job.trace)
-        if claim.starts == 1 and claim.started > claim.created > 0:
+        if claim.starts == 1 and claim.started >= claim.created > 0:
             waited = self._tracer.start_span(
                 f"queued {job.name}",
                 parent,
@@ -154,7 +153,7 @@ def _traceparent(span: Span) -> str:
 def _about_request(asked: Asked) -> dict[str, Any]:
     about: dict[str, Any] = {
         "http.request.method": asked.method,
-        "url.path": shown_path(asked.path),
+        "url.path": asked.path,
         "client.address": asked.address,
         "http.response.status_code": asked.status,
         "error.type": asked.problem,

@@ -55,5 +55,6 @@ class Trail(msgspec.Struct, gc=False):
         events.asked(Asked(*what, *held_so, silent, self.late, sent, self.key))
 
     def committed(self, now: float) -> None:
-        """Heartbeats are sent from now on, by the clock."""
+        """The first heartbeat is sent, now by the clock."""
         self.silent = max(0.0, now - self.began)
+        self.beats += 1

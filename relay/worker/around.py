@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from relay.handlers.hooks import JobAttempt
 from relay.model.job import Claim
+from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.worker.causes import error_of, with_causes
 
 _log = Logger()
@@ -62,3 +63,10 @@ class Around:
             begun.__exit__(type(error), error, error.__traceback__)
             raise
         return Surrounded(claim, begun)
+
+
+def around_of(
+    functions: Sequence[Callable[[JobAttempt], Iterator[None]]], tracing: Tracing
+) -> Callable[[Claim], Surrounded] | None:
+    """What does all that stands around attempts; None where nothing does."""
+    return Around(functions, tracing.enter).begin if functions or tracing is not UNTRACED else None

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.submitting.waiters import Waiters
-from relay.telemetry.tracing import UNTRACED
-from relay.worker.around import Around
+from relay.worker.around import around_of
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.end import Ends
 from relay.worker.overdue import Overdue
@@ -23,8 +22,7 @@ from relay.worker.tools import WorkerTools
 def place_of(tools: WorkerTools, registry: Registry, settings: Settings, shareds: Shareds) -> Place:
     """What its attempts share."""
     ends, overdue = Ends(settings.result_limit, tools.show), Overdue(tools.clock, settings.concurrency)
-    functions, tracing = registry.hooks.around, tools.tracing
-    around = Around(functions, tracing.enter).begin if functions or tracing is not UNTRACED else None
+    around = around_of(registry.hooks.around, tools.tracing)
     return Place(tools.clock, tools.in_thread, ends, overdue, shareds, tools.tasks, around)
 
 

@@ -114,7 +114,7 @@ class Runner:
         except BaseException:  # a mistake of ours must not take a place for ever
             self._attempts.pop(claim.id, None)
             self._running.discard(attempt)
-            self._tell(attempt, State.FAILED.value, JobFailed.slug, 0)
+            self._tell(attempt, Report(claim.id, State.FAILED, problem=JobFailed.slug), "failed")
             raise
 
     def _not_begun(self, claim: Claim, end: Report) -> None:
@@ -132,7 +132,7 @@ class Runner:
         """Stop a job whose end is of no use any more."""
         attempt = self._attempts.pop(id, None)
         if attempt is not None:
-            self._tell(attempt, "lost", "", 0)
+            self._tell(attempt, Report(id, State.QUEUED), "lost")
             attempt.stop(State.QUEUED)
             self._say_if_empty()
 
@@ -156,13 +156,13 @@ class Runner:
     def _ended(self, end: Report, attempt: Attempt) -> None:
         if self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
-            self._tell(attempt, end.how, end.problem, len(end.payload))
+            self._tell(attempt, end, end.how)
             self._reports.report(end)
             self._say_if_empty()
 
-    def _tell(self, attempt: Attempt, how: str, problem: str, size: int) -> None:
+    def _tell(self, attempt: Attempt, end: Report, how: str) -> None:
         seconds = self._place.clock.seconds() - attempt.began
-        self._equipment.events.ended(attempt.claim, how, problem, seconds, size)
+        self._equipment.events.ended(attempt.claim, how, end.problem, seconds, len(end.payload))
 
     def _freed(self, _: None, attempt: Attempt) -> None:
         self._running.discard(attempt)

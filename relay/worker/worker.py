@@ -53,8 +53,7 @@ class Worker(Service):
         self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
-        pace = tools.pace
-        self._outcomes = Outcomes(tools.clock, tools.store)
+        pace, self._outcomes = tools.pace, Outcomes(tools.clock, tools.store)
         work: dict[Callable[[], Any], float] = {
             self._sweep: pace.sweep,
             self._publish: pace.publish,
@@ -192,10 +191,8 @@ class Worker(Service):
                 self._outcomes.hear(message)
 
     def _be_quiet(self, on: bool) -> None:
-        self.is_quiet = on
-        self._log.info(
-            "an operator has this worker {do}", do="claim nothing more" if on else "claim jobs again"
-        )
+        self.is_quiet, what = on, "nothing more" if on else "jobs again"
+        self._log.info("an operator has this worker claim {what}", what=what)
         self._session.nudge()
 
     def _cancel(self, id: str) -> None:

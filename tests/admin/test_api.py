@@ -144,3 +144,10 @@ def test_the_page_parses_nothing_as_html() -> None:
 def test_an_argument_that_is_json_is_taken_as_it_is(guarded: Desk) -> None:
     answer = guarded.call("POST", "/api/fire", {"name": json.dumps({"a": 1})}, "act")
     assert answer.status == 409
+
+
+def test_metrics_are_for_who_may_look(guarded: Desk) -> None:
+    assert guarded.call("GET", "/metrics").status == 401
+    answer = guarded.call("GET", "/metrics", token="look")
+    assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    assert b"relay_store_up 1.0" in answer.body

@@ -23,21 +23,30 @@ MOST = 8.0
 Examine = Callable[..., dict[str, Diagnosis]]
 
 
-@pytest.fixture(scope="package")
-def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RelayProcess]]:
-    """The fronts; no worker is needed."""
-    directory = tmp_path_factory.mktemp("doctor")
-    redis = RedisProcess(directory)
-    redis.start()
+def probed_front(redis: RedisProcess, directory: Path) -> RelayProcess:
+    """A front that answers probes, which needs no worker for that."""
     options = ["--redis", redis.url, "--open", "--probes", "--trusted-proxy", "127.0.0.1", "--max-wait", "60"]
-    options += ["--body-limit", str(BODY_LIMIT)]
-    fronts = [RelayProcess(directory, "front", *options, port=free_port()) for _ in range(2)]
-    for front in fronts:
-        front.start()
-    yield fronts
-    for front in fronts:
-        front.stop()
-    redis.stop()
+    front = RelayProcess(directory, "front", *options, "--body-limit", str(BODY_LIMIT), port=free_port())
+    front.start()
+    return front
+
+
+@pytest.fixture(scope="package")
+def one(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    """A front."""
+    front = probed_front(redis_process, tmp_path_factory.mktemp("one"))
+    yield front
+    front.stop()
+
+
+@pytest.fixture(scope="package")
+def probed(
+    redis_process: RedisProcess, one: RelayProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[RelayProcess]]:
+    """Two fronts."""
+    other = probed_front(redis_process, tmp_path_factory.mktemp("other"))
+    yield [one, other]
+    other.stop()
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from tests.stack.proxies import HAProxy, Nginx, shipped_nginx
 
 pytestmark = pytest.mark.processes
 
+RELAY = [sys.executable, "-m", "relay.commands.main"]
+
 #: of nginx, for relay
 WELL = """proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header X-Forwarded-For $remote_addr;
           proxy_buffering off;"""
@@ -77,14 +79,14 @@ def is_there(port: int) -> bool:
     return True
 
 
-def test_an_nginx_with_many_faults_is_found_out(probed: list[RelayProcess], directory: Path) -> None:
+def test_an_nginx_with_many_faults_is_found_out(one: RelayProcess, directory: Path) -> None:
     inside = """proxy_read_timeout 2s; proxy_set_header Prefer ""; proxy_hide_header Location;
                 proxy_next_upstream error timeout non_idempotent;"""
     outside = (
         "gzip on; gzip_types application/json; gzip_proxied any; gzip_min_length 0; client_max_body_size 1k;"
     )
-    with nginx(probed, directory, inside, outside) as port:
-        found = examine(port, most=4)
+    with nginx([one, one], directory, inside, outside) as port:
+        found = examine(port, most=3.5)
     wrong = {"http version", "request headers", "answer headers", "client address", "heartbeats", "silence"}
     assert wrongs(found) == {*wrong, "resent", "body"}
     assert "Prefer did not arrive" in found["request headers"].saw
@@ -255,7 +257,7 @@ def test_a_certificate_that_is_not_trusted_is_told_and_sees_no_token(shipped: Ng
 @pytest.mark.long
 def test_a_relay_with_callers_is_looked_at_with_a_token(redis: RedisProcess, tmp_path: Path) -> None:
     made = subprocess.run(
-        [sys.executable, "-m", "relay.commands.main", "tokens", "add", "--file", "tokens.toml", "doctor"],
+        [*RELAY, "tokens", "add", "--file", "tokens.toml", "doctor"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -273,4 +275,15 @@ def test_a_relay_with_callers_is_looked_at_with_a_token(redis: RedisProcess, tmp
         pytest.raises(NotThere, match="Authorization may have been lost"),
     ):
         examine(port, token=made.stdout.strip())
+    front.stop()
+
+
+@pytest.mark.long
+def test_fronts_without_room_are_told_from_proxies_that_cut(redis: RedisProcess, tmp_path: Path) -> None:
+    options = ["--redis", redis.url, "--open", "--probes", "--max-held", "2", "--body-limit", str(BODY_LIMIT)]
+    front = RelayProcess(tmp_path, "front", *options, port=free_port())
+    front.start()
+    found = examine(front.port)
+    assert wrongs(found) == {"heartbeats"}
+    assert "holds as many requests as it may" in found["heartbeats"].saw
     front.stop()

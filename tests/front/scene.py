@@ -99,7 +99,9 @@ class Scene:
         self.doors = Doors(self.clock.seconds, 1000, 0, lambda address: False)
         shared = self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, self.settings.prefix
         context = HoldContext(*shared, self.room, self.successor, self.places, self.events)
-        admission = Admission(self.clock, self.settings, Credentials([SECRET], checks), Proxies())
+        admission = Admission(
+            self.clock, self.settings, Credentials([SECRET], checks), Proxies(self.settings.trusted_proxy)
+        )
         all_pages = pages(context, self.settings, admission, self.readiness)
         limits = self.settings.body_limit, self.settings.keepalive
         self.site = Site(Connections(self.clock, all_pages, *limits, self.doors, self.events))

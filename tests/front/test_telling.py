@@ -162,6 +162,21 @@ def test_a_request_that_is_none_is_counted(scene: Scene, ear: Ear) -> None:
     assert ear.ends == {(answer.status, "answered"): 1}
 
 
+def test_a_body_that_is_too_large_is_told_with_its_path(ear: Ear) -> None:
+    scene = Scene(events=ear, body_limit=10)
+    scene.ask("POST", "/jobs/echo", {"more": "than ten bytes"}, {"traceparent": TRACE})
+    (asked,) = ear.requests
+    assert (asked.method, asked.path, asked.status) == ("POST", "/jobs/echo", 413)
+    assert (asked.problem, asked.trace) == ("too-large", TRACE)
+
+
+def test_the_address_is_that_of_the_client_behind_the_proxies(ear: Ear) -> None:
+    scene = Scene(events=ear, trusted_proxy=("unix:",))
+    scene.call("GET", "/nowhere", headers={"X-Forwarded-For": "203.0.113.7"})
+    scene.call("GET", "/nowhere")
+    assert [asked.address for asked in ear.requests] == ["203.0.113.7", "unix:"]
+
+
 def test_what_is_heard_is_not_remembered_where_nobody_hears_of_requests() -> None:
     counts = Counts()
     scene = Scene(events=several([counts]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.model.tickets import Ticket, TicketError, _serializer, read, read_secrets, sign
+from relay.model.tickets import Ticket, TicketError, _serializer, read, read_secrets, shown_path, sign
 
 SECRET, OTHER = "s" * 16, "o" * 16
 TICKET = Ticket("0-abc-def", 1000.0, "wait=5")
@@ -98,3 +98,20 @@ def test_secrets_that_everybody_can_read_are_none(tmp_path: Path) -> None:
     file.chmod(0o644)
     with pytest.raises(ValueError, match="can be read by everybody: chmod o="):
         read_secrets(str(file))
+
+
+PATHS = {
+    "/jobs/echo": "/jobs/echo",
+    "/jobs/echo?token=secret": "/jobs/echo",
+    "/tickets/secret": "/tickets/…",
+    "/v1/tickets/secret?wait=secret": "/v1/tickets/…",
+    "/%74ickets%2fsecret": "/tickets/…",
+    "https://api.example/tickets/secret": "https://api.example/tickets/…",
+    "/jobs/a%20b": "/jobs/a%20b",
+    "*": "*",
+}
+
+
+@pytest.mark.parametrize("target", PATHS)
+def test_neither_a_query_nor_a_ticket_is_shown(target: str) -> None:
+    assert shown_path(target.encode()) == PATHS[target]

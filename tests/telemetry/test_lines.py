@@ -139,27 +139,6 @@ def test_no_line_is_longer_than_what_a_pipe_takes_as_a_whole(
     assert len(written.one().encode()) <= LONGEST_LINE
 
 
-PATHS = {
-    "/jobs/echo": "/jobs/echo",
-    "/jobs/echo?token=secret": "/jobs/echo",
-    "/tickets/secret": "/tickets/…",
-    "/v1/tickets/secret?wait=secret": "/v1/tickets/…",
-    "/%74ickets%2fsecret": "/tickets/…",
-    "https://api.example/tickets/secret": "https://api.example/tickets/…",
-    "/jobs/a%20b": "/jobs/a%20b",
-    "*": "*",
-}
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
-def test_neither_a_query_nor_a_ticket_is_in_a_line(written: Written, is_json: bool, path: str) -> None:
-    written.requests(is_json).asked(request(path=path))
-    line = written.one()
-    assert "secret" not in line
-    assert (json.loads(line) if is_json else values(line))["path"] == PATHS[path]
-
-
 def test_an_owner_that_looks_like_nothing_is_told_from_none(written: Written) -> None:
     written.requests().asked(request(owner="-"))
     written.requests().asked(request(owner=""))

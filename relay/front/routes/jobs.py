@@ -48,7 +48,7 @@ class JobRoutes(Routes):
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
         if request.trail is not None:
-            request.trail.job, request.trail.trace = name, asked.trace
+            request.trail.job = name
             request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere

@@ -10,7 +10,7 @@ from relay.serving.plain_answers import json
 from relay.serving.routes import PageRoutes, klein_app
 
 
-class ProbeRoutes(PageRoutes):
+class AdminHealth(PageRoutes):
     """Health and readiness."""
 
     app = klein_app({})
