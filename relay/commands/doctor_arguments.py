@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--insecure", action="store_true", help="go on where the certificate is not to be trusted"
     )
-    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    parser.add_argument("--json", action="store_true", help="as a JSON array of what was looked at")
 
 
 def _seconds(text: str) -> float:

@@ -16,8 +16,9 @@ _LOCAL = re.compile(r"interface=(127\.|localhost|\\:\\:1|::1)|^(haproxy:)*(unix|
 
 
 def listeners(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
-    """Where clients connect to."""
-    plain = [each for each in settings.listen if "ssl:" not in each and not _LOCAL.search(each)]
+    """Where clients and operators connect to."""
+    admin = [settings.admin] if settings.admin not in ("", "auto") else []
+    plain = [each for each in (*settings.listen, *admin) if "ssl:" not in each and not _LOCAL.search(each)]
     if plain:
         why = "whoever is on the way reads tokens, arguments and results"
         yield warn(

@@ -32,9 +32,14 @@ def version(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
             see=_REDIS,
         )
     else:
-        yield fine(
-            "version", f"{shown}, which has been up for {state.number('uptime_in_seconds') / 86_400:.1f} days"
-        )
+        yield fine("version", f"{shown}, which has been up for {_span(state.number('uptime_in_seconds'))}")
+
+
+def _span(seconds: int) -> str:
+    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} seconds"
 
 
 def eviction(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:

@@ -12,6 +12,7 @@ from relay.redis.address import Address
 from relay.redis.blocking import connect
 from relay.store import demands
 from relay.store.keys import Keys
+from relay.store.scripts import KEYS
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -20,6 +21,7 @@ Ask = Callable[..., Any]
 
 TRIPS = 20  # that are measured
 _DEADLINE = 3.0  # seconds for a connection, and for an answer
+_HASH, _SHOWN = 40, 40  # characters: of a script's hash, and of its text that the slow log shows at least
 _SLOW = 128  # entries of its slow log that are read
 _SETTINGS = ("appendfsync", "save", "min-replicas-to-write", "timeout")
 #: arguments with which a command names its keys, where the first one is not a key
@@ -160,10 +162,16 @@ def _ahead(ask: Ask) -> float:
 def _slow(told: Any) -> Iterator[Slow]:
     """Entries of the slow log, with the verbs of relay's scripts in place of their hashes."""
     for entry in told or ():
-        words = _text(entry["command"]).split(" ")
-        what = words[0].upper()
-        verb = demands.verbs().get(words[1].lower()) if len(words) > 1 else None
-        yield Slow(entry["duration"] / 1000, entry["start_time"], f"relay's {verb}" if verb else what)
+        yield Slow(entry["duration"] / 1000, entry["start_time"], _called(_text(entry["command"])))
+
+
+def _called(command: str) -> str:
+    """What was called: its name, or which script of relay's."""
+    name, _, rest = command.partition(" ")
+    verb = demands.verbs().get(rest[:_HASH].lower())
+    if verb:
+        return f"relay's {verb}"
+    return "relay's first call of a script" if KEYS[:_SHOWN] in rest else name.upper()
 
 
 def _text(value: Any) -> str:

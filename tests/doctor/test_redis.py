@@ -102,6 +102,15 @@ def test_valkey_is_called_by_its_name() -> None:
     assert any("Valkey 8.1.1" in each.saw for each in check_redis(state, Settings()))
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(7, "7 seconds"), (720, "12 minutes"), (86_400, "24 hours"), (999_999, "11 days")],
+)
+def test_how_long_it_has_been_up_is_told_for_people(seconds: int, said: str) -> None:
+    told = check_redis(saying(uptime_in_seconds=str(seconds)), Settings())
+    assert any(f"has been up for {said}" in each.saw for each in told)
+
+
 # -- on a real one --
 
 
@@ -140,13 +149,13 @@ def test_nothing_is_changed_by_looking(redis: RedisProcess) -> None:
 
 def test_the_data_of_a_relay_and_its_slow_scripts_are_recognized(redis: RedisProcess) -> None:
     redis.client.config_set("slowlog-log-slower-than", 0)
-    redis.client.script_load(script("open").text)
+    redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "")
     redis.client.evalsha(script("open").sha, 2, *Keys().declared, "k7", "", -1, "")
     state = look_at_redis(Address.parse(redis.url))
     redis.client.config_set("slowlog-log-slower-than", 10_000)
     redis.client.slowlog_reset()
     assert (state.layout, state.epoch) == (demands.layout(), "k7")
-    assert "relay's open" in {each.what for each in state.slow}
+    assert {"relay's open", "relay's first call of a script"} <= {each.what for each in state.slow}
     assert len(state.trips) == 20
 
 

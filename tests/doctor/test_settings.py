@@ -60,6 +60,7 @@ def test_the_defaults_are_well_on_a_usual_machine() -> None:
         (MACHINE, {"allow": ()}, "callers", Severity.NOTE),
         (MACHINE, {"tokens": "/there/is/none"}, "tokens", Severity.BAD),
         (MACHINE, {"listen": ("tcp:8080:interface=10.0.0.5",)}, "listeners", Severity.WARN),
+        (MACHINE, {"admin": "tcp:8081:interface=10.0.0.5"}, "listeners", Severity.WARN),
         (having(proxies=("nginx",)), {}, "proxies", Severity.NOTE),
         (MACHINE, {"keepalive": 30}, "proxies", Severity.WARN),
         (MACHINE, {"heartbeat": 0}, "heartbeats", Severity.WARN),
