@@ -91,7 +91,11 @@ class AdminView:
 
 def listener(reactor: Any, settings: Settings, made: AdminSocket, watched: AdminView) -> AdminListener:
     """The listener at a socket. It neither starts nor stops the store. Raises `SettingError`."""
-    endpoint = sockets.BoundEndpoint(reactor, made.description, made.bound.dup(), option="--admin")
+    served = made.bound.dup()  # the other stays open for a supervisor that restarts
+    served.setblocking(
+        False
+    )  # a socket that was inherited does not know that it is, and `dup` makes it block
+    endpoint = sockets.BoundEndpoint(reactor, made.description, served, option="--admin")
     operations = StoreOperations(watched.store)
     return AdminListener(
         AdminTools(

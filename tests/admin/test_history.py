@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from relay.admin.history import HOUR, OFTEN, SELDOM, History, HistoryPage
 from relay.admin.summary import FRESH, Summaries
@@ -177,17 +177,24 @@ class Told:
         self.time = 0.0
         self.asked = 0
         self.away = False
+        self.slow: Deferred[None] | None = None
         self.compared = Compared()
         self.summaries = Summaries(self._overview, self.compared, lambda: self.time)
 
     async def _overview(self) -> Overview:
         self.asked += 1
+        if self.slow is not None:
+            await self.slow
         if self.away:
             raise StoreAway
         return overview()
 
     def summary(self) -> Any:
-        return done(self.summaries.summary())
+        return done(_awaited(self.summaries.summary()))
+
+
+async def _awaited(deferred: Any) -> Any:
+    return await deferred
 
 
 def test_many_viewers_are_one_question_to_the_store() -> None:
@@ -197,6 +204,20 @@ def test_many_viewers_are_one_question_to_the_store() -> None:
     assert told.asked == 1
     told.time += FRESH
     assert told.summary().overview.queued == 3
+    assert told.asked == 2
+
+
+def test_who_asks_while_the_store_is_asked_hears_the_same() -> None:
+    told, heard = Told(), list[Any]()
+    told.slow = Deferred()
+    for _ in range(3):
+        told.summaries.summary().addCallback(heard.append)
+    assert (told.asked, heard) == (1, [])
+    told.slow.callback(None)
+    assert len(heard) == 3
+    told.slow = None
+    told.time += FRESH
+    told.summary()
     assert told.asked == 2
 
 

@@ -23,6 +23,7 @@ let context = null; // of the view that is shown
 let summary = { overview: null, findings: [], breakers: [] };
 let answered = 0; // ms, when the last answer came
 let trouble = "";
+const told = {};
 let timer = 0;
 let turn = 0;
 
@@ -41,8 +42,18 @@ function showNavigation() {
   at("nav").hidden = false;
 }
 
+// Have a screen reader say what has become wrong, or well: not each number that changes.
+function tell(kind, text) {
+  const key = text.replace(/[\d.,]+/g, "");
+  if (told[kind] === key) return;
+  const isFirst = told[kind] === undefined && !text;
+  told[kind] = key;
+  if (!isFirst) at("heard").textContent = text || "all is well again";
+}
+
 function showFindings() {
   const { findings } = summary;
+  tell("findings", findings.filter((each) => each.level !== "note").map((each) => each.what).join("; "));
   const box = at("alerts");
   const isGood = !findings.some((each) => each.level !== "note");
   box.hidden = false;
@@ -61,6 +72,7 @@ function showFreshness() {
   box.classList.toggle("late", isLate);
   const text = !answered ? trouble : isLate ? `${trouble || "no answer"} for ${seconds(Math.round(late))}` : `updated ${Math.round(late)} s ago`;
   if (box.textContent !== text) box.textContent = text;
+  tell("freshness", isLate ? trouble || "no answer" : "");
 }
 
 function showWho() {

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { h } from "./dom.js";
-import { moment } from "./format.js";
+import { moment, number } from "./format.js";
 
 const HOUR = 3_600_000;
 const INKS = ["a", "b", "c", "d", "e", "f"];
@@ -38,7 +38,7 @@ function options(title, series, form, width) {
   const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return {
     width, height: 190, legend: { show: false }, cursor: { y: false, points: { show: false } },
-    scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high > 0 ? high * 1.1 : 1, form === number ? 4 : 0)] } },
     axes: [{ ...axis, size: 26, space: 70, values: "{HH}:{mm}" }, { ...axis, size: 62, values: (_, all) => all.map(form) }],
     series: [{}, ...series.map(([label], index) => ({ label, stroke: () => color(`--${INKS[index % INKS.length]}`), width: 1.6, points: { show: times.length < 3 }, spanGaps: true }))],
   };

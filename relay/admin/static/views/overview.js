@@ -14,7 +14,7 @@ function tiles(overview) {
   const waiting = overview.queues.filter((queue) => queue.waiting && queue.oldest).map((queue) => queue.oldest);
   const oldest = waiting.length ? seconds((overview.time - Math.min(...waiting)) / 1000) : "";
   return h("ul", { class: "tiles", "aria-label": "Now" },
-    tile("Held requests", number(held), held ? `oldest ${seconds(oldestHeld(overview))}` : ""),
+    tile("Held", number(held), held ? `requests, oldest ${seconds(oldestHeld(overview))}` : "requests"),
     tile("Queued", link("queues", number(overview.queued)), oldest && `oldest ${oldest}`),
     tile("Running", link("workers", number(overview.running)), `of ${number(sum(overview, "concurrency"))} places`),
     tile("Scheduled", number(overview.scheduled), "for later"),
