@@ -51,8 +51,9 @@ check: .venv/check.stamp  ## style and types
 docs: .venv/docs.stamp  ## build the docs into docs/_build; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
-settings: .venv/run.stamp  ## write the table of settings in docs/settings.inc again
+settings: .venv/run.stamp  ## write the tables of settings and of metrics in docs/*.inc again
 	$(BIN)/python docs/settings_table.py
+	$(BIN)/python docs/metrics_table.py
 
 lock: .venv/run.stamp  ## write requirements/*.txt again from setup.cfg, each file with its hashes
 	$(BIN)/pip install -q uv

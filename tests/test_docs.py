@@ -133,6 +133,13 @@ def test_the_table_of_settings_is_current(monkeypatch: pytest.MonkeyPatch) -> No
     assert FILE.read_text() == table(), "make settings"
 
 
+def test_the_table_of_metrics_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from metrics_table import FILE, table
+
+    assert FILE.read_text() == table(), "make settings"
+
+
 @pytest.mark.parametrize("package", [relay, relay.testing], ids=lambda package: package.__name__)
 def test_the_reference_has_all_that_applications_import(package: ModuleType) -> None:
     reference = (ROOT / "docs/reference.md").read_text()

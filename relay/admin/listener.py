@@ -47,14 +47,16 @@ MOST_CLIENTS = 200  # connections; Prometheus and a few browsers are there
 class AdminTools:
     """What the listener works with, made by the composition root.
 
-    `snapshots`: what the processes of this relay tell · `standing`: whether it takes work · `file`: of tokens, None for
-    none · `is_wide`: others than this machine reach `endpoint` · `is_tls`: by https alone.
+    `snapshots`: what the processes of this relay tell, `own`: those among them that are beside this listener ·
+    `standing`: whether it takes work · `file`: of tokens, None for none · `is_wide`: others than this machine reach
+    `endpoint` · `is_tls`: by https alone.
     """
 
     clock: IReactorTime
     endpoint: IStreamServerEndpoint
     operations: Operations
     snapshots: Callable[[], Awaitable[list[Snapshot]]]
+    own: Callable[[], list[Snapshot]]
     standing: Standing
     proxies: Proxies = Proxies()
     hosts: Sequence[str] = ()
@@ -93,7 +95,7 @@ class AdminListener(Service):
             ApiRoutes(methods),
             SessionRoutes(gate),
             AdminHealth(self._tools.standing),
-            MetricRoutes(tools.snapshots, tools.operations.overview),
+            MetricRoutes(tools.own, tools.snapshots, tools.operations.overview),
             FileRoutes(page_files()),
         ]
         return admin_pages(gate, routes)

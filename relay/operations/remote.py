@@ -145,7 +145,7 @@ class RemoteOperations(Operations):
         if posted.status == 404:
             return self._other_version(f"it has no {method}")
         if posted.status in _MEANINGS:
-            return NoListener(f"{self._base}: {_MEANINGS[posted.status]} ({said})")
+            return NoListener(f"{self._base} {_MEANINGS[posted.status]}: {said}")
         if posted.status in _KINDS:
             return _KINDS[posted.status](said)
         return NoListener(f"{self._base} refused {method}: {said} (status {posted.status})")
@@ -161,9 +161,9 @@ class RemoteOperations(Operations):
 
 
 _MEANINGS = {
-    401: "an operator's token is needed, and the one that was sent, if any, is not known there",
-    403: 'this token may not do that: it needs one with operator = "act"',
-    429: "too many failed attempts came from here: try again later",
+    401: "wants the token of an operator (--token-file, RELAY_OPERATOR_TOKEN)",
+    403: "does not let this be done",
+    429: "was shown too many wrong tokens from here",
 }
 _KINDS: dict[int, type[RelayError]] = {409: NotPossible, 503: StoreAway}
 

@@ -103,6 +103,7 @@ def listener(reactor: Any, settings: Settings, made: AdminSocket, watched: Admin
             endpoint=endpoint,
             operations=operations,
             snapshots=_all_snapshots(operations, watched.own),
+            own=watched.own,
             standing=Standing(watched.why_not, watched.store.processes, reactor.seconds),
             proxies=Proxies(settings.trusted_proxy),
             hosts=settings.host,

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from relay.model.job import Claim
-from relay.model.status import Outcome
 from relay.telemetry.events import Events
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import Sample
-from relay.telemetry.tallies import Counters, Spread, Spreads, Values
+from relay.telemetry.tallies import AttemptNames, Counters, Spread, Spreads, Values
 
 
 def _spreads(name: str) -> Spreads:
@@ -26,14 +25,16 @@ class Counts(Events):
 
     def __init__(self) -> None:
         self._jobs, self._callers, self._hosts, self._problems = Values(), Values(), Values(), Values()
-        self._holds = self._committed = self._beats = self._abandoned = 0
+        self._committed = self._beats = self._abandoned = 0
         self._stalls = self._away = self._lost = 0
         self._submissions, self._requests, self._limited = Counters(), Counters(), Counters()
-        self._attempts, self._failures, self._restarts = Counters(), Counters(), Counters()
+        self._failures, self._restarts = Counters(), Counters()
         self._upstream = Counters()
         self._written = Spread(METRICS["relay_outcome_written_seconds"].buckets)
         self._lag = Spread(METRICS["relay_reactor_lag_seconds"].buckets)
-        self._waits, self._runs = _spreads("relay_job_wait_seconds"), _spreads("relay_job_run_seconds")
+        self._names = AttemptNames(
+            METRICS["relay_job_wait_seconds"].buckets, METRICS["relay_job_run_seconds"].buckets
+        )
         self._calls, self._scripts = (
             _spreads("relay_upstream_seconds"),
             _spreads("relay_redis_script_seconds"),
@@ -48,41 +49,38 @@ class Counts(Events):
     def limited(self, caller: str, limit: str) -> None:
         self._limited[self._callers[caller], limit].value += 1
 
-    def held(self, id: str) -> None:
-        self._holds += 1
-
     def committed(self, id: str, seconds: float) -> None:
         self._committed += 1
 
     def beat(self) -> None:
         self._beats += 1
 
-    def outcome_written(self, outcome: Outcome, seconds: float) -> None:
-        spread = self._written
-        spread.counts[bisect_left(spread.bounds, seconds)] += 1
-        spread.sum += seconds
-
-    def request_ended(self, status: int, end: str) -> None:
+    def request_ended(self, status: int, end: str, late: float = -1.0) -> None:
         self._requests[status, end].value += 1
-        if end == "abandoned":
+        if late >= 0:
+            spread = self._written
+            spread.counts[bisect_left(spread.bounds, late)] += 1
+            spread.sum += late
+        elif end == "abandoned":
             self._abandoned += 1
 
     # -- workers --
 
     def claimed(self, claim: Claim) -> None:
         if claim.starts == 1 and claim.started:
-            spread, seconds = self._waits[self._jobs[claim.job.name]], (claim.started - claim.created) / 1000
+            spread, seconds = self._names[claim.job.name].waits, (claim.started - claim.created) / 1000
             spread.counts[bisect_left(spread.bounds, seconds)] += 1
             spread.sum += seconds
 
     def ended(self, claim: Claim, how: str, problem: str, seconds: float, size: int) -> None:
-        name = self._jobs[claim.job.name]
-        self._attempts[name, how].value += 1
-        spread = self._runs[name]
+        name = claim.job.name
+        tallies = self._names[name]
+        tallies.ends[how] += 1
+        spread = tallies.runs
         spread.counts[bisect_left(spread.bounds, seconds)] += 1
         spread.sum += seconds
         if problem:
-            self._failures[name, self._problems[problem]].value += 1
+            self._failures[self._jobs[name], self._problems[problem]].value += 1
 
     def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
         host = self._hosts[host]
@@ -127,6 +125,7 @@ class Counts(Events):
             found[name] = [Sample(tuple(map(str, labels)), count.value) for labels, count in counters.items()]
         for name, spreads in self._spreads():
             found[name] = [_sample((label,), spread) for label, spread in list(spreads.items())]
+        found |= self._attempts()
         found["relay_breaker_open"] = [
             Sample((host,), float(number > 0)) for host, number in self._open.items()
         ]
@@ -139,6 +138,16 @@ class Counts(Events):
         for labels in product(("front", "worker"), ("exited", "killed")) if role == "supervisor" else ():
             self._restarts[labels]
 
+    def _attempts(self) -> dict[str, list[Sample]]:
+        names = list(self._names.items())
+        ends = [((name, str(how)), count) for name, each in names for how, count in each.ends.items()]
+        waited = [(name, each.waits) for name, each in names if any(each.waits.counts)]
+        return {
+            "relay_attempts_total": [Sample(labels, float(count)) for labels, count in ends],
+            "relay_job_run_seconds": [_sample((name,), each.runs) for name, each in names],
+            "relay_job_wait_seconds": [_sample((name,), waits) for name, waits in waited],
+        }
+
     def _alone(self, role: str) -> Iterable[tuple[str, Spread]]:
         yield "relay_reactor_lag_seconds", self._lag
         if role == "front":
@@ -150,7 +159,6 @@ class Counts(Events):
         if role == "worker":
             yield "relay_stalls_total", self._stalls
         elif role == "front":
-            yield "relay_holds_total", self._holds
             yield "relay_committed_total", self._committed
             yield "relay_heartbeats_total", self._beats
             yield "relay_abandoned_total", self._abandoned
@@ -159,14 +167,11 @@ class Counts(Events):
         yield "relay_requests_total", self._requests
         yield "relay_submissions_total", self._submissions
         yield "relay_limited_total", self._limited
-        yield "relay_attempts_total", self._attempts
         yield "relay_failures_total", self._failures
         yield "relay_upstream_requests_total", self._upstream
         yield "relay_restarts_total", self._restarts
 
     def _spreads(self) -> Iterator[tuple[str, Spreads]]:
-        yield "relay_job_wait_seconds", self._waits
-        yield "relay_job_run_seconds", self._runs
         yield "relay_upstream_seconds", self._calls
         yield "relay_redis_script_seconds", self._scripts
 

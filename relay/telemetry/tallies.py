@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 
 MOST_VALUES = 200  # of a label that others choose
 OTHER = "other"  # what further ones are counted as
@@ -14,7 +15,7 @@ class Count:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value = 0.0
+        self.value = 0
 
 
 class Spread:
@@ -60,4 +61,29 @@ class Spreads(dict[str, Spread]):
 
     def __missing__(self, label: str) -> Spread:
         self[label] = made = Spread(self._bounds)
+        return made
+
+
+class NameTallies:
+    """What is counted of the attempts at jobs of one name: how long they waited and ran, and how they ended."""
+
+    __slots__ = ("ends", "runs", "waits")
+
+    def __init__(self, waits: tuple[float, ...], runs: tuple[float, ...]) -> None:
+        self.waits = Spread(waits)
+        self.runs = Spread(runs)
+        self.ends: dict[str, int] = defaultdict(int)
+
+
+class AttemptNames(dict[str, NameTallies]):
+    """These by name, up to `MOST_VALUES`, and one for all others."""
+
+    def __init__(self, waits: tuple[float, ...], runs: tuple[float, ...]) -> None:
+        super().__init__()
+        self._bounds = waits, runs
+
+    def __missing__(self, name: str) -> NameTallies:
+        if len(self) >= MOST_VALUES and name != OTHER:
+            return self[OTHER]
+        self[name] = made = NameTallies(*self._bounds)
         return made

@@ -60,6 +60,7 @@ class Desk:
             endpoint=NeverListens(),  # type: ignore[arg-type]
             operations=operations,
             snapshots=self._told,
+            own=lambda: self.snapshots[:1],
             standing=Standing(lambda: self.why, self._ask, self.clock.seconds),
             proxies=Proxies(["10.0.0.1"]),
             hosts=["relay.example"],

@@ -15,6 +15,7 @@ from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStat
 from relay.telemetry.counts import Counts
 from relay.telemetry.metrics import OF_STORE
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
+from tests.admin.scene import Desk
 
 FRONT = ProcessInfo("front-1", "front", "front 1", "host", 7, "1.0", 1000)
 WORKER = ProcessInfo("worker-1", "worker", "worker 1", "host", 8, "1.0", 1000)
@@ -103,6 +104,18 @@ def test_openmetrics_is_written_where_it_is_accepted() -> None:
     names = {family.name for family in read_openmetrics(body.decode())}
     assert "relay_requests" in names
     assert exposition([], None, "*/*")[1].startswith("text/plain")
+
+
+def test_a_listener_tells_of_its_own_processes_and_of_all_where_that_is_asked(desk: Desk) -> None:
+    desk.snapshots = told()
+    own = desk.call("GET", "/metrics")
+    assert own.headers["content-type"].startswith("text/plain")
+    assert b'process="front-1"' in own.body
+    assert b'process="worker-1"' not in own.body
+    assert b"relay_store_up 1.0" in own.body
+    assert b'process="worker-1"' in desk.call("GET", "/metrics?scope=store").body
+    desk.away = True
+    assert b'process="front-1"' in desk.call("GET", "/metrics").body
 
 
 @pytest.mark.processes

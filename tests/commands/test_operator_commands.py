@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from relay.commands.processes import sockets_of_redis
-from tests.commands.shell import Shell
-from tests.processes import PATIENCE, ROOT, RelayProcess, eventually
+from relay.model.token import digest_of, make_token
+from tests.commands.shell import Ran, Shell
+from tests.processes import PATIENCE, ROOT, RelayProcess, eventually, free_port
 
 pytestmark = pytest.mark.processes
 MODULE = """
@@ -45,26 +46,43 @@ class Operator(Shell):
     def __init__(self, directory: Path) -> None:
         (directory / "paper.py").write_text(MODULE)
         self.directory = directory
-        options = ("--jobs", "paper", "--concurrency", "1", "--drain", "1")
-        self.relay = RelayProcess(directory, "all", *options, "--data", "data")
+        self.admin = free_port()
+        self.tokens = {name: make_token() for name in ("app", "look", "act")}
+        (directory / "tokens.toml").write_text("\n".join(map(self._table, self.tokens)))
+        (directory / "tokens.toml").chmod(0o600)
+        options = ("--jobs", "paper", "--concurrency", "1", "--drain", "1", "--tokens", "tokens.toml")
+        admin = f"tcp:{self.admin}:interface=127.0.0.1"
+        self.relay = RelayProcess(directory, "all", *options, "--data", "data", "--admin", admin)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
         super().__init__(directory, {**environment, "RELAY_DATA": "data"})
+
+    def _table(self, name: str) -> str:
+        may = "" if name == "app" else f'operator = "{name}"\n'
+        return f'[{name}]\nsha256 = ["{digest_of(self.tokens[name]).hex()}"]\n{may}'
+
+    def ask(self, operator: str, *words: str) -> Ran:
+        """Run a command at the admin listener, with this operator's token."""
+        file = self.directory / operator
+        file.write_text(self.tokens.get(operator, "rly_wrong"))
+        url = f"http://127.0.0.1:{self.admin}"
+        return self.run(*words, "--admin", url, "--token-file", operator)
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "relay.commands.main", *words]
 
     def submit(self, name: str, body: Any = None) -> str:
         """The id of a new job, once its name is known."""
-        respond = {"Prefer": "respond-async"}
+        headers = {"Prefer": "respond-async", "Authorization": f"Bearer {self.tokens['app']}"}
 
         def accepted() -> Any:
-            answer = self.relay.call("POST", f"/jobs/{name}", body or {}, respond)
+            answer = self.relay.call("POST", f"/jobs/{name}", body or {}, headers)
             return answer.json() if answer.status == 202 else None
 
         return str(eventually(accepted, f"{name} is accepted")["id"])
 
     def start(self) -> None:
         self.relay.start()
+        self.relay.wait_for("relay shows itself to operators")
         self.lost = self.submit("lose", {"page": 7})
         eventually(lambda: self.listed("dead"), "it is dead")
         self.hanging = [self.submit("hang"), self.submit("hang")]
@@ -103,7 +121,7 @@ def shown() -> Iterator[tuple[str, str]]:
 
 #: what differs each time, with what stands for it
 BLURRED = {
-    r"\b0-[a-z0-9]{8}-[a-z0-9]{16}\b": "ID",
+    r"\b0-[a-z0-9]{8}-[a-z0-9]{16,24}\b": "ID",
     r"\b[fws][a-z0-9]{16}\b": "PROCESS",
     r"\b20\d\d-\d\d-\d\dT03:00": "NIGHT",
     r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z": "TIME",
@@ -251,6 +269,26 @@ def at_terminal(operator: Operator, answer: str, *words: str) -> str:
     return shown.decode()
 
 
+def test_a_relay_is_operated_over_its_admin_listener(operator: Operator) -> None:
+    assert json.loads(operator.ask("look", "job", operator.lost, "--json").output) == operator.read(
+        "job", operator.lost
+    )
+    seen = operator.ask("look", "status")
+    assert "jobs: 1 waiting, 1 running" in seen.output
+    refused = operator.ask("look", "queues", "pause", "slow")
+    assert (refused.status, refused.said.count("\n")) == (1, 1)
+    assert "does not let this be done: this token may look, and not act" in refused.said
+    assert operator.ask("act", "queues", "pause", "slow").status == 0
+    operator.relay.wait_for(r'operator act at 127\.0\.0\.1: pause_queue .*"slow".*: done')
+    assert operator.ask("act", "queues", "resume", "slow").status == 0
+    unknown = operator.ask("act", "cancel", "0-nobody-knows")
+    assert (unknown.status, unknown.said) == (1, "relay: there is no such job\n")
+    stranger = operator.ask("nobody", "status")
+    assert (stranger.status, "wants the token of an operator" in stranger.said) == (1, True)
+    front = operator.run("status", "--admin", f"http://127.0.0.1:{operator.relay.port}")
+    assert (front.status, front.said.count("\n")) == (1, 1)
+
+
 def test_jobs_are_cancelled_and_what_is_not_there_is_said(operator: Operator) -> None:
     ran = operator.run("cancel", *operator.hanging, "0-nobody-knows")
     assert ran.status == 1
@@ -309,8 +347,8 @@ def test_names_are_completed_from_the_store(operator: Operator) -> None:
 
 def test_an_owner_is_erased(operator: Operator) -> None:
     operator.submit("hang")
-    assert operator.listed("jobs", "--owner", "anonymous")
-    erased = operator.run("erase", "--owner", "anonymous", "--yes")
+    assert operator.listed("jobs", "--owner", "token:app")
+    erased = operator.run("erase", "--owner", "token:app", "--yes")
     assert erased.status == 0
     assert "What relay can't reach" in erased.said
-    assert operator.listed("jobs", "--owner", "anonymous") == []
+    assert operator.listed("jobs", "--owner", "token:app") == []

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
 from relay.telemetry.metrics import METRICS
+from tests.processes import LoggedProcess, RelayProcess, eventually, free_port
 
 _ENDS = re.compile(r"_(bucket|sum|count)$")
 _NAME = re.compile(r"\brelay_[a-z0-9_]+")
@@ -87,3 +92,47 @@ def test_each_query_of_the_dashboard_can_be_read(queries: list[str], tmp_path: P
     rules = [{"record": f"query:{number}", "expr": text} for number, text in enumerate(queries)]
     (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     promtool(tmp_path, "check", "rules", "queries.yml")
+
+
+@pytest.mark.long
+@pytest.mark.processes
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed")
+def test_a_real_prometheus_reads_a_real_relay_and_finds_what_is_wrong(folder: Path, tmp_path: Path) -> None:
+    admin, port = free_port(), free_port()
+    relay = RelayProcess(tmp_path, "all", "--admin", f"tcp:{admin}:interface=127.0.0.1", "--drain", "1")
+    relay.start()
+    prometheus = LoggedProcess(_prometheus(folder, tmp_path, admin, port), dict(os.environ), tmp_path)
+    prometheus.start()
+    try:
+        relay.wait_until_jobs_are_known()
+        eventually(lambda: _ask(port, "relay_requests_total{role='front'} > 0"), "the front is read")
+        assert _ask(port, "sum(relay_store_up)") == 1
+        relay.stop()
+        eventually(lambda: _ask(port, 'ALERTS{alertname="RelayDown", alertstate="firing"}'), "an alert fires")
+    finally:
+        prometheus.stop()
+        relay.stop()
+
+
+def _prometheus(folder: Path, directory: Path, admin: int, port: int) -> list[str]:
+    """The command of one that looks each second, with the alerts that are delivered, but at once."""
+    rules = re.sub(r"for: \w+", "for: 0s", (folder / "relay.rules.yml").read_text())
+    (directory / "relay.rules.yml").write_text(rules)
+    config = (folder / "prometheus.yml").read_text().replace("15s", "1s").replace("8081", str(admin))
+    (directory / "prometheus.yml").write_text(config)
+    return [
+        "prometheus",
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+
+
+def _ask(port: int, query: str) -> float:
+    """The first value that a query finds, 0 for none."""
+    with suppress(OSError):
+        url = f"http://127.0.0.1:{port}/api/v1/query?{urlencode({'query': query})}"
+        with urlopen(url, timeout=5) as answer:
+            found = json.load(answer)["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0.0
+    return 0.0

@@ -112,9 +112,9 @@ def problem(status: int, detail: str) -> tuple[int, str, bytes]:
     [
         (problem(409, "there is no job x"), NotPossible, "there is no job x"),
         (problem(503, "away"), StoreAway, "away"),
-        (problem(401, "which one?"), NoListener, "an operator's token is needed"),
-        (problem(403, "may look"), NoListener, "it needs one with operator"),
-        (problem(429, "later"), NoListener, "too many failed attempts"),
+        (problem(401, "which one?"), NoListener, "wants the token of an operator .*: which one"),
+        (problem(403, "may look"), NoListener, "does not let this be done: may look"),
+        (problem(429, "later"), NoListener, "too many wrong tokens from here: later"),
         (problem(404, ""), NoListener, "another version than this command .*: it has no cancel"),
         (problem(400, "bad\n\x1b[31margument"), NoListener, r"bad \\x1b\[31margument \(status 400\)"),
         (

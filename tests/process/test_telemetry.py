@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from relay.store.keys import Keys
 from relay.telemetry.metrics import OF_PROCESSES
 from relay.telemetry.snapshot import Snapshot, decode
-from tests.processes import RedisProcess, RelayProcess, eventually
+from tests.processes import Client, RedisProcess, RelayProcess, eventually, free_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.long]
 
@@ -59,3 +60,27 @@ def _restarted(redis: RedisProcess) -> Snapshot | None:
     if supervisor is None or not value(supervisor, "relay_restarts_total", "worker", "killed"):
         return None
     return supervisor
+
+
+def test_what_processes_tell_is_there_while_redis_is_away(server: RedisProcess, tmp_path: Path) -> None:
+    admin = free_port()
+    options = "--redis", server.url, "--admin", f"tcp:{admin}:interface=127.0.0.1", "--drain", "1"
+    relay = RelayProcess(tmp_path, "all", *options)
+    relay.start()
+    try:
+        relay.wait_until_jobs_are_known()
+        server.signal(signal.SIGKILL)
+        found = eventually(lambda: _lost(admin), "the front tells that it has lost Redis")
+    finally:
+        relay.stop()
+    titles = set(re.findall(rb'title="([^"]*)"', found))
+    assert {b"front 1", b"worker 1", b"supervisor"} <= titles
+
+
+def _lost(port: int) -> bytes:
+    """What is told, once the store is away for the supervisor, and lost for the front."""
+    with Client(port) as client:
+        client.request("GET", "/metrics")
+        body = client.response().body
+    lost = re.search(rb'relay_redis_connections_lost_total\{[^}]*role="front"\} [1-9]', body)
+    return body if lost and b"relay_store_up 0.0" in body else b""

@@ -121,6 +121,7 @@ class Machine(RuleBasedStateMachine):
         self.joined: dict[
             str, tuple[str, str]
         ] = {}  # by key of one that joined a job: its fingerprint, the job
+        self.is_stopped = False  # the name of all jobs: none begins
         self.seq = 0
         self.opened = 0
         self.minted = 0
@@ -410,7 +411,7 @@ class Machine(RuleBasedStateMachine):
         else:
             ready = self.waiting(suspected=False)
             waiting = len(ready) + len(self.waiting(suspected=True))
-            taken = ready[: min(want, ceil(waiting / len(self.sessions)))]
+            taken = ready[: min(want, ceil(waiting / len(self.sessions)))] if not self.is_stopped else []
         for id in taken:
             self.move(id, State.RUNNING)
             job = self.jobs[id]
@@ -420,7 +421,7 @@ class Machine(RuleBasedStateMachine):
 
     def finds_a_suspect(self) -> bool:
         """Whoever was found innocent meanwhile is none any more."""
-        for id in self.waiting(suspected=True):
+        for id in self.waiting(suspected=True) if not self.is_stopped else ():
             if len(self.deaths_of(id)) >= SUSPECT:
                 return True
             self.jobs[id].suspected = False
@@ -440,6 +441,14 @@ class Machine(RuleBasedStateMachine):
     def gone(self, name: str) -> None:
         del self.sessions[name]
         self.trial.pop(name, None)
+
+    @rule(on=st.sampled_from([True, False, False]), lost=st.booleans())
+    def stop_or_go_on(self, on: bool, lost: bool) -> None:
+        """An operator has no job begin any more, or again."""
+        assert self.do(self.store.stop_name("echo", on)) is (self.is_stopped is not on)
+        if lost:
+            assert not self.do(self.store.stop_name("echo", on))
+        self.is_stopped = on
 
     # -- the end of sessions --
 
@@ -521,6 +530,7 @@ class Machine(RuleBasedStateMachine):
                 redis.delete(key)
         forgotten, sessions, self.jobs, self.sessions = self.jobs, self.sessions, {}, {}
         self.blame, self.trial, self.rounds = {}, {}, {}
+        self.is_stopped = False
         self.ones, self.joined = {}, {}
         self.took = dict.fromkeys(CALLERS, 0)
         for old, session in sessions.items():
@@ -590,13 +600,16 @@ class Machine(RuleBasedStateMachine):
             id: job.checkpoint for id, job in self.jobs.items() if job.checkpoint and not job.state.complete
         }
         bytes_of_jobs = sum(map(len, redis.hvals("{r0}:job"))) + sum(map(len, kept.values()))
+        bytes_of_jobs += sum(map(len, redis.hvals("{r0}:history")))
         assert int(redis.get("{r0}:bytes") or 0) == bytes_of_jobs
         alive = {id.encode() for id, job in self.jobs.items() if not job.state.complete}
         running = {id.encode() for id, job in self.jobs.items() if job.state is State.RUNNING}
         assert set(redis.hkeys("{r0}:job")) == alive
         assert set(redis.hkeys("{r0}:run")) == running
-        for sparse in ("tries", "uncounted", "crash", "wait", "left", "progress"):
+        for sparse in ("tries", "uncounted", "crash", "history", "wait", "left", "progress"):
             assert set(redis.hkeys(f"{{r0}}:{sparse}")) <= alive
+        for counted, of in (("later", "delay"), ("graves", "dead")):
+            assert sum(map(int, redis.hvals(f"{{r0}}:{counted}"))) == redis.zcard(f"{{r0}}:{of}")
         cancelled = {id.encode() for id, job in self.jobs.items() if job.cancelled}
         assert set(redis.hkeys("{r0}:cancel")) == cancelled & running
         for name in self.sessions:

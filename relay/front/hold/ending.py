@@ -94,17 +94,16 @@ class Ending(ABC):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
-        late = self._context.jobs.since(outcome.finished)
+        late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._trail is not None:
             self._trail.late = late
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
-            self._finish(answers.outcome(outcome, status, self._context.prefix))
+            self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix))
+            self._close(envelope.of_outcome(outcome, self._context.prefix), late=late)
         else:
             return
-        self._context.events.outcome_written(outcome, late)
         if not self._doubtful:
             self._context.jobs.collected(outcome)
 
@@ -144,16 +143,20 @@ class Ending(ABC):
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer, end: str = "answered") -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = -1.0) -> None:
         exchange = self._exchange
-        self._tell(answer.status, end, answer.problem, len(answer.body))
+        self._context.events.request_ended(answer.status, end, late)
+        if self._trail is not None:
+            self._tell(self._trail, answer.status, end, answer.problem, len(answer.body))
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered") -> None:
+    def _close(self, body: bytes, end: str = "answered", late: float = -1.0) -> None:
         transport = self.transport
-        self._tell(200, end, sent=len(body))
+        self._context.events.request_ended(200, end, late)
+        if self._trail is not None:
+            self._tell(self._trail, 200, end, sent=len(body))
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -166,29 +169,32 @@ class Ending(ABC):
             _log.failure("a held request could not be answered", failure)
         broken = self.transport or self._exchange
         if broken is not None:
-            self._tell(200 if self._exchange is None else 0, "cut")
+            self._end(200 if self._exchange is None else 0, "cut")
         self._over()
         if broken is not None:
             broken.abortConnection()
 
-    def _tell(self, status: int, end: str, problem: str = "", sent: int = 0) -> None:
-        """Whoever wants to hears how it ends. Call it before `_over`."""
-        context, trail = self._context, self._trail
-        context.events.request_ended(status, end)
-        if trail is not None:
-            self._trail = None
-            trail.end(
-                context.events,
-                context.clock.seconds(),
-                status,
-                id=self._known.id,
-                job=self._known.name,
-                held=self.held(),
-                committed=self._exchange is None,
-                end=end,
-                problem=problem,
-                sent=sent,
-            )
+    def _end(self, status: int, end: str) -> None:
+        """It ends without an answer. Call it before `_over`."""
+        self._context.events.request_ended(status, end)
+        if self._trail is not None:
+            self._tell(self._trail, status, end)
+
+    def _tell(self, trail: Trail, status: int, end: str, problem: str = "", sent: int = 0) -> None:
+        """Somebody wants to hear how it ends. Call it before `_over`."""
+        self._trail = None
+        trail.end(
+            self._context.events,
+            self._context.clock.seconds(),
+            status,
+            id=self._known.id,
+            job=self._known.name,
+            held=self.held(),
+            committed=self._exchange is None,
+            end=end,
+            problem=problem,
+            sent=sent,
+        )
 
     def held(self) -> float:
         """For how many seconds it has been held."""

@@ -66,7 +66,6 @@ class Hold(Ending):
         self._stream = in_json(exchange.chunked)
         self._until = self._context.clock.seconds() + self._policy.wait
         self._rest(self._policy.commit)
-        self._context.events.held(self._known.id)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -145,7 +144,7 @@ class Hold(Ending):
             submission=context.waiters.resubmission(self._known.id),
             trail=self._trail,
         )
-        self._tell(200, "passed")
+        self._end(200, "passed")
         context.doors.leave(self._address)
         self._leave()
         self._over()
@@ -171,7 +170,7 @@ class Hold(Ending):
             self._context.doors.leave(self._address)
         waited = self._waiter is not None
         if self._exchange is not None or self.transport is not None:  # else it was answered
-            self._tell(200 if self._exchange is None else 0, "abandoned")
+            self._end(200 if self._exchange is None else 0, "abandoned")
         self._leave()
         self._over()
         self._context.parting.discard(self)
