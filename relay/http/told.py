@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from relay.http.connections import Connections
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer
@@ -34,21 +32,19 @@ class Told(Watched):
             self.trail = self._trail(refusal)
         return self._connections.pages.refuse(refusal.error, refusal.headers)
 
-    def _tell(self, answer: HttpAnswer, responder: Any) -> None:
+    def _tell(self, answer: HttpAnswer) -> None:
         """It is answered."""
-        if responder is None:
-            self._connections.events.request_ended(answer.status, "answered")
-            if self.trail is not None:
-                self.trail.end(
-                    self._connections.events,
-                    self._connections.now(),
-                    answer.status,
-                    id=answer.id,
-                    job=answer.job,
-                    problem=answer.problem,
-                    sent=len(answer.body),
-                )
-        self.trail = None
+        self._connections.events.request_ended(answer.status, "answered")
+        if self.trail is not None:
+            self.trail.end(
+                self._connections.events,
+                self._connections.now(),
+                answer.status,
+                id=answer.id,
+                job=answer.job,
+                problem=answer.problem,
+                sent=len(answer.body),
+            )
 
     def _tell_unanswered(self, end: str) -> None:
         """It will have no answer."""

@@ -36,6 +36,9 @@ class FakePartition:
         self.on_data_loss: list[Any] = []
         self.keys_held: dict[str, str] = {}
 
+    def now(self) -> float:
+        return float(NOW)
+
     def mint(self) -> str:
         return f"{self.keys.partition}-epoch-{len(self.asked)}"
 

@@ -94,7 +94,7 @@ class Ending(ABC):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
-        late = self._context.jobs.since(outcome.finished)
+        late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
@@ -103,7 +103,6 @@ class Ending(ABC):
             self._close(body, problem=envelope.slug_of(outcome), late=late)
         else:
             return
-        self._context.events.outcome_written(outcome, late)
         if not self._doubtful:
             self._context.jobs.collected(outcome)
 
@@ -143,16 +142,20 @@ class Ending(ABC):
         elif self.transport is not None:
             self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
 
-    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = 0.0) -> None:
+    def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = -1.0) -> None:
         exchange = self._exchange
-        self._tell(answer.status, end, answer.problem, len(answer.body), late)
+        self._context.events.request_ended(answer.status, end, late)
+        if self._trail is not None:
+            self._tell(self._trail, answer.status, end, answer.problem, len(answer.body), late)
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered", problem: str = "", late: float = 0.0) -> None:
+    def _close(self, body: bytes, end: str = "answered", problem: str = "", late: float = -1.0) -> None:
         transport = self.transport
-        self._tell(200, end, problem, len(body), late)
+        self._context.events.request_ended(200, end, late)
+        if self._trail is not None:
+            self._tell(self._trail, 200, end, problem, len(body), late)
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -165,18 +168,23 @@ class Ending(ABC):
             _log.failure("a held request could not be answered", failure)
         broken = self.transport or self._exchange
         if broken is not None:
-            self._tell(200 if self._exchange is None else 0, "cut")
+            self._end(200 if self._exchange is None else 0, "cut")
         self._over()
         if broken is not None:
             broken.abortConnection()
 
-    def _tell(self, status: int, end: str, problem: str = "", sent: int = 0, late: float = 0.0) -> None:
-        """Whoever wants to hears how it ends. Call it before `_over`."""
-        events, trail = self._context.events, self._trail
-        events.request_ended(status, end)
-        if trail is not None:
-            self._trail = None
-            self._so(late).tell(events, trail, status, end, problem, sent)
+    def _end(self, status: int, end: str) -> None:
+        """It ends without an answer. Call it before `_over`."""
+        self._context.events.request_ended(status, end)
+        if self._trail is not None:
+            self._tell(self._trail, status, end)
+
+    def _tell(
+        self, trail: Kept, status: int, end: str, problem: str = "", sent: int = 0, late: float = 0.0
+    ) -> None:
+        """Somebody wants to hear how it ends. Call it before `_over`."""
+        self._trail = None
+        self._so(max(0.0, late)).tell(self._context.events, trail, status, end, problem, sent)
 
     def _so(self, late: float) -> HeldSo:
         """How it was held until now; heartbeats are reckoned, not counted."""

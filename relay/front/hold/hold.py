@@ -67,7 +67,6 @@ class Hold(Ending):
             self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
         self._stream = in_json(exchange.chunked)
         self._rest(self._policy.commit)
-        self._context.events.held(self._known.id)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -142,7 +141,7 @@ class Hold(Ending):
             submission=context.waiters.resubmission(self._known.id),
             trail=self._trail,
         )
-        self._tell(200, "passed")
+        self._end(200, "passed")
         context.doors.leave(self._address)
         self._leave()
         self._over()
@@ -168,7 +167,7 @@ class Hold(Ending):
             self._context.doors.leave(self._address)
         waited = self._waiter is not None
         if self._exchange is not None or self.transport is not None:  # else it was answered
-            self._tell(200 if self._exchange is None else 0, "abandoned")
+            self._end(200 if self._exchange is None else 0, "abandoned")
         self._leave()
         self._over()
         self._context.parting.discard(self)
