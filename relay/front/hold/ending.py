@@ -180,7 +180,7 @@ class Ending(ABC):
             self._tell(self._trail, status, end)
 
     def _tell(
-        self, trail: Kept, status: int, end: str, problem: str = "", sent: int = 0, late: float = -1.0
+        self, trail: Kept, status: int, end: str, problem: str = "", sent: int = 0, late: float = 0.0
     ) -> None:
         """Somebody wants to hear how it ends. Call it before `_over`."""
         self._trail = None
