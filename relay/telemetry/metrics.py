@@ -74,7 +74,6 @@ FRONTS = (
     _gauge("relay_held_requests_limit", "Requests that this front holds at most (--max-held)"),
     _gauge("relay_held_request_oldest_seconds", "Age of the request that is held for longest"),
     _gauge("relay_held_requests_older", "Held requests that are older than so many seconds", "seconds"),
-    _counter("relay_holds_total", "Requests that were held"),
     _counter("relay_committed_total", "Held requests that were answered with 200 and heartbeats"),
     _counter("relay_heartbeats_total", "Heartbeats that were sent, beside the first, with the 200"),
     _counter(

@@ -83,7 +83,7 @@ class NameTallies:
         self.ends: dict[str, int] = defaultdict(int)
 
 
-class Names(dict[str, NameTallies]):
+class AttemptNames(dict[str, NameTallies]):
     """These by name, up to `MOST_VALUES`, and one for all others."""
 
     def __init__(self, waits: tuple[float, ...], runs: tuple[float, ...]) -> None:

@@ -97,7 +97,7 @@ def test_all_that_is_counted_is_listed_with_its_labels_and_buckets() -> None:
 
 def test_a_snapshot_comes_back_as_it_was_and_one_that_is_none_as_none() -> None:
     info = ProcessInfo("front-1", "front", "front 1", "host", 7, "1.0", 1000)
-    told = Snapshot(info, {"relay_holds_total": [Sample((), 3.0)]}, 2000)
+    told = Snapshot(info, {"relay_committed_total": [Sample((), 3.0)]}, 2000)
     assert snapshot.decode(snapshot.encode(told)) == told
     assert snapshot.decode(b"nothing") is None
     newer = msgspec.msgpack.encode({**msgspec.to_builtins(told), "more": 1})
