@@ -144,6 +144,10 @@ class Browser:
         found = self.find("dialog[open] [role=alert]")
         return found.text if found is not None else ""
 
+    def run(self, script: str) -> Any:
+        """What a script of the page returns, which may await."""
+        return self.driver.execute_script(f"return (async () => {{{script}}})()")
+
     def text(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text
 

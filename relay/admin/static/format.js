@@ -8,8 +8,11 @@ const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export const number = (value) => (value === null || value === undefined ? "–" : NUMBER.format(value));
 export const rate = (value) => {
   if (value === null || value === undefined) return "–";
+  if (value === 0) return "0/s";
   return `${value >= 100 ? NUMBER.format(value) : value >= 10 ? value.toFixed(1) : value.toFixed(2)}/s`;
 };
+
+export const roundRate = (value) => `${Number(value.toFixed(2))}/s`; // of a tick
 
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
