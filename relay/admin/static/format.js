@@ -21,9 +21,14 @@ export function seconds(value) {
   if (value < 1) return `${Math.round(value * 1000)} ms`;
   if (value < 10) return `${value.toFixed(1)} s`;
   if (value < 120) return `${Math.round(value)} s`;
-  if (value < 7200) return `${Math.floor(value / 60)} min ${String(Math.round(value) % 60).padStart(2, "0")} s`;
+  if (value < 7200) return minutes(Math.round(value));
   if (value < 172800) return `${Math.floor(value / 3600)} h ${Math.floor((value % 3600) / 60)} min`;
   return `${Math.floor(value / 86400)} d ${Math.floor((value % 86400) / 3600)} h`;
+}
+
+function minutes(value) {
+  const rest = value % 60;
+  return `${Math.floor(value / 60)} min${rest ? ` ${String(rest).padStart(2, "0")} s` : ""}`;
 }
 
 export const since = (time) => (time ? seconds(Math.max(now() - time, 0) / 1000) : "–");
@@ -39,10 +44,12 @@ export function bytes(value) {
   return `${shown >= 100 || power === 0 ? Math.round(shown) : shown.toFixed(1)} ${units[power]}`;
 }
 
+// When it was; without the day if that was today.
 export function moment(time) {
   if (!time) return "–";
   const date = new Date(time);
-  return date.toLocaleString("sv-SE").replace(",", "");
+  const isToday = date.toDateString() === new Date(now()).toDateString();
+  return isToday ? date.toLocaleTimeString("sv-SE") : date.toLocaleString("sv-SE").replace(",", "");
 }
 
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;

@@ -24,7 +24,7 @@ function pausing(method, argument, kind, each) {
 // What is not known is empty here.
 function ran(each) {
   const time = last(`run of ${each.name} p95`);
-  return time === null ? "" : seconds(time);
+  return time === null ? null : seconds(time);
 }
 
 const paused = (each) => each.paused ? h("span", { class: "tag warning" }, `paused for ${since(each.paused)}`) : null;
@@ -58,7 +58,7 @@ export default {
       panel("Names of jobs", table("", [
         ["name", (each) => link(`jobs?name=${encodeURIComponent(each.name)}`, each.name)], ["queue", (each) => each.queue], ...numbers,
         ["dead", (each) => each.dead ? link(`dead?name=${encodeURIComponent(each.name)}`, number(each.dead)) : count(0), true],
-        ["run, p95", (each) => h("span", { class: "soft" }, ran(each)), true], ["standing", standing], ...nameActs,
+        ["run, p95", (each) => ran(each), true], ["standing", standing], ...nameActs,
       ], worstFirst(overview.names), (each) => each.name, "no worker has published a job")),
       h("div", { class: "charts" },
         chart("Length of queues", lengths, number, "queues"),

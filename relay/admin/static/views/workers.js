@@ -18,10 +18,11 @@ const health = [
 ];
 
 function standing(each) {
+  const tag = (level, text) => [h("span", { class: `tag ${level}` }, text), " "];
   return [
-    silent(each) && h("span", { class: "tag bad" }, `silent for ${since(each.seen)}`), " ",
-    isLate(each) && h("span", { class: "tag warning" }, `was blocked for ${seconds(each.lag)}`), " ",
-    each.quiet && h("span", { class: "tag warning" }, "quiet"),
+    silent(each) ? tag("bad", `silent for ${since(each.seen)}`) : [],
+    isLate(each) ? tag("warning", `was blocked for ${seconds(each.lag)}`) : [],
+    each.quiet ? tag("warning", "quiet") : [],
   ];
 }
 
