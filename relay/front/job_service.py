@@ -64,6 +64,8 @@ class JobService:
         self._waiters = waiters
         self._fair = fair  # owners take turns
         self._events = events
+        #: milliseconds since the epoch by Redis' clock, about
+        self.now = store.now
         self._rates = Rates(clock.seconds)
         #: this front is about to end: nobody is held for long
         self.draining = False
@@ -181,10 +183,6 @@ class JobService:
     def collected(self, outcome: Outcome) -> None:
         """A client has received the outcome of its job."""
         collect(self._store, outcome)
-
-    def since(self, moment: int) -> float:
-        """Seconds since a moment by Redis' clock, about."""
-        return max(0.0, (self._store.now() - moment) / 1000)
 
     def abandon(self, id: str) -> None:
         """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job

@@ -46,8 +46,7 @@ class ClientConnection(Told):
         self._intake = Intake(connections, self)
         self._bodyless = False  # what is served is HEAD
         self.chunked = False  #: whether the request that is served may be answered in chunks
-        #: header lines that its answer gets
-        self.answer_head = ""
+        self.answer_head = ""  #: header lines that its answer gets
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._responder: Responder | None = None
         self._advancing = self._owes_continue = False
@@ -162,8 +161,9 @@ class ClientConnection(Told):
 
     def respond(self, response: HttpAnswer) -> None:
         """Answer the request that is served, and go on with the next."""
-        self._tell(response, self._responder)
-        self._responder = None
+        responder, self._responder = self._responder, None
+        if responder is None:
+            self._tell(response)
         closing = self._life is LAST or self._is_last()
         eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))
         if closing:

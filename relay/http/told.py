@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from relay.http.connections import Connections
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer
 from relay.http.watched import Watched
 from relay.model.tickets import shown_path
 from relay.telemetry.trail import Trail
+
+_LONGEST_REMEMBERED = 100  # bytes of a target
 
 
 class Told(Watched):
@@ -32,21 +32,19 @@ class Told(Watched):
             self.trail = self._trail(refusal)
         return self._connections.pages.refuse(refusal.error, refusal.headers)
 
-    def _tell(self, answer: HttpAnswer, responder: Any) -> None:
+    def _tell(self, answer: HttpAnswer) -> None:
         """It is answered."""
-        if responder is None:
-            self._connections.events.request_ended(answer.status, "answered")
-            if self.trail is not None:
-                self.trail.end(
-                    self._connections.events,
-                    self._connections.now(),
-                    answer.status,
-                    id=answer.id,
-                    job=answer.job,
-                    problem=answer.problem,
-                    sent=len(answer.body),
-                )
-        self.trail = None
+        self._connections.events.request_ended(answer.status, "answered")
+        if self.trail is not None:
+            self.trail.end(
+                self._connections.events,
+                self._connections.now(),
+                answer.status,
+                id=answer.id,
+                job=answer.job,
+                problem=answer.problem,
+                sent=len(answer.body),
+            )
 
     def _tell_unanswered(self, end: str) -> None:
         """It will have no answer."""
@@ -56,6 +54,13 @@ class Told(Watched):
         self.trail = None
 
     def _trail(self, asked: Request | Refusal) -> Trail:
-        path = shown_path(asked.target)
         traces = asked.headers.get("traceparent")
-        return Trail(asked.method, path, self.address, traces[0] if traces else "", self._connections.now())
+        what = self._connections.asked.get((asked.method, asked.target)) or self._what(asked)
+        return Trail(what, self.address, traces[0] if traces else "", self._connections.now())
+
+    def _what(self, asked: Request | Refusal) -> tuple[str, str]:
+        """Method and path, one object for all requests of those that many ask for."""
+        what = asked.method, shown_path(asked.target)
+        if len(asked.target) <= _LONGEST_REMEMBERED:
+            self._connections.asked[asked.method, asked.target] = what
+        return what

@@ -27,7 +27,8 @@ class MemberStore:
         self.inbox = inbox
         self.on_data_loss = router.on_data_loss
         self._router = router
-        self._first = router.all()[0]
+        #: milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached
+        self.now = router.all()[0].now
         self._terms = terms.words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
@@ -41,10 +42,6 @@ class MemberStore:
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process."""
         await self._router.all()[0].verb("register", self.inbox, told)
-
-    def now(self) -> float:
-        """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
-        return self._first.now()
 
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""

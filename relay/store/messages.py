@@ -66,7 +66,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
             return "undone"
         if self.state is State.SCHEDULED:
             return "postponed" if self.uncounted else "retried"
-        return "given back" if self.state is State.QUEUED else self.state.value
+        return "given back" if self.state is State.QUEUED else self.state
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -27,9 +27,8 @@ class SubmitterStore(Protocol):
     """The name of this process' own inbox: outcomes that it waits for are told there."""
     on_data_loss: list[Callable[[], None]]
     """Each is called when the store may have forgotten what this process submitted, or waits for."""
-
-    def now(self) -> float:
-        """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
+    now: Callable[[], float]
+    """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
 
     def mint(self, key: str = "", beside: str = "") -> str:
         """A new job id, for a job with this key, "" for none, kept where the job `beside` is, "" for anywhere. Raises

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from relay.model.job import Claim
-from relay.model.status import Outcome
 from relay.telemetry.events import Events
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import Sample
-from relay.telemetry.tallies import Counters, Names, Spread, Spreads, Values
+from relay.telemetry.tallies import OTHER, AttemptNames, Counters, Spread, Spreads, Values
 
 
 def _spreads(name: str) -> Spreads:
@@ -26,14 +25,14 @@ class Counts(Events):
 
     def __init__(self) -> None:
         self._jobs, self._callers, self._hosts, self._problems = Values(), Values(), Values(), Values()
-        self._holds = self._committed = self._beats = self._abandoned = 0
+        self._committed = self._beats = self._abandoned = 0
         self._stalls = self._away = self._lost = 0
         self._submissions, self._requests, self._limited = Counters(), Counters(), Counters()
         self._failures, self._restarts = Counters(), Counters()
         self._upstream = Counters()
         self._written = Spread(METRICS["relay_outcome_written_seconds"].buckets)
         self._lag = Spread(METRICS["relay_reactor_lag_seconds"].buckets)
-        self._names = Names(
+        self._names = AttemptNames(
             METRICS["relay_job_wait_seconds"].buckets, METRICS["relay_job_run_seconds"].buckets
         )
         self._calls, self._scripts = (
@@ -50,23 +49,19 @@ class Counts(Events):
     def limited(self, caller: str, limit: str) -> None:
         self._limited[self._callers[caller], limit].value += 1
 
-    def held(self, id: str) -> None:
-        self._holds += 1
-
     def committed(self, id: str, seconds: float) -> None:
         self._committed += 1
 
     def beat(self) -> None:
         self._beats += 1
 
-    def outcome_written(self, outcome: Outcome, seconds: float) -> None:
-        spread = self._written
-        spread.counts[bisect_left(spread.bounds, seconds)] += 1
-        spread.sum += seconds
-
-    def request_ended(self, status: int, end: str) -> None:
+    def request_ended(self, status: int, end: str, late: float = -1.0) -> None:
         self._requests[status, end].value += 1
-        if end == "abandoned":
+        if late >= 0:
+            spread = self._written
+            spread.counts[bisect_left(spread.bounds, late)] += 1
+            spread.sum += late
+        elif end == "abandoned":
             self._abandoned += 1
 
     # -- workers --
@@ -89,7 +84,7 @@ class Counts(Events):
 
     def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
         host = self._hosts[host]
-        self._upstream[host, str(status)].value += 1
+        self._upstream[host, str(status) if 0 <= status < 1000 else OTHER].value += 1
         self._calls[host].add(seconds)
 
     def breaker(self, host: str, is_open: bool) -> None:
@@ -145,7 +140,7 @@ class Counts(Events):
 
     def _attempts(self) -> dict[str, list[Sample]]:
         names = list(self._names.items())
-        ends = [((name, how), count) for name, each in names for how, count in each.ends.items()]
+        ends = [((name, str(how)), count) for name, each in names for how, count in each.ends.items()]
         waited = [(name, each.waits) for name, each in names if any(each.waits.counts)]
         return {
             "relay_attempts_total": [Sample(labels, float(count)) for labels, count in ends],
@@ -164,7 +159,6 @@ class Counts(Events):
         if role == "worker":
             yield "relay_stalls_total", self._stalls
         elif role == "front":
-            yield "relay_holds_total", self._holds
             yield "relay_committed_total", self._committed
             yield "relay_heartbeats_total", self._beats
             yield "relay_abandoned_total", self._abandoned

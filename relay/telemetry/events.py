@@ -16,7 +16,6 @@ import msgspec
 from twisted.logger import Logger
 
 from relay.model.job import Claim
-from relay.model.status import Outcome
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     committed: bool = False
     beats: int = 0
     end: str = "answered"
-    problem: str = ""  # slug of what was refused
+    problem: str = ""  # slug of what was refused, or of what the job failed with
     silent: float = 0.0
     late: float = 0.0
     sent: int = 0
@@ -70,20 +69,15 @@ class Events:
     def limited(self, caller: str, limit: str) -> None:
         """A caller was refused because of one of its limits: ``rate``, ``queued``, ``held``, ``body``, ``failures``."""
 
-    def held(self, id: str) -> None:
-        """A request begins to be held."""
-
     def committed(self, id: str, seconds: float) -> None:
         """A held request was answered with 200 and a first heartbeat, so long after it came."""
 
     def beat(self) -> None:
         """A heartbeat was sent."""
 
-    def outcome_written(self, outcome: Outcome, seconds: float) -> None:
-        """A held request was given its outcome, so long after the job ended."""
-
-    def request_ended(self, status: int, end: str) -> None:
-        """A request is over, for those who only count: `status` and `end` as in `Asked`."""
+    def request_ended(self, status: int, end: str, late: float = -1.0) -> None:
+        """A request is over, for those who only count: `status`, `end` and `late` as in `Asked`, but that `late` is
+        below 0 where no outcome was written."""
 
     def asked(self, asked: Asked) -> None:
         """A request is over."""

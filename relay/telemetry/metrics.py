@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from relay.telemetry.snapshot import Sample
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 #: bounds (seconds) of what takes milliseconds when all is well: answers of Redis, of APIs, of relay itself
@@ -48,6 +50,12 @@ class Metric(NamedTuple):
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
+    def fits(self, sample: Sample) -> bool:
+        """Whether a sample has the labels and the buckets of this metric: a process of another version of relay may
+        tell it with others."""
+        counted = len(self.buckets) + 1 if self.kind == "histogram" else 0
+        return len(sample.labels) == len(self.labels) and len(sample.counts) == counted
+
 
 def _counter(name: str, help: str, *labels: str) -> Metric:
     return Metric(name, "counter", help, labels)
@@ -66,7 +74,6 @@ FRONTS = (
     _gauge("relay_held_requests_limit", "Requests that this front holds at most (--max-held)"),
     _gauge("relay_held_request_oldest_seconds", "Age of the request that is held for longest"),
     _gauge("relay_held_requests_older", "Held requests that are older than so many seconds", "seconds"),
-    _counter("relay_holds_total", "Requests that were held"),
     _counter("relay_committed_total", "Held requests that were answered with 200 and heartbeats"),
     _counter("relay_heartbeats_total", "Heartbeats that were sent, beside the first, with the 200"),
     _counter(

@@ -8,7 +8,7 @@ import pytest
 
 from relay.front.hold.hold import Hold
 from relay.model.problems.request import StoreAway
-from relay.model.status import Outcome
+from relay.model.state import State
 from relay.telemetry.counts import Counts
 from relay.telemetry.events import Asked, Events, several
 from tests.front.scene import Scene
@@ -25,26 +25,21 @@ class Ear(Events):
         self.written: list[float] = []
         self.commits: list[float] = []
         self.beats = 0
-        self.holds: list[str] = []
         self.submissions: list[tuple[str, bool]] = []
 
     def asked(self, asked: Asked) -> None:
         self.requests.append(asked)
 
-    def request_ended(self, status: int, end: str) -> None:
+    def request_ended(self, status: int, end: str, late: float = -1.0) -> None:
         self.ends[status, end] += 1
-
-    def outcome_written(self, outcome: Outcome, seconds: float) -> None:
-        self.written.append(seconds)
+        if late >= 0:
+            self.written.append(late)
 
     def committed(self, id: str, seconds: float) -> None:
         self.commits.append(seconds)
 
     def beat(self) -> None:
         self.beats += 1
-
-    def held(self, id: str) -> None:
-        self.holds.append(id)
 
     def submitted(self, job: str, caller: str, is_new: bool) -> None:
         self.submissions.append((job, is_new))
@@ -73,7 +68,7 @@ def test_a_request_that_is_answered_within_the_grace_is_told_with_all_that_is_kn
     assert asked.key
     assert asked.sent > 0
     assert ear.ends == {(200, "answered"): 1}
-    assert (ear.holds, ear.submissions) == ([outcome.id], [("echo", True)])
+    assert ear.submissions == [("echo", True)]
     assert ear.written == [0]
 
 
@@ -152,7 +147,6 @@ def test_requests_that_are_not_held_are_told_without_what_lets_others_in(scene: 
         (f"/jobs/{scene.last()}", 503, "", "store-away"),
     ]
     assert {each.end for each in ear.requests} == {"answered"}
-    assert ear.holds == []
 
 
 def test_a_request_that_is_none_is_counted(scene: Scene, ear: Ear) -> None:
@@ -160,6 +154,25 @@ def test_a_request_that_is_none_is_counted(scene: Scene, ear: Ear) -> None:
     answer = visitor.answer()
     assert answer is not None
     assert ear.ends == {(answer.status, "answered"): 1}
+
+
+@pytest.mark.parametrize("seconds", [1, 7], ids=["in grace", "committed"])
+@pytest.mark.parametrize(
+    ("state", "payload", "problem"),
+    [
+        (State.FAILED, '{"type":"/problems/card-declined","status":402}', "card-declined"),
+        (State.FAILED, "job-timeout", "job-timeout"),
+        (State.EXPIRED, "", "expired"),
+    ],
+)
+def test_the_problem_of_a_job_is_told_with_its_request(
+    scene: Scene, ear: Ear, seconds: int, state: State, payload: str, problem: str
+) -> None:
+    scene.ask("POST", "/jobs/echo", {})
+    scene.pass_time(seconds)
+    scene.end(state=state, payload=payload)
+    (asked,) = ear.requests
+    assert (asked.end, asked.problem) == ("answered", problem)
 
 
 def test_a_body_that_is_too_large_is_told_with_its_path(ear: Ear) -> None:
@@ -184,5 +197,5 @@ def test_what_is_heard_is_not_remembered_where_nobody_hears_of_requests() -> Non
     (hold,) = scene.wheel
     assert hold._trail is None  # type: ignore[attr-defined]
     scene.end()
-    (requests,) = counts.samples("front")["relay_requests_total"]
-    assert (requests.labels, requests.value) == (("200", "answered"), 1)
+    requests = {each.labels: each.value for each in counts.samples("front")["relay_requests_total"]}
+    assert requests == {("200", "answered"): 1, ("0", "cut"): 0, ("200", "cut"): 0}

@@ -36,6 +36,9 @@ class FakePartition:
         self.on_data_loss: list[Any] = []
         self.keys_held: dict[str, str] = {}
 
+    def now(self) -> float:
+        return float(NOW)
+
     def mint(self) -> str:
         return f"{self.keys.partition}-epoch-{len(self.asked)}"
 
@@ -67,7 +70,7 @@ class FakePartition:
         found = self.keys_held.get(key)
         return found.encode() if found else None
 
-    def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
+    def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:
         return deferred
 
 

@@ -62,11 +62,11 @@ class Hold(Ending):
         """Begin to hold the request."""
         if self._caller.allowance.held:
             self._context.places.enter(self._caller)
-        self._exchange, self._trail = exchange, exchange.trail
+        self._exchange, self._until = exchange, self._context.clock.seconds() + self._policy.wait
+        if exchange.trail is not None:
+            self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
         self._stream = in_json(exchange.chunked)
-        self._until = self._context.clock.seconds() + self._policy.wait
         self._rest(self._policy.commit)
-        self._context.events.held(self._known.id)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -82,8 +82,6 @@ class Hold(Ending):
     def _beat(self, pause: float) -> None:
         eager_write(self.transport, self._stream.beat)
         self._context.events.beat()
-        if self._trail is not None:
-            self._trail.beats += 1
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -103,8 +101,6 @@ class Hold(Ending):
         )
         eager_write(self.transport, self._stream.head(lines))
         self._context.events.committed(self._known.id, self.held())
-        if self._trail is not None:
-            self._trail.committed(self._context.clock.seconds())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()
@@ -145,7 +141,7 @@ class Hold(Ending):
             submission=context.waiters.resubmission(self._known.id),
             trail=self._trail,
         )
-        self._tell(200, "passed")
+        self._end(200, "passed")
         context.doors.leave(self._address)
         self._leave()
         self._over()
@@ -171,7 +167,7 @@ class Hold(Ending):
             self._context.doors.leave(self._address)
         waited = self._waiter is not None
         if self._exchange is not None or self.transport is not None:  # else it was answered
-            self._tell(200 if self._exchange is None else 0, "abandoned")
+            self._end(200 if self._exchange is None else 0, "abandoned")
         self._leave()
         self._over()
         self._context.parting.discard(self)

@@ -40,13 +40,13 @@ class Holding:
         return not self._is_full(caller)
 
     def _is_full(self, caller: Caller) -> bool:
-        if self._has_enough(caller):
+        if caller.allowance.held and self._has_enough(caller):
             return True
         return len(self._context.wheel) >= self._settings.max_held
 
     def _has_enough(self, caller: Caller) -> bool:
         """Whether as many requests of this caller are held as may be."""
-        if not caller.allowance.held or self._context.places.has_room(caller):
+        if self._context.places.has_room(caller):
             return False
         name = caller.name
         self._context.events.limited("tickets" if name.startswith(TICKET) else name, "held")
@@ -61,9 +61,10 @@ class Holding:
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
             self._context.jobs.collected(known)
             return self.show(known, status, replayed=accepted.replayed)
-        if (  # others may have come meanwhile
-            policy is not None and accepted.waiter is not None and not self._has_enough(caller)
-        ):
+        is_held = policy is not None and accepted.waiter is not None
+        if is_held and caller.allowance.held:
+            is_held = not self._has_enough(caller)  # others may have come meanwhile
+        if is_held and policy is not None and accepted.waiter is not None:
             if self._context.jobs.draining and not self._context.successor.takes:
                 policy = self._policies.at_the_end(policy)
             return Hold(self._context, policy, caller, known, accepted.waiter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -19,6 +20,8 @@ class MemoryMember:
         self.inbox = inbox
         self.store = store
         self.on_data_loss = store.on_data_loss
+        #: milliseconds by the store's clock
+        self.now: Callable[[], float] = lambda: float(self.data.now())
 
     @property
     def data(self) -> DataSet:
@@ -33,10 +36,6 @@ class MemoryMember:
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process."""
         self.store.processes.register(self.inbox, told)
-
-    def now(self) -> float:
-        """Milliseconds by the store's clock."""
-        return float(self.data.now())
 
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
