@@ -37,6 +37,16 @@ async def test_what_processes_tell_of_themselves_is_there_for_a_minute(front: St
 
 
 @ensureDeferred
+async def test_a_process_that_leaves_or_whose_end_was_seen_is_not_told_of(make_store: MakeStore) -> None:
+    front, first, second = make_store("front"), make_store("first"), make_store("second")
+    for process in (front, first, second):
+        await process.register(b"here")
+    await first.register(b"")
+    await front.reap("second")
+    assert [name for name, _, _ in await front.processes()] == ["front"]
+
+
+@ensureDeferred
 async def test_a_process_that_is_silent_is_forgotten(redis: RedisProcess, make_store: MakeStore) -> None:
     front, other = make_store("front"), make_store("other")
     await front.register(b"here")
