@@ -51,7 +51,7 @@ async def test_a_process_that_is_silent_is_forgotten(redis: RedisProcess, make_s
     front, other = make_store("front"), make_store("other")
     await front.register(b"here")
     await other.register(b"gone")
-    redis.client.zadd("{r0}:seen", {"other": await front.now() - 60_001})
+    redis.client.zadd("{r0}:seen", {"other": await front.moment() - 60_001})
     assert [name for name, _, _ in await front.processes()] == ["front"]
     assert redis.client.hexists("{r0}:process", "other")
     await front.register(b"here")
@@ -88,7 +88,7 @@ async def test_what_there_is_of_a_name_is_counted(front: Store, worker: Store) -
         1,
         0,
     )
-    assert begun <= found.oldest <= await front.now() < found.served
+    assert begun <= found.oldest <= await front.moment() < found.served
     totals = await front.totals()
     assert (totals.jobs, totals.running, totals.scheduled, totals.dead) == (3, 1, 1, 0)
     assert (totals.names, totals.stopped, totals.epoch) == (["echo"], {}, front.epoch)
@@ -157,7 +157,7 @@ async def test_why_a_job_waits_is_told(front: Store, worker: Store) -> None:
     await front.stop_name("echo", False)
     await Session(worker).open()
     known = await front.known(delayed)
-    assert known.due > await front.now()
+    assert known.due > await front.moment()
 
 
 @ensureDeferred
