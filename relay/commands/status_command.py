@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from relay.commands.operating import conduct
 from relay.commands.status_shown import status_parts
 from relay.commands.tables import as_json, show, write
+from relay.model.problems.request import StoreAway
 from relay.operations.figures import figures_of
-from relay.operations.judging import is_well, judge
+from relay.operations.judging import AWAY, is_well, judge
 from relay.operations.operations import Operations
 
 WRONG = 3  # status where something is wrong
@@ -22,9 +23,12 @@ def run(asked: Namespace) -> NoReturn:
 
 async def act(operations: Operations, reactor: Any, asked: Namespace) -> int:
     """Look, judge, show."""
-    overview = await operations.overview()
-    findings = judge(overview)
-    figures = figures_of(await operations.snapshots())
+    try:
+        overview, snapshots = await operations.overview(), await operations.snapshots()
+    except StoreAway:
+        overview, snapshots = AWAY, []
+    findings = judge(overview, None, snapshots)
+    figures = figures_of(snapshots)
     if asked.json:
         well = is_well(findings)
         write(as_json({"well": well, "findings": findings, "overview": overview, "figures": figures}))
