@@ -59,9 +59,11 @@ def has_successor(process: ProcessStatus, overview: Overview) -> bool:
 
 
 def late(looks: Looks) -> Iterator[Finding]:
-    """Processes that a handler, or others on the machine, hold up."""
+    """Processes that others on the machine hold up, or what is no handler: of those `minute_rules.stalls` tells."""
+    stalled = {each.info.name for each in looks.minute.snapshots if "relay_stalls_total" in each.recent}
     for process in looks.now.processes:
-        if process.lag >= LATE and seconds_since(process.seen, looks.now) < SILENT:
+        is_late = process.lag >= LATE and seconds_since(process.seen, looks.now) < SILENT
+        if is_late and process.name not in stalled:
             yield Finding(
                 WARNING,
                 f"{process_of(process)} was {process.lag:.1f} s late",
