@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
+from twisted.internet.defer import CancelledError
 
 from relay.admin import audit
 from relay.admin.methods import ApiMethod
@@ -13,8 +13,8 @@ from relay.admin.sessions import is_same
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.model.problems.caller import Forbidden
-from relay.model.problems.request import BadArguments, NoSuchPage, NotJson
-from relay.serving.json_body import check_json
+from relay.model.problems.request import NoSuchPage
+from relay.serving.json_body import read_json
 from relay.serving.plain_answers import json
 from relay.serving.routes import PageRoutes, klein_app
 
@@ -36,28 +36,30 @@ class ApiRoutes(PageRoutes):
         method = self._methods.get(name)
         if method is None:
             raise NoSuchPage(f"there is no method {name[:100]!r}")
-        arguments = _arguments(request, method)
-        if not method.acts:
-            return json(await method.call(**arguments))
+        if method.acts:
+            return json(await self._done(request, operator, method))
+        return json(await method.call(**_arguments(request, method)))
+
+    async def _done(self, request: Request, operator: Operator, method: ApiMethod) -> object:
+        """The result of what changes something; that it was tried is logged, whatever comes of it."""
+        arguments: dict[str, object] | None = None
         try:
+            arguments = _arguments(request, method)
             _check_may(request, operator)
-            result = await method.call(**arguments)
-        except Exception as error:
-            audit.failed(operator, name, arguments, error)
+            result: object = await method.call(**arguments)
+        except CancelledError:
+            audit.left(operator, method.name, arguments)
             raise
-        audit.done(operator, name, arguments, result)
-        return json(result)
+        except Exception as error:
+            audit.failed(operator, method.name, arguments, error)
+            raise
+        audit.done(operator, method.name, arguments, result)
+        return result
 
 
 def _arguments(request: Request, method: ApiMethod) -> dict[str, object]:
     """Raises `NotJson` and `BadArguments`."""
-    if not request.header("content-type"):
-        raise NotJson("send Content-Type: application/json")  # which no form of another page can send
-    check_json(request)
-    try:
-        given = msgspec.json.decode(request.body or b"{}", type=method.arguments)
-    except msgspec.DecodeError as error:
-        raise BadArguments(str(error)) from error
+    given = read_json(request, method.arguments)
     return {name: getattr(given, name) for name in method.arguments.__struct_fields__}
 
 

@@ -27,13 +27,18 @@ def failed(who: Operator, what: str, arguments: object, error: Exception) -> Non
     _line(who, what, arguments, f"refused: {error}")
 
 
+def left(who: Operator, what: str, arguments: object) -> None:
+    """Who asked for it did not wait for what comes of it."""
+    _line(who, what, arguments, "asked for, and left before the answer: it may be done")
+
+
 def _line(who: Operator, what: str, arguments: object, result: str) -> None:
     _log.info(
         "operator {who} at {address}: {what} {arguments}: {result}",
         who=who.name or "(unnamed)",
         address=who.address or "-",
         what=what,
-        arguments=_short(arguments),
+        arguments=_short(arguments) if arguments is not None else "{?}",
         result=_line_of(result),
     )
 

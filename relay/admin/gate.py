@@ -21,6 +21,7 @@ from relay.serving.refusals import Refusals
 
 _LOG_IN = "log in with the token of an operator (relay tokens add NAME --operator look)"
 _OWN_PAGES = frozenset({"same-origin", "none"})  # of Sec-Fetch-Site; "none": typed by the user
+_SHOWN = 200  # characters of a name that is refused
 _OF_TOKENS = len("token:")  # in front of their names in owners
 
 
@@ -59,7 +60,7 @@ class AdminGate:
         host = host_of(request)
         if takes is AdminTakes.ANYBODY:
             return SOMEBODY
-        _check_page(request)
+        self._check_page(request)
         if not self.needs_tokens:
             return self._unnamed(request, host)
         operator = self._named(request)
@@ -79,6 +80,14 @@ class AdminGate:
     def log_out(self, request: Request) -> str:
         """The header line that takes a browser's session away."""
         return self._sessions.close(request)
+
+    def _check_page(self, request: Request) -> None:
+        """Raise `Forbidden` for a request of a web page that is not this listener's own."""
+        why = _foreign_page(request)
+        if why:
+            error = Forbidden(why)
+            self._refusals.told(self._proxies.client(request), "a web page elsewhere", error)
+            raise error
 
     def _unnamed(self, request: Request, host: str) -> Operator:
         how = forwarded(request)
@@ -117,12 +126,13 @@ class AdminGate:
         return Operator(name, token.operator == "act", csrf, address)
 
 
-def _check_page(request: Request) -> None:
-    """Raise `Forbidden` for a request of a web page that is not this listener's own."""
+def _foreign_page(request: Request) -> str:
+    """What shows that a request is of a web page that is not this listener's own; "" for nothing."""
     host = request.header("host").lower()
     for origin in request.values("origin"):
         if not host or origin.lower().partition("://")[2] != host:
-            raise Forbidden(f"the Origin is {origin}, and the Host is {host}")
+            return f"the Origin is {origin[:_SHOWN]}, and the Host is {host}"
     for site in request.values("sec-fetch-site"):
         if site.lower() not in _OWN_PAGES:
-            raise Forbidden("the request comes from a web page elsewhere (Sec-Fetch-Site)")
+            return "the request comes from a web page elsewhere (Sec-Fetch-Site)"
+    return ""

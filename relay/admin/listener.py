@@ -41,6 +41,7 @@ LOOK = 1.0  # seconds between looks at the file of tokens
 BODY = 1 << 20  # bytes of a request
 KEEPALIVE = 75.0  # seconds
 MOST_CLIENTS = 200  # connections; Prometheus and a few browsers are there
+MOST_OF_ONE = 50  # of these from one address, so that a stranger does not shut out those who watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class AdminTools:
 
     `snapshots`: what the processes of this relay tell, `own`: those among them that are beside this listener ·
     `standing`: whether it takes work · `file`: of tokens, None for none · `is_wide`: others than this machine reach
-    `endpoint` · `is_tls`: by https alone.
+    `endpoint` · `is_tls`: by https alone · `apart`: calls a function in a thread.
     """
 
     clock: IReactorTime
@@ -64,6 +65,7 @@ class AdminTools:
     is_wide: bool = False
     is_tls: bool = False
     now: Callable[[], float] = time.time
+    apart: Callable[..., Deferred[Any]] = maybeDeferred
 
 
 class AdminListener(Service):
@@ -74,7 +76,7 @@ class AdminListener(Service):
     def __init__(self, tools: AdminTools) -> None:
         self._tools = tools
         self._history = History(tools.operations.overview, tools.snapshots, tools.now)
-        doors = Doors(tools.clock.seconds, MOST_CLIENTS, 0, tools.proxies.trusts)
+        doors = Doors(tools.clock.seconds, MOST_CLIENTS, MOST_OF_ONE, tools.proxies.trusts)
         self.site = Site(Connections(tools.clock, self._pages(), BODY, KEEPALIVE, doors))
         self._port: IListeningPort | None = None
         self._looking = recurring(tools.clock, self._history.look)
@@ -95,7 +97,9 @@ class AdminListener(Service):
             ApiRoutes(methods),
             SessionRoutes(gate),
             AdminHealth(self._tools.standing),
-            MetricRoutes(tools.own, tools.snapshots, tools.operations.overview),
+            MetricRoutes(
+                tools.own, tools.snapshots, tools.operations.overview, tools.clock.seconds, tools.apart
+            ),
             FileRoutes(page_files()),
         ]
         return admin_pages(gate, routes)

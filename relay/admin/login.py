@@ -10,8 +10,8 @@ from relay.admin.operators import AdminTakes, Operator
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.model.problems.caller import Forbidden
-from relay.model.problems.request import BadArguments, NotJson
-from relay.serving.json_body import check_json
+from relay.model.problems.request import BadArguments
+from relay.serving.json_body import read_json
 from relay.serving.plain_answers import json
 from relay.serving.routes import PageRoutes, klein_app
 from relay.version import VERSION
@@ -40,16 +40,10 @@ class SessionRoutes(PageRoutes):
     @app.route("/session", methods=["POST"])
     def log_in(self, request: Request, operator: Operator) -> HttpAnswer:
         """Exchange a token for a cookie."""
-        if not request.header("content-type"):
-            raise NotJson("send Content-Type: application/json")
-        check_json(request)
+        text = _token(request)
         if not self._gate.needs_tokens:
             raise Forbidden("there is no token of an operator: relay tokens add NAME --operator act")
-        try:
-            shown = msgspec.json.decode(request.body, type=Shown)
-        except msgspec.DecodeError as error:
-            raise BadArguments('send {"token": "rly_…"}') from error
-        who, cookie = self._gate.log_in(request, shown.token.strip())
+        who, cookie = self._gate.log_in(request, text)
         audit.logged_in(who)
         return self._answer(who, True).with_head(cookie)
 
@@ -61,3 +55,11 @@ class SessionRoutes(PageRoutes):
     def _answer(self, who: Operator, is_in: bool) -> HttpAnswer:
         said = {"in": is_in, "name": who.name, "acts": who.acts, "csrf": who.csrf, "version": VERSION}
         return json(said)
+
+
+def _token(request: Request) -> str:
+    """Raises `NotJson` and `BadArguments`, which say nothing of what was sent."""
+    try:
+        return read_json(request, Shown).token.strip()
+    except BadArguments:
+        raise BadArguments('send {"token": "rly_…"}') from None

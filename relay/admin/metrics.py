@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from prometheus_client import exposition as formats
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -17,13 +18,22 @@ from relay.telemetry.snapshot import Sample, Snapshot
 _OF_PROCESS = ("process", "role")  # the labels of whatever a process tells
 
 
-def exposition(
-    snapshots: Iterable[Snapshot], overview: Overview | None, accept: str = ""
-) -> tuple[bytes, str]:
-    """The metrics of these processes and of the store, which is away where `overview` is None, and the Content-Type: in
-    the format of OpenMetrics if that is accepted, else in Prometheus' own."""
-    encode, kind = formats.choose_encoder(accept)
-    return encode(_Told(list(snapshots), overview)), kind
+class Form(NamedTuple):
+    """A format of metrics, and its Content-Type."""
+
+    encode: Callable[[Collector], bytes]
+    kind: str
+
+
+def form_of(accept: str) -> Form:
+    """OpenMetrics if that is accepted, else Prometheus' own."""
+    return Form(*formats.choose_encoder(accept))
+
+
+def exposition(snapshots: Iterable[Snapshot], overview: Overview | None, form: Form) -> bytes:
+    """The metrics of these processes and of the store, which is away where `overview` is None. It uses nothing else, so
+    that any thread may call it."""
+    return form.encode(_Told(list(snapshots), overview))
 
 
 class _Told(Collector):
@@ -55,7 +65,7 @@ def _family(
     metric: Metric, more: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], Sample]]
 ) -> Family:
     labels = (*more, *metric.labels)
-    fitting = [((*own, *sample.labels), sample) for own, sample in samples if _fits(metric, sample)]
+    fitting = [((*own, *sample.labels), sample) for own, sample in samples if metric.fits(sample)]
     if metric.kind == "histogram":
         return _histogram(metric, labels, fitting)
     made = (CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily)(
@@ -75,12 +85,6 @@ def _histogram(
         buckets = list(zip(bounds, map(float, accumulate(sample.counts)), strict=True))
         made.add_metric(values, buckets, sample.sum)
     return made
-
-
-def _fits(metric: Metric, sample: Sample) -> bool:
-    """A process of another version of relay may tell it with other labels or buckets."""
-    counted = len(metric.buckets) + 1 if metric.kind == "histogram" else 0
-    return len(sample.labels) == len(metric.labels) and len(sample.counts) == counted
 
 
 # -- the store --

@@ -1,8 +1,8 @@
 """Sessions: an operator's token, shown once, becomes a cookie of the browser.
 
 The cookie is what itsdangerous makes of ``[digest of the token, until when, a random word]``, signed with a key that
-this process made when it began, so that nothing has to be kept. The sessions of a token end with it: once it was
-revoked, or has expired.
+this process made when it began, so that nothing has to be kept but the words of those that were ended. The sessions of
+a token end with it, too: once it was revoked, or has expired.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class OperatorSessions:
         self._more = "; Secure" if is_tls else ""
         key = secrets.token_bytes(32)
         self._cookies = URLSafeSerializer(key, salt="relay.admin.session", signer_kwargs=_SIGNING)
+        self._ended: dict[str, float] = {}  # words of sessions, and until when each would have been one
         self._csrf = URLSafeSerializer(key, salt="relay.admin.csrf", signer_kwargs=_SIGNING)
 
     def open(self, request: Request, token: KnownToken) -> tuple[str, str]:
@@ -42,21 +43,28 @@ class OperatorSessions:
         return self._line(request, str(text), LIFE), self.csrf_of(word)
 
     def close(self, request: Request) -> str:
-        """The header line that takes a browser's session away."""
+        """End a browser's session, for whoever else has its cookie, too; the header line that takes it away."""
+        said, now = self._said(request), self._now()
+        if said is not None:
+            self._ended = {word: until for word, until in self._ended.items() if until > now}
+            self._ended[said[2]] = said[1]
         return self._line(request, "", 0)
 
     def find(self, request: Request) -> tuple[KnownToken, str] | None:
         """The token that a browser's session is of, and what its page has to send with each change; None without a
         session that is good."""
+        said = self._said(request)
+        token = self._known().find_digest(bytes.fromhex(said[0])) if said is not None else None
+        return (token, self.csrf_of(said[2])) if said is not None and token is not None else None
+
+    def _said(self, request: Request) -> tuple[str, float, str] | None:
+        """What a cookie says that is good and has not ended."""
         text = _cookie(request)
         try:
             said: Any = self._cookies.loads(text) if text else None
         except BadData:
             return None
-        if said is None or self._now() >= said[1]:
-            return None
-        token = self._known().find_digest(bytes.fromhex(said[0]))
-        return (token, self.csrf_of(said[2])) if token is not None else None
+        return said if said is not None and self._now() < said[1] and said[2] not in self._ended else None
 
     def csrf_of(self, word: str) -> str:
         """What belongs to a session's random word, and only this process can make."""

@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from twisted.internet.defer import Deferred, ensureDeferred, succeed
-from twisted.python.failure import Failure
 
 from relay.model.problems.base import RelayError
 from relay.operations.finding import Finding
@@ -15,7 +13,7 @@ from relay.operations.judging import AWAY, judge
 from relay.operations.minute import Minute
 from relay.operations.seen import Overview
 from relay.telemetry.snapshot import Snapshot
-from relay.timing.fork import fork
+from relay.timing.made_once import MadeOnce
 
 FRESH = 1.0  # seconds for which one counts, however many look
 _APART = 30.0  # seconds between those that are kept to compare with
@@ -43,23 +41,8 @@ class Summaries:
         self._snapshots = snapshots
         self._now = now
         self._kept: deque[tuple[float, Overview]] = deque(maxlen=_KEPT)
-        self._last: tuple[float, Summary] | None = None
-        self._asked: Deferred[Summary] | None = None
-
-    def summary(self) -> Deferred[Summary]:
-        """The relay now. Who asks while the store is being asked hears the same, whether it answers or not."""
-        if self._last is not None and self._now() - self._last[0] < FRESH:
-            return succeed(self._last[1])
-        if self._asked is None:
-            asked = self._asked = ensureDeferred(self._made())
-            return fork(asked.addBoth(self._is_made))
-        return fork(self._asked)
-
-    def _is_made(self, made: Summary | Failure) -> Summary | Failure:
-        self._asked = None
-        if isinstance(made, Summary):
-            self._last = self._now(), made
-        return made
+        #: the relay now; who asks while the store is being asked hears the same, whether it answers or not
+        self.summary = MadeOnce(self._made, FRESH, now).get
 
     async def _made(self) -> Summary:
         snapshots = await self._snapshots()

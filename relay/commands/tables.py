@@ -169,10 +169,15 @@ def age(since: int, now: int) -> str:
 
 
 def moment(time: int) -> str:
-    """A time (ms) in UTC to the millisecond; ``-`` for none."""
+    """A time (ms) in UTC to the millisecond; ``-`` for none, and ``?`` for one that no calendar has."""
     if not time:
         return "-"
-    return datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        return (
+            datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+    except (ValueError, OverflowError, OSError):  # a store was damaged
+        return "?"
 
 
 def size(count: float) -> str:

@@ -58,7 +58,7 @@ class Access:
     def authenticate(self, request: Request, takes: Takes = Takes.CALLER) -> Caller | Deferred[Caller]:
         """Who calls a route that takes these. Raises `Malformed` for a bad Host, `Unauthorized` and `Forbidden` for a
         caller who may not; so does the Deferred."""
-        if request.trail is not None:
+        if request.trail is not None and self._proxies.are_there:
             request.trail.address = self._proxies.client(request)
         host = host_of(request)
         if takes is Takes.TICKET:

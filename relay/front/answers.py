@@ -27,7 +27,8 @@ def outcome_status(outcome: Outcome) -> int:
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
     head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
-    return HttpAnswer(status, JSON, envelope.of_outcome(outcome, prefix), head, outcome.id, outcome.name)
+    body, about = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
+    return HttpAnswer(status, JSON, body, head, *about)
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:

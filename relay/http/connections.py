@@ -10,9 +10,11 @@ from twisted.logger import Logger
 
 from relay.http.doors import Doors
 from relay.http.exchange import Pages
+from relay.model.memo import Memo
 from relay.telemetry.events import UNHEARD, Events
 from relay.timing.recurring import recurring
 
+_MOST_REMEMBERED = 1000  # targets
 LOOK = 0.25  # seconds between looks at the deadlines of all connections
 
 
@@ -53,6 +55,8 @@ class Connections:
         self.keepalive = keepalive
         self.doors = doors
         self.events = events
+        #: what was asked for of late, method and path, by method and target
+        self.asked: Memo[tuple[str, bytes], tuple[str, str]] = Memo(_MOST_REMEMBERED)
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
         self._all: set[Limited] = set()

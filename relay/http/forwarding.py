@@ -47,6 +47,8 @@ class Proxies:
     """The proxies that are trusted."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
+        #: whether there is one
+        self.are_there = bool(trusted)
         self._trusted = Networks(trusted)
 
     def trusts(self, address: str) -> bool:

@@ -12,8 +12,9 @@ NO_CONTENT = 204  # such an answer has neither a body nor a length (RFC 9110, 8.
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
-    """A whole response; `head` has the header lines that are this one's own, each with its line break. `id` and `job`
-    say which job it is about, `problem` is the slug of what was refused: for those who hear of the request's end."""
+    """A whole response; `head` has the header lines that are this one's own, each with its line break. For those who
+    hear of the request's end `id` and `job` say which job it is about, and `problem` is the slug of what was refused,
+    or of what the job failed with."""
 
     status: int
     kind: str

@@ -9,6 +9,8 @@ from relay.http.watched import Watched
 from relay.model.tickets import shown_path
 from relay.telemetry.trail import Trail
 
+_LONGEST_REMEMBERED = 100  # bytes of a target
+
 
 class Told(Watched):
     """Speaks to a client at `address`."""
@@ -52,6 +54,13 @@ class Told(Watched):
         self.trail = None
 
     def _trail(self, asked: Request | Refusal) -> Trail:
-        path = shown_path(asked.target)
         traces = asked.headers.get("traceparent")
-        return Trail(asked.method, path, self.address, traces[0] if traces else "", self._connections.now())
+        what = self._connections.asked.get((asked.method, asked.target)) or self._what(asked)
+        return Trail(what, self.address, traces[0] if traces else "", self._connections.now())
+
+    def _what(self, asked: Request | Refusal) -> tuple[str, str]:
+        """Method and path, one object for all requests of those that many ask for."""
+        what = asked.method, shown_path(asked.target)
+        if len(asked.target) <= _LONGEST_REMEMBERED:
+            self._connections.asked[asked.method, asked.target] = what
+        return what

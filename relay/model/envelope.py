@@ -91,6 +91,16 @@ def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
     return error
 
 
+def slug_of(outcome: Outcome) -> str:
+    """The slug of the problem of a job that did not succeed, or what a handler gave for its type; "" for a success."""
+    if outcome.state is State.SUCCEEDED:
+        return ""
+    if outcome.payload.startswith("{"):
+        error: dict[str, Any] = msgspec.json.decode(outcome.payload)
+        return str(error["type"]).removeprefix("/problems/")
+    return _ENDED[outcome.state].slug if outcome.state in _ENDED else outcome.payload
+
+
 def _time(milliseconds: int) -> str | UnsetType:
     return _second(milliseconds // 1000) if milliseconds else UNSET
 

@@ -52,10 +52,13 @@ def judge(
     """What is wrong, worst first; nothing where all is well. `previous` is what was seen some seconds or minutes ago,
     None at the first look; `snapshots` what processes told last."""
     looks = Looks(overview, previous, Minute(_present(overview, snapshots)))
+    rules = RULES
     if not overview.store.reached:
-        rules: tuple[Callable[[Looks], Iterator[Finding]], ...] = (process_rules.store_away, *_WITHOUT_STORE)
-    else:
-        rules = RULES
+        rules = (process_rules.store_away, *_WITHOUT_STORE)
+    elif process_rules.refuses_changes(
+        overview.store
+    ):  # no process can tell of itself: it only looks as if all had gone
+        rules = (process_rules.redis, *_WITHOUT_STORE)
     found = [finding for rule in rules for finding in rule(looks)]
     return sorted(found, key=lambda finding: _ORDER[finding.level])
 

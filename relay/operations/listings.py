@@ -20,14 +20,15 @@ MOST_SLICES = 50  # that are read for one page
 LIVE = (State.QUEUED.value, State.SCHEDULED.value, State.RUNNING.value)
 DEAD = "dead"
 _STATES = {*State, DEAD}
-_CURSOR = re.compile(r"(\d)\.(\d{1,9})\.(.*)")
+_CURSOR = re.compile(r"([0-9])\.([0-9]{1,9})\.(.*)")
+_PARTITION = r"([0-9]{1,4}:"  # and behind it what the store's own cursor there looks like
+_SCANNED = re.compile(_PARTITION + r"[0-9]{0,19})?")  # fits 64 bits
+_BY_SCORE = re.compile(_PARTITION + r"(-?[0-9]{1,19} [0-9a-z-]+)?)?")
 #: what the store's cursors look like, by list
 _FORMS = {
-    **dict.fromkeys(("all", "rest", "ended"), re.compile(r"(\d{1,4}:\d{0,20})?")),
-    "running": re.compile(r"(\d{1,4}:(\d{1,20} \d{1,6})?)?"),
-    **dict.fromkeys(
-        ("scheduled", "line", "suspects", "dead", "lost"), re.compile(r"(\d{1,4}:(-?\d{1,20} [0-9a-z-]+)?)?")
-    ),
+    **dict.fromkeys(("all", "rest", "ended"), _SCANNED),
+    "running": re.compile(_PARTITION + r"([0-9]{1,19} [0-9]{1,6})?)?"),
+    **dict.fromkeys(("scheduled", "line", "suspects", "dead", "lost"), _BY_SCORE),
 }
 
 

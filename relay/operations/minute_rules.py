@@ -85,14 +85,24 @@ def restarts(looks: Looks) -> Iterator[Finding]:
     """Processes that end by themselves."""
     ended = looks.minute.totals("relay_restarts_total")
     for role in ("front", "worker"):
-        times = sum(ended.get((role, how), 0.0) for how in ("exited", "killed"))
-        if times:
+        exited, killed = (ended.get((role, how), 0.0) for how in ("exited", "killed"))
+        if exited or killed:
             yield Finding(
-                BAD if times >= RESTARTS else WARNING,
-                f"{role}s ended {_times(times)} in the last minute, without being told to, and were started again",
-                f'the log says of each how it ended and what it ran: grep "has ended"; {_suspects(looks)}signal 9 is '
-                "the kernel (out of memory: journalctl -k) or somebody's kill",
+                BAD if exited + killed >= RESTARTS else WARNING,
+                f"{role}s ended {_times(exited + killed)} in the last minute, without being told to, and were "
+                "started again",
+                _EXITED if exited > killed else _KILLED.format(suspects=_suspects(looks)),
             )
+
+
+_EXITED = (
+    "they gave up by themselves: the log says why, just above \"ended (\". A handler's module that can't be imported? "
+    "Roll back, then relay reload"
+)
+_KILLED = (
+    'a signal ended them: the log says which, and what they ran: grep "ended (". {suspects}Signal 9 without another '
+    "line is the kernel's (out of memory: journalctl -k) or somebody's kill"
+)
 
 
 def _suspects(looks: Looks) -> str:
@@ -101,7 +111,7 @@ def _suspects(looks: Looks) -> str:
     died = [name.name for name in looks.now.names if name.dead > before.get(name.name, 0)]
     if not died:
         return ""
-    return f"jobs of {died[0]} died: if of worker-died (relay dead list --name {died[0]}), it is they; "
+    return f"Jobs of {died[0]} died: if of worker-died (relay dead list --name {died[0]}), it is they. "
 
 
 def clients_cut(looks: Looks) -> Iterator[Finding]:

@@ -36,9 +36,7 @@ def fronts(looks: Looks) -> Iterator[Finding]:
 
 
 def silent(looks: Looks) -> Iterator[Finding]:
-    """Processes that tell of themselves no more, and have no successor that does; none where Redis takes nothing."""
-    if refuses_changes(looks.now.store):
-        return
+    """Processes that tell of themselves no more, and have no successor that does."""
     for process in looks.now.processes:
         silence = seconds_since(process.seen, looks.now)
         if silence >= SILENT and not has_successor(process, looks.now):
@@ -131,8 +129,8 @@ def redis(looks: Looks) -> Iterator[Finding]:
     if refuses_changes(store):
         yield Finding(
             BAD,
-            f"Redis can't write to its disk and refuses all changes ({store.persistence}): submissions get 503 "
-            "store-away, outcomes wait",
+            f"Redis can't write to its disk and refuses all changes ({store.persistence}): submissions are "
+            "refused, outcomes wait",
             "make room on the disk that Redis saves to (redis-cli CONFIG GET dir, then df -h), or see its log; relay "
             "goes on by itself. A restart of Redis before that loses jobs",
         )

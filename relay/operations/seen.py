@@ -107,8 +107,9 @@ class Overview(msgspec.Struct, frozen=True):
     most_bytes: int = 0
 
 
-class JobFilter(msgspec.Struct, frozen=True):
-    """Which jobs are meant; what is "" or 0 excludes none.
+class JobFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which jobs are meant; what is "" or 0 excludes none. A field that is not known is refused: without it, more jobs
+    would be meant.
 
     `state`: one of `relay.model.state.State`, or ``dead`` · `owner`: as in `relay.model.caller` · `id`: how ids begin
     · `key`: an idempotency key, which needs `name` and `owner` · `problem`: slug of what it failed with · `before`,

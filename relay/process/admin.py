@@ -110,19 +110,21 @@ def listener(reactor: Any, settings: Settings, made: AdminSocket, watched: Admin
             file=_tokens(reactor, settings),
             is_wide=sockets.reaches_others(made.bound),
             is_tls=str(endpoint).startswith("https:"),
+            apart=_apart(reactor),
         )
     )
+
+
+def _apart(reactor: Any) -> Callable[..., Deferred[Any]]:
+    """Calls functions in a thread."""
+    return lambda function, *args: deferToThreadPool(reactor, reactor.getThreadPool(), function, *args)
 
 
 def _tokens(reactor: Any, settings: Settings) -> TokenFile | None:
     """The file of tokens, read. Raises `SettingError`."""
     if not settings.tokens:
         return None
-
-    def apart(function: Any) -> Any:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), function)
-
-    file = TokenFile(settings.tokens, allowance_of(settings), apart=apart)
+    file = TokenFile(settings.tokens, allowance_of(settings), apart=_apart(reactor))
     file.read()
     return file
 

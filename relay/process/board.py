@@ -17,6 +17,7 @@ from zlib import crc32
 from relay.telemetry.snapshot import Snapshot, decode
 
 _HEAD = struct.Struct("<II")  # bytes of the text, and its checksum
+LARGEST = 16 << 20  # bytes of a text: the largest that a process tells has a tenth of it
 KEPT = 60.0  # seconds for which the last words of a process that has ended are kept
 
 
@@ -34,8 +35,10 @@ def write(board: int, told: bytes) -> None:
 
 
 def read(board: int) -> bytes:
-    """What stands on a board; b"" for one that is empty, or is being written on."""
+    """What stands on a board; b"" for one that is empty, damaged, or is being written on."""
     length, checksum = _HEAD.unpack(os.pread(board, _HEAD.size, 0).ljust(_HEAD.size, b"\0"))
+    if length > LARGEST:
+        return b""
     told = os.pread(board, length, _HEAD.size)
     return told if crc32(told) == checksum else b""
 

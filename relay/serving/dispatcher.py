@@ -24,6 +24,7 @@ from relay.serving.routes import PageRoutes
 from relay.telemetry.events import UNHEARD, Events
 
 _MOST_REMEMBERED = 1000  # routes by address
+_LONGEST_REMEMBERED = 300  # bytes of an address
 #: what a caller is refused because of one of its limits
 _LIMITS: dict[type[BaseException], str] = {
     RateExceeded: "rate",
@@ -119,7 +120,7 @@ class Dispatcher:
         except (HTTPException, RelayError) as error:
             return Route(self._otherwise, NoRoute(error), "", {})
         route = Route(some.takes, self._bound[some], name, arguments)
-        if arguments.keys() == {"name"}:
+        if arguments.keys() == {"name"} and len(request.target) <= _LONGEST_REMEMBERED:
             self._remembered[asked] = route
         return route
 

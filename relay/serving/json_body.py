@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import msgspec
 from werkzeug.http import parse_options_header
 
 from relay.http.request import Request
-from relay.model.problems.request import NotJson
+from relay.model.problems.request import BadArguments, NotJson
+
+Read = TypeVar("Read")
+
+
+def read_json(request: Request, kind: type[Read]) -> Read:
+    """The body as a value of this type, of a request that says it is JSON, which no form of another page can say; an
+    empty one is an empty object. Raises `NotJson` and `BadArguments`."""
+    if not request.header("content-type"):
+        raise NotJson("send Content-Type: application/json")
+    check_json(request)
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=kind)
+    except msgspec.DecodeError as error:
+        raise BadArguments(str(error)) from error
+    except RecursionError:
+        raise BadArguments("the body is nested too deeply") from None
 
 
 def check_json(request: Request) -> None:

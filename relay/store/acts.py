@@ -117,6 +117,8 @@ class RedisActs(Acts):
     async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
         number, _, rest = cursor.partition(":")
         at = int(number or 0)
+        if at >= len(self._router.all()):
+            return 0, 0, ""
         behind, looked_at, gone = await self._router.all()[at].verb("erase", rest, owner)
         if behind:
             return gone, looked_at, f"{at}:{text(behind)}"

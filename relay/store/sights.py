@@ -152,6 +152,8 @@ class RedisSights(Sights):
         """Of one partition after the other: a cursor has the number of the present one in front."""
         number, _, rest = cursor.partition(":")
         at = int(number or 0)
+        if at >= len(self._router.all()):
+            return Slice([], "", 0)
         words = rest, *source, *msgspec.structs.astuple(wanted)
         found = read_slice(*await self._router.all()[at].verb(verb, *words))
         if found.cursor:

@@ -11,7 +11,7 @@ from relay.model.job import Claim
 from relay.telemetry.events import Events
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import Sample
-from relay.telemetry.tallies import AttemptNames, Counters, Spread, Spreads, Values
+from relay.telemetry.tallies import OTHER, AttemptNames, Counters, Spread, Spreads, Values
 
 
 def _spreads(name: str) -> Spreads:
@@ -88,7 +88,7 @@ class Counts(Events):
 
     def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
         host = self._hosts[host]
-        self._upstream[host, str(status)].value += 1
+        self._upstream[host, str(status) if 0 <= status < 1000 else OTHER].value += 1
         self._calls[host].add(seconds)
 
     def breaker(self, host: str, is_open: bool) -> None:

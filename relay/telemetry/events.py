@@ -43,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     committed: bool = False
     beats: int = 0
     end: str = "answered"
-    problem: str = ""  # slug of what was refused
+    problem: str = ""  # slug of what was refused, or of what the job failed with
     silent: float = 0.0
     late: float = 0.0
     sent: int = 0

@@ -23,7 +23,7 @@ PAUSE = 0.1  # seconds
 MOST = 200  # lines
 LONGEST_LINE = 3968  # bytes: less than what a pipe takes as a whole
 JOB, REQUEST = "relay.job", "relay.request"  # their loggers
-_SHORT = 64  # characters of a word that has no more, unless somebody lies
+_METHOD, _ADDRESS, _TRACE, _PROBLEM = 16, 48, 55, 100  # characters; none has more, unless somebody lies
 _MOST_WORDS = 2000
 _TIMES = "seconds=%.3f held=%.3f silent=%.3f late=%.3f"  # one format takes half the time of four
 _GOOD = ("succeeded", "given back")
@@ -149,9 +149,9 @@ class JobLines(EventLines):
         job = claim.job
         return (
             f"{self._stamp.of(self._now())} [{self._title} {JOB}#info] id={claim.id} job={job.name} end={how} "
-            f"problem={problem or '-'} attempt={claim.attempt}/{job.attempts} owner={self._word(job.owner)} "
-            f"queue={job.queue} waited={waited:.3f} ran={ran:.3f} taken={len(job.arguments)} made={size} "
-            f"parent={job.parent or '-'} trace={job.trace or '-'}"
+            f"problem={self._word(problem[:_PROBLEM])} attempt={claim.attempt}/{job.attempts} "
+            f"owner={self._word(job.owner)} queue={job.queue} waited={waited:.3f} ran={ran:.3f} "
+            f"taken={len(job.arguments)} made={size} parent={job.parent or '-'} trace={job.trace or '-'}"
         )
 
     def _json(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
@@ -173,7 +173,7 @@ class JobLines(EventLines):
             ran=_thousandths(ran),
             taken=len(job.arguments),
             made=size,
-            problem=problem,
+            problem=self._word(problem[:_PROBLEM]),
             parent=job.parent,
             trace=job.trace,
         )
@@ -191,15 +191,15 @@ class RequestLines(EventLines):
 
     def _text(self, a: Asked) -> str:
         return (
-            f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] method={self._word(a.method[:_SHORT])} "
-            f"path={self._word(a.path)} status={a.status} end={a.end} problem={a.problem or '-'} id={a.id or '-'} "
-            f"job={a.job or '-'} owner={self._word(a.owner)} address={self._word(a.address[:_SHORT])} "
-            f"{_TIMES % (a.seconds, a.held, a.silent, a.late)} beats={a.beats} sent={a.sent} key={a.key or '-'} "
-            f"trace={quoted(a.trace[:_SHORT])}"
+            f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] method={self._word(a.method[:_METHOD])} "
+            f"path={self._word(a.path)} status={a.status} end={a.end} problem={self._word(a.problem[:_PROBLEM])} "
+            f"id={a.id or '-'} job={a.job or '-'} owner={self._word(a.owner)} "
+            f"address={self._word(a.address[:_ADDRESS])} {_TIMES % (a.seconds, a.held, a.silent, a.late)} "
+            f"beats={a.beats} sent={a.sent} key={a.key or '-'} trace={quoted(a.trace[:_TRACE])}"
         )
 
     def _json(self, a: Asked) -> str:
-        method, path = self._word(a.method[:_SHORT]), self._word(a.path)
+        method, path = self._word(a.method[:_METHOD]), self._word(a.path)
         line = RequestLine(
             time=self._stamp.of(self._now()),
             level="info",
@@ -210,7 +210,7 @@ class RequestLines(EventLines):
             path=path,
             status=a.status,
             end=a.end,
-            address=self._word(a.address[:_SHORT]),
+            address=self._word(a.address[:_ADDRESS]),
             seconds=_thousandths(a.seconds),
             held=_thousandths(a.held),
             silent=_thousandths(a.silent),
@@ -220,9 +220,9 @@ class RequestLines(EventLines):
             id=a.id,
             job=a.job,
             owner=self._word(a.owner),
-            problem=a.problem,
+            problem=self._word(a.problem[:_PROBLEM]),
             key=a.key,
-            trace=plain(a.trace[:_SHORT]),
+            trace=plain(a.trace[:_TRACE]),
         )
         return msgspec.json.encode(line).decode()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from relay.telemetry.snapshot import Sample
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 #: bounds (seconds) of what takes milliseconds when all is well: answers of Redis, of APIs, of relay itself
@@ -73,6 +75,12 @@ class Metric(NamedTuple):
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+
+    def fits(self, sample: Sample) -> bool:
+        """Whether a sample has the labels and the buckets of this metric: a process of another version of relay may
+        tell it with others."""
+        counted = len(self.buckets) + 1 if self.kind == "histogram" else 0
+        return len(sample.labels) == len(self.labels) and len(sample.counts) == counted
 
 
 def _counter(name: str, help: str, *labels: str) -> Metric:

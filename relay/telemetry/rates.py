@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from relay.telemetry.metrics import METRICS
+from relay.telemetry.metrics import METRICS, Metric
 from relay.telemetry.snapshot import Sample, Snapshot
 
 Labels = tuple[str, ...]
@@ -25,11 +25,12 @@ class Change:
         self.counts: Counts = {}
         began = before.time if before is not None else now.info.began
         seconds = max((now.time - began) / 1000, 0.001)
-        for name, samples in now.samples.items():
+        for name in now.samples:
             metric = METRICS.get(name)
             if metric is None or metric.kind == "gauge":
                 continue
-            known = {each.labels: each for each in before.samples.get(name, ())} if before is not None else {}
+            samples = fitting(now, metric)
+            known = {each.labels: each for each in fitting(before, metric)} if before is not None else {}
             if metric.kind == "counter":
                 self.rates[name] = {
                     each.labels: max(each.value - known.get(each.labels, NONE).value, 0) / seconds
@@ -43,6 +44,11 @@ class Change:
 
 
 NONE = Sample()
+
+
+def fitting(told: Snapshot, metric: Metric) -> list[Sample]:
+    """What a process tells of a metric, less what this version can't read."""
+    return [each for each in told.samples.get(metric.name, ()) if metric.fits(each)]
 
 
 class Compared:
@@ -86,7 +92,7 @@ class Compared:
         """What each process shows now, by labels."""
         shown: dict[Labels, list[float]] = defaultdict(list)
         for snapshot in self._last.values():
-            for each in snapshot.samples.get(metric, ()):
+            for each in fitting(snapshot, METRICS[metric]):
                 shown[each.labels].append(each.value)
         return shown
 

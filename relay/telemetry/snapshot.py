@@ -53,8 +53,8 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
 def decode(told: bytes) -> Snapshot | None:
-    """None for what a process of another version told, if it can't be read."""
+    """None for what can't be read: of another version, or damaged."""
     try:
         return _decoder.decode(told)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

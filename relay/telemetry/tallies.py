@@ -5,7 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 
+from relay.model.text import encodable
+
 MOST_VALUES = 200  # of a label that others choose
+MOST_SERIES = 2000  # of a metric, by all its labels together
+MOST_CHARACTERS = 200  # of a label that others choose
 OTHER = "other"  # what further ones are counted as
 
 
@@ -35,19 +39,23 @@ class Spread:
 
 
 class Values(dict[str, str]):
-    """The values that a label has had, up to `MOST_VALUES`: each stands for itself, and all others for `OTHER`."""
+    """The values that a label has had, up to `MOST_VALUES`: each stands for itself, as far as it can be shown, and all
+    others for `OTHER`."""
 
     def __missing__(self, value: str) -> str:
         if len(self) >= MOST_VALUES:
             return OTHER
-        self[value] = value
-        return value
+        self[value] = shown = encodable(value[:MOST_CHARACTERS])
+        return shown
 
 
 class Counters(dict[tuple[str | int, ...], Count]):
-    """Counts by their labels, made as they are asked for."""
+    """Counts by their labels, made as they are asked for, up to `MOST_SERIES`, and one for all others."""
 
     def __missing__(self, labels: tuple[str | int, ...]) -> Count:
+        others = (OTHER,) * len(labels)
+        if len(self) >= MOST_SERIES and labels != others:
+            return self[others]
         self[labels] = made = Count()
         return made
 

@@ -6,22 +6,20 @@ import msgspec
 
 from relay.telemetry.events import Asked, Events
 
+#: method and path, mostly an object that many share; with the client's address, traceparent and key where needed
+Kept = tuple[str, ...]
+
 
 class Trail(msgspec.Struct, gc=False):
-    """Made as a request comes; the rest is added as it is known. `began` is by the clock; `silent`, `late` and `beats`
-    are as in `Asked`, `silent` below 0 until heartbeats were sent."""
+    """Made as a request comes; the rest is added as it is known. `what`: method and path; `began` is by the clock."""
 
-    method: str
-    path: str
+    what: tuple[str, str]
     address: str
     trace: str
     began: float
     owner: str = ""
-    beats: int = 0
-    silent: float = -1.0
-    late: float = 0.0
-    key: str = ""
     job: str = ""
+    key: str = ""
 
     def end(
         self,
@@ -31,30 +29,74 @@ class Trail(msgspec.Struct, gc=False):
         *,
         id: str = "",
         job: str = "",
-        held: float = 0.0,
-        committed: bool = False,
         end: str = "answered",
         problem: str = "",
         sent: int = 0,
     ) -> None:
-        """Tell that the request is over; `now` is by the clock."""
+        """Tell that the request is over, and was not held; `now` is by the clock."""
         seconds = max(0.0, now - self.began)
-        silent = self.silent if self.silent >= 0 else seconds
-        what = (
-            self.method,
-            self.path,
-            status,
-            seconds,
-            id,
-            job or self.job,
-            self.owner,
-            self.address,
-            self.trace,
+        events.asked(
+            Asked(
+                method=self.what[0],
+                path=self.what[1],
+                status=status,
+                seconds=seconds,
+                id=id,
+                job=job or self.job,
+                owner=self.owner,
+                address=self.address,
+                trace=self.trace,
+                end=end,
+                problem=problem,
+                silent=seconds,
+                sent=sent,
+                key=self.key,
+            )
         )
-        held_so = held, committed, self.beats, end, problem
-        events.asked(Asked(*what, *held_so, silent, self.late, sent, self.key))
 
-    def committed(self, now: float) -> None:
-        """The first heartbeat is sent, now by the clock."""
-        self.silent = max(0.0, now - self.began)
-        self.beats += 1
+    def kept(self, address: str) -> Kept:
+        """What is remembered while the request is held, by a hold that knows the connection's `address`."""
+        if not self.trace and not self.key and self.address == address:
+            return self.what
+        return *self.what, self.address, self.trace, self.key
+
+
+class HeldSo(msgspec.Struct, frozen=True, gc=False):
+    """How a request was held, as in `Asked`."""
+
+    id: str
+    job: str
+    owner: str
+    address: str  # of the connection
+    seconds: float
+    silent: float
+    committed: bool
+    beats: int
+    late: float
+
+    def tell(self, events: Events, kept: Kept, status: int, end: str, problem: str, sent: int) -> None:
+        """Tell that the request is over."""
+        method, path, *more = kept
+        address, trace, key = more or (self.address, "", "")
+        events.asked(
+            Asked(
+                method=method,
+                path=path,
+                status=status,
+                seconds=self.seconds,
+                id=self.id,
+                job=self.job,
+                owner=self.owner,
+                address=address,
+                trace=trace,
+                held=self.seconds,
+                committed=self.committed,
+                beats=self.beats,
+                end=end,
+                problem=problem,
+                silent=self.silent,
+                late=self.late,
+                sent=sent,
+                key=key,
+            )
+        )

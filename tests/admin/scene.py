@@ -111,8 +111,9 @@ class Desk:
         address: str = HERE,
         **headers: str,
     ) -> Answered:
-        """Ask from an address, and what is answered; underscores in names of headers are dashes."""
-        data = b"" if body is None else json.dumps(body).encode()
+        """Ask from an address, and what is answered; underscores in names of headers are dashes, and bytes are the body
+        as it is."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         given = {"Host": "localhost:8081", "Content-Length": str(len(data))}
         given |= {"Content-Type": "application/json"} if body is not None else {}
         given |= {"Authorization": f"Bearer {self.tokens.get(token, token)}"} if token else {}

@@ -6,8 +6,13 @@ import json
 import re
 
 import pytest
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
+from relay.admin.api import ApiRoutes
+from relay.admin.methods import method
+from relay.admin.operators import Operator
 from relay.admin.pages import POLICY
+from relay.http.request import Request
 from tests.admin.scene import Desk
 
 
@@ -28,9 +33,20 @@ def test_what_no_form_of_another_page_can_send_is_needed(desk: Desk) -> None:
     "arguments", [{"most": "many", "wanted": {}}, {"wanted": {}, "other": 1}, {}, [], {"wanted": {"x": []}}]
 )
 def test_arguments_that_do_not_fit_are_refused(desk: Desk, arguments: object) -> None:
-    answer = desk.call("POST", "/api/jobs", arguments)
-    wanted = 200 if arguments == {"wanted": {"x": []}} else 422  # fields of a later version are passed over
-    assert answer.status == wanted
+    assert desk.call("POST", "/api/jobs", arguments).status == 422
+
+
+@pytest.mark.parametrize("name", ["cancel_some", "retry_some", "delete_some"])
+def test_a_filter_with_a_field_that_is_not_known_does_not_mean_every_job(guarded: Desk, name: str) -> None:
+    guarded.add()
+    answer = guarded.ask(name, "act", wanted={"nmae": "resize"})
+    assert (answer.status, answer.json()["type"]) == (422, "/problems/bad-arguments")
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/history", "/session"])
+def test_what_is_nested_without_end_is_refused_and_leaves_no_traceback(guarded: Desk, path: str) -> None:
+    for endless in ('{"wanted":{"name":', '{"since":', '{"token":', '{"other":', ""):
+        assert guarded.call("POST", path, f"{endless}{'[' * 100_000}".encode(), "look").status == 422
 
 
 def test_a_method_that_there_is_not_is_a_problem_of_its_own(desk: Desk) -> None:
@@ -54,6 +70,32 @@ def test_each_act_is_logged_with_who_where_what_and_its_result(guarded: Desk, li
     assert done == f'operator act at 127.0.0.1: cancel {{"id":"{id}"}}: done ("cancelled")'
     assert failed.startswith('operator act at 127.0.0.1: cancel {"id":"r0nothing"}: refused: ')
     assert refused.startswith(f'operator look at 127.0.0.1: cancel {{"id":"{id}"}}: refused: ')
+
+
+def test_an_act_that_is_refused_for_its_form_is_logged_too(guarded: Desk, lines: list[str]) -> None:
+    guarded.ask("cancel", "act", idd="x")
+    guarded.call("POST", "/api/cancel", {"id": "x"}, "act", Content_Type="text/plain")
+    guarded.ask("jobs", "act", idd="x")
+    assert [line for line in lines if line.startswith("operator ")] == [
+        "operator act at 127.0.0.1: cancel {?}: refused: Object contains unknown field `idd`",
+        "operator act at 127.0.0.1: cancel {?}: refused: Content-Type is text/plain, not application/json",
+    ]
+
+
+def test_an_act_whose_answer_nobody_waited_for_is_logged(lines: list[str]) -> None:
+    asked: Deferred[None] = Deferred()
+
+    async def pause(name: str) -> None:
+        await asked
+
+    routes = ApiRoutes({"pause": method("pause", pause)})
+    body = b'{"name":"x"}'
+    request = Request("POST", b"/api/pause", "1.1", {"content-type": ["application/json"]}, body)
+    answer = ensureDeferred(routes.call(request, Operator("ann", acts=True, address="192.0.2.1"), "pause"))
+    answer.addErrback(lambda failure: failure.trap(CancelledError))
+    answer.cancel()
+    (line,) = lines
+    assert line.startswith('operator ann at 192.0.2.1: pause {"name":"x"}: asked for, and left')
 
 
 def test_what_is_logged_is_one_line_whatever_was_sent(guarded: Desk, lines: list[str]) -> None:

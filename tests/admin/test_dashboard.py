@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,14 +242,23 @@ def test_a_relay_that_does_not_answer_is_told_and_what_was_shown_stays(tmp_path:
 @pytest.mark.long
 @pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="pictures are made when asked for")
 def test_pictures_for_the_docs(relay: ShownRelay, page: Browser) -> None:
-    id = dead_job(relay)
-    for number in range(200):
-        relay.submit("quick", {"number": number})
-    running_job(relay)
-    folder = ROOT / "docs" / "dashboard"
+    """After a minute in which something happened."""
+    held = [relay.connect() for _ in range(12)]
+    for client in held:
+        headers = {"Authorization": f"Bearer {relay.tokens['app']}"}
+        client.request("POST", "/jobs/patient", {}, headers)
+    id, until = dead_job(relay, "the printer is on fire"), time.monotonic() + 60
+    while time.monotonic() < until:
+        for number in range(random.randrange(40)):
+            relay.submit("quick", {"number": number})
+        relay.call("POST", "/jobs/quick", {"number": 1}, {"Authorization": f"Bearer {relay.tokens['app']}"})
+    relay.submit("patient")
+    page.driver.execute_script("document.getElementById('said').textContent = ''")
     for view, scheme in (("overview", "dark"), (f"job/{id}", "light")):
         page.show(scheme)
         page.go(view)
         page.until(lambda: page.find("figure .u-wrap") or page.find("svg"), "it is drawn")
         name = view.partition("/")[0]
-        page.driver.save_screenshot(str(folder / f"{name}-{scheme}.png"))
+        page.driver.save_screenshot(str(ROOT / "docs" / "dashboard" / f"{name}-{scheme}.png"))
+    for client in held:
+        client.close()

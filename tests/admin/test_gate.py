@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from twisted.internet.address import IPv4Address
 
+from relay.admin.listener import MOST_CLIENTS, MOST_OF_ONE
 from relay.admin.methods import LOOKS, names
+from relay.http.doors import TurnedAway
 from relay.serving.failures import MOST
 from tests.admin.scene import Desk
 
@@ -37,6 +40,22 @@ def test_a_page_that_is_not_its_own_is_refused_even_with_a_token(
 ) -> None:
     assert guarded.call("POST", "/api/overview", {}, "act", **headers).status == 403
     assert guarded.call("POST", "/session", {"token": guarded.tokens["act"]}, **headers).status == 403
+
+
+def test_a_page_elsewhere_that_tries_leaves_a_line_of_bounded_length(guarded: Desk, lines: list[str]) -> None:
+    guarded.call("POST", "/api/cancel", {"id": "x"}, "act", Origin=f"http://evil.example/{'x' * 9000}")
+    (line,) = lines
+    assert line.startswith(
+        "a web page elsewhere from 127.0.0.1 was refused: the Origin is http://evil.example/"
+    )
+    assert len(line) < 400
+
+
+def test_one_address_does_not_take_all_connections(guarded: Desk) -> None:
+    site = guarded.listener.site
+    made = [site.buildProtocol(IPv4Address("TCP", ELSEWHERE, 5000)) for _ in range(MOST_CLIENTS)]
+    assert sum(isinstance(each, TurnedAway) for each in made) == MOST_CLIENTS - MOST_OF_ONE
+    assert guarded.call("GET", "/healthz").status == 200
 
 
 def test_its_own_page_is_served(desk: Desk) -> None:

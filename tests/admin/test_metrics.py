@@ -9,8 +9,13 @@ import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.task import Clock
 
-from relay.admin.metrics import exposition
+from relay.admin.exposing import MetricRoutes
+from relay.admin.metrics import exposition, form_of
+from relay.admin.operators import Operator
+from relay.http.request import Request
 from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStatus, StoreInfo
 from relay.telemetry.counts import Counts
 from relay.telemetry.metrics import OF_STORE
@@ -32,6 +37,10 @@ OVERVIEW = Overview(
     dead=4,
     most_jobs=1000,
 )
+
+
+def text(snapshots: list[Snapshot], overview: Overview | None) -> bytes:
+    return exposition(snapshots, overview, form_of(""))
 
 
 def told() -> list[Snapshot]:
@@ -56,7 +65,7 @@ def series(body: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def test_each_process_is_told_apart() -> None:
-    found = series(exposition(told(), OVERVIEW)[0])
+    found = series(text(told(), OVERVIEW))
     labels = {"process": "front-1", "role": "front", "status": "429", "end": "answered"}
     assert found["relay_requests_total", frozenset(labels.items())] == 1
     for process, role in (("front-1", "front"), ("worker-1", "worker")):
@@ -64,7 +73,7 @@ def test_each_process_is_told_apart() -> None:
 
 
 def test_a_histogram_is_cumulative() -> None:
-    found = series(exposition(told(), None)[0])
+    found = series(text(told(), None))
     own = {"process": "front-1", "role": "front", "verb": "submit"}
 
     def of(bound: str) -> float:
@@ -75,7 +84,7 @@ def test_a_histogram_is_cumulative() -> None:
 
 
 def test_the_store_tells_its_queues_and_how_long_they_wait() -> None:
-    found = series(exposition([], OVERVIEW)[0])
+    found = series(text([], OVERVIEW))
     assert found["relay_queue_oldest_seconds", frozenset({("queue", "media")})] == 42
     assert found["relay_queue_jobs", frozenset({("queue", "media")})] == 3
     assert found["relay_processes", frozenset({("role", "worker")})] == 0
@@ -83,7 +92,7 @@ def test_the_store_tells_its_queues_and_how_long_they_wait() -> None:
 
 
 def test_a_store_that_is_away_is_told_as_that_and_processes_are_told_nevertheless() -> None:
-    found = series(exposition(told(), None)[0])
+    found = series(text(told(), None))
     assert found["relay_store_up", frozenset()] == 0
     assert ("relay_held_requests", frozenset({("process", "front-1"), ("role", "front")})) in found
     assert not any(name == "relay_jobs" for name, _ in found)
@@ -95,15 +104,16 @@ def test_what_another_version_told_in_another_form_is_left_out() -> None:
         "relay_redis_script_seconds": [Sample(("x",), 0, [1])],
     }
     older = msgspec.structs.replace(told()[0], samples={**odd, "relay_of_tomorrow": [Sample((), 1.0)]})
-    assert {name for name, _ in series(exposition([older], None)[0])} == {"relay_store_up"}
+    assert {name for name, _ in series(text([older], None))} == {"relay_store_up"}
 
 
 def test_openmetrics_is_written_where_it_is_accepted() -> None:
-    body, kind = exposition(told(), OVERVIEW, "application/openmetrics-text; version=1.0.0")
+    form = form_of("application/openmetrics-text; version=1.0.0")
+    body, kind = exposition(told(), OVERVIEW, form), form.kind
     assert kind.startswith("application/openmetrics-text")
     names = {family.name for family in read_openmetrics(body.decode())}
     assert "relay_requests" in names
-    assert exposition([], None, "*/*")[1].startswith("text/plain")
+    assert form_of("*/*").kind.startswith("text/plain")
 
 
 def test_a_listener_tells_of_its_own_processes_and_of_all_where_that_is_asked(desk: Desk) -> None:
@@ -121,6 +131,32 @@ def test_a_listener_tells_of_its_own_processes_and_of_all_where_that_is_asked(de
 @pytest.mark.processes
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_promtool_has_nothing_to_say() -> None:
-    body, _ = exposition(told(), OVERVIEW)
+    body = text(told(), OVERVIEW)
     checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_many_who_read_at_once_cost_one_text_which_is_made_in_a_thread() -> None:
+    made: list[Deferred[bytes]] = []
+
+    def apart(function: object, *told: object) -> Deferred[bytes]:
+        assert function is exposition
+        made.append(Deferred())
+        return made[-1]
+
+    async def overview() -> Overview:
+        return OVERVIEW
+
+    async def snapshots() -> list[Snapshot]:
+        return told()
+
+    clock = Clock()
+    routes = MetricRoutes(told, snapshots, overview, clock.seconds, apart)
+    asked = [
+        ensureDeferred(routes.metrics(Request("GET", path, "1.1", {}), Operator()))
+        for path in (b"/metrics", b"/metrics?x=1", b"/metrics?scope=store")
+    ]
+    assert len(made) == 2  # one for each scope
+    made[0].callback(b"text")
+    assert [each.result.body for each in asked[:2]] == [b"text"] * 2
+    asked[2].addErrback(lambda failure: failure.trap(CancelledError)).cancel()

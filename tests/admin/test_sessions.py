@@ -70,6 +70,17 @@ def test_a_cookie_of_another_process_or_a_changed_one_is_none(guarded: Desk) -> 
     assert guarded.call("POST", "/api/overview", {}, Cookie=f"a=b; {cookie}").status == 200
 
 
+def test_a_session_that_was_ended_is_one_for_nobody_else_who_has_its_cookie(guarded: Desk) -> None:
+    cookie, said = log_in(guarded)
+    other, _ = log_in(guarded)
+    guarded.call("DELETE", "/session", Cookie=cookie)
+    assert guarded.call("POST", "/api/overview", {}, Cookie=cookie).status == 401
+    change = guarded.call("POST", "/api/cancel", {"id": "x"}, Cookie=cookie, Relay_CSRF=said["csrf"])
+    assert change.status == 401
+    assert guarded.call("GET", "/session", Cookie=cookie).json()["in"] is False
+    assert guarded.call("POST", "/api/overview", {}, Cookie=other).status == 200
+
+
 def test_who_logs_out_has_no_cookie_any_more(guarded: Desk) -> None:
     answer = guarded.call("DELETE", "/session")
     assert answer.headers["set-cookie"].startswith("relay_admin_8081=; Max-Age=0; ")

@@ -8,6 +8,7 @@ import pytest
 
 from relay.front.hold.hold import Hold
 from relay.model.problems.request import StoreAway
+from relay.model.state import State
 from relay.telemetry.counts import Counts
 from relay.telemetry.events import Asked, Events, several
 from tests.front.scene import Scene
@@ -158,6 +159,25 @@ def test_a_request_that_is_none_is_counted(scene: Scene, ear: Ear) -> None:
     answer = visitor.answer()
     assert answer is not None
     assert ear.ends == {(answer.status, "answered"): 1}
+
+
+@pytest.mark.parametrize("seconds", [1, 7], ids=["in grace", "committed"])
+@pytest.mark.parametrize(
+    ("state", "payload", "problem"),
+    [
+        (State.FAILED, '{"type":"/problems/card-declined","status":402}', "card-declined"),
+        (State.FAILED, "job-timeout", "job-timeout"),
+        (State.EXPIRED, "", "expired"),
+    ],
+)
+def test_the_problem_of_a_job_is_told_with_its_request(
+    scene: Scene, ear: Ear, seconds: int, state: State, payload: str, problem: str
+) -> None:
+    scene.ask("POST", "/jobs/echo", {})
+    scene.pass_time(seconds)
+    scene.end(state=state, payload=payload)
+    (asked,) = ear.requests
+    assert (asked.end, asked.problem) == ("answered", problem)
 
 
 def test_a_body_that_is_too_large_is_told_with_its_path(ear: Ear) -> None:

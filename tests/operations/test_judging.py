@@ -89,7 +89,8 @@ CASES = {
     ),
     "full disk": (
         overview(
-            processes=[FRONT, with_(WORKER, seen=ago(30))],  # it can't tell of itself, which is not the cause
+            with_(WAITING, served=False),  # all that follows of it
+            processes=[with_(FRONT, seen=ago(30)), with_(WORKER, seen=ago(30))],
             store=with_(REDIS, persistence="aof (aof_last_write_status: failed)"),
         ),
         BAD,

@@ -170,7 +170,19 @@ async def test_a_key_leads_to_its_job(scene: Scene) -> None:
         await scene.operator.jobs(JobFilter(key="k"))
 
 
-@pytest.mark.parametrize("cursor", ["x", "9.0.", "0.0.0:x", "0.0.1 2", "0.-1.", "0.0.0:" + "9" * 40])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "9.0.",
+        "0.0.0:x",
+        "0.0.1 2",
+        "0.-1.",
+        "0.0.0:" + "9" * 40,
+        "0.0.0:" + "9" * 20,
+        "1.0.0:\N{ARABIC-INDIC DIGIT ONE}",
+    ],
+)
 @ensureDeferred
 async def test_what_is_not_a_cursor_is_refused(scene: Scene, cursor: str) -> None:
     with pytest.raises(NotPossible, match="cursor"):

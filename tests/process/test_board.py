@@ -59,3 +59,21 @@ def test_a_supervisor_that_restarts_goes_on_with_a_board() -> None:
     boards.hang("redis", -1)
     board.write(made, told("front-1", 7))
     assert held(boards) == {"front-1": 7}
+
+
+def test_a_board_that_is_damaged_costs_its_reader_nothing() -> None:
+    boards = Boards(Clock().seconds)
+    mine = boards.make("front-1")
+    board.write(mine, told("front-1", 7))
+    assert held(boards) == {"front-1": 7}
+    os.ftruncate(mine, 1 << 40)  # as much as it says, and nothing in it
+    for length in (0xFFFFFFFF, board.LARGEST + 1, board.LARGEST, 5):
+        os.pwrite(mine, length.to_bytes(4, "little"), 0)
+        assert held(boards) == {"front-1": 7}
+    for text in (
+        b"\x81\xa2zz" + b"\x91" * 100_000,
+        told("front-1", 8).replace(b"host", b"\xff\xffst"),
+        b"\xc1",
+    ):
+        board.write(mine, text)  # whole, and not to be read
+        assert held(boards) == {"front-1": 7}

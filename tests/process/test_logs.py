@@ -32,6 +32,7 @@ from twisted.python.syslog import SyslogObserver
 from relay.model.settings import Settings
 from relay.process import logs, record
 from relay.process.output import LONGEST_LINE, Lines, LogReader, LogWriter, publish_lines
+from relay.telemetry.lines import JOB, REQUEST, JobLine, RequestLine
 from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess, eventually
 from tests.test_twistd import TWISTD
 
@@ -47,7 +48,8 @@ def objects(process: LoggedProcess) -> list[dict[str, Any]]:
     """What a process logged, each line an object."""
     found = [json.loads(line) for line in list(process._lines)]
     assert all(line.keys() >= MEMBERS for line in found)
-    assert all(line.keys() <= MEMBERS | {"id", "traceback"} for line in found)
+    own = {REQUEST: set(RequestLine.__struct_fields__), JOB: set(JobLine.__struct_fields__)}
+    assert all(line.keys() <= own.get(line["logger"], MEMBERS | {"id", "traceback"}) for line in found)
     return found
 
 
@@ -97,6 +99,26 @@ def test_what_a_handler_says_has_its_process_its_level_and_its_job(written: tupl
     assert abs(datetime.fromisoformat(line["time"]) - datetime.now(UTC)) < 60 * SECOND
     assert line["time"].endswith("Z")
     assert not [line for line in objects(worker) if "look closely" in line["message"]]
+
+
+@pytest.mark.processes
+def test_a_job_and_its_request_are_a_line_each(written: tuple[Any, Any]) -> None:
+    relay, worker = written
+    id = relay.call("POST", "/jobs/said").json()["id"]
+    loggers = {JOB, REQUEST} if worker.role == "all" else {JOB}
+
+    def lines() -> dict[str, Any]:
+        return {line["logger"]: line for line in objects(worker) if line.get("id") == id}
+
+    eventually(lambda: loggers <= lines().keys(), "they are logged")
+    found = lines()
+    assert (found[JOB]["end"], found[JOB]["process"], found[JOB]["job"]) == (
+        "succeeded",
+        name_of(worker),
+        "said",
+    )
+    if REQUEST in loggers:
+        assert (found[REQUEST]["status"], found[REQUEST]["process"]) == (200, "front 1")
 
 
 @pytest.mark.processes

@@ -62,6 +62,7 @@ def test_one_trace_leads_from_the_client_to_the_api_that_a_handler_calls(tmp_pat
     }
     below = relay.call("POST", "/jobs/parent").json()["result"]
     assert relay.stop() == 0
+    assert "relay.request#info] method=POST path=/jobs/parent" in relay.log_tail()  # written as it stopped
     found = file_exporter.spans(tmp_path / "otel")
     ours = {
         each["name"]: each for each in found if each["context"]["trace_id"] == f"0x{CLIENT.split('-')[1]}"

@@ -233,7 +233,10 @@ async def test_a_session_that_found_nothing_is_woken_when_a_name_goes_on(
 
 
 @ensureDeferred
-async def test_a_suspect_of_a_name_that_is_stopped_is_not_tried(front: Store, worker: Store) -> None:
+async def test_a_suspect_of_a_name_that_is_stopped_is_not_tried(
+    front: Store, worker: Store, make_reader: object
+) -> None:
+    await worker.publish(roster("echo", "tell"))
     id = await submit(front, attempts=5)
     for number in range(3):
         session = await Session(worker, f"worker.{number + 1}").open()
@@ -243,7 +246,9 @@ async def test_a_suspect_of_a_name_that_is_stopped_is_not_tried(front: Store, wo
     session = await Session(worker, "worker.9").open()
     turned = await session.turn(5)
     assert (turned.claims, turned.alone) == ([], False)
+    reader: Reader = make_reader("worker")  # type: ignore[operator]
     await front.stop_name("echo", False)
+    assert (await reader.next()).kind == MailKind.WAKE
     turned = await session.turn(5)
     assert ([claim.id for claim in turned.claims], turned.alone) == ([id], True)
 

@@ -70,7 +70,7 @@ class FakePartition:
         found = self.keys_held.get(key)
         return found.encode() if found else None
 
-    def within_deadline(self, deferred: Deferred[Any]) -> Deferred[Any]:
+    def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:
         return deferred
 
 

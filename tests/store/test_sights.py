@@ -272,6 +272,18 @@ async def test_a_long_list_is_told_in_slices(front: Store) -> None:
 
 
 @ensureDeferred
+async def test_a_partition_that_there_is_not_has_nothing(front: Store) -> None:
+    await submit(front)
+    for found in (
+        await front.live("all", cursor="7:"),
+        await front.ended(cursor="7:0"),
+        await front.died(cursor="7:"),
+    ):
+        assert found == Slice([], "", 0)
+    assert await front.erase("sub:me", "7:") == (0, 0, "")
+
+
+@ensureDeferred
 async def test_jobs_that_have_ended_and_dead_jobs_are_listed(front: Store, worker: Store) -> None:
     await worker.publish(roster("echo"))
     good, bad, large = [await submit(front) for _ in range(3)]

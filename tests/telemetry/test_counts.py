@@ -9,7 +9,7 @@ from relay.telemetry import snapshot
 from relay.telemetry.counts import Counts
 from relay.telemetry.metrics import AGES, METRICS
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
-from relay.telemetry.tallies import MOST_VALUES
+from relay.telemetry.tallies import MOST_CHARACTERS, MOST_SERIES, MOST_VALUES, OTHER
 
 JOB = Job("resize", "media", "anonymous", "", 0, 3, "", "", False, "", "{}")
 
@@ -107,3 +107,34 @@ def test_a_snapshot_comes_back_as_it_was_and_one_that_is_none_as_none() -> None:
 def test_bounds_rise() -> None:
     for bounds in (AGES, *(metric.buckets for metric in METRICS.values())):
         assert list(bounds) == sorted(set(bounds))
+
+
+def test_what_others_send_as_a_status_makes_no_series_without_end() -> None:
+    counts = Counts()
+    for status in (*range(100, 600), 10**4000, -1):
+        counts.called("a.example", "GET", status, 0.1, "0-a-b", "")
+    seen = values(counts, "relay_upstream_requests_total")
+    assert seen["a.example", OTHER] == 2
+    assert len(seen) == 501
+
+
+def test_all_labels_together_are_bounded() -> None:
+    counts = Counts()
+    for number in range(MOST_SERIES + 50):
+        job = msgspec.structs.replace(JOB, name=f"job{number % 100}")
+        made = msgspec.structs.replace(claim(), job=job)
+        counts.ended(made, "failed", f"problem-{number // 100}", 0.1, 0)
+    seen = values(counts, "relay_failures_total")
+    assert len(seen) == MOST_SERIES + 1
+    assert seen[OTHER, OTHER] == 50
+
+
+def test_a_label_that_is_no_text_or_without_end_can_be_told() -> None:
+    counts = Counts()
+    counts.ended(claim(), "failed", "half\ud800" + "x" * 10_000, 0.1, 0)
+    info = ProcessInfo("w", "worker", "worker 1", "host", 7, "1.0", 0)
+    told = snapshot.decode(snapshot.encode(Snapshot(info, counts.samples("worker"))))
+    assert told is not None
+    ((_, problem),) = (sample.labels for sample in told.samples["relay_failures_total"])
+    assert problem.startswith("half?xxx")
+    assert len(problem) == MOST_CHARACTERS

@@ -118,8 +118,10 @@ def test_a_request_in_json_has_the_members_that_say_something(written: Written) 
 @pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
 def test_what_others_chose_stays_within_its_value(written: Written, is_json: bool, odd: str) -> None:
     chosen = f"a{odd}b"
-    written.requests(is_json).asked(request(path=chosen, owner=chosen, address=chosen, trace=chosen))
-    written.jobs(is_json).ended(claim(owner=chosen), "succeeded", "", 1, 0)
+    written.requests(is_json).asked(
+        request(path=chosen, owner=chosen, address=chosen, trace=chosen, problem=chosen)
+    )
+    written.jobs(is_json).ended(claim(owner=chosen), "failed", chosen, 1, 0)
     written.batch.flush()
     for line in written.lines:
         assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]", line)
@@ -134,7 +136,8 @@ def test_no_line_is_longer_than_what_a_pipe_takes_as_a_whole(
     written: Written, is_json: bool, odd: str
 ) -> None:
     many = odd * 9_000
-    asked = request(method=many, path=many, owner=many, address=many, trace=many, id="0" * 100, job="j" * 64)
+    said = {"method": many, "path": many, "owner": many, "address": many, "trace": many, "problem": many}
+    asked = request(**said, id="0" * 100, job="j" * 64, key="k" * 64)
     written.requests(is_json).asked(asked)
     assert len(written.one().encode()) <= LONGEST_LINE
 

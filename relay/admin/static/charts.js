@@ -5,7 +5,10 @@ import { h } from "./dom.js";
 import { moment, number } from "./format.js";
 
 const HOUR = 3_600_000;
-const INKS = ["a", "b", "c", "d", "e", "f"];
+const INKS = ["a", "b", "e", "f", "d"];
+const BAD = /^(failed|expired|dead|died|no answer|5\d\d)$/; // labels of what is drawn in red, and nothing else is
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7];
+const MINUTES = 300; // seconds below which ticks have seconds
 const times = []; // ms
 const columns = new Map(); // values by name
 const made = new Map(); // charts by title
@@ -34,13 +37,26 @@ const peak = (name) => columns.get(name).reduce((most, value) => Math.max(most, 
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function options(title, series, form, width) {
+// The ink of each series, by its place.
+function inks(series) {
+  let next = 0;
+  return series.map(([label]) => (BAD.test(label) ? "c" : INKS[next++ % INKS.length]));
+}
+
+function clock(_, all) {
+  const isShort = all.at(-1) - all[0] < MINUTES;
+  const form = { hour: "2-digit", minute: "2-digit", ...(isShort && { second: "2-digit" }) };
+  return all.map((time) => new Date(time * 1000).toLocaleTimeString("en-GB", form));
+}
+
+function options(series, form, width) {
+  const colors = inks(series);
   const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return {
     width, height: 190, legend: { show: false }, cursor: { y: false, points: { show: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high > 0 ? high * 1.1 : 1, form === number ? 4 : 0)] } },
-    axes: [{ ...axis, size: 26, space: 70, values: "{HH}:{mm}" }, { ...axis, size: 62, values: (_, all) => all.map(form) }],
-    series: [{}, ...series.map(([label], index) => ({ label, stroke: () => color(`--${INKS[index % INKS.length]}`), width: 1.6, points: { show: times.length < 3 }, spanGaps: true }))],
+    axes: [{ ...axis, size: 26, space: 70, values: clock }, { ...axis, size: 62, ...(form === number && { incrs: WHOLE }), values: (_, all) => all.map(form) }],
+    series: [{}, ...series.map(([label], index) => ({ label, stroke: () => color(`--${colors[index]}`), width: 1.6, points: { show: times.length < 3 }, spanGaps: true }))],
   };
 }
 
@@ -57,7 +73,7 @@ function draw(title, series, form, plot) {
   }
   known?.chart.destroy();
   plot.replaceChildren();
-  made.set(title, { plot, labels, chart: new uPlot(options(title, series, form, width), data, plot) });
+  made.set(title, { plot, labels, chart: new uPlot(options(series, form, width), data, plot) });
 }
 
 function asTable(series, form) {
@@ -70,11 +86,12 @@ function asTable(series, form) {
 
 // A chart: `series` are [label, name of a figure]; `form` writes a value.
 export function chart(title, series, form) {
+  const colors = inks(series);
   const plot = h("div", { class: "plot", "data-kept": true, "aria-hidden": "true" });
   const drawn = h("figure", { class: "panel", "data-key": `chart ${title}`, "data-chart": title },
     h("figcaption", {}, title), plot,
     h("ul", { class: "legend" }, series.map(([label, name], index) =>
-      h("li", { class: `ink-${INKS[index % INKS.length]}` }, `${label} ${form(columns.get(name)?.at(-1) ?? null)}`))),
+      h("li", { class: `ink-${colors[index]}` }, `${label} ${form(columns.get(name)?.at(-1) ?? null)}`))),
     h("details", {}, h("summary", {}, "As a table"), asTable(series, form)));
   specs.set(title, [series, form]);
   return drawn;

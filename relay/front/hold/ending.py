@@ -22,7 +22,7 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
-from relay.telemetry.trail import Trail
+from relay.telemetry.trail import HeldSo, Kept
 
 _log = Logger()
 #: how a request ends whose job has not, by whether its client is told to come back at once
@@ -68,7 +68,7 @@ class Ending(ABC):
         self._address = ""  # of the client, once its connection was taken over
         self._doubtful = False  # whether the client may have gone
         self._stream: Stream = PLAIN
-        self._trail: Trail | None = None
+        self._trail: Kept | None = None
         self._until = 0.0
         self.slot = -1
 
@@ -95,13 +95,12 @@ class Ending(ABC):
 
     def _answer(self, outcome: Outcome) -> None:
         late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
-        if self._trail is not None:
-            self._trail.late = late
         if self._exchange is not None:
             status = answers.outcome_status(outcome) if self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
-            self._close(envelope.of_outcome(outcome, self._context.prefix), late=late)
+            body = envelope.of_outcome(outcome, self._context.prefix)
+            self._close(body, problem=envelope.slug_of(outcome), late=late)
         else:
             return
         if not self._doubtful:
@@ -147,16 +146,16 @@ class Ending(ABC):
         exchange = self._exchange
         self._context.events.request_ended(answer.status, end, late)
         if self._trail is not None:
-            self._tell(self._trail, answer.status, end, answer.problem, len(answer.body))
+            self._tell(self._trail, answer.status, end, answer.problem, len(answer.body), late)
         self._over()
         assert exchange is not None
         exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
 
-    def _close(self, body: bytes, end: str = "answered", late: float = -1.0) -> None:
+    def _close(self, body: bytes, end: str = "answered", problem: str = "", late: float = -1.0) -> None:
         transport = self.transport
         self._context.events.request_ended(200, end, late)
         if self._trail is not None:
-            self._tell(self._trail, 200, end, sent=len(body))
+            self._tell(self._trail, 200, end, problem, len(body), late)
         self._over()
         assert transport is not None
         eager_write(transport, self._stream.end(body))
@@ -182,21 +181,21 @@ class Ending(ABC):
         if self._trail is not None:
             self._tell(self._trail, status, end)
 
-    def _tell(self, trail: Trail, status: int, end: str, problem: str = "", sent: int = 0) -> None:
+    def _tell(
+        self, trail: Kept, status: int, end: str, problem: str = "", sent: int = 0, late: float = 0.0
+    ) -> None:
         """Somebody wants to hear how it ends. Call it before `_over`."""
         self._trail = None
-        trail.end(
-            self._context.events,
-            self._context.clock.seconds(),
-            status,
-            id=self._known.id,
-            job=self._known.name,
-            held=self.held(),
-            committed=self._exchange is None,
-            end=end,
-            problem=problem,
-            sent=sent,
-        )
+        self._so(max(0.0, late)).tell(self._context.events, trail, status, end, problem, sent)
+
+    def _so(self, late: float) -> HeldSo:
+        """How it was held until now; heartbeats are reckoned, not counted."""
+        known, policy, held, exchange = self._known, self._policy, self.held(), self._exchange
+        about = known.id, known.name, self._caller.owner
+        if exchange is not None:
+            return HeldSo(*about, exchange.address, held, held, committed=False, beats=0, late=late)
+        beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
+        return HeldSo(*about, self._address, held, policy.commit, committed=True, beats=beats, late=late)
 
     def held(self) -> float:
         """For how many seconds it has been held."""

@@ -62,9 +62,10 @@ class Hold(Ending):
         """Begin to hold the request."""
         if self._caller.allowance.held:
             self._context.places.enter(self._caller)
-        self._exchange, self._trail = exchange, exchange.trail
+        self._exchange, self._until = exchange, self._context.clock.seconds() + self._policy.wait
+        if exchange.trail is not None:
+            self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
         self._stream = in_json(exchange.chunked)
-        self._until = self._context.clock.seconds() + self._policy.wait
         self._rest(self._policy.commit)
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
@@ -81,8 +82,6 @@ class Hold(Ending):
     def _beat(self, pause: float) -> None:
         eager_write(self.transport, self._stream.beat)
         self._context.events.beat()
-        if self._trail is not None:
-            self._trail.beats += 1
         self._rest(pause)
 
     def _rest(self, seconds: float) -> None:
@@ -102,8 +101,6 @@ class Hold(Ending):
         )
         eager_write(self.transport, self._stream.head(lines))
         self._context.events.committed(self._known.id, self.held())
-        if self._trail is not None:
-            self._trail.committed(self._context.clock.seconds())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
             self.reattach()

@@ -44,23 +44,22 @@ class JobRoutes(Routes):
         return await self._submit(request, caller, name, key)
 
     async def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Served:
-        asked = self._traced(read_submission(request, caller, name, key, self._settings.max_delay), request)
+        asked = read_submission(request, caller, name, key, self._settings.max_delay)
+        if self._tracing is not UNTRACED:
+            asked = self._traced(asked, request.method)
+        if request.trail is not None:
+            request.trail.job, request.trail.trace = name, asked.trace
+            request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
-        if request.trail is not None:
-            request.trail.job = name
-            request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)
         return self._holding.hold_or_tell(accepted, policy, caller, asked.wait)
 
-    def _traced(self, asked: SubmitRequest, request: Request) -> SubmitRequest:
+    def _traced(self, asked: SubmitRequest, method: str) -> SubmitRequest:
         """The same with the traceparent that its job carries."""
-        trace = self._tracing.request(asked.trace, request.method)
-        if request.trail is not None:
-            request.trail.trace = trace
-        return asked if trace == asked.trace else msgspec.structs.replace(asked, trace=trace)
+        return msgspec.structs.replace(asked, trace=self._tracing.request(asked.trace, method))
 
     @app.route("/jobs/<id:id>", methods=["GET"])
     async def get(self, request: Request, caller: Caller, id: str) -> Served:

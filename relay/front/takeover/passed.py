@@ -25,7 +25,6 @@ from relay.front.hold.policy import HoldPolicy
 from relay.model.caller import FREE, Allowance, Caller
 from relay.model.status import JobStatus
 from relay.store.messages import Submission
-from relay.telemetry.trail import Trail
 
 FORMAT = 2  # of what is handed over: another is not read
 INODE = 8  # bytes
@@ -46,7 +45,7 @@ class Passed(msgspec.Struct, frozen=True):
     submission: Submission | None = None  # in case the store forgets the job
     name: str = ""  # of its caller, among whose held requests it counts
     held: int = 0  # how many its caller may have held, 0 for any number
-    trail: Trail | None = None  # of its request
+    trail: tuple[str, ...] | None = None  # of its request
 
     @property
     def caller(self) -> Caller:

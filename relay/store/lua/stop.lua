@@ -7,8 +7,17 @@ local what, on = ARG.what, ARG.on == '1'
 if on then return {'OK', now, seq, redis.call('HSETNX', K.stopped, what, digits(now))} end
 local was_stopped = redis.call('HDEL', K.stopped, what)
 local kind, of = string.match(what, '^(%S+) (.*)$')
-for _, name in ipairs(was_stopped == 1 and redis.call('ZRANGE', K.heads, 0, 999) or {}) do
-  if kind == 'name' and name == of or kind == 'queue' and redis.call('HGET', K.queueof, name) == of then wake(name, 1000) end
+
+local function wake_names(key)
+  for _, name in ipairs(redis.call('ZRANGE', key, 0, 9999)) do
+    local is_meant = kind == 'name' and name == of or kind == 'queue' and redis.call('HGET', K.queueof, name) == of
+    if is_meant then wake(name, 1000) end
+  end
+end
+
+if was_stopped == 1 then
+  wake_names(K.heads)
+  wake_names(K.suspects)
 end
 send_mail()
 return {'OK', now, seq, was_stopped}

@@ -58,7 +58,8 @@ class MemoryActs(Acts):
 
     def _stop(self, what: str, on: bool) -> bool:
         is_new, data = self.store.data.stopped.stop(what, on), self.store.data
-        for name in {live.job.name for live in data.waiting()} if is_new and not on else ():
+        waiting = [*data.waiting(), *data.waiting(suspected=True)] if is_new and not on else []
+        for name in {live.job.name for live in waiting}:
             data.wake(name, 1000)
         return is_new
 

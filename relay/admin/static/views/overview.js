@@ -5,6 +5,7 @@ import { h, link, tile } from "../dom.js";
 import { number, rate, seconds } from "../format.js";
 
 const ofEach = (prefix, most = 6) => namesOf(prefix).slice(0, most).map((name) => [name.slice(prefix.length), name]);
+const statuses = () => ofEach("requests ").map(([status, name]) => [status === "0" ? "no answer" : status, name]);
 const oldestHeld = (overview) => overview.processes.reduce((most, each) => Math.max(most, each.oldest_held), 0);
 const sum = (overview, field) => overview.processes.reduce((total, each) => total + each[field], 0);
 
@@ -41,7 +42,7 @@ export default {
       chart("From a job's end to its answer", shares("written"), seconds),
       chart("Oldest of those that wait", [["held request", "held oldest"], ...ofEach("oldest ", 5)], seconds),
       chart("Failures by problem", ofEach("failed "), rate),
-      chart("Answers by status", ofEach("requests "), rate),
+      chart("Answers by status", statuses(), rate),
       chart("Callers at a limit", ofEach("limited "), rate)),
   ],
 };
