@@ -55,9 +55,7 @@ def judge(
     rules = RULES
     if not overview.store.reached:
         rules = (process_rules.store_away, *_WITHOUT_STORE)
-    elif process_rules.refuses_changes(
-        overview.store
-    ):  # no process can tell of itself: it only looks as if all had gone
+    elif process_rules.refuses_changes(overview.store):  # nor can processes tell that they are there
         rules = (process_rules.redis, *_WITHOUT_STORE)
     found = [finding for rule in rules for finding in rule(looks)]
     return sorted(found, key=lambda finding: _ORDER[finding.level])
