@@ -352,3 +352,17 @@ def test_an_owner_is_erased(operator: Operator) -> None:
     assert erased.status == 0
     assert "What relay can't reach" in erased.said
     assert operator.listed("jobs", "--owner", "token:app") == []
+
+
+@pytest.mark.long
+def test_status_at_a_listener_says_that_redis_does_not_answer(operator: Operator) -> None:
+    (redis,) = operator.relay.children("redis.sock")
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        ran = eventually(
+            lambda: (said := operator.ask("look", "status")).status == 3 and said, "something is wrong"
+        )
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    assert "bad: Redis does not answer" in ran.output
+    assert ran.said == ""
