@@ -52,6 +52,12 @@ class MemberStore:
         """Say what operators are told of this process; nothing: it leaves."""
         await self._router.all()[0].verb("register", self.inbox, told)
 
+    async def check_room(self) -> None:
+        """Raise `StoreAway` if Redis had no memory for a job that was submitted here, and has none yet."""
+        for partition in self._router.all():
+            if partition.is_full:
+                await partition.check_writable()
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         swept = [await self._sweep(partition) for partition in self._router.all()]

@@ -37,6 +37,8 @@ class MemoryMember:
         """Say what operators are told of this process; nothing: it leaves."""
         self.store.processes.register(self.inbox, told)
 
+    async def check_room(self) -> None: ...
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
