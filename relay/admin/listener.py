@@ -85,7 +85,7 @@ class AdminListener(Service):
     def _pages(self) -> Pages:
         gate = self._gate()
         tools, history = self._tools, self._history
-        summaries = Summaries(tools.operations.overview, history.compared, tools.clock.seconds)
+        summaries = Summaries(tools.operations.overview, tools.snapshots, tools.clock.seconds)
         methods = methods_of(tools.operations)
         own: dict[str, Callable[..., Awaitable[Any]]] = {
             "history": history.history,

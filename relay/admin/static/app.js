@@ -28,11 +28,15 @@ const told = {};
 let timer = 0;
 let turn = 0;
 
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return text; } // a link that somebody typed
+}
+
 function read() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...rest] = path.split("/");
   const known = Object.hasOwn(views, name) ? name : "overview";
-  return { name: known, rest: rest.map(decodeURIComponent).join("/"), query: Object.fromEntries(new URLSearchParams(query)) };
+  return { name: known, rest: rest.map(decoded).join("/"), query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 function showNavigation() {
