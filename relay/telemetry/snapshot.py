@@ -41,11 +41,14 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock."""
+    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock.
+    `recent`: what was added to some of them in the last `span` seconds, about a minute (`relay.telemetry.recent`)."""
 
     info: ProcessInfo
     samples: dict[str, list[Sample]] = {}
     time: int = 0
+    recent: dict[str, list[Sample]] = {}
+    span: float = 0.0
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from relay.admin.sessions import LIFE, OperatorSessions
+from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.model.caller import Caller
 from relay.serving.known_tokens import KnownToken, KnownTokens
@@ -80,7 +81,7 @@ def test_a_cookie_of_another_process_or_a_changed_one_is_none(guarded: Desk) -> 
 def test_by_https_a_cookie_is_taken_from_this_host_alone() -> None:
     grant = KnownToken(b"d" * 32, 1e12, trusted=False, caller=Caller("token:a"), operator="act")
     known = KnownTokens()
-    sessions = OperatorSessions(lambda: known, lambda: 0.0, is_tls=True)
+    sessions = OperatorSessions(lambda: known, lambda: 0.0, is_tls=True, proxies=Proxies())
     line, _ = sessions.open(Request("POST", b"/session", "1.1", {"host": ["relay.example"]}), grant)
     assert line.startswith("Set-Cookie: __Host-relay_admin=")
     assert line.endswith("; Path=/; HttpOnly; SameSite=Strict; Secure\r\n")
