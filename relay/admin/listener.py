@@ -111,7 +111,7 @@ class AdminListener(Service):
         def known() -> KnownTokens:
             return tools.file.known if tools.file is not None else none
 
-        sessions = OperatorSessions(known, tools.now, tools.is_tls)
+        sessions = OperatorSessions(known, tools.now, tools.is_tls, tools.proxies)
         refused = Failures(tools.clock.seconds), Refusals(tools.clock)
         return AdminGate(known, tools.now, sessions, *refused, tools.proxies, tools.hosts, tools.is_wide)
 

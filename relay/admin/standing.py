@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from relay.model.problems.base import RelayError
+from relay.store.partition import why_away
 
 LATELY = 2.0  # seconds for which an answer of Redis counts
 
 
 class Standing:
-    """`why_not`: what this process knows to be missing, "" for nothing · `ask`: asks the store something small ·
-    `now`: of the reactor."""
+    """`why_not`: what this process knows to be missing, "" for nothing · `ask`: raises `StoreAway` unless the store
+    would take a job · `now`: of the reactor."""
 
     def __init__(
         self, why_not: Callable[[], str], ask: Callable[[], Awaitable[object]], now: Callable[[], float]
@@ -28,7 +29,7 @@ class Standing:
             return why
         try:
             await self._ask()
-        except RelayError:
-            return "the store is away"
+        except RelayError as error:
+            return why_away(error)
         self._answered = self._now()
         return ""

@@ -32,6 +32,7 @@ from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
 from relay.store.membership import Membership
 from relay.store.messages import Message
+from relay.store.partition import why_away
 from relay.submitting.outcomes import EARLY, Outcomes
 from relay.telemetry.events import UNHEARD, Events
 from relay.telemetry.tracing import UNTRACED, Tracing
@@ -185,11 +186,14 @@ class Front(Service):
     async def _sweep(self) -> None:
         try:
             swept = await self._tools.store.sweep()
-            self._readiness.swept()
             self._inbox.expect()
             if not swept.there and self._joined:
                 self._outcomes.recovery.soon()
             self._joined = True
             await self._catalogue.hear(swept.version)
-        except RelayError:
-            self._readiness.missed()  # the next sweep finds a store that answers, or another epoch
+            await self._tools.store.check_room()
+            self._readiness.swept()
+        except RelayError as error:
+            self._readiness.missed(
+                why_away(error)
+            )  # the next sweep finds a store that answers, or another epoch

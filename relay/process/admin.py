@@ -104,7 +104,7 @@ def listener(reactor: Any, settings: Settings, made: AdminSocket, watched: Admin
             operations=operations,
             snapshots=_all_snapshots(operations, watched.own),
             own=watched.own,
-            standing=Standing(watched.why_not, watched.store.processes, reactor.seconds),
+            standing=Standing(watched.why_not, watched.store.check_writable, reactor.seconds),
             proxies=Proxies(settings.trusted_proxy),
             hosts=settings.host,
             file=_tokens(reactor, settings),

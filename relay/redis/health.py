@@ -33,6 +33,11 @@ class Health:
         self._complaints: dict[str, float] = {}
         self._closed = False
 
+    @property
+    def why_away(self) -> str:
+        """Why this Redis is away, "" if it is not."""
+        return self._why if self._away is not None else ""
+
     def lost(self, link: Any, why: str) -> None:
         """A link has gone down, or could not be made."""
         if self._closed:

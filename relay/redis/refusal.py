@@ -46,6 +46,11 @@ def read_refusal(said: str) -> Elsewhere | Refused:
     return Elsewhere(said[:_MOST]) if word_of(said) in ELSEWHERE else Refused(said)
 
 
+def says_refusal(error: BaseException | None) -> bool:
+    """Whether an error is what Redis said, not what befell the connection."""
+    return isinstance(error, Refused) or (isinstance(error, LinkLost) and word_of(str(error)) in ELSEWHERE)
+
+
 def word_of(said: str) -> str:
     """The word that says what is wrong, "ERR" where there is none of its own."""
     first = _WORD.match(said)

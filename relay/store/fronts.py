@@ -49,6 +49,9 @@ class FrontStore(SubmitterStore, Protocol):
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
 
+    async def check_room(self) -> None:
+        """Raise `StoreAway` if Redis had no memory for a job that was submitted here, and has none yet."""
+
     async def sweep(self) -> Sweep:
         """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
         has ended. To be called every second."""

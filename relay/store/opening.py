@@ -47,6 +47,7 @@ class Opening:
         self._is_done = False  # for the present connection
         self._failed = False  # the last attempt
         self._is_unfit = False  # which was told
+        self._refusal: Refused | None = None  # that the last attempt met
         self._waiting: dict[Deferred[None], None] = {}
         self._running: Deferred[None] | None = None
         #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
@@ -66,7 +67,7 @@ class Opening:
         if self.done:
             return succeed(None)
         if self._failed:
-            return fail(StoreAway())
+            return fail(self._away())
         waiting: Deferred[None] = Deferred(self._forget)
         self._waiting[waiting] = None
         return waiting
@@ -99,7 +100,7 @@ class Opening:
         while not await self._attempt():
             attempt += 1
             self._failed = True
-            self._release(StoreAway())
+            self._release(self._away())
             await deferLater(self._clock, AGAIN.pause(attempt))
 
     async def _attempt(self) -> bool:
@@ -111,6 +112,7 @@ class Opening:
         except CancelledError:
             raise
         except Refused as refusal:
+            self._refusal = refusal
             self.refused(refusal)
             return False
         except Unfit as unfit:
@@ -132,7 +134,7 @@ class Opening:
         before, present = (self._server, self.epoch), (server, epoch.decode())
         is_older = int(seq) < self._seq
         (self._server, self.epoch), self._seq = present, int(seq)
-        self._is_done = True
+        self._is_done, self._refusal = True, None
         if before[1] and (before != present or not server or is_older):
             self._log.warn(
                 "the Redis data set has changed (server, epoch): it was {before}, and is {present}",
@@ -158,6 +160,10 @@ class Opening:
         return str(info.get("run_id", ""))
 
     # -- who waits, and who is told --
+
+    def _away(self) -> StoreAway:
+        away, away.__cause__ = StoreAway(), self._refusal
+        return away
 
     def _forget(self, waiting: Deferred[None]) -> None:
         self._waiting.pop(waiting, None)

@@ -37,6 +37,9 @@ class OperatorStore(Sights, Acts, Protocol):
     async def register(self, told: bytes) -> None:
         """Say what others are told of this process (`processes`); to be repeated."""
 
+    async def check_writable(self) -> None:
+        """Raise `StoreAway` unless the store would take a job now; `relay.store.partition.why_away` says why not."""
+
     async def reap(self, process: str) -> list[GivenBack]:
         """A process has died: what it held goes back, or ended with it."""
 
@@ -88,6 +91,10 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
 
     async def register(self, told: bytes) -> None:
         await self._router.all()[0].verb("register", self.name, told)
+
+    async def check_writable(self) -> None:
+        for partition in self._router.all():
+            await partition.check_writable()
 
     async def reap(self, process: str) -> list[GivenBack]:
         back: list[GivenBack] = []

@@ -12,12 +12,14 @@ from twisted.logger import Logger, LogLevel
 from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
+from relay.redis.refusal import says_refusal
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
 from relay.store.scripts import evaluate
 from relay.telemetry.events import UNHEARD, Events
 
+_TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
 
@@ -35,6 +37,8 @@ class Partition:
         self._moment, self._heard = 0, 0.0  # Redis' time in the last answer (ms), and when that came
         self.clock = clock
         self.health = link.health
+        #: whether Redis had no memory for a job, and has taken none since
+        self.is_full = False
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
@@ -86,6 +90,10 @@ class Partition:
 
     # -- commands and scripts --
 
+    async def check_writable(self) -> None:
+        """Raise `StoreAway` unless Redis would take a job now; `why_away` says why it would not."""
+        await self.verb("writable")
+
     def command(self, *words: Any) -> Deferred[Reply]:
         """A plain command; raises `StoreAway`."""
         began = self.clock.seconds()
@@ -117,11 +125,14 @@ class Partition:
             reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
         except Refused as refusal:
             if refusal.word == "OOM" and verb == "submit":
+                self.is_full = True
                 raise StoreFull from refusal
             self._link.health.refused(refusal)
             self.events.store_away(verb)
             raise StoreAway from refusal
         self._heard = self.clock.seconds()
+        if self.is_full and verb in _TAKES:
+            self.is_full = False
         self.events.script_run(verb, self._heard - began)
         return self._read(verb, epoch, reply)
 
@@ -162,5 +173,12 @@ class Partition:
             self._link.health.refused(failure.value)
         if failure.check(TimeoutError, LinkLost, Refused):
             self.events.store_away(verb)
-            raise StoreAway from failure.value
+            away = self._link.health.why_away if failure.check(TimeoutError) else ""
+            raise StoreAway from (LinkLost(away) if away else failure.value)
         return failure
+
+
+def why_away(error: BaseException) -> str:
+    """Why the store is away, by what a verb raised: Redis' own words if it refused."""
+    cause = error.__cause__
+    return f"Redis refuses: {cause}" if says_refusal(cause) else "the store is away"

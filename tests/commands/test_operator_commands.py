@@ -282,7 +282,7 @@ def test_a_relay_is_operated_over_its_admin_listener(operator: Operator) -> None
     operator.relay.wait_for(r'operator act at 127\.0\.0\.1: pause_queue .*"slow".*: done')
     assert operator.ask("act", "queues", "resume", "slow").status == 0
     unknown = operator.ask("act", "cancel", "0-nobody-knows")
-    assert (unknown.status, unknown.said) == (1, "relay: there is no such job\n")
+    assert (unknown.status, unknown.said) == (1, "relay: 0-nobody-knows: there is no such job\n")
     stranger = operator.ask("nobody", "status")
     assert (stranger.status, "wants the token of an operator" in stranger.said) == (1, True)
     front = operator.run("status", "--admin", f"http://127.0.0.1:{operator.relay.port}")

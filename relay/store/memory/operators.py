@@ -37,9 +37,12 @@ class MemoryOperatorStore(MemorySights, MemoryActs, OperatorStore):
     async def register(self, told: bytes) -> None:
         self.store.processes.register(self.name, told)
 
+    async def check_writable(self) -> None: ...
+
     async def reap(self, process: str) -> list[GivenBack]:
         back = self.store.sessions.reap(process)
         self.store.post.remove(process)
+        self.store.processes.register(process, b"")
         log_given_back(back, "its process ended")
         return back
 
