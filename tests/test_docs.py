@@ -114,7 +114,7 @@ def commands(text: str) -> Iterator[list[str]]:
         lines = block.replace("\\\n", " ").split("\n")
         shown += [found[1] for line in lines if (found := re.match(r"(?:\$ )?(?:\S*/)?(relay .*)", line))]
     for call in shown:
-        words = re.split(r"\s#|\s{3}|[|>]", call)[0].replace("…", " x")
+        words = re.split(r"\s#|\s{3}|\\?[|>]", call)[0].replace("…", " x")
         yield [word.lower() if word.isupper() else word for word in shlex.split(words)[1:]]
 
 
