@@ -293,6 +293,7 @@ def test_a_relay_that_does_not_answer_is_told_and_what_was_shown_stays(tmp_path:
         browser.wait("#fresh.late", "no answer")
         browser.wait("h1", "Overview")
         browser.wait(".tile", "Queued")
+        browser.wait(".ink-away", "relay did not answer")
     finally:
         browser.relay = home
         browser.complaints()
@@ -311,6 +312,8 @@ def test_pictures_for_the_docs(relay: ShownRelay, page: Browser) -> None:
     while time.monotonic() < until:
         for number in range(random.randrange(40)):
             relay.submit("quick", {"number": number})
+        if random.random() < 0.2:
+            relay.submit("fragile", {"text": "the printer is on fire"})
         relay.call("POST", "/jobs/quick", {"number": 1}, {"Authorization": f"Bearer {relay.tokens['app']}"})
     relay.submit("patient")
     page.driver.execute_script("document.getElementById('said').textContent = ''")
