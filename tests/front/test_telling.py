@@ -101,6 +101,18 @@ def test_a_client_that_goes_away_is_told_as_that(scene: Scene, ear: Ear, seconds
     assert ear.written == []
 
 
+def test_a_client_that_closed_its_side_was_gone_from_then_on_if_it_is_not_there_later(
+    scene: Scene, ear: Ear
+) -> None:
+    visitor = scene.ask("POST", "/jobs/echo", {})
+    scene.pass_time(3)
+    visitor.protocol.readConnectionLost()  # what a proxy's end of a connection looks like
+    scene.pass_time(2)  # until a heartbeat is sent, which is answered with a reset
+    visitor.loseConnection()
+    assert ear.ends == {(200, "abandoned"): 1}
+    assert ear.left == [3]
+
+
 @pytest.mark.parametrize(("wait", "status"), [(3, 202), (8, 200)])
 def test_a_wait_that_is_over_before_the_job_is_incomplete(
     scene: Scene, ear: Ear, wait: int, status: int

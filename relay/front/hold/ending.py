@@ -66,7 +66,7 @@ class Ending(ABC):
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
-        self._doubtful = False  # whether the client may have gone
+        self._doubtful = 0.0  # after how many seconds the client may have gone, 0 for not
         self._stream: Stream = PLAIN
         self._trail: Kept | None = None
         self._until = 0.0
@@ -177,7 +177,7 @@ class Ending(ABC):
         """It ends without an answer. Call it before `_over`."""
         self._context.events.request_ended(status, end)
         if end == "abandoned":
-            self._context.events.abandoned(self.held())
+            self._context.events.abandoned(self._doubtful or self.held())
         if self._trail is not None:
             self._tell(self._trail, status, end)
 

@@ -29,6 +29,7 @@ from relay.net.detached import DetachedSocket, can_be_detached, detach
 from relay.net.eager import eager_write
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
+_AT_ONCE = 0.001  # seconds
 LONGEST_DOUBT = 10.0  # seconds to wait for a client that may have gone
 
 
@@ -154,7 +155,7 @@ class Hold(Ending):
         """The client has closed its side: some clients do so after their request, others have gone. A client that has
         gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
         find out, and ends. It stays unknown whether such a client collects its answer."""
-        self._doubtful = True
+        self._doubtful = max(self.held(), _AT_ONCE)
         if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._policy.heartbeat:
