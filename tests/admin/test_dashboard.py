@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownRelay]:
+    """It starts while the browser does."""
     relay = ShownRelay(tmp_path_factory.mktemp("shown"))
-    relay.start()
-    relay.wait_for("relay shows itself to operators")
-    yield relay
+    with ThreadPoolExecutor() as pool:
+        relay.starting = pool.submit(relay.start)
+        yield relay
     relay.stop()
 
 
@@ -33,6 +35,8 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownRelay]:
 def page(relay: ShownRelay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all, with an operator that may act."""
     browser = Browser(tmp_path_factory.mktemp("chromium"), relay)
+    relay.starting.result()
+    relay.wait_for("relay shows itself to operators")
     browser.log_in()
     yield browser
     browser.quit()
@@ -73,6 +77,7 @@ def test_a_dead_job_is_run_again_and_what_it_has_is_shown_as_text(relay: ShownRe
     assert page.complaints() == []
 
 
+@pytest.mark.long
 def test_an_id_in_any_field_leads_to_the_job_and_what_is_looked_for_is_in_the_address(
     relay: ShownRelay, page: Browser
 ) -> None:
