@@ -155,7 +155,7 @@ class Hold(Ending):
         """The client has closed its side: some clients do so after their request, others have gone. A client that has
         gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
         find out, and ends. It stays unknown whether such a client collects its answer."""
-        self._doubtful = max(self.held(), _AT_ONCE)
+        self._doubtful = self._doubtful or max(self.held(), _AT_ONCE)  # it is met again after the commit
         if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._policy.heartbeat:
