@@ -119,7 +119,7 @@ export function charts(all) {
   const empty = all.filter(([, series]) => !series.length).map(([title]) => title.toLowerCase().replace("apis", "APIs"));
   return [
     h("div", { class: "charts" }, drawn.map((each) => chart(...each))),
-    empty.length > 0 && h("p", { class: "soft", "data-key": "empty" }, `None in the last hour: ${empty.join(", ")}.`),
+    empty.length > 0 && h("p", { class: "soft", "data-key": "empty" }, `Nothing to draw in the last hour: ${empty.join(", ")}.`),
   ];
 }
 

@@ -11,7 +11,7 @@ const noAnswer = (status) => (status === "0" ? "no answer" : status);
 const statuses = () => ofEach("requests ").map(([status, name]) => [noAnswer(status), name]);
 const oldestHeld = (overview) => overview.processes.reduce((most, each) => Math.max(most, each.oldest_held), 0);
 const sum = (overview, field) => overview.processes.reduce((total, each) => total + each[field], 0);
-const shares = (name) => ["p50", "p95", "p99"].map((share) => [share, `${name} ${share}`]);
+const shares = (name) => countedOf(`${name} p`).length === 0 ? [] : ["p50", "p95", "p99"].map((share) => [share, `${name} ${share}`]);
 
 // By job and problem; each leads to the jobs that failed so.
 const failures = () => countedOf("failed ").slice(0, MOST).map((figure) => {

@@ -73,10 +73,10 @@ export default {
         ["runs", (each) => `${number(each.running)} / ${number(each.concurrency)}`, true],
         ...health, ["standing", standing], ...act,
       ], workers, (each) => each.name, "not a single worker tells of itself")),
+      running(workers, all),
       panel("Fronts", table("", [...shared, ["holds", (each) => number(each.held), true],
         ["oldest", (each) => each.held ? seconds(each.oldest_held) : "–", true], ...health], worstFirst(of("front")), (each) => each.name, "not a single front tells of itself")),
       of("supervisor").length > 0 && panel("Supervisors", table("", [...shared, ...health], of("supervisor"), (each) => each.name)),
-      running(workers, all),
     ];
   },
 };
