@@ -113,6 +113,8 @@ WORKERS = (
         "status",
     ),
     _times("relay_upstream_seconds", QUICK, "Time until an API answered, by host", "host"),
+    _gauge("relay_upstream_open", "Requests to APIs that are under way, by host", "host"),
+    _gauge("relay_upstream_oldest_seconds", "Age of the oldest of these", "host"),
     _gauge("relay_breaker_open", "Whether calls to a host are refused because it kept failing (1)", "host"),
     _counter("relay_stalls_total", "Times that a handler blocked this worker for a second"),
 )
