@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ import pytest
 
 import relay
 import relay.testing
+from relay.commands.main import COMMANDS, parser_for, whole
 from tests.processes import ROOT, RelayProcess
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)?(?:#([^)]+))?\)")
 
 
@@ -103,6 +105,35 @@ def test_links_within_the_docs_lead_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], anchor
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The calls of `relay` in a page, as words. What a page leaves open (`…`) is a word, too."""
+    shown = [code for code in re.findall(r"`([^`]*)`", FENCE.sub("", text)) if code.startswith("relay ")]
+    for _, block in FENCE.findall(text):
+        lines = block.replace("\\\n", " ").split("\n")
+        shown += [found[1] for line in lines if (found := re.match(r"(?:\$ )?(?:\S*/)?(relay .*)", line))]
+    for call in shown:
+        words = re.split(r"\s#|\s{3}|\\?[|>]", call)[0].replace("…", " x")
+        yield [word.lower() if word.isupper() else word for word in shlex.split(words)[1:]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_such_as_there_are(page: Path) -> None:
+    wrong = []
+    for words in commands(page.read_text()):
+        if len(words) < 2 or words[0] not in COMMANDS:
+            continue  # `relay all` is a process, `relay tokens` a mention
+        for more in ([], ["x"], ["5"]):  # a page may name an option alone
+            line = whole([*words, *more])
+            try:
+                parser_for(line).parse_args(line)
+                break
+            except SystemExit:
+                continue
+        else:
+            wrong.append(" ".join(words))
+    assert not wrong
 
 
 def test_every_problem_type_and_setting_is_in_the_docs() -> None:

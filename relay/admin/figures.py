@@ -2,7 +2,9 @@
 
 Of the store: ``queued``, ``running``, ``scheduled``, ``dead``, ``held``, ``held oldest``, ``queue default`` (length),
 ``oldest default`` (seconds), ``redis trip``, ``redis commands``, ``redis memory``. In a second: ``ended succeeded``,
-``failed <problem>``, ``api <host> <status>``, ``limited <caller> <limit>``, ``requests <status>``. Seconds:
+``failed <job> <problem>``, ``api <host> <status>``, ``limited <caller> <limit>``, ``requests <status>``, ``end <how>``
+(of requests), ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was one,
+something that has not come is 0. Seconds:
 ``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``,
 ``calls oldest <host>``. Under way: ``calls open <host>``.
 """
@@ -21,10 +23,12 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 #: counters, and where their labels stand in the names of figures
 _RATES = (
     ("ended", "relay_attempts_total", (1,)),
-    ("failed", "relay_failures_total", (1,)),
+    ("failed", "relay_failures_total", (0, 1)),
     ("api", "relay_upstream_requests_total", (0, 1)),
     ("limited", "relay_limited_total", (0, 1)),
     ("requests", "relay_requests_total", (0,)),
+    ("end", "relay_requests_total", (1,)),
+    ("process", "relay_restarts_total", (0, 1)),
 )
 #: histograms, those of each label apart or all together
 _TIMES = (
@@ -60,6 +64,7 @@ def of_overview(seen: Overview) -> Figures:
 
 def of_processes(compared: Compared) -> Figures:
     """What processes counted since the look before."""
+    yield "told", compared.processes
     for name, metric, at in _RATES:
         yield from _rates(name, compared.rates(metric), at)
     for name, metric, is_apart in _TIMES:

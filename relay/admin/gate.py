@@ -48,11 +48,14 @@ class AdminGate:
         self._proxies = proxies
         self._hosts = frozenset(host.lower() for host in hosts)
         self._is_wide = is_wide
+        self._has_operators = is_wide or known().has_operators
 
     @property
     def needs_tokens(self) -> bool:
-        """Whether operators have to show who they are."""
-        return self._is_wide or self._known().has_operators
+        """Whether operators have to show who they are: once there was one, whoever is revoked opens nothing."""
+        if not self._has_operators:
+            self._has_operators = self._is_wide or self._known().has_operators
+        return self._has_operators
 
     def authenticate(self, request: Request, takes: AdminTakes) -> Operator:
         """Who asks for a route that `takes` these. Raises `Malformed`, `Unauthorized`, `Forbidden` and

@@ -85,7 +85,7 @@ class AdminListener(Service):
     def _pages(self) -> Pages:
         gate = self._gate()
         tools, history = self._tools, self._history
-        summaries = Summaries(tools.operations.overview, history.compared, tools.clock.seconds)
+        summaries = Summaries(tools.operations.overview, tools.snapshots, tools.clock.seconds)
         methods = methods_of(tools.operations)
         own: dict[str, Callable[..., Awaitable[Any]]] = {
             "history": history.history,
@@ -111,7 +111,7 @@ class AdminListener(Service):
         def known() -> KnownTokens:
             return tools.file.known if tools.file is not None else none
 
-        sessions = OperatorSessions(known, tools.now, tools.is_tls)
+        sessions = OperatorSessions(known, tools.now, tools.is_tls, tools.proxies)
         refused = Failures(tools.clock.seconds), Refusals(tools.clock)
         return AdminGate(known, tools.now, sessions, *refused, tools.proxies, tools.hosts, tools.is_wide)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from relay.http.forwarding import Proxies
 from relay.http.request import Request
 from relay.serving.known_tokens import KnownToken, KnownTokens
 
@@ -24,12 +25,15 @@ _SIGNING = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
 class OperatorSessions:
     """`known`: the tokens that are valid now · `now`: seconds since 1970 · `is_tls`: browsers reach this listener by
-    https alone."""
+    https alone · `proxies`: those that are believed that a browser reaches them by https."""
 
-    def __init__(self, known: Callable[[], KnownTokens], now: Callable[[], float], is_tls: bool) -> None:
+    def __init__(
+        self, known: Callable[[], KnownTokens], now: Callable[[], float], is_tls: bool, proxies: Proxies
+    ) -> None:
         self._known = known
         self._now = now
-        self._more = "; Secure" if is_tls else ""
+        self._is_tls = is_tls
+        self._proxies = proxies
         key = secrets.token_bytes(32)
         self._cookies = URLSafeSerializer(key, salt="relay.admin.session", signer_kwargs=_SIGNING)
         self._ended: dict[str, float] = {}  # words of sessions, and until when each would have been one
@@ -71,7 +75,8 @@ class OperatorSessions:
         return str(self._csrf.dumps(word))
 
     def _line(self, request: Request, text: str, seconds: int) -> str:
-        strict = f"Path=/; HttpOnly; SameSite=Strict{self._more}"
+        secure = "; Secure" if self._is_tls or self._proxies.is_https(request) else ""
+        strict = f"Path=/; HttpOnly; SameSite=Strict{secure}"
         return f"Set-Cookie: {_name(request)}={text}; Max-Age={seconds}; {strict}\r\n"
 
 

@@ -6,6 +6,7 @@
 `reaching`            which relay is meant; `processes`: those of this machine
 `operating`           how a command works on it: `at_store`, `at_listener`; `ending`: and does not end well
 `asking`, `progress`  while it works
+`streams`             where it writes, whatever a shell has made of that
 `tables`              how values are shown; `status_shown`, `top_shown`, `jobs_shown`, `queues_shown`, …: which
 `status_command`      ``relay status``, and so on: a module for each command
 `orders`              ``relay reload``, ``relay restart``

@@ -32,10 +32,13 @@ async def act(operations: Operations, reactor: Any, asked: Namespace) -> int:
     owner = asked.owner
     count = await counted(operations, JobFilter(owner=owner), "counting jobs")
     count += await counted(operations, JobFilter(owner=owner, state="dead"), "counting dead jobs")
-    remark(f"{jobs_of(count)} of {owner} found; what lives of them is cancelled, and all of it deleted")
+    remark(
+        f"{jobs_of(count)} of {owner} found: those that live are cancelled, and all that is kept is deleted"
+    )
     await confirm(reactor, "Erase it for good?", asked.yes)
     done = await _rounds(operations, owner, count)
-    remark(f"{done:,} things of {owner} erased" if done else f"there was nothing of {owner} left to erase")
+    things = "one thing" if done == 1 else f"{done:,} things"
+    remark(f"{things} of {owner} erased" if done else f"there was nothing of {owner} left to erase")
     remark(_LEFT)
     return 0
 

@@ -95,6 +95,6 @@ async def each(ids: list[str], act: Any) -> int:
         try:
             remark(await act(id))
         except NotPossible as error:
-            remark(f"relay: {error}")
+            remark(f"relay: {id}: {error}")
             status = 1
     return status

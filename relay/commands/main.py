@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from relay.commands import streams
 from relay.commands.command_line import CommandLine, add_command
 from relay.version import VERSION
 
@@ -107,6 +108,15 @@ COMMANDS: dict[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exits with status 1 and one line if what was asked for is not possible, 2 for a mistake on the command line."""
+    streams.prepare()
+    try:
+        run(arguments)
+    finally:
+        sys.stdout.flush()
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Do what is asked for."""
     words = whole(sys.argv[1:] if arguments is None else list(arguments))
     if "_ARGCOMPLETE" in os.environ:  # a shell asks for the words that could follow
         from relay.commands import completion

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from relay.commands.tables import console
+from relay.commands.tables import console, remark
 from relay.operations.operations import Operations
 from relay.operations.seen import Done, JobFilter, JobRow
 
@@ -34,17 +34,21 @@ def bar(what: str, total: int | None) -> tuple[AbstractContextManager[Any], Call
 
 
 async def work(what: str, total: int | None, next_slice: Slice) -> int:
-    """Do a long work to its end; how many it was done to."""
+    """Do a long work to its end; how many it was done to. Where it ends early, that is said."""
     shown, move = bar(what, total)
-    done, cursor = 0, ""
-    with shown:
-        while True:
-            slice = await next_slice(cursor)
-            done += slice.done
-            move(done)
-            cursor = slice.cursor
-            if not cursor:
-                return done
+    done, cursor, is_whole = 0, "", False
+    try:
+        with shown:
+            while not is_whole:
+                slice = await next_slice(cursor)
+                done += slice.done
+                move(done)
+                cursor = slice.cursor
+                is_whole = not cursor
+    finally:
+        if not is_whole:
+            remark(f"{what} ended early: {done:,} were done, and maybe some of the next ones")
+    return done
 
 
 async def found(operations: Operations, wanted: JobFilter, most: int) -> AsyncIterator[JobRow]:

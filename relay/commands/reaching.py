@@ -76,11 +76,21 @@ def _running() -> str:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingError(
-            f"--admin: {url} is not a URL such as http://127.0.0.1:8081 or https://ops.example.com"
-        )
+    strange = SettingError(
+        f"--admin: {url} is not a URL such as http://127.0.0.1:8081 or https://ops.example.com"
+    )
+    try:
+        parts = urlsplit(url)
+        is_served = parts.port != 0
+    except ValueError as error:  # no port, no address
+        raise strange from error
+    if (
+        parts.scheme not in ("http", "https")
+        or not (parts.hostname and is_served)
+        or parts.query
+        or parts.fragment
+    ):
+        raise strange
     if "@" in parts.netloc:
         raise SettingError(
             "--admin: a token is given with --token-file or RELAY_OPERATOR_TOKEN, not in the URL"

@@ -47,8 +47,8 @@ def status_parts(
 ) -> Iterator[RenderableType]:
     """The parts of one screen; `most` bounds the rows of each table."""
     yield from verdict(findings)
-    yield ""
-    yield totals(overview)
+    if overview.store.reached:  # else nobody knows
+        yield from ("", totals(overview))
     slow = slow_table(overview, figures.slow, most)
     if len(slow):
         yield from ("", slow)

@@ -67,7 +67,7 @@ class Looking:
         snapshots = await self._operations.snapshots()
         running = await self._operations.running(most=100)
         self._compared.look(snapshots, overview.time)
-        findings = judge(overview, self._before)
+        findings = judge(overview, self._before, snapshots)
         self._before = overview
         rates = {metric: dict(self._compared.rates(metric)) for metric in _RATES}
         return Look(overview, figures_of(snapshots), findings, running, rates)

@@ -63,6 +63,11 @@ class Proxies:
             address = _address(chain.pop())
         return address
 
+    def is_https(self, request: Request) -> bool:
+        """Whether a trusted proxy says that its client came by https."""
+        said = ",".join(request.values("x-forwarded-proto"))
+        return self.trusts(request.address) and said.partition(",")[0].strip().lower() == "https"
+
 
 def forwarded(request: Request) -> str:
     """The header or protocol that shows that a request came through a proxy; "" if none."""

@@ -28,7 +28,7 @@ def from_file(config: str | None) -> dict[str, Any]:
         with open(config, "rb") as file:
             is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
             values = {name.replace("-", "_"): value for name, value in tomllib.load(file).items()}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no TOML, no UTF-8, a list in a list in a list …
         raise SettingError(f"--config {config}: {error}") from error
     secret = _with_secrets(values)
     if is_open and secret:

@@ -7,7 +7,8 @@
 `overviews`         all at one moment, made of what the store tells
 `listings`          jobs in pages
 `details`           one job
-`judging`           whether all is well, by `job_rules` and `process_rules`; what is found: `finding`
+`judging`           whether all is well, by `job_rules`, `process_rules` and `minute_rules`, which go by `minute`; what
+                    is found: `finding`
 `figures`           what processes have counted, put together
 ==================  ==================================================================================================
 """

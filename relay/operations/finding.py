@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from relay.operations.minute import Minute
 from relay.operations.seen import Overview, ProcessStatus
 
 BAD, WARNING, NOTE = "bad", "warning", "note"
@@ -14,8 +15,8 @@ SILENT = 15.0  # seconds without a word of a process, which tells of itself ever
 
 class Finding(msgspec.Struct, frozen=True):
     """Something that an operator should know. `level`: ``bad`` (clients or jobs suffer), ``warning`` (they will), or
-    ``note`` (it is meant to be so, and easily forgotten). `where`: a queue, a name or a process, as ``queue:mail``,
-    ``name:report``, ``process:w…``; "" for the whole relay."""
+    ``note`` (it is meant to be so, and easily forgotten). `where`: ``queue:mail``,
+    ``name:report``, ``process:w…`` or ``caller:token:shop``; "" for the whole relay."""
 
     level: str
     what: str
@@ -24,10 +25,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Looks(NamedTuple):
-    """A relay now, and as it was at the look before (None for the first)."""
+    """A relay now, as it was at the look before (None for the first), and what its processes counted lately."""
 
     now: Overview
     before: Overview | None
+    minute: Minute = Minute()
 
 
 def living(overview: Overview, role: str) -> list[ProcessStatus]:

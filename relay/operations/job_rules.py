@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks, jobs_of, seconds_since, time_of
+from relay.operations.finding import (
+    BAD,
+    NOTE,
+    WARNING,
+    Finding,
+    Looks,
+    jobs_of,
+    living,
+    seconds_since,
+    time_of,
+)
+from relay.operations.seen import NameStatus
 
 OLD = 30.0  # seconds that a job waits in a queue that nothing holds back, after which somebody should look
 VERY_OLD = 300.0
@@ -24,12 +35,42 @@ def unserved(looks: Looks) -> Iterator[Finding]:
             )
 
 
+def full(looks: Looks) -> Iterator[Finding]:
+    """Queues whose jobs wait because all places of workers are taken, and by what."""
+    for queue in looks.now.queues:
+        mine = [name for name in looks.now.names if name.queue == queue.queue]
+        old = [name for name in mine if _is_old(name, looks)]
+        if old and is_busy(queue.queue, looks):
+            waits = max(seconds_since(name.oldest, looks.now) for name in old)
+            most = max(mine, key=lambda name: name.running)
+            yield Finding(
+                BAD if waits >= VERY_OLD else WARNING,
+                f"all places of the workers of the queue {queue.queue} are taken, {most.running:,} by {most.name}; "
+                f"{jobs_of(queue.waiting)} wait{'s' * (queue.waiting == 1)}, the oldest for {time_of(waits)}",
+                f"see why {most.name} takes so many places: relay jobs --name {most.name}; more workers or a higher "
+                f"--concurrency make room, relay queues pause --name {most.name} keeps it from taking more",
+                f"queue:{queue.queue}",
+            )
+
+
+def is_busy(queue: str, looks: Looks) -> bool:
+    """Whether the workers of a queue can run nothing more."""
+    serving = [each for each in living(looks.now, "worker") if not each.queues or queue in each.queues]
+    places = sum(each.concurrency for each in serving if not each.quiet)
+    return 0 < places <= sum(each.running for each in serving if not each.quiet) + 1
+
+
+def _is_old(name: NameStatus, looks: Looks) -> bool:
+    held_back = name.paused or not name.served or name.limited >= name.waiting
+    return bool(name.waiting) and not held_back and seconds_since(name.oldest, looks.now) >= OLD
+
+
 def old(looks: Looks) -> Iterator[Finding]:
     """Jobs that wait for long where something could run them."""
+    busy = {queue.queue for queue in looks.now.queues if is_busy(queue.queue, looks)}
     for name in looks.now.names:
         waits = seconds_since(name.oldest, looks.now)
-        held_back = name.paused or not name.served or name.limited >= name.waiting
-        if name.waiting and waits >= OLD and not held_back:
+        if _is_old(name, looks) and name.queue not in busy:
             yield Finding(
                 BAD if waits >= VERY_OLD else WARNING,
                 f"the oldest of {jobs_of(name.waiting)} of {name.name} waits for {time_of(waits)}",
@@ -60,7 +101,7 @@ def dead(looks: Looks) -> Iterator[Finding]:
             yield Finding(
                 WARNING,
                 f"{jobs_of(more)} of {name.name} died lately; {name.dead} are dead in all",
-                f"see why: relay dead list --name {name.name}; then relay dead retry --name {name.name}",
+                f"see why: relay dead list --name {name.name}; once mended: relay dead retry --name {name.name}",
                 f"name:{name.name}",
             )
     if not looks.before and looks.now.dead:
@@ -100,8 +141,26 @@ def room(looks: Looks) -> Iterator[Finding]:
         (now.bytes, now.most_bytes, "bytes of jobs", "--queue-bytes"),
     ):
         if most and used >= NEAR * most:
+            full = used >= AT_LIMIT * most
             yield Finding(
-                BAD if used >= AT_LIMIT * most else WARNING,
-                f"{used:,} of at most {most:,} {what} are queued: more will be refused",
-                f"add workers, or raise {setting} if Redis has the memory",
+                BAD if full else WARNING,
+                f"{used:,} of at most {most:,} {what} are there: {'' if full else 'soon '}submissions get 503 "
+                f"queue-full{_mostly(looks)}",
+                f"whose are they? {_whose(looks)}relay tokens add … --queued limits a caller; add workers, or raise "
+                f"{setting} if Redis has the memory",
             )
+
+
+def _largest(looks: Looks) -> NameStatus | None:
+    """The name of which there are most."""
+    return max(looks.now.names, key=lambda name: name.waiting + name.running + name.scheduled, default=None)
+
+
+def _mostly(looks: Looks) -> str:
+    most = _largest(looks)
+    return f"; {jobs_of(most.waiting + most.running + most.scheduled)} are of {most.name}" if most else ""
+
+
+def _whose(looks: Looks) -> str:
+    most = _largest(looks)
+    return f"relay jobs --name {most.name}; " if most else ""

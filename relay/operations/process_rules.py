@@ -16,11 +16,13 @@ from relay.operations.finding import (
     seconds_since,
     time_of,
 )
+from relay.operations.seen import Overview, ProcessStatus, StoreInfo
 
 LATE = 1.0  # seconds by which a reactor was late
 SLOW = 0.1  # seconds of a round trip to Redis
 NEAR = 0.8  # of a limit
 AT_LIMIT = 0.95
+_APART = 10_000  # ms between the last word of a process and its end, and clocks that differ
 
 
 def fronts(looks: Looks) -> Iterator[Finding]:
@@ -34,10 +36,10 @@ def fronts(looks: Looks) -> Iterator[Finding]:
 
 
 def silent(looks: Looks) -> Iterator[Finding]:
-    """Processes that tell of themselves no more."""
+    """Processes that tell of themselves no more, and have no successor that does."""
     for process in looks.now.processes:
         silence = seconds_since(process.seen, looks.now)
-        if silence >= SILENT:
+        if silence >= SILENT and not has_successor(process, looks.now):
             yield Finding(
                 WARNING,
                 f"{process_of(process)} has said nothing for {time_of(silence)}",
@@ -46,10 +48,20 @@ def silent(looks: Looks) -> Iterator[Finding]:
             )
 
 
+def has_successor(process: ProcessStatus, overview: Overview) -> bool:
+    """Whether it was started again: then it is not missed, and `minute_rules.restarts` tells of it."""
+    return any(
+        (each.title, each.host) == (process.title, process.host) and each.began >= process.seen - _APART
+        for each in living(overview, process.role)
+    )
+
+
 def late(looks: Looks) -> Iterator[Finding]:
-    """Processes that a handler, or others on the machine, hold up."""
+    """Processes that others on the machine hold up, or what is no handler: of those `minute_rules.stalls` tells."""
+    stalled = {each.info.name for each in looks.minute.snapshots if "relay_stalls_total" in each.recent}
     for process in looks.now.processes:
-        if process.lag >= LATE and seconds_since(process.seen, looks.now) < SILENT:
+        is_late = process.lag >= LATE and seconds_since(process.seen, looks.now) < SILENT
+        if is_late and process.name not in stalled:
             yield Finding(
                 WARNING,
                 f"{process_of(process)} was {process.lag:.1f} s late",
@@ -114,7 +126,15 @@ def redis(looks: Looks) -> Iterator[Finding]:
             f"a round trip to Redis takes {store.latency * 1000:.0f} ms",
             "look for slow commands (SLOWLOG GET), swapping, and the network between; relay doctor says more",
         )
-    if "fail" in store.persistence or "err" in store.persistence:
+    if refuses_changes(store):
+        yield Finding(
+            BAD,
+            f"Redis can't write to its disk and refuses all changes ({store.persistence}): submissions are "
+            "refused, outcomes wait",
+            "make room on the disk that Redis saves to (redis-cli CONFIG GET dir, then df -h), or see its log; relay "
+            "goes on by itself. A restart of Redis before that loses jobs",
+        )
+    elif is_unsaved(store):
         yield Finding(
             BAD,
             f"Redis can't save what it has: {store.persistence}",
@@ -122,10 +142,21 @@ def redis(looks: Looks) -> Iterator[Finding]:
         )
 
 
+def is_unsaved(store: StoreInfo) -> bool:
+    """Whether Redis could not save lately."""
+    return "fail" in store.persistence or "err" in store.persistence
+
+
+def refuses_changes(store: StoreInfo) -> bool:
+    """Whether it takes nothing because of that."""
+    return is_unsaved(store) and ("aof_last_write" in store.persistence or "rdb" in store.persistence)
+
+
 def store_away(looks: Looks) -> Iterator[Finding]:
     """All there is to say where Redis does not answer."""
     yield Finding(
         BAD,
         "Redis does not answer: submissions are refused, outcomes wait",
-        "look whether Redis runs and whether it can be reached; relay goes on by itself once it answers",
+        "relay doctor --redis URL says why (it is stopped, not reached, busy, or wants a password); relay goes on by "
+        "itself once it answers",
     )

@@ -91,7 +91,7 @@ def _supervisor(
     router = router_of(reactor, address_of(settings), telemetry.events)
     store = RedisOperatorStore(router, terms_of(settings), telemetry.name)
     telemetry.register = store.register
-    supervisor = Supervisor(reactor, redis, children, store, renewal)
+    supervisor = Supervisor(reactor, redis, children, store, renewal, telemetry.name)
     supervisor.hang_up = partial(_close, listening)
     supervisor.ready.addCallback(lambda _: _announce(settings.listen, listening))
     if operators is not None:

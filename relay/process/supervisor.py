@@ -48,11 +48,14 @@ class Supervisor(Service):
         children: Sequence[ManagedProcess],
         store: OperatorStore,
         renewal: Reexecution | None = None,
+        name: str = "",
     ) -> None:
+        """`name`: of this process, as it tells the store of itself."""
         self._reactor = reactor
         self._redis = redis
         self._children = children
         self.store = store
+        self._name = name
         self._renewal = renewal
         self._renewing: Deferred[None] | None = None
         self._again = False  # asked to renew itself while it looks whether it may
@@ -126,6 +129,8 @@ class Supervisor(Service):
         await DeferredList(list(self._reaping))
         for each in self.beside:
             await maybeDeferred(each.stopService)
+        if self._name:
+            await self._reap("supervisor", self._name)
         await self.store.stop()
         if self._redis is not None:
             await self._redis.stop()
@@ -177,9 +182,10 @@ class Supervisor(Service):
     def _go_on(self, renewal: Reexecution) -> None:
         """On success the rest is done by another program."""
         places = (*([self._redis] if self._redis else []), *self._children, *self._retired)
+        former = [("supervisor", self._name)] if self._name else []
         self._log.info("the supervisor restarts in place")
         try:
-            renewal.go_on([child.state() for child in places], list(self._reaping.values()))
+            renewal.go_on([child.state() for child in places], [*self._reaping.values(), *former])
         except OSError:
             self._log.failure("the supervisor could not restart in place, and goes on unchanged")
 

@@ -17,6 +17,7 @@ from relay.process.spawned import Handed
 from relay.telemetry import snapshot
 from relay.telemetry.counts import Counts
 from relay.telemetry.events import Events, several
+from relay.telemetry.recent import Recent
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
 from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.lag import Lag
@@ -56,6 +57,8 @@ class Telemetry:
         self.others: Callable[[], list[Snapshot]] = list
         self._board = -1
         self._began = int(time.time() * 1000)
+        self._seconds = reactor.seconds
+        self._recent = Recent(reactor.seconds())
         self._descriptors = 0
         self._lag = Lag(reactor, lambda seconds: self.events.lagged(seconds))
         self._registering = recurring(reactor, self.tell_store)
@@ -78,7 +81,8 @@ class Telemetry:
         figures = self.look(closely)
         info = self._info(figures)
         samples = {**self._counts.samples(self.role), **figures.samples, **self._own(info), **_work()}
-        return Snapshot(info, samples, int(time.time() * 1000))
+        span, recent = self._recent.since(self._seconds(), samples)
+        return Snapshot(info, samples, int(time.time() * 1000), recent, span)
 
     def _info(self, figures: Figures) -> ProcessInfo:
         return ProcessInfo(

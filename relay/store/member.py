@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import starmap
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 
+from relay.model.problems.base import RelayError
 from relay.store import codec
 from relay.store.given_back import log_given_back
 from relay.store.messages import GivenBack, Sweep
@@ -37,10 +39,17 @@ class MemberStore:
         self._router.start()
 
     def stop(self) -> Deferred[Any]:
-        return self._router.stop()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        """A process that ends in good order is not told of as one that has fallen silent."""
+        if self._router.all()[0].epoch:  # else nothing was told
+            with suppress(RelayError):  # then it is forgotten after a minute
+                await self.register(b"")
+        await self._router.stop()
 
     async def register(self, told: bytes) -> None:
-        """Say what operators are told of this process."""
+        """Say what operators are told of this process; nothing: it leaves."""
         await self._router.all()[0].verb("register", self.inbox, told)
 
     async def check_room(self) -> None:

@@ -6,6 +6,6 @@
 `trail`     what is remembered of a request until it is over
 `metrics`   the names of all that is counted
 `counts`    counts it; `tallies`: in plain numbers
-`snapshot`  what a process tells of itself, with its counts
+`snapshot`  what a process tells of itself, with its counts; `recent`: those of the last minute
 ==========  ==========================================================================================================
 """

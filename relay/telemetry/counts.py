@@ -28,9 +28,10 @@ class Counts(Events):
         self._committed = self._beats = self._abandoned = 0
         self._stalls = self._away = self._lost = 0
         self._submissions, self._requests, self._limited = Counters(), Counters(), Counters()
-        self._failures, self._restarts = Counters(), Counters()
+        self._failures, self._restarts, self._stalled = Counters(), Counters(), Counters()
         self._upstream = Counters()
         self._written = Spread(METRICS["relay_outcome_written_seconds"].buckets)
+        self._left = Spread(METRICS["relay_abandoned_age_seconds"].buckets)
         self._lag = Spread(METRICS["relay_reactor_lag_seconds"].buckets)
         self._names = AttemptNames(
             METRICS["relay_job_wait_seconds"].buckets, METRICS["relay_job_run_seconds"].buckets
@@ -64,6 +65,9 @@ class Counts(Events):
         elif end == "abandoned":
             self._abandoned += 1
 
+    def abandoned(self, seconds: float) -> None:
+        self._left.add(seconds)
+
     # -- workers --
 
     def claimed(self, claim: Claim) -> None:
@@ -91,8 +95,9 @@ class Counts(Events):
         host = self._hosts[host]
         self._open[host] = max(0, self._open.get(host, 0) + (1 if is_open else -1))
 
-    def stalled(self, id: str, seconds: float) -> None:
+    def stalled(self, id: str, job: str, seconds: float) -> None:
         self._stalls += 1
+        self._stalled[self._jobs[job],].value += 1
 
     # -- all --
 
@@ -152,6 +157,7 @@ class Counts(Events):
         yield "relay_reactor_lag_seconds", self._lag
         if role == "front":
             yield "relay_outcome_written_seconds", self._written
+            yield "relay_abandoned_age_seconds", self._left
 
     def _numbers(self, role: str) -> Iterator[tuple[str, int]]:
         yield "relay_store_away_total", self._away
@@ -170,6 +176,7 @@ class Counts(Events):
         yield "relay_failures_total", self._failures
         yield "relay_upstream_requests_total", self._upstream
         yield "relay_restarts_total", self._restarts
+        yield "relay_job_stalls_total", self._stalled
 
     def _spreads(self) -> Iterator[tuple[str, Spreads]]:
         yield "relay_upstream_seconds", self._calls

@@ -83,6 +83,9 @@ class Events:
         """A request is over, for those who only count: `status`, `end` and `late` as in `Asked`, but that `late` is
         below 0 where no outcome was written."""
 
+    def abandoned(self, seconds: float) -> None:
+        """The client of a held request went away after so many seconds; `request_ended` tells of it, too."""
+
     def asked(self, asked: Asked) -> None:
         """A request is over."""
 
@@ -102,9 +105,9 @@ class Events:
     def breaker(self, host: str, is_open: bool) -> None:
         """Calls to a host are refused from now on, or let through again."""
 
-    def stalled(self, id: str, seconds: float) -> None:
-        """A handler blocks its worker, for so many seconds by now; called by another thread. `id` is "" where it is not
-        known which."""
+    def stalled(self, id: str, job: str, seconds: float) -> None:
+        """A handler blocks its worker, for so many seconds by now; called by another thread. `id` and `job`, its name,
+        are "" where it is not known which."""
 
     # -- all: the store, the process --
 

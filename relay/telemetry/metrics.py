@@ -37,6 +37,32 @@ LONG = (
 )
 #: of a reactor that comes to its timers late
 LATE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+#: ages at which clients go away; what cuts connections does so at whole seconds, which are no bounds here
+LEFT = (
+    *(
+        0.5,
+        1.5,
+        2.5,
+        3.5,
+        4.5,
+        5.5,
+        6.5,
+        7.5,
+        9.0,
+        11.0,
+        14.0,
+        16.0,
+        19.0,
+        22.0,
+        28.0,
+        33.0,
+        40.0,
+        48.0,
+        58.0,
+        63.0,
+    ),
+    *(70.0, 80.0, 95.0, 110.0, 125.0, 150.0, 190.0, 250.0, 290.0, 320.0, 580.0, 640.0),
+)
 #: ages (seconds) above which held requests are counted
 AGES = (1, 5, 10, 30, 60, 120, 300, 600)
 
@@ -80,6 +106,7 @@ FRONTS = (
         "relay_requests_total", "Requests that are over, by status (0: nothing sent) and how", "status", "end"
     ),
     _counter("relay_abandoned_total", "Requests whose clients went away before their answer"),
+    _times("relay_abandoned_age_seconds", LEFT, "Time for which requests were held whose clients went away"),
     _counter(
         "relay_submissions_total",
         "Accepted submissions, by job and whether they made a new one",
@@ -117,6 +144,7 @@ WORKERS = (
     _gauge("relay_upstream_oldest_seconds", "Age of the oldest of these", "host"),
     _gauge("relay_breaker_open", "Whether calls to a host are refused because it kept failing (1)", "host"),
     _counter("relay_stalls_total", "Times that a handler blocked this worker for a second"),
+    _counter("relay_job_stalls_total", "The same by job, where it is known which one", "name"),
 )
 PROCESSES = (
     _gauge("relay_process_info", "1, with what is known of the process", "title", "host", "pid", "version"),

@@ -72,6 +72,11 @@ class Compared:
                 changes[name] = Change(before, each)
         self._last, self._changes, self._looked = present, changes, time
 
+    @property
+    def processes(self) -> int:
+        """How many processes were compared with what they told before."""
+        return len(self._changes)
+
     def rates(self, metric: str) -> dict[Labels, float]:
         """In a second, by labels, of all processes together."""
         total: dict[Labels, float] = defaultdict(float)

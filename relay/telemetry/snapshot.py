@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import isfinite
+
 import msgspec
 
 
@@ -38,11 +41,14 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock."""
+    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock.
+    `recent`: what was added to some of them in the last `span` seconds, about a minute (`relay.telemetry.recent`)."""
 
     info: ProcessInfo
     samples: dict[str, list[Sample]] = {}
     time: int = 0
+    recent: dict[str, list[Sample]] = {}
+    span: float = 0.0
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -50,8 +56,16 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
 def decode(told: bytes) -> Snapshot | None:
-    """None for what can't be read: of another version, or damaged."""
+    """None for what can't be read, of another version or damaged, or has numbers that are none."""
     try:
-        return _decoder.decode(told)
+        found = _decoder.decode(told)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return found if all(map(isfinite, _numbers(found))) else None
+
+
+def _numbers(told: Snapshot) -> Iterator[float]:
+    yield from (told.info.oldest_held, told.info.lag)
+    for samples in told.samples.values():
+        for each in samples:
+            yield each.value + each.sum

@@ -14,6 +14,7 @@ of OpenTelemetry's semantic conventions; relay's own begin with ``relay.``.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -175,12 +176,13 @@ def _about_job(claim: Claim) -> dict[str, Any]:
 
 
 def _about_call(method: str, url: str) -> dict[str, Any]:
-    """Without the query, in which APIs have their secrets, and without names and passwords."""
-    parts = urlsplit(url)
-    where = parts.netloc.rpartition("@")[2]
-    return {
-        "http.request.method": method,
-        "url.full": f"{parts.scheme}://{where}{parts.path}",
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
-    }
+    """Without the query, in which APIs have their secrets, and without names and passwords; of what can't be told from
+    these, nothing."""
+    about: dict[str, Any] = {"http.request.method": method}
+    with suppress(ValueError):  # the call itself will say what is wrong with it
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        where = parts.netloc.rpartition("@")[2]
+        about |= {"url.full": f"{parts.scheme}://{where}{parts.path}"}
+        about |= {"server.address": parts.hostname or "", "server.port": port}
+    return about

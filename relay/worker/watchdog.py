@@ -45,7 +45,7 @@ class Lease(Protocol):
 
 class Watchdog:
     """Looks at a reactor from outside; `seconds` is a steady clock, `end` ends the process, `tell` hears of each job
-    that blocks the reactor: its id, and for how many seconds by then."""
+    that blocks the reactor: its id, its name, and for how many seconds by then."""
 
     _log = Logger()
 
@@ -58,7 +58,7 @@ class Watchdog:
         stall: float,
         seconds: Callable[[], float],
         end: Callable[[], None],
-        tell: Callable[[str, float], None] = lambda id, seconds: None,
+        tell: Callable[[str, str, float], None] = lambda id, job, seconds: None,
     ) -> None:
         self._look = look
         self._running = running
@@ -132,7 +132,7 @@ class Watchdog:
                 f"the worker has been blocked for {{seconds:.1f}} s: {_WHO[sight.claim is None]}",
                 **self._said(sight),
             )
-            self._tell(sight.claim.id if sight.claim is not None else "", self._still)
+            self._tell(*((sight.claim.id, sight.claim.job.name) if sight.claim else ("", "")), self._still)
 
     def _said(self, sight: Sight) -> dict[str, object]:
         claim = sight.claim

@@ -92,6 +92,16 @@ def test_a_listener_that_others_reach_needs_a_token_even_when_the_last_one_is_go
     assert desk.ask("overview").status == 401
 
 
+def test_where_the_last_operator_is_revoked_nobody_may_look_until_there_is_another(guarded: Desk) -> None:
+    guarded.write("look", "act")
+    guarded.file.read()
+    assert guarded.ask("overview").status == 401
+    assert guarded.call("GET", "/session").json()["in"] is False
+    guarded.write("look")
+    guarded.file.read()
+    assert guarded.ask("overview", "act").status == 200
+
+
 @pytest.mark.parametrize("token", ["app", "rly_nothing", "no token at all"])
 def test_what_is_no_operators_token_opens_nothing(guarded: Desk, token: str) -> None:
     assert guarded.ask("overview", token).status == 401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 
@@ -12,7 +13,6 @@ from relay.admin.summary import FRESH, Summaries
 from relay.model.problems.request import StoreAway
 from relay.operations.seen import Overview, ProcessStatus, QueueStatus, StoreInfo
 from relay.telemetry.quantiles import quantile
-from relay.telemetry.rates import Compared
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
 
 BEGAN = 1_000_000_000_000  # ms
@@ -178,8 +178,11 @@ class Told:
         self.asked = 0
         self.away = False
         self.slow: Deferred[None] | None = None
-        self.compared = Compared()
-        self.summaries = Summaries(self._overview, self.compared, lambda: self.time)
+        self.snapshots: list[Snapshot] = []
+        self.summaries = Summaries(self._overview, self._snapshots, lambda: self.time)
+
+    async def _snapshots(self) -> list[Snapshot]:
+        return self.snapshots
 
     async def _overview(self) -> Overview:
         self.asked += 1
@@ -230,14 +233,13 @@ def test_a_store_that_is_away_is_what_is_wrong() -> None:
 
 def test_breakers_and_handlers_that_block_are_what_is_wrong() -> None:
     told_ = Told()
-    for time, stalls in ((0, 1), (5, 2)):
-        shown = {
-            "relay_breaker_open": [Sample(("api.example",), 1.0)],
-            "relay_stalls_total": [Sample((), stalls)],
-        }
-        told_.compared.look([told(time, **shown)], BEGAN + time * 1000)
-    seen = told_.summary()
-    assert seen.breakers == ["api.example"]
-    said = " ".join(each.what for each in seen.findings)
-    assert "calls to api.example are refused" in said
-    assert "a handler blocks its worker" in said
+    shown = {"relay_breaker_open": [Sample(("api.example",), 1.0)]}
+    stalls = {"relay_job_stalls_total": [Sample(("resize",), 1.0)]}
+    told_.snapshots = [msgspec.structs.replace(told(0, **shown), recent=stalls, span=60.0)]
+    for told_.away in (False, True):
+        told_.time += FRESH
+        seen = told_.summary()
+        assert seen.breakers == ["api.example"]
+        said = " ".join(each.what for each in seen.findings)
+        assert "calls to api.example are refused" in said
+        assert "resize blocked its worker once" in said

@@ -23,9 +23,12 @@ from relay.commands import (
 )
 from relay.commands.ending import Unreached
 from relay.commands.main import parser_for, whole
+from relay.commands.progress import work
 from relay.model.limits import Learned, Rate
+from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.operations.operations import NotPossible
+from relay.operations.seen import Done
 from relay.store.messages import Report
 from relay.telemetry import snapshot
 from relay.telemetry.snapshot import ProcessInfo, Snapshot
@@ -132,7 +135,7 @@ async def test_what_can_not_be_cancelled_is_said_and_the_others_are(scene: Shop,
     assert await scene.do(f"cancel {waiting} 0-nobodys {running}") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert lines[1].startswith("relay: there is no such job")
+    assert lines[1].startswith("relay: 0-nobodys: there is no such job")
     assert sorted(line.split(maxsplit=1)[1] for line in (lines[0], lines[2])) == [
         "is cancelled",
         "is running, and told to stop",
@@ -146,7 +149,7 @@ async def test_dead_jobs_are_run_again_by_id_or_by_what_they_are(scene: Shop, ca
     assert await scene.do(f"dead retry {first} 0-nobodys") == 1
     out, said = capsys.readouterr()
     assert out.startswith("0-")
-    assert said.splitlines() == [f"{first} runs again", "relay: there is no such dead job"]
+    assert said.splitlines() == [f"{first} runs again", "relay: 0-nobodys: there is no such dead job"]
     assert await scene.do("dead retry --problem no-paper --yes") == 0
     assert capsys.readouterr().err == "2 jobs found\n2 jobs run again\n"
     assert len(await scene.begin(9)) == 1 + len(others)
@@ -300,3 +303,17 @@ async def test_top_looks_again_and_again(scene: Shop, capsys: Captured) -> None:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["overview"]["queued"] for each in lines] == [0, 1]
     assert set(lines[0]["rates"]) >= {"relay_attempts_total"}
+
+
+@ensureDeferred
+async def test_what_a_work_has_done_that_ended_early_is_said(capsys: Captured) -> None:
+    slices = [Done(100, cursor="1"), Done(20, cursor="2")]
+
+    async def next_slice(cursor: str) -> Done:
+        if not slices:
+            raise StoreAway
+        return slices.pop(0)
+
+    with pytest.raises(StoreAway):
+        await work("retrying", 500, next_slice)
+    assert capsys.readouterr().err == "retrying ended early: 120 were done, and maybe some of the next ones\n"

@@ -282,7 +282,7 @@ def test_a_relay_is_operated_over_its_admin_listener(operator: Operator) -> None
     operator.relay.wait_for(r'operator act at 127\.0\.0\.1: pause_queue .*"slow".*: done')
     assert operator.ask("act", "queues", "resume", "slow").status == 0
     unknown = operator.ask("act", "cancel", "0-nobody-knows")
-    assert (unknown.status, unknown.said) == (1, "relay: there is no such job\n")
+    assert (unknown.status, unknown.said) == (1, "relay: 0-nobody-knows: there is no such job\n")
     stranger = operator.ask("nobody", "status")
     assert (stranger.status, "wants the token of an operator" in stranger.said) == (1, True)
     front = operator.run("status", "--admin", f"http://127.0.0.1:{operator.relay.port}")
@@ -352,3 +352,17 @@ def test_an_owner_is_erased(operator: Operator) -> None:
     assert erased.status == 0
     assert "What relay can't reach" in erased.said
     assert operator.listed("jobs", "--owner", "token:app") == []
+
+
+@pytest.mark.long
+def test_status_at_a_listener_says_that_redis_does_not_answer(operator: Operator) -> None:
+    (redis,) = operator.relay.children("redis.sock")
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        ran = eventually(
+            lambda: (said := operator.ask("look", "status")).status == 3 and said, "something is wrong"
+        )
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    assert "bad: Redis does not answer" in ran.output
+    assert ran.said == ""

@@ -71,7 +71,17 @@ def test_a_file_without_one_token_is_refused(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["tcp:8081", "localhost:8081", "ftp://a", "http://", "https://a?x=1", "https://token@ops.example.com"],
+    [
+        *(
+            "tcp:8081",
+            "localhost:8081",
+            "ftp://a",
+            "http://",
+            "https://a?x=1",
+            "https://token@ops.example.com",
+        ),
+        *("http://[::1", "http://a:99999", "http://a:x", "http://a:0"),
+    ],
 )
 def test_what_is_no_url_of_a_listener_is_refused(url: str) -> None:
     with pytest.raises(SettingError, match="--admin"):

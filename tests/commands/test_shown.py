@@ -193,6 +193,7 @@ def test_status_of_a_relay_without_redis_is_still_a_screen() -> None:
     lines = plain(*status_parts(away, JobFigures({}, []), judge(away)))
     assert lines[0] == "1 thing is wrong."
     assert lines[-1] == "Redis does not answer"
+    assert "jobs:" not in " ".join(lines)
 
 
 def test_workers_are_shown_with_what_they_run() -> None:

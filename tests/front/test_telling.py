@@ -24,6 +24,7 @@ class Ear(Events):
         self.ends: Counter[tuple[int, str]] = Counter()
         self.written: list[float] = []
         self.commits: list[float] = []
+        self.left: list[float] = []
         self.beats = 0
         self.submissions: list[tuple[str, bool]] = []
 
@@ -34,6 +35,9 @@ class Ear(Events):
         self.ends[status, end] += 1
         if late >= 0:
             self.written.append(late)
+
+    def abandoned(self, seconds: float) -> None:
+        self.left.append(seconds)
 
     def committed(self, id: str, seconds: float) -> None:
         self.commits.append(seconds)
@@ -94,6 +98,7 @@ def test_a_client_that_goes_away_is_told_as_that(scene: Scene, ear: Ear, seconds
     (asked,) = ear.requests
     assert (asked.status, asked.end, asked.held, asked.closed) == (status, "abandoned", seconds, seconds)
     assert ear.ends == {(status, "abandoned"): 1}
+    assert ear.left == [seconds]
     assert ear.written == []
 
 

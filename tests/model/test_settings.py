@@ -80,6 +80,15 @@ def test_the_source_of_a_wrong_setting_is_named(tmp_path: Path) -> None:
         Settings.read({}, {}, str(tmp_path / "missing.toml"))
 
 
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"lease = " + b"9" * 5000, b"jobs = " + b"[" * 5000])
+def test_a_file_that_is_no_toml_at_all_is_one_line(text: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_bytes(text)
+    with pytest.raises(SettingError, match="--config") as caught:
+        Settings.read({}, {}, str(file))
+    assert "\n" not in str(caught.value)
+
+
 def test_every_setting_says_what_it_is_and_every_number_what_it_counts() -> None:
     for name, _, default, about in fields():
         assert about, name

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import pytest
 
-from relay.operations.finding import BAD, NOTE, WARNING, Finding
-from relay.operations.judging import RULES, is_well, judge
+from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks
+from relay.operations.judging import AWAY, RULES, is_well, judge
+from relay.operations.minute import Minute
 from relay.operations.seen import Overview, QueueStatus
-from tests.operations.seen_values import FRONT, MAIL, REDIS, WORKER, ago, overview, with_
+from relay.telemetry.metrics import METRICS
+from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
+from tests.operations.seen_values import FRONT, MAIL, NOW, REDIS, WORKER, ago, overview, with_
 
 WAITING = with_(MAIL, waiting=4, oldest=ago(40))
 STOPPED = with_(MAIL, waiting=4, oldest=ago(4000), paused=ago(90))
@@ -76,7 +81,32 @@ CASES = {
     "memory": (overview(store=with_(REDIS, memory=1 << 30)), BAD, "100 % of its memory", ""),
     "eviction": (overview(store=with_(REDIS, policy="allkeys-lru")), BAD, "may throw jobs away", ""),
     "slow": (overview(store=with_(REDIS, latency=0.25)), WARNING, "takes 250 ms", ""),
-    "not saved": (overview(store=with_(REDIS, persistence="rdb, last save failed")), BAD, "can't save", ""),
+    "not saved": (
+        overview(store=with_(REDIS, persistence="aof (aof_last_bgrewrite_status: failed)")),
+        BAD,
+        "can't save",
+        "",
+    ),
+    "full disk": (
+        overview(
+            with_(WAITING, served=False),  # all that follows of it
+            processes=[with_(FRONT, seen=ago(30)), with_(WORKER, seen=ago(30))],
+            store=with_(REDIS, persistence="aof (aof_last_write_status: failed)"),
+        ),
+        BAD,
+        "can't write to its disk and refuses all changes",
+        "",
+    ),
+    "no place": (
+        overview(
+            with_(WAITING, waiting=2),
+            with_(MAIL, name="report", running=10),
+            processes=[FRONT, with_(WORKER, running=10, concurrency=10)],
+        ),
+        WARNING,
+        "all places of the workers of the queue default are taken, 10 by report; 2 jobs wait, the oldest for 40 s",
+        "queue:default",
+    ),
 }
 
 
@@ -90,15 +120,143 @@ def test_what_is_wrong_is_said_with_a_remedy(case: str) -> None:
     assert is_well([found]) == (level == NOTE)
 
 
+def told(span: float = 60.0, **recent: list[Sample]) -> Snapshot:
+    """What a worker counted in the last minute."""
+    info = ProcessInfo("worker-1", "worker", "worker 1", "web1", 7, "0.1.0", ago(3600))
+    return Snapshot(info, {}, NOW, {f"relay_{name}": samples for name, samples in recent.items()}, span)
+
+
+def spread(metric: str, seconds: float, times: int) -> Sample:
+    """So many that took so long."""
+    bounds = METRICS[f"relay_{metric}"].buckets
+    counts = [0] * (len(bounds) + 1)
+    counts[bisect_left(bounds, seconds)] = times
+    return Sample(("api.example",) if metric == "upstream_seconds" else (), 0.0, counts, seconds * times)
+
+
+FAST = {"relay_upstream_seconds": [spread("upstream_seconds", 0.1, 1000)]}
+#: the same as above of what was counted in the last minute
+MINUTES = {
+    "some fail": (
+        told(
+            attempts_total=[Sample(("mail", "succeeded"), 12.0), Sample(("mail", "failed"), 8.0)],
+            failures_total=[Sample(("mail", "job-failed"), 8.0)],
+        ),
+        WARNING,
+        "8 of 20 attempts at mail in the last minute failed: job-failed",
+        "name:mail",
+    ),
+    "all fail": (
+        told(
+            attempts_total=[Sample(("mail", "retried"), 9.0)],
+            failures_total=[Sample(("mail", "upstream-timeout"), 9.0)],
+        ),
+        BAD,
+        "9 of 9 attempts at mail in the last minute failed: upstream-timeout",
+        "name:mail",
+    ),
+    "slow API": (
+        with_(told(upstream_seconds=[spread("upstream_seconds", 3.0, 5)]), samples=FAST),
+        WARNING,
+        "calls to api.example take 3 s on average in the last minute, before 0.085 s",
+        "",
+    ),
+    "very slow API": (
+        told(upstream_seconds=[spread("upstream_seconds", 14.0, 5)]),
+        WARNING,
+        "calls to api.example take 14 s",
+        "",
+    ),
+    "open breaker": (
+        with_(told(), samples={"relay_breaker_open": [Sample(("api.example",), 1.0)]}),
+        WARNING,
+        "calls to api.example are refused",
+        "",
+    ),
+    "blocked": (
+        told(stalls_total=[Sample((), 2.0)], job_stalls_total=[Sample(("mail",), 2.0)]),
+        WARNING,
+        "mail blocked its worker 2 times",
+        "name:mail",
+    ),
+    "one end": (
+        told(restarts_total=[Sample(("worker", "killed"), 1.0), Sample(("worker", "replaced"), 4.0)]),
+        WARNING,
+        "workers ended once in the last minute",
+        "",
+    ),
+    "ends": (
+        told(restarts_total=[Sample(("front", "killed"), 2.0), Sample(("front", "exited"), 1.0)]),
+        BAD,
+        "fronts ended 3 times",
+        "",
+    ),
+    "cut": (
+        told(abandoned_age_seconds=[spread("abandoned_age_seconds", 3.1, 6)]),
+        WARNING,
+        "6 held clients went away in the last minute after 2.5 to 3.5 s each",
+        "",
+    ),
+    "at its limit": (
+        told(limited_total=[Sample(("token:shop", "rate"), 40.0)]),
+        NOTE,
+        "token:shop is at its limit (rate): 40 requests refused",
+        "caller:token:shop",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MINUTES)
+def test_what_went_wrong_in_the_last_minute_is_said_with_a_remedy(case: str) -> None:
+    snapshot, level, said, where = MINUTES[case]
+    (found,) = judge(overview(), None, [snapshot])
+    assert (found.level, found.where) == (level, where)
+    assert said in found.what
+    assert found.remedy
+
+
+def test_what_happens_now_and_then_is_not_wrong() -> None:
+    usual = told(
+        attempts_total=[Sample(("mail", "succeeded"), 991.0), Sample(("mail", "failed"), 9.0)],
+        failures_total=[Sample(("mail", "job-failed"), 9.0)],
+        upstream_seconds=[spread("upstream_seconds", 0.2, 500)],
+        abandoned_age_seconds=[spread("abandoned_age_seconds", age, 3) for age in (1.0, 4.0, 8.0, 20.0)],
+        limited_total=[Sample(("token:shop", "rate"), 1.0)],
+        restarts_total=[Sample(("worker", "replaced"), 4.0)],
+    )
+    assert judge(overview(), None, [with_(usual, samples=FAST)]) == []
+
+
+def test_what_a_process_told_that_has_gone_is_not_the_last_minute() -> None:
+    blocked = told(job_stalls_total=[Sample(("mail",), 2.0)])
+    gone = overview(processes=[FRONT, with_(WORKER, seen=ago(90))])
+    assert [finding.what for finding in judge(gone, None, [blocked])] == [
+        "worker 1 on web1 has said nothing for 90 s"
+    ]
+
+
+def test_what_processes_count_is_told_without_the_store_too() -> None:
+    blocked = told(job_stalls_total=[Sample(("mail",), 2.0)])
+    assert [finding.level for finding in judge(AWAY, None, [blocked])] == [BAD, WARNING]
+
+
+def test_a_process_that_was_started_again_is_not_missed() -> None:
+    ended = with_(WORKER, name="worker-0", seen=ago(20))
+    assert judge(overview(processes=[FRONT, ended, with_(WORKER, began=ago(19))])) == []
+    (found,) = judge(overview(processes=[FRONT, ended, WORKER]))  # which was there before
+    assert found.where == "process:worker-0"
+
+
+def test_jobs_that_die_where_workers_end_are_named_as_the_cause() -> None:
+    ends = told(restarts_total=[Sample(("worker", "killed"), 3.0)])
+    found = judge(overview(with_(MAIL, dead=1)), None, [ends])[0]
+    assert "relay dead list --name mail" in found.remedy
+
+
 def test_each_rule_is_tried() -> None:
-    tried = {rule for now, *_ in CASES.values() for rule in RULES if [*rule(_looks(now))]}
-    assert tried == set(RULES)
-
-
-def _looks(now: Overview) -> object:
-    from relay.operations.finding import Looks
-
-    return Looks(now, None)
+    looks = [Looks(now, None) for now, *_ in CASES.values()]
+    looks += [Looks(overview(), None, Minute([snapshot])) for snapshot, *_ in MINUTES.values()]
+    assert {rule for look in looks for rule in RULES if [*rule(look)]} == set(RULES)
 
 
 def test_dead_jobs_are_a_warning_where_there_are_more_than_before() -> None:

@@ -81,6 +81,18 @@ def test_what_was_killed_while_everything_stops_is_given_back_too() -> None:
     assert not supervisor._reaping
 
 
+def test_a_supervisor_that_restarts_in_place_or_stops_is_not_taken_for_one_that_died() -> None:
+    """It has another name afterwards; whoever looks at the relay would hear that the former one is silent."""
+    store, left = Store(), list[tuple[str, str]]()
+    renewal = Reexecution(lambda: succeed(None), lambda kept, buried: left.extend(buried))
+    supervisor = Supervisor(Clock(), None, [], store, renewal, "s1")  # type: ignore[arg-type]
+    supervisor.running = True
+    supervisor.restart()
+    assert left == [("supervisor", "s1")]
+    supervisor.stopService()
+    assert store.reaped == ["s1"]
+
+
 def test_what_changes_while_settings_are_looked_at_is_looked_at_again(
     no_logged_failures: list[LogEvent],
 ) -> None:

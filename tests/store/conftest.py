@@ -36,7 +36,7 @@ class Store(RedisFrontStore, RedisWorkerStore):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._operator, name)
 
-    async def now(self) -> int:
+    async def moment(self) -> int:
         """The store's time, in milliseconds."""
         return (await self.partition.timed_verb("look", "me"))[0]
 

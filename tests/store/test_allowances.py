@@ -65,13 +65,13 @@ async def test_the_jobs_of_a_window_may_come_at_once_and_no_more(front: Store) -
 async def test_another_one_may_come_when_it_was_said_and_not_before(front: Store) -> None:
     await front.sweep()
     rate = Rate(1, 0.5)
-    before = await front.now()
+    before = await front.moment()
     accepted, refused = await told(front, [asked(front, rate) for _ in range(2)])
     assert isinstance(accepted, Receipt)
     assert 0 < refused.wait <= 0.5
     while (await kinds(front, [asked(front, rate)])) != [Receipt]:
-        assert await front.now() < before + 10_000
-    assert await front.now() >= before + refused.wait * 1000 * 0.9  # rounded by a tenth at the most
+        assert await front.moment() < before + 10_000
+    assert await front.moment() >= before + refused.wait * 1000 * 0.9  # rounded by a tenth at the most
 
 
 @ensureDeferred
@@ -118,7 +118,7 @@ async def test_all_jobs_of_a_window_are_accepted_however_many_scripts_they_come_
     rate, left = Rate(calls, DAY), min(calls, 300)
     await front.sweep()
     taken = (calls - left) / calls * DAY * 1000
-    redis.client.set(f"{{r0}}:pace:{CALLER}", f"{await front.now() + taken:.3f}")
+    redis.client.set(f"{{r0}}:pace:{CALLER}", f"{await front.moment() + taken:.3f}")
     for _ in range(left):
         await front.submit(asked(front, rate))
     with pytest.raises(RateExceeded):

@@ -113,7 +113,7 @@ async def test_an_outcome_and_its_key_are_forgotten_after_they_were_kept(make_st
     known = await front.look("me", id)
     assert isinstance(known, Outcome)
     assert await front.find("digest") == id
-    while await front.now() <= known.expires:
+    while await front.moment() <= known.expires:
         pass
     assert await front.fetch(id) is None
     with pytest.raises(NoSuchJob):

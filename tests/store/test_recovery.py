@@ -275,7 +275,7 @@ async def test_a_worker_that_holds_many_goes_on_with_all_of_them(
 async def test_an_adopted_job_was_started_when_it_was(front: Store, worker: Store) -> None:
     id = await submit(front)
     (claim,) = await claimed(await Session(worker).open())
-    while await front.now() <= claim.started:
+    while await front.moment() <= claim.started:
         pass
     await Session(worker, "worker.2").open("worker.1", claim)
     assert (await standing(front, id)).started == claim.started
@@ -398,7 +398,7 @@ async def test_a_turn_keeps_the_lease(make_store: MakeStore) -> None:
     front, worker = make_store("front", lease=0.3), make_store("worker", lease=0.3)
     id, session = await running(front, worker)
     began = (await standing(front, id)).started
-    while await front.now() < began + 1000:
+    while await front.moment() < began + 1000:
         await front.sweep()
         await session.turn(0)
     assert (await standing(front, id)).state is State.RUNNING
@@ -430,7 +430,7 @@ async def test_a_job_that_goes_back_is_found_though_another_of_its_name_came_and
     await claimed(await Session(worker).open())
     late = Submission(front.mint(), a_job(), delay=1, deadline=1)
     await front.submit(late)
-    while not redis.client.zcount("{r0}:delay", 0, await front.now() - 1):
+    while not redis.client.zcount("{r0}:delay", 0, await front.moment() - 1):
         pass
     redis.client.zadd("{r0}:session", {"worker.1": 1})  # its lease has ended
     redis.client.set("{r0}:quiet", 1)

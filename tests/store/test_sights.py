@@ -37,11 +37,21 @@ async def test_what_processes_tell_of_themselves_is_there_for_a_minute(front: St
 
 
 @ensureDeferred
+async def test_a_process_that_leaves_or_whose_end_was_seen_is_not_told_of(make_store: MakeStore) -> None:
+    front, first, second = make_store("front"), make_store("first"), make_store("second")
+    for process in (front, first, second):
+        await process.register(b"here")
+    await first.register(b"")
+    await front.reap("second")
+    assert [name for name, _, _ in await front.processes()] == ["front"]
+
+
+@ensureDeferred
 async def test_a_process_that_is_silent_is_forgotten(redis: RedisProcess, make_store: MakeStore) -> None:
     front, other = make_store("front"), make_store("other")
     await front.register(b"here")
     await other.register(b"gone")
-    redis.client.zadd("{r0}:seen", {"other": await front.now() - 60_001})
+    redis.client.zadd("{r0}:seen", {"other": await front.moment() - 60_001})
     assert [name for name, _, _ in await front.processes()] == ["front"]
     assert redis.client.hexists("{r0}:process", "other")
     await front.register(b"here")
@@ -78,7 +88,7 @@ async def test_what_there_is_of_a_name_is_counted(front: Store, worker: Store) -
         1,
         0,
     )
-    assert begun <= found.oldest <= await front.now() < found.served
+    assert begun <= found.oldest <= await front.moment() < found.served
     totals = await front.totals()
     assert (totals.jobs, totals.running, totals.scheduled, totals.dead) == (3, 1, 1, 0)
     assert (totals.names, totals.stopped, totals.epoch) == (["echo"], {}, front.epoch)
@@ -147,7 +157,7 @@ async def test_why_a_job_waits_is_told(front: Store, worker: Store) -> None:
     await front.stop_name("echo", False)
     await Session(worker).open()
     known = await front.known(delayed)
-    assert known.due > await front.now()
+    assert known.due > await front.moment()
 
 
 @ensureDeferred

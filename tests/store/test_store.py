@@ -460,7 +460,7 @@ async def test_a_job_whose_deadline_has_passed_is_not_claimed(
     id = (await front.submit(Submission(front.mint(), a_job(), deadline=1))).id
     other = await submit(front)
     session = await Session(worker).open()
-    while await front.now() <= 1 + (await front.look("me", other)).created:
+    while await front.moment() <= 1 + (await front.look("me", other)).created:
         pass
     redis.client.delete("{r0}:deadline")  # so many expire that its turn has not come
     assert [c.id for c in (await session.turn()).claims] == [other]

@@ -229,11 +229,11 @@ async def test_it_is_claimed_with_the_last_arguments_when_its_time_is_over(
     session = await Session(worker).open()
     first = await ask(front, debounce=700, delay=700, arguments='{"n":1}')
     assert (await ask(front, debounce=700, delay=700, arguments='{"n":2}')).id == first.id
-    began = await front.now()
+    began = await front.moment()
     while not (claims := (await session.turn()).claims):
         await front.sweep()
     assert [(claim.id, claim.job.arguments) for claim in claims] == [(first.id, '{"n":2}')]
-    assert await front.now() - began >= 600
+    assert await front.moment() - began >= 600
     assert (await ask(front, debounce=700, delay=700)).new
 
 

@@ -173,6 +173,12 @@ def test_a_call_is_below_the_attempt_and_says_neither_query_nor_password(traced:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("url", ["http://[::1/", "http://api:99999/", "http://api:b/"])
+def test_an_address_that_is_none_is_left_to_the_call_itself(traced: Traced, url: str) -> None:
+    traced.traces.call("0-ep-x", "GET", url).ended(0, "InvalidURL")
+    assert dict(traced.one().attributes) == {"http.request.method": "GET", "error.type": "InvalidURL"}
+
+
 def test_where_nothing_is_configured_everything_is_passed_on_as_it_came() -> None:
     traces = Traces(trace.NoOpTracerProvider())
     assert traces.request(CLIENT, "POST") == CLIENT

@@ -29,7 +29,13 @@ class Scene:
         self.closed = 0
         self.ended: list[float] = []
         watched: Any = self
-        self.watchdog = Watchdog(self.look, lambda: 3, watched, lease, stall, self.clock.seconds, self.end)
+        self.told: list[tuple[str, str, float]] = []
+        self.watchdog = Watchdog(
+            *(self.look, lambda: 3, watched, lease, stall, self.clock.seconds, self.end, self.tell)
+        )
+
+    def tell(self, id: str, job: str, seconds: float) -> None:
+        self.told.append((id, job, seconds))
 
     def look(self) -> Sight:
         return self.sight
@@ -70,6 +76,16 @@ def events() -> Iterator[list[LogEvent]]:
     globalLogPublisher.addObserver(watch)
     yield seen
     globalLogPublisher.removeObserver(watch)
+
+
+def test_a_standstill_is_told_once_with_its_job() -> None:
+    scene = Scene()
+    scene.run(5)
+    assert scene.told == [(claim(1).id, claim(1).job.name, 1.0)]
+    scene.run(1, beats=True)
+    scene.sight = Sight(None, PLACE)
+    scene.run(5)
+    assert scene.told[1:] == [("", "", 1.0)]
 
 
 def test_a_standstill_is_logged_once_and_again_when_it_is_over(events: list[LogEvent]) -> None:

@@ -2,9 +2,10 @@
 
 import * as api from "./api.js";
 import { onDone, say } from "./acting.js";
-import * as charts from "./charts.js";
+import { paint } from "./charts.js";
 import { h, morph } from "./dom.js";
 import { seconds, setClock } from "./format.js";
+import { update } from "./past.js";
 import dead from "./views/dead.js";
 import job from "./views/job.js";
 import jobs from "./views/jobs.js";
@@ -27,11 +28,15 @@ const told = {};
 let timer = 0;
 let turn = 0;
 
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return text; } // a link that somebody typed
+}
+
 function read() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...rest] = path.split("/");
   const known = Object.hasOwn(views, name) ? name : "overview";
-  return { name: known, rest: rest.map(decodeURIComponent).join("/"), query: Object.fromEntries(new URLSearchParams(query)) };
+  return { name: known, rest: rest.map(decoded).join("/"), query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 function showNavigation() {
@@ -116,7 +121,7 @@ function askForToken(problem = "") {
 function show(data) {
   morph(at("content"), h("main", {}, context.view.render(data, context)));
   document.title = `${context.view.title}${context.rest ? ` ${context.rest}` : ""} – relay`;
-  charts.paint();
+  paint();
 }
 
 async function refresh() {
@@ -124,7 +129,7 @@ async function refresh() {
   clearTimeout(timer);
   try {
     const asked = context;
-    const [found] = await Promise.all([api.call("summary"), charts.update()]);
+    const [found] = await Promise.all([api.call("summary"), update()]);
     summary = found;
     if (found.overview) setClock(found.overview.time);
     asked.overview = found.overview ?? asked.overview;
@@ -139,6 +144,7 @@ async function refresh() {
     if (mine !== turn) return;
     if (error.status === 401) return askForToken("Log in again");
     trouble = error instanceof api.Refused ? error.message : "no answer";
+    paint();
     if (error.status === 409) at("content").replaceChildren(h("h1", {}, context.view.title), h("p", { class: "bad" }, error.message));
   }
   showFreshness();

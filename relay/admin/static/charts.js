@@ -1,47 +1,24 @@
 // Charts of the last hour (uPlot), each with the same as a table.
 
-import { call } from "./api.js";
-import { h } from "./dom.js";
-import { moment, number } from "./format.js";
+import { h, link } from "./dom.js";
+import { bytes, moment, number, seconds } from "./format.js";
+import { dash, inkOf, stroke } from "./inks.js";
+import { absences, end, times, valuesOf } from "./past.js";
 
-const HOUR = 3_600_000;
-const INKS = ["a", "b", "e", "f", "d"];
-const BAD = /^(failed|expired|dead|died|no answer|5\d\d)$/; // labels of what is drawn in red, and nothing else is
-const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7];
 const MINUTES = 300; // seconds below which ticks have seconds
-const times = []; // ms
-const columns = new Map(); // values by name
+const HEIGHT = 170;
 const made = new Map(); // charts by title
+const specs = new Map(); // what is drawn, by title
 
-// What is new of the history.
-export async function update() {
-  const { names, rows } = await call("history", { since: times.at(-1) ?? 0 });
-  for (const [time, values] of rows) {
-    times.push(time);
-    for (const name of names) if (!columns.has(name)) columns.set(name, new Array(times.length - 1).fill(null));
-    const given = new Map(names.map((name, index) => [name, values[index]]));
-    for (const [name, column] of columns) column.push(given.get(name) ?? null);
-  }
-  const old = times.findIndex((time) => time > Date.now() - HOUR);
-  if (old > 0) {
-    times.splice(0, old);
-    for (const column of columns.values()) column.splice(0, old);
-  }
-}
-
-export const last = (name) => columns.get(name)?.at(-1) ?? null;
-// The names that begin so, the largest values first.
-export const namesOf = (prefix) =>
-  [...columns.keys()].filter((name) => name.startsWith(prefix)).sort((a, b) => peak(b) - peak(a));
-const peak = (name) => columns.get(name).reduce((most, value) => Math.max(most, value ?? 0), 0);
+const powers = (from, to, steps) => Array.from({ length: to - from }, (_, at) => steps.map((step) => step * 10 ** (from + at))).flat();
+const STEPS = new Map([ // between ticks, so that each is another text
+  [number, powers(0, 8, [1, 2, 5])],
+  [bytes, Array.from({ length: 40 }, (_, power) => 2 ** power)],
+  [seconds, [...powers(-4, 1, [1, 2, 5]), 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 432000]],
+]);
+const LEAST = new Map([[number, 4], [seconds, 0.01], [bytes, 1024]]); // of the highest tick
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-// The ink of each series, by its place.
-function inks(series) {
-  let next = 0;
-  return series.map(([label]) => (BAD.test(label) ? "c" : INKS[next++ % INKS.length]));
-}
 
 function clock(_, all) {
   const isShort = all.at(-1) - all[0] < MINUTES;
@@ -49,62 +26,93 @@ function clock(_, all) {
   return all.map((time) => new Date(time * 1000).toLocaleTimeString("en-GB", form));
 }
 
-function options(series, form, width) {
-  const colors = inks(series);
-  const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+// A band where there was nothing to know.
+function shade(plot) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = color("--away");
+  for (const [from, to] of absences()) {
+    const left = plot.valToPos(from / 1000, "x", true);
+    ctx.fillRect(left, bbox.top, Math.max(plot.valToPos(to / 1000, "x", true) - left, 2), bbox.height);
+  }
+  ctx.restore();
+}
+
+const isAlone = (values, at) => values[at] != null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+
+function line([label], ink) {
   return {
-    width, height: 190, legend: { show: false }, cursor: { y: false, points: { show: false } },
-    scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high > 0 ? high * 1.1 : 1, form === number ? 4 : 0)] } },
-    axes: [{ ...axis, size: 26, space: 70, values: clock }, { ...axis, size: 62, ...(form === number && { incrs: WHOLE }), values: (_, all) => all.map(form) }],
-    series: [{}, ...series.map(([label], index) => ({ label, stroke: () => color(`--${colors[index]}`), width: 1.6, points: { show: times.length < 3 }, spanGaps: true }))],
+    label, stroke: () => color(stroke(ink)), width: 1.6, dash: dash(ink), spanGaps: false,
+    points: { show: true, size: 4, filter: (plot, at) => plot.data[at].map((_, index) => index).filter((index) => isAlone(plot.data[at], index)) },
   };
 }
 
-function draw(title, series, form, plot) {
-  const width = plot.clientWidth;
+function options({ series, form, inks }, width) {
+  const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+  const steps = STEPS.get(form);
+  return {
+    width, height: HEIGHT, legend: { show: false }, cursor: { y: false, points: { show: false } },
+    scales: {
+      x: { time: true, range: (_, low, high) => [low, Math.max(high, end() / 1000, low + 10)] },
+      y: { range: (_, low, high) => [0, high > 0 ? Math.max(high * 1.1, LEAST.get(form) ?? 0) : LEAST.get(form) ?? 1] },
+    },
+    axes: [{ ...axis, size: 24, space: 70, values: clock }, { ...axis, size: 62, ...(steps && { incrs: steps }), values: (_, all) => all.map(form) }],
+    series: [{}, ...series.map((each, index) => line(each, inks[index]))],
+    hooks: { drawClear: [shade] },
+  };
+}
+
+function draw(title, plot) {
+  const spec = specs.get(title), width = plot.clientWidth;
   if (!width || !times.length) return;
-  const data = [times.map((time) => time / 1000), ...series.map(([, name]) => columns.get(name) ?? times.map(() => null))];
-  const labels = series.map(([label]) => label).join("|");
+  const data = [times.map((time) => time / 1000), ...spec.series.map(([, name]) => valuesOf(name))];
+  const labels = spec.series.map(([label]) => label).join("|");
   const known = made.get(title);
   if (known && known.plot === plot && known.labels === labels) {
-    if (known.chart.width !== width) known.chart.setSize({ width, height: 190 });
+    if (known.chart.width !== width) known.chart.setSize({ width, height: HEIGHT });
     known.chart.setData(data);
     return;
   }
   known?.chart.destroy();
   plot.replaceChildren();
-  made.set(title, { plot, labels, chart: new uPlot(options(series, form, width), data, plot) });
+  made.set(title, { plot, labels, chart: new uPlot(options(spec, width), data, plot) });
 }
 
 function asTable(series, form) {
+  const all = series.map(([, name]) => valuesOf(name));
   const shown = [...times.keys()].reverse().filter((_, index) => index % 12 === 0).slice(0, 13);
   return h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "at"), series.map(([label]) => h("th", { scope: "col", class: "n" }, label)))),
     h("tbody", {}, shown.map((at) => h("tr", {}, h("td", { "data-label": "at" }, moment(times[at])),
-      series.map(([label, name]) => h("td", { class: "n", "data-label": label }, form(columns.get(name)?.[at] ?? null)))))));
+      series.map(([label], index) => h("td", { class: "n", "data-label": label }, form(all[index][at] ?? null)))))));
 }
 
-// A chart: `series` are [label, name of a figure]; `form` writes a value.
-export function chart(title, series, form) {
-  const colors = inks(series);
-  const plot = h("div", { class: "plot", "data-kept": true, "aria-hidden": "true" });
-  const drawn = h("figure", { class: "panel", "data-key": `chart ${title}`, "data-chart": title },
-    h("figcaption", {}, title), plot,
-    h("ul", { class: "legend" }, series.map(([label, name], index) =>
-      h("li", { class: `ink-${colors[index]}` }, `${label} ${form(columns.get(name)?.at(-1) ?? null)}`))),
-    h("details", {}, h("summary", {}, "As a table"), asTable(series, form)));
-  specs.set(title, [series, form]);
-  return drawn;
-}
+// What the bands mean, if there are some.
+const away = () => [...new Set(absences().map(([, , why]) => why))].map((why) => h("li", { class: "ink-away" }, why));
 
-const specs = new Map();
+const legend = (series, form, inks) => h("ul", { class: "legend" },
+  series.map(([label, name, path], index) => h("li", { class: `ink-${inks[index]}` },
+    path ? link(path, label) : label, ` ${form(valuesOf(name).at(-1) ?? null)}`)), away());
+
+// A chart: `series` are [label, name of a figure or names of some, view that explains it]; `form` writes a value; `kind`
+// is what its series are (inks.js); `path` leads to the view that explains all. Without series it says that there is nothing.
+export function chart(title, series, form, kind, path, nothing = "nothing in the last hour") {
+  const inks = series.map(([label]) => inkOf(kind, label));
+  specs.set(title, { series, form, inks });
+  return h("figure", { class: "panel", "data-key": `chart ${title} ${series.length > 0}`, "data-chart": series.length ? title : null },
+    h("figcaption", {}, path ? link(path, title) : title),
+    series.length ? [
+      h("div", { class: "plot", "data-kept": true, "aria-hidden": "true" }), legend(series, form, inks),
+      h("details", {}, h("summary", {}, "As a table"), asTable(series, form)),
+    ] : h("p", { class: "soft" }, nothing));
+}
 
 // Draw the charts that are on the page now.
 export function paint() {
-  for (const figure of document.querySelectorAll("[data-chart]")) {
-    const title = figure.getAttribute("data-chart");
-    draw(title, ...specs.get(title), figure.querySelector(".plot"));
-  }
+  for (const figure of document.querySelectorAll("[data-chart]")) draw(figure.getAttribute("data-chart"), figure.querySelector(".plot"));
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -80,5 +80,7 @@ export const facts = (pairs) =>
 export const tile = (name, value, more, level) =>
   h("li", { class: "tile" }, h("span", {}, name), h("strong", { class: level }, value), more && h("small", {}, more));
 export const link = (path, text) => h("a", { href: `#/${path}` }, text);
+// A view with what its form is filled with.
+export const path = (view, query) => `${view}?${new URLSearchParams(query)}`;
 export const button = (text, onclick, danger, more) =>
   h("button", { type: "button", class: danger ? "danger" : null, onclick, ...more }, text);

@@ -7,13 +7,15 @@ export const STATES = ["", "scheduled", "queued", "running", "succeeded", "faile
 const FRESH = 6000; // ms for which a list counts: looking for jobs is work for Redis
 const ROUNDS = 8; // questions for one list
 const MOST = 50;
+const ID = /^[0-9]+-[a-z0-9]+-[a-z0-9]{16,}(-\d{8}t\d{6}z)?(-then)?$/; // a whole one
 
 // The jobs that a query means; more of them each time that somebody asks for more.
 export async function found(context, query) {
   const { kept } = context;
-  const asked = JSON.stringify([query, kept.most ?? MOST]);
+  if (kept.query !== JSON.stringify(query)) Object.assign(kept, { query: JSON.stringify(query), most: MOST });
+  const asked = JSON.stringify([query, kept.most]);
   if (kept.asked === asked && Date.now() - kept.at < FRESH) return kept.page;
-  const most = kept.most ?? MOST;
+  const { most } = kept;
   const jobs = [];
   let cursor = "", looked = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -30,7 +32,7 @@ export async function found(context, query) {
 export function more(context, page) {
   if (!page.cursor) return null;
   return h("p", {}, h("button", { type: "button", onclick: () => {
-    context.kept.most = (context.kept.most ?? MOST) + MOST;
+    context.kept.most += MOST;
     context.refresh();
   } }, "Look further"), h("span", { class: "soft" }, ` ${page.looked} jobs were looked at`));
 }
@@ -43,6 +45,11 @@ export function form(path, { query, overview }, fields) {
   const submit = (event) => {
     event.preventDefault();
     const given = [...new FormData(event.currentTarget)].filter(([, value]) => value.trim());
+    const id = given.map(([, value]) => value.trim()).find((value) => ID.test(value));
+    if (id) {
+      location.hash = `#/job/${id}`;
+      return;
+    }
     const said = new URLSearchParams(given.map(([name, value]) => [name, value.trim()]));
     location.hash = `#/${path}${given.length ? `?${said}` : ""}`;
   };

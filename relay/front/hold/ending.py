@@ -179,6 +179,8 @@ class Ending(ABC):
     def _end(self, status: int, end: str) -> None:
         """It ends without an answer. Call it before `_over`."""
         self._context.events.request_ended(status, end)
+        if end == "abandoned":
+            self._context.events.abandoned(self.held())
         if self._trail is not None:
             self._tell(self._trail, status, end)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from relay.store.given_back import log_given_back
 from relay.store.memory.dataset import DataSet
@@ -31,10 +31,10 @@ class MemoryMember:
     def start(self) -> None: ...
 
     def stop(self) -> Deferred[Any]:
-        return succeed(None)
+        return ensureDeferred(self.register(b""))
 
     async def register(self, told: bytes) -> None:
-        """Say what operators are told of this process."""
+        """Say what operators are told of this process; nothing: it leaves."""
         self.store.processes.register(self.inbox, told)
 
     async def check_room(self) -> None: ...

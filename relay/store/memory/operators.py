@@ -42,6 +42,7 @@ class MemoryOperatorStore(MemorySights, MemoryActs, OperatorStore):
     async def reap(self, process: str) -> list[GivenBack]:
         back = self.store.sessions.reap(process)
         self.store.post.remove(process)
+        self.store.processes.register(process, b"")
         log_given_back(back, "its process ended")
         return back
 

@@ -15,8 +15,10 @@ class Processes:
         self._told: dict[str, tuple[int, bytes]] = {}
 
     def register(self, name: str, told: bytes) -> None:
-        """A process tells of itself."""
+        """A process tells of itself; nothing: it leaves."""
         self._told[name] = self._now(), told
+        if not told:
+            del self._told[name]
 
     def all(self) -> list[tuple[str, int, bytes]]:
         """Name, when it told that (ms), and what."""

@@ -4,6 +4,7 @@ import { confirmed } from "../acting.js";
 import { call } from "../api.js";
 import { button, facts, h, link, panel, s, table } from "../dom.js";
 import { between, levelOf, moment, now, number, since, until } from "../format.js";
+import { titled } from "../processes.js";
 import { remove, retry } from "./dead.js";
 
 const LIVE = ["scheduled", "queued", "running"];
@@ -56,10 +57,10 @@ function acts({ row, isDead }) {
     !LIVE.includes(row.state) && button("Delete", () => remove(row.id, isDead ? "dead job" : "outcome"), true));
 }
 
-const attempts = [
+const attempts = (overview) => [
   ["attempt", (each) => number(each.number)], ["how it ended", (each) => h("span", { class: `tag ${levelOf(each.how)}` }, each.how)],
   ["problem", (each) => each.problem], ["began", (each) => moment(each.started)],
-  ["took", (each) => each.started ? between(each.started, each.ended || now()) : "–", true], ["worker", (each) => h("span", { class: "mono" }, each.process)],
+  ["took", (each) => each.started ? between(each.started, each.ended || now()) : "–", true], ["worker", (each) => each.process && titled(overview, each.process)],
 ];
 
 export default {
@@ -75,11 +76,11 @@ export default {
     job.isDead ||= job.row.state === "dead";
     return job;
   },
-  render: (job, { acts: may }) => {
+  render: (job, { acts: may, overview }) => {
     const { row } = job;
     return [
       h("div", { class: "row" }, h("h1", {}, `${row.name} `, h("span", { class: `tag ${levelOf(row.state)}` }, job.isDead ? "dead" : row.state)), may && acts(job)),
-      panel("In time", picture(job), table("", attempts, job.attempts, (each) => `${each.number} ${each.started}`, "not started yet")),
+      panel("In time", picture(job), table("", attempts(overview), job.attempts, (each) => `${each.number} ${each.started}`, "not started yet")),
       panel("About it", facts([
         ["id", h("span", { class: "mono" }, row.id)], ["queue", row.queue], ["owner", row.owner], ["problem", row.problem],
         ["waits because", job.why_waiting && h("strong", { class: "warning" }, job.why_waiting)],
@@ -89,8 +90,8 @@ export default {
         ["deadline", job.deadline ? `${moment(job.deadline)}, ${until(job.deadline)}` : ""],
         ["place in line", job.position ? number(job.position) : ""], ["priority", job.priority ? number(job.priority) : ""],
         ["attempts", `${row.attempts} of ${job.most_attempts}`], ["limit group", job.lane],
-        ["worker", job.process && h("span", { class: "mono" }, job.process)],
-        ["waited for by", job.waiters.length ? h("span", { class: "mono" }, job.waiters.join(", ")) : ""],
+        ["worker", job.process && titled(overview, job.process)],
+        ["waited for by", job.waiters.length ? job.waiters.map((name) => h("div", {}, titled(overview, name))) : ""],
         ["parent", job.parent && link(`job/${job.parent}`, job.parent)],
         ["sub-jobs", job.children.length ? job.children.map((id) => [link(`job/${id}`, id), " "]) : ""],
         ["kept until", job.expires ? moment(job.expires) : ""], ["trace", job.trace && h("span", { class: "mono" }, job.trace)],

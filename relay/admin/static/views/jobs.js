@@ -5,7 +5,7 @@ import { button, h, link, panel, table } from "../dom.js";
 import { form, found, more } from "../finding.js";
 import { between, levelOf, moment, number, since } from "../format.js";
 
-const FIELDS = ["id", "name", "queue", "owner", "key", "state"];
+const FIELDS = ["id", "name", "queue", "owner", "key", "problem", "state"];
 const LIVE = ["scheduled", "queued", "running"];
 
 export const columns = [

@@ -1,13 +1,40 @@
 // What a relay does, at a glance.
 
-import { chart, last, namesOf } from "../charts.js";
-import { h, link, tile } from "../dom.js";
+import { chart } from "../charts.js";
+import { h, link, path, tile } from "../dom.js";
 import { number, rate, seconds } from "../format.js";
+import { last, namesOf } from "../past.js";
 
-const ofEach = (prefix, most = 6) => namesOf(prefix).slice(0, most).map((name) => [name.slice(prefix.length), name]);
-const statuses = () => ofEach("requests ").map(([status, name]) => [status === "0" ? "no answer" : status, name]);
+const MOST = 6; // series of a chart
+const ofEach = (prefix, most = MOST) => namesOf(prefix).slice(0, most).map((name) => [name.slice(prefix.length), name]);
+const noAnswer = (status) => (status === "0" ? "no answer" : status);
+const statuses = () => ofEach("requests ").map(([status, name]) => [noAnswer(status), name]);
 const oldestHeld = (overview) => overview.processes.reduce((most, each) => Math.max(most, each.oldest_held), 0);
 const sum = (overview, field) => overview.processes.reduce((total, each) => total + each[field], 0);
+const shares = (name) => ["p50", "p95", "p99"].map((share) => [share, `${name} ${share}`]);
+
+// By job and problem; each leads to the jobs that failed so.
+const failures = () => namesOf("failed ").slice(0, MOST).map((figure) => {
+  const [, name, problem] = figure.split(" ");
+  return [`${name}: ${problem}`, figure, path("jobs", { state: "failed", name, problem })];
+});
+
+const limited = () => ofEach("limited ").map(([label, figure]) => {
+  const at = label.lastIndexOf(" ");
+  return [label, figure, path("jobs", { owner: label.slice(0, at) })];
+});
+
+// Calls to APIs by what came of them.
+function calls() {
+  const all = new Map();
+  for (const name of namesOf("api ")) {
+    const [, host, status] = name.split(" ");
+    if (host === "time") continue;
+    const label = status === "0" ? "no answer" : status < "400" ? "answered" : `${status[0]}xx`;
+    all.set(label, [...(all.get(label) ?? []), name]);
+  }
+  return [...all].sort();
+}
 
 function tiles(overview) {
   const held = sum(overview, "held");
@@ -16,17 +43,15 @@ function tiles(overview) {
   const oldest = waiting.length ? seconds((overview.time - Math.min(...waiting)) / 1000) : "";
   return h("ul", { class: "tiles", "aria-label": "Now" },
     tile("Held", number(held), held ? `requests, oldest ${seconds(oldestHeld(overview))}` : "requests"),
-    tile("Queued", link("queues", number(overview.queued)), oldest && `oldest ${oldest}`),
+    tile("Queued", link("queues", number(overview.queued)), oldest ? `oldest ${oldest}` : "none waits"),
     tile("Running", link("workers", number(overview.running)), `of ${number(sum(overview, "concurrency"))} places`),
     tile("Scheduled", number(overview.scheduled), "for later"),
-    tile("Dead", link("dead", number(overview.dead)), "", overview.dead ? "bad" : ""),
+    tile("Dead", link("dead", number(overview.dead)), overview.dead ? "to be looked at" : "none", overview.dead ? "bad" : ""),
     tile("Ended", rate(ended), "attempts"),
     tile("Wait", seconds(last("wait p95")), "95 of 100 are faster"),
     tile("Run", seconds(last("run p95")), "95 of 100 are faster"),
     tile("Answer", seconds(last("written p95")), "after the end, 95 of 100"));
 }
-
-const shares = (name) => ["p50", "p95", "p99"].map((share) => [share, `${name} ${share}`]);
 
 export default {
   title: "Overview",
@@ -35,14 +60,17 @@ export default {
     h("h1", {}, "Overview"),
     tiles(overview),
     h("div", { class: "charts" },
-      chart("Attempts that ended", ofEach("ended "), rate),
-      chart("Held, queued, running", [["held", "held"], ["queued", "queued"], ["running", "running"]], number),
-      chart("Jobs wait before they start", shares("wait"), seconds),
-      chart("Jobs run", shares("run"), seconds),
-      chart("From a job's end to its answer", shares("written"), seconds),
-      chart("Oldest of those that wait", [["held request", "held oldest"], ...ofEach("oldest ", 5)], seconds),
-      chart("Failures by problem", ofEach("failed "), rate),
-      chart("Answers by status", statuses(), rate),
-      chart("Callers at a limit", ofEach("limited "), rate)),
+      chart("Failures by job and problem", failures(), rate, "failures", path("jobs", { state: "failed" }), "no attempt failed in the last hour"),
+      chart("Held, queued, running", [["held", "held"], ["queued", "queued"], ["running", "running"]], number, "now", "queues"),
+      chart("Oldest of those that wait", [["held request", "held oldest"], ...ofEach("oldest ", 5)], seconds, "queues", "queues"),
+      chart("Attempts that ended", ofEach("ended "), rate, "attempts", "jobs", "no attempt ended in the last hour"),
+      chart("Answers by status", statuses(), rate, "requests", null, "no request came in the last hour"),
+      chart("How requests end", ofEach("end "), rate, "ends", null, "no request ended in the last hour"),
+      chart("Jobs wait before they start", shares("wait"), seconds, "times", "queues"),
+      chart("Jobs run", shares("run"), seconds, "times", "workers"),
+      chart("From a job's end to its answer", shares("written"), seconds, "times"),
+      chart("Calls to APIs", calls(), rate, "calls", "upstreams", "handlers called nothing in the last hour"),
+      chart("Callers at a limit", limited(), rate, "callers", null, "no caller was at a limit in the last hour"),
+      chart("Processes that ended", ofEach("process "), rate, "ended", "workers", "none in the last hour")),
   ],
 };

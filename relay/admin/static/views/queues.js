@@ -2,9 +2,10 @@
 
 import { confirmed } from "../acting.js";
 import { call } from "../api.js";
-import { chart, last, namesOf } from "../charts.js";
+import { chart } from "../charts.js";
 import { button, h, link, panel, table } from "../dom.js";
 import { number, plural, seconds, since } from "../format.js";
+import { last, namesOf } from "../past.js";
 
 function pausing(method, argument, kind, each) {
   const name = each[argument];
@@ -50,8 +51,8 @@ export default {
         ["run, p95", (each) => seconds(last(`run of ${each.name} p95`)), true], ["standing", standing], ...nameActs,
       ], overview.names, (each) => each.name, "no worker has published a job")),
       h("div", { class: "charts" },
-        chart("Length of queues", lengths, number),
-        chart("Oldest job of queues", lengths.map(([label]) => [label, `oldest ${label}`]), seconds)),
+        chart("Length of queues", lengths, number, "queues"),
+        chart("Oldest job of queues", lengths.map(([label]) => [label, `oldest ${label}`]), seconds, "queues")),
     ];
   },
 };

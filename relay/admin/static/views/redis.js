@@ -22,10 +22,10 @@ export default {
         ["their size", of(overview.bytes, overview.most_bytes, bytes)], ["dead jobs", number(overview.dead)], ["epoch", overview.epoch],
       ])),
       h("div", { class: "charts" },
-        chart("Round trip", [["round trip", "redis trip"]], seconds),
-        chart("Scripts, as processes see them", ["p50", "p95", "p99"].map((share) => [share, `script ${share}`]), seconds),
-        chart("Commands", [["commands", "redis commands"]], rate),
-        chart("Memory", [["memory", "redis memory"]], bytes)),
+        chart("Round trip", [["round trip", "redis trip"]], seconds, "redis"),
+        chart("Scripts, as processes see them", ["p50", "p95", "p99"].map((share) => [share, `script ${share}`]), seconds, "times"),
+        chart("Commands", [["commands", "redis commands"]], rate, "redis"),
+        chart("Memory", [["memory", "redis memory"]], bytes, "redis")),
     ];
   },
 };

@@ -1,8 +1,9 @@
 // What handlers called, and how it answered.
 
-import { chart, last, namesOf } from "../charts.js";
+import { chart } from "../charts.js";
 import { h, panel, table } from "../dom.js";
 import { number, rate, seconds } from "../format.js";
+import { last, namesOf } from "../past.js";
 
 function hosts() {
   const byHost = new Map();
@@ -41,9 +42,9 @@ export default {
       ], rows, (each) => each.host, "handlers have called nothing in the last hour")),
       h("div", { class: "charts" },
         rows.slice(0, 6).map((each) => [
-          chart(`Answers of ${each.host}`, each.statuses.slice(0, 6).map(([status, name]) => [shown(status), name]), rate),
-          chart(`Under way to ${each.host}`, [["calls", `calls open ${each.host}`]], number),
-          chart(`Time of ${each.host}`, ["p50", "p95", "p99"].map((share) => [share, `api time ${each.host} ${share}`]), seconds),
+          chart(`Answers of ${each.host}`, each.statuses.slice(0, 6).map(([status, name]) => [shown(status), name]), rate, "api"),
+          chart(`Under way to ${each.host}`, [["calls", `calls open ${each.host}`]], number, "underway"),
+          chart(`Time of ${each.host}`, ["p50", "p95", "p99"].map((share) => [share, `api time ${each.host} ${share}`]), seconds, "times"),
         ])),
     ];
   },
