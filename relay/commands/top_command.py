@@ -36,6 +36,7 @@ _RATES = (
     "relay_upstream_requests_total",
 )
 _END = ("q", "Q", "\x03")
+BETWEEN = 1.1  # seconds between the looks of --once: processes tell of themselves each second
 _PLAIN = 60  # lines where there is no terminal
 
 
@@ -74,6 +75,9 @@ class Looking:
 
 
 async def _plain(looking: Looking, reactor: Any, asked: Namespace) -> None:
+    if asked.once:  # what happens in a second is the difference between two looks
+        await looking.look()
+        await pause(reactor, BETWEEN)
     while True:
         look = await looking.look()
         if asked.json:

@@ -124,6 +124,11 @@ class Call:
         self._admitted = False
         self.over_with = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether the head of the answer is here."""
+        return self._phase == "body"
+
     async def run(self, agent: IAgent, method: bytes, uri: bytes, headers: Any, producer: Any) -> Body:
         """Send the request; its answer, once it has a head."""
         self._host.calls.add(self)

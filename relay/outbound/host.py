@@ -77,9 +77,12 @@ class Breaker:
 
 
 class UnderWay(Protocol):
-    """A call that has a place. `began`: by the clock, when it was sent."""
+    """A call that has a place. `began`: by the clock, when it was sent · `answered`: whether its answer has begun."""
 
     began: float
+
+    @property
+    def answered(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -107,13 +110,13 @@ class Hosts:
         return iter(self._hosts.values())
 
     def under_way(self, now: float) -> dict[str, tuple[int, float]]:
-        """How many calls are under way by the name of their host, and for how many seconds the oldest; `now` is by the
-        clock."""
+        """How many calls are under way by the name of their host, and for how many seconds the oldest has had no
+        answer; `now` is by the clock."""
         found: dict[str, tuple[int, float]] = {}
         for (_, name, _), host in self._hosts.items():
             shown = name.decode("latin-1")
             count, oldest = found.get(shown, (0, 0.0))
-            ages = [now - call.began for call in host.calls]
+            ages = [now - call.began for call in host.calls if not call.answered]
             found[shown] = count + len(host.calls), max([oldest, *ages])
         return found
 

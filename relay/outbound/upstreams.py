@@ -51,7 +51,7 @@ class Upstreams:
         return Http(self._shared, job)
 
     def under_way(self) -> dict[str, tuple[int, float]]:
-        """How many calls are under way by host, and for how many seconds the oldest."""
+        """How many calls are under way by host, and for how many seconds the oldest has had no answer."""
         return self.hosts.under_way(self._clock.seconds())
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from relay.commands.status_shown import status_parts
 from relay.commands.tables import Column, Listing, age, duration, moment, size
 from relay.commands.top_shown import Look, top_parts
 from relay.commands.workers_shown import running_table, worker_table
-from relay.operations.figures import Failing, JobFigures, Slowness
+from relay.operations.figures import Failing, JobFigures, Slowness, Upstream
 from relay.operations.judging import judge
 from relay.operations.seen import (
     AttemptStatus,
@@ -43,7 +43,8 @@ BUSY = overview(
     with_(MAIL, waiting=1234, oldest=ago(40), running=12),
     with_(MAIL, name="scan", queue="slow", waiting=3, oldest=ago(400), served=False),
 )
-FIGURES = JobFigures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)])
+CALLS = Upstream("api.example", 22, 14.0, 0.3, 0.085)
+FIGURES = JobFigures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)], [CALLS])
 
 
 class Terminal(io.StringIO):
@@ -179,6 +180,7 @@ def test_status_says_first_what_is_wrong_and_what_to_do() -> None:
     assert "requests: 3 held, the oldest for 12 s" in text
     assert "mail  default    1,234        40 s       12     2.5 s   310 ms  on" in text
     assert "mail  timed-out     31            0.8 %" in text
+    assert "api.example           22    14 s      0.3  85 ms" in text
     assert "worker 1  worker-1  web1  runs 2 of 200" in text
     assert lines[-1].startswith("Redis 8.0, up 1 h, 5.0 MiB of 1.0 GiB, aof")
 
