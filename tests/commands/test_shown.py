@@ -138,6 +138,37 @@ def test_a_job_is_shown_with_all_that_is_known() -> None:
     assert "why it waits" not in text  # what is not known is not shown
 
 
+def test_of_a_job_that_has_failed_is_said_why_in_words_and_that_its_arguments_are_gone() -> None:
+    error = {
+        "type": "/problems/job-failed",
+        "title": "The job failed",
+        "detail": "Its handler raised an error",
+    }
+    text = "\n".join(plain(*job_page(JobDetail(with_(ROW, problem="job-failed"), {"error": error}, []), NOW)))
+    for said in (
+        "problem    job-failed: The job failed",
+        "detail     Its handler raised an error",
+        "exception  in the log of its worker",
+        "arguments are no longer kept",
+    ):
+        assert said in text, text
+    dead = JobDetail(with_(ROW, state="dead", problem="worker-died"), {}, [], arguments='{"to":"a"}')
+    text = "\n".join(plain(*job_page(dead, NOW)))
+    assert '{"to":"a"}' in text
+    assert "no longer kept" not in text
+
+
+def test_attempts_that_are_more_than_allowed_are_explained() -> None:
+    attempts = [AttemptStatus(number, "died", ago(50), ago(48)) for number in (1, 2, 3)]
+    attempts.append(AttemptStatus(4, "failed", ago(30), ago(29), "worker-died"))
+    detail = JobDetail(with_(ROW, attempts=4), {}, attempts, most_attempts=2)
+    text = "\n".join(plain(*job_page(detail, NOW)))
+    assert "4 of 2; 4 of them died with their worker, after which a job runs again" in text
+    given = AttemptStatus(1, "given back", ago(50), ago(48))
+    text = "\n".join(plain(*job_page(with_(detail, attempts=[given]), NOW)))
+    assert "besides 1 that counted as none (postponed, or given back" in text
+
+
 def test_a_long_result_is_cut_and_said_to_be() -> None:
     detail = JobDetail(with_(ROW, state="succeeded"), {"result": list(range(100))}, [])
     lines = plain(*job_page(detail, NOW))
