@@ -84,7 +84,8 @@ class Events:
         below 0 where no outcome was written."""
 
     def abandoned(self, seconds: float) -> None:
-        """The client of a held request went away after so many seconds; `request_ended` tells of it, too."""
+        """The client of a held request has gone, after so many seconds: it closed its side then, and was not there for
+        what was sent later. `request_ended` tells of it, too."""
 
     def asked(self, asked: Asked) -> None:
         """A request is over."""

@@ -181,11 +181,16 @@ class JobLines(EventLines):
         return msgspec.json.encode(line).decode()
 
 
+PROBES = ("/healthz", "/readyz")  # each balancer asks them each second or so
+
+
 class RequestLines(EventLines):
     """Writes a line for each request. A failure is one that was answered with an error, or not at all."""
 
     def asked(self, asked: Asked) -> None:
-        """A request is over: a line for it, unless only failures are wanted."""
+        """A request is over: a line for it, unless only failures are wanted, or it was a probe that found all well."""
+        if asked.status == 200 and asked.path in PROBES:
+            return
         if self._failures and 0 < asked.status < 400 and asked.end not in _UNANSWERED:
             return
         self._batch.add(self._json(asked) if self._is_json else self._text(asked))

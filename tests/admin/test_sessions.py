@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.admin.sessions import LIFE
+from relay.admin.sessions import LIFE, OperatorSessions
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.model.caller import Caller
+from relay.serving.known_tokens import KnownToken, KnownTokens
 from tests.admin.scene import Desk
 
 
@@ -68,6 +72,19 @@ def test_a_cookie_of_another_process_or_a_changed_one_is_none(guarded: Desk) -> 
     assert guarded.call("POST", "/api/overview", {}, Cookie=cookie[:-1]).status == 401
     assert guarded.call("POST", "/api/overview", {}, Cookie="relay_admin_8081=").status == 401
     assert guarded.call("POST", "/api/overview", {}, Cookie=f"a=b; {cookie}").status == 200
+    odd = "".join(
+        f"relay_admin_8081={value}; " for value in ("", "x", "ÿ", cookie)
+    )  # another server's of this host
+    assert guarded.call("POST", "/api/overview", {}, Cookie=f"{odd}{cookie}").status == 200
+
+
+def test_by_https_a_cookie_is_taken_from_this_host_alone() -> None:
+    grant = KnownToken(b"d" * 32, 1e12, trusted=False, caller=Caller("token:a"), operator="act")
+    known = KnownTokens()
+    sessions = OperatorSessions(lambda: known, lambda: 0.0, is_tls=True, proxies=Proxies())
+    line, _ = sessions.open(Request("POST", b"/session", "1.1", {"host": ["relay.example"]}), grant)
+    assert line.startswith("Set-Cookie: __Host-relay_admin=")
+    assert line.endswith("; Path=/; HttpOnly; SameSite=Strict; Secure\r\n")
 
 
 def test_a_session_that_was_ended_is_one_for_nobody_else_who_has_its_cookie(guarded: Desk) -> None:

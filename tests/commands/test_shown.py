@@ -205,7 +205,7 @@ def test_status_says_first_what_is_wrong_and_what_to_do() -> None:
     lines = plain(*status_parts(BUSY, FIGURES, judge(BUSY)))
     assert lines[0] == "2 things are wrong."
     assert lines[1] == "bad: 3 jobs of scan wait, and no worker serves it"
-    assert lines[2].startswith("    → start a worker with the module of scan")
+    assert lines[2].startswith("    → the workers that run do not have it")
     text = "\n".join(lines)
     assert "jobs: 1,237 waiting, 12 running" in text
     assert "requests: 3 held, the oldest for 12 s" in text

@@ -180,6 +180,13 @@ def test_failures_alone_can_be_asked_for(written: Written) -> None:
     assert ends == ["failed", "retried", "expired", "cancelled", "answered", "cut", "abandoned"]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_have_lines_where_they_find_something(written: Written, path: str) -> None:
+    written.requests().asked(request(method="GET", path=path))
+    written.requests().asked(request(method="GET", path=path, status=503))
+    assert values(written.one())["status"] == "503"
+
+
 def test_lines_are_written_together_soon(written: Written) -> None:
     jobs, requests = written.jobs(), written.requests()
     jobs.ended(claim(), "succeeded", "", 1, 0)

@@ -67,9 +67,7 @@ class Ending(ABC):
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
-        self._closed = (
-            OPEN  # for how long it was held when its client closed its side: the client may have gone
-        )
+        self._closed = OPEN  # how long it was held when its client closed its side: it may have gone
         self._stream: Stream = PLAIN
         self._trail: Kept | None = None
         self._until = 0.0
@@ -180,7 +178,7 @@ class Ending(ABC):
         """It ends without an answer. Call it before `_over`."""
         self._context.events.request_ended(status, end)
         if end == "abandoned":
-            self._context.events.abandoned(self.held())
+            self._context.events.abandoned(self._closed)
         if self._trail is not None:
             self._tell(self._trail, status, end)
 
