@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from relay.doctor.diagnosis import Diagnosis, Severity
-from relay.doctor.habit_checks import check_settings, listeners
+from relay.doctor.habit_checks import check_settings, listeners, whose
 from relay.doctor.machine import Machine, RunningProcess
 from relay.model.settings import Settings
 
@@ -158,3 +158,11 @@ def test_a_machine_is_read_from_its_files(tmp_path: Path) -> None:
     assert (machine.proxies, machine.redis) == (("nginx",), True)
     assert (machine.memory, machine.memory_by) == (524_288, "the control group")
     assert machine.kernel["somaxconn"] == 128
+
+
+def test_whose_settings_are_judged_is_said_where_a_relay_runs() -> None:
+    assert whose(MACHINE) == []
+    running = tuple(RunningProcess(number, "relay front", 1000) for number in range(1, 7))
+    (said,) = whose(msgspec.structs.replace(MACHINE, running=running))
+    assert said.saw.startswith("these are the settings of this shell; relay front (1), relay front (2)")
+    assert said.saw.endswith("and 2 more may have others")

@@ -89,7 +89,7 @@ export default {
         ["may start", job.due ? `${moment(job.due)}, ${until(job.due)}` : ""],
         ["deadline", job.deadline ? `${moment(job.deadline)}, ${until(job.deadline)}` : ""],
         ["place in line", job.position ? number(job.position) : ""], ["priority", job.priority ? number(job.priority) : ""],
-        ["attempts", `${row.attempts} of ${job.most_attempts}`], ["limit group", job.lane],
+        ["attempts", job.most_attempts ? `${row.attempts} of ${job.most_attempts}` : number(row.attempts)], ["limit group", job.lane],
         ["worker", job.process && titled(overview, job.process)],
         ["waited for by", job.waiters.length ? job.waiters.map((name) => h("div", {}, titled(overview, name))) : ""],
         ["parent", job.parent && link(`job/${job.parent}`, job.parent)],
