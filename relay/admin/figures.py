@@ -3,8 +3,8 @@
 Of the store: ``queued``, ``running``, ``scheduled``, ``dead``, ``held``, ``held oldest``, ``queue default`` (length),
 ``oldest default`` (seconds), ``redis trip``, ``redis commands``, ``redis memory``. In a second: ``ended succeeded``,
 ``failed <job> <problem>``, ``api <host> <status>``, ``limited <caller> <limit>``, ``requests <status>``, ``end <how>``
-(of requests), ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was one,
-something that has not come is 0. Seconds:
+(of requests). So far: ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was
+one, something that has not come is 0. Seconds:
 ``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``,
 ``calls oldest <host>``. Under way: ``calls open <host>``.
 """
@@ -28,7 +28,6 @@ _RATES = (
     ("limited", "relay_limited_total", (0, 1)),
     ("requests", "relay_requests_total", (0,)),
     ("end", "relay_requests_total", (1,)),
-    ("process", "relay_restarts_total", (0, 1)),
 )
 #: histograms, those of each label apart or all together
 _TIMES = (
@@ -69,6 +68,8 @@ def of_processes(compared: Compared) -> Figures:
         yield from _rates(name, compared.rates(metric), at)
     for name, metric, is_apart in _TIMES:
         yield from _times(name, metric, compared.counts(metric), is_apart)
+    for labels, ends in compared.gauges("relay_restarts_total").items():
+        yield f"process {' '.join(labels)}", sum(ends)
     for labels, values in compared.gauges("relay_held_requests_older").items():
         yield f"held older {labels[0]}", sum(values)
     for name, metric, together in _CALLS:

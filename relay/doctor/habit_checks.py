@@ -48,7 +48,13 @@ def listeners(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
             see="docs/security.md",
         )
     else:
-        yield fine("listeners", f"{', '.join(settings.listen)}: this machine's, or with TLS")
+        given = any("systemd:" in each for each in settings.listen)
+        more = (
+            "this machine's, with TLS, or where ListenStream of the unit says"
+            if given
+            else "this machine's, or with TLS"
+        )
+        yield fine("listeners", f"{', '.join(settings.listen)}: {more}")
 
 
 def proxies(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:

@@ -31,6 +31,21 @@ def test_a_token_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends(g
     assert guarded.tokens["look"] not in answer.body.decode()
 
 
+def test_the_cookie_is_secure_where_a_trusted_proxy_says_that_the_browser_came_by_https(
+    guarded: Desk,
+) -> None:
+    def attributes(address: str, said: str) -> list[str]:
+        shown = {"token": guarded.tokens["look"]}
+        answer = guarded.call("POST", "/session", shown, address=address, X_Forwarded_Proto=said)
+        return answer.headers["set-cookie"].split("; ")
+
+    assert "Secure" in attributes("10.0.0.1", "https")
+    assert "Secure" in attributes("10.0.0.1", "HTTPS, http")
+    assert "Secure" not in attributes("10.0.0.1", "http")
+    assert "Secure" not in attributes("10.0.0.1", "")
+    assert "Secure" not in attributes("192.0.2.7", "https")  # who is not trusted
+
+
 def test_a_session_may_what_its_token_may(guarded: Desk) -> None:
     for name, acts in (("look", False), ("act", True)):
         cookie, said = log_in(guarded, name)

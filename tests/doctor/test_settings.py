@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from relay.doctor.diagnosis import Diagnosis, Severity
-from relay.doctor.habit_checks import check_settings, whose
+from relay.doctor.habit_checks import check_settings, listeners, whose
 from relay.doctor.machine import Machine, RunningProcess
 from relay.model.settings import Settings
 
@@ -91,6 +91,14 @@ def test_what_does_not_fit_is_told(
 )
 def test_what_nobody_overhears_is_no_plain_listener(listen: str) -> None:
     assert "listeners" not in found(listen=(listen,))
+
+
+def test_nothing_is_claimed_of_a_socket_that_systemd_binds() -> None:
+    (told,) = listeners(Settings(listen=["systemd:domain=INET:name=relay"]), having())
+    assert (
+        told.saw
+        == "systemd:domain=INET:name=relay: this machine's, with TLS, or where ListenStream of the unit says"
+    )
 
 
 def test_limits_of_running_fronts_count_and_not_those_of_the_shell() -> None:

@@ -122,6 +122,7 @@ def test_a_client_that_closed_its_side_was_gone_from_then_on_if_it_is_not_there_
     scene.pass_time(3)
     visitor.protocol.readConnectionLost()  # what a proxy's end of a connection looks like
     scene.pass_time(2)  # until a heartbeat is sent, which is answered with a reset
+    visitor.protocol.half_closed()  # met again, as whatever reads the socket from then on does
     visitor.loseConnection()
     (asked,) = ear.requests
     assert (asked.end, asked.status, asked.held, asked.closed) == ("abandoned", 200, 5, 3)
