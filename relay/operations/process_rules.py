@@ -126,6 +126,11 @@ def redis(looks: Looks) -> Iterator[Finding]:
             f"a round trip to Redis takes {store.latency * 1000:.0f} ms",
             "look for slow commands (SLOWLOG GET), swapping, and the network between; relay doctor says more",
         )
+    yield from _writes(store)
+
+
+def _writes(store: StoreInfo) -> Iterator[Finding]:
+    """Whether it takes what it is given, and keeps it."""
     if store.refuses and not is_unsaved(store):
         what = (
             "submissions are refused, outcomes wait" if refuses_changes(store) else "submissions are refused"
