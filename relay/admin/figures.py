@@ -3,16 +3,10 @@
 Of the store: ``queued``, ``running``, ``scheduled``, ``dead``, ``held``, ``held oldest``, ``queue default`` (length),
 ``oldest default`` (seconds), ``redis trip``, ``redis commands``, ``redis memory``. In a second: ``ended succeeded``,
 ``failed <job> <problem>``, ``api <host> <status>``, ``limited <caller> <limit>``, ``requests <status>``, ``end <how>``
-<<<<<<< HEAD
 (of requests). So far: ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was
 one, something that has not come is 0. Seconds:
-``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``.
-=======
-(of requests), ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was one,
-something that has not come is 0. Seconds:
 ``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``,
 ``calls oldest <host>``. Under way: ``calls open <host>``.
->>>>>>> help-T18
 """
 
 from __future__ import annotations

@@ -126,7 +126,21 @@ def redis(looks: Looks) -> Iterator[Finding]:
             f"a round trip to Redis takes {store.latency * 1000:.0f} ms",
             "look for slow commands (SLOWLOG GET), swapping, and the network between; relay doctor says more",
         )
-    if refuses_changes(store):
+    yield from _writes(store)
+
+
+def _writes(store: StoreInfo) -> Iterator[Finding]:
+    """Whether it takes what it is given, and keeps it."""
+    if store.refuses and not is_unsaved(store):
+        what = (
+            "submissions are refused, outcomes wait" if refuses_changes(store) else "submissions are refused"
+        )
+        yield Finding(
+            BAD,
+            f"Redis takes no job ({store.refuses}): {what}",
+            "relay doctor --redis URL says what to do about these words; relay goes on by itself once Redis does",
+        )
+    elif refuses_changes(store):
         yield Finding(
             BAD,
             f"Redis can't write to its disk and refuses all changes ({store.persistence}): submissions are "
@@ -148,7 +162,9 @@ def is_unsaved(store: StoreInfo) -> bool:
 
 
 def refuses_changes(store: StoreInfo) -> bool:
-    """Whether it takes nothing because of that."""
+    """Whether it takes nothing, not even that processes are there; without memory it takes what is no job."""
+    if store.refuses and not store.refuses.startswith("OOM"):
+        return True
     return is_unsaved(store) and ("aof_last_write" in store.persistence or "rdb" in store.persistence)
 
 

@@ -87,6 +87,7 @@ class StoreInfo(msgspec.Struct, frozen=True):
     commands: int = 0  # that it ran in a second, lately
     latency: float = 0.0  # seconds of a round trip just now
     uptime: int = 0  # seconds
+    refuses: str = ""  # its words, where it would take no job now
 
 
 class Overview(msgspec.Struct, frozen=True):

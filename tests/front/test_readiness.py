@@ -100,6 +100,9 @@ def test_what_redis_refuses_is_why_no_work_is_taken(
 ) -> None:
     server.client.config_set("min-replicas-to-write", 1)
     is_said("NOREPLICAS", *told)
+    with Client(told[1]) as client:
+        client.request("POST", "/api/overview", {})
+        assert client.response().json()["store"]["refuses"].startswith("NOREPLICAS ")
     server.client.config_set("min-replicas-to-write", 0)
     is_said("", *told)
     server.client.config_set("maxmemory", 1000)  # which sweeps may go beyond

@@ -97,6 +97,24 @@ CASES = {
         "can't write to its disk and refuses all changes",
         "",
     ),
+    "refusal": (
+        overview(
+            processes=[
+                with_(FRONT, seen=ago(30)),
+                with_(WORKER, seen=ago(30)),
+            ],  # they can't tell of themselves
+            store=with_(REDIS, refuses="NOREPLICAS Not enough good replicas to write."),
+        ),
+        BAD,
+        "Redis takes no job (NOREPLICAS Not enough good replicas to write.): submissions are refused, outcomes wait",
+        "",
+    ),
+    "no memory": (
+        overview(store=with_(REDIS, refuses="OOM command not allowed")),
+        BAD,
+        "Redis takes no job (OOM command not allowed): submissions are refused",
+        "",
+    ),
     "no place": (
         overview(
             with_(WAITING, waiting=2),
