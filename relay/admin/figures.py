@@ -3,14 +3,21 @@
 Of the store: ``queued``, ``running``, ``scheduled``, ``dead``, ``held``, ``held oldest``, ``queue default`` (length),
 ``oldest default`` (seconds), ``redis trip``, ``redis commands``, ``redis memory``. In a second: ``ended succeeded``,
 ``failed <job> <problem>``, ``api <host> <status>``, ``limited <caller> <limit>``, ``requests <status>``, ``end <how>``
+<<<<<<< HEAD
+(of requests). So far: ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was
+one, something that has not come is 0. Seconds:
+``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``.
+=======
 (of requests), ``process <role> <how>`` (that ended). ``told``: how many processes were counted; where there was one,
 something that has not come is 0. Seconds:
-``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``.
+``wait p50``, ``run p95``, ``written p99``, ``script p50``, ``run of <job> p95``, ``api time <host> p95``,
+``calls oldest <host>``. Under way: ``calls open <host>``.
+>>>>>>> help-T18
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from relay.operations.seen import Overview
 from relay.telemetry.metrics import METRICS
@@ -27,7 +34,6 @@ _RATES = (
     ("limited", "relay_limited_total", (0, 1)),
     ("requests", "relay_requests_total", (0,)),
     ("end", "relay_requests_total", (1,)),
-    ("process", "relay_restarts_total", (0, 1)),
 )
 #: histograms, those of each label apart or all together
 _TIMES = (
@@ -37,6 +43,11 @@ _TIMES = (
     ("script", "relay_redis_script_seconds", False),
     ("run of", "relay_job_run_seconds", True),
     ("api time", "relay_upstream_seconds", True),
+)
+#: gauges of calls that are under way, by host, and how those of several processes go together
+_CALLS: tuple[tuple[str, str, Callable[[list[float]], float]], ...] = (
+    ("calls open", "relay_upstream_open", sum),
+    ("calls oldest", "relay_upstream_oldest_seconds", max),
 )
 Figures = Iterator[tuple[str, float]]
 
@@ -63,8 +74,14 @@ def of_processes(compared: Compared) -> Figures:
         yield from _rates(name, compared.rates(metric), at)
     for name, metric, is_apart in _TIMES:
         yield from _times(name, metric, compared.counts(metric), is_apart)
+    for labels, ends in compared.gauges("relay_restarts_total").items():
+        yield f"process {' '.join(labels)}", sum(ends)
     for labels, values in compared.gauges("relay_held_requests_older").items():
         yield f"held older {labels[0]}", sum(values)
+    for name, metric, together in _CALLS:
+        yield from _largest(
+            {f"{name} {host}": together(all) for (host,), all in compared.gauges(metric).items()}
+        )
 
 
 def _rates(name: str, rates: Mapping[Labels, float], at: tuple[int, ...]) -> Figures:
@@ -72,7 +89,11 @@ def _rates(name: str, rates: Mapping[Labels, float], at: tuple[int, ...]) -> Fig
     for labels, rate in rates.items():
         shown = " ".join([name, *(labels[index] for index in at)])
         total[shown] = total.get(shown, 0.0) + rate
-    yield from sorted(total.items(), key=lambda each: -each[1])[:MOST]
+    yield from _largest(total)
+
+
+def _largest(found: Mapping[str, float]) -> Figures:
+    return iter(sorted(found.items(), key=lambda each: -each[1])[:MOST])
 
 
 def _times(name: str, metric: str, counts: Mapping[Labels, list[int]], is_apart: bool) -> Figures:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 
@@ -20,6 +21,7 @@ from relay.http.request import Request
 from relay.serving.known_tokens import KnownToken, KnownTokens
 
 LIFE = 12 * 3600  # seconds
+_MOST = 10  # cookies of one name that are looked at
 _SIGNING = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
 
@@ -62,22 +64,32 @@ class OperatorSessions:
         return (token, self.csrf_of(said[2])) if said is not None and token is not None else None
 
     def _said(self, request: Request) -> tuple[str, float, str] | None:
-        """What a cookie says that is good and has not ended."""
-        text = _cookie(request)
-        try:
-            said: Any = self._cookies.loads(text) if text else None
-        except BadData:
-            return None
-        return said if said is not None and self._now() < said[1] and said[2] not in self._ended else None
+        """What the first cookie says that is good and has not ended; another server of this host may have set more."""
+        for text in _values(request, self._name(request)):
+            with suppress(BadData):
+                said: Any = self._cookies.loads(text)
+                if self._now() < said[1] and said[2] not in self._ended:
+                    return said[0], said[1], said[2]
+        return None
 
     def csrf_of(self, word: str) -> str:
         """What belongs to a session's random word, and only this process can make."""
         return str(self._csrf.dumps(word))
 
     def _line(self, request: Request, text: str, seconds: int) -> str:
-        secure = "; Secure" if self._is_tls or self._proxies.is_https(request) else ""
+        secure = "; Secure" if self._is_secure(request) else ""
         strict = f"Path=/; HttpOnly; SameSite=Strict{secure}"
-        return f"Set-Cookie: {_name(request)}={text}; Max-Age={seconds}; {strict}\r\n"
+        return f"Set-Cookie: {self._name(request)}={text}; Max-Age={seconds}; {strict}\r\n"
+
+    def _is_secure(self, request: Request) -> bool:
+        return self._is_tls or self._proxies.is_https(request)
+
+    def _name(self, request: Request) -> str:
+        """Of the cookie: browsers tell hosts apart by it, but not ports; one with ``__Host-`` they take from this host
+        by https alone."""
+        port = request.header("host").rpartition(":")[2]
+        name = f"relay_admin_{port}" if port.isdigit() else "relay_admin"
+        return f"__Host-{name}" if self._is_secure(request) else name
 
 
 def is_same(sent: str, wanted: str) -> bool:
@@ -85,16 +97,7 @@ def is_same(sent: str, wanted: str) -> bool:
     return compare_digest(sent.encode(), wanted.encode())
 
 
-def _name(request: Request) -> str:
-    """Of the cookie: browsers tell hosts apart by it, but not ports."""
-    port = request.header("host").rpartition(":")[2]
-    return f"relay_admin_{port}" if port.isdigit() else "relay_admin"
-
-
-def _cookie(request: Request) -> str:
-    wanted = f"{_name(request)}="
-    for field in request.values("cookie"):
-        for part in field.split(";"):
-            if part.strip().startswith(wanted):
-                return part.strip()[len(wanted) :]
-    return ""
+def _values(request: Request, name: str) -> list[str]:
+    """What the cookies of this name say, the first `_MOST`."""
+    parts = [part.strip() for field in request.values("cookie") for part in field.split(";")]
+    return [part[len(name) + 1 :] for part in parts if part.startswith(f"{name}=")][:_MOST]

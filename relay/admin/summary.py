@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from twisted.internet.defer import ensureDeferred
 
 from relay.model.problems.base import RelayError
 from relay.operations.finding import Finding
@@ -45,13 +46,19 @@ class Summaries:
         self.summary = MadeOnce(self._made, FRESH, now).get
 
     async def _made(self) -> Summary:
-        snapshots = await self._snapshots()
-        breakers = Minute(snapshots).open_breakers()
+        asked = ensureDeferred(self._told())  # at once: a store that is away is waited for once
         try:
             seen = await self._overview()
         except RelayError:
+            seen = None
+        snapshots = await asked
+        breakers = Minute(snapshots).open_breakers()
+        if seen is None:
             return Summary(None, judge(AWAY, None, snapshots), breakers)
         before = self._kept[0][1] if self._kept else None
         if not self._kept or self._now() - self._kept[-1][0] >= _APART:
             self._kept.append((self._now(), seen))
         return Summary(seen, judge(seen, before, snapshots), breakers)
+
+    async def _told(self) -> list[Snapshot]:
+        return await self._snapshots()

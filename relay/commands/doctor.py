@@ -14,7 +14,7 @@ from pathlib import Path
 
 from relay.commands.doctor_report import DoctorReport, progress
 from relay.doctor.diagnosis import Area, bad, is_bad, note
-from relay.doctor.habit_checks import check_settings
+from relay.doctor.habit_checks import check_settings, whose
 from relay.doctor.machine import Machine
 from relay.doctor.promised import Promised
 from relay.doctor.redis_checks import check_redis
@@ -74,13 +74,16 @@ def _settings(asked: Namespace, environment: Mapping[str, str]) -> tuple[Setting
 
 def _of_settings(settings: Settings, mistake: str, asked: Namespace, environment: Mapping[str, str]) -> Area:
     at = config_path({"config": asked.config}, environment) or "RELAY_… and defaults"
-    diagnoses = check_settings(settings, Machine.look())
+    machine = Machine.look()
+    diagnoses = check_settings(settings, machine)
     if mistake:
         diagnoses.insert(
             0, bad("settings", mistake, "relay does not start; the defaults are looked at below")
         )
     elif at != str(_USUAL) and _USUAL.exists():
         diagnoses.insert(0, note("settings", f"{_USUAL} is not looked at", "", f"--config {_USUAL}"))
+    elif not config_path({"config": asked.config}, environment):
+        diagnoses[:0] = whose(machine)
     return Area("settings", at, diagnoses)
 
 

@@ -32,6 +32,7 @@ _COLUMNS = (
     Column("attempts", number=True, spare=True),
     Column("problem"),
 )
+_FREE = ("postponed", "given back")
 _MOST_LINES = 60  # of a result
 _ATTEMPTS = (
     Column("attempt", number=True),
@@ -109,13 +110,44 @@ def _known(detail: JobDetail, now: int) -> Iterator[tuple[str, str]]:
     yield "took", _took(row.started, row.finished)
     yield "deadline", _when(detail.deadline, now)
     yield "kept until", _when(detail.expires, now)
-    yield "attempts", f"{row.attempts} of {detail.most_attempts}"
-    yield "problem", row.problem
+    yield "attempts", _counted(detail)
+    yield from _problem(detail)
     yield "worker", detail.process
     yield "parent", detail.parent
     yield "children", ", ".join(detail.children)
     yield "awaited by", ", ".join(detail.waiters)
     yield "trace", detail.trace
+
+
+def _counted(detail: JobDetail) -> str:
+    """How many attempts there were, and what makes that hard to understand."""
+    row, hows = detail.row, [_how(each) for each in detail.attempts]
+    parts = [f"{row.attempts} of {detail.most_attempts}" if detail.most_attempts else str(row.attempts)]
+    died, free = hows.count("died"), sum(how in _FREE for how in hows)
+    if died:
+        parts.append(
+            f"{died} of them died with their worker, after which a job runs again whatever its attempts"
+        )
+    if free:
+        parts.append(
+            f"besides {free} that counted as none (postponed, or given back by a worker that stopped)"
+        )
+    return "; ".join(parts)
+
+
+def _how(attempt: AttemptStatus) -> str:
+    return "died" if attempt.problem == "worker-died" else attempt.how
+
+
+def _problem(detail: JobDetail) -> Iterator[tuple[str, str]]:
+    """What it failed with, in words."""
+    error = detail.envelope.get("error")
+    told = error if isinstance(error, dict) else {}
+    title = str(told.get("title", ""))
+    yield "problem", f"{detail.row.problem}{f': {title}' * bool(title and detail.row.problem)}"
+    yield "detail", str(told.get("detail", ""))
+    if detail.row.problem == "job-failed":
+        yield "exception", "in the log of its worker, see below: it may tell what clients must not know"
 
 
 def _when(time: int, now: int) -> str:
@@ -139,7 +171,10 @@ def _attempt(attempt: AttemptStatus, started: int, now: int) -> tuple[str | Text
 
 def _documents(detail: JobDetail) -> Iterator[RenderableType]:
     """The JSON in a job: its arguments, progress, result or problem."""
-    if detail.arguments:
+    if not detail.arguments and detail.row.finished:
+        yield ""
+        yield Text("arguments are no longer kept: only those of jobs that live or are dead are", style="dim")
+    elif detail.arguments:
         cut = " (cut off)" if detail.arguments_cut else ""
         yield ""
         yield Text(f"arguments{cut}", style="dim")

@@ -66,7 +66,7 @@ def _running() -> str:
     if not found:
         raise NoRelay(
             "no relay is named, and none with a Redis of its own runs here: name its store with --redis or "
-            "RELAY_REDIS, or its admin listener with --admin"
+            "RELAY_REDIS, its file of settings with RELAY_CONFIG, or its admin listener with --admin"
         )
     if len(found) > 1:
         raise NoRelay(

@@ -11,7 +11,7 @@ from rich.text import Text
 from relay.commands.queues_shown import state_of
 from relay.commands.tables import Column, Listing, age, cell, duration, number, size
 from relay.commands.workers_shown import process_state
-from relay.operations.figures import Failing, JobFigures, Slowness
+from relay.operations.figures import Failing, JobFigures, Slowness, Upstream
 from relay.operations.finding import BAD, NOTE, Finding
 from relay.operations.judging import is_well
 from relay.operations.seen import NameStatus, Overview, ProcessStatus, StoreInfo
@@ -40,6 +40,10 @@ _FAILING = (
     Column("times", number=True),
     Column("of its attempts", number=True),
 )
+_UPSTREAMS = (
+    Column("upstream host"),
+    *(Column(head, number=True) for head in ("under way", "oldest", "calls/s", "p95")),
+)
 
 
 def status_parts(
@@ -54,6 +58,8 @@ def status_parts(
         yield from ("", slow)
     if figures.failing:
         yield from ("", failing_table(figures.failing[:most]))
+    if figures.upstreams:
+        yield from ("", upstream_table(figures.upstreams[:most]))
     if overview.processes:
         yield from ("", process_table(overview.processes, overview.time))
     yield ""
@@ -114,6 +120,21 @@ def failing_table(failing: Iterable[Failing]) -> Listing:
     return Listing(
         _FAILING,
         ((each.name, cell(each.problem, "red"), number(each.times), _share(each)) for each in failing),
+    )
+
+
+def upstream_table(upstreams: Iterable[Upstream]) -> Listing:
+    """Calls to APIs: those that are under way, and those of the last minute."""
+    return Listing(_UPSTREAMS, map(_upstream, upstreams))
+
+
+def _upstream(each: Upstream) -> tuple[str | Text, ...]:
+    return (
+        each.host,
+        number(each.open),
+        duration(each.oldest) if each.oldest else "-",
+        f"{each.rate:,.1f}",
+        duration(each.slow) if each.slow else "-",
     )
 
 

@@ -36,6 +36,10 @@ def run(asked: Namespace) -> None:
         sys.exit(2)
     try:
         _ACTIONS[asked.action](path, asked)
+        if not asked.file and asked.action == "add" and _is_unread(os.environ):
+            _say(
+                f"{config_path({}, os.environ)} has no `tokens`: relay reads {path} once it has, and is restarted"
+            )
     except TokenFileError as error:
         sys.exit(f"relay: {error}")
     except OSError as error:
@@ -48,6 +52,12 @@ def usual_file(environment: Mapping[str, str]) -> str:
     """The file that the fronts started here would read. Raises `SettingError`."""
     given = environment.get(f"{PREFIX}TOKENS") or from_file(config_path({}, environment)).get("tokens")
     return str(given or _USUAL)
+
+
+def _is_unread(environment: Mapping[str, str]) -> bool:
+    """Whether there are settings, and they name no file of tokens."""
+    config = config_path({}, environment)
+    return bool(config) and f"{PREFIX}TOKENS" not in environment and not from_file(config).get("tokens")
 
 
 def _add(path: str, asked: Namespace) -> None:

@@ -34,6 +34,7 @@ _RATES = (
     "relay_upstream_requests_total",
 )
 _END = ("q", "Q", "\x03")
+BETWEEN, LOOKS = 1.0, 6  # seconds between looks that are compared, and how many: the store is told each 5 s
 _PLAIN = 60  # lines where there is no terminal
 
 
@@ -58,6 +59,18 @@ class Looking:
         self._operations = operations
         self._compared = Compared()
         self._before: Overview | None = None
+        self._told: dict[str, int] = {}  # when each process told what was seen last
+
+    async def compare(self, reactor: Any) -> Look:
+        """Look until each process has told something new, so that there is something to compare."""
+        look = await self.look()
+        first = self._told
+        for _ in range(LOOKS):
+            await pause(reactor, BETWEEN)
+            look = await self.look()
+            if all(first.get(name) != time for name, time in self._told.items()):
+                break
+        return look
 
     async def look(self) -> Look:
         """What is now, and what happened since the look before. Raises what `Operations` raise."""
@@ -65,6 +78,7 @@ class Looking:
         snapshots = await self._operations.snapshots()
         running = await self._operations.running(most=100)
         self._compared.look(snapshots, overview.time)
+        self._told = {each.info.name: each.time for each in snapshots}
         findings = judge(overview, self._before, snapshots)
         self._before = overview
         rates = {metric: dict(self._compared.rates(metric)) for metric in _RATES}
@@ -73,7 +87,7 @@ class Looking:
 
 async def _plain(looking: Looking, reactor: Any, asked: Namespace) -> None:
     while True:
-        look = await looking.look()
+        look = await (looking.compare(reactor) if asked.once else looking.look())
         if asked.json:
             write(as_line(_shown(look)))
         else:

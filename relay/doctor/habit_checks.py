@@ -10,9 +10,28 @@ from relay.doctor.machine import Machine
 from relay.doctor.settings_checks import SettingsCheck, callers, descriptors, kernel, memory, versions
 from relay.model.settings import Settings
 
+_MOST = 4  # processes that are named
 _PROXY_KEEPS = 60.0  # seconds for which nginx and others keep an idle connection to a front
 _LONGEST_SILENCE = 25.0  # seconds: the shortest limit of the usual platforms is 30 (docs/platforms.md)
 _LOCAL = re.compile(r"interface=(127\.|localhost|\\:\\:1|::1)|^(haproxy:)*(unix|systemd):")
+
+
+def whose(machine: Machine) -> list[Diagnosis]:
+    """That settings of this shell are judged, where a relay runs that may have others: it has put its name in place of
+    its command line and its environment, which may have had secrets."""
+    if not machine.running:
+        return []
+    told = ", ".join(f"{each.title} ({each.pid})" for each in machine.running[:_MOST])
+    more = f" and {len(machine.running) - _MOST} more" if len(machine.running) > _MOST else ""
+    return [
+        note(
+            "settings",
+            f"these are the settings of this shell; {told}{more} may have others",
+            "what a running relay was given can't be read from outside",
+            "--config FILE, the one that it was started with; or run the doctor in its environment",
+            "systemctl show relay -p ExecStart -p Environment -p EnvironmentFiles",
+        )
+    ]
 
 
 def listeners(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
@@ -29,7 +48,13 @@ def listeners(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:
             see="docs/security.md",
         )
     else:
-        yield fine("listeners", f"{', '.join(settings.listen)}: this machine's, or with TLS")
+        given = any("systemd:" in each for each in settings.listen)
+        more = (
+            "this machine's, with TLS, or where ListenStream of the unit says"
+            if given
+            else "this machine's, or with TLS"
+        )
+        yield fine("listeners", f"{', '.join(settings.listen)}: {more}")
 
 
 def proxies(settings: Settings, machine: Machine) -> Iterator[Diagnosis]:

@@ -8,6 +8,7 @@ from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
 from relay.doctor.load_checks import clients, clock, latency, memory, slow
 from relay.doctor.redis_state import RedisState
 from relay.model.settings import Settings
+from relay.redis.refusal import word_of
 from relay.store import demands
 
 _OLDEST = 7  # major version
@@ -64,6 +65,31 @@ def eviction(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
         yield fine("eviction", "maxmemory-policy is noeviction")
 
 
+def writes(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
+    """Whether it takes jobs now."""
+    if not state.unwritable:
+        return
+    word = word_of(state.unwritable)
+    remedy = _REMEDIES.get(word, "look at Redis' log")
+    yield bad(
+        "writes",
+        f"it refuses to write: {state.unwritable}",
+        "relay takes no job and its workers report nothing: clients get 503 (store-away) until that is over",
+        remedy.format(dir=state.settings.get("dir") or "of its files (CONFIG GET dir)"),
+        see=_REDIS,
+    )
+
+
+_REMEDIES = {
+    "MISCONF": "make room on the disk with the directory {dir}, and let Redis write there; look at its log. It takes "
+    "writes again after a save that goes well: BGSAVE (append-only file: by itself)",
+    "OOM": "raise maxmemory, or delete what is not relay's; relay's own bounds are --queue-limit and --queue-bytes",
+    "READONLY": "name the primary with --redis, or promote this one: REPLICAOF NO ONE",
+    "NOREPLICAS": "bring its replicas back, or lower min-replicas-to-write",
+    "BUSY": "SCRIPT KILL ends the script that it runs",
+}
+
+
 def persistence(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
     """What is left after a crash."""
     info = state.info
@@ -79,7 +105,7 @@ def persistence(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
                 "persistence",
                 f"the last {what} failed",
                 "Redis may refuse to write from now on (MISCONF), and loses what it has at its next start",
-                "look at Redis' log: the disk is full, or memory is (vm.overcommit_memory=1)",
+                f"look at Redis' log: {_disk(state)} is full, or memory is (vm.overcommit_memory=1)",
             )
     if info.get("aof_enabled") != "1":
         yield warn(
@@ -103,6 +129,11 @@ def persistence(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
             "persistence",
             f"append-only file{f', appendfsync {policy}' * bool(policy)}; its last writes went well",
         )
+
+
+def _disk(state: RedisState) -> str:
+    directory = state.settings.get("dir")
+    return f"the disk with {directory}" if directory else "the disk"
 
 
 def replication(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
@@ -186,6 +217,7 @@ def hidden(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
 
 REDIS_CHECKS: tuple[RedisCheck, ...] = (
     version,
+    writes,
     data,
     rights,
     eviction,

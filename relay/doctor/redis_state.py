@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from relay.doctor.no_redis import why_not
 from relay.redis.address import Address
 from relay.redis.blocking import connect
+from relay.redis.refusal import ELSEWHERE, LATER, word_of
 from relay.store import demands
 from relay.store.keys import Keys
 from relay.store.scripts import KEYS
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
 Ask = Callable[..., Any]
 
+DEADLINE = 3.0  # seconds for a connection, and for an answer
 TRIPS = 20  # that are measured
-_DEADLINE = 3.0  # seconds for a connection, and for an answer
 _HASH, _SHOWN = 40, 40  # characters: of a script's hash, and of its text that the slow log shows at least
 _SLOW = 128  # entries of its slow log that are read
-_SETTINGS = ("appendfsync", "save", "min-replicas-to-write", "timeout")
+_SETTINGS = ("dir", "appendfsync", "save", "min-replicas-to-write", "timeout")
 #: arguments with which a command names its keys, where the first one is not a key
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "ping": (),
@@ -36,6 +38,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "evalsha": ("0" * 40, "1", "KEY"),
     "xread": ("STREAMS", "KEY", "0"),
 }
+#: a script that may write; without a flag it is refused whenever writing is
+_WRITER = "#!lua\nreturn 1"
 #: whether the user may call a command; it is not called
 _MAY = "return redis.acl_check_cmd(unpack(ARGV)) and 1 or 0"
 
@@ -53,13 +57,15 @@ class Slow(msgspec.Struct, frozen=True):
 
 
 class RedisState(msgspec.Struct, frozen=True):
-    """`info`, `settings`: what it says, {} where relay's user may not ask · `refused`: commands that relay needs and
+    """`info`, `settings`: what it says, {} where relay's user may not ask · `unwritable`: its words to a script
+    that would write, "" where it would run it · `refused`: commands that relay needs and
     its user may not call, None where that can't be asked · `trips`: seconds of round trips · `ahead`: seconds by which
     its clock is ahead of this machine's · `layout`: of relay's keys, "" for none, ``1`` for that of the first version ·
     `hidden`: what could not be asked."""
 
     info: dict[str, str]
     settings: dict[str, str]
+    unwritable: str
     refused: tuple[str, ...] | None
     trips: tuple[float, ...]
     ahead: float
@@ -80,21 +86,20 @@ class RedisState(msgspec.Struct, frozen=True):
             return 0
 
 
-def look_at_redis(address: Address) -> RedisState:
-    """Ask a server. Raises `NoRedis`."""
+def look_at_redis(address: Address, deadline: float = DEADLINE) -> RedisState:
+    """Ask a server, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, _DEADLINE)
+    client = connect(address, deadline)
     try:
         return _looked(client)
     except (RedisError, OSError) as error:
-        raise NoRedis(f"{address.shown}: {error}") from error
+        raise NoRedis(f"{address.shown}: {why_not(address, error, deadline)}") from error
     finally:
         client.close()
 
 
 def _looked(client: Redis) -> RedisState:
-    client.ping()
     hidden: list[str] = []
 
     def ask(*words: str) -> Any:
@@ -103,16 +108,20 @@ def _looked(client: Redis) -> RedisState:
 
         try:
             return client.execute_command(*words)
-        except ResponseError:
+        except ResponseError as error:
+            if word_of(str(error)) == "BUSY":  # it answers nothing else
+                raise NoRedis(str(error)) from error
             hidden.append(words[0])
             return None
 
+    ask("PING")  # which one that can't save its data refuses
     info, tag = ask("INFO"), Keys().tag
     return RedisState(
         info={str(name): str(value) for name, value in (info or {}).items()},
         settings={str(name): str(value) for name, value in _settings(ask)},
+        unwritable=_unwritable(client),
         refused=_refused(ask),
-        trips=tuple(_trip(client) for _ in range(TRIPS)),
+        trips=tuple(_trip(ask) for _ in range(TRIPS)),
         ahead=_ahead(ask),
         layout="1" if ask("EXISTS", f"{tag}queues") else _text(ask("GET", f"{tag}layout")),
         epoch=_text(ask("GET", f"{tag}epoch")),
@@ -146,9 +155,22 @@ def _refused(ask: Ask) -> tuple[str, ...] | None:
     return tuple(refused)
 
 
-def _trip(client: Redis) -> float:
+def _unwritable(client: Redis) -> str:
+    """What it says to a script that may write, and does nothing; "" where it runs it, or refuses all scripts."""
+    from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+
+    try:
+        client.execute_command("EVAL", _WRITER, "0")
+    except (OutOfMemoryError, ReadOnlyError) as error:  # whose first word the client library takes away
+        return f"{'OOM' if isinstance(error, OutOfMemoryError) else 'READONLY'} {error}"
+    except ResponseError as error:
+        return str(error) if word_of(str(error)) in (*ELSEWHERE, *LATER) else ""
+    return ""
+
+
+def _trip(ask: Ask) -> float:
     began = time.perf_counter()
-    client.ping()
+    ask("PING")
     return time.perf_counter() - began
 
 

@@ -7,7 +7,7 @@
 `eager`            writes at once if the socket has room
 `detached`         the socket of a held client, without Twisted's transport
 `outgoing`         what is on its way to a client, and whether it still moves
-`tls`              TLS on listening sockets; `proxied`: the PROXY protocol
+`tls`              TLS on listening sockets; `client_tls`: to servers; `proxied`: the PROXY protocol
 `unixport`         a unix socket that several processes serve
 `unix_client`      HTTP over a unix socket, for synchronous code
 `resolver`         host names to addresses

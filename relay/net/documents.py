@@ -16,6 +16,7 @@ from twisted.web.client import Agent
 
 from relay.net.api_connection import Pool
 from relay.net.bodies import NotFetched, Uncompressed, drop, explain, header, late, whole_body
+from relay.net.client_tls import NamedServers
 
 LARGEST = 256 << 10  # bytes of a document
 SECONDS = 5.0  # for all of it, from its name to its last byte
@@ -37,7 +38,7 @@ class Documents:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         pool = Pool(reactor, persistent=False)
-        self._agent = Uncompressed(Agent(reactor, connectTimeout=SECONDS, pool=pool))
+        self._agent = Uncompressed(Agent(reactor, NamedServers(), connectTimeout=SECONDS, pool=pool))
 
     def fetch(self, url: str) -> Deferred[Document]:
         """Fails with `NotFetched` after `SECONDS` at the latest. Nothing stays open, also when it is cancelled."""

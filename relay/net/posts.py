@@ -13,6 +13,7 @@ from twisted.web.http_headers import Headers
 
 from relay.net.api_connection import Pool
 from relay.net.bodies import Uncompressed, explain, header, late, whole_body
+from relay.net.client_tls import NamedServers
 
 LARGEST = 32 << 20  # bytes of an answer
 CONNECTING = 5.0  # seconds
@@ -33,7 +34,7 @@ class Posts:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._agent = Uncompressed(
-            Agent(reactor, connectTimeout=CONNECTING, pool=Pool(reactor, persistent=False))
+            Agent(reactor, NamedServers(), connectTimeout=CONNECTING, pool=Pool(reactor, persistent=False))
         )
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Deferred[Posted]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -32,11 +32,24 @@ class Failing(msgspec.Struct, frozen=True):
     attempts: int
 
 
+class Upstream(msgspec.Struct, frozen=True):
+    """Calls to a host: how many are under way, and for how many seconds the oldest has had no answer; in the last
+    minute how many ended in a second, and in how many seconds 95 % were answered, 0 for none."""
+
+    host: str
+    open: int
+    oldest: float
+    rate: float = 0.0
+    slow: float = 0.0
+
+
 class JobFigures(msgspec.Struct, frozen=True):
-    """What was counted since the processes began: `slow` by name, `failing` with the most frequent first."""
+    """What was counted since the processes began: `slow` by name, `failing` with the most frequent first. `upstreams`
+    are those that are called now or were in the last minute, those with the oldest calls first."""
 
     slow: dict[str, Slowness]
     failing: list[Failing]
+    upstreams: list[Upstream] = []
 
 
 def figures_of(snapshots: Iterable[Snapshot]) -> JobFigures:
@@ -50,17 +63,45 @@ def figures_of(snapshots: Iterable[Snapshot]) -> JobFigures:
         for (name, problem), times in _totals(known, "relay_failures_total", 2).items()
         if times
     ]
-    return JobFigures(slow, sorted(failing, key=lambda each: (-each.times, each.name)))
+    return JobFigures(slow, sorted(failing, key=lambda each: (-each.times, each.name)), _upstreams(known))
 
 
-def _samples(snapshots: Iterable[Snapshot], metric: str) -> Iterable[Sample]:
-    return (sample for snapshot in snapshots for sample in snapshot.samples.get(metric, ()))
+def _upstreams(snapshots: list[Snapshot]) -> list[Upstream]:
+    open: dict[str, float] = defaultdict(float)
+    oldest: dict[str, float] = defaultdict(float)
+    rates: dict[str, float] = defaultdict(float)
+    for sample in _samples(snapshots, "relay_upstream_open"):
+        open[sample.labels[0]] += sample.value
+    for sample in _samples(snapshots, "relay_upstream_oldest_seconds"):
+        oldest[sample.labels[0]] = max(oldest[sample.labels[0]], sample.value)
+    for each in snapshots:
+        for sample in each.recent.get("relay_upstream_requests_total", ()):
+            rates[sample.labels[0]] += sample.value / max(each.span, 1.0)
+    slow = _quantiles(snapshots, "relay_upstream_seconds", lambda each: each.recent)
+    hosts = {host for host, count in open.items() if count} | rates.keys()
+    found = (
+        Upstream(host, int(open[host]), oldest[host], rates[host], slow.get(host, 0.0)) for host in hosts
+    )
+    return sorted(found, key=lambda each: (-each.oldest, -each.open, -each.rate, each.host))
 
 
-def _quantiles(snapshots: Iterable[Snapshot], metric: str) -> dict[str, float]:
-    """By name of a job."""
+Of = Callable[[Snapshot], Mapping[str, list[Sample]]]
+
+
+def _samples(
+    snapshots: Iterable[Snapshot], metric: str, of: Of = lambda each: each.samples
+) -> Iterable[Sample]:
+    return (
+        sample for each in snapshots for sample in of(each).get(metric, ()) if METRICS[metric].fits(sample)
+    )
+
+
+def _quantiles(
+    snapshots: Iterable[Snapshot], metric: str, of: Of = lambda each: each.samples
+) -> dict[str, float]:
+    """By the label."""
     counts: dict[str, list[int]] = {}
-    for sample in _samples(snapshots, metric):
+    for sample in _samples(snapshots, metric, of):
         counts[sample.labels[0]] = added(counts.get(sample.labels[0], []), sample.counts)
     found = {name: quantile(SHARE, METRICS[metric].buckets, each) for name, each in counts.items()}
     return {name: value for name, value in found.items() if value is not None}

@@ -30,9 +30,17 @@ def unserved(looks: Looks) -> Iterator[Finding]:
             yield Finding(
                 BAD,
                 f"{jobs_of(name.waiting)} of {name.name} wait{'s' * (name.waiting == 1)}, and no worker serves it",
-                f"start a worker with the module of {name.name}, or see why its workers left: relay workers",
+                _UNSERVED[bool(living(looks.now, "worker"))].format(name=name.name, queue=name.queue),
                 f"name:{name.name}",
             )
+
+
+#: by whether there are workers at all
+_UNSERVED = {
+    True: "the workers that run do not have it. Since a deploy: does the new code lack {name}? Roll back, then relay "
+    "reload. Else start a worker with its module and the queue {queue}: relay workers",
+    False: "not a single worker tells of itself: systemctl status relay, and its log, which says why they ended",
+}
 
 
 def full(looks: Looks) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ RULES: tuple[Callable[[Looks], Iterator[Finding]], ...] = (
     job_rules.unserved,
     job_rules.room,
     minute_rules.upstreams,
+    minute_rules.under_way,
     minute_rules.stalls,
     minute_rules.clients_cut,
     job_rules.full,
@@ -39,6 +40,7 @@ RULES: tuple[Callable[[Looks], Iterator[Finding]], ...] = (
 _WITHOUT_STORE = (
     minute_rules.restarts,
     minute_rules.upstreams,
+    minute_rules.under_way,
     minute_rules.stalls,
     minute_rules.clients_cut,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from relay.operations.figures import figures_of
 from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks, time_of
 from relay.telemetry.metrics import METRICS
 
@@ -65,6 +66,21 @@ def upstreams(looks: Looks) -> Iterator[Finding]:
             yield Finding(
                 WARNING,
                 f"calls to {labels[0]} take {mean:.2g} s on average in the last minute{was}",
+                "look at that API's own status page; jobs that call it hold places of workers meanwhile: relay workers",
+            )
+
+
+def under_way(looks: Looks) -> Iterator[Finding]:
+    """APIs that do not answer: calls that have not ended are in no count."""
+    before = looks.minute.means_before("relay_upstream_seconds")
+    for each in figures_of(looks.minute.snapshots).upstreams:
+        usual = before.get((each.host,), (0, 0.0))[1]
+        if each.open >= FEW and each.oldest >= max(VERY_SLOW, SLOWER * usual):
+            was = f"; before, it took {usual:.2g} s" if usual else ""
+            yield Finding(
+                WARNING,
+                f"{each.open} calls to {each.host} are under way, and one has had no answer for "
+                f"{each.oldest:.0f} s{was}",
                 "look at that API's own status page; jobs that call it hold places of workers meanwhile: relay workers",
             )
 

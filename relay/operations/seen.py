@@ -174,7 +174,7 @@ class JobDetail(msgspec.Struct, frozen=True):
     due: int = 0  # when it may start, of one that waits for its time
     position: int = 0
     priority: int = 0
-    most_attempts: int = 1
+    most_attempts: int = 0  # of a job that lives or is dead; 0 where that is not kept
     lane: str = ""
     why_waiting: str = (
         ""  # "no worker serves it", "paused", "behind a limit", "its time has not come", "suspected"

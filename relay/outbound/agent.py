@@ -76,10 +76,10 @@ class JobAgent:
         parsed = URI.fromBytes(uri)
         host = self._hosts.of(parsed.scheme, parsed.host, parsed.port)
         await self._place(host)
-        exchange = Call(self._clock, host, self._times, self._limit)
+        began = self._clock.seconds()
+        exchange = Call(self._clock, host, self._times, self._limit, began)
         self._exchanges.append(exchange)
-        asked = method, uri, headers
-        heard, status, error = self._ear.begin(parsed.host, *asked, self._clock.seconds()), 0, ""
+        heard, status, error = self._ear.begin(parsed.host, method, uri, headers, began), 0, ""
         try:
             answer = await exchange.run(self._agent, method, uri, heard.headers, producer)
             status = answer.code
@@ -110,7 +110,8 @@ class JobAgent:
 class Call:
     """One request and its answer, watched until the body is over."""
 
-    def __init__(self, clock: IReactorTime, host: Host, times: Times, limit: int) -> None:
+    def __init__(self, clock: IReactorTime, host: Host, times: Times, limit: int, began: float) -> None:
+        self.began = began
         self._clock = clock
         self._host = host
         self._times = times
@@ -123,8 +124,14 @@ class Call:
         self._admitted = False
         self.over_with = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether the head of the answer is here."""
+        return self._phase == "body"
+
     async def run(self, agent: IAgent, method: bytes, uri: bytes, headers: Any, producer: Any) -> Body:
         """Send the request; its answer, once it has a head."""
+        self._host.calls.add(self)
         try:
             self._host.breaker.admit(self._clock.seconds())
             self._admitted = True
@@ -179,6 +186,7 @@ class Call:
             return
         self.over_with = True
         stop_timer(self._timer)
+        self._host.calls.discard(self)
         self._host.places.release()
         if not self._admitted:
             return

@@ -23,13 +23,13 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from relay.model.problems.upstream import UpstreamError
+from relay.net.client_tls import NamedServer
 from relay.outbound.public import is_public
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -49,7 +49,7 @@ class Endpoints:
         guard = Guard(self._reactor, self._allow_private)
         endpoint: IStreamClientEndpoint = HostnameEndpoint(guard, uri.host, uri.port, timeout=CONNECT_TIMEOUT)
         if uri.scheme == b"https":
-            endpoint = wrapClientTLS(optionsForClientTLS(uri.host.decode("ascii")), endpoint)
+            endpoint = wrapClientTLS(NamedServer(uri.host.decode("ascii")), endpoint)
         return GuardedEndpoint(endpoint, guard)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from twisted.internet.defer import DeferredSemaphore
 
@@ -75,12 +76,22 @@ class Breaker:
         self._probing = False
 
 
+class UnderWay(Protocol):
+    """A call that has a place. `began`: by the clock, when it was sent · `answered`: whether its answer has begun."""
+
+    began: float
+
+    @property
+    def answered(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class Host:
-    """Places for calls, and the breaker."""
+    """Places for calls, the breaker, and the calls that are under way."""
 
     places: DeferredSemaphore
     breaker: Breaker
+    calls: set[UnderWay] = field(default_factory=set)
 
     @property
     def idle(self) -> bool:
@@ -97,6 +108,17 @@ class Hosts:
 
     def __iter__(self) -> Iterator[Host]:
         return iter(self._hosts.values())
+
+    def under_way(self, now: float) -> dict[str, tuple[int, float]]:
+        """How many calls are under way by the name of their host, and for how many seconds the oldest has had no
+        answer; `now` is by the clock."""
+        found: dict[str, tuple[int, float]] = {}
+        for (_, name, _), host in self._hosts.items():
+            shown = name.decode("latin-1")
+            count, oldest = found.get(shown, (0, 0.0))
+            ages = [now - call.began for call in host.calls if not call.answered]
+            found[shown] = count + len(host.calls), max([oldest, *ages])
+        return found
 
     def of(self, scheme: bytes, name: bytes, port: int) -> Host:
         """The host of this name and port."""

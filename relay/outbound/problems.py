@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from OpenSSL.SSL import Error as TLSError
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError, TimeoutError
 from twisted.python.failure import Failure
@@ -23,7 +23,7 @@ def explain(failure: Failure) -> Exception:
     for cause in (error, *causes):
         if isinstance(cause, (JobError, CancelledError, ConnectingCancelledError)):
             return cause
-        if isinstance(cause, (TLSError, VerificationError)):
+        if isinstance(cause, (TLSError, VerificationError, CertificateError)):
             return UpstreamError("upstream-tls", _words(cause))
         if isinstance(cause, AnswerTooLarge):
             return UpstreamError("upstream-too-large", _words(cause))

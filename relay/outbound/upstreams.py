@@ -50,6 +50,10 @@ class Upstreams:
         """The client of one attempt, to be closed with it."""
         return Http(self._shared, job)
 
+    def under_way(self) -> dict[str, tuple[int, float]]:
+        """How many calls are under way by host, and for how many seconds the oldest has had no answer."""
+        return self.hosts.under_way(self._clock.seconds())
+
     async def close(self) -> None:
         """Give work in `finish` its time, then close the kept-alive connections."""
         await DeferredList(self._shared.unfinished).addTimeout(EXTRA, self._clock)

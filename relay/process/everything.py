@@ -43,8 +43,7 @@ def everything(
     check_files(reactor, settings)
     waiting.check(settings)
     left = reexec.inherited()
-    operators = admin.bind(reactor, settings, "all", left)
-    listening = _listening(reactor, settings, owner) if left is None else _inherited(reactor, settings, left)
+    listening, operators = _sockets(reactor, settings, owner, left)
     pairs = list(zip(settings.listen, listening, strict=True))
     pairs += [(operators.description, operators.bound)] if operators is not None else []
     for description, each in pairs:
@@ -63,6 +62,17 @@ def everything(
     }
     signals.install(reactor, signals.Stop(reactor), supervisor.stop_at_once, others)
     return supervisor
+
+
+def _sockets(
+    reactor: Any, settings: Settings, owner: Owner, left: Inherited | None
+) -> tuple[list[socket.socket], AdminSocket | None]:
+    """For clients, and for operators. Clients have the first choice of a port; of what is left to a supervisor that
+    restarts, operators take theirs first, because the rest is closed."""
+    if left is None:
+        return _listening(reactor, settings, owner), admin.bind(reactor, settings, "all")
+    operators = admin.bind(reactor, settings, "all", left)
+    return _inherited(reactor, settings, left), operators
 
 
 def _supervisor(

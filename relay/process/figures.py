@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.model.settings import Settings
+from relay.model.text import encodable
 from relay.telemetry.metrics import AGES
 from relay.telemetry.snapshot import Sample
+from relay.telemetry.tallies import MOST_CHARACTERS, MOST_VALUES
 
 if TYPE_CHECKING:
     from relay.front.front import Front
+    from relay.outbound import Upstreams
     from relay.worker.worker import Worker
 
 
@@ -53,8 +57,8 @@ def of_front(front: Front, settings: Settings) -> Look:
     return look
 
 
-def of_worker(worker: Worker, settings: Settings) -> Look:
-    """The figures of a worker."""
+def of_worker(worker: Worker, settings: Settings, upstreams: Upstreams) -> Look:
+    """The figures of a worker, and of its calls to APIs."""
 
     def look(closely: bool) -> Figures:
         running, most, quiet = worker.held(), settings.concurrency, worker.is_quiet
@@ -62,6 +66,7 @@ def of_worker(worker: Worker, settings: Settings) -> Look:
             "relay_running_jobs": _one(running),
             "relay_job_places": _one(most),
             "relay_worker_quiet": _one(quiet),
+            **_calls(upstreams.under_way()),
         }
         return Figures(0, 0.0, running, most, settings.queues, quiet, samples)
 
@@ -71,6 +76,16 @@ def of_worker(worker: Worker, settings: Settings) -> Look:
 def older(ages: Sequence[float]) -> list[Sample]:
     """How many of these, which are sorted, are above each of `AGES`."""
     return [Sample((str(age),), float(len(ages) - bisect_right(ages, age))) for age in AGES]
+
+
+def _calls(under_way: dict[str, tuple[int, float]]) -> dict[str, list[Sample]]:
+    """Those of the hosts with the oldest calls."""
+    oldest = heapq.nlargest(MOST_VALUES, under_way.items(), key=lambda each: each[1][1])
+    shown = [((encodable(host[:MOST_CHARACTERS]),), known) for host, known in oldest]
+    return {
+        "relay_upstream_open": [Sample(host, float(count)) for host, (count, _) in shown],
+        "relay_upstream_oldest_seconds": [Sample(host, seconds) for host, (_, seconds) in shown],
+    }
 
 
 def _one(value: float) -> list[Sample]:

@@ -105,7 +105,7 @@ def worker(
     origins = Origins(handler.function for handler in registry)
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
     made = Worker(_on_loop(reactor, tools), registry, settings)
-    telemetry.look, telemetry.register = figures.of_worker(made, settings), store.register
+    telemetry.look, telemetry.register = figures.of_worker(made, settings, tools.upstreams), store.register
     watch.install(reactor, made, origins, store.home, address, settings, alive)
     reloader.install(reactor, origins.own)
     _tend(reactor, made, busy)

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.ssl import optionsForClientTLS
+
+from relay.net.client_tls import NamedServer
 
 PORT = 6379
 _LONGEST_PATH = 107  # bytes (sun_path, less its end)
@@ -78,7 +79,7 @@ class Address:
             return UNIXClientEndpoint(reactor, self.host, timeout=2)
         endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, self.host, self.port, timeout=2)
         if self.scheme == "rediss":
-            endpoint = wrapClientTLS(optionsForClientTLS(self.host), endpoint)
+            endpoint = wrapClientTLS(NamedServer(self.host), endpoint)
         return endpoint
 
 

@@ -17,6 +17,8 @@ from twisted.logger import Logger
 
 from relay.model.job import Claim
 
+OPEN = -1.0  # of a client that has not closed its side
+
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """A request that was answered, or whose client went away.
@@ -27,7 +29,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     front) · `path`: without its query, and without a ticket · `silent`: seconds until heartbeats were sent, or until
     the answer where none was · `late`: seconds from the job's end, by Redis' clock, to its outcome being written, 0
     where none was · `sent`: bytes of the answer's body, 0 where they were not counted · `key`: digest of an
-    idempotency key · `trace`: the traceparent that a submission's job carries, or that the request came with.
+    idempotency key · `closed`: seconds until the client closed its side, `OPEN` where it did not, or relay can't know ·
+    `trace`: the traceparent that a submission's job carries, or that the request came with.
     """
 
     method: str
@@ -48,6 +51,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     late: float = 0.0
     sent: int = 0
     key: str = ""
+    closed: float = OPEN
 
 
 class Events:
@@ -80,7 +84,8 @@ class Events:
         below 0 where no outcome was written."""
 
     def abandoned(self, seconds: float) -> None:
-        """The client of a held request went away after so many seconds; `request_ended` tells of it, too."""
+        """The client of a held request has gone, after so many seconds: it closed its side then, and was not there for
+        what was sent later. `request_ended` tells of it, too."""
 
     def asked(self, asked: Asked) -> None:
         """A request is over."""

@@ -15,7 +15,7 @@ import msgspec
 
 from relay.model.job import Claim
 from relay.model.memo import Memo
-from relay.telemetry.events import Asked, Events
+from relay.telemetry.events import OPEN, Asked, Events
 from relay.telemetry.stamp import Stamp
 from relay.telemetry.words import LONGEST_WORD, plain, quoted
 
@@ -83,6 +83,7 @@ class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     problem: str = ""
     key: str = ""
     trace: str = ""
+    closed: float = OPEN
 
 
 class LineBatch:
@@ -180,11 +181,16 @@ class JobLines(EventLines):
         return msgspec.json.encode(line).decode()
 
 
+PROBES = ("/healthz", "/readyz")  # each balancer asks them each second or so
+
+
 class RequestLines(EventLines):
     """Writes a line for each request. A failure is one that was answered with an error, or not at all."""
 
     def asked(self, asked: Asked) -> None:
-        """A request is over: a line for it, unless only failures are wanted."""
+        """A request is over: a line for it, unless only failures are wanted, or it was a probe that found all well."""
+        if asked.status == 200 and asked.path in PROBES:
+            return
         if self._failures and 0 < asked.status < 400 and asked.end not in _UNANSWERED:
             return
         self._batch.add(self._json(asked) if self._is_json else self._text(asked))
@@ -195,6 +201,7 @@ class RequestLines(EventLines):
             f"path={self._word(a.path)} status={a.status} end={a.end} problem={self._word(a.problem[:_PROBLEM])} "
             f"id={a.id or '-'} job={a.job or '-'} owner={self._word(a.owner)} "
             f"address={self._word(a.address[:_ADDRESS])} {_TIMES % (a.seconds, a.held, a.silent, a.late)} "
+            f"closed={'-' if a.closed == OPEN else f'{a.closed:.3f}'} "
             f"beats={a.beats} sent={a.sent} key={a.key or '-'} trace={quoted(a.trace[:_TRACE])}"
         )
 
@@ -223,6 +230,7 @@ class RequestLines(EventLines):
             problem=self._word(a.problem[:_PROBLEM]),
             key=a.key,
             trace=plain(a.trace[:_TRACE]),
+            closed=OPEN if a.closed == OPEN else _thousandths(a.closed),  # the very default is left out
         )
         return msgspec.json.encode(line).decode()
 

@@ -140,6 +140,12 @@ WORKERS = (
         "status",
     ),
     _times("relay_upstream_seconds", QUICK, "Time until an API answered, by host", "host"),
+    _gauge(
+        "relay_upstream_open",
+        "Requests to APIs whose answers have not ended, by host",
+        "host",
+    ),
+    _gauge("relay_upstream_oldest_seconds", "Age of the oldest of these that has no answer yet", "host"),
     _gauge("relay_breaker_open", "Whether calls to a host are refused because it kept failing (1)", "host"),
     _counter("relay_stalls_total", "Times that a handler blocked this worker for a second"),
     _counter("relay_job_stalls_total", "The same by job, where it is known which one", "name"),

@@ -94,7 +94,7 @@ class Compared:
         return total
 
     def gauges(self, metric: str) -> dict[Labels, list[float]]:
-        """What each process shows now, by labels."""
+        """What each process shows now, or counted so far, by labels."""
         shown: dict[Labels, list[float]] = defaultdict(list)
         for snapshot in self._last.values():
             for each in fitting(snapshot, METRICS[metric]):

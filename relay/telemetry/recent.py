@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from relay.telemetry.snapshot import Sample
 
 MINUTE = 60.0  # seconds that are looked back, and up to a step more
-STEP = 10.0
+STEP = 15.0
 #: of which it is told
 METRICS_OF_RECENT = (
     "relay_attempts_total",
@@ -38,12 +38,20 @@ class Recent:
         """How many seconds the time is long that is looked back, and what was added to `samples` in it."""
         kept = self._kept
         if now - kept[-1][0] >= STEP:
-            kept.append((now, {name: samples[name] for name in METRICS_OF_RECENT if name in samples}))
+            kept.append((now, dict(_counted(samples))))
         while len(kept) > 1 and now - kept[1][0] >= MINUTE:
             kept.popleft()
         then, before = kept[0]
         added = {name: [*_added(before.get(name, []), samples.get(name, []))] for name in METRICS_OF_RECENT}
         return now - then, {name: each for name, each in added.items() if each}
+
+
+def _counted(samples: Samples) -> Iterator[tuple[str, list[Sample]]]:
+    """What is worth being kept: what was counted at all."""
+    for name in METRICS_OF_RECENT:
+        some = [each for each in samples.get(name, ()) if each.value or any(each.counts)]
+        if some:
+            yield name, some
 
 
 def _added(before: list[Sample], now: list[Sample]) -> Iterator[Sample]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from relay.telemetry.events import Asked, Events
+from relay.telemetry.events import OPEN, Asked, Events
 
 #: method and path, mostly an object that many share; with the client's address, traceparent and key where needed
 Kept = tuple[str, ...]
@@ -51,6 +51,7 @@ class Trail(msgspec.Struct, gc=False):
                 silent=seconds,
                 sent=sent,
                 key=self.key,
+                closed=seconds if end == "abandoned" else OPEN,
             )
         )
 
@@ -70,9 +71,10 @@ class HeldSo(msgspec.Struct, frozen=True, gc=False):
     address: str  # of the connection
     seconds: float
     silent: float
+    closed: float
+    late: float
     committed: bool
     beats: int
-    late: float
 
     def tell(self, events: Events, kept: Kept, status: int, end: str, problem: str, sent: int) -> None:
         """Tell that the request is over."""
@@ -98,5 +100,6 @@ class HeldSo(msgspec.Struct, frozen=True, gc=False):
                 late=self.late,
                 sent=sent,
                 key=key,
+                closed=self.closed,
             )
         )

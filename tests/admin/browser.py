@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -32,6 +33,8 @@ VIEWS = ("overview", "queues", "jobs", "dead", "workers", "schedules", "limits",
 
 class ShownRelay(RelayProcess):
     """A whole relay with a dashboard, and two operators: `tokens` of ``look`` and ``act``."""
+
+    starting: Future[None]
 
     def __init__(self, directory: Path) -> None:
         self.admin = free_port()
@@ -143,6 +146,10 @@ class Browser:
         """What a question says that could not be done."""
         found = self.find("dialog[open] [role=alert]")
         return found.text if found is not None else ""
+
+    def run(self, script: str) -> Any:
+        """What a script of the page returns, which may await."""
+        return self.driver.execute_script(f"return (async () => {{{script}}})()")
 
     def text(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownRelay]:
+    """It starts while the browser does."""
     relay = ShownRelay(tmp_path_factory.mktemp("shown"))
-    relay.start()
-    relay.wait_for("relay shows itself to operators")
-    yield relay
+    with ThreadPoolExecutor() as pool:
+        relay.starting = pool.submit(relay.start)
+        yield relay
     relay.stop()
 
 
@@ -32,6 +35,8 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownRelay]:
 def page(relay: ShownRelay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all, with an operator that may act."""
     browser = Browser(tmp_path_factory.mktemp("chromium"), relay)
+    relay.starting.result()
+    relay.wait_for("relay shows itself to operators")
     browser.log_in()
     yield browser
     browser.quit()
@@ -70,6 +75,66 @@ def test_a_dead_job_is_run_again_and_what_it_has_is_shown_as_text(relay: ShownRe
     page.go("dead")
     page.until(lambda: id not in page.text(), "it is no dead job any more")
     assert page.complaints() == []
+
+
+@pytest.mark.long
+def test_an_id_in_any_field_leads_to_the_job_and_what_is_looked_for_is_in_the_address(
+    relay: ShownRelay, page: Browser
+) -> None:
+    id = relay.submit("quick")
+    page.go("jobs")
+    page.type("input[name=owner]", id)
+    page.wait("h1", "quick")
+    page.go("jobs")
+    page.type("input[name=problem]", "broken")
+    page.until(lambda: page.driver.current_url.endswith("#/jobs?problem=broken"), "the address says it")
+
+
+def test_the_same_series_has_the_same_ink_and_red_is_for_what_is_bad(page: Browser) -> None:
+    inks = page.run("""
+        const { inkOf, stroke } = await import("/static/inks.js");
+        const of = (kind, labels) => labels.map((label) => stroke(inkOf(kind, label)));
+        const first = of("queues", ["default", "slow", "mail"]);
+        return {
+            calm: [...of("requests", ["200", "202", "304", "no answer"]), ...of("now", ["held", "queued", "running"]),
+                   ...of("ends", ["answered", "passed"]), ...of("attempts", ["succeeded"])],
+            warn: of("requests", ["404", "429"]),
+            bad: [...of("requests", ["500", "503"]), ...of("api", ["no answer", "500"]), ...of("attempts", ["failed"])],
+            again: [first, of("queues", ["slow", "default", "mail"])],
+        }""")
+    assert {"--c", "--d"}.isdisjoint(inks["calm"])
+    assert (set(inks["warn"]), set(inks["bad"])) == ({"--d"}, {"--c"})
+    (default, slow, mail), again = inks["again"]
+    assert [slow, default, mail] == again
+    assert len({default, slow, mail}) == 3
+
+
+@pytest.mark.long
+def test_a_chart_says_when_redis_was_away(relay: ShownRelay, page: Browser) -> None:
+    page.go("overview")
+    page.wait("figcaption", "Held, queued, running")
+    (redis,) = relay.children("valkey-server")
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        page.wait(".ink-away", "Redis is away")
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    page.wait(".ink-away", "Redis was away")
+    page.complaints()
+
+
+@pytest.mark.long
+def test_a_chart_leads_to_what_explains_it(relay: ShownRelay, page: Browser) -> None:
+    id = dead_job(relay)
+    page.go("overview")
+    page.click("figcaption a", "Failures by job and problem")
+    page.wait("td", id)
+    page.go("overview")
+    page.click(".legend a", "fragile: broken")
+    page.until(
+        lambda: "state=failed&name=fragile&problem=broken" in page.driver.current_url, "the address says it"
+    )
+    page.wait("td", id)
 
 
 @pytest.mark.long
@@ -233,6 +298,7 @@ def test_a_relay_that_does_not_answer_is_told_and_what_was_shown_stays(tmp_path:
         browser.wait("#fresh.late", "no answer")
         browser.wait("h1", "Overview")
         browser.wait(".tile", "Queued")
+        browser.wait(".ink-away", "relay did not answer")
     finally:
         browser.relay = home
         browser.complaints()
@@ -251,6 +317,8 @@ def test_pictures_for_the_docs(relay: ShownRelay, page: Browser) -> None:
     while time.monotonic() < until:
         for number in range(random.randrange(40)):
             relay.submit("quick", {"number": number})
+        if random.random() < 0.2:
+            relay.submit("fragile", {"text": "the printer is on fire"})
         relay.call("POST", "/jobs/quick", {"number": 1}, {"Authorization": f"Bearer {relay.tokens['app']}"})
     relay.submit("patient")
     page.driver.execute_script("document.getElementById('said').textContent = ''")

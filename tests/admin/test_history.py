@@ -116,6 +116,32 @@ def test_a_counter_never_goes_backwards(past: Past) -> None:
     assert past.values()["ended succeeded"] == 0
 
 
+def test_failures_have_their_jobs_and_requests_their_ends(past: Past) -> None:
+    def counted(times: int) -> dict[str, list[Sample]]:
+        return {
+            "relay_failures_total": [Sample(("invoice", "job-failed"), times)],
+            "relay_requests_total": [Sample(("200", "answered"), times), Sample(("202", "answered"), times)],
+        }
+
+    past.look(told(0, **counted(0)))
+    past.look(told(5, **counted(10)))
+    seen = past.values()
+    assert (seen["failed invoice job-failed"], seen["end answered"]) == (pytest.approx(2), pytest.approx(4))
+
+
+def test_processes_that_ended_are_counted_and_not_made_a_rate(past: Past) -> None:
+    past.look(told(0, relay_restarts_total=[Sample(("worker", "killed"), 1)]))
+    past.look(told(5, relay_restarts_total=[Sample(("worker", "killed"), 3)]))
+    assert past.values()["process worker killed"] == 3
+
+
+def test_it_is_told_how_many_processes_were_counted(past: Past) -> None:
+    past.look(told(0, "a"))
+    assert past.values()["told"] == 0  # nothing to compare with
+    past.look(told(5, "a"), told(5, "b", began=BEGAN + 1000))
+    assert past.values()["told"] == 2
+
+
 def test_times_become_percentiles_of_what_was_new(past: Past) -> None:
     metric = "relay_job_run_seconds"
     from relay.telemetry.metrics import METRICS

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.admin.sessions import LIFE
+from relay.admin.sessions import LIFE, OperatorSessions
+from relay.http.forwarding import Proxies
+from relay.http.request import Request
+from relay.model.caller import Caller
+from relay.serving.known_tokens import KnownToken, KnownTokens
 from tests.admin.scene import Desk
 
 
@@ -25,6 +29,21 @@ def test_a_token_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends(g
     assert guarded.tokens["look"] not in name
     assert attributes == [f"Max-Age={LIFE}", "Path=/", "HttpOnly", "SameSite=Strict"]
     assert guarded.tokens["look"] not in answer.body.decode()
+
+
+def test_the_cookie_is_secure_where_a_trusted_proxy_says_that_the_browser_came_by_https(
+    guarded: Desk,
+) -> None:
+    def attributes(address: str, said: str) -> list[str]:
+        shown = {"token": guarded.tokens["look"]}
+        answer = guarded.call("POST", "/session", shown, address=address, X_Forwarded_Proto=said)
+        return answer.headers["set-cookie"].split("; ")
+
+    assert "Secure" in attributes("10.0.0.1", "https")
+    assert "Secure" in attributes("10.0.0.1", "HTTPS, http")
+    assert "Secure" not in attributes("10.0.0.1", "http")
+    assert "Secure" not in attributes("10.0.0.1", "")
+    assert "Secure" not in attributes("192.0.2.7", "https")  # who is not trusted
 
 
 def test_a_session_may_what_its_token_may(guarded: Desk) -> None:
@@ -68,6 +87,19 @@ def test_a_cookie_of_another_process_or_a_changed_one_is_none(guarded: Desk) -> 
     assert guarded.call("POST", "/api/overview", {}, Cookie=cookie[:-1]).status == 401
     assert guarded.call("POST", "/api/overview", {}, Cookie="relay_admin_8081=").status == 401
     assert guarded.call("POST", "/api/overview", {}, Cookie=f"a=b; {cookie}").status == 200
+    odd = "".join(
+        f"relay_admin_8081={value}; " for value in ("", "x", "ÿ", cookie)
+    )  # another server's of this host
+    assert guarded.call("POST", "/api/overview", {}, Cookie=f"{odd}{cookie}").status == 200
+
+
+def test_by_https_a_cookie_is_taken_from_this_host_alone() -> None:
+    grant = KnownToken(b"d" * 32, 1e12, trusted=False, caller=Caller("token:a"), operator="act")
+    known = KnownTokens()
+    sessions = OperatorSessions(lambda: known, lambda: 0.0, is_tls=True, proxies=Proxies())
+    line, _ = sessions.open(Request("POST", b"/session", "1.1", {"host": ["relay.example"]}), grant)
+    assert line.startswith("Set-Cookie: __Host-relay_admin=")
+    assert line.endswith("; Path=/; HttpOnly; SameSite=Strict; Secure\r\n")
 
 
 def test_a_session_that_was_ended_is_one_for_nobody_else_who_has_its_cookie(guarded: Desk) -> None:

@@ -130,7 +130,9 @@ def test_the_embedded_redis_of_a_relay_that_runs_is_found(monkeypatch: pytest.Mo
 
 
 def test_without_a_relay_it_is_said_how_to_name_one() -> None:
-    with pytest.raises(NoRelay, match="--redis or RELAY_REDIS, or its admin listener with --admin"):
+    with pytest.raises(
+        NoRelay, match="--redis or RELAY_REDIS, its file of settings with RELAY_CONFIG, or its admin"
+    ):
         meant()
 
 

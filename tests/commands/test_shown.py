@@ -15,7 +15,7 @@ from relay.commands.status_shown import status_parts
 from relay.commands.tables import Column, Listing, age, duration, moment, size
 from relay.commands.top_shown import Look, top_parts
 from relay.commands.workers_shown import running_table, worker_table
-from relay.operations.figures import Failing, JobFigures, Slowness
+from relay.operations.figures import Failing, JobFigures, Slowness, Upstream
 from relay.operations.judging import judge
 from relay.operations.seen import (
     AttemptStatus,
@@ -43,7 +43,8 @@ BUSY = overview(
     with_(MAIL, waiting=1234, oldest=ago(40), running=12),
     with_(MAIL, name="scan", queue="slow", waiting=3, oldest=ago(400), served=False),
 )
-FIGURES = JobFigures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)])
+CALLS = Upstream("api.example", 22, 14.0, 0.3, 0.085)
+FIGURES = JobFigures({"mail": Slowness(2.5, 0.31)}, [Failing("mail", "timed-out", 31, 4000)], [CALLS])
 
 
 class Terminal(io.StringIO):
@@ -137,6 +138,37 @@ def test_a_job_is_shown_with_all_that_is_known() -> None:
     assert "why it waits" not in text  # what is not known is not shown
 
 
+def test_of_a_job_that_has_failed_is_said_why_in_words_and_that_its_arguments_are_gone() -> None:
+    error = {
+        "type": "/problems/job-failed",
+        "title": "The job failed",
+        "detail": "Its handler raised an error",
+    }
+    text = "\n".join(plain(*job_page(JobDetail(with_(ROW, problem="job-failed"), {"error": error}, []), NOW)))
+    for said in (
+        "problem    job-failed: The job failed",
+        "detail     Its handler raised an error",
+        "exception  in the log of its worker",
+        "arguments are no longer kept",
+    ):
+        assert said in text, text
+    dead = JobDetail(with_(ROW, state="dead", problem="worker-died"), {}, [], arguments='{"to":"a"}')
+    text = "\n".join(plain(*job_page(dead, NOW)))
+    assert '{"to":"a"}' in text
+    assert "no longer kept" not in text
+
+
+def test_attempts_that_are_more_than_allowed_are_explained() -> None:
+    attempts = [AttemptStatus(number, "died", ago(50), ago(48)) for number in (1, 2, 3)]
+    attempts.append(AttemptStatus(4, "failed", ago(30), ago(29), "worker-died"))
+    detail = JobDetail(with_(ROW, attempts=4), {}, attempts, most_attempts=2)
+    text = "\n".join(plain(*job_page(detail, NOW)))
+    assert "4 of 2; 4 of them died with their worker, after which a job runs again" in text
+    given = AttemptStatus(1, "given back", ago(50), ago(48))
+    text = "\n".join(plain(*job_page(with_(detail, attempts=[given]), NOW)))
+    assert "besides 1 that counted as none (postponed, or given back" in text
+
+
 def test_a_long_result_is_cut_and_said_to_be() -> None:
     detail = JobDetail(with_(ROW, state="succeeded"), {"result": list(range(100))}, [])
     lines = plain(*job_page(detail, NOW))
@@ -173,12 +205,13 @@ def test_status_says_first_what_is_wrong_and_what_to_do() -> None:
     lines = plain(*status_parts(BUSY, FIGURES, judge(BUSY)))
     assert lines[0] == "2 things are wrong."
     assert lines[1] == "bad: 3 jobs of scan wait, and no worker serves it"
-    assert lines[2].startswith("    → start a worker with the module of scan")
+    assert lines[2].startswith("    → the workers that run do not have it")
     text = "\n".join(lines)
     assert "jobs: 1,237 waiting, 12 running" in text
     assert "requests: 3 held, the oldest for 12 s" in text
     assert "mail  default    1,234        40 s       12     2.5 s   310 ms  on" in text
     assert "mail  timed-out     31            0.8 %" in text
+    assert "api.example           22    14 s      0.3  85 ms" in text
     assert "worker 1  worker-1  web1  runs 2 of 200" in text
     assert lines[-1].startswith("Redis 8.0, up 1 h, 5.0 MiB of 1.0 GiB, aof")
 

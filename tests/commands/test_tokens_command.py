@@ -327,6 +327,18 @@ def test_the_file_is_the_one_that_fronts_would_read(run: Run, monkeypatch: pytes
     assert {name: list(grants(f"{name}.toml")) for name in places} == {k: [v] for k, v in places.items()}
 
 
+def test_who_adds_to_a_file_that_relay_does_not_read_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("relay.toml").write_text("grace = 1\n")
+    monkeypatch.setenv("RELAY_CONFIG", "relay.toml")
+    told = "relay.toml has no `tokens`: relay reads tokens.toml once it has, and is restarted\n"
+    assert run("add", "a").remarks.endswith(told)
+    assert told not in run("add", "b", "--file", "tokens.toml").remarks
+    Path("relay.toml").write_text('tokens = "tokens.toml"\n')
+    assert told not in run("add", "c").remarks
+
+
 def test_a_config_that_can_not_be_read_is_status_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_CONFIG", "relay.toml")
     said = run("list")

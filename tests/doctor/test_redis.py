@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -15,7 +17,7 @@ from relay.redis.address import Address
 from relay.store import demands
 from relay.store.keys import Keys
 from relay.store.scripts import script
-from tests.processes import RedisProcess
+from tests.processes import RedisProcess, eventually
 
 MIB = 1 << 20
 WELL = RedisState(
@@ -31,7 +33,8 @@ WELL = RedisState(
         "connected_clients": "10",
         "maxclients": "10000",
     },
-    settings={"appendfsync": "everysec"},
+    settings={"appendfsync": "everysec", "dir": "/var/lib/redis"},
+    unwritable="",
     refused=(),
     trips=(0.0001,) * 20,
     ahead=0.001,
@@ -76,6 +79,7 @@ def test_a_redis_that_is_well_is_well() -> None:
         (msgspec.structs.replace(WELL, settings={"min-replicas-to-write": "2"}), "replication", Severity.BAD),
         (msgspec.structs.replace(WELL, refused=("xread",)), "rights", Severity.BAD),
         (msgspec.structs.replace(WELL, refused=None), "rights", Severity.BAD),
+        (msgspec.structs.replace(WELL, unwritable="OOM no"), "writes", Severity.BAD),
         (msgspec.structs.replace(WELL, ahead=-3.0), "clock", Severity.WARN),
         (msgspec.structs.replace(WELL, ahead=45.0), "clock", Severity.BAD),
         (msgspec.structs.replace(WELL, trips=(0.02,) * 20), "latency", Severity.WARN),
@@ -164,6 +168,55 @@ def test_a_wrong_password_is_told(redis: RedisProcess) -> None:
         look_at_redis(Address.parse(redis.url.replace("unix://", "unix://nobody:wrong@")))
 
 
+@contextmanager
+def failing_to_save(server: RedisProcess) -> Iterator[None]:
+    """Redis can't write its snapshot, because a folder has the file's name, and so refuses to write."""
+    (server.directory / "dump.rdb").unlink(missing_ok=True)
+    (server.directory / "dump.rdb").mkdir()
+    server.client.config_set("save", "3600 1000000000")
+    server.client.bgsave()
+    eventually(lambda: server.client.info("persistence")["rdb_last_bgsave_status"] == "err", "the save fails")
+    yield
+    server.client.config_set("save", "")
+    (server.directory / "dump.rdb").rmdir()
+
+
+def test_one_that_refuses_to_write_is_looked_at_all_the_same(server: RedisProcess) -> None:
+    with failing_to_save(server):
+        state = look_at_redis(Address.parse(server.url))
+    assert state.unwritable.startswith("MISCONF ")
+    assert state.refused == ()
+    assert state.info["redis_version"]
+    told = found(state)
+    assert told["writes"].severity is Severity.BAD
+    assert any(str(server.directory) in remedy for remedy in told["writes"].remedy)
+    assert str(server.directory) in told["persistence"].remedy[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "word"), [("maxmemory", 1000, "OOM"), ("min-replicas-to-write", 1, "NOREPLICAS")]
+)
+def test_other_refusals_are_told_in_its_words(
+    redis: RedisProcess, setting: str, value: int, word: str
+) -> None:
+    redis.client.config_set(setting, value)
+    state = look_at_redis(Address.parse(redis.url))
+    redis.client.config_set(setting, 0)
+    assert state.unwritable.startswith(f"{word} ")
+    assert look_at_redis(Address.parse(redis.url)).unwritable == ""
+
+
+def test_one_that_accepts_and_never_answers_is_said_to_hang_and_why(server: RedisProcess) -> None:
+    server.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(
+            NoRedis, match=r"answers nothing .* so it hangs: process \d+ .* state T: it was stopped"
+        ):
+            look_at_redis(Address.parse(server.url), deadline=0.2)
+    finally:
+        server.signal(signal.SIGCONT)
+
+
 def test_a_redis_that_is_not_there_is_told() -> None:
-    with pytest.raises(NoRedis, match=r"unix:///tmp/there-is-none\.sock"):
+    with pytest.raises(NoRedis, match=r"unix:///tmp/there-is-none\.sock.*: no server listens there"):
         look_at_redis(Address.parse("unix:///tmp/there-is-none.sock"))

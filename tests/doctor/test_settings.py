@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from relay.doctor.diagnosis import Diagnosis, Severity
-from relay.doctor.habit_checks import check_settings
+from relay.doctor.habit_checks import check_settings, listeners, whose
 from relay.doctor.machine import Machine, RunningProcess
 from relay.model.settings import Settings
 
@@ -93,6 +93,14 @@ def test_what_nobody_overhears_is_no_plain_listener(listen: str) -> None:
     assert "listeners" not in found(listen=(listen,))
 
 
+def test_nothing_is_claimed_of_a_socket_that_systemd_binds() -> None:
+    (told,) = listeners(Settings(listen=["systemd:domain=INET:name=relay"]), having())
+    assert (
+        told.saw
+        == "systemd:domain=INET:name=relay: this machine's, with TLS, or where ListenStream of the unit says"
+    )
+
+
 def test_limits_of_running_fronts_count_and_not_those_of_the_shell() -> None:
     machine = having(descriptors=1024, running=(RunningProcess(7, "relay front", 65_536),))
     assert "descriptors" not in found(machine)
@@ -150,3 +158,11 @@ def test_a_machine_is_read_from_its_files(tmp_path: Path) -> None:
     assert (machine.proxies, machine.redis) == (("nginx",), True)
     assert (machine.memory, machine.memory_by) == (524_288, "the control group")
     assert machine.kernel["somaxconn"] == 128
+
+
+def test_whose_settings_are_judged_is_said_where_a_relay_runs() -> None:
+    assert whose(MACHINE) == []
+    running = tuple(RunningProcess(number, "relay front", 1000) for number in range(1, 7))
+    (said,) = whose(msgspec.structs.replace(MACHINE, running=running))
+    assert said.saw.startswith("these are the settings of this shell; relay front (1), relay front (2)")
+    assert said.saw.endswith("and 2 more may have others")

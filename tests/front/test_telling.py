@@ -10,7 +10,7 @@ from relay.front.hold.hold import Hold
 from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.telemetry.counts import Counts
-from relay.telemetry.events import Asked, Events, several
+from relay.telemetry.events import OPEN, Asked, Events, several
 from tests.front.scene import Scene
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -83,6 +83,7 @@ def test_a_request_that_is_answered_after_heartbeats_is_told_with_them(scene: Sc
     (asked,) = ear.requests
     assert (asked.status, asked.end, asked.committed) == (200, "answered", True)
     assert (asked.held, asked.silent, asked.beats) == (15, 5, 2)  # one at 5, one at 13
+    assert asked.closed == OPEN
     assert (ear.commits, ear.beats) == ([5], 1)
     visitor.loseConnection()  # the client has its answer, and goes
     assert ear.ends == {(200, "answered"): 1}
@@ -95,10 +96,38 @@ def test_a_client_that_goes_away_is_told_as_that(scene: Scene, ear: Ear, seconds
     visitor.loseConnection()
     scene.end()
     (asked,) = ear.requests
-    assert (asked.status, asked.end, asked.held) == (status, "abandoned", seconds)
+    assert (asked.status, asked.end, asked.held, asked.closed) == (status, "abandoned", seconds, seconds)
     assert ear.ends == {(status, "abandoned"): 1}
     assert ear.left == [seconds]
     assert ear.written == []
+
+
+def test_an_answer_that_is_written_to_a_client_that_had_closed_its_side_is_told_with_the_time(
+    scene: Scene, ear: Ear
+) -> None:
+    visitor = scene.ask("POST", "/jobs/echo", {})
+    scene.pass_time(3)
+    visitor.protocol.readConnectionLost()
+    scene.pass_time(1)
+    visitor.protocol.readConnectionLost()
+    scene.end()
+    (asked,) = ear.requests
+    assert (asked.end, asked.status, asked.held, asked.closed) == ("answered", 200, 4, 3)
+
+
+def test_a_client_that_closed_its_side_was_gone_from_then_on_if_it_is_not_there_later(
+    scene: Scene, ear: Ear
+) -> None:
+    visitor = scene.ask("POST", "/jobs/echo", {})
+    scene.pass_time(3)
+    visitor.protocol.readConnectionLost()  # what a proxy's end of a connection looks like
+    scene.pass_time(2)  # until a heartbeat is sent, which is answered with a reset
+    visitor.protocol.half_closed()  # met again, as whatever reads the socket from then on does
+    visitor.loseConnection()
+    (asked,) = ear.requests
+    assert (asked.end, asked.status, asked.held, asked.closed) == ("abandoned", 200, 5, 3)
+    assert ear.ends == {(200, "abandoned"): 1}
+    assert ear.left == [3]
 
 
 @pytest.mark.parametrize(("wait", "status"), [(3, 202), (8, 200)])

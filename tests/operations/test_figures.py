@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from relay.operations.figures import Failing, figures_of
+import msgspec
+import pytest
+
+from relay.operations.figures import Failing, Upstream, figures_of
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
 
@@ -48,6 +51,32 @@ def test_what_failed_most_often_stands_first() -> None:
         Failing("scan", "refused", 10, 10),
         Failing("mail", "timeout", 6, 20),
     ]
+
+
+def test_calls_that_are_under_way_stand_first_and_those_of_the_last_minute_are_counted() -> None:
+    def told(name: str, open: float, oldest: float, span: float) -> Snapshot:
+        quick = [0] * (len(METRICS["relay_upstream_seconds"].buckets) + 1)
+        quick[0] = 60
+        return msgspec.structs.replace(
+            snapshot(
+                name,
+                relay_upstream_open=[Sample(("a.example",), open), Sample(("idle.example",), 0.0)],
+                relay_upstream_oldest_seconds=[Sample(("a.example",), oldest)],
+            ),
+            recent={
+                "relay_upstream_requests_total": [
+                    Sample(("b.example", "200"), 60.0),
+                    Sample(("a.example", "0"), 6.0),
+                ],
+                "relay_upstream_seconds": [Sample(("b.example",), counts=quick)],
+            },
+            span=span,
+        )
+
+    a, b = figures_of([told("w1", 2.0, 14.0, 60.0), told("w2", 3.0, 1.0, 30.0)]).upstreams
+    assert a == Upstream("a.example", 5, 14.0, pytest.approx(0.3), 0.0)  # type: ignore[arg-type]
+    assert (b.host, b.open, b.oldest, b.rate) == ("b.example", 0, 0.0, 3.0)
+    assert 0 < b.slow <= 0.0005
 
 
 def test_processes_that_have_counted_nothing_have_no_figures() -> None:

@@ -167,6 +167,19 @@ MINUTES = {
         "calls to api.example take 14 s",
         "",
     ),
+    "silent API": (
+        with_(
+            told(),
+            samples={
+                "relay_upstream_open": [Sample(("api.example",), 22.0)],
+                "relay_upstream_oldest_seconds": [Sample(("api.example",), 14.2)],
+                **FAST,
+            },
+        ),
+        WARNING,
+        "22 calls to api.example are under way, and one has had no answer for 14 s; before, it took 0.1 s",
+        "",
+    ),
     "open breaker": (
         with_(told(), samples={"relay_breaker_open": [Sample(("api.example",), 1.0)]}),
         WARNING,

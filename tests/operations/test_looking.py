@@ -238,6 +238,7 @@ async def test_a_job_is_told_with_all_its_attempts(scene: Scene) -> None:
         scene.store.now() + 3600_000,
     )
     last = over.attempts[-1]
+    assert over.most_attempts == 0  # which is not kept
     assert last == AttemptStatus(2, "succeeded", runs.row.started, over.row.finished, "", "worker")
 
 

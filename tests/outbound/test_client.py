@@ -175,6 +175,25 @@ async def test_the_end_of_a_job_closes_what_it_has_open(scene: Scene, path: str)
 
 
 @ensureDeferred
+async def test_calls_are_under_way_from_their_beginning_to_the_end_of_their_bodies(scene: Scene) -> None:
+    http = scene.job()
+    await read(http, scene.api.url + "/fine")
+    assert scene.upstreams.under_way() == {"127.0.0.1": (0, 0.0)}
+    paths = "/silent", "/stalls-in-body"
+    calling = [Deferred.fromCoroutine(read(http, scene.api.url + path)) for path in paths]
+    for path in paths:
+        await scene.api.asked(path)
+    count, oldest = scene.upstreams.under_way()["127.0.0.1"]
+    assert count == 2
+    assert 0.0 < oldest < 20
+    http.close()
+    for call in calling:
+        with pytest.raises(CancelledError):
+            await call
+    assert scene.upstreams.under_way() == {"127.0.0.1": (0, 0.0)}
+
+
+@ensureDeferred
 async def test_calls_to_a_host_wait_for_a_place(scene: Scene) -> None:
     http = scene.job()
     calling = [http.get(scene.api.url + "/silent") for _ in range(6)]

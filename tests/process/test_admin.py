@@ -13,7 +13,8 @@ import pytest
 
 from relay.model.settings import SettingError, Settings
 from relay.model.token import digest_of, make_token
-from relay.process import admin
+from relay.process import admin, everything, sockets
+from relay.redis.embedded import NOBODY
 from tests.admin.browser import ShownRelay
 from tests.processes import Client, RedisProcess, RelayProcess, eventually, free_port
 
@@ -45,6 +46,18 @@ def test_a_usual_place_that_is_taken_is_no_reason_not_to_start(
     monkeypatch.setattr(admin, "USUAL", taken)
     assert admin.bind(Mock(), settings(), "all") is None
     assert any("there is no admin listener: --admin tcp:" in line for line in lines)
+
+
+def test_clients_have_the_first_choice_of_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--listen tcp:8081` starts, without the admin listener that is usually there."""
+    place = f"tcp:{free_port()}:interface=127.0.0.1"
+    monkeypatch.setattr(admin, "USUAL", place)
+    monkeypatch.setattr(
+        everything, "_listening", lambda reactor, has, _: sockets.bound(reactor, has, has.listen)
+    )
+    (bound,), operators = everything._sockets(Mock(), settings(listen=[place]), NOBODY, None)
+    bound.close()
+    assert operators is None
 
 
 def test_a_place_that_was_asked_for_and_is_taken_is_a_wrong_setting(taken: str) -> None:

@@ -92,7 +92,15 @@ def test_a_request_is_one_line(written: Written) -> None:
         "held": 1.25,
         "committed": True,
     }
-    more = {"beats": 3, "end": "abandoned", "silent": 0.5, "late": 0.0, "sent": 12, "key": "abc"}
+    more = {
+        "beats": 3,
+        "end": "abandoned",
+        "silent": 0.5,
+        "late": 0.0,
+        "sent": 12,
+        "key": "abc",
+        "closed": 0.75,
+    }
     written.requests().asked(request(**said, **more))
     line = written.one()
     assert "[front 1 relay.request#info] method=POST path=/jobs/echo status=200 " in line
@@ -100,8 +108,13 @@ def test_a_request_is_one_line(written: Written) -> None:
         "method": "POST", "path": "/jobs/echo", "status": "200", "end": "abandoned", "problem": "-",
         "id": "0-ep-x", "job": "echo", "owner": "sub:alice", "address": "10.0.0.7", "seconds": "1.500",
         "held": "1.250", "silent": "0.500", "late": "0.000", "beats": "3", "sent": "12", "key": "abc",
-        "trace": TRACE,
+        "trace": TRACE, "closed": "0.750",
     }  # fmt: skip
+
+
+def test_of_a_client_that_stayed_there_is_no_time_at_which_it_closed_its_side(written: Written) -> None:
+    written.requests().asked(request())
+    assert "closed=- " in written.one()
 
 
 def test_a_request_in_json_has_the_members_that_say_something(written: Written) -> None:
@@ -165,6 +178,13 @@ def test_failures_alone_can_be_asked_for(written: Written) -> None:
     written.batch.flush()
     ends = [values(line)["end"] for line in written.lines]
     assert ends == ["failed", "retried", "expired", "cancelled", "answered", "cut", "abandoned"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_have_lines_where_they_find_something(written: Written, path: str) -> None:
+    written.requests().asked(request(method="GET", path=path))
+    written.requests().asked(request(method="GET", path=path, status=503))
+    assert values(written.one())["status"] == "503"
 
 
 def test_lines_are_written_together_soon(written: Written) -> None:

@@ -33,4 +33,5 @@ def test_a_process_that_does_nothing_tells_nothing() -> None:
     recent = Recent(0.0)
     for second in range(0, 200, 5):
         span, added = recent.since(float(second), counted(7.0))
-    assert (span, added) == (65.0, {})
+    assert MINUTE <= span < MINUTE + STEP
+    assert added == {}

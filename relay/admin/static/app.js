@@ -139,12 +139,12 @@ async function refresh() {
     if (mine !== turn) return;
     answered = Date.now();
     trouble = found.overview ? "" : "Redis does not answer";
-    if (data !== null && asked.overview) show(data);
+    if (data !== null && asked.overview) show(context.data = data);
   } catch (error) {
     if (mine !== turn) return;
     if (error.status === 401) return askForToken("Log in again");
     trouble = error instanceof api.Refused ? error.message : "no answer";
-    paint();
+    if (context.data && document.querySelector("[data-chart]")) show(context.data); // charts tell since when
     if (error.status === 409) at("content").replaceChildren(h("h1", {}, context.view.title), h("p", { class: "bad" }, error.message));
   }
   showFreshness();

@@ -1,7 +1,7 @@
 // Charts of the last hour (uPlot), each with the same as a table.
 
 import { h, link } from "./dom.js";
-import { bytes, moment, number, seconds } from "./format.js";
+import { bytes, moment, number, rate, roundRate, seconds } from "./format.js";
 import { dash, inkOf, stroke } from "./inks.js";
 import { absences, end, times, valuesOf } from "./past.js";
 
@@ -13,10 +13,11 @@ const specs = new Map(); // what is drawn, by title
 const powers = (from, to, steps) => Array.from({ length: to - from }, (_, at) => steps.map((step) => step * 10 ** (from + at))).flat();
 const STEPS = new Map([ // between ticks, so that each is another text
   [number, powers(0, 8, [1, 2, 5])],
+  [rate, powers(-2, 8, [1, 2, 5])],
   [bytes, Array.from({ length: 40 }, (_, power) => 2 ** power)],
   [seconds, [...powers(-4, 1, [1, 2, 5]), 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 432000]],
 ]);
-const LEAST = new Map([[number, 4], [seconds, 0.01], [bytes, 1024]]); // of the highest tick
+const LEAST = new Map([[number, 4], [rate, 0.1], [seconds, 0.01], [bytes, 1024]]); // of the highest tick
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -59,7 +60,7 @@ function options({ series, form, inks }, width) {
       x: { time: true, range: (_, low, high) => [low, Math.max(high, end() / 1000, low + 10)] },
       y: { range: (_, low, high) => [0, high > 0 ? Math.max(high * 1.1, LEAST.get(form) ?? 0) : LEAST.get(form) ?? 1] },
     },
-    axes: [{ ...axis, size: 24, space: 70, values: clock }, { ...axis, size: 62, ...(steps && { incrs: steps }), values: (_, all) => all.map(form) }],
+    axes: [{ ...axis, size: 24, space: 70, values: clock }, { ...axis, size: 62, ...(steps && { incrs: steps }), values: (_, all) => all.map(form === rate ? roundRate : form) }],
     series: [{}, ...series.map((each, index) => line(each, inks[index]))],
     hooks: { drawClear: [shade] },
   };
@@ -93,21 +94,33 @@ function asTable(series, form) {
 // What the bands mean, if there are some.
 const away = () => [...new Set(absences().map(([, , why]) => why))].map((why) => h("li", { class: "ink-away" }, why));
 
-const legend = (series, form, inks) => h("ul", { class: "legend" },
-  series.map(([label, name, path], index) => h("li", { class: `ink-${inks[index]}` },
-    path ? link(path, label) : label, ` ${form(valuesOf(name).at(-1) ?? null)}`)), away());
+function legend({ series, form, inks, isTotal }) {
+  const shown = (name) => (isTotal ? valuesOf(name).reduce((sum, value) => sum + (value ?? 0), 0) : valuesOf(name).at(-1) ?? null);
+  return h("ul", { class: "legend" }, series.map(([label, name, path], index) =>
+    h("li", { class: `ink-${inks[index]}` }, path ? link(path, label) : label, ` ${form(shown(name))}`)), away());
+}
 
 // A chart: `series` are [label, name of a figure or names of some, view that explains it]; `form` writes a value; `kind`
-// is what its series are (inks.js); `path` leads to the view that explains all. Without series it says that there is nothing.
-export function chart(title, series, form, kind, path, nothing = "nothing in the last hour") {
+// is what its series are (inks.js); `path` leads to the view that explains all. Its legend has what there is now, or was
+// in all (`isTotal`).
+export function chart(title, series, form, kind, { path, isTotal } = {}) {
   const inks = series.map(([label]) => inkOf(kind, label));
-  specs.set(title, { series, form, inks });
-  return h("figure", { class: "panel", "data-key": `chart ${title} ${series.length > 0}`, "data-chart": series.length ? title : null },
+  const spec = { series, form, inks, isTotal };
+  specs.set(title, spec);
+  return h("figure", { class: "panel", "data-key": `chart ${title}`, "data-chart": title },
     h("figcaption", {}, path ? link(path, title) : title),
-    series.length ? [
-      h("div", { class: "plot", "data-kept": true, "aria-hidden": "true" }), legend(series, form, inks),
-      h("details", {}, h("summary", {}, "As a table"), asTable(series, form)),
-    ] : h("p", { class: "soft" }, nothing));
+    h("div", { class: "plot", "data-kept": true, "aria-hidden": "true" }), legend(spec),
+    h("details", {}, h("summary", {}, "As a table"), asTable(series, form)));
+}
+
+// Charts, given as what `chart` takes; those without anything to draw are named in one line.
+export function charts(all) {
+  const drawn = all.filter(([, series]) => series.length);
+  const empty = all.filter(([, series]) => !series.length).map(([title]) => title.toLowerCase().replace("apis", "APIs"));
+  return [
+    h("div", { class: "charts" }, drawn.map((each) => chart(...each))),
+    empty.length > 0 && h("p", { class: "soft", "data-key": "empty" }, `None in the last hour: ${empty.join(", ")}.`),
+  ];
 }
 
 // Draw the charts that are on the page now.

@@ -80,6 +80,8 @@ export const facts = (pairs) =>
 export const tile = (name, value, more, level) =>
   h("li", { class: "tile" }, h("span", {}, name), h("strong", { class: level }, value), more && h("small", {}, more));
 export const link = (path, text) => h("a", { href: `#/${path}` }, text);
+// A number in a table; nothing is said softly.
+export const count = (value, form) => (value ? form(value) : h("span", { class: "soft zero" }, "0"));
 // A view with what its form is filled with.
 export const path = (view, query) => `${view}?${new URLSearchParams(query)}`;
 export const button = (text, onclick, danger, more) =>

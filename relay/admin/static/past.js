@@ -5,7 +5,7 @@ import { call } from "./api.js";
 const HOUR = 3_600_000;
 const APART = 25_000; // ms between moments above which nobody has looked
 const SHORTLY = 8_000; // the same where this page had no answer meanwhile
-const RATES = /^(ended|failed|api (?!time )|limited|requests|end|process) /;
+const RATES = /^(ended|failed|api (?!time )|limited|requests|end) /;
 const NOTHING = undefined; // was measured: not a gap
 
 export const times = []; // ms
@@ -58,9 +58,21 @@ export function valuesOf(name) {
   const told = columns.get("told") ?? [];
   const column = columns.get(name);
   if (isRate(name)) return times.map((_, at) => column?.[at] ?? (told[at] ? 0 : null));
+  if (name.startsWith("process ")) return steps(column, told);
   if (/ p\d\d$/.test(name)) return times.map((_, at) => column?.[at] ?? (told[at] ? NOTHING : null));
   if (/^(queue|oldest) /.test(name)) return times.map((_, at) => column?.[at] ?? (columns.get("queued")?.[at] != null ? 0 : null));
   return column ?? times.map(() => null);
+}
+
+// What a count has grown by since the moment before; one that began anew has grown from 0.
+function steps(column, told) {
+  const counts = times.map((_, at) => column?.[at] ?? (told[at] ? 0 : null));
+  let before = null;
+  return counts.map((count) => {
+    const grown = count === null ? null : before === null ? 0 : count < before ? count : count - before;
+    before = count ?? before;
+    return grown;
+  });
 }
 
 const isRate = (name) => RATES.test(name);
@@ -70,10 +82,11 @@ const together = (all) => times.map((_, at) => {
 });
 
 export const last = (name) => valuesOf(name).at(-1) ?? null;
-// The names that begin so, the largest values first.
-export const namesOf = (prefix) =>
-  [...columns.keys()].filter((name) => name.startsWith(prefix)).sort((a, b) => peak(b) - peak(a));
-const peak = (name) => columns.get(name).reduce((most, value) => Math.max(most, value ?? 0), 0);
+// The names that begin so, the largest values first, and what was above 0.
+export const namesOf = (prefix) => peaksOf(prefix).map(([name]) => name);
+export const countedOf = (prefix) => peaksOf(prefix).filter(([, most]) => most > 0).map(([name]) => name);
+const peaksOf = (prefix) => [...columns.keys()].filter((name) => name.startsWith(prefix))
+  .map((name) => [name, valuesOf(name).reduce((most, value) => Math.max(most, value ?? 0), 0)]).sort((a, b) => b[1] - a[1]);
 
 // Where charts end.
 export const end = () => (failed ? Math.max(Date.now(), failed) : times.at(-1) ?? Date.now());

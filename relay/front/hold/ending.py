@@ -22,6 +22,7 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
+from relay.telemetry.events import OPEN
 from relay.telemetry.trail import HeldSo, Kept
 
 _log = Logger()
@@ -35,8 +36,8 @@ class Ending(ABC):
     __slots__ = (
         "_address",
         "_caller",
+        "_closed",
         "_context",
-        "_doubtful",
         "_exchange",
         "_gone",
         "_known",
@@ -66,7 +67,7 @@ class Ending(ABC):
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
         self._address = ""  # of the client, once its connection was taken over
-        self._doubtful = False  # whether the client may have gone
+        self._closed = OPEN  # how long it was held when its client closed its side: it may have gone
         self._stream: Stream = PLAIN
         self._trail: Kept | None = None
         self._until = 0.0
@@ -103,7 +104,7 @@ class Ending(ABC):
             self._close(body, problem=envelope.slug_of(outcome), late=late)
         else:
             return
-        if not self._doubtful:
+        if self._closed == OPEN:
             self._context.jobs.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
@@ -177,7 +178,7 @@ class Ending(ABC):
         """It ends without an answer. Call it before `_over`."""
         self._context.events.request_ended(status, end)
         if end == "abandoned":
-            self._context.events.abandoned(self.held())
+            self._context.events.abandoned(self._closed)
         if self._trail is not None:
             self._tell(self._trail, status, end)
 
@@ -193,9 +194,11 @@ class Ending(ABC):
         known, policy, held, exchange = self._known, self._policy, self.held(), self._exchange
         about = known.id, known.name, self._caller.owner
         if exchange is not None:
-            return HeldSo(*about, exchange.address, held, held, committed=False, beats=0, late=late)
+            ends = self._closed, late
+            return HeldSo(*about, exchange.address, held, held, *ends, committed=False, beats=0)
         beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
-        return HeldSo(*about, self._address, held, policy.commit, committed=True, beats=beats, late=late)
+        ends = self._closed, late
+        return HeldSo(*about, self._address, held, policy.commit, *ends, committed=True, beats=beats)
 
     def held(self) -> float:
         """For how many seconds it has been held."""

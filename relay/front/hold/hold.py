@@ -27,6 +27,7 @@ from relay.http.exchange import Exchange
 from relay.http.response import date
 from relay.net.detached import DetachedSocket, can_be_detached, detach
 from relay.net.eager import eager_write
+from relay.telemetry.events import OPEN
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
 LONGEST_DOUBT = 10.0  # seconds to wait for a client that may have gone
@@ -154,7 +155,8 @@ class Hold(Ending):
         """The client has closed its side: some clients do so after their request, others have gone. A client that has
         gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
         find out, and ends. It stays unknown whether such a client collects its answer."""
-        self._doubtful = True
+        if self._closed == OPEN:
+            self._closed = self.held()
         if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
             (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
         elif self.transport is not None and self._policy.heartbeat:
@@ -167,6 +169,7 @@ class Hold(Ending):
             self._context.doors.leave(self._address)
         waited = self._waiter is not None
         if self._exchange is not None or self.transport is not None:  # else it was answered
+            self._closed = self.held() if self._closed == OPEN else self._closed
             self._end(200 if self._exchange is None else 0, "abandoned")
         self._leave()
         self._over()

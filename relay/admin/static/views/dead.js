@@ -36,8 +36,8 @@ export default {
   needsStore: true,
   load: (context) => found(context, { ...context.query, state: "dead" }),
   render: (page, context) => {
-    const shown = columns.filter(([title]) => !["state", "waited", "ran"].includes(title));
-    shown.splice(-1, 0, ["died", (job) => moment(job.finished)]);
+    const shown = columns.filter(([title]) => !["state", "waited", "ran", "attempts"].includes(title));
+    shown.push(["died", (job) => moment(job.finished)]);
     const each = ["Do", (job) => h("div", { class: "acts" },
       button("Run again", () => retry(job.id), false, { "aria-label": `Run ${job.id} again` }),
       button("Delete", () => remove(job.id, "dead job"), true, { "aria-label": `Delete ${job.id}` }))];

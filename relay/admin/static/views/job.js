@@ -8,7 +8,7 @@ import { titled } from "../processes.js";
 import { remove, retry } from "./dead.js";
 
 const LIVE = ["scheduled", "queued", "running"];
-const WIDTH = 900, BAR = 20, TOP = 8;
+const WIDTH = 900, HEIGHT = 20;
 
 // What came after what: [from, to, class, in words].
 function stretches(job) {
@@ -32,11 +32,10 @@ function picture(job) {
   const from = job.row.created, to = Math.max(...parts.map((part) => part[1]), from + 1);
   const x = (time) => ((time - from) / (to - from)) * WIDTH;
   const words = parts.map(([a, b, , what]) => `${what} for ${between(a, b)}`).join("; ");
-  return s("svg", { class: "line-of-life", viewBox: `0 0 ${WIDTH} 50`, role: "img", "aria-label": `In time: ${words}` },
-    parts.map(([a, b, kind, what]) => s("rect", { x: x(a).toFixed(1), y: TOP, width: Math.max(x(b) - x(a), 2).toFixed(1), height: BAR, rx: 2, class: `bar-${kind}` },
-      s("title", {}, `${what}: ${between(a, b)}`))),
-    s("line", { class: "axis", x1: 0, x2: WIDTH, y1: TOP + BAR + 2, y2: TOP + BAR + 2 }),
-    s("text", { x: 0, y: 46 }, moment(from)), s("text", { x: WIDTH, y: 46, "text-anchor": "end" }, `+ ${between(from, to)}`));
+  const drawn = s("svg", { class: "line-of-life", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `In time: ${words}` },
+    parts.map(([a, b, kind, what]) => s("rect", { x: x(a).toFixed(1), y: 0, width: Math.max(x(b) - x(a), 2).toFixed(1), height: HEIGHT, class: `bar-${kind}` },
+      s("title", {}, `${what}: ${between(a, b)}`))));
+  return [drawn, h("p", { class: "row ends" }, h("span", {}, moment(from)), h("span", {}, `+ ${between(from, to)}`))];
 }
 
 function pretty(text) {
@@ -82,14 +81,15 @@ export default {
       h("div", { class: "row" }, h("h1", {}, `${row.name} `, h("span", { class: `tag ${levelOf(row.state)}` }, job.isDead ? "dead" : row.state)), may && acts(job)),
       panel("In time", picture(job), table("", attempts(overview), job.attempts, (each) => `${each.number} ${each.started}`, "not started yet")),
       panel("About it", facts([
-        ["id", h("span", { class: "mono" }, row.id)], ["queue", row.queue], ["owner", row.owner], ["problem", row.problem],
+        ["id", h("span", { class: "mono" }, row.id)], ["queue", row.queue], ["owner", row.owner], ["problem", row.problem && h("span", { class: levelOf(row.state) }, row.problem)],
+        ["which says", job.envelope.error?.detail],
         ["waits because", job.why_waiting && h("strong", { class: "warning" }, job.why_waiting)],
         ["made", moment(row.created)],
         ["waited", row.started ? between(row.created, row.started) : LIVE.includes(row.state) ? since(row.created) : ""],
         ["may start", job.due ? `${moment(job.due)}, ${until(job.due)}` : ""],
         ["deadline", job.deadline ? `${moment(job.deadline)}, ${until(job.deadline)}` : ""],
         ["place in line", job.position ? number(job.position) : ""], ["priority", job.priority ? number(job.priority) : ""],
-        ["attempts", `${row.attempts} of ${job.most_attempts}`], ["limit group", job.lane],
+        ["attempts", job.most_attempts ? `${row.attempts} of ${job.most_attempts}` : number(row.attempts)], ["limit group", job.lane],
         ["worker", job.process && titled(overview, job.process)],
         ["waited for by", job.waiters.length ? job.waiters.map((name) => h("div", {}, titled(overview, name))) : ""],
         ["parent", job.parent && link(`job/${job.parent}`, job.parent)],

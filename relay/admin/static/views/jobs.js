@@ -21,6 +21,10 @@ export const columns = [
   ["attempts", (job) => number(job.attempts), true],
 ];
 
+// Those that live first, as they stand in line; then what ended, the latest first.
+const isLive = (job) => LIVE.includes(job.state);
+const inOrder = (jobs) => [...jobs.filter(isLive), ...jobs.filter((job) => !isLive(job)).sort((a, b) => b.created - a.created)];
+
 export default {
   title: "Jobs",
   needsStore: true,
@@ -32,6 +36,6 @@ export default {
         verb: "Cancel them", danger: true, method: "cancel_some", args: { wanted: context.query }, what: "cancelled",
       }), true)),
     form("jobs", context, FIELDS),
-    panel("", table("", columns, page.jobs, (job) => job.id, "there is no such job"), more(context, page)),
+    panel("", table("", columns, inOrder(page.jobs), (job) => job.id, "there is no such job"), more(context, page)),
   ],
 };

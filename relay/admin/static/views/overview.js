@@ -1,12 +1,12 @@
 // What a relay does, at a glance.
 
-import { chart } from "../charts.js";
+import { charts } from "../charts.js";
 import { h, link, path, tile } from "../dom.js";
 import { number, rate, seconds } from "../format.js";
-import { last, namesOf } from "../past.js";
+import { countedOf, last, namesOf } from "../past.js";
 
 const MOST = 6; // series of a chart
-const ofEach = (prefix, most = MOST) => namesOf(prefix).slice(0, most).map((name) => [name.slice(prefix.length), name]);
+const ofEach = (prefix, most = MOST) => countedOf(prefix).slice(0, most).map((name) => [name.slice(prefix.length), name]);
 const noAnswer = (status) => (status === "0" ? "no answer" : status);
 const statuses = () => ofEach("requests ").map(([status, name]) => [noAnswer(status), name]);
 const oldestHeld = (overview) => overview.processes.reduce((most, each) => Math.max(most, each.oldest_held), 0);
@@ -14,7 +14,7 @@ const sum = (overview, field) => overview.processes.reduce((total, each) => tota
 const shares = (name) => ["p50", "p95", "p99"].map((share) => [share, `${name} ${share}`]);
 
 // By job and problem; each leads to the jobs that failed so.
-const failures = () => namesOf("failed ").slice(0, MOST).map((figure) => {
+const failures = () => countedOf("failed ").slice(0, MOST).map((figure) => {
   const [, name, problem] = figure.split(" ");
   return [`${name}: ${problem}`, figure, path("jobs", { state: "failed", name, problem })];
 });
@@ -27,7 +27,7 @@ const limited = () => ofEach("limited ").map(([label, figure]) => {
 // Calls to APIs by what came of them.
 function calls() {
   const all = new Map();
-  for (const name of namesOf("api ")) {
+  for (const name of countedOf("api ")) {
     const [, host, status] = name.split(" ");
     if (host === "time") continue;
     const label = status === "0" ? "no answer" : status < "400" ? "answered" : `${status[0]}xx`;
@@ -59,18 +59,19 @@ export default {
   render: (_, { overview }) => [
     h("h1", {}, "Overview"),
     tiles(overview),
-    h("div", { class: "charts" },
-      chart("Failures by job and problem", failures(), rate, "failures", path("jobs", { state: "failed" }), "no attempt failed in the last hour"),
-      chart("Held, queued, running", [["held", "held"], ["queued", "queued"], ["running", "running"]], number, "now", "queues"),
-      chart("Oldest of those that wait", [["held request", "held oldest"], ...ofEach("oldest ", 5)], seconds, "queues", "queues"),
-      chart("Attempts that ended", ofEach("ended "), rate, "attempts", "jobs", "no attempt ended in the last hour"),
-      chart("Answers by status", statuses(), rate, "requests", null, "no request came in the last hour"),
-      chart("How requests end", ofEach("end "), rate, "ends", null, "no request ended in the last hour"),
-      chart("Jobs wait before they start", shares("wait"), seconds, "times", "queues"),
-      chart("Jobs run", shares("run"), seconds, "times", "workers"),
-      chart("From a job's end to its answer", shares("written"), seconds, "times"),
-      chart("Calls to APIs", calls(), rate, "calls", "upstreams", "handlers called nothing in the last hour"),
-      chart("Callers at a limit", limited(), rate, "callers", null, "no caller was at a limit in the last hour"),
-      chart("Processes that ended", ofEach("process "), rate, "ended", "workers", "none in the last hour")),
+    charts([
+      ["Failures by job and problem", failures(), rate, "failures", { path: path("jobs", { state: "failed" }) }],
+      ["Processes that ended", ofEach("process "), number, "ended", { path: "workers", isTotal: true }],
+      ["Callers at a limit", limited(), rate, "callers"],
+      ["Held, queued, running", [["held", "held"], ["queued", "queued"], ["running", "running"]], number, "now", { path: "queues" }],
+      ["Oldest of those that wait", [["held request", "held oldest"], ...ofEach("oldest ", 5)], seconds, "queues", { path: "queues" }],
+      ["Attempts that ended", ofEach("ended "), rate, "attempts", { path: "jobs" }],
+      ["Answers by status", statuses(), rate, "requests"],
+      ["How requests end", ofEach("end "), rate, "ends"],
+      ["Calls to APIs", calls(), rate, "calls", { path: "upstreams" }],
+      ["Jobs wait before they start", shares("wait"), seconds, "times", { path: "queues" }],
+      ["Jobs run", shares("run"), seconds, "times", { path: "workers" }],
+      ["From a job's end to its answer", shares("written"), seconds, "times"],
+    ]),
   ],
 };

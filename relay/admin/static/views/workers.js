@@ -18,10 +18,11 @@ const health = [
 ];
 
 function standing(each) {
+  const tag = (level, text) => [h("span", { class: `tag ${level}` }, text), " "];
   return [
-    silent(each) && h("span", { class: "tag bad" }, `silent for ${since(each.seen)}`), " ",
-    isLate(each) && h("span", { class: "tag warning" }, `was blocked for ${seconds(each.lag)}`), " ",
-    each.quiet && h("span", { class: "tag warning" }, "quiet"),
+    silent(each) ? tag("bad", `silent for ${since(each.seen)}`) : [],
+    isLate(each) ? tag("warning", `was blocked for ${seconds(each.lag)}`) : [],
+    each.quiet ? tag("warning", "quiet") : [],
   ];
 }
 
@@ -48,7 +49,7 @@ function running(workers, all) {
   const names = [...new Set([...all.map((job) => job.process), ...known.keys()])];
   const rows = names.map((name) => ({ name, worker: known.get(name) ?? lost, own: all.filter((job) => job.process === name).sort((a, b) => a.started - b.started) }));
   const busy = rows.filter(({ own }) => own.length).sort((a, b) => trouble(b.worker) - trouble(a.worker) || a.own[0].started - b.own[0].started);
-  const idle = rows.filter(({ own }) => !own.length).map(({ worker }) => worker.title).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const idle = [...new Set(rows.filter(({ own }) => !own.length).map(({ worker }) => worker.title))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   return [
     busy.map(({ name, worker, own }) => h("section", { class: "panel", "data-key": `runs ${name}` },
       h("h2", {}, `${worker.title} runs ${own.length} `, h("span", { class: "mono soft" }, name), standing(worker)),
