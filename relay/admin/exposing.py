@@ -62,5 +62,7 @@ class MetricRoutes(PageRoutes):
             seen = await self._overview()
         except RelayError:
             seen = None
-        told = await self._snapshots() if is_all else self._own()
+        told = (
+            await self._snapshots() if is_all and seen else self._own()
+        )  # else it would wait for the store twice
         return HttpAnswer(200, form.kind, await self._apart(exposition, told, seen, form))

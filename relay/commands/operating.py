@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
+from twisted.internet.task import LoopingCall, react
 
 from relay.commands.ending import Unreached
 from relay.commands.reaching import ListenerReach, NoRelay, reach
@@ -23,6 +23,7 @@ from relay.model.settings import SettingError, Settings, config_path
 from relay.operations.operations import Operations
 
 INTERRUPTED = 130
+_AGAIN = 0.5  # seconds between two interruptions of what goes on
 Act = Callable[[Operations, Any, Namespace], Awaitable["int | None"]]  # with the reactor; its status
 Way = Callable[[Any], AbstractAsyncContextManager[Operations]]  # into a relay, by a reactor
 
@@ -99,7 +100,10 @@ class Conduct:
             return result
 
         working.addBoth(end)
-        working.cancel()
+        again = LoopingCall(working.cancel)  # it may take the first for an answer that did not come
+        again.clock = self._reactor
+        again.start(_AGAIN)
+        ended.addCallback(lambda _: again.stop())
         return ended
 
     async def _run(self, way: Way) -> None:

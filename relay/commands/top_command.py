@@ -12,8 +12,6 @@ from typing import Any, NoReturn
 
 from rich.console import Console, Group
 from rich.live import Live
-from twisted.internet.defer import DeferredList
-from twisted.internet.task import deferLater
 
 from relay.commands.asking import TerminalLine
 from relay.commands.ending import Unreached
@@ -126,15 +124,8 @@ async def _ends(reactor: Any, seconds: float) -> bool:
     if not sys.stdin.isatty():
         await pause(reactor, seconds)
         return False
-    waiting = deferLater(reactor, seconds, str)
-    key = TerminalLine(reactor, sys.stdin.fileno())
-    either = DeferredList([waiting, key.typed], fireOnOneCallback=True, consumeErrors=True)
-    try:
-        said, _ = await either
-    finally:
-        for each in (waiting, key.typed):
-            each.cancel()
-    return said in _END
+    typed = TerminalLine(reactor, sys.stdin.fileno()).typed
+    return await typed.addTimeout(seconds, reactor, lambda failure, seconds: "") in _END
 
 
 @contextmanager

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
+from typing import NoReturn
 
 import msgspec
 import pytest
+import pytest_twisted
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from relay.admin.exposing import MetricRoutes
 from relay.admin.metrics import exposition, form_of
 from relay.admin.operators import Operator
 from relay.http.request import Request
+from relay.model.problems.request import StoreAway
 from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStatus, StoreInfo
 from relay.telemetry.counts import Counts
 from relay.telemetry.metrics import OF_STORE
@@ -126,6 +130,22 @@ def test_a_listener_tells_of_its_own_processes_and_of_all_where_that_is_asked(de
     assert b'process="worker-1"' in desk.call("GET", "/metrics?scope=store").body
     desk.away = True
     assert b'process="front-1"' in desk.call("GET", "/metrics").body
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_store_that_is_away_is_waited_for_once() -> None:
+    async def away() -> NoReturn:
+        raise StoreAway
+
+    async def never() -> NoReturn:
+        raise AssertionError("it is asked again")
+
+    def apart(function: Callable[..., object], *told: object) -> Deferred[object]:
+        return succeed(function(*told))
+
+    routes = MetricRoutes(told, never, away, Clock().seconds, apart)
+    answer = await routes.metrics(Request("GET", b"/metrics?scope=store", "1.1", {}), Operator())
+    assert b"relay_store_up 0.0" in answer.body
 
 
 @pytest.mark.processes

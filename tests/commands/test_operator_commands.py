@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -246,19 +247,25 @@ def test_a_queue_is_purged_only_if_the_number_is_known(operator: Operator) -> No
     assert operator.read("job", operator.hanging[0])["row"]["state"] == "running"
 
 
-def at_terminal(operator: Operator, answer: str, *words: str) -> str:
-    """What is shown to somebody at a terminal who types this."""
+def open_terminal(operator: Operator, kind: str, *words: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A command at a terminal, and the other end of that."""
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
         operator.command(*words),
         cwd=operator.directory,
-        env={**operator.environment, "PYTHONPATH": str(ROOT), "TERM": "dumb"},
+        env={**operator.environment, "PYTHONPATH": str(ROOT), "TERM": kind},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
     )
     os.close(theirs)
+    return running, ours
+
+
+def at_terminal(operator: Operator, answer: str, *words: str) -> str:
+    """What is shown to somebody at a terminal who types this."""
+    running, ours = open_terminal(operator, "dumb", *words)
     os.write(ours, f"{answer}\n".encode())
     shown = b""
     with suppress(OSError):  # it has ended
@@ -267,6 +274,25 @@ def at_terminal(operator: Operator, answer: str, *words: str) -> str:
     running.wait(PATIENCE)
     os.close(ours)
     return shown.decode()
+
+
+def read_some(terminal: int) -> bytes:
+    """What is shown next."""
+    readable, _, _ = select([terminal], [], [], PATIENCE)
+    assert readable
+    return os.read(terminal, 65536)
+
+
+def test_top_at_a_terminal_ends_when_it_is_interrupted(operator: Operator) -> None:
+    running, ours = open_terminal(operator, "xterm", "top", "--every", "60")
+    while b"jobs: " not in read_some(ours):
+        pass
+    running.send_signal(signal.SIGINT)
+    with suppress(OSError):  # it has ended
+        while read_some(ours):
+            pass
+    assert running.wait(PATIENCE) == 130
+    os.close(ours)
 
 
 def test_a_relay_is_operated_over_its_admin_listener(operator: Operator) -> None:
