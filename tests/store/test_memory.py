@@ -55,7 +55,7 @@ class Roles(MemoryFrontStore, MemoryWorkerStore):
         self._operator = MemoryOperatorStore(store)
         self._clock = clock
 
-    async def now(self) -> int:
+    async def moment(self) -> int:
         return self.store.now()
 
     def __getattribute__(self, name: str) -> Any:
