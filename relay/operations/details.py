@@ -20,14 +20,14 @@ _NO_JOB = Job("", "", "", "", 0, 1, "", "", False, "", "")
 
 
 def row_of(known: KnownJob, queue: str = "") -> JobRow:
-    """A job as it stands in a list; `queue` as declared, for one of which it is not known."""
+    """A job as it stands in a list; `queue` as its name is declared now, "" for one that is not declared any more."""
     found, job = _standing(known), known.job
     is_dead = known.standing is None
     finished = found.finished if isinstance(found, Outcome) else 0
     return JobRow(
         id=known.id,
         name=found.name,
-        queue=job.queue if job else queue,
+        queue=queue or (job.queue if job else ""),
         owner=known.owner,
         state="dead" if is_dead else found.state.value,
         created=found.created,

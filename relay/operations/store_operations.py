@@ -110,11 +110,9 @@ class StoreOperations(StoreActs, Operations):
         return detail_of(known, await self._queue_of(known))
 
     async def _queue_of(self, known: KnownJob) -> str:
-        """As declared now, of a job of which nothing else tells it."""
-        if known.job is not None or known.standing is None:
-            return ""
-        (tally,) = await self._store.tallies([known.standing.name])
-        return tally.queue
+        """Of its name, as declared now."""
+        name = known.job.name if known.job else known.standing.name if known.standing else ""
+        return (await self._store.tallies([name]))[0].queue if name else ""
 
     async def schedules(self) -> list[ScheduleRow]:
         return [_schedule(status, served) for status, served in await self._store.schedules()]

@@ -120,7 +120,8 @@ async def test_jobs_are_listed_by_state_name_queue_owner_problem_and_time(scene:
     assert await listed(scene, state="scheduled") == [late]
     assert sorted(await listed(scene, state="queued")) == sorted([waits, lane])
     assert sorted(await listed(scene, state="queued", name="tell")) == sorted([waits, lane])
-    assert await listed(scene, queue="q") == [waits]
+    assert await listed(scene, queue="q") == []
+    assert waits in await listed(scene, queue="default")  # that of its name now
     assert await listed(scene, owner="you") == [bad]
     assert await listed(scene, problem="odd") == [bad]
     assert await listed(scene, state="dead", problem="other") == []
@@ -128,6 +129,12 @@ async def test_jobs_are_listed_by_state_name_queue_owner_problem_and_time(scene:
     made = (await scene.operator.job(waits)).row.created
     assert sorted(await listed(scene, before=made)) == sorted([good, bad])
     assert sorted(await listed(scene, after=made, state="queued")) == sorted([waits, lane])
+
+
+@ensureDeferred
+async def test_a_job_whose_name_is_not_declared_is_in_the_queue_that_it_came_with(scene: Scene) -> None:
+    alone = await scene.submit(queue="q")
+    assert await listed(scene, queue="q") == [alone]
 
 
 @ensureDeferred

@@ -265,6 +265,9 @@ async def test_jobs_that_live_are_listed_by_what_is_asked(front: Store, worker: 
     assert (row.name, row.queue, row.owner, row.state, row.attempts) == ("echo", "other", "you", "queued", 0)
     (row,) = (await front.live("running")).jobs
     assert (row.state, row.attempts, row.started > 0) == ("running", 1, True)
+    await worker.publish(Roster([declared("echo", queue="new")]))
+    (row,) = (await front.live("all", Wanted(owner="you"))).jobs
+    assert row.queue == "new"  # where it would be paused
 
 
 @ensureDeferred

@@ -16,7 +16,8 @@ local function tell(id, letter)
   if not is_wanted(id, job[Job.name], job[Job.owner], letter[DeadJob.died]) then return end
   if ARG.only == '1' and redis.call('EXISTS', named('result', id)) == 1 then return end
   append(rows, Listed{
-    id = id, name = job[Job.name], queue = job[Job.queue], owner = job[Job.owner], lane = job[Job.lane], state = 'dead',
+    id = id, name = job[Job.name], queue = queue_of(job[Job.name], job[Job.queue]),
+    owner = job[Job.owner], lane = job[Job.lane], state = 'dead',
     created = created_of(kept), started = 0, finished = letter[DeadJob.died], attempts = 0, problem = slug_of(cause)})
 end
 

@@ -14,7 +14,7 @@ for _, key in ipairs(keys) do
   local id, outcome = string.sub(key, #prefix + 1), outcome_head(key)
   if outcome and is_wanted(id, outcome[Outcome.name], outcome[Outcome.owner], outcome[Outcome.created]) then
     append(rows, Listed{
-      id = id, name = outcome[Outcome.name], queue = redis.call('HGET', K.queueof, outcome[Outcome.name]) or '',
+      id = id, name = outcome[Outcome.name], queue = queue_of(outcome[Outcome.name], ''),
       owner = outcome[Outcome.owner], lane = '', state = outcome[Outcome.state], created = outcome[Outcome.created],
       started = outcome[Outcome.started], finished = outcome[Outcome.finished], attempts = outcome[Outcome.attempts],
       problem = outcome[Outcome.state] == 'failed' and slug_of(outcome[Outcome.payload]) or ''})

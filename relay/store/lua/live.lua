@@ -23,7 +23,8 @@ local function tell(id, kept)
     state = redis.call('ZSCORE', K.delay, id) and 'scheduled' or 'queued'
   end
   append(rows, Listed{
-    id = id, name = job[Job.name], queue = job[Job.queue], owner = job[Job.owner], lane = job[Job.lane], state = state,
+    id = id, name = job[Job.name], queue = queue_of(job[Job.name], job[Job.queue]),
+    owner = job[Job.owner], lane = job[Job.lane], state = state,
     created = created_of(kept), started = started, finished = 0, attempts = attempts, problem = ''})
 end
 

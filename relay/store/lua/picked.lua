@@ -2,6 +2,9 @@
 -- needs: prelude
 local wanted = {} -- see relay.store.found.Wanted
 
+-- The queue of a name as it is declared now, in which it is paused; `own` where it is not declared any more.
+local function queue_of(name, own) return redis.call('HGET', K.queueof, name) or own end
+
 local function begins(text, with) return string.sub(text, 1, #with) == with end
 
 local function is_wanted(id, name, owner, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from relay.model.job import Job
 from relay.model.problems.slugs import slug_of
 from relay.model.state import State
 from relay.model.status import Outcome
@@ -130,7 +131,7 @@ class MemorySights(Sights):
             jobs = [live for live in line if live.job.name == wanted.name]
         elif source == "suspects":
             jobs = self.store.data.waiting(suspected=True)
-        return _slice([_of_live(live) for live in jobs], wanted)
+        return _slice([_of_live(live, self._queue(live.job)) for live in jobs], wanted)
 
     async def ended(self, wanted: Wanted = EVERYTHING, cursor: str = "") -> Slice:
         data = self.store.data
@@ -141,7 +142,10 @@ class MemorySights(Sights):
     async def died(self, wanted: Wanted = EVERYTHING, cursor: str = "", only: bool = False) -> Slice:
         data = self.store.data
         dead = [each for each in data.dead_jobs.values() if not only or data.ended(each.id) is None]
-        return _slice([_of_dead(each) for each in reversed(dead)], wanted)
+        return _slice([_of_dead(each, self._queue(each.job)) for each in reversed(dead)], wanted)
+
+    def _queue(self, job: Job) -> str:
+        return self.store.data.served.queue(job.name) or job.queue
 
     async def definitions(self) -> Definitions:
         return self.store.data.served.catalogue()
@@ -163,11 +167,11 @@ def _is_wanted(job: ListedJob, wanted: Wanted) -> bool:
     return wanted.fits(job.id, job.name, job.owner, at)
 
 
-def _of_live(live: LiveJob) -> ListedJob:
+def _of_live(live: LiveJob, queue: str) -> ListedJob:
     job, status = live.job, live.standing(0)
     times = live.created, status.started, 0
     return ListedJob(
-        live.id, job.name, job.queue, job.owner, job.lane, live.state.value, *times, status.attempts, ""
+        live.id, job.name, queue, job.owner, job.lane, live.state.value, *times, status.attempts, ""
     )
 
 
@@ -179,8 +183,6 @@ def _of_ended(ended: EndedJob, queue: str) -> ListedJob:
     return ListedJob(*what, *times, outcome.attempts, problem)
 
 
-def _of_dead(dead: DeadJob) -> ListedJob:
+def _of_dead(dead: DeadJob, queue: str) -> ListedJob:
     job, times = dead.job, (dead.created, 0, dead.died)
-    return ListedJob(
-        dead.id, job.name, job.queue, job.owner, job.lane, "dead", *times, 0, slug_of(dead.cause)
-    )
+    return ListedJob(dead.id, job.name, queue, job.owner, job.lane, "dead", *times, 0, slug_of(dead.cause))
