@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.clients import Answer, Unknown, call
 
-PATIENCE = 180.0  # seconds for one job, whatever happens
+PATIENCE = 900.0  # seconds for one job, whatever happens: long ones may begin several times
 LONG = (20.0, 240.0)  # seconds of the jobs whose clients are held for long
 _AGAIN = 0.3  # seconds until the same is sent again
 #: job, arguments, how it is asked for, weight

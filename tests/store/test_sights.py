@@ -151,11 +151,12 @@ async def test_why_a_job_waits_is_told(front: Store, worker: Store) -> None:
     assert (await front.known(id)).why == Why.UNSERVED
     assert (await front.known(delayed)).why == Why.DELAYED
     await worker.publish(roster("echo"))
+    assert (await front.known(id)).why == Why.UNSERVED  # it was promised, and nobody is there
+    await Session(worker).open()
     assert (await front.known(id)).why == Why.FULL
     await front.stop_name("echo", True)
     assert (await front.known(id)).why == Why.PAUSED
     await front.stop_name("echo", False)
-    await Session(worker).open()
     known = await front.known(delayed)
     assert known.due > await front.moment()
 

@@ -113,7 +113,7 @@ class MemorySights(Sights):
             return Why.DELAYED
         if data.stopped.since(name):
             return Why.PAUSED
-        if data.served.until(name) <= data.now():
+        if not any(name in session.marks for session in self.store.sessions.all()):
             return Why.UNSERVED
         if live.suspected:
             return Why.SUSPECTED
