@@ -199,23 +199,15 @@ class RequestLines(EventLines):
     def _text(self, a: Asked) -> str:
         known, trace = self._words, quoted(a.trace[:_TRACE]) if a.trace else "-"
         return (
-<<<<<<< HEAD
-            f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] method={self._word(a.method[:_METHOD])} "
-            f"path={self._word(a.path)} status={a.status} end={a.end} problem={self._word(a.problem[:_PROBLEM])} "
-            f"id={a.id or '-'} job={a.job or '-'} owner={self._word(a.owner)} "
-            f"address={self._word(a.address[:_ADDRESS])} {_TIMES % (a.seconds, a.held, a.silent, a.late)} "
-            f"closed={'-' if a.closed == OPEN else f'{a.closed:.3f}'} "
-            f"beats={a.beats} sent={a.sent} key={a.key or '-'} trace={quoted(a.trace[:_TRACE])}"
-=======
             f"{self._stamp.of(self._now())} [{self._title} {REQUEST}#info] "
             f"method={known.get(a.method) or self._word(a.method[:_METHOD])} "
             f"path={known.get(a.path) or self._word(a.path)} status={a.status} end={a.end} "
             f"problem={known.get(a.problem) or self._word(a.problem[:_PROBLEM])} id={a.id or '-'} "
             f"job={a.job or '-'} owner={known.get(a.owner) or self._word(a.owner)} "
             f"address={known.get(a.address) or self._word(a.address[:_ADDRESS])} "
-            f"{_TIMES % (a.seconds, a.held, a.silent, a.late)} beats={a.beats} sent={a.sent} key={a.key or '-'} "
-            f"trace={trace}"
->>>>>>> help-E18
+            f"{_TIMES % (a.seconds, a.held, a.silent, a.late)} "
+            f"closed={'-' if a.closed == OPEN else f'{a.closed:.3f}'} "
+            f"beats={a.beats} sent={a.sent} key={a.key or '-'} trace={trace}"
         )
 
     def _json(self, a: Asked) -> str:
