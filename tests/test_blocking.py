@@ -86,6 +86,7 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
     relay.stop()
 
 
+@pytest.mark.long
 def test_a_worker_whose_interpreter_is_stuck_is_killed(tmp_path: Path, ran: Path) -> None:
     """Nothing within the process can notice."""
     relay = RelayProcess(tmp_path, "all", "--stall", "1", *options(ran))

@@ -77,7 +77,7 @@ def start(server: RedisProcess, tmp_path: Path, host: Host) -> Iterator[Start]:
 
 
 @needs_faketime
-@pytest.mark.parametrize("offset", ["-3600", "+3600"])
+@pytest.mark.parametrize("offset", [pytest.param("-3600", marks=pytest.mark.long), "+3600"])
 def test_a_clock_that_is_set_stops_no_timer_and_fires_none(start: Start, host: Host, offset: str) -> None:
     front, worker = start("front", elsewhere=True), start("worker", elsewhere=True)
     front.wait_until_jobs_are_known()
@@ -93,7 +93,7 @@ def test_a_clock_that_is_set_stops_no_timer_and_fires_none(start: Start, host: H
 
 
 @needs_faketime
-@pytest.mark.parametrize("offset", ["-60", "+60"])
+@pytest.mark.parametrize("offset", [pytest.param("-60", marks=pytest.mark.long), "+60"])
 def test_deadlines_go_by_redis_clock(start: Start, host: Host, offset: str) -> None:
     """Not by the worker's, which is wrong."""
     host.set(offset)

@@ -308,7 +308,7 @@ def test_a_front_that_dies_refuses_nobody(lasting: RelayProcess) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) -> None:
     roles = ("relay front", "relay worker", "valkey-server")
     pids = [pid for role in roles for pid in everything.children(role)]

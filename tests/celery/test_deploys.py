@@ -151,7 +151,7 @@ def test_a_worker_that_leaves_says_what_becomes_of_its_jobs_and_nothing_of_redis
     assert place.outcome(id)["result"] == "done"
 
 
-@pytest.mark.parametrize("ends", [drains, dies])
+@pytest.mark.parametrize("ends", [drains, pytest.param(dies, marks=pytest.mark.long)])
 def test_a_result_that_nobody_heard_is_found(
     place: Place, tmp_path: Path, ends: Callable[[RelayProcess], None]
 ) -> None:

@@ -219,7 +219,7 @@ async def test_a_queue_is_purged_if_it_has_no_more_than_expected(scene: Shop, ca
     await scene.begin(1)
     waiting = [await scene.submit() for _ in range(2)]
     later = await scene.submit(60_000)
-    other = await scene.submit(queue="slow", name="tell")
+    other = await scene.submit(queue="slow", name="elsewhere")
     with pytest.raises(Unreached, match="3 jobs in the queue default wait, more than the 2 expected"):
         await scene.do("queues purge default --yes --expect 2")
     assert await scene.do("queues purge default --yes") == 2

@@ -127,6 +127,7 @@ def test_a_stop_leaves_nothing_behind_and_a_start_goes_on(service: Service) -> N
     assert (wait(service, running)["result"], wait(service, waiting)["result"]) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_service_that_was_killed_starts_again(service: Service) -> None:
     service.wait_for("relay worker serves")
     id = begin(service, 1)

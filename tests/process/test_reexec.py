@@ -116,6 +116,7 @@ def test_again_and_again(relay: RelayProcess) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_a_daemon_stays_one(tmp_path: Path) -> None:
     port, twistd = free_port(), Path(sys.executable).parent / "twistd"
     listen = f"tcp:{port}:interface=127.0.0.1"

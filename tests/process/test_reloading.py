@@ -124,6 +124,7 @@ def start(tmp_path: Path) -> Iterator[Started]:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_all_replaces_workers_whose_modules_are_edited(app: Path, start: Started) -> None:
     relay = start("all", "--jobs", "edited", "--reload", "--workers", "2")
     answers = Answers(relay)

@@ -127,10 +127,10 @@ def hang_up_on_all_then_stop(relay: RelayProcess) -> None:
     ("signals", "job"),
     [
         (replace_then_stop, "task_once"),
-        (stop_all_then_replace, "task_once"),
+        pytest.param(stop_all_then_replace, "task_once", marks=pytest.mark.long),
         (stop_twice_together, "task"),
-        (stop_the_worker_then_all, "task"),
-        (hang_up_on_all_then_stop, "task"),
+        pytest.param(stop_the_worker_then_all, "task", marks=pytest.mark.long),
+        pytest.param(hang_up_on_all_then_stop, "task", marks=pytest.mark.long),
     ],
     ids=lambda given: given if isinstance(given, str) else given.__name__,
 )

@@ -242,6 +242,7 @@ async def insist(link: Connection, *words: str) -> object:
             continue
 
 
+@pytest.mark.long
 @ensureDeferred
 async def test_a_server_that_still_loads_its_file_is_waited_for(server: RedisProcess) -> None:
     from twisted.internet import reactor

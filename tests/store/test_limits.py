@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.task import deferLater
 
@@ -174,6 +175,7 @@ async def test_jobs_of_a_lane_go_on_when_what_was_learned_is_forgotten(front: St
     assert [claim.id for claim in (await session.turn(9)).claims] == [other]
 
 
+@pytest.mark.long
 def test_an_operator_sees_and_forgets_from_a_shell(redis: RedisProcess) -> None:
     def learned(*words: str, url: str = redis.url) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "relay.learned", "--redis", url, *words]
