@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -94,7 +95,7 @@ def test_an_outage_is_a_line_when_redis_goes_and_one_when_it_is_back(
     for process, count in zip(roles, before, strict=True):
 
         def said(process: RelayProcess = process, count: int = count) -> list[str]:
-            told = [line for line in process._lines[count:] if "relay.request#" not in line]
+            told = [line for line in process._lines[count:] if not re.search(r"relay\.(request|job)#", line)]
             return [line for line in told if "data set has changed" not in line]
 
         eventually(lambda said=said: len(said()) >= 2, "Redis is back")
