@@ -249,7 +249,7 @@ def test_a_caller_has_no_more_jobs_than_it_may(exposed: Exposed) -> None:
         before.replace("queued = 100\n", "queued = 3\n").replace('rate = "10/s"', 'rate = "1000/s"')
     )
     try:
-        exposed.relay.wait_for("tokens now")
+        exposed.relay.wait_for(r"\[front .*tokens now")
         answers = [exposed.put("nginx", "android-app", "patient", **QUEUED) for _ in range(5)]
         assert [answer.status for answer in answers] == [202, 202, 202, 429, 429]
         assert answers[-1].json()["type"] == "/problems/too-many-queued"
@@ -261,7 +261,7 @@ def test_a_caller_has_no_more_jobs_than_it_may(exposed: Exposed) -> None:
         )
     finally:
         file.write_text(before)
-        exposed.relay.wait_for("tokens now", count=2)
+        exposed.relay.wait_for(r"\[front .*tokens now", count=2)
 
 
 def test_a_revoked_token_is_refused_within_seconds_and_its_held_request_is_answered(exposed: Exposed) -> None:
