@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.quantiles import quantile
-from relay.telemetry.rates import added
+from relay.telemetry.rates import Samples, added, fitting, totals
 from relay.telemetry.snapshot import Sample, Snapshot
 
 SHARE = 0.95  # of jobs that waited or ran for less
@@ -57,10 +57,10 @@ def figures_of(snapshots: Iterable[Snapshot]) -> JobFigures:
     known = list(snapshots)
     waits, runs = (_quantiles(known, f"relay_job_{what}_seconds") for what in ("wait", "run"))
     slow = {name: Slowness(waits.get(name, 0.0), runs.get(name, 0.0)) for name in {*waits, *runs}}
-    attempts = _totals(known, "relay_attempts_total", 1)
+    attempts = totals(_samples(known, "relay_attempts_total"), 0)
     failing = [
         Failing(name, problem, int(times), int(attempts.get((name,), 0)))
-        for (name, problem), times in _totals(known, "relay_failures_total", 2).items()
+        for (name, problem), times in totals(_samples(known, "relay_failures_total")).items()
         if times
     ]
     return JobFigures(slow, sorted(failing, key=lambda each: (-each.times, each.name)), _upstreams(known))
@@ -75,7 +75,7 @@ def _upstreams(snapshots: list[Snapshot]) -> list[Upstream]:
     for sample in _samples(snapshots, "relay_upstream_oldest_seconds"):
         oldest[sample.labels[0]] = max(oldest[sample.labels[0]], sample.value)
     for each in snapshots:
-        for sample in each.recent.get("relay_upstream_requests_total", ()):
+        for sample in fitting(each.recent, "relay_upstream_requests_total"):
             rates[sample.labels[0]] += sample.value / max(each.span, 1.0)
     slow = _quantiles(snapshots, "relay_upstream_seconds", lambda each: each.recent)
     hosts = {host for host, count in open.items() if count} | rates.keys()
@@ -85,15 +85,13 @@ def _upstreams(snapshots: list[Snapshot]) -> list[Upstream]:
     return sorted(found, key=lambda each: (-each.oldest, -each.open, -each.rate, each.host))
 
 
-Of = Callable[[Snapshot], Mapping[str, list[Sample]]]
+Of = Callable[[Snapshot], Samples]
 
 
 def _samples(
     snapshots: Iterable[Snapshot], metric: str, of: Of = lambda each: each.samples
 ) -> Iterable[Sample]:
-    return (
-        sample for each in snapshots for sample in of(each).get(metric, ()) if METRICS[metric].fits(sample)
-    )
+    return (sample for each in snapshots for sample in fitting(of(each), metric))
 
 
 def _quantiles(
@@ -105,11 +103,3 @@ def _quantiles(
         counts[sample.labels[0]] = added(counts.get(sample.labels[0], []), sample.counts)
     found = {name: quantile(SHARE, METRICS[metric].buckets, each) for name, each in counts.items()}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _totals(snapshots: Iterable[Snapshot], metric: str, labels: int) -> dict[tuple[str, ...], float]:
-    """What was counted, by the first labels."""
-    totals: dict[tuple[str, ...], float] = defaultdict(float)
-    for sample in _samples(snapshots, metric):
-        totals[sample.labels[:labels]] += sample.value
-    return totals

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
-from relay.telemetry.rates import Labels, added
+from relay.telemetry.rates import Labels, added, fitting, totals
 from relay.telemetry.snapshot import Sample, Snapshot
 
 
@@ -17,10 +16,7 @@ class Minute:
 
     def totals(self, metric: str, *by: int) -> dict[Labels, float]:
         """How much was counted, by some of the labels, or by all."""
-        total: dict[Labels, float] = defaultdict(float)
-        for sample in self._samples(metric):
-            total[tuple(sample.labels[index] for index in by) if by else sample.labels] += sample.value
-        return total
+        return totals(self._samples(metric), *by)
 
     def means(self, metric: str) -> dict[Labels, tuple[int, float]]:
         """Of a histogram: how many there were, and how long they took on average (s), by labels."""
@@ -28,7 +24,7 @@ class Minute:
 
     def means_before(self, metric: str) -> dict[Labels, tuple[int, float]]:
         """The same of the time before that minute, since the processes began."""
-        all_time = _means(sample for each in self.snapshots for sample in each.samples.get(metric, ()))
+        all_time = _means(sample for each in self.snapshots for sample in fitting(each.samples, metric))
         recent = self.means(metric)
         return {labels: _less(known, recent.get(labels, (0, 0.0))) for labels, known in all_time.items()}
 
@@ -41,11 +37,11 @@ class Minute:
 
     def open_breakers(self) -> list[str]:
         """Hosts to which some process refuses calls."""
-        samples = (each for one in self.snapshots for each in one.samples.get("relay_breaker_open", ()))
+        samples = (each for one in self.snapshots for each in fitting(one.samples, "relay_breaker_open"))
         return sorted({sample.labels[0] for sample in samples if sample.value})
 
     def _samples(self, metric: str) -> Iterable[Sample]:
-        return (sample for each in self.snapshots for sample in each.recent.get(metric, ()))
+        return (sample for each in self.snapshots for sample in fitting(each.recent, metric))
 
 
 def _means(samples: Iterable[Sample]) -> dict[Labels, tuple[int, float]]:

@@ -7,12 +7,13 @@ new counts as it did then.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from relay.telemetry.metrics import METRICS, Metric
+from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import Sample, Snapshot
 
 Labels = tuple[str, ...]
+Samples = Mapping[str, list[Sample]]  # by metric
 Rates = dict[str, dict[Labels, float]]
 Counts = dict[str, dict[Labels, list[int]]]
 
@@ -29,8 +30,10 @@ class Change:
             metric = METRICS.get(name)
             if metric is None or metric.kind == "gauge":
                 continue
-            samples = fitting(now, metric)
-            known = {each.labels: each for each in fitting(before, metric)} if before is not None else {}
+            samples = fitting(now.samples, name)
+            known = (
+                {each.labels: each for each in fitting(before.samples, name)} if before is not None else {}
+            )
             if metric.kind == "counter":
                 self.rates[name] = {
                     each.labels: max(each.value - known.get(each.labels, NONE).value, 0) / seconds
@@ -46,9 +49,17 @@ class Change:
 NONE = Sample()
 
 
-def fitting(told: Snapshot, metric: Metric) -> list[Sample]:
+def fitting(told: Samples, metric: str) -> list[Sample]:
     """What a process tells of a metric, less what this version can't read."""
-    return [each for each in told.samples.get(metric.name, ()) if metric.fits(each)]
+    return [each for each in told.get(metric, ()) if METRICS[metric].fits(each)]
+
+
+def totals(samples: Iterable[Sample], *by: int) -> dict[Labels, float]:
+    """How much was counted, by some of the labels, or by all."""
+    total: dict[Labels, float] = defaultdict(float)
+    for each in samples:
+        total[tuple(each.labels[index] for index in by) if by else each.labels] += each.value
+    return total
 
 
 class Compared:
@@ -97,7 +108,7 @@ class Compared:
         """What each process shows now, or counted so far, by labels."""
         shown: dict[Labels, list[float]] = defaultdict(list)
         for snapshot in self._last.values():
-            for each in fitting(snapshot, METRICS[metric]):
+            for each in fitting(snapshot.samples, metric):
                 shown[each.labels].append(each.value)
         return shown
 

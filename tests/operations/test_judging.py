@@ -266,6 +266,11 @@ def test_what_a_process_told_that_has_gone_is_not_the_last_minute() -> None:
     ]
 
 
+def test_a_process_of_another_version_says_nothing_that_this_one_can_not_read() -> None:
+    odd = {name: [Sample(("a", "b", "c"), 50.0, [9] * 3, 99.0)] for name in METRICS}
+    assert judge(overview(MAIL), None, [with_(told(), samples=odd, recent=odd)]) == []
+
+
 def test_what_processes_count_is_told_without_the_store_too() -> None:
     blocked = told(job_stalls_total=[Sample(("mail",), 2.0)])
     assert [finding.level for finding in judge(AWAY, None, [blocked])] == [BAD, WARNING]

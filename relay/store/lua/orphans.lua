@@ -1,5 +1,5 @@
 -- Cancels the sub-jobs of jobs that ended otherwise than well, at most MOST_ORPHANS a script.
--- needs: cancel_job, children, portions
+-- needs: cancel_job, children, portions, settle
 local MOST_ORPHANS = 50
 
 -- Whether some are left.
@@ -14,4 +14,13 @@ local function cancel_orphans()
   if reached > 0 then redis.call('ZREM', key, unpack(ids, 1, reached)) end
   if redis.call('EXISTS', key) == 0 then forget_children(parent) end
   return redis.call('EXISTS', K.orphans) == 1
+end
+
+-- Writes what was settled, and cancels the sub-jobs that have become orphans by that; the sweep does what is left.
+local function write_settled_with_orphans()
+  write_settled()
+  if has_orphans then
+    cancel_orphans()
+    write_settled()
+  end
 end

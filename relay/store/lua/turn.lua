@@ -10,7 +10,7 @@
 --            claims (rows of `Claim`), alone (1: it takes nothing beside a suspected job, or to try one)
 --            {'FENCED'}: no such session, its jobs may be another's by now · {'STALE'}: a later turn was taken already
 -- The same number again changes nothing and answers with the same claims, less what has ended since.
--- needs: prelude, attempts, children, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
+-- needs: prelude, attempts, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
 --        suspects, turns
 local session, number, lease = ARG.session, tonumber(ARG.number), tonumber(ARG.lease)
 local want, holds = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds)
@@ -32,11 +32,7 @@ end_attempts(session, ends)
 keep_progress(session, progress)
 promote()
 expire()
-write_settled()
-if has_orphans then
-  cancel_orphans() -- now, so that none of them begins below; the sweep does what is left
-  write_settled()
-end
+write_settled_with_orphans() -- now, so that none of them begins below
 if #let_go > 0 then redis.call('ZREM', named('held', session), unpack(let_go)) end
 
 -- 2. what to do next: a fair share of what waits
