@@ -14,6 +14,7 @@ from relay.operations.seen import JobFilter
 from relay.operations.store_operations import StoreOperations
 from relay.redis.address import Address
 from relay.redis.connection import Connection
+from relay.redis.topology import OneServer
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -30,7 +31,7 @@ def operator(redis: RedisProcess) -> Iterator[Operator]:
     from twisted.internet import reactor
 
     address = Address.parse(redis.url)
-    partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
+    partition = Partition(reactor, Connection(reactor, OneServer(reactor, address)))
     store = RedisOperatorStore(Router([partition]), StoreSettings(keep=60, lease=2, queue_limit=1000))
     store.start()
     yield lambda act: blockingCallFromThread(reactor, ensureDeferred, act(StoreOperations(store)))

@@ -15,6 +15,7 @@ from relay.celery.wire import Task
 from relay.redis.address import Address
 from relay.redis.connection import Connection, Elsewhere, LinkLost, Refused
 from relay.redis.health import Health
+from relay.redis.topology import OneServer
 
 MARGIN = 3600.0  # seconds that a task's mark outlives it: clocks differ
 _PUSH = """\
@@ -35,7 +36,7 @@ class Broker:
         self._clock: IReactorTime = reactor
         self._address = address
         self._prefix = prefix
-        self._link = Connection(reactor, address.endpoint(reactor), address)
+        self._link = Connection(reactor, OneServer(reactor, address))
 
     @property
     def health(self) -> Health:

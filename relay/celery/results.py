@@ -22,6 +22,7 @@ from relay.redis.address import Address
 from relay.redis.connection import Connection, LinkLost, Refused
 from relay.redis.health import Health
 from relay.redis.subscription import Subscription
+from relay.redis.topology import OneServer
 from relay.timing.recurring import recurring
 
 SWEEP = 15.0  # seconds between questions for results that were not heard
@@ -50,11 +51,10 @@ class Results:
         self._clock: IReactorTime = reactor
         self._prefix = f"{prefix}{wire.RESULT_PREFIX}"
         self._waits: dict[str, Wait] = {}
-        self._link = Connection(
-            reactor, address.endpoint(reactor), address, health or Health(reactor, address.shown)
-        )
+        server = OneServer(reactor, address)
+        self._link = Connection(reactor, server, health or Health(reactor, server.shown))
         own = f"{self._prefix}relay-{random_name(10)}"
-        self._heard = Subscription(reactor, address, own, self._published, self._link.health)
+        self._heard = Subscription(reactor, server, own, self._published, self._link.health)
         self._heard.on_up = self._ask_soon
         self._sweep = recurring(reactor, self._ask_all)
 

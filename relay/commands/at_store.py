@@ -13,6 +13,8 @@ from relay.operations.operations import Operations
 from relay.operations.store_operations import StoreOperations
 from relay.redis.address import Address
 from relay.redis.connection import Connection
+from relay.redis.topology import topology_of
+from relay.store.keys import Keys
 from relay.store.operators import OperatorStore, RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -31,9 +33,10 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
     """The store, as long as it is needed; `settings` are those of the relay that works with it: how long outcomes are
     kept, and so on. Raises `Unreached` where it does not answer."""
     unfit: list[str] = []
-    partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
+    topology = topology_of(reactor, address)
+    partition = Partition(reactor, Connection(reactor, topology.server_of(Keys().tag)))
     partition.on_unfit = unfit.append
-    store = RedisOperatorStore(Router([partition]), terms_of(settings))
+    store = RedisOperatorStore(Router([partition], topology), terms_of(settings))
     store.start()
     try:
         yield store

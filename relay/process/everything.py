@@ -29,6 +29,7 @@ from relay.process.service import EMBEDDED, address_of, router_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.process.telemetry import telemetry_of
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
+from relay.redis.topology import topology_of
 from relay.store.operators import RedisOperatorStore
 from relay.store.terms import terms_of
 
@@ -98,7 +99,7 @@ def _supervisor(
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    router = router_of(reactor, address_of(settings), telemetry.events)
+    router = router_of(reactor, topology_of(reactor, address_of(settings)), telemetry.events)
     store = RedisOperatorStore(router, terms_of(settings), telemetry.name)
     telemetry.register = store.register
     supervisor = Supervisor(reactor, redis, children, store, renewal, telemetry.name)

@@ -28,8 +28,10 @@ from relay.process.telemetry import Telemetry
 from relay.process.threads import threads_of
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
+from relay.redis.topology import Topology, topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import Inbox, RedisInbox
+from relay.store.keys import Keys
 from relay.store.messages import Message
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -57,7 +59,7 @@ def front(
     """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, FrontTools
 
-    address = address_of(settings)
+    topology = topology_of(reactor, address_of(settings))
     settings = _within_descriptors(settings)
     is_alone = handed is None
     if handed is None:
@@ -67,9 +69,9 @@ def front(
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    router = router_of(reactor, address, telemetry.events)
+    router = router_of(reactor, topology, telemetry.events)
     store = RedisFrontStore(router, handed.name, terms_of(settings))
-    inbox = _inbox_of(reactor, address, router, handed.name)
+    inbox = _inbox_of(reactor, topology, router, handed.name)
     others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
     give_up = partial(_give_up, reactor)
     made = Front(
@@ -95,12 +97,13 @@ def worker(
     from relay.worker.worker import Worker
 
     address = address_of(settings)
+    topology = topology_of(reactor, address)
     reloader = Reloader(settings, alive, stale)
     registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
-    router = router_of(reactor, address, telemetry.events)
+    router = router_of(reactor, topology, telemetry.events)
     store = RedisWorkerStore(router, telemetry.name, terms_of(settings))
-    inbox = _inbox_of(reactor, address, router, telemetry.name)
+    inbox = _inbox_of(reactor, topology, router, telemetry.name)
     in_thread, busy = threads_of(reactor, settings.concurrency)
     origins = Origins(handler.function for handler in registry)
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
@@ -200,14 +203,14 @@ def address_of(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def router_of(reactor: Any, address: Address, events: Events = UNHEARD) -> Router:
-    """The partitions of the store at an address. A server that can't be used ends the process."""
-    link = Connection(reactor, address.endpoint(reactor), address)
+def router_of(reactor: Any, topology: Topology, events: Events = UNHEARD) -> Router:
+    """The partitions of the store that these servers have. A server that can't be used ends the process."""
+    link = Connection(reactor, topology.server_of(Keys().tag))
     link.on_broken = lambda why: _give_up(reactor, why)
     link.on_lost = events.store_lost
     partition = Partition(reactor, link, events=events)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
-    return Router([partition])
+    return Router([partition], topology)
 
 
 def _give_up(reactor: Any, why: str) -> None:
@@ -217,10 +220,10 @@ def _give_up(reactor: Any, why: str) -> None:
 
 
 def _inbox_of(
-    reactor: Any, address: Address, router: Router, process: str
+    reactor: Any, topology: Topology, router: Router, process: str
 ) -> Callable[[Callable[[list[Message]], None]], Inbox]:
     (partition,) = router.all()  # a process has an inbox in each
-    link = Connection(reactor, address.endpoint(reactor), address, partition.health)
+    link = Connection(reactor, topology.server_of(partition.keys.tag), partition.health)
     link.on_refused = partition.refused
     link.on_broken = lambda why: _give_up(reactor, why)
     link.on_lost = partition.events.store_lost

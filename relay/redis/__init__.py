@@ -2,6 +2,7 @@
 
 ==============  ======================================================================================================
 `address`       a Redis URL
+`topology`      which server a link leads to
 `connection`    one connection, which comes back by itself
 `wire`          the protocol on it, made again whenever it is lost
 `subscription`  channels that are heard over one connection

@@ -12,13 +12,13 @@ from typing import Any
 
 import txredisapi
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, fail
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.redis.address import Address
 from relay.redis.health import Health
 from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
+from relay.redis.topology import Server
 from relay.redis.wire import ProtocolFactory, Reconnecting, RedisConnection
 from relay.timing.backoff import Backoff
 from relay.timing.fork import pass_on
@@ -36,21 +36,20 @@ _LASTING = 1.0  # seconds after which a connection counts as a good one
 
 
 class Connection:
-    """One connection to the server at `address`, made again on `endpoint` whenever it is lost. Links to one server
-    share its `health`."""
+    """One connection to a server, made again whenever it is lost or the server has moved. Links to one server share its
+    `health`."""
 
     _log = Logger()
 
     def __init__(
         self,
         clock: IReactorTime,
-        endpoint: IStreamClientEndpoint,
-        address: Address,
+        server: Server,
         health: Health | None = None,
     ) -> None:
-        self.health = health or Health(clock, address.shown)
-        self._address = address
-        self._service = Reconnecting(endpoint, ProtocolFactory(self), self._not_made, self._pause, clock)
+        self.health = health or Health(clock, server.shown)
+        self._server = server
+        self._service = Reconnecting(server, ProtocolFactory(self), self._not_made, self._pause, clock)
         self._clock = clock
         self._connection: RedisConnection | None = None
         self._made = 0.0  # when the present connection was
@@ -61,6 +60,7 @@ class Connection:
         self._heard = 0.0  # when the last answer came, or the first command that is unanswered went
         self._watch = recurring(clock, self._check_silence)
         self._waiting: dict[Deferred[Reply], tuple[tuple[Any, ...], bool]] = {}
+        server.on_moved.append(self.drop)
         #: called with no arguments, each time the link has come up
         self.on_up: Callable[[], None] = lambda: None
         #: called each time a connection that was in use is lost
@@ -140,6 +140,7 @@ class Connection:
         else:
             return failure
         if isinstance(told, Elsewhere):
+            self._server.led_astray(str(told))
             self.drop(str(told))
         told.__cause__ = error
         return Failure(told)
@@ -182,7 +183,7 @@ class Connection:
 
     async def _greet(self, connection: RedisConnection) -> None:
         try:
-            for words in (*self._address.greeting, ("PING",)):
+            for words in (*self._server.greeting, ("PING",)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
         except Exception as error:
             self._not_greeted(connection, error)

@@ -13,10 +13,10 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.redis.address import Address
 from relay.redis.connection import SILENCE, TURNED_AWAY
 from relay.redis.health import Health
 from relay.redis.refusal import Refused, read_refusal
+from relay.redis.topology import Server
 from relay.redis.wire import Reconnecting
 from relay.timing.fork import fork
 
@@ -30,12 +30,12 @@ class Subscription:
     def __init__(
         self,
         reactor: Any,
-        address: Address,
+        server: Server,
         own: str,
         deliver: Callable[[bytes, bytes], None],
         health: Health,
     ) -> None:
-        self.address = address
+        self._server = server
         self.health = health
         self.deliver = deliver
         self.clock: IReactorTime = reactor
@@ -44,9 +44,8 @@ class Subscription:
         self._heard: dict[str, Deferred[None]] = {}  # channels, with a Deferred that fires once they are
         self._connection: _Subscriber | None = None  # one that was greeted
         self._failures = 0  # in a row
-        self._service = Reconnecting(
-            address.endpoint(reactor), _Subscribers(self), self._not_made, self._pause, reactor
-        )
+        self._service = Reconnecting(server, _Subscribers(self), self._not_made, self._pause, reactor)
+        server.on_moved.append(self._moved)
 
     def start(self) -> None:
         self._service.startService()
@@ -70,7 +69,7 @@ class Subscription:
     async def began(self, connection: _Subscriber) -> None:
         """The connection is made: greet the server, and subscribe to what is heard."""
         try:
-            for words in (*self.address.greeting, ("SUBSCRIBE", self._own)):
+            for words in (*self._server.greeting, ("SUBSCRIBE", self._own)):
                 await connection.execute_command(*words).addTimeout(SILENCE, self.clock)
         except Exception as error:
             connection.transport.abortConnection()
@@ -82,6 +81,11 @@ class Subscription:
         await gatherResults([self._subscribe(connection, channel) for channel in self._heard])
         if self._connection is connection:
             self.on_up()
+
+    def _moved(self, why: str) -> None:
+        """Listen to the server at its new place."""
+        if self._connection is not None:
+            self._connection.transport.abortConnection()
 
     def ended(self, connection: _Subscriber, why: str) -> None:
         """A connection is no longer there."""

@@ -24,6 +24,12 @@ class ConnectionOwner(Protocol):
     def lost(self, connection: Any, why: str) -> None: ...
 
 
+class Connects(Protocol):
+    """Connects to a server (as `IStreamClientEndpoint`)."""
+
+    def connect(self, factory: Any) -> Deferred[IProtocol]: ...
+
+
 class RedisConnection(RedisProtocol):
     """One connection. A server that does not keep to the protocol loses it."""
 
@@ -81,7 +87,7 @@ class Reconnecting(QuietClientService):
 
     def __init__(
         self,
-        endpoint: IStreamClientEndpoint,
+        endpoint: Connects,
         factory: Factory,
         failed: Callable[[Failure], Failure],
         pause: Callable[[int], float],
@@ -92,7 +98,7 @@ class Reconnecting(QuietClientService):
 
 @implementer(IStreamClientEndpoint)
 class _Watched:
-    def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], Failure]) -> None:
+    def __init__(self, endpoint: Connects, failed: Callable[[Failure], Failure]) -> None:
         self._endpoint = endpoint
         self._failed = failed
 

@@ -8,13 +8,15 @@ from zlib import crc32
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from relay.redis.topology import Topology
 from relay.store.partition import Partition
 
 
 class Router:
     """Finds the partition of a job, of a key and of a limit. Starts and stops all of them."""
 
-    def __init__(self, partitions: Sequence[Partition]) -> None:
+    def __init__(self, partitions: Sequence[Partition], topology: Topology | None = None) -> None:
+        self._topology = topology
         self._partitions = tuple(partitions)
         self._by_number = {str(partition.keys.partition): partition for partition in partitions}
         #: each is called when a partition may have lost data
@@ -43,11 +45,14 @@ class Router:
         return _grouped(self.of_key, keys)
 
     def start(self) -> None:
+        if self._topology is not None:
+            self._topology.start()
         for partition in self._partitions:
             partition.start()
 
     def stop(self) -> Deferred[Any]:
-        return gatherResults([partition.stop() for partition in self._partitions])
+        stopped = [partition.stop() for partition in self._partitions]
+        return gatherResults(stopped if self._topology is None else [*stopped, self._topology.stop()])
 
 
 def _grouped(of: Callable[[str], Partition], names: Iterable[str]) -> dict[Partition, list[str]]:

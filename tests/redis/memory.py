@@ -38,6 +38,9 @@ class MemoryRedis:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.answer: Callable[[Words], bytes | None] = plain
+        self.shown, self.greeting = "redis://h:6379", list[Any]()
+        self.on_moved: list[Callable[[str], None]] = []
+        self.astray: list[str] = []
         self.refuses = False
         self.asked: list[Words] = []
         self.connects = 0
@@ -52,6 +55,9 @@ class MemoryRedis:
         self._open.append(transport)
         self.clock.callLater(0, transport.protocol.makeConnection, transport)
         return succeed(transport.protocol)
+
+    def led_astray(self, said: str) -> None:
+        self.astray.append(said)
 
     def turn(self, seconds: float = 0.0) -> None:
         """Let time pass and everything be answered, in steps that no timer of a link is shorter than."""

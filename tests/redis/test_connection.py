@@ -15,6 +15,7 @@ from relay.model.problems.request import StoreAway
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
+from relay.redis.topology import OneServer
 from relay.store.inbox import RedisInbox
 from relay.store.messages import Message
 from relay.store.opening import unfit
@@ -30,7 +31,7 @@ def make_link(server: RedisProcess) -> Connection:
     from twisted.internet import reactor
 
     address = Address.parse(server.url)
-    return Connection(reactor, address.endpoint(reactor), address)
+    return Connection(reactor, OneServer(reactor, address))
 
 
 def came_up(link: Connection) -> Deferred[None]:
@@ -101,7 +102,7 @@ async def test_the_database_of_the_address_is_selected_on_every_connection(serve
     from twisted.internet import reactor
 
     address = Address.parse(server.url + "?db=3")
-    link = Connection(reactor, address.endpoint(reactor), address)
+    link = Connection(reactor, OneServer(reactor, address))
     link.start()
     for key in ("one", "two"):
         await link.command("SET", key, "1")
@@ -120,7 +121,7 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
 
     server.client.config_set("requirepass", "right")
     address = Address.parse(server.url.replace("unix://", "unix://:right@"))
-    link = Connection(reactor, address.endpoint(reactor), Address("unix", address.host, 0, 0, "", "wrong"))
+    link = Connection(reactor, OneServer(reactor, Address("unix", address.host, 0, 0, "", "wrong")))
     refused: Deferred[Refused] = Deferred()
     link.on_refused = lambda refusal: refused.callback(refusal) if not refused.called else None
     link.start()
@@ -157,7 +158,7 @@ async def test_a_store_that_was_never_reached_says_so(tmp_path: Path) -> None:
     from twisted.internet import reactor
 
     address = Address("unix", str(tmp_path / "nothing"), 0, 0, "", "")
-    store = Store(Partition(reactor, Connection(reactor, address.endpoint(reactor), address)), "front", TERMS)
+    store = Store(Partition(reactor, Connection(reactor, OneServer(reactor, address))), "front", TERMS)
     store.start()
     with pytest.raises(StoreAway):
         store.mint()

@@ -6,13 +6,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel
 
-from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.redis.health import MOST, Health
 from relay.redis.refusal import Refused
 from tests.redis.memory import MemoryRedis, Words, plain
-
-ADDRESS = Address("redis", "h", 6379, 0, "", "")
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ def redis() -> MemoryRedis:
 
 def two_links(redis: MemoryRedis) -> list[Connection]:
     health = Health(redis.clock, "redis://h:6379")
-    links = [Connection(redis.clock, redis, ADDRESS, health) for _ in range(2)]
+    links = [Connection(redis.clock, redis, health) for _ in range(2)]
     for link in links:
         link.start()
     return links

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
+from relay.redis.topology import OneServer
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
@@ -81,7 +82,7 @@ async def make_store(redis: RedisProcess) -> MakeStore:
     made: list[Store] = []
 
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Store:
-        partition = Partition(reactor, Connection(reactor, address.endpoint(reactor), address))
+        partition = Partition(reactor, Connection(reactor, OneServer(reactor, address)))
         store = Store(partition, name, StoreSettings(keep, lease, queue_limit, **dead))
         store.start()
         made.append(store)
@@ -100,7 +101,7 @@ async def make_reader(redis: RedisProcess) -> Callable[[str], Reader]:
 
     def make(name: str) -> Reader:
         reader = Reader()
-        link = Connection(reactor, address.endpoint(reactor), address)
+        link = Connection(reactor, OneServer(reactor, address))
         made.append(RedisInbox(reactor, link, Keys().inbox(name), reader.deliver))
         made[-1].start()
         return reader

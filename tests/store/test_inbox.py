@@ -10,7 +10,6 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
-from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.store.inbox import DEAF, RedisInbox
 from relay.store.messages import Message
@@ -34,7 +33,7 @@ class Scene:
         self.trim = b":0\r\n"
         self.heard: list[Message] = []
         self.ended: list[Failure] = []
-        link = Connection(self.redis.clock, self.redis, Address("redis", "h", 6379, 0, "", ""))
+        link = Connection(self.redis.clock, self.redis)
         self.inbox = RedisInbox(self.redis.clock, link, "box", self.deliver)
         self.inbox.on_end = self.ended.append
         self.inbox.start()

@@ -10,7 +10,6 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent
 
 from relay.model.problems.request import StoreAway
-from relay.redis.address import Address
 from relay.redis.connection import Connection
 from relay.store.keys import Keys
 from relay.store.partition import Partition
@@ -18,7 +17,6 @@ from relay.store.scripts import script
 from tests.processes import RedisProcess
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
-ADDRESS = Address("redis", "h", 6379, 0, "", "")
 OPEN = script("open").sha.encode()
 
 
@@ -31,7 +29,7 @@ class Scene:
         self.info: bytes = b"redis_version:7.0.15\r\nrun_id:abc\r\n"
         self.epoch, self.seq = b"first", 0
         self.verb: bytes = b"*3\r\n$2\r\nOK\r\n:1000\r\n:0\r\n"
-        self.partition = Partition(self.redis.clock, Connection(self.redis.clock, self.redis, ADDRESS))
+        self.partition = Partition(self.redis.clock, Connection(self.redis.clock, self.redis))
         self.losses = 0
         self.unfit: list[str] = []
         self.partition.on_data_loss.append(self.lost)
