@@ -127,7 +127,7 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
     link.start()
     assert (await refused).word == "WRONGPASS"
     assert not link.up
-    link._address = address
+    link._server = OneServer(reactor, address)
     assert await link.command("PING") == b"PONG"
     await link.stop()
     assert all("refuses" in event["log_format"] for event in no_logged_failures)
