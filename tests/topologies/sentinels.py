@@ -14,7 +14,9 @@ from tests.topologies.node import Node
 
 NAME = "bar"  # of the master
 QUORUM = 2
-_PROMOTED = 30.0  # seconds for a failover of any kind: Sentinels try again after twice 5 s
+_PROMOTED = (
+    60.0  # seconds for a failover of any kind: an election that nobody won is repeated after twice 3 s
+)
 
 
 class Sentinel(Node):
@@ -80,7 +82,7 @@ class Sentinels:
             self.nodes.append(Node(server, directory / f"data{n}", *options, *follow, host=host))
         given = [
             f"sentinel down-after-milliseconds {NAME} {round(down_after * 1000)}",
-            f"sentinel failover-timeout {NAME} 5000",
+            f"sentinel failover-timeout {NAME} 3000",
             f"sentinel parallel-syncs {NAME} 2",
             *settings,
         ]
