@@ -49,6 +49,7 @@ class Node(LoggedProcess):
             "appendonly": "yes",
             "repl-diskless-sync-delay": 0,
             "repl-timeout": 5,
+            "repl-ping-replica-period": 1,
             "maxmemory-policy": "noeviction",
             "enable-debug-command": "yes",
         }
