@@ -15,6 +15,8 @@ from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
 from relay.store.terms import StoreSettings, lease_of_nothing
 
+SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
+
 
 class SessionStore(Protocol):
     """The verbs of a session. Each but `turn` raises `StoreAway` where the partition does not answer in time."""
@@ -39,6 +41,10 @@ class SessionStore(Protocol):
 class PartStore(SessionStore, Protocol):
     """The verbs of a worker on one partition."""
 
+    async def publish(self, roster: Roster) -> None:
+        """Publish the jobs that this worker serves, valid for `SERVED_TTL`. If two workers declare one name
+        differently, the one that began later counts."""
+
     def mint_firing(self) -> str:
         """A new id for the job of a firing. Raises `StoreAway` before the partition was ever reached."""
 
@@ -59,6 +65,7 @@ class RedisPart(PartStore):
         self.partition = partition
         self._terms = terms.words()
         self._room = terms.queue_limit, terms.queue_bytes
+        self._published_since = 0  # by the partition's clock, ms
         self._lease = int(terms.lease * 1000)
         self._lease_of_nothing = int(lease_of_nothing(terms.lease, partitions) * 1000)
 
@@ -85,6 +92,12 @@ class RedisPart(PartStore):
     async def leave(self, session: str) -> list[str]:
         back = await give_back(self.partition, "leave", session, self._terms)
         return [job.id for job in back if job.session == session]
+
+    async def publish(self, roster: Roster) -> None:
+        words: list[Any] = [int(SERVED_TTL * 1000), self._published_since, roster.digest]
+        for name, mark, declaration in roster:
+            words.extend((name, mark, declaration))
+        self._published_since = int((await self.partition.verb("publish", *words))[0])
 
     def mint_firing(self) -> str:
         return self.partition.mint()

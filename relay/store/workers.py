@@ -10,15 +10,13 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from relay.model.limits import Learned
+from relay.model.problems.base import RelayError
 from relay.store.messages import JobDefinition, Sweep
-from relay.store.partition import Partition
 from relay.store.parts import PartStore, RedisPart
 from relay.store.roster import Roster
 from relay.store.router import Router
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
-
-SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
 
 
 class WorkerStore(SubmitterStore, Protocol):
@@ -35,8 +33,7 @@ class WorkerStore(SubmitterStore, Protocol):
     def stop(self) -> Deferred[Any]: ...
 
     async def publish(self, roster: Roster) -> None:
-        """Publish the jobs that this worker serves, valid for `SERVED_TTL`, in each partition that answers. If two
-        workers declare one name differently, the one that began later counts. Raises `StoreAway` where none answers."""
+        """As `PartStore.publish`, in each partition that answers. Raises `StoreAway` where none does."""
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
@@ -62,20 +59,14 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
         super().__init__(router, inbox, terms)
         partitions = router.all()
         self.parts = [RedisPart(partition, inbox, terms, len(partitions)) for partition in partitions]
-        self._published_since = dict.fromkeys(partitions, 0)  # by the clock of each, ms
 
     async def publish(self, roster: Roster) -> None:
-        publishing = [Deferred.fromCoroutine(self._publish(each, roster)) for each in self._published_since]
+        publishing = [Deferred.fromCoroutine(part.publish(roster)) for part in self.parts]
         results: Any = await DeferredList(publishing, consumeErrors=True)
         failures: list[Failure] = [result for is_done, result in results if not is_done]
-        if len(failures) == len(publishing):
-            failures[0].raiseException()
-
-    async def _publish(self, partition: Partition, roster: Roster) -> None:
-        words: list[Any] = [int(SERVED_TTL * 1000), self._published_since[partition], roster.digest]
-        for name, mark, declaration in roster:
-            words.extend((name, mark, declaration))
-        self._published_since[partition] = int((await partition.verb("publish", *words))[0])
+        for failure in failures:
+            if len(failures) == len(publishing) or not failure.check(RelayError):
+                failure.raiseException()
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         granted, wait = await self._router.of_key(scope).verb("grant", scope, calls)
