@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 
 from relay.redis.address import Address
+from relay.redis.cluster import Cluster
 
 
 class Server(Protocol):
@@ -76,4 +77,6 @@ class OneServer:
 
 def topology_of(reactor: Any, address: Address) -> Topology:
     """The topology that an address stands for."""
+    if address.kind == "cluster":
+        return Cluster(reactor, address, lambda node: address.server_at(*node).endpoint(reactor))
     return OneServer(reactor, address)

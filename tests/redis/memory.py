@@ -106,8 +106,8 @@ class MemoryRedis:
 
 
 class MemoryCluster:
-    """Nodes that have all slots or none, each by what it knows: `knows` says of each node who it takes for the owner, as
-    far as it was told by `moved`. Those in `down` take their Cluster for down, those in `hung` say nothing."""
+    """Nodes that have all slots or none, each by what it knows: `knows` says of each node who it takes for the owner,
+    as far as it was told by `moved`. Those in `down` take their Cluster for down, those in `hung` say nothing."""
 
     def __init__(self, clock: Clock, *ports: int) -> None:
         self.clock = clock
@@ -162,8 +162,7 @@ class MemoryCluster:
 
 def _slots(nodes: list[tuple[str, int]]) -> bytes:
     rows = [
-        b"*3\r\n%b:%d\r\n%b" % (bulk(host.encode()), port, bulk(b"name of %d" % port))
-        for host, port in nodes
+        b"*3\r\n%b:%d\r\n%b" % (bulk(host.encode()), port, bulk(b"name of %d" % port)) for host, port in nodes
     ]
     return b"*1\r\n*%d\r\n:0\r\n:16383\r\n%b" % (2 + len(rows), b"".join(rows))
 
