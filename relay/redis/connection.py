@@ -16,9 +16,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.redis.greeting import greet
 from relay.redis.health import Health
 from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
-from relay.redis.topology import Server
+from relay.redis.server import Server
 from relay.redis.wire import ProtocolFactory, Reconnecting, RedisConnection
 from relay.timing.backoff import Backoff
 from relay.timing.fork import pass_on
@@ -189,8 +190,7 @@ class Connection:
 
     async def _greet(self, connection: RedisConnection) -> None:
         try:
-            for words in (*self._server.greeting, ("PING",)):
-                await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
+            await greet(connection, self._server.greeting, self._clock, SILENCE)
         except Exception as error:
             self._not_greeted(connection, error)
             return
@@ -208,7 +208,9 @@ class Connection:
     def _not_greeted(self, connection: RedisConnection, error: Exception) -> None:
         self._greeted = None
         connection.transport.abortConnection()
-        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
+        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else error
+        if isinstance(refusal, Elsewhere):
+            self._server.led_astray(str(refusal))
         if not isinstance(refusal, Refused):
             self._turned_away = False
             self._failed(

@@ -151,8 +151,8 @@ class MemoryCluster:
                 return bulk(b"cluster_state:%b\r\n" % (b"fail" if node in self.down else b"ok"))
             case [b"CLUSTER", b"SLOTS"]:
                 return _slots([owner, *(each for each in self.nodes if each != owner)])
-            case [b"PING"]:
-                return b"+PONG\r\n"
+            case [b"PING"] | [b"ROLE"]:
+                return plain(words)
         if node in self.down:
             return b"-CLUSTERDOWN The cluster is down\r\n"
         if owner != node:
