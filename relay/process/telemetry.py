@@ -105,6 +105,8 @@ class Telemetry:
             concurrency=figures.concurrency,
             queues=figures.queues,
             quiet=figures.quiet,
+            secrets=figures.secrets,
+            tokens=figures.tokens,
             lag=self._lag.longest(),
             memory=usage.memory(),
             descriptors=self._descriptors,
