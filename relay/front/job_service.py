@@ -26,6 +26,7 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
+from relay.store.placing import pin_of
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters, leave
@@ -83,7 +84,7 @@ class JobService:
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
         job = self._job(asked, offer, arguments, held)
-        id = ids.marked(self._store.mint(job.key), caller.owner)
+        id = ids.marked(self._store.mint(pin_of(job)), caller.owner)
         waiter = self._waiters.wait(id) if held else None
         submission = submission_of(asked, id, job, offer.debounce)
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between

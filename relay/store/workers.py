@@ -11,7 +11,7 @@ from relay.model.job import Claim
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.given_back import give_back
-from relay.store.messages import Sweep, Turn, Turned
+from relay.store.messages import Turn, Turned
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.router import Router
@@ -69,10 +69,6 @@ class WorkerStore(SubmitterStore, Protocol):
 
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
-
-    async def sweep(self) -> Sweep:
-        """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
-        has ended. To be called every second."""
 
 
 class RedisWorkerStore(RedisSubmitterStore, WorkerStore):

@@ -47,7 +47,7 @@ class Firings:
         """Whether there is any schedule."""
         return bool(self._definitions)
 
-    def rest(self) -> None:
+    def rest(self, partition: int = 0) -> None:
         """The store may have forgotten what was fired: first let workers tell what they run."""
         self._rests_until = self._clock.seconds() + REST
 

@@ -36,7 +36,7 @@ class Scene:
         self.partition.on_unfit = self.unfit.append
         self.partition.start()
 
-    def lost(self) -> None:
+    def lost(self, partition: int) -> None:
         self.losses += 1
 
     def answer(self, words: Words) -> bytes | None:
@@ -225,7 +225,7 @@ def test_a_data_set_that_is_behind_what_was_heard_of_it_has_lost_something(scene
 def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
     scene: Scene, no_logged_failures: list[LogEvent]
 ) -> None:
-    def fail() -> None:
+    def fail(partition: int) -> None:
         raise ValueError
 
     scene.partition.on_data_loss.insert(0, fail)
@@ -242,7 +242,7 @@ def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
 
 
 def open_it(redis: RedisProcess, new: str, server: str, seen: int, known: str) -> tuple[str, int]:
-    words = (new, server, seen, known)
+    words = (new, server, seen, known, 1)
     epoch, seq = redis.client.eval(script("open").text, 2, *Keys().declared, *words)
     return epoch.decode(), seq
 
