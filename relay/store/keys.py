@@ -158,6 +158,9 @@ class Keys:
     def idem(self, digest: str) -> str:
         return f"{self.tag}idem:{digest}"
 
+    def children(self, id: str) -> str:
+        return f"{self.tag}children:{id}"
+
 
 def slot(tag: str) -> int:
     """The slot of a Cluster that has the keys with this hash tag, which is the text between its braces."""

@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from relay.model.problems.request import StoreAway
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.any_partition import AnyPartition
 from relay.store.member import MemberStore
 from relay.store.messages import Receipt, Submission, Sweep
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
-from relay.store.spread import Spread
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
 
@@ -34,8 +34,8 @@ class SubmitterStore(Protocol):
     """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
 
     def mint(self, pin: str = "", beside: str = "") -> str:
-        """A new job id. It says where the job is kept: where `pin` belongs (`relay.store.placing.pin_of`), where the
-        job `beside` is, or anywhere where both are "". Raises `StoreAway` before the store was ever reached."""
+        """A new job id. It says where the job is kept: where `pin` belongs (`relay.store.placing.pin_of`), else where
+        the job `beside` is, anywhere if both are "". Raises `StoreAway` before the store was ever reached."""
 
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
@@ -67,14 +67,15 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
         self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
-        self._spread = Spread(self._submissions)
+        self._any = AnyPartition(self._submissions)
         self._only = router.all()[0] if self.partitions == 1 else None
 
     def mint(self, pin: str = "", beside: str = "") -> str:
+        if pin:
+            return self._router.of_key(pin).mint()
         if beside:
             return self._router.of_id(beside).mint()
-        partition = self._router.of_key(pin) if pin else self._only or self._spread.next()
-        return partition.mint()
+        return (self._only or self._any.next()).mint()
 
     def minted_elsewhere(self, id: str) -> bool:
         return self._router.of_id(id).minted_elsewhere(id)

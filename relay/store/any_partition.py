@@ -9,7 +9,7 @@ from relay.store.partition import Partition
 from relay.store.submissions import Submissions
 
 
-class Spread:
+class AnyPartition:
     """Chooses among partitions. Jobs that come together go together, because a batch costs Redis less than its jobs one
     by one would: the same partition is chosen as long as a submission to it is on its way. It is the turn of another
     when none is, and when a batch was full before the one in front of it was answered."""
