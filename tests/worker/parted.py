@@ -1,4 +1,4 @@
-"""A worker's sessions over a store of several partitions, each of them in memory; the jobs end when the test says so."""
+"""A worker's sessions over a store of several partitions, each in memory; the jobs end when the test says so."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ class PartOfWorker(MemoryWorkerStore):
 class Crew:
     """A worker with so many places; `running` has its jobs. `most` is how many ran at once."""
 
-    def __init__(self, clock: Clock, stores: Sequence[PartOfStore], places: int, name: str = "worker") -> None:
+    def __init__(
+        self, clock: Clock, stores: Sequence[PartOfStore], places: int, name: str = "worker"
+    ) -> None:
         self.clock = clock
         self.places = places
         self.parts = [PartOfWorker(store, name, clock) for store in stores]
@@ -175,4 +177,4 @@ def done(deferred: Any) -> Any:
     return got[0]
 
 
-__all__ = ["Crew", "Parted", "PartOfStore", "Session"]
+__all__ = ["Crew", "PartOfStore", "Parted", "Session"]
