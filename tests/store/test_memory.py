@@ -121,7 +121,6 @@ for module in (
     test_most,
     test_order,
     test_parts,
-    test_parts,
     test_schedules,
     test_sights,
     test_store,
