@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from relay.operations.finding import (
     BAD,
@@ -105,6 +106,32 @@ def versions(looks: Looks) -> Iterator[Finding]:
         )
 
 
+def strangers(looks: Looks) -> Iterator[Finding]:
+    """Fronts that differ in whom they let in, though clients may come to any of them."""
+    fronts = living(looks.now, "front")
+    by_secrets = {frozenset(each.secrets): each for each in fronts if each.secrets}
+    for one, other in combinations(by_secrets, 2):
+        if not one & other:
+            yield Finding(
+                WARNING,
+                f"{_both(by_secrets[one], by_secrets[other])} have no ticket secret in common: one refuses the tickets "
+                "that the other takes",
+                "give all fronts the same --ticket-secrets, and restart them",
+            )
+            break
+    by_tokens = list({each.tokens: each for each in fronts if each.tokens}.values())
+    if len(by_tokens) > 1:
+        yield Finding(
+            NOTE,
+            f"{_both(*by_tokens[:2])} know different tokens: one refuses callers that the other lets in",
+            "give all fronts the same file --tokens, unless they are there for different callers",
+        )
+
+
+def _both(one: ProcessStatus, other: ProcessStatus) -> str:
+    return " and ".join(sorted(map(process_of, (one, other))))
+
+
 def redis(looks: Looks) -> Iterator[Finding]:
     """Redis near its limits, or set up in a way that loses jobs."""
     store = looks.now.store
@@ -166,6 +193,19 @@ def refuses_changes(store: StoreInfo) -> bool:
     if store.refuses and not store.refuses.startswith("OOM"):
         return True
     return is_unsaved(store) and ("aof_last_write" in store.persistence or "rdb" in store.persistence)
+
+
+def partitions(looks: Looks) -> Iterator[Finding]:
+    """Partitions of the store that are away, while others answer."""
+    for each in looks.now.partitions:
+        if not each.reached:
+            yield Finding(
+                BAD,
+                f"partition {each.number} of the store is away: its jobs and keys are answered with 503, its outcomes "
+                "wait, and no figure here has what it keeps",
+                "see whether its server runs, and what relay's log says of it; relay goes on by itself once it answers",
+                f"partition:{each.number}",
+            )
 
 
 def store_away(looks: Looks) -> Iterator[Finding]:

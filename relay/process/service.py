@@ -74,11 +74,9 @@ def front(
     inbox = _inbox_of(reactor, topology, router, handed.name)
     others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
     give_up = partial(_give_up, reactor)
-    made = Front(
-        FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
-        settings,
-    )
-    telemetry.look, telemetry.register = figures.of_front(made, settings), store.register
+    credentials = Credentials.read(reactor, settings)
+    made = Front(FrontTools(reactor, store, inbox, endpoints, credentials, give_up, *others), settings)
+    telemetry.look, telemetry.register = figures.of_front(made, settings, credentials), store.register
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made

@@ -69,13 +69,13 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
                 failure.raiseException()
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
-        granted, wait = await self._router.of_key(scope).verb("grant", scope, calls)
+        granted, wait = await self._router.of_scope(scope).verb("grant", scope, calls)
         return granted, wait / 1000
 
     async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
         rate = learned.rate
         words = rate.calls, int(rate.window * 1000), int(learned.pause * 1000)
-        for partition, some in self._router.by_key(scopes).items():
+        for partition, some in self._router.by_scope(scopes).items():
             await partition.verb("learn", *words, *some)
 
     def home_of(self, definition: JobDefinition) -> int:

@@ -9,7 +9,7 @@ import pytest
 from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks
 from relay.operations.judging import AWAY, RULES, is_well, judge
 from relay.operations.minute import Minute
-from relay.operations.seen import Overview, QueueStatus
+from relay.operations.seen import Overview, PartitionStatus, QueueStatus
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
 from tests.operations.seen_values import FRONT, MAIL, NOW, REDIS, WORKER, ago, overview, with_
@@ -33,6 +33,12 @@ def test_nothing_is_found_where_all_is_well() -> None:
 #: what is wrong, with its level, a word of what is said, and where
 CASES = {
     "away": (overview(store=with_(REDIS, reached=False)), BAD, "Redis does not answer", ""),
+    "a partition": (
+        overview(partitions=(PartitionStatus(0, True), PartitionStatus(1))),
+        BAD,
+        "partition 1 of the store is away",
+        "partition:1",
+    ),
     "no front": (overview(processes=[WORKER]), BAD, "not a single front", ""),
     "silent front": (
         overview(processes=[FRONT, with_(FRONT, name="front-2", seen=ago(20))]),
@@ -74,6 +80,27 @@ CASES = {
         overview(processes=[FRONT, with_(WORKER, version="0.2.0")]),
         NOTE,
         "different versions run: 0.1.0, 0.2.0",
+        "",
+    ),
+    "secrets": (
+        overview(
+            processes=[
+                WORKER,
+                with_(FRONT, secrets=("aaaa", "bbbb")),
+                with_(FRONT, host="web2", secrets=("cccc",)),
+                with_(FRONT, host="web3", secrets=("cccc", "aaaa")),
+            ]
+        ),
+        WARNING,
+        "front 1 on web1 and front 1 on web2 have no ticket secret in common",
+        "",
+    ),
+    "tokens": (
+        overview(
+            processes=[WORKER, FRONT, with_(FRONT, tokens="aaaa"), with_(FRONT, host="web2", tokens="bbbb")]
+        ),
+        NOTE,
+        "front 1 on web1 and front 1 on web2 know different tokens",
         "",
     ),
     "room": (overview(queued=850, most_jobs=1000), WARNING, "850 of at most 1,000 jobs", ""),
@@ -320,3 +347,23 @@ def test_nothing_else_is_judged_while_redis_is_away() -> None:
 
 
 CASES_AWAY = "Redis does not answer: submissions are refused, outcomes wait"
+
+
+def test_fronts_that_take_each_others_tickets_and_callers_are_well_while_secrets_change_and_where_one_takes_none() -> (
+    None
+):
+    fronts = [
+        with_(FRONT, secrets=("new", "old"), tokens="aaaa"),
+        with_(FRONT, name="front-2", host="web2", secrets=("old",), tokens="aaaa"),
+        with_(FRONT, name="front-3", host="web3"),
+    ]
+    assert judge(overview(processes=[*fronts, WORKER])) == []
+    gone = with_(FRONT, name="front-4", host="web1", began=ago(99), secrets=("other",), seen=ago(20))
+    assert (
+        judge(
+            overview(
+                processes=[*fronts, gone, WORKER, with_(FRONT, name="f", secrets=("old",), began=ago(1))]
+            )
+        )
+        == []
+    )

@@ -12,8 +12,7 @@ from typing import Any
 import valkey
 
 from relay.redis.embedded import find_server
-from tests.processes import LoggedProcess, eventually, free_port
-from tests.topologies.host import LOOPBACK, Host
+from tests.processes import LOOPBACK, Host, LoggedProcess, eventually, free_port
 
 ANSWERED = 1.0  # seconds for a command of ours: a server that hangs must not hang its test
 
@@ -49,6 +48,7 @@ class Node(LoggedProcess):
             "appendonly": "yes",
             "repl-diskless-sync-delay": 0,
             "repl-timeout": 5,
+            "repl-ping-replica-period": 1,
             "maxmemory-policy": "noeviction",
             "enable-debug-command": "yes",
         }
@@ -117,8 +117,19 @@ class Node(LoggedProcess):
     def go_on(self) -> None:
         self.signal(signal.SIGCONT)
 
+    def restart(self) -> None:
+        """Have it write what it has and end, as a service manager does, and start it again."""
+
+        def ended() -> bool:
+            self.signal(signal.SIGTERM)  # a server that makes its first file refuses, once
+            return not self.alive
+
+        eventually(ended, f"{self} ends")
+        self.start()
+
     def stop(self) -> int:
+        """End it, whatever it does."""
         self.client.close()
         if self.alive:
-            self.go_on()
-        return super().stop()
+            self.kill()
+        return 0

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import valkey
 
-from tests.processes import eventually
-from tests.topologies.host import LOOPBACK, Host
+from tests.processes import LOOPBACK, Host, eventually
 from tests.topologies.node import Node
 
 NAME = "bar"  # of the master
 QUORUM = 2
-_PROMOTED = 30.0  # seconds for a failover of any kind: Sentinels try again after twice 5 s
+_PROMOTED = (
+    60.0  # seconds for a failover of any kind: an election that nobody won is repeated after twice 3 s
+)
 
 
 class Sentinel(Node):
@@ -80,7 +82,7 @@ class Sentinels:
             self.nodes.append(Node(server, directory / f"data{n}", *options, *follow, host=host))
         given = [
             f"sentinel down-after-milliseconds {NAME} {round(down_after * 1000)}",
-            f"sentinel failover-timeout {NAME} 5000",
+            f"sentinel failover-timeout {NAME} 3000",
             f"sentinel parallel-syncs {NAME} 2",
             *settings,
         ]
@@ -122,43 +124,53 @@ class Sentinels:
         said = [where for sentinel in self.sentinels if (where := sentinel.said())]
         return max(self.nodes, key=lambda node: said.count((node.host.address, node.port)))
 
-    def owner(self, key: str) -> Node:
-        """The server that has a key."""
+    def owner(self, key: str = "") -> Node:
+        """The server that has a key, whichever: there is one master."""
         return self.master()
 
-    def replicas(self) -> list[Node]:
-        master = self.master()
+    def replicas_of(self, master: Node) -> list[Node]:
         return [node for node in self.nodes if node is not master]
 
-    def failover(self) -> Node:
+    def replicas(self) -> list[Node]:
+        return self.replicas_of(self.master())
+
+    def failover(self, key: str = "") -> Node:
         """As an operator does it; the new master."""
         old = self.master()
 
-        def accepted() -> bool:
-            try:
-                return self.sentinels[0].ask("SENTINEL", "FAILOVER", NAME) is not None
-            except valkey.exceptions.ResponseError:  # one is under way, or a replica is not there yet
-                return False
+        def promoted() -> Node | None:
+            if self.sentinels[0].said() == (old.host.address, old.port):
+                with contextlib.suppress(
+                    valkey.exceptions.ResponseError
+                ):  # one is under way, or could not be done
+                    self.sentinels[0].ask("SENTINEL", "FAILOVER", NAME)
+            return self._another(old)
 
-        eventually(accepted, "a Sentinel takes the failover", _PROMOTED)
-        return self.wait_for_another(old)
+        new: Node = eventually(promoted, f"another master than {old}", _PROMOTED)
+        return new
 
-    def kill(self) -> Node:
+    def hand_over(self, node: Node) -> None:
+        """Have a master be none."""
+        if self.master() is node:
+            self.failover()
+            self.wait_until_whole()
+
+    def kill(self, key: str = "") -> Node:
         """Kill the master; another one is there when it returns. The one that was killed."""
         old = self.master()
         old.kill()
         self.wait_for_another(old)
         return old
 
-    def wait_for_another(self, old: Node) -> Node:
+    def wait_for_another(self, old: Node, key: str = "") -> Node:
         """Until all Sentinels that answer name another master, and it says so itself."""
 
-        def promoted() -> Node | None:
-            new = self._agreed()
-            return new if new is not None and new is not old and new.is_master else None
-
-        found: Node = eventually(promoted, f"another master than {old}", _PROMOTED)
+        found: Node = eventually(lambda: self._another(old), f"another master than {old}", _PROMOTED)
         return found
+
+    def _another(self, old: Node) -> Node | None:
+        new = self._agreed()
+        return new if new is not None and new is not old and new.is_master else None
 
     def stop(self) -> None:
         for node in (*self.sentinels, *self.nodes):
