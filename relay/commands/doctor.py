@@ -19,6 +19,8 @@ from relay.doctor.machine import Machine
 from relay.doctor.promised import Promised
 from relay.doctor.redis_checks import check_redis
 from relay.doctor.redis_state import NoRedis, look_at_redis
+from relay.doctor.sentinel_checks import check_sentinels
+from relay.doctor.sentinel_state import look_at_sentinels
 from relay.doctor.target import Target, TargetError
 from relay.doctor.trials import NotThere, Trials
 from relay.doctor.way_checks import judge
@@ -96,10 +98,11 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         at = Path(settings.data).absolute() / "redis.sock"
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
+    asked = check_sentinels(look_at_sentinels(address), address.name) if address.kind == "sentinel" else []
     try:
-        return Area("redis", address.shown, check_redis(look_at_redis(address), settings))
+        return Area("redis", address.shown, [*asked, *check_redis(look_at_redis(address), settings)])
     except NoRedis as error:
-        return Area("redis", address.shown, [], failed=str(error))
+        return Area("redis", address.shown, asked, failed=str(error))
 
 
 def _address(settings: Settings) -> Address | None:

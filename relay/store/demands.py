@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from relay.redis.sentinel import SWITCH
 from relay.store.keys import Keys
 from relay.store.scripts import read, script
 
 #: commands that are sent by other than scripts
-SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"})
+SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "role", "xread", "xtrim"})
+#: what is asked of Sentinels; the last one by redis-py
+ASKED = ("subscribe", "sentinel|get-master-addr-by-name", "sentinel|master", "sentinel|masters")
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
@@ -39,6 +42,12 @@ def acl(user: str = "relay", partitions: int = 1, name: str = "") -> str:
     words = " ".join(f"+{word}" for word in (*sent, *rest))
     keys = " ".join(f"~{Keys(number, partitions, name).tag}*" for number in range(partitions))
     return f"ACL SETUSER {user} on >secret {keys} -@all {words}"
+
+
+def sentinel_acl(user: str = "relay") -> str:
+    """The smallest ACL of a user for relay at a Sentinel."""
+    words = " ".join(f"+{word}" for word in ASKED)
+    return f"ACL SETUSER {user} on >secret resetchannels &{SWITCH} -@all {words}"
 
 
 @cache
