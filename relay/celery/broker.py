@@ -44,6 +44,7 @@ class Broker:
         return self._link.health
 
     def start(self) -> None:
+        """Connect, until this process stops."""
         self._topology.start()
         self._link.start()
 

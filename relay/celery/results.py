@@ -60,6 +60,7 @@ class Results:
         self._sweep = recurring(reactor, self._ask_all)
 
     def start(self) -> None:
+        """Connect, until this process stops."""
         self._topology.start()
         self._link.start()
         self._heard.start()

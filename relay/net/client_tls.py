@@ -38,6 +38,11 @@ class TLSFiles:
     cert: str = ""
     key: str = ""
 
+    def check(self) -> None:
+        """Raises `TLSFileError` where one is of no use."""
+        self.trust()
+        self.certificate()
+
     def trust(self) -> Any:
         """What signs the certificates of servers, None for what this machine trusts. Raises `TLSFileError`."""
         if not self.ca:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -15,6 +15,8 @@ from relay.store.scripts import read, script
 SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "role", "xread", "xtrim"})
 #: what is asked of Sentinels; the last one by redis-py
 ASKED = ("subscribe", "sentinel|get-master-addr-by-name", "sentinel|master", "sentinel|masters")
+#: what is asked of the nodes of a Cluster besides
+CLUSTER = ("cluster|info", "cluster|slots")
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
@@ -34,12 +36,12 @@ def rights() -> frozenset[str]:
     return SENT | called
 
 
-def acl(user: str = "relay", partitions: int = 1, name: str = "") -> str:
+def acl(user: str = "relay", partitions: int = 1, name: str = "", more: Sequence[str] = ()) -> str:
     """The smallest ACL of a user for relay, whose password is to be put in: for a store of this name, with so many
-    partitions."""
+    partitions, and with `more` rights than on one server."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
-    words = " ".join(f"+{word}" for word in (*sent, *rest))
+    words = " ".join(f"+{word}" for word in (*sent, *rest, *more))
     keys = " ".join(f"~{Keys(number, partitions, name).tag}*" for number in range(partitions))
     return f"ACL SETUSER {user} on >secret {keys} -@all {words}"
 
