@@ -67,13 +67,9 @@ def front(
     inbox = inboxes_of(reactor, router, handed.name)
     others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
     ending_with = partial(give_up, reactor)
-    made = Front(
-        FrontTools(
-            reactor, store, inbox, endpoints, Credentials.read(reactor, settings), ending_with, *others
-        ),
-        settings,
-    )
-    telemetry.look, telemetry.register = figures.of_front(made, settings), store.register
+    credentials = Credentials.read(reactor, settings)
+    made = Front(FrontTools(reactor, store, inbox, endpoints, credentials, ending_with, *others), settings)
+    telemetry.look, telemetry.register = figures.of_front(made, settings, credentials), store.register
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
