@@ -57,7 +57,7 @@ class PartStore(SessionStore, Protocol):
         paused, or there is no room for the job."""
 
 
-class RedisPart(PartStore):
+class RedisPart(PartStore, SessionStore):
     """A `PartStore` on Redis, of one partition of so many."""
 
     def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, partitions: int = 1) -> None:
