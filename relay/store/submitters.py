@@ -60,7 +60,9 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
         self._in_turn = cycle(router.all())  # for jobs without a key
-        self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
+        self._submissions = {
+            partition: Submissions(partition, inbox, self.shares) for partition in router.all()
+        }
 
     def mint(self, key: str = "", beside: str = "") -> str:
         if beside:

@@ -82,7 +82,6 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
         super().__init__(router, inbox, terms)
         self.home = router.all()[0]
         self._published_since = 0  # by Redis' clock, ms
-        self._room = terms.queue_limit, terms.queue_bytes
 
     async def adopt(
         self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
@@ -122,7 +121,7 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
         return now, read_schedules(rows)
 
     async def fire(self, firing: Firing) -> bool:
-        return bool((await self.home.verb("fire", *self._room, *firing_words(firing)))[0])
+        return bool((await self.home.verb("fire", *self.shares.rooms[self.home], *firing_words(firing)))[0])
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         granted, wait = await self._router.of_scope(scope).verb("grant", scope, calls)
