@@ -127,7 +127,7 @@ class IdleWorker(Idler):
     async def start(self) -> None:
         self.work.append((recurring(self._reactor, self._publish), Pace().publish))
         await super().start()
-        await self.store.adopt("", self._session, 1, self._roster, [])
+        await self.store.parts[0].adopt("", self._session, 1, self._roster, [])
         self.turns.start(IDLE)
 
     async def _publish(self) -> None:
@@ -135,7 +135,7 @@ class IdleWorker(Idler):
 
     async def _turn(self) -> None:
         self._number += 1
-        await self.store.turn(self._session, Turn(self._number, 100))
+        await self.store.parts[0].turn(self._session, Turn(self._number, 100))
 
     async def stop(self) -> None:
         self.turns.stop()

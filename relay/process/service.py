@@ -109,7 +109,7 @@ def worker(
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
     made = Worker(_on_loop(reactor, tools), registry, settings)
     telemetry.look, telemetry.register = figures.of_worker(made, settings, tools.upstreams), store.register
-    watch.install(reactor, made, origins, store.home, address, settings, alive)
+    watch.install(reactor, made, origins, router.all(), address, settings, alive)
     reloader.install(reactor, origins.own)
     _tend(reactor, made, busy)
     return made

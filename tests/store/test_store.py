@@ -647,8 +647,8 @@ async def publish_old_and_new(redis: RedisProcess, old: Store, new: Store) -> li
     """Two workers that declare one name differently, the second of which began later."""
     rosters = [Roster([declared("echo", queue)]) for queue in ("old", "new")]
     await old.publish(rosters[0])
-    old._published_since -= 1  # a millisecond before
-    redis.client.hset("{r0}:declared", "echo", f"old {old._published_since} 9999999999999")
+    old.parts[0]._published_since -= 1  # a millisecond before
+    redis.client.hset("{r0}:declared", "echo", f"old {old.parts[0]._published_since} 9999999999999")
     await new.publish(rosters[1])
     return rosters
 
@@ -685,6 +685,7 @@ async def test_a_job_goes_only_to_workers_with_the_newest_declaration_of_it(
     assert [len((await session.turn()).claims) for session in sessions] == [0, 1]
     await sessions[1].turn(0, Report(id, State.QUEUED))
     redis.client.hset("{r0}:declared", "echo", " ".join((*declaration(redis)[:2], "1")))  # it is gone
+    redis.client.delete(f"{{r0}}:promise:{rosters[0].digest}")  # and some time passes
     await old.publish(rosters[0])
     assert [c.id for c in (await sessions[0].turn()).claims] == [id]
 
