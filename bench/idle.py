@@ -40,7 +40,6 @@ from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
 from relay.timing.recurring import recurring
 from relay.worker.pace import Pace
-from relay.worker.session import IDLE
 
 WARM_UP = 8.0  # seconds, in which they come one after the other
 TOLD = b"x" * 2000  # what a process tells of itself
@@ -128,7 +127,7 @@ class IdleWorker(Idler):
         self.work.append((recurring(self._reactor, self._publish), Pace().publish))
         await super().start()
         await self.store.parts[0].adopt("", self._session, 1, self._roster, [])
-        self.turns.start(IDLE)
+        self.turns.start(Pace().idle)
 
     async def _publish(self) -> None:
         await self.store.publish(self._roster)
