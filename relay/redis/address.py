@@ -131,8 +131,12 @@ class Address:
 
     def sentinels(self) -> list[Address]:
         """Each of the Sentinels, with their own user."""
-        login = {"user": self.sentinel_user, "password": self.sentinel_password, "database": 0}
-        return [replace(self.server_at(*host), **login) for host in self.hosts]
+        return [
+            replace(
+                self.server_at(*host), user=self.sentinel_user, password=self.sentinel_password, database=0
+            )
+            for host in self.hosts
+        ]
 
     @property
     def shown(self) -> str:

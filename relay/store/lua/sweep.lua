@@ -4,8 +4,8 @@
 -- nobody is reaped for one lease: the silence was not the workers'. Where another process has swept a moment ago, nothing
 -- is done but for the inbox.
 -- arguments: tag, epoch, inbox, ttl (of it, ms), begins (1: this is the first sweep of a round, 0: it goes on with what was
---            left), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms),
---            oldest_served (ms after which a job that nobody serves is forgotten)
+--            left), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms), oldest_served (ms after which a job
+--            that nobody serves is forgotten), silence (ms between sweeps after which all of us were away)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once, how many
 --             jobs live, bytes of them, 1 if parents in other partitions are to be looked at, a row of `GivenBack` for each
 --             job that was}
@@ -16,7 +16,7 @@ promote()
 expire()
 
 local lease = tonumber(ARG.lease)
-if now - swept > 2000 then redis.call('SET', K.quiet, digits(now + lease)) end
+if now - swept > tonumber(ARG.silence) then redis.call('SET', K.quiet, digits(now + lease)) end
 local late = {}
 if now > tonumber(redis.call('GET', K.quiet) or 0) then
   late = redis.call('ZRANGEBYSCORE', K.session, '-inf', digits(now), 'LIMIT', 0, 100)
