@@ -54,8 +54,7 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        partitions = router.all()
-        self.parts = [RedisPart(partition, inbox, terms, len(partitions)) for partition in partitions]
+        self.parts = [RedisPart(partition, inbox, terms, self.shares) for partition in router.all()]
 
     async def publish(self, roster: Roster) -> None:
         publishing = [Deferred.fromCoroutine(part.publish(roster)) for part in self.parts]
