@@ -100,10 +100,15 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
     try:
-        around = check_cluster(look_at_cluster(address, [Keys()])) if address.kind == "cluster" else []
+        around = check_cluster(look_at_cluster(address, _keys(settings))) if address.kind == "cluster" else []
         return Area("redis", address.shown, [*around, *check_redis(look_at_redis(address), settings)])
     except NoRedis as error:
         return Area("redis", address.shown, [], failed=str(error))
+
+
+def _keys(settings: Settings) -> list[Keys]:
+    """Of each partition of the store."""
+    return [Keys(n, settings.partitions, settings.store_name) for n in range(settings.partitions)]
 
 
 def _address(settings: Settings) -> Address | None:

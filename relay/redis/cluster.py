@@ -15,7 +15,7 @@ followed (`relay.redis.refusal`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, succeed
@@ -161,11 +161,14 @@ class SlotServer(Server):
     def __init__(self, cluster: Cluster, slot: int) -> None:
         self.slot = slot
         self.shown = cluster.shown
-        self.greeting = cluster.greeting
         self.on_moved: list[Callable[[str], None]] = []
         self.owner: Node | None = None
         self._cluster = cluster
         self._is_doubtful = True
+
+    @property
+    def greeting(self) -> Sequence[tuple[Any, ...]]:
+        return self._cluster.greeting
 
     def connect(self, factory: Any) -> Deferred[IProtocol]:
         return ensureDeferred(self._connect(factory))
