@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from relay.commands.doctor_report import DoctorReport, progress
+from relay.doctor.cluster_checks import check_cluster
+from relay.doctor.cluster_state import look_at_cluster
 from relay.doctor.diagnosis import Area, bad, is_bad, note
 from relay.doctor.habit_checks import check_settings, whose
 from relay.doctor.machine import Machine
@@ -25,6 +27,7 @@ from relay.doctor.way_checks import judge
 from relay.model.settings import SettingError, Settings, config_path
 from relay.process import variables
 from relay.redis.address import Address, AddressError
+from relay.store.keys import Keys
 
 _BAD, _UNSEEN = 3, 1  # statuses
 _USUAL = Path("/etc/relay/relay.toml")
@@ -97,7 +100,8 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
     try:
-        return Area("redis", address.shown, check_redis(look_at_redis(address), settings))
+        around = check_cluster(look_at_cluster(address, [Keys()])) if address.kind == "cluster" else []
+        return Area("redis", address.shown, [*around, *check_redis(look_at_redis(address), settings)])
     except NoRedis as error:
         return Area("redis", address.shown, [], failed=str(error))
 

@@ -90,7 +90,7 @@ def look_at_redis(address: Address, deadline: float = DEADLINE) -> RedisState:
     """Ask a server, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, deadline)
+    client = connect(address, deadline, Keys().tag)
     try:
         return _looked(client)
     except (RedisError, OSError) as error:

@@ -5,6 +5,7 @@
 `server`          what a link leads to
 `topology`        which server that is: the one that an address names, or one that is asked for
 `sentinel`        the master that Sentinels name; what they say is in `sentinel_voice`
+`cluster`         the nodes that have the slots of a Cluster; what they say of these is in `slots`
 `questions`       what servers are asked beside the links
 `greeting`        the first words on a connection
 `connection`      one connection, which comes back by itself

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import re
 
-ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "UNBLOCKED", "MOVED", "ASK", "CLUSTERDOWN")
-LATER = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "TRYAGAIN", "MAXCLIENTS")
+ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "UNBLOCKED", "MOVED", "CLUSTERDOWN")
+#: said while half of a slot's keys are elsewhere: a script must run on neither half
+HALF_MOVED = ("ASK", "TRYAGAIN")
+LATER = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", *HALF_MOVED, "MAXCLIENTS")
 
 _WORD = re.compile(r"[A-Z]+(?= |$)")
 #: a word that stands within an error: "ERR Error running script …: -READONLY You can't write …"

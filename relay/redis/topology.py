@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IProtocol
 
 from relay.net.resolver import forget
 from relay.redis.address import Address
+from relay.redis.cluster import Cluster
 from relay.redis.sentinel import Sentinels
 from relay.redis.server import Server, Topology
 
@@ -58,4 +59,6 @@ def topology_of(reactor: Any, address: Address) -> Topology:
     """The topology that an address stands for."""
     if address.kind == "sentinel":
         return Sentinels(reactor, address, lambda each: each.endpoint(reactor))
+    if address.kind == "cluster":
+        return Cluster(reactor, address, lambda node: OneServer(reactor, address.server_at(*node)))
     return OneServer(reactor, address)

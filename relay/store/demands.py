@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -12,6 +12,8 @@ from relay.store.scripts import read, script
 
 #: commands that are sent by other than scripts
 SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"})
+#: what is asked of the nodes of a Cluster besides
+CLUSTER = ("cluster|info", "cluster|slots")
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
@@ -31,11 +33,11 @@ def rights() -> frozenset[str]:
     return SENT | called
 
 
-def acl(user: str = "relay") -> str:
-    """The smallest ACL of a user for relay, whose password is to be put in."""
+def acl(user: str = "relay", more: Sequence[str] = ()) -> str:
+    """The smallest ACL of a user for relay, whose password is to be put in, with `more` rights than on one server."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
-    words = " ".join(f"+{word}" for word in (*sent, *rest))
+    words = " ".join(f"+{word}" for word in (*sent, *rest, *more))
     return f"ACL SETUSER {user} on >secret ~{Keys().tag}* -@all {words}"
 
 
