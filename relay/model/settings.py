@@ -41,6 +41,20 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     redis: Annotated[
         str, about("URL of the store: redis://, rediss://, unix://, or embedded: (the default under all)")
     ] = ""
+    partitions: Annotated[
+        int,
+        counted_in("count", ge=1, le=64),
+        about(
+            "parts that the store's keys are divided into; every process is told the same, from the first on"
+        ),
+    ] = 1
+    store_name: Annotated[
+        str,
+        about(
+            "name in the store's keys, so that relays share a database",
+            pattern=r"^[A-Za-z0-9_-]{0,40}$",
+        ),
+    ] = ""
     redis_memory: Annotated[Bytes, about("memory that the embedded Redis may use, 0 for no limit")] = 0
     data: Annotated[str, about("directory of the embedded Redis' append-only file")] = "relay-data"
     listen: Annotated[
