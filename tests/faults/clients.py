@@ -198,7 +198,7 @@ class Client:
         try:
             answer = await call(place, method, path, body, given, leave)
         except Cut as cut:
-            self.say("cut", None, place=place, error=str(cut))
+            self.say("cut", None, place=place, method=method, error=str(cut))
             raise
         if "complete" not in answer.body and not (method == "GET" and answer.status in (404, 410)):
             if answer.body.get("type") == "/problems/interrupted" and self.kind == "once":

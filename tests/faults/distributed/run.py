@@ -38,6 +38,8 @@ def _both_stages(rig: Rig) -> Findings:
     findings.kept = _stage(rig, keeping, _share(plan, keeping), plan.seed)
     findings.kept.broken = _broken(rig.directory, begun)
     findings.losing = _stage(rig, losing, _share(plan, losing), plan.seed + 1)
+    # who attached by an id that was lost is cut, asks again, and hears 410
+    findings.losing.cut = [cut for cut in findings.losing.cut if not cut.startswith("GET")]
     findings.tracebacks = sum(site.tracebacks() for site in rig.sites)
     return findings
 
@@ -87,7 +89,7 @@ def _judge(rig: Rig, stage: Stage, begun: float) -> None:
     stage.verdict = history.judge(clients, jobs)
     stage.run_again = run_again(jobs)
     cut = [e for e in clients if e["event"] == "cut" and not _is_excused(e, rig.sites)]
-    stage.cut = [f"client {e['client']}: {e['error']}" for e in cut]
+    stage.cut = [f"{e['method']} of client {e['client']}: {e['error']}" for e in cut]
     stage.durable_lost = [
         f"client {e['client']}" for e in clients if e["event"] == "erased" and e["kind"] == "durable"
     ]
