@@ -103,19 +103,24 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
     around: list[Diagnosis] = []
     try:
-        around = _around(address)
+        around = _around(address, settings)
         return Area("redis", address.shown, [*around, *check_redis(look_at_redis(address), settings)])
     except NoRedis as error:
         return Area("redis", address.shown, around, failed=str(error))
 
 
-def _around(address: Address) -> list[Diagnosis]:
+def _around(address: Address, settings: Settings) -> list[Diagnosis]:
     """What those say that know where its servers are. Raises `NoRedis`."""
     if address.kind == "sentinel":
         return check_sentinels(look_at_sentinels(address), address.name)
     if address.kind == "cluster":
-        return check_cluster(look_at_cluster(address, [Keys()]))
+        return check_cluster(look_at_cluster(address, _keys(settings)))
     return []
+
+
+def _keys(settings: Settings) -> list[Keys]:
+    """Of each partition of the store."""
+    return [Keys(n, settings.partitions, settings.store_name) for n in range(settings.partitions)]
 
 
 def _address(settings: Settings) -> Address | None:
