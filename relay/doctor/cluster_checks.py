@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from relay.doctor.cluster_state import ClusterState, PartitionHome
 from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
+from relay.doctor.redis_state import RedisState
+from relay.redis.address import Address
 
 _PAGE = "docs/topologies.md#cluster"
 
@@ -113,6 +115,18 @@ def coverage(state: ClusterState) -> Iterator[Diagnosis]:
             "cluster-allow-reads-when-down is yes",
             "a node that is cut off tells states of jobs that are old",
             "cluster-allow-reads-when-down no",
+            see=_PAGE,
+        )
+
+
+def one_node(state: RedisState, address: Address) -> Iterator[Diagnosis]:
+    """Whether a server that is named alone belongs to a Cluster."""
+    if address.kind == "server" and state.info.get("cluster_enabled") == "1":
+        yield bad(
+            "topology",
+            f"{address.shown} is a node of a Cluster",
+            "relay is away as soon as the slot with its keys is at another node (MOVED)",
+            f"--redis {'rediss' if address.scheme == 'rediss' else 'redis'}+cluster://HOST:PORT,HOST:PORT",
             see=_PAGE,
         )
 
