@@ -102,10 +102,11 @@ def _moving(place: PartitionHome) -> Iterator[Diagnosis]:
 def coverage(state: ClusterState) -> Iterator[Diagnosis]:
     """Its settings for when a part of it is gone."""
     if state.settings.get("cluster-require-full-coverage") == "yes" and state.masters > 1:
-        yield note(
+        tell = warn if len(state.places) > 1 else note
+        yield tell(
             "coverage",
             "cluster-require-full-coverage is yes",
-            "all of the Cluster is down while a master without a replica is away, not only what that one has",
+            "all partitions are away while another takes the place of one master, and for good without its replica",
             "cluster-require-full-coverage no",
             see=_PAGE,
         )

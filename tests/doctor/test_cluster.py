@@ -60,7 +60,13 @@ def test_a_cluster_that_is_well_is_well_and_it_is_said_where_the_partitions_are(
             Severity.NOTE,
             "do not agree",
         ),
-        (but(settings={"cluster-require-full-coverage": "yes"}), "coverage", Severity.NOTE, "full-coverage"),
+        (but(settings={"cluster-require-full-coverage": "yes"}), "coverage", Severity.WARN, "full-coverage"),
+        (
+            but(settings={"cluster-require-full-coverage": "yes"}, places=WELL.places[:1]),
+            "coverage",
+            Severity.NOTE,
+            "full-coverage",
+        ),
         (but(settings={"cluster-allow-reads-when-down": "yes"}), "reads", Severity.WARN, "allow-reads"),
     ],
 )
