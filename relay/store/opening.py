@@ -155,6 +155,9 @@ class Opening:
                 raise
             self._link.health.complain("mute", LogLevel.warn, _MUTE_WARNING, error=str(refusal))
             return ""
+        if b"\nrole:slave" in reply:  # on a server that tells no ROLE
+            self._link.drop("it is a replica")
+            raise LinkLost("it is a replica")
         info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
         why = unfit(info)
         if why:
