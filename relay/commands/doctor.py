@@ -25,6 +25,7 @@ from relay.doctor.way_checks import judge
 from relay.model.settings import SettingError, Settings, config_path
 from relay.process import variables
 from relay.redis.address import Address, AddressError
+from relay.store.keys import Keys
 
 _BAD, _UNSEEN = 3, 1  # statuses
 _USUAL = Path("/etc/relay/relay.toml")
@@ -64,7 +65,8 @@ def _areas(
 
 def _settings(asked: Namespace, environment: Mapping[str, str]) -> tuple[Settings, str]:
     """Relay's settings, and what is wrong with them; the defaults where something is."""
-    options = {"redis": asked.redis} if asked.redis else {}
+    given = {"redis": asked.redis, "store_name": asked.store_name, "partitions": asked.partitions}
+    options = {name: value for name, value in given.items() if value}
     try:
         variables.check(environment)
         return Settings.read(options, environment, config_path({"config": asked.config}, environment)), ""
@@ -97,7 +99,10 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
     try:
-        return Area("redis", address.shown, check_redis(look_at_redis(address), settings))
+        keys = [
+            Keys(number, settings.partitions, settings.store_name) for number in range(settings.partitions)
+        ]
+        return Area("redis", address.shown, check_redis(look_at_redis(address, keys), settings))
     except NoRedis as error:
         return Area("redis", address.shown, [], failed=str(error))
 

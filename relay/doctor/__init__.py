@@ -3,7 +3,7 @@
 =================  ===================================================================================================
 `diagnosis`          what a check says
 `machine`          what this machine has; `settings_checks`, `habit_checks`: whether relay's settings fit it
-`redis_state`      what Redis says of itself; `redis_checks`, `load_checks`: whether relay can rely on that;
+`redis_state`      what Redis says of itself; `redis_checks`, `load_checks`, `key_checks`: whether relay can rely on it;
                    `no_redis`: why it can't be asked
 `target`             an address that clients ask; `line`: a connection to it, byte by byte; `heard`: what comes there
 `trials`           what is tried at such an address, with `edge`, `sizes`; `seen`: what came of it
