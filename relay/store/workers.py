@@ -57,8 +57,7 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        partitions = router.all()
-        self.parts = [RedisPart(partition, inbox, terms, len(partitions)) for partition in partitions]
+        self.parts = [RedisPart(partition, inbox, terms, self.shares) for partition in router.all()]
 
     async def publish(self, roster: Roster) -> None:
         due = [part for part in self.parts if not part.is_published()]
