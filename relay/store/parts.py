@@ -18,7 +18,7 @@ from relay.store.shares import Shares
 from relay.store.terms import StoreSettings, lease_of_nothing
 
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes, at least
-_PUBLISHED = 1.0  # seconds between two times of publishing to one partition, at least, for each partition
+_PUBLISHED = 1.0  # seconds between two times of publishing to one partition, at least, for each further one
 _LASTING = 4  # such times for which a promise lasts, at least
 
 
@@ -72,7 +72,7 @@ class RedisPart(PartStore, SessionStore):
         self._rooms = shares.rooms
         self._published_since = 0  # by the partition's clock, ms
         self._published = -math.inf  # when it was last, by our clock
-        self._publishes = _PUBLISHED * partitions
+        self._publishes = _PUBLISHED * (partitions - 1)
         self._lease = int(terms.lease * 1000)
         self._lease_of_nothing = int(lease_of_nothing(terms.lease, partitions) * 1000)
 

@@ -206,4 +206,4 @@ def test_what_a_worker_publishes_costs_no_more_where_there_are_many_partitions()
             partition.clock.advance(1)
     times = [words for partition in partitions for verb, *words in partition.asked if verb == "publish"]
     assert 100 <= len(times) <= 116
-    assert {ttl for ttl, *_ in times} == {4 * 16_000}
+    assert {ttl for ttl, *_ in times} == {4 * 15_000}
