@@ -95,8 +95,9 @@ one:digest     string  id of the live job that does what others ask for (`Job.un
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from itertools import chain, count
+
+from relay.redis.slots import SLOTS, slot_of
 
 FIXED = (
     *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
@@ -128,7 +129,6 @@ FAMILIES = (
 )
 
 
-SLOTS = 16384  # of a Redis Cluster
 MOST_PARTITIONS = 64
 
 
@@ -165,11 +165,6 @@ class Keys:
         return f"{self.tag}children:{id}"
 
 
-def slot(tag: str) -> int:
-    """The slot of a Cluster that has the keys with this hash tag, which is the text between its braces."""
-    return crc_hqx(tag.encode(), 0) % SLOTS
-
-
 def _tagged(partition: int, partitions: int, name: str) -> str:
     """The hash tag of a partition. The first one has the same whatever their number is, so that whoever knows the
     store's name finds out how many there are. The others lie in shares of the slots of their own, each as large as the
@@ -177,7 +172,7 @@ def _tagged(partition: int, partitions: int, name: str) -> str:
     first = f"{name}.r0" if name else "r0"
     if not partition:
         return first
-    share = (slot(first) * partitions // SLOTS + partition) % partitions
+    share = (slot_of(first) * partitions // SLOTS + partition) % partitions
     base = f"{name}.r{partition}" if name else f"r{partition}"
     tags = chain((base,), (f"{base}.{k}" for k in count()))
-    return next(tag for tag in tags if slot(tag) * partitions // SLOTS == share)
+    return next(tag for tag in tags if slot_of(tag) * partitions // SLOTS == share)

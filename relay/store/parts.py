@@ -58,7 +58,7 @@ class PartStore(SessionStore, Protocol):
         paused, or there is no room for the job."""
 
 
-class RedisPart(PartStore):
+class RedisPart(PartStore, SessionStore):
     """A `PartStore` on Redis. `shares` says what each partition may take."""
 
     def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, shares: Shares) -> None:

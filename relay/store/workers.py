@@ -15,6 +15,7 @@ from relay.store.messages import JobDefinition
 from relay.store.parts import PartStore, RedisPart
 from relay.store.roster import Roster
 from relay.store.router import Router
+from relay.store.schedules import pin_of_schedule
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
 
@@ -74,5 +75,4 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
             await partition.verb("learn", *words, *some)
 
     def home_of(self, definition: JobDefinition) -> int:
-        limit = definition.limit
-        return self._router.of_key(definition.name if limit is None else limit.lane()).keys.partition
+        return self._router.of_key(pin_of_schedule(definition)).keys.partition
