@@ -14,7 +14,7 @@ SETTINGS = {
     "--grace": 0.3,
     "--heartbeat": 1,
     "--drain": 2,
-    "--keep": 900,
+    "--keep": 120,
     "--concurrency": 1000,
     "--jobs": "tests.faults.jobs",
 }
