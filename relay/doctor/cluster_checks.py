@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from relay.doctor.cluster_state import ClusterState, Place
+from relay.doctor.cluster_state import ClusterState, PartitionHome
 from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
 
 _PAGE = "docs/topologies.md#cluster"
@@ -72,7 +72,7 @@ def partitions(state: ClusterState) -> Iterator[Diagnosis]:
         yield fine("partitions", f"partition {'; '.join(said)}")
 
 
-def _moving(place: Place) -> Iterator[Diagnosis]:
+def _moving(place: PartitionHome) -> Iterator[Diagnosis]:
     if not place.node:
         yield bad(
             "partitions",

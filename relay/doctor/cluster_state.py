@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SETTINGS = ("cluster-require-full-coverage", "cluster-allow-reads-when-down", "cluster-node-timeout")
 
 
-class Place(msgspec.Struct, frozen=True):
+class PartitionHome(msgspec.Struct, frozen=True):
     """Where a partition of the store is: its number, its slot, and the node that has it, "" where none has. `half`:
     what the node says if half of the slot's keys are elsewhere. `claimed`: other nodes that are said to have the slot.
     """
@@ -44,7 +44,7 @@ class ClusterState(msgspec.Struct, frozen=True):
     down: tuple[str, ...]
     uncovered: int
     lone: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[PartitionHome, ...]
     settings: dict[str, str]
 
 
@@ -102,14 +102,16 @@ def _of_node(address: Address, node: Node, deadline: float) -> tuple[bool, SlotM
         client.close()
 
 
-def _place(address: Address, keys: Keys, best: SlotMap, told: list[SlotMap], deadline: float) -> Place:
+def _place(
+    address: Address, keys: Keys, best: SlotMap, told: list[SlotMap], deadline: float
+) -> PartitionHome:
     slot = slot_of(keys.tag)
     there = best.of(slot)
     if there is None:
-        return Place(keys.partition, slot, "")
+        return PartitionHome(keys.partition, slot, "")
     others = {shown_host(*other.owner) for other in _others(slot, there, told)}
     half = _half(connect(address, deadline, keys.tag), keys)
-    return Place(keys.partition, slot, shown_host(*there.owner), half, tuple(sorted(others)))
+    return PartitionHome(keys.partition, slot, shown_host(*there.owner), half, tuple(sorted(others)))
 
 
 def _others(slot: int, there: SlotRange, told: list[SlotMap]) -> Iterator[SlotRange]:

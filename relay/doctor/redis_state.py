@@ -31,6 +31,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "ping": (),
     "info": (),
     "time": (),
+    "role": (),
     "select": ("0",),
     "del": ("KEY",),
     "exists": ("KEY",),

@@ -41,7 +41,7 @@ class Partition:
         self.health = link.health
         #: whether Redis had no memory for a job, and has taken none since
         self.is_full = False
-        self._is_late = False  # an answer is overdue, and none has come since
+        self._late = 0  # the connection by its number on which an answer is overdue, and none has come since
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
@@ -60,12 +60,12 @@ class Partition:
     @property
     def is_up(self) -> bool:
         """Whether it can be asked now, as far as is known."""
-        return self._opening.done and not self._is_late
+        return self._opening.done and self._late != self._opening.count
 
     @property
     def takes(self) -> bool:
         """Whether it would take a job now, as far as is known."""
-        return self._opening.done and not self._is_late and not self.is_full
+        return self.is_up and not self.is_full
 
     def start(self) -> None:
         self._link.start()
@@ -148,7 +148,7 @@ class Partition:
             self.events.store_away(verb)
             raise StoreAway from refusal
         self._heard = self.clock.seconds()
-        self._is_late = False
+        self._late = 0
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
@@ -184,7 +184,7 @@ class Partition:
 
     def late(self, verb: str) -> None:
         """There is no answer to a verb in time."""
-        self._is_late = True
+        self._late = self._opening.count
         self.events.store_away(verb)
 
     def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from relay.doctor.cluster_checks import check_cluster
-from relay.doctor.cluster_state import ClusterState, Place, look_at_cluster
+from relay.doctor.cluster_state import ClusterState, PartitionHome, look_at_cluster
 from relay.doctor.diagnosis import Severity
 from relay.doctor.redis_state import NoRedis
 from relay.redis.address import Address
@@ -21,9 +21,9 @@ WELL = ClusterState(
     uncovered=0,
     lone=(),
     places=(
-        Place(0, 6248, "10.0.0.1:6379"),
-        Place(1, 2185, "10.0.0.1:6379"),
-        Place(2, 9000, "10.0.0.2:6379"),
+        PartitionHome(0, 6248, "10.0.0.1:6379"),
+        PartitionHome(1, 2185, "10.0.0.1:6379"),
+        PartitionHome(2, 9000, "10.0.0.2:6379"),
     ),
     settings={"cluster-require-full-coverage": "no", "cluster-allow-reads-when-down": "no"},
 )
@@ -46,9 +46,19 @@ def test_a_cluster_that_is_well_is_well_and_it_is_said_where_the_partitions_are(
         (but(uncovered=5461), "slots", Severity.BAD, "5,461"),
         (but(silent={"10.0.0.4:6379": "timeout"}), "nodes", Severity.WARN, "10.0.0.4:6379: timeout"),
         (but(lone=("10.0.0.3:6379",)), "replication", Severity.WARN, "10.0.0.3:6379"),
-        (but(places=(Place(0, 6248, ""),)), "partitions", Severity.BAD, "6248"),
-        (but(places=(Place(0, 6248, "a:1", half="ASK b:1"),)), "partitions", Severity.BAD, "half moved"),
-        (but(places=(Place(0, 6248, "a:1", claimed=("b:1",)),)), "partitions", Severity.NOTE, "do not agree"),
+        (but(places=(PartitionHome(0, 6248, ""),)), "partitions", Severity.BAD, "6248"),
+        (
+            but(places=(PartitionHome(0, 6248, "a:1", half="ASK b:1"),)),
+            "partitions",
+            Severity.BAD,
+            "half moved",
+        ),
+        (
+            but(places=(PartitionHome(0, 6248, "a:1", claimed=("b:1",)),)),
+            "partitions",
+            Severity.NOTE,
+            "do not agree",
+        ),
         (but(settings={"cluster-require-full-coverage": "yes"}), "coverage", Severity.NOTE, "full-coverage"),
         (but(settings={"cluster-allow-reads-when-down": "yes"}), "reads", Severity.WARN, "allow-reads"),
     ],

@@ -271,6 +271,19 @@ def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
     no_logged_failures.clear()
 
 
+def test_a_data_set_for_another_number_of_partitions_is_not_used_and_both_numbers_are_said() -> None:
+    redis, unfit = MemoryRedis(Clock()), list[str]()
+    redis.answer = lambda words: (
+        b"*2\r\n$6\r\nLAYOUT\r\n$3\r\n2/3\r\n" if words[0] == b"EVALSHA" else plain(words)
+    )
+    partition = Partition(redis.clock, Connection(redis.clock, redis), Keys(0, 2))
+    partition.on_unfit = unfit.append
+    partition.start()
+    redis.turn(1)
+    assert [why.partition(":")[0] for why in unfit] == ["the data set was made for --partitions 3, not 2"]
+    assert not partition.is_up
+
+
 # -- the script, on a real server --
 
 

@@ -58,12 +58,6 @@ def moved_in_two_halves(cluster: Cluster) -> None:
     move.finish()
 
 
-def moved_fast(cluster: Cluster) -> None:
-    move = cluster.move(KEY)
-    move.begin()
-    move.finish()
-
-
 def moved_at_once(cluster: Cluster) -> None:
     cluster.move_at_once(KEY)
 
@@ -79,7 +73,6 @@ CHANGES: list[tuple[Change, str, float]] = [
     (moved, "redis", 9),
     (moved_in_two_halves, "redis", 6),
     (moved_in_two_halves, "valkey", 6),
-    (moved_fast, "redis", 0.5),
     (moved_at_once, "valkey", 0.5),
 ]
 
