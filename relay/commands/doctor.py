@@ -69,7 +69,8 @@ def _areas(
 
 def _settings(asked: Namespace, environment: Mapping[str, str]) -> tuple[Settings, str]:
     """Relay's settings, and what is wrong with them; the defaults where something is."""
-    options = {"redis": asked.redis} if asked.redis else {}
+    given = {"redis": asked.redis, "store_name": asked.store_name, "partitions": asked.partitions}
+    options = {name: value for name, value in given.items() if value}
     try:
         variables.check(environment)
         return Settings.read(options, environment, config_path({"config": asked.config}, environment)), ""
@@ -104,7 +105,7 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
     around: list[Diagnosis] = []
     try:
         around = _around(address, settings)
-        state = look_at_redis(address)
+        state = look_at_redis(address, _keys(settings))
         found = [*one_node(state, address), *check_redis(state, settings)]
         return Area("redis", address.shown, [*around, *found])
     except NoRedis as error:

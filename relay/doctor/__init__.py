@@ -3,7 +3,7 @@
 =================  ===================================================================================================
 `diagnosis`          what a check says
 `machine`          what this machine has; `settings_checks`, `habit_checks`: whether relay's settings fit it
-`redis_state`      what Redis says of itself; `redis_checks`, `load_checks`: whether relay can rely on that;
+`redis_state`      what Redis says of itself; `redis_checks`, `load_checks`, `key_checks`: whether relay can rely on it;
                    `no_redis`: why it can't be asked
 `cluster_state`      what the nodes of a Cluster say of it; `cluster_checks`: whether relay can rely on that
 `sentinel_state`     what Sentinels say of the master; `sentinel_checks`: whether they can name another one
