@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.doctor.diagnosis import Diagnosis, bad, fine, note
+from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
 from relay.doctor.redis_state import RedisState
 from relay.model.settings import Settings
 from relay.store import demands
@@ -18,6 +18,9 @@ def rights(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
     if state.refused is None:
         saw = "relay's user may not call EVAL, so its other rights can't be asked for"
         yield bad("rights", saw, "relay can't work", smallest, see=_REDIS)
+    elif state.refused == ("role",):
+        why = "relay notices late that a server has become a replica: by what it refuses"
+        yield warn("rights", "relay's user may not call role", why, "ACL SETUSER … +role", see=_REDIS)
     elif state.refused:
         saw = f"relay's user may not call {', '.join(state.refused)} on relay's keys"
         words = " ".join(f"+{command}" for command in state.refused)

@@ -31,6 +31,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "ping": (),
     "info": (),
     "time": (),
+    "role": (),
     "select": ("0",),
     "del": ("KEY",),
     "exists": ("KEY",),
@@ -94,7 +95,7 @@ def look_at_redis(
     """Ask a server with these partitions of a store, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, deadline)
+    client = connect(address, deadline, Keys().tag)
     try:
         return _looked(client, keys)
     except (RedisError, OSError) as error:

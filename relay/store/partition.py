@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
 from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
-from relay.redis.refusal import says_refusal
+from relay.redis.refusal import HALF_MOVED, says_refusal
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
@@ -20,6 +21,7 @@ from relay.store.scripts import evaluate
 from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
+_MOVES, _AGAIN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
 
@@ -126,15 +128,19 @@ class Partition:
         )
         return answer
 
-    async def run(self, verb: str, words: Iterable[Any]) -> tuple[int, list[Any]]:
+    async def run(self, verb: str, words: Sequence[Any], until: float = 0.0) -> tuple[int, list[Any]]:
         """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
-        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
+        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out). While half
+        of a slot's keys are elsewhere it is sent again `until` then, for 1.5 s unless told otherwise."""
         if not self._opening.done:
             await self._opening.wait()
         epoch, began = self._opening.epoch, self.clock.seconds()
         try:
             reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
         except Refused as refusal:
+            if refusal.word in HALF_MOVED and began < (until := until or began + _MOVES):
+                await deferLater(self.clock, _AGAIN)
+                return await self.run(verb, words, until)
             if refusal.word == "OOM" and verb == "submit":
                 self.is_full = True
                 raise StoreFull from refusal

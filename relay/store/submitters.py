@@ -69,7 +69,9 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
+        self._submissions = {
+            partition: Submissions(partition, inbox, self.shares) for partition in router.all()
+        }
         self._any = AnyPartition(self._submissions)
         self._only = router.all()[0] if self.partitions == 1 else None
 

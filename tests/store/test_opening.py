@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, formatEvent
 from relay.model.problems.request import StoreAway
 from relay.redis.connection import Connection
 from relay.store.keys import Keys
-from relay.store.partition import Partition
+from relay.store.partition import DEADLINE, Partition, why_away
 from relay.store.scripts import script
 from tests.processes import RedisProcess
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
@@ -92,6 +92,39 @@ def test_whatever_redis_says_to_a_verb_is_store_away_on_the_same_connection(
     scene.verb = good
     assert scene.ask() == []
     assert scene.redis.connects == 1
+    no_logged_failures.clear()
+
+
+HALF = [b"-ASK 1 h:1\r\n", b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"]
+
+
+@pytest.mark.parametrize("said", HALF)
+def test_a_verb_waits_for_the_other_half_of_its_keys_on_the_same_connection(
+    scene: Scene, said: bytes, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.turn(1)
+    good, scene.verb = scene.verb, said
+    result: list[Any] = []
+    ensureDeferred(scene.partition.verb("look", "me", "id")).addBoth(result.append)
+    scene.redis.turn(1)
+    assert not result
+    assert scene.scripts() <= 12
+    scene.verb = good
+    scene.redis.turn(0.2)
+    assert result == [[]]
+    assert scene.redis.connects == 1
+    assert no_logged_failures == []
+
+
+@pytest.mark.parametrize("said", HALF)
+def test_a_verb_waits_for_the_other_half_of_its_keys_no_longer_than_it_may_take(
+    scene: Scene, said: bytes, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.turn(1)
+    scene.verb = said
+    away = scene.ask(DEADLINE)
+    assert isinstance(away, StoreAway)
+    assert why_away(away).startswith(f"Redis refuses: {said[1:4].decode()}")
     no_logged_failures.clear()
 
 
