@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from relay.commands.doctor_report import DoctorReport, progress
-from relay.doctor.cluster_checks import check_cluster
+from relay.doctor.cluster_checks import check_cluster, one_node
 from relay.doctor.cluster_state import look_at_cluster
 from relay.doctor.diagnosis import Area, Diagnosis, bad, is_bad, note
 from relay.doctor.habit_checks import check_settings, whose
@@ -105,9 +105,9 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
     around: list[Diagnosis] = []
     try:
         around = _around(address, settings)
-        return Area(
-            "redis", address.shown, [*around, *check_redis(look_at_redis(address, _keys(settings)), settings)]
-        )
+        state = look_at_redis(address, _keys(settings))
+        found = [*one_node(state, address), *check_redis(state, settings)]
+        return Area("redis", address.shown, [*around, *found])
     except NoRedis as error:
         return Area("redis", address.shown, around, failed=str(error))
 

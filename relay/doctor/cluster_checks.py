@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from relay.doctor.cluster_state import ClusterState, PartitionHome
 from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
+from relay.doctor.redis_state import RedisState
+from relay.redis.address import Address
 
 _PAGE = "docs/topologies.md#cluster"
 
@@ -100,10 +102,11 @@ def _moving(place: PartitionHome) -> Iterator[Diagnosis]:
 def coverage(state: ClusterState) -> Iterator[Diagnosis]:
     """Its settings for when a part of it is gone."""
     if state.settings.get("cluster-require-full-coverage") == "yes" and state.masters > 1:
-        yield note(
+        tell = warn if len(state.places) > 1 else note
+        yield tell(
             "coverage",
             "cluster-require-full-coverage is yes",
-            "all of the Cluster is down while a master without a replica is away, not only what that one has",
+            "all partitions are away while another takes the place of one master, and for good without its replica",
             "cluster-require-full-coverage no",
             see=_PAGE,
         )
@@ -113,6 +116,18 @@ def coverage(state: ClusterState) -> Iterator[Diagnosis]:
             "cluster-allow-reads-when-down is yes",
             "a node that is cut off tells states of jobs that are old",
             "cluster-allow-reads-when-down no",
+            see=_PAGE,
+        )
+
+
+def one_node(state: RedisState, address: Address) -> Iterator[Diagnosis]:
+    """Whether a server that is named alone belongs to a Cluster."""
+    if address.kind == "server" and state.info.get("cluster_enabled") == "1":
+        yield bad(
+            "topology",
+            f"{address.shown} is a node of a Cluster",
+            "relay is away as soon as the slot with its keys is at another node (MOVED)",
+            f"--redis {'rediss' if address.scheme == 'rediss' else 'redis'}+cluster://HOST:PORT,HOST:PORT",
             see=_PAGE,
         )
 

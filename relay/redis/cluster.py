@@ -160,7 +160,7 @@ class SlotServer(Server):
 
     def __init__(self, cluster: Cluster, slot: int) -> None:
         self.slot = slot
-        self.shown = cluster.shown
+        self.shown = f"{cluster.shown} (slot {slot})"
         self.on_moved: list[Callable[[str], None]] = []
         self.owner: Node | None = None
         self._cluster = cluster

@@ -36,9 +36,9 @@ def rights() -> frozenset[str]:
     return SENT | called
 
 
-def acl(user: str = "relay", partitions: int = 1, name: str = "", more: Sequence[str] = ()) -> str:
-    """The smallest ACL of a user for relay, whose password is to be put in: for a store of this name, with so many
-    partitions, and with `more` rights than on one server."""
+def acl(user: str = "relay", more: Sequence[str] = (), partitions: int = 1, name: str = "") -> str:
+    """The smallest ACL of a user for relay, whose password is to be put in, with `more` rights than on one server: for
+    a store of this name, with so many partitions."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
     words = " ".join(f"+{word}" for word in (*sent, *rest, *more))

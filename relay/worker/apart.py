@@ -17,10 +17,10 @@ def check_limits(definitions: Iterable[JobDefinition], home: Callable[[str], obj
         if each.limit is None or each.then is None:
             continue
         own, next_one = limit_of(each.limit.lane()), limit_of(each.then.lane)
-        if next_one and home(own) is not home(next_one):
+        if next_one and home(own) != home(next_one):
             raise SettingError(
                 f"--partitions: {each.name} is under the limit {own[1:]}, and {each.then.name}, which is given its "
-                f"outcome, under the limit {next_one[1:]}: with so many partitions these are counted in different ones. "
+                f"outcome, under the limit {next_one[1:]}: with so many partitions these are counted apart. "
                 f"Give both the same limit (Limit(name=…)), or let {each.name} submit {each.then.name} itself "
                 "(context.submit) instead of then="
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -211,11 +212,15 @@ class Worker(Service):
         if partition in self._firings:
             self._firings[partition].rest()
         self._sessions.resync(partition)
-        ensureDeferred(self._publish()).addErrback(
+        ensureDeferred(self._publish_again(partition)).addErrback(
             lambda failure: self._log.failure(
                 "the declarations of this worker's jobs could not be published", failure
             )
         )
+
+    async def _publish_again(self, partition: int) -> None:
+        with suppress(RelayError):  # as below
+            await self._tools.store.parts[partition].publish(self._roster)
 
     async def _publish(self) -> None:
         try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from relay.doctor.cluster_checks import check_cluster
+from relay.doctor.cluster_checks import check_cluster, one_node
 from relay.doctor.cluster_state import ClusterState, PartitionHome, look_at_cluster
 from relay.doctor.diagnosis import Severity
 from relay.doctor.redis_state import NoRedis
 from relay.redis.address import Address
 from relay.store.keys import Keys
+from tests.doctor.test_redis import saying
 from tests.processes import free_port
 
 WELL = ClusterState(
@@ -59,7 +60,13 @@ def test_a_cluster_that_is_well_is_well_and_it_is_said_where_the_partitions_are(
             Severity.NOTE,
             "do not agree",
         ),
-        (but(settings={"cluster-require-full-coverage": "yes"}), "coverage", Severity.NOTE, "full-coverage"),
+        (but(settings={"cluster-require-full-coverage": "yes"}), "coverage", Severity.WARN, "full-coverage"),
+        (
+            but(settings={"cluster-require-full-coverage": "yes"}, places=WELL.places[:1]),
+            "coverage",
+            Severity.NOTE,
+            "full-coverage",
+        ),
         (but(settings={"cluster-allow-reads-when-down": "yes"}), "reads", Severity.WARN, "allow-reads"),
     ],
 )
@@ -74,3 +81,18 @@ def test_what_is_wrong_with_a_cluster_is_said(
 def test_a_cluster_of_which_no_node_answers_can_not_be_looked_at() -> None:
     with pytest.raises(NoRedis, match="no server listens there"):
         look_at_cluster(Address.parse(f"redis+cluster://127.0.0.1:{free_port()}"), [Keys()])
+
+
+@pytest.mark.parametrize(
+    ("enabled", "url", "checks"),
+    [
+        ("1", "redis://h", ["topology"]),
+        ("1", "rediss://h", ["topology"]),
+        ("1", "redis+cluster://h", []),
+        ("0", "redis://h", []),
+    ],
+)
+def test_a_node_of_a_cluster_is_not_to_be_named_alone(enabled: str, url: str, checks: list[str]) -> None:
+    told = list(one_node(saying(cluster_enabled=enabled), Address.parse(url)))
+    assert [each.check for each in told] == checks
+    assert all(f"{url.partition(':')[0]}+cluster://" in each.remedy[0] for each in told)

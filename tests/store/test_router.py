@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
 from relay.model.limits import Learned, Rate
-from relay.model.problems.request import NoSuchJob
+from relay.model.problems.request import NoSuchJob, StoreAway
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.codec import kept_outcome
@@ -22,7 +22,7 @@ from relay.store.operators import RedisOperatorStore
 from relay.store.router import Router
 from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
-from tests.store.test_store import a_job
+from tests.store.test_store import a_job, roster
 
 NOW = 1_000_000
 TERMS = StoreSettings(60, 10, 100)
@@ -32,6 +32,7 @@ class FakePartition:
     """Knows the jobs whose ids it is given, as ended, and notes what it is asked."""
 
     def __init__(self, number: int) -> None:
+        self.is_away = False
         self.keys = Keys(number)
         self.clock = Clock()
         self.asked: list[tuple[Any, ...]] = []
@@ -54,6 +55,8 @@ class FakePartition:
         return NOW, [[b"new"]] * ((len(words) - 4) // 9)
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
+        if self.is_away:
+            raise StoreAway
         self.asked.append((verb, *words))
         if verb == "attach":
             return [self.standing(id) for id in words[2:]]
@@ -169,3 +172,38 @@ def test_the_loss_of_any_partition_is_told_to_all_who_listen(partitions: list[An
         for listener in partition.on_data_loss:
             listener(partition.keys.partition)
     assert heard == [0, 1, 2]
+
+
+def test_a_worker_publishes_in_each_partition_that_answers_and_later_in_the_others(
+    partitions: list[Any],
+) -> None:
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    partitions[1].is_away = True
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [1, 0, 1]
+    partitions[1].is_away = False
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [1, 1, 1]
+    for partition in partitions:
+        partition.clock.advance(5)
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [2, 2, 2]
+
+
+def test_a_worker_that_can_publish_nowhere_is_told_so(partitions: list[Any]) -> None:
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    for partition in partitions:
+        partition.is_away = True
+    assert done(worker.publish(roster("echo"))) is StoreAway
+
+
+def test_what_a_worker_publishes_costs_no_more_where_there_are_many_partitions() -> None:
+    partitions: list[Any] = [FakePartition(number) for number in range(16)]
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    for _ in range(100):  # seconds
+        done(worker.publish(roster("echo")))
+        for partition in partitions:
+            partition.clock.advance(1)
+    times = [words for partition in partitions for verb, *words in partition.asked if verb == "publish"]
+    assert 100 <= len(times) <= 116
+    assert {ttl for ttl, *_ in times} == {4 * 15_000}

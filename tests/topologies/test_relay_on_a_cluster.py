@@ -120,6 +120,26 @@ def test_held_clients_are_answered_and_nothing_runs_twice(
         cluster.stop()
 
 
+def test_other_partitions_take_new_requests_while_the_owner_of_one_is_replaced(
+    tmp_path: Path, relay: list[RelayProcess], record_property: Callable[[str, object], None]
+) -> None:
+    cluster = Cluster(
+        tmp_path / "cluster", "redis", "--cluster-require-full-coverage", "no", down_after=DOWN_AFTER
+    )
+    relay.append(new_relay(tmp_path / "relay", cluster.url(), "--partitions", "3"))
+    try:
+        cluster.start()
+        relay[0].start()
+        relay[0].call("POST", "/jobs/work", {"seconds": 0, "number": 0})
+        became = Held(relay[0], tmp_path / "relay", CLIENTS, LONGEST).through(lambda: killed(cluster))
+        record_property("became", str(became))
+        assert became.answers == Counter({"succeeded": CLIENTS})
+        assert became.twice == 0
+        assert became.away <= 0.5
+    finally:
+        cluster.stop()
+
+
 @pytest.fixture
 def relay(tmp_path: Path) -> Iterator[list[RelayProcess]]:
     """Those that were started, to be stopped."""

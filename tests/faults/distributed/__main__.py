@@ -23,6 +23,7 @@ def _plan() -> tuple[Plan, str]:
     parser.add_argument("--jobs", type=int, default=default.jobs, help="at least so many")
     parser.add_argument("--faults", type=int, default=default.faults)
     parser.add_argument("--at-once", type=int, default=default.at_once, help="clients")
+    parser.add_argument("--partitions", type=int, default=default.partitions)
     parser.add_argument("--durable", action="store_true", help="jobs that nobody waits for are durable")
     parser.add_argument("--only", default="", help="faults, each once: kill,failover")
     parser.add_argument("--keep", default="", help="a folder for the history and the logs")

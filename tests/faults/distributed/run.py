@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from relay.store.keys import Keys
 from tests.faults import history
 from tests.faults.distributed.figures import Fault, Findings, Stage, run_again
 from tests.faults.distributed.obstacles import Obstacles, decks, impossible
@@ -125,11 +125,7 @@ def _leftovers(rig: Rig) -> list[str]:
     left: list[str] = []
 
     def look() -> bool:
-        tag, redis = Keys().tag, rig.client
-        left[:] = [key for key in TRACES if redis.exists(f"{tag}{key}")]
-        sessions = redis.zcard(f"{tag}session")
-        if sessions != SITES:
-            left.append(f"{sessions} sessions")
+        left[:] = [each for tag in rig.tags() for each in _left_in(tag, rig.client_of(tag))]
         left.extend(f"{site.front.held()} holds" for site in rig.sites if site.front.held())
         return not left
 
@@ -137,3 +133,9 @@ def _leftovers(rig: Rig) -> list[str]:
         eventually(look, "nothing is left over")
     rig.probe.go_on()
     return left
+
+
+def _left_in(tag: str, redis: Any) -> list[str]:
+    left = [f"{tag}{key}" for key in TRACES if redis.exists(f"{tag}{key}")]
+    sessions = redis.zcard(f"{tag}session")
+    return [*left, *([f"{tag}: {sessions} sessions"] if sessions != SITES else [])]
