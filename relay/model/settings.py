@@ -17,6 +17,7 @@ from relay.model.caller_settings import CallerSettings
 from relay.model.given import Given
 from relay.model.setting_checks import check_callers, check_networks, check_origins, check_queues
 from relay.model.setting_types import (
+    MOST_PARTITIONS,
     YEAR,
     Assignment,
     Bytes,
@@ -43,7 +44,7 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
     partitions: Annotated[
         int,
-        counted_in("count", ge=1, le=64),
+        counted_in("count", ge=1, le=MOST_PARTITIONS),
         about(
             "parts that the store's keys are divided into; every process is told the same, from the first on"
         ),

@@ -129,9 +129,6 @@ FAMILIES = (
 )
 
 
-MOST_PARTITIONS = 64
-
-
 class Keys:
     """The names of one partition's keys: of the first one of a store unless it is told otherwise."""
 

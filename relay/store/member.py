@@ -36,7 +36,7 @@ class MemberStore:
         self.partitions = len(router.all())
         self._router = router
         #: milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached
-        self.now = router.all()[0].now
+        self.now = router.now if self.partitions > 1 else router.all()[0].now
         #: what each partition may take of what may live at once
         self.shares = Shares(router.all(), terms)
         self._terms = terms.of_each(len(router.all())).words()
