@@ -53,6 +53,7 @@ def job(
     unique: bool | float = False,
     unique_by: str | tuple[str, ...] = (),
     debounce: float = 0.0,
+    durable: bool = False,
 ) -> Callable[[Function], Function]: ...
 
 

@@ -75,6 +75,14 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes,
         about("largest arguments that are kept with a dead job; without them it can't be run again"),
     ] = 1 << 20
+    durable: Annotated[
+        Literal["auto", "replica", "disk", "replica+disk"],
+        about(
+            "what has to have a durable job, and its outcome, before that is told: a replica (WAIT), the disk "
+            "(WAITAOF), or both; auto is a replica where there are some, else the disk"
+        ),
+    ] = "auto"
+    durable_replicas: Annotated[Count, about("how many replicas have to, of those there are")] = 1
     require_key: Annotated[bool, about("refuse submissions without an idempotency key")] = False
     max_held: Annotated[Count, about("held requests per front; above it clients get 202")] = 15_000
     max_connections: Annotated[

@@ -29,11 +29,13 @@ from relay.process.threads import threads_of
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
 from relay.redis.topology import Topology, topology_of
+from relay.store.durability import Durability
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import Inbox, RedisInbox
 from relay.store.keys import Keys
 from relay.store.messages import Message
 from relay.store.partition import Partition
+from relay.store.proof import WANTED, Wanted
 from relay.store.router import Router
 from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
@@ -69,7 +71,7 @@ def front(
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    router = router_of(reactor, topology, telemetry.events)
+    router = router_of(reactor, topology, telemetry.events, wanted_of(settings))
     store = RedisFrontStore(router, handed.name, terms_of(settings))
     inbox = _inbox_of(reactor, topology, router, handed.name)
     others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
@@ -101,7 +103,7 @@ def worker(
     reloader = Reloader(settings, alive, stale)
     registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
-    router = router_of(reactor, topology, telemetry.events)
+    router = router_of(reactor, topology, telemetry.events, wanted_of(settings))
     store = RedisWorkerStore(router, telemetry.name, terms_of(settings))
     inbox = _inbox_of(reactor, topology, router, telemetry.name)
     in_thread, busy = threads_of(reactor, settings.concurrency)
@@ -203,12 +205,21 @@ def address_of(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def router_of(reactor: Any, topology: Topology, events: Events = UNHEARD) -> Router:
+def wanted_of(settings: Settings) -> Wanted:
+    """What has to have a durable job."""
+    return Wanted(settings.durable, settings.durable_replicas, address_of(settings).fails_over)
+
+
+def router_of(reactor: Any, topology: Topology, events: Events = UNHEARD, wanted: Wanted = WANTED) -> Router:
     """The partitions of the store that these servers have. A server that can't be used ends the process."""
     link = Connection(reactor, topology.server_of(Keys().tag))
     link.on_broken = lambda why: _give_up(reactor, why)
     link.on_lost = events.store_lost
-    partition = Partition(reactor, link, events=events)
+    keys = Keys()
+    durability = Durability(
+        reactor, keys, lambda: Connection(reactor, topology.server_of(keys.tag), link.health), wanted
+    )
+    partition = Partition(reactor, link, events=events, durability=durability)
     partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
     return Router([partition], topology)
 

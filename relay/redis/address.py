@@ -64,6 +64,11 @@ class Address:
         return f"unix://{self.host}" if self.scheme == "unix" else f"{self.scheme}://{self.host}:{self.port}"
 
     @property
+    def fails_over(self) -> bool:
+        """Whether another server takes over where one fails: there are replicas, or should be."""
+        return self.scheme.endswith(("+sentinel", "+cluster"))
+
+    @property
     def greeting(self) -> list[tuple[Any, ...]]:
         """The commands that open a connection: who we are, which database."""
         words: list[tuple[Any, ...]] = []

@@ -50,12 +50,24 @@ class Opening:
         self._refusal: Refused | None = None  # that the last attempt met
         self._waiting: dict[Deferred[None], None] = {}
         self._running: Deferred[None] | None = None
+        #: says why relay can't work with a server, by what that says of itself, beyond `unfit`; "" if it can
+        self.check: Callable[[Mapping[str, str]], str] = lambda info: ""
         #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
         #: called when the store may have lost data: what it knows of us may be old, or nothing
         self.on_data_loss: Callable[[], None] = lambda: None
         link.on_up = self.anew
         link.on_refused = self.refused
+
+    @property
+    def server(self) -> str:
+        """The run of the server that was opened last, "" where it does not tell."""
+        return self._server
+
+    @property
+    def seen(self) -> int:
+        """How far the data set is, as far as was heard: -1 before anything was."""
+        return self._seq
 
     @property
     def done(self) -> bool:
@@ -154,7 +166,10 @@ class Opening:
             self._link.health.complain("mute", LogLevel.warn, _MUTE_WARNING, error=str(refusal))
             return ""
         info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
-        why = unfit(info)
+        misfit = self.check(info)
+        if misfit and self.epoch:  # the server is another one by now: what it can't do is refused, job by job
+            self._link.health.complain("misfit", LogLevel.error, "is not as it was: {why}", why=misfit)
+        why = unfit(info) or ("" if self.epoch else misfit)
         if why:
             raise Unfit(why)
         return str(info.get("run_id", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
@@ -13,6 +13,7 @@ from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
 from relay.redis.refusal import says_refusal
+from relay.store.durability import Durability
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
@@ -29,7 +30,12 @@ class Partition:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, link: Connection, number: int = 0, events: Events = UNHEARD
+        self,
+        clock: IReactorTime,
+        link: Connection,
+        number: int = 0,
+        events: Events = UNHEARD,
+        durability: Durability | None = None,
     ) -> None:
         self.keys = Keys(number)
         #: hear of each script
@@ -41,6 +47,9 @@ class Partition:
         self.is_full = False
         self._link = link
         self._opening = Opening(clock, link, self.keys)
+        #: whether what it was given is durable
+        self.durability = durability or Durability(clock, self.keys)
+        self.durability.attach(self._opening)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
         self._opening.on_data_loss = self._tell_data_loss
         #: called once if Redis turns out to be one that relay can't work with when it is first reached, with the reason
@@ -59,7 +68,7 @@ class Partition:
 
     def stop(self) -> Deferred[None]:
         self._opening.stop()
-        return self._link.stop()
+        return gatherResults([self._link.stop(), self.durability.stop()]).addCallback(lambda _: None)
 
     def refused(self, refusal: Refused) -> None:
         """Another link to the same server was refused."""

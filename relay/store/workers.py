@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from relay.model.job import Claim
 from relay.model.limits import Learned
 from relay.store import codec
+from relay.store.durable import announce
 from relay.store.given_back import give_back
 from relay.store.messages import Sweep, Turn, Turned
 from relay.store.portions import portions
@@ -42,6 +43,10 @@ class WorkerStore(SubmitterStore, Protocol):
     async def turn(self, session: str, turn: Turn) -> Turned:
         """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, `StoreAway` (it was not carried
         out), and `LinkLost`: then send the same turn again."""
+
+    async def announce(self, ids: Sequence[str]) -> None:
+        """Tell how durable jobs ended whose ends were taken by a turn, once that is durable. May be called again.
+        Raises `NotDurable`."""
 
     async def leave(self, session: str) -> list[str]:
         """Close a session; the ids that it still held go back to their places."""
@@ -102,6 +107,10 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
         words: list[Any] = [session, turn.number, self._lease, self._terms, turn.want, turn.holds]
         answer = (await self.home.run("turn", words + codec.turn_words(turn)))[1]
         return codec.read_turned(*answer)
+
+    async def announce(self, ids: Sequence[str]) -> None:
+        for partition, some in self._router.by_id(ids).items():
+            await announce(partition, self._terms, some)
 
     async def leave(self, session: str) -> list[str]:
         back = await give_back(self.home, "leave", session, self._terms)

@@ -5,8 +5,10 @@
 -- arguments: tag, epoch, inbox, ttl (of it, ms), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms),
 --            oldest_served (ms after which a job that nobody serves is forgotten)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
+--             how many durable jobs have ended since UNTOLD ms or more and were not told of,
 --             a row of `GivenBack` for each job that was}
 -- needs: prelude, writes, due, given_back, letters, mail, orphans, release, settle
+local UNTOLD = 1000
 local inbox, ttl = named('inbox', ARG.inbox), ARG.ttl
 read_terms(ARG.terms)
 redis.call('SET', K.terms, ARG.terms)
@@ -48,4 +50,5 @@ write_settled()
 send_mail()
 local due_now = next_due() == 0
 return {'OK', now, seq, there, tonumber(redis.call('GET', K.catalogue) or 0), (more or due_now) and 1 or 0,
+  redis.call('ZCOUNT', K.untold, '-inf', digits(now - UNTOLD)),
   unpack(given_back)}

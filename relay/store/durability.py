@@ -1,0 +1,154 @@
+"""Whether what one partition was given is durable, asked for many at once.
+
+A mark is written to the same run of the same server, and WAIT or WAITAOF stand right behind it: when they have said
+yes, all that was written before the mark is durable, whatever link it was written on. So neither jobs nor turns wait
+for one another, and what is not durable costs nothing. While a question is under way, those who come wait for the next;
+when it takes long, the next one begins beside it, on another link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, gatherResults, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from relay.model.problems.request import NotDurable, StoreReset
+from relay.redis.connection import Connection, LinkLost, Refused
+from relay.store.keys import Keys
+from relay.store.opening import Opening
+from relay.store.proof import WANTED, NoProof, Proof, Wanted, counts_on_replicas
+from relay.store.prover import Prover
+from relay.timing.timers import stop_timer
+
+SECONDS = 1.5  # for an answer: a disk that is written to every second has up to 1.3
+LINKS = 4  # questions at once
+APART = 0.25  # seconds between the beginnings of two that go on at once
+
+Waiting = dict[Deferred[None], str]  # with the epoch in which it was written
+
+
+class Durability:
+    """Of a partition. `make_link` makes one more link to its server; links are made when they are needed."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        keys: Keys,
+        make_link: Callable[[], Connection] | None = None,
+        wanted: Wanted = WANTED,
+    ) -> None:
+        #: what is waited for; None where there is no such thing
+        self.proof: Proof | None = None
+        self._why = "the store was not reached yet"
+        self._clock = clock
+        self._keys = keys
+        self._make_link = make_link
+        self._wanted = wanted
+        self._had_replicas = False
+        self._opening: Opening | None = None
+        self._provers: list[Prover] = []
+        self._waiting: Waiting = {}
+        self._begun = 0.0
+        self._timer: IDelayedCall | None = None
+
+    def attach(self, opening: Opening) -> None:
+        """Learn from the opening of the partition's link what there is."""
+        self._opening = opening
+        opening.check = self.check
+
+    def stop(self) -> Deferred[Any]:
+        stop_timer(self._timer)
+        for waiting in list(self._waiting):
+            waiting.cancel()
+        if not self._provers:
+            return succeed(None)
+        return gatherResults([prover.stop() for prover in self._provers])
+
+    def check(self, info: Mapping[str, str]) -> str:
+        """Hear what the server says of itself; why the operator's choice is none for it, "" if it is, or is left to
+        relay."""
+        self._had_replicas = self._had_replicas or counts_on_replicas(info)
+        try:
+            self.proof = self._wanted.proof(info, self._had_replicas)
+        except NoProof as no_proof:
+            self.proof, self._why = None, str(no_proof)
+            return "" if self._wanted.choice == "auto" else f"--durable {self._wanted.choice}: {no_proof}"
+        return ""
+
+    def reached(self) -> Deferred[None]:
+        """Fires when all that the partition was given until now is durable. Fails with `NotDurable` where it is not
+        within `SECONDS`, and with `StoreReset` where it may have been lost meanwhile."""
+        if self.proof is None or self._opening is None or self._make_link is None:
+            return fail(NotDurable(self._why))
+        waiting: Deferred[None] = Deferred(self._forget)
+        self._waiting[waiting] = self._opening.epoch
+        waiting.addTimeout(SECONDS, self._clock, onTimeoutCancel=_late)
+        self._begin()
+        return waiting
+
+    def _forget(self, waiting: Deferred[None]) -> None:
+        self._waiting.pop(waiting, None)
+
+    # -- one question --
+
+    def _begin(self) -> None:
+        """Ask for those that wait, unless others have just begun to, or all links are busy."""
+        stop_timer(self._timer)
+        others = sum(prover.busy for prover in self._provers)
+        if not self._waiting or others == LINKS:
+            return
+        pause = self._begun + APART - self._clock.seconds()
+        if others and pause > 0:
+            self._timer = self._clock.callLater(pause, self._begin)
+            return
+        asking, self._waiting, self._begun = self._waiting, {}, self._clock.seconds()
+        self._ask(self._free(), asking)
+
+    def _free(self) -> Prover:
+        for prover in self._provers:
+            if not prover.busy:
+                return prover
+        assert self._make_link is not None
+        self._provers.append(Prover(self._make_link(), self._keys))
+        return self._provers[-1]
+
+    def _ask(self, prover: Prover, asking: Waiting) -> None:
+        assert self._opening is not None
+        assert self.proof is not None
+        prover.busy, epoch = True, self._opening.epoch
+        proving = prover.prove(self._opening, epoch, self.proof, int(SECONDS * 1000))
+        asked: Deferred[None] = Deferred.fromCoroutine(proving)
+        asked.addTimeout(2 * SECONDS, self._clock)
+        asked.addBoth(self._answered, prover, asking, epoch)
+
+    def _answered(self, result: Failure | None, prover: Prover, asking: Waiting, epoch: str) -> None:
+        prover.busy = False
+        for waiting, own in asking.items():
+            if waiting.called:
+                continue
+            if own != epoch:
+                waiting.errback(StoreReset())
+            elif not isinstance(result, Failure):
+                waiting.callback(None)
+            elif result.check(LinkLost, TimeoutError):
+                self._waiting[waiting] = own
+            else:
+                waiting.errback(self._error(result))
+        self._begin()
+
+    def _error(self, failure: Failure) -> Exception:
+        """What those hear who wait."""
+        if failure.check(StoreReset):
+            return StoreReset()
+        error = NotDurable(str(failure.value) if failure.check(NotDurable, Refused) else "")
+        error.__cause__ = failure.value
+        return error
+
+
+def _late(result: Any, seconds: float) -> Any:
+    if isinstance(result, Failure) and result.check(CancelledError):
+        raise NotDurable(f"not within {seconds:g} s")
+    return result
