@@ -22,9 +22,11 @@ import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from tests.processes import RedisProcess, RelayProcess
+from tests.topologies.cluster import Cluster
+from tests.topologies.sentinels import Sentinels
 
 #: fixtures that start processes
-SERVERS = {"redis_process", "server", "relay_process"}
+SERVERS = {"redis_process", "server", "relay_process", "sentinels", "cluster"}
 #: what Python tells its audit hooks when a process is started
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 
@@ -95,6 +97,28 @@ def server(tmp_path: Path) -> Iterator[RedisProcess]:
     yield server
     server.signal(signal.SIGCONT)
     server.stop()
+
+
+@pytest.fixture
+def sentinels(tmp_path: Path) -> Iterator[Sentinels]:
+    """A master with two replicas and three Sentinels of the test's own, to be broken."""
+    found = Sentinels(tmp_path)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A Cluster of three masters with a replica each, of the test's own, to be broken."""
+    found = Cluster(tmp_path)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 @pytest.fixture(scope="session")

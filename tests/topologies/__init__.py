@@ -1,0 +1,13 @@
+"""Real topologies of Redis or Valkey for tests: as processes of this machine, with all that can happen to them.
+
+=============  ============================================================================================
+`host`         where a process runs: on loopback, or in a network namespace, which can be cut off from others
+`node`         one server, which can be killed, hung and revived
+`sentinels`    a master with two replicas, and three Sentinels
+`cluster`      three masters with a replica each
+`move`         a slot of a Cluster on its way, key by key or at once
+=============  ============================================================================================
+
+The fixtures `sentinels` and `cluster` (`tests/conftest.py`) start one for a test. Nothing here sleeps: a verb returns
+once what it does is done, unless its docstring says otherwise.
+"""
