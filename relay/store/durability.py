@@ -26,12 +26,14 @@ from relay.timing.timers import stop_timer
 SECONDS = 1.5  # for an answer: a disk that is written to every second has up to 1.3
 LINKS = 4  # questions at once
 APART = 0.25  # seconds between the beginnings of two that go on at once
+AGAIN = 0.05  # seconds after one that came to nothing
 
 Waiting = dict[Deferred[None], str]  # with the epoch in which it was written
 
 
 class Durability:
-    """Of a partition. `make_link` makes one more link to its server; links are made when they are needed."""
+    """Of a partition. `make_link` makes one more link to its server; links are made when they are needed. An answer has to
+    come within `seconds`."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Durability:
         keys: Keys,
         make_link: Callable[[], Connection] | None = None,
         wanted: Wanted = WANTED,
+        seconds: float = SECONDS,
     ) -> None:
         #: what is waited for; None where there is no such thing
         self.proof: Proof | None = None
@@ -47,6 +50,7 @@ class Durability:
         self._keys = keys
         self._make_link = make_link
         self._wanted = wanted
+        self._seconds = seconds
         self._had_replicas = False
         self._opening: Opening | None = None
         self._provers: list[Prover] = []
@@ -60,6 +64,7 @@ class Durability:
         opening.check = self.check
 
     def stop(self) -> Deferred[Any]:
+        self._make_link = None
         stop_timer(self._timer)
         for waiting in list(self._waiting):
             waiting.cancel()
@@ -80,12 +85,12 @@ class Durability:
 
     def reached(self) -> Deferred[None]:
         """Fires when all that the partition was given until now is durable. Fails with `NotDurable` where it is not
-        within `SECONDS`, and with `StoreReset` where it may have been lost meanwhile."""
+        in time, and with `StoreReset` where it may have been lost meanwhile."""
         if self.proof is None or self._opening is None or self._make_link is None:
             return fail(NotDurable(self._why))
         waiting: Deferred[None] = Deferred(self._forget)
         self._waiting[waiting] = self._opening.epoch
-        waiting.addTimeout(SECONDS, self._clock, onTimeoutCancel=_late)
+        waiting.addTimeout(self._seconds, self._clock, onTimeoutCancel=_late)
         self._begin()
         return waiting
 
@@ -98,30 +103,33 @@ class Durability:
         """Ask for those that wait, unless others have just begun to, or all links are busy."""
         stop_timer(self._timer)
         others = sum(prover.busy for prover in self._provers)
-        if not self._waiting or others == LINKS:
+        if not self._waiting or others == LINKS or self._make_link is None:
             return
         pause = self._begun + APART - self._clock.seconds()
         if others and pause > 0:
-            self._timer = self._clock.callLater(pause, self._begin)
+            self._later(pause)
             return
         asking, self._waiting, self._begun = self._waiting, {}, self._clock.seconds()
-        self._ask(self._free(), asking)
+        self._ask(self._free(self._make_link), asking)
 
-    def _free(self) -> Prover:
+    def _later(self, seconds: float) -> None:
+        stop_timer(self._timer)
+        self._timer = self._clock.callLater(seconds, self._begin)
+
+    def _free(self, make_link: Callable[[], Connection]) -> Prover:
         for prover in self._provers:
             if not prover.busy:
                 return prover
-        assert self._make_link is not None
-        self._provers.append(Prover(self._make_link(), self._keys))
+        self._provers.append(Prover(make_link(), self._keys))
         return self._provers[-1]
 
     def _ask(self, prover: Prover, asking: Waiting) -> None:
         assert self._opening is not None
         assert self.proof is not None
         prover.busy, epoch = True, self._opening.epoch
-        proving = prover.prove(self._opening, epoch, self.proof, int(SECONDS * 1000))
+        proving = prover.prove(self._opening, epoch, self.proof, int(self._seconds * 1000))
         asked: Deferred[None] = Deferred.fromCoroutine(proving)
-        asked.addTimeout(2 * SECONDS, self._clock)
+        asked.addTimeout(2 * self._seconds, self._clock)
         asked.addBoth(self._answered, prover, asking, epoch)
 
     def _answered(self, result: Failure | None, prover: Prover, asking: Waiting, epoch: str) -> None:
@@ -137,7 +145,10 @@ class Durability:
                 self._waiting[waiting] = own
             else:
                 waiting.errback(self._error(result))
-        self._begin()
+        if isinstance(result, Failure):  # whose cause may last: others are not asked for in the same moment
+            self._later(AGAIN)
+        else:
+            self._begin()
 
     def _error(self, failure: Failure) -> Exception:
         """What those hear who wait."""

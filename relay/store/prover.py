@@ -37,7 +37,7 @@ class Prover:
         """Return once all that was written there until now, in this epoch, is durable. Raises `NotDurable` where it is
         not in time, `StoreReset` where the data set is another one, or has lost the end of its history, `LinkLost`,
         `Refused`."""
-        if not self._server:
+        if not (self._server and self._link.up):
             self._server = _run_of(await self._link.command("INFO", "server"))
         if self._server != opening.server:
             self._link.drop("it leads to another server than the store's")
