@@ -23,7 +23,7 @@ from relay.store.proof import WANTED, NoProof, Proof, Wanted, counts_on_replicas
 from relay.store.prover import Prover
 from relay.timing.timers import stop_timer
 
-SECONDS = 1.5  # for an answer: a disk that is written to every second has up to 1.3
+SECONDS = 1.5  # for an answer: a disk that is written to every second needs up to 1.3
 LINKS = 4  # questions at once
 APART = 0.25  # seconds between the beginnings of two that go on at once
 AGAIN = 0.05  # seconds after one that came to nothing
@@ -32,8 +32,8 @@ Waiting = dict[Deferred[None], str]  # with the epoch in which it was written
 
 
 class Durability:
-    """Of a partition. `make_link` makes one more link to its server; links are made when they are needed. An answer has to
-    come within `seconds`."""
+    """Of a partition. `make_link` makes one more link to its server; links are made when they are needed. An answer has
+    to come within `seconds`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Durability:
     def attach(self, opening: Opening) -> None:
         """Learn from the opening of the partition's link what there is."""
         self._opening = opening
-        opening.check = self.check
+        opening.check, opening.asks_policy = self.check, self._wanted.asks_policy
 
     def stop(self) -> Deferred[Any]:
         self._make_link = None

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-_WAITAOF: Final = (
-    7,
-    2,
-)  # the version of Redis that can wait for its disk; all of Valkey's say so of themselves
+#: the version of Redis that can wait for its disk; each Valkey says that it is at least that
+_WAITAOF: Final = (7, 2)
+#: that says so with `appendfsync everysec`, too, no sooner than it is true: others, Valkey 9.1 among them, answer at
+#: once, up to a second before they write to the disk
+_TRUE: Final = (8, 0)
 
 
 class NoProof(Exception):
@@ -61,6 +62,11 @@ class Wanted(msgspec.Struct, frozen=True):
             return Proof(self.replicas if self.choice == "replica+disk" else 0, disk=True)
         raise NoProof(f"it has no replica, and {why}" if self.choice == "auto" else why)
 
+    def asks_policy(self, info: Mapping[str, str]) -> bool:
+        """Whether it matters how the server writes to its disk (`appendfsync`)."""
+        is_disk = self.choice == "auto" and not self._has_replicas(info, False)
+        return info.get("aof_enabled") == "1" and (is_disk or self.choice.endswith("disk"))
+
     def _has_replicas(self, info: Mapping[str, str], had_replicas: bool) -> bool:
         return self.fails_over or had_replicas or counts_on_replicas(info)
 
@@ -74,10 +80,16 @@ def counts_on_replicas(info: Mapping[str, str]) -> bool:
 
 
 def _no_disk(info: Mapping[str, str]) -> str:
-    """Why a server can't tell what its disk has; "" if it can."""
+    """Why a server can't be asked what its disk has; "" if it can."""
+    told = info.get("redis_version", "0")
+    version = tuple(map(int, told.split(".")[:2]))
     if info.get("aof_enabled") != "1":
         return "it keeps no append-only file (appendonly yes)"
-    version = info.get("redis_version", "0")
-    if tuple(map(int, version.split(".")[:2])) < _WAITAOF:
-        return f"Redis {version} can't say what its disk has (WAITAOF came with Redis 7.2)"
-    return ""
+    if version < _WAITAOF:
+        return f"Redis {told} can't say what its disk has (WAITAOF came with Redis 7.2)"
+    policy = info.get("appendfsync", "")
+    if policy == "always" or (version >= _TRUE and "valkey_version" not in info):
+        return ""
+    if not policy:
+        return "relay's user may not ask for its appendfsync (+config|get), which has to be always"
+    return f"with appendfsync {policy} it says too early that its disk has a write (appendfsync always)"

@@ -36,7 +36,9 @@ class Pair:
 
     def promote(self) -> None:
         """The master is gone, and the replica is a master from now on."""
-        self.master.kill()
+        if self.master.alive:
+            self.master.kill()
+        self.replica.go_on()
         self.replica.ask("REPLICAOF", "NO", "ONE")
 
     def stop(self) -> None:

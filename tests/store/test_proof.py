@@ -6,8 +6,9 @@ import pytest
 
 from relay.store.proof import NoProof, Proof, Wanted
 
-NEW = {"redis_version": "7.2.4", "aof_enabled": "1", "connected_slaves": "0"}
+NEW = {"redis_version": "7.2.4", "aof_enabled": "1", "connected_slaves": "0", "appendfsync": "always"}
 OLD = {**NEW, "redis_version": "7.0.15"}
+EVERYSEC = {**NEW, "appendfsync": "everysec"}
 REPLICATED = {**OLD, "connected_slaves": "2"}
 
 
@@ -22,6 +23,7 @@ REPLICATED = {**OLD, "connected_slaves": "2"}
         (Wanted("replica"), NEW, Proof(replicas=1)),
         (Wanted("disk"), {**NEW, **REPLICATED, "redis_version": "9.1"}, Proof(disk=True)),
         (Wanted("replica+disk"), NEW, Proof(replicas=1, disk=True)),
+        (Wanted("disk"), {**EVERYSEC, "redis_version": "8.0.1"}, Proof(disk=True)),
     ],
 )
 def test_a_replica_counts_where_there_should_be_one_else_the_disk_unless_it_was_chosen(
@@ -40,6 +42,9 @@ def test_a_replica_that_has_gone_is_not_replaced_by_the_disk() -> None:
         (Wanted(), OLD, "it has no replica, and Redis 7.0.15 can't say"),
         (Wanted("disk"), {**NEW, "aof_enabled": "0"}, "it keeps no append-only file"),
         (Wanted("replica+disk"), {**REPLICATED, "aof_enabled": "0"}, "it keeps no append-only file"),
+        (Wanted("disk"), EVERYSEC, "with appendfsync everysec it says too early"),
+        (Wanted("disk"), {**EVERYSEC, "redis_version": "8.0", "valkey_version": "9.1.2"}, "too early"),
+        (Wanted("disk"), {**NEW, "appendfsync": ""}, "may not ask for its appendfsync"),
         (Wanted(), {}, "it has no replica, and it keeps no append-only file"),
     ],
 )
@@ -59,3 +64,10 @@ def test_all_that_is_asked_for_has_to_have_the_write() -> None:
         "1 replica",
         "the disk",
     )
+
+
+def test_a_server_is_asked_how_it_writes_to_its_disk_where_that_matters() -> None:
+    assert Wanted().asks_policy(NEW)
+    assert Wanted("replica+disk").asks_policy(REPLICATED)
+    others = (Wanted("replica"), NEW), (Wanted(), REPLICATED), (Wanted("disk"), {**NEW, "aof_enabled": "0"})
+    assert not any(wanted.asks_policy(info) for wanted, info in others)
