@@ -33,7 +33,7 @@ history       hash    id → its attempts that have ended without an outcome, Me
 cancel        hash    id of a running job that somebody cancelled; sparse
 trial         hash    session → `tries` (a suspected job, nothing else) or `empties` (itself, to try one), since when
 rest          hash    session → until when it tries no suspect; sparse
-ending        hash    id of a durable job that has ended, which is not told yet → how: ``lua/endings.lua``; sparse
+ending        hash    id of a durable job that has ended, which is not told yet → how: ``lua/aside.lua``; sparse
 untold        zset    the same, by when
 marked        string  when somebody last wanted to know that what was written is durable
 wait          hash    id → further inboxes that attached, joined by spaces; sparse

@@ -3,7 +3,7 @@
 -- arguments: tag, epoch, terms, then ids
 -- answer:    {'OK', now, seq, how many of the ids were looked at}: the first ones only, where they are large
 -- Those that are told of, or that have not ended, are passed over: it can be sent again.
--- needs: prelude, writes, endings, letters, mail, orphans, portions, settle
+-- needs: prelude, writes, aside, letters, mail, orphans, portions, settle
 read_terms(ARG.terms)
 local ids = {unpack(ARGV, ARG.REST)}
 local reached = each_job(ids, function(id, kept)

@@ -1,6 +1,6 @@
 -- Ends a job that waits; asks the worker of one that runs to stop it. The wish is kept with the job, so that it holds when
 -- that worker dies, or gives the job back, before it heard of it.
--- needs: jobs, endings, mail, places, runs, settle
+-- needs: jobs, aside, mail, places, runs, settle
 local function cancel_job(id, kept)
   local run = redis.call('HGET', K.run, id)
   if run then

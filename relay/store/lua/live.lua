@@ -5,7 +5,7 @@
 --            after (ms, when it was made)
 -- answer:    {'OK', now, seq, the next cursor ('': that was all), how many were looked at, rows of `Listed`}. A job may be
 --            there twice, or not at all if it moves meanwhile.
--- needs: prelude, reads, jobs, endings, picked, places, portions, runs
+-- needs: prelude, reads, jobs, aside, picked, places, portions, runs
 local MOST = 50
 local source, rows, looked = ARG.source, {}, 0
 read_wanted(ARG.name, ARG.owner, ARG.prefix, ARG.before, ARG.after)

@@ -1,5 +1,5 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, children, endings, kept, outcomes, times
+-- needs: prelude, jobs, alive, busy, children, aside, kept, outcomes, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.history, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 

@@ -1,6 +1,6 @@
 -- What is known of a job, if it is this owner's ('*' is anyone).
 -- {'none'} · {'done', outcome} · a row of `Standing`, times in ms
--- needs: jobs, endings, places, portions, runs
+-- needs: jobs, aside, places, portions, runs
 local function place_in_line(id, job)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
   local rank = redis.call('ZRANK', line_of(job[Job.name], job[Job.lane]), id)

@@ -1,5 +1,5 @@
 -- Why a job waits.
--- needs: endings, stopped
+-- needs: aside, stopped
 local MOST_SESSIONS = 200
 
 -- Whether a session is open that has the name. What workers have promised (`served`) goes on for a while after they ended.
