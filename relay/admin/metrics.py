@@ -91,7 +91,7 @@ def _histogram(
 
 
 def _of_store(now: Overview) -> dict[str, list[Sample]]:
-    return {**_of_all(now), **_of_queues(now), **_of_names(now), **_of_redis(now)}
+    return {**_of_all(now), **_of_partitions(now), **_of_queues(now), **_of_names(now), **_of_redis(now)}
 
 
 def _of_all(now: Overview) -> dict[str, list[Sample]]:
@@ -107,6 +107,16 @@ def _of_all(now: Overview) -> dict[str, list[Sample]]:
         "relay_processes": [
             Sample((role,), float(sum(each.role == role for each in now.processes))) for role in roles
         ],
+    }
+
+
+def _of_partitions(now: Overview) -> dict[str, list[Sample]]:
+    known = [each for each in now.partitions if each.reached]
+    jobs = {each.number: each.queued + each.running + each.scheduled for each in known}
+    return {
+        "relay_partition_up": [Sample((str(each.number),), float(each.reached)) for each in now.partitions],
+        "relay_partition_jobs": [Sample((str(number),), float(count)) for number, count in jobs.items()],
+        "relay_partition_bytes": [Sample((str(each.number),), float(each.bytes)) for each in known],
     }
 
 

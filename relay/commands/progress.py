@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from relay.commands.ending import Unreached
 from relay.commands.tables import console, remark
 from relay.operations.operations import Operations
-from relay.operations.seen import Done, JobFilter, JobRow
+from relay.operations.seen import Done, JobFilter, JobPage, JobRow
 
 PAGE = 500  # jobs that are asked for at once
 Slice = Callable[[str], Awaitable[Done]]  # of a long work, from a cursor
@@ -37,25 +38,37 @@ async def work(what: str, total: int | None, next_slice: Slice) -> int:
     """Do a long work to its end; how many it was done to. Where it ends early, that is said."""
     shown, move = bar(what, total)
     done, cursor, is_whole = 0, "", False
+    away: set[int] = set()
     try:
         with shown:
             while not is_whole:
                 slice = await next_slice(cursor)
                 done += slice.done
+                away.update(slice.away)
                 move(done)
                 cursor = slice.cursor
                 is_whole = not cursor
     finally:
         if not is_whole:
             remark(f"{what} ended early: {done:,} were done, and maybe some of the next ones")
+    if away:
+        raise Unreached(f"{_left_out(away)} there nothing was done, elsewhere {done:,} were")
     return done
+
+
+def _left_out(away: Iterable[int]) -> str:
+    """Partitions that did not answer."""
+    numbers = sorted(away)
+    which, verb = ("partition", "does") if len(numbers) == 1 else ("partitions", "do")
+    return f"{which} {', '.join(map(str, numbers))} of the store {verb} not answer:"
 
 
 async def found(operations: Operations, wanted: JobFilter, most: int) -> AsyncIterator[JobRow]:
     """Jobs that match, up to so many."""
-    cursor = ""
+    cursor, away = "", set[int]()
     while most > 0:
         page = await operations.jobs(wanted, min(most, PAGE), cursor)
+        _remark_away(page, away)
         for row in page.jobs[:most]:
             yield row
         most -= len(page.jobs)
@@ -67,12 +80,20 @@ async def found(operations: Operations, wanted: JobFilter, most: int) -> AsyncIt
 async def counted(operations: Operations, wanted: JobFilter, what: str) -> int:
     """How many jobs match now."""
     shown, move = bar(what, None)
-    count, cursor = 0, ""
+    count, cursor, away = 0, "", set[int]()
     with shown:
         while True:
             page = await operations.jobs(wanted, PAGE, cursor)
+            _remark_away(page, away)
             count += len(page.jobs)
             move(count)
             cursor = page.cursor
             if not cursor:
                 return count
+
+
+def _remark_away(page: JobPage, known: set[int]) -> None:
+    """Say once of each partition that it did not answer."""
+    if news := {*page.away} - known:
+        known |= news
+        remark(f"{_left_out(news)} jobs that live there are not among these")

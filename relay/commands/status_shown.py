@@ -14,7 +14,7 @@ from relay.commands.workers_shown import process_state
 from relay.operations.figures import Failing, JobFigures, Slowness, Upstream
 from relay.operations.finding import BAD, NOTE, Finding
 from relay.operations.judging import is_well
-from relay.operations.seen import NameStatus, Overview, ProcessStatus, StoreInfo
+from relay.operations.seen import NameStatus, Overview, PartitionStatus, ProcessStatus, StoreInfo
 
 MOST = 10  # rows of a table
 _LEVELS = {BAD: ("bad", "bold red"), NOTE: ("note", "dim"), "warning": ("warning", "yellow")}
@@ -40,6 +40,10 @@ _FAILING = (
     Column("times", number=True),
     Column("of its attempts", number=True),
 )
+_PARTITIONS = (
+    *(Column("partition"), Column("state")),
+    *(Column(head, number=True) for head in ("waiting", "running", "scheduled", "dead", "size")),
+)
 _UPSTREAMS = (
     Column("upstream host"),
     *(Column(head, number=True) for head in ("under way", "oldest", "calls/s", "p95")),
@@ -62,6 +66,8 @@ def status_parts(
         yield from ("", upstream_table(figures.upstreams[:most]))
     if overview.processes:
         yield from ("", process_table(overview.processes, overview.time))
+    if overview.partitions:
+        yield from ("", partition_table(overview.partitions))
     yield ""
     yield redis_line(overview.store)
 
@@ -167,6 +173,18 @@ def _does(process: ProcessStatus) -> str:
     if process.role == "front":
         return f"holds {process.held:,}"
     return f"runs {process.running:,} of {process.concurrency:,}" if process.role == "worker" else "-"
+
+
+def partition_table(partitions: Iterable[PartitionStatus]) -> Listing:
+    """A line for each partition of the store."""
+    return Listing(_PARTITIONS, map(_partition, partitions))
+
+
+def _partition(each: PartitionStatus) -> tuple[str | Text, ...]:
+    if not each.reached:
+        return (str(each.number), cell("away", "bold red"), *["-"] * 5)
+    counts = each.queued, each.running, each.scheduled, each.dead
+    return (str(each.number), "up", *map(number, counts), size(each.bytes) if each.bytes else "-")
 
 
 def redis_line(store: StoreInfo) -> Text:

@@ -70,6 +70,12 @@ def parse(id: str) -> JobId | None:
     return None if parts is None else JobId(int(parts[1]), parts[2], parts[3])
 
 
+def partition_of(id: str) -> int:
+    """The partition that an id names: 0 for a text that names none."""
+    number = id.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
 def process_name(role: str) -> str:
     """A name for a process of this role, of which it has the first letter."""
     return role[0] + random_name(_SIZE)

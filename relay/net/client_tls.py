@@ -6,7 +6,10 @@ the connection goes on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
@@ -14,19 +17,57 @@ from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_serv
 from service_identity.pyopenssl import extract_patterns
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import Certificate, KeyPair, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+class TLSFileError(Exception):
+    """A file for TLS can't be read, or is none; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class TLSFiles:
+    """Paths of PEM files, "" for those that are not given: the certificates of those who sign servers' (`ca`), and this
+    client's own with its chain (`cert`) and its key (`key`; in the same file where it is not given)."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    def trust(self) -> Any:
+        """What signs the certificates of servers, None for what this machine trusts. Raises `TLSFileError`."""
+        if not self.ca:
+            return None
+        return trustRootFromCertificates(_certificates(self.ca))
+
+    def certificate(self) -> dict[str, Any]:
+        """This client's certificate, as words for Twisted's `CertificateOptions`. Raises `TLSFileError`."""
+        if not self.cert:
+            return {}
+        own, *chain = [certificate.original for certificate in _certificates(self.cert)]
+        path = self.key or self.cert
+        keys = [block for kind, block in _blocks(path) if kind.endswith(b"PRIVATE KEY")]
+        try:
+            key = KeyPair.load(keys[0], SSL.FILETYPE_PEM).original
+        except Exception as error:
+            raise TLSFileError(f"{path} has no private key that can be read") from error
+        return {"privateKey": key, "certificate": own, "extraCertChain": chain}
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class NamedServer:
     """Makes connections to the server of a host; `trust` is what signs its certificate, None for what this machine
-    trusts."""
+    trusts, and `certificate` that of this client (`TLSFiles`). Raises `TLSFileError` where that is of no use."""
 
-    def __init__(self, host: str, trust: Any = None) -> None:
-        self._options = optionsForClientTLS(host, trust)
+    def __init__(self, host: str, trust: Any = None, certificate: dict[str, Any] | None = None) -> None:
+        try:
+            self._options = optionsForClientTLS(host, trust, extraCertificateOptions=certificate or {})
+        except SSL.Error as error:
+            raise TLSFileError(f"the client's certificate and key are not of each other: {error}") from error
         self._identity = _identity(host)
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
@@ -44,6 +85,25 @@ class NamedServers:
     def creatorForNetloc(self, hostname: bytes, port: int) -> NamedServer:
         """What connects to this host."""
         return NamedServer(hostname.decode("ascii"))
+
+
+def _blocks(path: str) -> list[tuple[bytes, bytes]]:
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise TLSFileError(f"{path} can't be read: {error.strerror}") from error
+    return [(block[1], block[0]) for block in _BLOCK.finditer(text)]
+
+
+def _certificates(path: str) -> list[Certificate]:
+    """The certificates of a file, one at least."""
+    try:
+        found = [Certificate.loadPEM(block) for kind, block in _blocks(path) if kind == b"CERTIFICATE"]
+    except SSL.Error as error:
+        raise TLSFileError(f"{path} has a certificate that can't be read") from error
+    if not found:
+        raise TLSFileError(f"{path} has no certificate")
+    return found
 
 
 def _identity(host: str) -> ServiceID:

@@ -16,7 +16,7 @@ SILENT = 15.0  # seconds without a word of a process, which tells of itself ever
 class Finding(msgspec.Struct, frozen=True):
     """Something that an operator should know. `level`: ``bad`` (clients or jobs suffer), ``warning`` (they will), or
     ``note`` (it is meant to be so, and easily forgotten). `where`: ``queue:mail``,
-    ``name:report``, ``process:w…`` or ``caller:token:shop``; "" for the whole relay."""
+    ``name:report``, ``process:w…``, ``partition:2`` or ``caller:token:shop``; "" for the whole relay."""
 
     level: str
     what: str

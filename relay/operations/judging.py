@@ -15,6 +15,7 @@ _GONE = 60.0  # seconds after which the last minute of a process that is silent 
 #: each finds one kind of trouble; of one level, what is rather a cause stands before what follows of it
 RULES: tuple[Callable[[Looks], Iterator[Finding]], ...] = (
     process_rules.redis,
+    process_rules.partitions,
     process_rules.fronts,
     minute_rules.restarts,
     job_rules.unserved,

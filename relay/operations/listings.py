@@ -115,10 +115,12 @@ async def page(store: Sights, wanted: JobFilter, most: int, cursor: str) -> JobP
     """At most so many jobs."""
     lists, jobs, looked_at = lists_of(wanted), list[JobRow](), 0
     at: Position | None = position_of(cursor, lists)
+    away: set[int] = set()
     for _ in range(MOST_SLICES):
         if at is None or len(jobs) >= most:
             break
         found = await slice_at(store, lists[at.nth], wanted, at.cursor)
+        away.update(found.away)
         some = found.jobs[at.skip : at.skip + most - len(jobs)]
         jobs += map(row_of, some)
         reached = at.skip + len(some)
@@ -127,7 +129,7 @@ async def page(store: Sights, wanted: JobFilter, most: int, cursor: str) -> JobP
         else:
             looked_at += found.looked_at
             at = behind(at, found, lists)
-    return JobPage(jobs, at.text if at else "", looked_at)
+    return JobPage(jobs, at.text if at else "", looked_at, tuple(sorted(away)))
 
 
 def row_of(job: ListedJob) -> JobRow:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStatus, StoreInfo
-from relay.store.found import NameTally, Totals
+from relay.operations.seen import (
+    NameStatus,
+    Overview,
+    PartitionStatus,
+    ProcessStatus,
+    QueueStatus,
+    StoreInfo,
+)
+from relay.store.found import NameTally, Part, Totals
 from relay.telemetry.snapshot import Snapshot
+
+_SAFE = "noeviction"  # the maxmemory-policy that loses no jobs
 
 
 def overview(
@@ -36,6 +45,20 @@ def overview(
         bytes=totals.bytes,
         most_jobs=room[0],
         most_bytes=room[1],
+        partitions=tuple(map(_partition, totals.parts)),
+    )
+
+
+def _partition(part: Part) -> PartitionStatus:
+    return PartitionStatus(
+        number=part.number,
+        reached=part.is_up,
+        queued=max(0, part.jobs - part.running - part.scheduled),
+        running=part.running,
+        scheduled=part.scheduled,
+        dead=part.dead,
+        bytes=part.bytes,
+        epoch=part.epoch,
     )
 
 
@@ -86,8 +109,24 @@ def process_status(snapshot: Snapshot, seen: int) -> ProcessStatus:
     return ProcessStatus(**msgspec.structs.asdict(snapshot.info), seen=seen)
 
 
-def store_info(info: Mapping[str, str], latency: float) -> StoreInfo:
-    """What the server told (INFO), after so many seconds."""
+def store_info(servers: Sequence[Mapping[str, str]], latency: float) -> StoreInfo:
+    """What the servers told (INFO), one at least, all of them after so many seconds."""
+    infos = [_server_info(info, latency) for info in servers]
+    fullest = max(infos, key=lambda info: info.memory / info.most_memory if info.most_memory else 0.0)
+    return msgspec.structs.replace(
+        fullest,
+        policy=next((info.policy for info in infos if info.policy not in ("", _SAFE)), infos[0].policy),
+        persistence=max(
+            (info.persistence for info in infos), key=lambda how: ("failed" in how, how == "none")
+        ),
+        replicas=min(info.replicas for info in infos),
+        clients=sum(info.clients for info in infos),
+        commands=sum(info.commands for info in infos),
+        uptime=min(info.uptime for info in infos),
+    )
+
+
+def _server_info(info: Mapping[str, str], latency: float) -> StoreInfo:
 
     def number(name: str) -> int:
         word = info.get(name, "")

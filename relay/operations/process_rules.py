@@ -168,6 +168,19 @@ def refuses_changes(store: StoreInfo) -> bool:
     return is_unsaved(store) and ("aof_last_write" in store.persistence or "rdb" in store.persistence)
 
 
+def partitions(looks: Looks) -> Iterator[Finding]:
+    """Partitions of the store that are away, while others answer."""
+    for each in looks.now.partitions:
+        if not each.reached:
+            yield Finding(
+                BAD,
+                f"partition {each.number} of the store is away: its jobs and keys are answered with 503, its outcomes "
+                "wait, and no figure here has what it keeps",
+                "see whether its server runs, and what relay's log says of it; relay goes on by itself once it answers",
+                f"partition:{each.number}",
+            )
+
+
 def store_away(looks: Looks) -> Iterator[Finding]:
     """All there is to say where Redis does not answer."""
     yield Finding(

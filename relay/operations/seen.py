@@ -73,7 +73,7 @@ class ProcessStatus(msgspec.Struct, frozen=True):
 
 
 class StoreInfo(msgspec.Struct, frozen=True):
-    """Redis, and what it keeps for relay."""
+    """Redis, and what it keeps for relay; of several servers the worst figures, and the clients and commands of all."""
 
     reached: bool
     version: str = ""
@@ -90,8 +90,22 @@ class StoreInfo(msgspec.Struct, frozen=True):
     refuses: str = ""  # its words, where it would take no job now
 
 
+class PartitionStatus(msgspec.Struct, frozen=True):
+    """One partition of the store. Of one that is not `reached` nothing else is known."""
+
+    number: int
+    reached: bool = False
+    queued: int = 0
+    running: int = 0
+    scheduled: int = 0
+    dead: int = 0
+    bytes: int = 0  # of its live jobs
+    epoch: str = ""
+
+
 class Overview(msgspec.Struct, frozen=True):
-    """A relay at one moment."""
+    """A relay at one moment. `partitions`: of the store, where it has several; what those have that are not reached is
+    in none of the other figures."""
 
     time: int
     epoch: str
@@ -106,6 +120,7 @@ class Overview(msgspec.Struct, frozen=True):
     bytes: int = 0  # of all live jobs
     most_jobs: int = 0
     most_bytes: int = 0
+    partitions: tuple[PartitionStatus, ...] = ()
 
 
 class JobFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,11 +159,13 @@ class JobRow(msgspec.Struct, frozen=True):
 
 
 class JobPage(msgspec.Struct, frozen=True):
-    """Some jobs; `cursor` leads to the next ones, "" where there are none. `looked_at`: jobs that were read for it."""
+    """Some jobs; `cursor` leads to the next ones, "" where there are none. `looked_at`: jobs that were read for it.
+    `away`: the numbers of partitions that did not answer, whose jobs are left out."""
 
     jobs: list[JobRow]
     cursor: str = ""
     looked_at: int = 0
+    away: tuple[int, ...] = ()
 
 
 class AttemptStatus(msgspec.Struct, frozen=True):
@@ -213,9 +230,11 @@ class ScheduleRow(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What one slice of a long work has done. It goes on at `cursor`; "" where all is done."""
+    """What one slice of a long work has done. It goes on at `cursor`; "" where all is done. `away`: the numbers of
+    partitions that did not answer, in which nothing was done."""
 
     done: int
     looked_at: int = 0
     cursor: str = ""
     left: int = 0  # about how many are left to look at
+    away: tuple[int, ...] = ()

@@ -153,6 +153,6 @@ def _done(done: int, found: Slice, at: Position, nxt: Position | None, all: int)
     """What a slice has done. A cursor has in it how many were looked at before."""
     looked_at = at.skip + found.looked_at
     if nxt is None:
-        return Done(done, found.looked_at)
+        return Done(done, found.looked_at, away=found.away)
     cursor = Position(nxt.nth, looked_at, nxt.cursor).text
-    return Done(done, found.looked_at, cursor, max(0, all - looked_at))
+    return Done(done, found.looked_at, cursor, max(0, all - looked_at), found.away)

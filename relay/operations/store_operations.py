@@ -9,7 +9,6 @@ import msgspec
 
 from relay.model import ids
 from relay.model.digests import digest
-from relay.model.problems.request import StoreAway
 from relay.operations.details import detail_of, row_of
 from relay.operations.listings import DEAD, asked, fits, page
 from relay.operations.operations import NotPossible, Operations
@@ -25,7 +24,6 @@ from relay.operations.seen import (
     ScheduleRow,
 )
 from relay.operations.store_acts import StoreActs
-from relay.redis.refusal import says_refusal
 from relay.store.found import HeldJob, KnownJob, ListedJob
 from relay.store.messages import Definitions, JobDefinition
 from relay.store.operators import OperatorStore
@@ -48,22 +46,14 @@ class StoreOperations(StoreActs, Operations):
 
     async def overview(self) -> Overview:
         began = self._seconds()
-        info = await self._store.server()
-        store = store_info(info, self._seconds() - began)
+        servers = await self._store.servers()
+        store = store_info(servers, self._seconds() - began)
         totals = await self._store.totals()
         tallies = await self._store.tallies(totals.names)
         busy = await self._store.busy_names() if totals.running else {}
         processes = await self._processes()
-        store = msgspec.structs.replace(store, refuses=await self._refusal())
+        store = msgspec.structs.replace(store, refuses=await self._store.refusal())
         return overview(totals, tallies, busy, processes, store, self._store.room)
-
-    async def _refusal(self) -> str:
-        """What Redis says instead of taking a job, "" where it would take one."""
-        try:
-            await self._store.check_writable()
-        except StoreAway as error:
-            return str(error.__cause__) if says_refusal(error.__cause__) else ""
-        return ""
 
     async def _processes(self) -> list[ProcessStatus]:
         told = [(snapshot.decode(told), seen) for _, seen, told in await self._store.processes()]

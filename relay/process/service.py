@@ -35,7 +35,7 @@ from relay.store.inbox import Inbox, RedisInbox
 from relay.store.keys import Keys
 from relay.store.messages import Message
 from relay.store.partition import Partition
-from relay.store.proof import WANTED, Wanted
+from relay.store.proof import ANY_PROOF, ProofWanted
 from relay.store.router import Router
 from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
@@ -111,7 +111,7 @@ def worker(
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
     made = Worker(_on_loop(reactor, tools), registry, settings)
     telemetry.look, telemetry.register = figures.of_worker(made, settings, tools.upstreams), store.register
-    watch.install(reactor, made, origins, store.home, address, settings, alive)
+    watch.install(reactor, made, origins, router.all(), address, settings, alive)
     reloader.install(reactor, origins.own)
     _tend(reactor, made, busy)
     return made
@@ -205,12 +205,14 @@ def address_of(settings: Settings) -> Address:
         raise SettingError(f"--redis: {error}") from error
 
 
-def wanted_of(settings: Settings) -> Wanted:
+def wanted_of(settings: Settings) -> ProofWanted:
     """What has to have a durable job."""
-    return Wanted(settings.durable, settings.durable_replicas, address_of(settings).fails_over)
+    return ProofWanted(settings.durable, settings.durable_replicas, address_of(settings).fails_over)
 
 
-def router_of(reactor: Any, topology: Topology, events: Events = UNHEARD, wanted: Wanted = WANTED) -> Router:
+def router_of(
+    reactor: Any, topology: Topology, events: Events = UNHEARD, wanted: ProofWanted = ANY_PROOF
+) -> Router:
     """The partitions of the store that these servers have. A server that can't be used ends the process."""
     link = Connection(reactor, topology.server_of(Keys().tag))
     link.on_broken = lambda why: _give_up(reactor, why)

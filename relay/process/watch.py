@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relay.model.settings import Settings
     from relay.redis.address import Address
     from relay.store.partition import Partition
+    from relay.worker.session import Session
     from relay.worker.sight import Origins
+    from relay.worker.watchdog import Lease
     from relay.worker.worker import Worker
 
 STALLED = 70  # exit status of a worker that a handler blocked for good (EX_SOFTWARE)
@@ -22,7 +25,7 @@ def install(
     reactor: Any,
     worker: Worker,
     origins: Origins,
-    partition: Partition,
+    partitions: Sequence[Partition],
     address: Address,
     settings: Settings,
     alive: Callable[[], None],
@@ -31,7 +34,6 @@ def install(
 
     That thread calls `alive` now and then.
     """
-    from relay.store.renewal import Renewal
     from relay.worker.sight import look
     from relay.worker.watchdog import Watchdog, WatchThread
 
@@ -39,13 +41,29 @@ def install(
     watchdog = Watchdog(
         look=lambda: look(reactor_thread, origins),
         running=worker.held,
-        lease=Renewal(address, partition.keys, settings.lease, lambda: (worker.session(), partition.epoch)),
+        lease=_lease(worker, partitions, address, settings.lease),
         lease_time=settings.lease,
         stall=settings.stall,
         seconds=time.monotonic,
         end=lambda: os._exit(STALLED),
-        tell=partition.events.stalled,
+        tell=partitions[0].events.stalled,
     )
     thread = WatchThread(watchdog, alive)
     reactor.callWhenRunning(thread.start, reactor)
     reactor.addSystemEventTrigger("during", "shutdown", thread.stop)
+
+
+def _lease(worker: Worker, partitions: Sequence[Partition], address: Address, seconds: float) -> Lease:
+    """That of its sessions, one in each partition."""
+    from relay.store.renewal import Renewal, Renewals
+
+    def of(partition: Partition) -> Renewal:
+        session = worker.session(partition.keys.partition)
+        return Renewal(address, partition.keys, seconds, lambda: (session.name, partition.epoch))
+
+    leases = [(of(each), partial(_holds, worker.session(each.keys.partition))) for each in partitions]
+    return leases[0][0] if len(leases) == 1 else Renewals(leases)
+
+
+def _holds(session: Session) -> int:
+    return session.holds

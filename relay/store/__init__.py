@@ -26,6 +26,10 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `roster`       what a worker serves
 `partition`    runs scripts on one partition, each within its deadline
 `router`       the partitions, and which of them has what
+`placing`      why a job lives in the partition that it lives in
+`gathering`    all partitions asked at once, of which some may be away; their answers added up: `sums`
+`lookups`      jobs that are looked for by a key
+`registering`  processes tell of themselves
 `terms`        what processes that share a store agree on
 `portions`     how much one script is given
 `fronts`       the verbs of a front
@@ -35,6 +39,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `member`       what the stores of fronts and of workers share: the sweep
 `membership`   a front or a worker at the store: connected, told by its inbox, sweeping; until it leaves
 `operators`    the verbs of supervisors and operators; of these `sights` (to look) and `acts` (to change)
+`looks`        what operators see of one partition
 `found`        what operators are shown; `operator_rows` reads it
 `renewal`      renews a lease without the reactor
 `given_back`   jobs of sessions that are closed

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.gathering import everywhere, gathered
 from relay.store.messages import DeadJob, MailKind, Submission
 from relay.store.operator_rows import text
 from relay.store.partition import Partition
@@ -63,14 +64,14 @@ class RedisActs(Acts):
         return codec.read_standing(id, before), codec.read_outcome(id, outcome) if outcome else None
 
     async def cancel_all(self, ids: Sequence[str]) -> int:
-        count = 0
-        for partition, some in self._router.by_id(ids).items():
-            terms = await self._agreed(partition)
-            left = some
-            while left:
-                reached, lived = await partition.verb("cancel_all", terms, *left[:MOST_ITEMS])
-                left = left[max(1, reached) :]
-                count += lived
+        return sum([await self._cancel_all(*some) for some in self._router.by_id(ids).items()])
+
+    async def _cancel_all(self, partition: Partition, ids: list[str]) -> int:
+        terms, left, count = await self._agreed(partition), ids, 0
+        while left:
+            reached, lived = await partition.verb("cancel_all", terms, *left[:MOST_ITEMS])
+            left = left[max(1, reached) :]
+            count += lived
         return count
 
     async def _agreed(self, partition: Partition) -> str:
@@ -109,10 +110,16 @@ class RedisActs(Acts):
         return await self._stop(f"queue {queue}", on)
 
     async def _stop(self, what: str, on: bool) -> bool:
-        return any([(await each.verb("stop", what, int(on)))[0] for each in self._router.all()])
+        async def ask(partition: Partition) -> bool:
+            return bool((await partition.verb("stop", what, int(on)))[0])
+
+        return any(await everywhere(self._router, ask))
 
     async def tell(self, process: str, kind: MailKind) -> bool:
-        return bool((await self._router.all()[0].verb("tell", process, kind.value))[0])
+        async def ask(partition: Partition) -> bool:
+            return bool((await partition.verb("tell", process, kind.value))[0])
+
+        return any((await gathered(self._router, ask)).answers.values())
 
     async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
         number, _, rest = cursor.partition(":")

@@ -19,8 +19,8 @@ from relay.model.problems.request import NotDurable, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused
 from relay.store.keys import Keys
 from relay.store.opening import Opening
-from relay.store.proof import WANTED, NoProof, Proof, Wanted, counts_on_replicas
-from relay.store.prover import Prover
+from relay.store.proof import ANY_PROOF, NoProof, Proof, ProofWanted, counts_on_replicas
+from relay.store.proof_link import ProofLink
 from relay.timing.timers import stop_timer
 
 SECONDS = 1.5  # for an answer: a disk that is written to every second needs up to 1.3
@@ -40,7 +40,7 @@ class Durability:
         clock: IReactorTime,
         keys: Keys,
         make_link: Callable[[], Connection] | None = None,
-        wanted: Wanted = WANTED,
+        wanted: ProofWanted = ANY_PROOF,
         seconds: float = SECONDS,
     ) -> None:
         #: what is waited for; None where there is no such thing
@@ -53,7 +53,7 @@ class Durability:
         self._seconds = seconds
         self._had_replicas = False
         self._opening: Opening | None = None
-        self._provers: list[Prover] = []
+        self._links: list[ProofLink] = []
         self._waiting: Waiting = {}
         self._begun = 0.0
         self._timer: IDelayedCall | None = None
@@ -64,13 +64,14 @@ class Durability:
         opening.check, opening.asks_policy = self.check, self._wanted.asks_policy
 
     def stop(self) -> Deferred[Any]:
+        """Nothing is asked any more; those who wait hear that nothing is proved."""
         self._make_link = None
         stop_timer(self._timer)
         for waiting in list(self._waiting):
             waiting.cancel()
-        if not self._provers:
+        if not self._links:
             return succeed(None)
-        return gatherResults([prover.stop() for prover in self._provers])
+        return gatherResults([link.stop() for link in self._links])
 
     def check(self, info: Mapping[str, str]) -> str:
         """Hear what the server says of itself; why the operator's choice is none for it, "" if it is, or is left to
@@ -102,7 +103,7 @@ class Durability:
     def _begin(self) -> None:
         """Ask for those that wait, unless others have just begun to, or all links are busy."""
         stop_timer(self._timer)
-        others = sum(prover.busy for prover in self._provers)
+        others = sum(link.busy for link in self._links)
         if not self._waiting or others == LINKS or self._make_link is None:
             return
         pause = self._begun + APART - self._clock.seconds()
@@ -116,24 +117,24 @@ class Durability:
         stop_timer(self._timer)
         self._timer = self._clock.callLater(seconds, self._begin)
 
-    def _free(self, make_link: Callable[[], Connection]) -> Prover:
-        for prover in self._provers:
-            if not prover.busy:
-                return prover
-        self._provers.append(Prover(make_link(), self._keys))
-        return self._provers[-1]
+    def _free(self, make_link: Callable[[], Connection]) -> ProofLink:
+        for link in self._links:
+            if not link.busy:
+                return link
+        self._links.append(ProofLink(make_link(), self._keys))
+        return self._links[-1]
 
-    def _ask(self, prover: Prover, asking: Waiting) -> None:
+    def _ask(self, link: ProofLink, asking: Waiting) -> None:
         assert self._opening is not None
         assert self.proof is not None
-        prover.busy, epoch = True, self._opening.epoch
-        proving = prover.prove(self._opening, epoch, self.proof, int(self._seconds * 1000))
+        link.busy, epoch = True, self._opening.epoch
+        proving = link.prove(self._opening, epoch, self.proof, int(self._seconds * 1000))
         asked: Deferred[None] = Deferred.fromCoroutine(proving)
         asked.addTimeout(2 * self._seconds, self._clock)
-        asked.addBoth(self._answered, prover, asking, epoch)
+        asked.addBoth(self._answered, link, asking, epoch)
 
-    def _answered(self, result: Failure | None, prover: Prover, asking: Waiting, epoch: str) -> None:
-        prover.busy = False
+    def _answered(self, result: Failure | None, link: ProofLink, asking: Waiting, epoch: str) -> None:
+        link.busy = False
         for waiting, own in asking.items():
             if waiting.called:
                 continue

@@ -33,9 +33,23 @@ class Wanted(msgspec.Struct, frozen=True):
 EVERYTHING = Wanted()
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What one partition has. `is_up`: it answered; the others are 0 where it did not."""
+
+    number: int
+    is_up: bool = False
+    epoch: str = ""
+    jobs: int = 0
+    running: int = 0
+    scheduled: int = 0
+    dead: int = 0
+    bytes: int = 0
+
+
 class Totals(msgspec.Struct, frozen=True):
-    """How much there is. `names`: those that were served within a day, or have jobs · `stopped`: since when nothing
-    begins, by ``name NAME`` or ``queue QUEUE``."""
+    """How much there is, in those partitions that answer. `names`: those that were served within a day, or have jobs ·
+    `stopped`: since when nothing begins, by ``name NAME`` or ``queue QUEUE`` · `parts`: of each partition, by their
+    numbers, where there are several."""
 
     time: int
     epoch: str
@@ -47,6 +61,7 @@ class Totals(msgspec.Struct, frozen=True):
     bytes: int
     names: list[str]
     stopped: dict[str, int]
+    parts: tuple[Part, ...] = ()
 
 
 class NameTally(msgspec.Struct, frozen=True):
@@ -95,11 +110,13 @@ class ListedJob(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Some jobs of many, and the cursor that leads to the next ones, "" where there are none."""
+    """Some jobs of many, and the cursor that leads to the next ones, "" where there are none. `away`: the numbers of
+    partitions that did not answer, so their jobs are left out."""
 
     jobs: list[ListedJob]
     cursor: str
     looked_at: int
+    away: tuple[int, ...] = ()
 
 
 class KnownJob(msgspec.Struct, frozen=True):

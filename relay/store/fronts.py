@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from relay.model.problems.request import NoSuchJob, StoreReset
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.lookups import id_of_key
 from relay.store.messages import Definitions, Sweep
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 
@@ -65,11 +66,10 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
         return self._router.all()[0].epoch
 
     async def find(self, digest: str) -> str:
-        partition = self._router.of_key(digest)
-        found = await partition.command("GET", partition.keys.idem(digest))
-        if found is None:
+        id = await id_of_key(self._router, digest)
+        if not id:
             raise NoSuchJob
-        return bytes(found).partition(b" ")[0].decode()
+        return id
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
         (reply,) = await self._router.of_id(id).verb("look", owner, id)

@@ -145,3 +145,6 @@ class Keys:
 
     def idem(self, digest: str) -> str:
         return f"{self.tag}idem:{digest}"
+
+    def children(self, id: str) -> str:
+        return f"{self.tag}children:{id}"

@@ -16,6 +16,7 @@ from relay.store.durable import announce_late
 from relay.store.given_back import log_given_back
 from relay.store.messages import GivenBack, Sweep
 from relay.store.partition import Partition
+from relay.store.registering import registered
 from relay.store.router import Router
 from relay.store.terms import StoreSettings
 
@@ -49,14 +50,14 @@ class MemberStore:
 
     async def _stop(self) -> None:
         """A process that ends in good order is not told of as one that has fallen silent."""
-        if self._router.all()[0].epoch:  # else nothing was told
+        if any(partition.epoch for partition in self._router.all()):  # else nothing was told
             with suppress(RelayError):  # then it is forgotten after a minute
                 await self.register(b"")
         await self._router.stop()
 
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process; nothing: it leaves."""
-        await self._router.all()[0].verb("register", self.inbox, told)
+        await registered(self._router, self.inbox, told)
 
     async def check_room(self) -> None:
         """Raise `StoreAway` if Redis had no memory for a job that was submitted here, and has none yet."""

@@ -71,7 +71,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 class Turn(msgspec.Struct, frozen=True):
     """A worker's turn: what has ended (and which turn had claimed it: with the session, the fence), how far jobs are
-    (id, JSON), how many more are wanted, what jobs left to go on from (id, turn that claimed it, JSON)."""
+    (id, JSON), how many more are wanted, what jobs left to go on from (id, turn that claimed it, JSON). `passes`: the
+    session was woken while it had no place, so that another is to look at what waits."""
 
     number: int
     want: int
@@ -79,6 +80,8 @@ class Turn(msgspec.Struct, frozen=True):
     progress: tuple[tuple[str, str], ...] = ()
     holds: int = 0  # jobs beyond those that end here
     checkpoints: tuple[tuple[str, int, str], ...] = ()
+    others: int = 0  # jobs of the worker in other sessions, -1: none, but others may be about to claim some
+    passes: bool = False
 
 
 class Turned(msgspec.Struct, frozen=True):

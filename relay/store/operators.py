@@ -12,11 +12,21 @@ from relay.model import ids
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.acts import Acts, RedisActs
+from relay.store.gathering import anywhere, everywhere, gathered
 from relay.store.given_back import give_back, log_given_back
 from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operator_rows import read_dead_job
+from relay.store.partition import Partition
+from relay.store.registering import registered
 from relay.store.router import Router
-from relay.store.schedules import ScheduleStatus, firing_by_hand, read_schedules, shown
+from relay.store.schedules import (
+    ScheduleStatus,
+    firing_job,
+    pin_of_schedule,
+    read_schedules,
+    scheduled,
+    shown,
+)
 from relay.store.sights import RedisSights, Sights
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
@@ -90,53 +100,63 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
         return self._router.stop()
 
     async def register(self, told: bytes) -> None:
-        await self._router.all()[0].verb("register", self.name, told)
+        await registered(self._router, self.name, told)
 
     async def check_writable(self) -> None:
-        for partition in self._router.all():
-            await partition.check_writable()
+        """Of those partitions that answer."""
+        await gathered(self._router, Partition.check_writable)
 
     async def reap(self, process: str) -> list[GivenBack]:
-        back: list[GivenBack] = []
-        for partition in self._router.all():
-            back += await give_back(partition, "reap", process, self._words)
+        async def ask(partition: Partition) -> list[GivenBack]:
+            return await give_back(partition, "reap", process, self._words)
+
+        back = [job for some in await everywhere(self._router, ask) for job in some]
         log_given_back(back, "its process ended")
         return back
 
     async def learned(self, most: int = 1000) -> dict[str, Learned]:
-        rows: list[Any] = []
-        for partition in self._router.all():
-            rows += await partition.verb("learned", most)
+        async def ask(partition: Partition) -> list[Any]:
+            return await partition.verb("learned", most)
+
+        rows = [word for some in (await gathered(self._router, ask)).answers.values() for word in some]
         return dict(starmap(codec.read_learned, codec.LEARNED.rows(rows)))
 
     async def forget(self, scope: str) -> bool:
-        return bool((await self._router.of_key(scope).verb("forget", scope))[0])
+        return bool((await self._router.of_scope(scope).verb("forget", scope))[0])
 
     async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
-        home = self._router.all()[0]
-        return shown(read_schedules(await home.verb("schedules")), await self.definitions())
+        found = await gathered(self._router, _schedules)
+        return shown([each for some in found.answers.values() for each in some], await self.definitions())
 
     async def pause(self, name: str, on: bool) -> bool:
-        return bool((await self._router.all()[0].verb("pause", name, int(on)))[0])
+        async def ask(partition: Partition) -> bool:
+            return bool((await partition.verb("pause", name, int(on)))[0])
+
+        return await anywhere(self._router, ask, False)
 
     async def fire_now(self, name: str) -> str:
-        home = self._router.all()[0]
-        now, (version, rows) = await home.timed_verb("catalogue")
-        job = firing_by_hand(codec.read_catalogue(now, version, rows), name, home.mint(), now)
+        definition = scheduled(await self.definitions(), name)
+        home = self._router.of_key(pin_of_schedule(definition))
+        job = firing_job(definition, home.mint(), int(home.now()), by_hand=True)
         return (await Submissions(home, "", self._terms).add(job, OVERHEAD)).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
-        rows: list[Any] = []
-        for partition in self._router.all():
-            rows += await partition.verb("dead", most)
+        async def ask(partition: Partition) -> list[Any]:
+            return await partition.verb("dead", most)
+
+        rows = [word for some in (await gathered(self._router, ask)).answers.values() for word in some]
         dead_jobs = [*starmap(read_dead_job, codec.DEAD.rows(rows))]
         return sorted(dead_jobs, key=lambda dead: dead.died, reverse=True)[:most]
 
     async def revive(self, dead: DeadJob) -> str:
         if dead.cut:
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
-        partition = self._router.all()[0]
+        partition = self._router.of_id(dead.id)
         job = dead.revived()
         submissions = Submissions(partition, "", self._terms)
         size = len(job.arguments) + OVERHEAD
         return (await submissions.add(Submission(partition.mint(), job), size)).id
+
+
+async def _schedules(partition: Partition) -> list[ScheduleStatus]:
+    return read_schedules(await partition.verb("schedules"))

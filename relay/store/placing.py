@@ -1,7 +1,7 @@
 """Where a job lives: what has to be counted, or found, together lives in one partition.
 
-A pin is a text: all jobs with the same one live where `Router.of_key` of it says. Fronts, workers and operators pin by the
-record of a job alone, which a declaration decides, so they agree.
+A pin is a text: all jobs with the same one live where `Router.of_key` of it says. Fronts, workers and operators pin by
+the record of a job alone, which a declaration decides, so they agree.
 """
 
 from __future__ import annotations

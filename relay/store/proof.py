@@ -45,7 +45,7 @@ class Proof(msgspec.Struct, frozen=True):
         return " and ".join(filter(None, (replicas, "the disk" if self.disk else "")))
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ProofWanted(msgspec.Struct, frozen=True):
     """What an operator has chosen (`Settings.durable`, `durable_replicas`), and whether the address is one at which
     another server takes over (Sentinel, Cluster)."""
 
@@ -71,7 +71,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.fails_over or had_replicas or counts_on_replicas(info)
 
 
-WANTED: Final = Wanted()
+ANY_PROOF: Final = ProofWanted()
 
 
 def counts_on_replicas(info: Mapping[str, str]) -> bool:

@@ -1,8 +1,10 @@
-"""A lease that is renewed without the reactor: for a worker whose reactor stands still."""
+"""Leases that are renewed without the reactor: for a worker whose reactor stands still."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from relay.redis.address import Address
@@ -62,3 +64,27 @@ class Renewal:
         if self._client is None:
             self._client = connect(self._address, _DEADLINE)
         return self._client
+
+
+class Renewals:
+    """The leases of a worker with a session in each partition, each with what tells how many jobs it holds. Those that
+    hold none are left alone. They are renewed at the same time, so that a partition that is away keeps no other from
+    it."""
+
+    def __init__(self, leases: Sequence[tuple[Renewal, Callable[[], int]]]) -> None:
+        self._leases = tuple(leases)
+
+    def renew(self, blame: str = "", last: bool = False) -> bool:
+        """As `Renewal.renew`, of all: a death counts against none of their jobs but the one to `blame`. Raises what the
+        first raises that fails, once all have been tried."""
+        held = [lease for lease, holds in self._leases if holds()]
+        if not held:
+            return True
+        with ThreadPoolExecutor(len(held)) as pool:
+            renewing = [pool.submit(partial(lease.renew, blame, last)) for lease in held]
+        known = [each.result() for each in renewing]
+        return all(known)
+
+    def close(self) -> None:
+        for lease, _ in self._leases:
+            lease.close()

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.topology import Topology
 from relay.store.partition import Partition
+from relay.store.placing import pin_of_scope
 
 
 class Router:
@@ -33,24 +34,30 @@ class Router:
         return self._by_number.get(id.partition("-")[0], self._partitions[0])
 
     def of_key(self, key: str) -> Partition:
-        """The partition of what is known by this name: a job's key, or the scope of a limit."""
+        """The partition of what is known by this name: see `relay.store.placing`."""
         return self._partitions[crc32(key.encode()) % len(self._partitions)]
 
     def by_id(self, ids: Iterable[str]) -> dict[Partition, list[str]]:
         """Job ids by their partitions."""
         return _grouped(self.of_id, ids)
 
-    def by_key(self, keys: Iterable[str]) -> dict[Partition, list[str]]:
-        """Keys by their partitions."""
-        return _grouped(self.of_key, keys)
+    def of_scope(self, scope: str) -> Partition:
+        """The partition in which a limit is counted."""
+        return self.of_key(pin_of_scope(scope))
+
+    def by_scope(self, scopes: Iterable[str]) -> dict[Partition, list[str]]:
+        """Scopes of limits by their partitions."""
+        return _grouped(self.of_scope, scopes)
 
     def start(self) -> None:
+        """Connect to all of them, again and again."""
         if self._topology is not None:
             self._topology.start()
         for partition in self._partitions:
             partition.start()
 
     def stop(self) -> Deferred[Any]:
+        """Let go of all of them."""
         stopped = [partition.stop() for partition in self._partitions]
         return gatherResults(stopped if self._topology is None else [*stopped, self._topology.stop()])
 

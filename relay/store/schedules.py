@@ -12,6 +12,7 @@ from relay.model.digests import digest, unique_digest
 from relay.model.schedule import Schedule
 from relay.store import codec
 from relay.store.messages import Definitions, JobDefinition, Submission
+from relay.store.placing import pin_of
 from relay.store.submission_rows import submission_words
 
 _decode = msgspec.json.Decoder(Schedule).decode
@@ -89,18 +90,24 @@ def read_schedules(rows: list[Any]) -> list[ScheduleStatus]:
     ]
 
 
-def firing_by_hand(known: Definitions, name: str, id: str, now: int) -> Submission:
-    """The job of a schedule, to be run now. Raises `LookupError` for a job without a schedule."""
+def pin_of_schedule(definition: JobDefinition) -> str:
+    """What decides where a schedule lives: where the jobs of its firings do."""
+    return pin_of(firing_job(definition, "", 1).job)
+
+
+def scheduled(known: Definitions, name: str) -> JobDefinition:
+    """The definition of a job with a schedule. Raises `LookupError` for any other."""
     try:
         definition = _decode_definition(known.declared[name])
     except msgspec.MsgspecError:
         raise LookupError(f"{name} was declared by another version of relay") from None
     if definition.schedule is None:
         raise LookupError(name)
-    return firing_job(definition, id, now, by_hand=True)
+    return definition
 
 
 def shown(schedules: list[ScheduleStatus], known: Definitions) -> list[tuple[ScheduleStatus, bool]]:
-    """Schedules by their names, each with whether a worker serves its job, so that it is fired."""
-    by_name = sorted(schedules, key=lambda each: each.name)
-    return [(each, known.overdue.get(each.name, 1.0) <= 0) for each in by_name]
+    """Schedules by their names, each with whether a worker serves its job, so that it is fired. Of one that is there
+    twice, since its declaration has moved it to another partition, the one that goes on counts: it is due last."""
+    newest = {each.name: each for each in sorted(schedules, key=lambda each: each.due)}
+    return [(newest[name], known.overdue.get(name, 1.0) <= 0) for name in sorted(newest)]

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import starmap
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from relay.model.problems.request import StoreAway
-from relay.redis.connection import Refused
-from relay.store import codec
-from relay.store.found import EVERYTHING, MOST_RUNNING, HeldJob, KnownJob, NameTally, Slice, Totals, Wanted
+from relay.store import looks
+from relay.store.found import EVERYTHING, HeldJob, KnownJob, NameTally, Slice, Totals, Wanted
+from relay.store.gathering import gathered
+from relay.store.lookups import id_of_key
 from relay.store.messages import Definitions
 from relay.store.operator_rows import (
     read_known,
-    read_process,
-    read_running,
     read_slice,
-    read_tally,
-    read_totals,
     text,
 )
 from relay.store.partition import Partition
 from relay.store.router import Router
+from relay.store.sums import added, merged, total
 
-_PROCESSES, _NAMES = 50, 20  # that one script tells of
+MOST_CHILDREN = 100  # of a job in a partition that are shown
 
 
 class Sights(Protocol):
     """The verbs by which operators look. Each raises `StoreAway` where the store does not answer in time.
+
+    All partitions are asked. What those that are away have is left out, and `StoreAway` is raised where none answers;
+    `totals` says which they are, and so do slices.
 
     Lists are told in slices: each is asked for with the cursor of the one before, "" at first. Jobs that move meanwhile
     may be there twice, or not at all.
@@ -70,8 +70,12 @@ class Sights(Protocol):
     async def id_of_key(self, digest: str) -> str:
         """The id of the job that a key stands for, "" for none."""
 
-    async def server(self) -> dict[str, str]:
-        """What the server tells of itself (INFO); nothing where it keeps that to itself."""
+    async def refusal(self) -> str:
+        """What Redis says instead of taking a job, "" where it would take one."""
+
+    async def servers(self) -> list[dict[str, str]]:
+        """What each server tells of itself (INFO), those first that have the first partitions; nothing of one that
+        keeps that to itself."""
 
 
 class RedisSights(Sights):
@@ -80,64 +84,56 @@ class RedisSights(Sights):
     _router: Router
 
     async def processes(self) -> list[tuple[str, int, bytes]]:
-        found: list[tuple[str, int, bytes]] = []
-        home = self._router.all()[0]
-        while True:
-            rows = await home.verb("processes", len(found))
-            some = [*starmap(read_process, codec.PROCESS.rows(rows))]
-            found += some
-            if len(some) < _PROCESSES:
-                return found
+        found = await gathered(self._router, looks.processes)
+        newest: dict[str, tuple[str, int, bytes]] = {}
+        for told in sorted(
+            (told for some in found.answers.values() for told in some), key=lambda told: told[1]
+        ):
+            newest[told[0]] = told
+        return [newest[name] for name in sorted(newest)]
 
     async def totals(self) -> Totals:
-        found = [await self._totals(partition) for partition in self._router.all()]
-        first = found[0]
-        counts = ("jobs", "running", "scheduled", "dead", "bytes")
-        sums = {count: sum(getattr(each, count) for each in found) for count in counts}
-        names = sorted({name for each in found for name in each.names})
-        return msgspec.structs.replace(first, names=names, **sums)
-
-    async def _totals(self, partition: Partition) -> Totals:
-        now, (row,) = await partition.timed_verb("totals")
-        return read_totals(now, partition.epoch, row)
+        found = await gathered(self._router, looks.totals)
+        return total(found.answers.values(), found.away)
 
     async def tallies(self, names: list[str]) -> list[NameTally]:
+        async def ask(partition: Partition) -> list[NameTally]:
+            return await looks.tallies(partition, names)
+
         found: dict[str, NameTally] = {}
-        for partition in self._router.all():
-            left = names
-            while left:
-                rows = await partition.verb("tallies", *left[:_NAMES])
-                some = [*starmap(read_tally, codec.TALLY.rows(rows))]
-                for tally in some:
-                    found[tally.name] = _added(found.get(tally.name), tally)
-                left = left[max(1, len(some)) :]
+        for some in (await gathered(self._router, ask)).answers.values():
+            for tally in some:
+                found[tally.name] = added(found.get(tally.name), tally)
         return [found[name] for name in names if name in found]
 
     async def busy_names(self) -> dict[str, int]:
         counts: Counter[str] = Counter()
-        for partition in self._router.all():
-            cursor: Any = 0
-            while True:
-                cursor, *flat = await partition.verb("busy_names", cursor)
-                counts.update({text(name): n for name, n in zip(flat[::2], flat[1::2], strict=True)})
-                if cursor == b"0" or counts.total() >= MOST_RUNNING:
-                    break
+        for some in (await gathered(self._router, looks.busy_names)).answers.values():
+            counts.update(some)
         return dict(counts)
 
     async def running(self) -> list[HeldJob]:
-        found: dict[str, HeldJob] = {}
-        for partition in self._router.all():
-            cursor: Any = 0
-            while True:
-                cursor, *rows = await partition.verb("running", cursor)
-                found |= {job.id: job for job in starmap(read_running, codec.RUNNING.rows(rows))}
-                if cursor == b"0" or len(found) >= MOST_RUNNING:
-                    break
-        return [*found.values()]
+        found = await gathered(self._router, looks.running)
+        return [job for some in found.answers.values() for job in some]
 
     async def known(self, id: str) -> KnownJob | None:
-        (row,) = await self._router.of_id(id).verb("detail", id)
-        return read_known(id, row)
+        home = self._router.of_id(id)
+        (row,) = await home.verb("detail", id)
+        known = read_known(id, row)
+        if known is None or len(self._router.all()) == 1:
+            return known
+        return msgspec.structs.replace(known, children=(*known.children, *await self._children(home, id)))
+
+    async def _children(self, home: Partition, id: str) -> list[str]:
+        """The sub-jobs that live in other partitions than their parent."""
+
+        async def ask(partition: Partition) -> list[str]:
+            if partition is home:
+                return []
+            found = await partition.command("ZRANGE", partition.keys.children(id), 0, MOST_CHILDREN - 1)
+            return [text(child) for child in found]
+
+        return [id for some in (await gathered(self._router, ask)).answers.values() for id in some]
 
     async def live(self, source: str, wanted: Wanted = EVERYTHING, cursor: str = "") -> Slice:
         return await self._slice("live", (source,), wanted, cursor)
@@ -150,41 +146,32 @@ class RedisSights(Sights):
 
     async def _slice(self, verb: str, source: tuple[str, ...], wanted: Wanted, cursor: str) -> Slice:
         """Of one partition after the other: a cursor has the number of the present one in front."""
+        partitions = self._router.all()
         number, _, rest = cursor.partition(":")
         at = int(number or 0)
-        if at >= len(self._router.all()):
+        if at >= len(partitions):
             return Slice([], "", 0)
-        words = rest, *source, *msgspec.structs.astuple(wanted)
-        found = read_slice(*await self._router.all()[at].verb(verb, *words))
-        if found.cursor:
-            return msgspec.structs.replace(found, cursor=f"{at}:{found.cursor}")
-        is_last = at + 1 >= len(self._router.all())
-        return msgspec.structs.replace(found, cursor="" if is_last else f"{at + 1}:")
+        behind = f"{at + 1}:" if at + 1 < len(partitions) else ""
+        try:
+            words = rest, *source, *msgspec.structs.astuple(wanted)
+            found = read_slice(*await partitions[at].verb(verb, *words))
+        except StoreAway:
+            if len(partitions) == 1:
+                raise
+            return Slice([], behind, 0, (at,))
+        return msgspec.structs.replace(found, cursor=f"{at}:{found.cursor}" if found.cursor else behind)
 
     async def definitions(self) -> Definitions:
-        now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
-        return codec.read_catalogue(now, version, rows)
+        found = await gathered(self._router, looks.definitions)
+        return merged(list(found.answers.values()))
 
     async def id_of_key(self, digest: str) -> str:
-        partition = self._router.of_key(digest)
-        found = await partition.command("GET", partition.keys.idem(digest))
-        return text(found).partition(" ")[0] if found else ""
+        return await id_of_key(self._router, digest)
 
-    async def server(self) -> dict[str, str]:
-        try:
-            reply = await self._router.all()[0].command("INFO")
-        except StoreAway as error:
-            if isinstance(error.__cause__, Refused):
-                return {}
-            raise
-        return dict(line.split(":", 1) for line in text(reply).splitlines() if ":" in line)
+    async def refusal(self) -> str:
+        found = await gathered(self._router, looks.refusal)
+        return next(filter(None, found.answers.values()), "")
 
-
-def _added(known: NameTally | None, more: NameTally) -> NameTally:
-    """What waits of a name in another partition, too."""
-    if known is None:
-        return more
-    counts = ("waiting", "limited", "scheduled", "dead")
-    sums = {count: getattr(known, count) + getattr(more, count) for count in counts}
-    oldest = min(known.oldest or more.oldest, more.oldest or known.oldest)
-    return msgspec.structs.replace(known, queue=known.queue or more.queue, oldest=oldest, **sums)
+    async def servers(self) -> list[dict[str, str]]:
+        found = (await gathered(self._router, looks.info)).answers.values()
+        return [*{info.get("run_id", "") or str(nth): info for nth, info in enumerate(found)}.values()]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from relay.model.settings import Settings
 
+_OF_EACH = 3.0  # seconds that each partition adds to the lease of a session that holds nothing
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -35,3 +37,9 @@ def terms_of(settings: Settings) -> StoreSettings:
         dead_bytes=settings.dead_bytes,
         dead_arguments=settings.dead_arguments,
     )
+
+
+def lease_of_nothing(lease: float, partitions: int) -> float:
+    """Seconds that a session is known after a turn that left it without a job. A worker has a session in each
+    partition and takes the turns of those that are idle one after the other, so it comes back to each the later."""
+    return lease if partitions == 1 else max(lease, _OF_EACH * partitions)

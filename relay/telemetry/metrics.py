@@ -179,6 +179,11 @@ PROCESSES = (
 )
 STORE = (
     _gauge("relay_store_up", "Whether the store answers (1)"),
+    _gauge(
+        "relay_partition_up", "Whether a partition of the store answers (1), if it has several", "partition"
+    ),
+    _gauge("relay_partition_jobs", "Live jobs of a partition", "partition"),
+    _gauge("relay_partition_bytes", "Size of the live jobs of a partition", "partition"),
     _gauge("relay_store_latency_seconds", "Time until Redis answered just now"),
     _gauge("relay_queue_jobs", "Jobs that wait in a queue", "queue"),
     _gauge("relay_queue_oldest_seconds", "For how long the first job of a queue has been waiting", "queue"),

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from relay.model.problems.base import RelayError
 from relay.model.schedule import ON_TIME, Schedule
 from relay.store.messages import JobDefinition
+from relay.store.parts import PartStore
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_job, text_of
 from relay.store.workers import WorkerStore
@@ -21,14 +22,15 @@ REST = 3.0  # seconds after a loss of data, in which workers tell which jobs the
 
 
 class Firings:
-    """Looks at the schedules of those jobs whose declaration counts. Times are the store's, in milliseconds."""
+    """Looks at the schedules that live in one partition, of those jobs whose declaration counts. Times are the
+    partition's, in milliseconds."""
 
     _log = Logger()
 
     def __init__(
         self,
         clock: IReactorTime,
-        store: WorkerStore,
+        store: PartStore,
         served: Iterable[JobDefinition],
         roster: Roster,
         pause: float = LOOK,
@@ -48,7 +50,7 @@ class Firings:
         return bool(self._definitions)
 
     def rest(self) -> None:
-        """The store may have forgotten what was fired: first let workers tell what they run."""
+        """The partition may have forgotten what was fired: first let workers tell what they run."""
         self._rests_until = self._clock.seconds() + REST
 
     def stop(self) -> None:
@@ -126,3 +128,14 @@ class Firings:
                 return 0  # another worker does it, or there is no room now
             seen = due
         return following
+
+
+def firings_of(
+    clock: IReactorTime, store: WorkerStore, served: Iterable[JobDefinition], roster: Roster, pause: float
+) -> dict[int, Firings]:
+    """Those of a worker, by partitions: where a schedule lives its job is added, in one script."""
+    homes: dict[int, list[JobDefinition]] = {}
+    for definition in served:
+        if definition.schedule is not None:
+            homes.setdefault(store.home_of(definition), []).append(definition)
+    return {home: Firings(clock, store.parts[home], some, roster, pause) for home, some in homes.items()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relay.submitting.outcomes import EARLY
+from relay.worker.claiming import IDLE
 from relay.worker.firings import LOOK
-from relay.worker.session import IDLE
 
 
 @dataclass(frozen=True, slots=True)

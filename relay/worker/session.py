@@ -8,7 +8,6 @@ opens another session and offers what it holds: the jobs that it runs, and the e
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -21,30 +20,18 @@ from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report, Turn, Turned
+from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
-from relay.store.workers import WorkerStore
 from relay.worker.checkpoints import Checkpoints
+from relay.worker.claiming import ClaimRunner, Rests
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
 from relay.worker.untold import Untold
 
-IDLE = 1.0  # seconds between the turns of a worker that has nothing to say, at most
 SOME = 32  # jobs that are begun before the next turn
-
-
-class ClaimRunner(Protocol):
-    """Runs the jobs that a session claims."""
-
-    def room(self) -> int:
-        """How many more jobs are wanted."""
-
-    def take(self, claim: Claim, since: float) -> None:
-        """Run this job, and `report` its end. `since` is the earliest time, by the clock, at which it may have been
-        claimed."""
-
-    def drop(self, id: str) -> None:
-        """Another worker has this job: stop it, because its end is of no use."""
+USUAL = Rests()
+_NOT_CLOSED = "session {name} could not be closed, and ends with its lease: {error}"
 
 
 class Session:
@@ -53,10 +40,15 @@ class Session:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: WorkerStore, roster: Roster, runner: ClaimRunner, idle: float = IDLE
+        self,
+        clock: IReactorTime,
+        store: SessionStore,
+        roster: Roster,
+        runner: ClaimRunner,
+        rests: Rests = USUAL,
     ) -> None:
         self._clock = clock
-        self._idle = idle
+        self._rests = rests
         self._store = store
         self._roster = roster
         self._sender = TurnSender(clock, store)
@@ -81,6 +73,16 @@ class Session:
     def name(self) -> str:
         """The name of the present session; "" before the first was opened."""
         return self._name
+
+    @property
+    def holds(self) -> int:
+        """How many jobs the store has given it, whose ends it has not taken yet."""
+        return len(self._held)
+
+    @property
+    def not_begun(self) -> int:
+        """How many jobs were claimed and not begun yet."""
+        return len(self._claimed)
 
     # -- what the worker says --
 
@@ -165,14 +167,10 @@ class Session:
         try:
             await self._store.leave(self._name)
         except RelayError as error:
-            self._log.warn(
-                "session {name} could not be closed, and ends with its lease: {error}",
-                name=self._name,
-                error=repr(error),
-            )
+            self._log.warn(_NOT_CLOSED, name=self._name, error=repr(error))
 
     async def _turns(self) -> None:
-        number = 1
+        number, idle = 1, self._rests.first
         while not self._done() and not self._stale:
             number += 1
             sent = self._clock.seconds()
@@ -186,7 +184,9 @@ class Session:
                 self._claimed.append((claim, sent))
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
-                await self._sleep(self._idle if turned.due < 0 else min(self._idle, turned.due + 0.001))
+                rest = self._rests.holding if self._held else idle
+                await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
+                idle = self._rests.idle
 
     def _begin_some(self) -> None:
         """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""

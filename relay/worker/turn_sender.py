@@ -12,7 +12,7 @@ from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Report, Turn, Turned
-from relay.store.workers import WorkerStore
+from relay.store.parts import SessionStore
 from relay.timing.backoff import Backoff
 
 AGAIN = Backoff(0.1, limit=1.0)  # before a store that was away is asked again
@@ -25,7 +25,7 @@ class TurnSender:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: WorkerStore) -> None:
+    def __init__(self, clock: IReactorTime, store: SessionStore) -> None:
         self._clock = clock
         self._store = store
         self._failures = 0  # in a row
@@ -37,7 +37,7 @@ class TurnSender:
         await deferLater(self._clock, AGAIN.pause(self._failures))
 
     async def send(self, session: str, turn: Turn) -> Turned:
-        """The answer to a turn. Raises what `WorkerStore.turn` raises, but for a store that is away."""
+        """The answer to a turn. Raises what `SessionStore.turn` raises, but for a store that is away."""
         lost = 0  # in a row
         while True:
             try:

@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from relay.model.job import Claim
 from relay.model.problems.base import RelayError
 from relay.store.messages import Report
+from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS
-from relay.store.workers import WorkerStore
 from relay.timing.backoff import Backoff
 from relay.timing.fork import fork
 
@@ -23,12 +23,12 @@ AGAIN = Backoff(0.1, limit=2.0)  # before a store is asked again that has not ma
 
 
 class Untold:
-    """Of one worker. They are kept until they are told, in case the store loses them; if the worker ends before, a
+    """Of one session. They are kept until they are told, in case the store loses them; if the worker ends before, a
     sweep tells them."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, store: WorkerStore) -> None:
+    def __init__(self, clock: IReactorTime, store: SessionStore) -> None:
         self._clock = clock
         self._store = store
         self._ends: dict[str, tuple[Claim, Report]] = {}

@@ -21,15 +21,17 @@ from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
 from relay.timing.draining import Drain
+from relay.worker.claiming import rests_of
 from relay.worker.definitions import served
 from relay.worker.equipping import equipment_of, place_of
-from relay.worker.firings import Firings
+from relay.worker.firings import firings_of
 from relay.worker.lately import Lately
 from relay.worker.lifespan import Lifespan
 from relay.worker.runner import Runner
 from relay.worker.session import Session
 from relay.worker.shareds import Shareds
 from relay.worker.tools import WorkerTools
+from relay.worker.worker_sessions import WorkerSessions
 
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
 
@@ -62,18 +64,19 @@ class Worker(Service):
         }
         definitions = served(registry)
         self._roster = Roster(definitions)
-        self._firings = Firings(tools.clock, tools.store, definitions, self._roster, pace.look)
-        if self._firings:
-            work[self._firings.look] = pace.look
-            tools.store.on_data_loss.append(self._firings.rest)
+        self._firings = firings_of(tools.clock, tools.store, definitions, self._roster, pace.look)
+        work |= dict.fromkeys((firings.look for firings in self._firings.values()), pace.look)
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
-        idle, given = min(pace.idle, settings.lease / 3), settings.for_handlers()
-        self._session = Session(tools.clock, tools.store, self._roster, self, idle)
+        given, parts = settings.for_handlers(), tools.store.parts
+        rests = rests_of(pace.idle, settings.lease, len(parts))
+        self._sessions = WorkerSessions(tools.clock, parts, self._roster, self, rests)
         #: what the handlers share
         self.shareds = Shareds(tools.clock, given)
         self._lifespan = Lifespan(tools.clock, registry.hooks, self.shareds)
         equipment = equipment_of(tools, registry, given, self._outcomes.waiters)
-        self._runner = Runner(place_of(tools, registry, settings, self.shareds), equipment, self._session)
+        self._runner = Runner(
+            place_of(tools, registry, settings, self.shareds), equipment, self._sessions.reports
+        )
         self._starting: Deferred[None] | None = None
         self._turning: Deferred[None] | None = None
         tools.store.on_data_loss.append(self._resync)
@@ -86,7 +89,7 @@ class Worker(Service):
     def _serve(self) -> None:
         self._starting = None
         self._membership.start()
-        self._turning = ensureDeferred(self._session.run())
+        self._turning = self._sessions.run()
         self._turning.addErrback(self._broke_off)
 
     def _not_started(self, failure: Failure) -> None:
@@ -121,16 +124,18 @@ class Worker(Service):
                 seconds=self.drain.left(),
             )
         await self._runner.finish(self.drain)
-        self._session.close()
+        self._sessions.close()
         if self._turning is not None:
             await self._turning.addTimeout(_LEAVE, self._tools.clock, lambda *_: None)
+        self._sessions.stop()
         await self._lifespan.stop(max(_LEAVE, self.drain.left()))
         await self._tools.upstreams.close()
         self._tools.leave()
         if self._turning is not None:  # it was started
             self._membership.stop_work()
             self._outcomes.stop()
-            self._firings.stop()
+            for firings in self._firings.values():
+                firings.stop()
             await self._membership.leave()
         await self._tools.finish()
 
@@ -145,11 +150,11 @@ class Worker(Service):
 
     def nudge(self) -> None:
         """There may be something to do: look."""
-        self._session.nudge()
+        self._sessions.nudge_all()
 
-    def session(self) -> str:
-        """The name of the present session; "" before the first was opened."""
-        return self._session.name
+    def session(self, partition: int = 0) -> Session:
+        """The session in a partition."""
+        return self._sessions.of(partition)
 
     # -- jobs: what the session calls --
 
@@ -172,17 +177,17 @@ class Worker(Service):
     def _end(self, claim: Claim, end: Report) -> None:
         """A job ends that was not begun."""
         self._tools.events.ended(claim, end.how, end.problem, 0.0, len(end.payload))
-        self._session.report(end)
+        self._sessions.reports.report(end)
 
     def drop(self, id: str) -> None:
         self._runner.drop(id)
 
     # -- what the worker is told, and what it tells --
 
-    def _told(self, mail: list[Message]) -> None:
+    def _told(self, mail: list[Message], partition: int = 0) -> None:
         for message in mail:
             if message.kind == MailKind.WAKE:
-                self._session.nudge()
+                self._sessions.wake(partition)
             elif message.kind == MailKind.CANCEL:
                 self._cancel(message.id)
             elif message.kind in WHETHER_QUIET:
@@ -193,16 +198,18 @@ class Worker(Service):
     def _be_quiet(self, on: bool) -> None:
         self.is_quiet, what = on, "nothing more" if on else "jobs again"
         self._log.info("an operator has this worker claim {what}", what=what)
-        self._session.nudge()
+        self._sessions.nudge_all()
 
     def _cancel(self, id: str) -> None:
         """Stop a job. A job that was claimed but has not arrived yet is not started."""
         if not self._runner.stop(id, State.CANCELLED):
             self._cancelled.add(id)
 
-    def _resync(self) -> None:
+    def _resync(self, partition: int = 0) -> None:
         """Redis may have lost data: offer it the jobs that this worker holds, and publish the declarations again."""
-        self._session.resync()
+        if partition in self._firings:
+            self._firings[partition].rest()
+        self._sessions.resync(partition)
         ensureDeferred(self._publish()).addErrback(
             lambda failure: self._log.failure(
                 "the declarations of this worker's jobs could not be published", failure

@@ -20,7 +20,14 @@ from relay.admin.metrics import exposition, form_of
 from relay.admin.operators import Operator
 from relay.http.request import Request
 from relay.model.problems.request import StoreAway
-from relay.operations.seen import NameStatus, Overview, ProcessStatus, QueueStatus, StoreInfo
+from relay.operations.seen import (
+    NameStatus,
+    Overview,
+    PartitionStatus,
+    ProcessStatus,
+    QueueStatus,
+    StoreInfo,
+)
 from relay.telemetry.counts import Counts
 from relay.telemetry.metrics import OF_STORE
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
@@ -40,6 +47,7 @@ OVERVIEW = Overview(
     scheduled=1,
     dead=4,
     most_jobs=1000,
+    partitions=(PartitionStatus(0, True, 3, 2, 1, 4, 99), PartitionStatus(1)),
 )
 
 
@@ -93,6 +101,11 @@ def test_the_store_tells_its_queues_and_how_long_they_wait() -> None:
     assert found["relay_queue_jobs", frozenset({("queue", "media")})] == 3
     assert found["relay_processes", frozenset({("role", "worker")})] == 0
     assert {name for name, _ in found} == set(OF_STORE)
+    first, second = ({("partition", number)} for number in "01")
+    assert found["relay_partition_up", frozenset(first)] == 1
+    assert found["relay_partition_jobs", frozenset(first)] == 6
+    assert found["relay_partition_up", frozenset(second)] == 0
+    assert ("relay_partition_jobs", frozenset(second)) not in found
 
 
 def test_a_store_that_is_away_is_told_as_that_and_processes_are_told_nevertheless() -> None:

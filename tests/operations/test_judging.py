@@ -9,7 +9,7 @@ import pytest
 from relay.operations.finding import BAD, NOTE, WARNING, Finding, Looks
 from relay.operations.judging import AWAY, RULES, is_well, judge
 from relay.operations.minute import Minute
-from relay.operations.seen import Overview, QueueStatus
+from relay.operations.seen import Overview, PartitionStatus, QueueStatus
 from relay.telemetry.metrics import METRICS
 from relay.telemetry.snapshot import ProcessInfo, Sample, Snapshot
 from tests.operations.seen_values import FRONT, MAIL, NOW, REDIS, WORKER, ago, overview, with_
@@ -33,6 +33,12 @@ def test_nothing_is_found_where_all_is_well() -> None:
 #: what is wrong, with its level, a word of what is said, and where
 CASES = {
     "away": (overview(store=with_(REDIS, reached=False)), BAD, "Redis does not answer", ""),
+    "a partition": (
+        overview(partitions=(PartitionStatus(0, True), PartitionStatus(1))),
+        BAD,
+        "partition 1 of the store is away",
+        "partition:1",
+    ),
     "no front": (overview(processes=[WORKER]), BAD, "not a single front", ""),
     "silent front": (
         overview(processes=[FRONT, with_(FRONT, name="front-2", seen=ago(20))]),

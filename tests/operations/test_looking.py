@@ -311,14 +311,24 @@ def test_what_a_server_tells_of_itself_is_read() -> None:
         "instantaneous_ops_per_sec": "77",
         "uptime_in_seconds": "60",
     }
-    info = store_info(told, 0.25)
+    info = store_info([told], 0.25)
     assert (info.version, info.memory, info.most_memory, info.policy) == ("8.1.0", 1000, 5000, "noeviction")
     assert info.persistence == "aof (aof_last_write_status: failed)"
     assert (info.replicas, info.role, info.clients, info.commands) == (2, "master", 9, 77)
     assert (info.latency, info.uptime, info.reached) == (0.25, 60, True)
-    assert store_info({"rdb_saves": "3"}, 0).persistence == "rdb"
-    assert store_info({"redis_version": "7"}, 0).persistence == "none"
-    assert store_info({}, 0).persistence == ""
+    assert store_info([{"rdb_saves": "3"}], 0).persistence == "rdb"
+    assert store_info([{"redis_version": "7"}], 0).persistence == "none"
+    assert store_info([{}], 0).persistence == ""
+
+
+def test_of_several_servers_the_worst_figures_are_shown() -> None:
+    well = {"used_memory": "10", "maxmemory": "100", "maxmemory_policy": "noeviction", "aof_enabled": "1"}
+    ill = {"used_memory": "90", "maxmemory": "100", "maxmemory_policy": "allkeys-lru"}
+    counted = {"connected_slaves": "1", "connected_clients": "4", "instantaneous_ops_per_sec": "7"}
+    for servers in ([well | counted, ill], [ill, well | counted]):
+        info = store_info(servers, 0)
+        assert (info.memory, info.policy, info.persistence) == (90, "allkeys-lru", "none")
+        assert (info.replicas, info.clients, info.commands) == (0, 4, 7)
 
 
 @ensureDeferred

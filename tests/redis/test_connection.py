@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent
 
 from relay.model.problems.request import StoreAway
-from relay.redis.address import Address, AddressError
+from relay.redis.address import Address
 from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
 from relay.redis.topology import OneServer
@@ -127,7 +127,7 @@ async def test_a_server_that_refuses_the_password_is_asked_again(
     link.start()
     assert (await refused).word == "WRONGPASS"
     assert not link.up
-    link._address = address
+    link._server = OneServer(reactor, address)
     assert await link.command("PING") == b"PONG"
     await link.stop()
     assert all("refuses" in event["log_format"] for event in no_logged_failures)
@@ -280,42 +280,6 @@ async def test_a_server_that_is_not_the_one_to_ask_is_left(server: RedisProcess,
 
 
 # -- addresses --
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("redis://localhost", Address("redis", "localhost", 6379, 0, "", "")),
-        ("redis://h:7/2", Address("redis", "h", 7, 2, "", "")),
-        ("redis://:p%40ss@h", Address("redis", "h", 6379, 0, "", "p@ss")),
-        ("rediss://u:p@[::1]:7/1", Address("rediss", "::1", 7, 1, "u", "p")),
-        ("unix:///run/r.sock", Address("unix", "/run/r.sock", 0, 0, "", "")),
-        ("unix://:p@/run/r.sock?db=4", Address("unix", "/run/r.sock", 0, 4, "", "p")),
-    ],
-)
-def test_an_address_is_read_from_its_url(url: str, expected: Address) -> None:
-    assert Address.parse(url) == expected
-    assert "p@ss" not in expected.shown
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("", "http://h", "redis://", "redis://h:x", "redis://h/x", "unix://r.sock", "h:6379"),
-        *(
-            "redis://h:0",
-            "redis://h:65536",
-            "redis://h/-1",
-            "redis://h/0/1",
-            "redis://h/\u0661",
-            "redis://[::1",
-        ),
-        *("redis://a..b", f"redis://{'a' * 64}", "redis://a b", f"unix:///{'a' * 107}", "unix:///a?db=-1"),
-    ],
-)
-def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(AddressError):
-        Address.parse(url)
 
 
 # -- servers that relay can't work with --

@@ -35,7 +35,8 @@ class Store(RedisFrontStore, RedisWorkerStore):
         self._operator = RedisOperatorStore(router, terms)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._operator, name)
+        others = self.parts[0], self._operator
+        return getattr(others[not hasattr(others[0], name)], name)
 
     async def moment(self) -> int:
         """The store's time, in milliseconds."""

@@ -13,18 +13,18 @@ from relay.redis.connection import Connection
 from relay.store.durability import APART, LINKS, SECONDS, Durability
 from relay.store.keys import Keys
 from relay.store.partition import Partition
-from relay.store.proof import Wanted
+from relay.store.proof import ProofWanted
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
 PATIENCE = SECONDS + 0.2
-REPLICA = Wanted("replica")
+REPLICA = ProofWanted("replica")
 WITH_REPLICA = b"redis_version:7.0.15\r\nconnected_slaves:1\r\n"
 
 
 class Scene:
     """A partition with a replica, and what its server says; waits are answered when a test says so."""
 
-    def __init__(self, wanted: Wanted = REPLICA, info: bytes = WITH_REPLICA) -> None:
+    def __init__(self, wanted: ProofWanted = REPLICA, info: bytes = WITH_REPLICA) -> None:
         self.redis = MemoryRedis(Clock())
         self.redis.answer = self.answer
         self.run, self.epoch, self.seq = b"abc", b"first", 7
@@ -185,13 +185,13 @@ def test_what_redis_refuses_is_not_durable_and_says_why(scene: Scene, refusal: b
 
 
 def test_a_server_that_can_prove_nothing_is_not_waited_for() -> None:
-    scene = Scene(Wanted(), b"redis_version:7.0.15\r\n")
+    scene = Scene(ProofWanted(), b"redis_version:7.0.15\r\n")
     assert "it has no replica" in str(error(scene.ask()))
     assert (scene.unfit, scene.links) == ([], 0)
 
 
 def test_a_replica_that_was_there_is_waited_for_when_another_server_has_none() -> None:
-    scene = Scene(Wanted())
+    scene = Scene(ProofWanted())
     scene.info, scene.run, scene.epoch = b"redis_version:9.0.0\r\naof_enabled:1\r\n", b"another", b"second"
     scene.redis.cut()
     scene.redis.turn(0.5)
@@ -202,7 +202,7 @@ def test_a_replica_that_was_there_is_waited_for_when_another_server_has_none() -
 
 
 def test_an_operator_s_choice_that_the_server_can_t_meet_ends_the_program() -> None:
-    scene = Scene(Wanted("disk"))
+    scene = Scene(ProofWanted("disk"))
     assert scene.unfit == ["--durable disk: it keeps no append-only file (appendonly yes)"]
 
 

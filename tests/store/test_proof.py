@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.store.proof import NoProof, Proof, Wanted
+from relay.store.proof import NoProof, Proof, ProofWanted
 
 NEW = {"redis_version": "7.2.4", "aof_enabled": "1", "connected_slaves": "0", "appendfsync": "always"}
 OLD = {**NEW, "redis_version": "7.0.15"}
@@ -15,40 +15,40 @@ REPLICATED = {**OLD, "connected_slaves": "2"}
 @pytest.mark.parametrize(
     ("wanted", "info", "proof"),
     [
-        (Wanted(), NEW, Proof(disk=True)),
-        (Wanted(), REPLICATED, Proof(replicas=1)),
-        (Wanted(replicas=2), REPLICATED, Proof(replicas=2)),
-        (Wanted(), {**NEW, "min_slaves_good_slaves": "0"}, Proof(replicas=1)),
-        (Wanted(fails_over=True), NEW, Proof(replicas=1)),
-        (Wanted("replica"), NEW, Proof(replicas=1)),
-        (Wanted("disk"), {**NEW, **REPLICATED, "redis_version": "9.1"}, Proof(disk=True)),
-        (Wanted("replica+disk"), NEW, Proof(replicas=1, disk=True)),
-        (Wanted("disk"), {**EVERYSEC, "redis_version": "8.0.1"}, Proof(disk=True)),
+        (ProofWanted(), NEW, Proof(disk=True)),
+        (ProofWanted(), REPLICATED, Proof(replicas=1)),
+        (ProofWanted(replicas=2), REPLICATED, Proof(replicas=2)),
+        (ProofWanted(), {**NEW, "min_slaves_good_slaves": "0"}, Proof(replicas=1)),
+        (ProofWanted(fails_over=True), NEW, Proof(replicas=1)),
+        (ProofWanted("replica"), NEW, Proof(replicas=1)),
+        (ProofWanted("disk"), {**NEW, **REPLICATED, "redis_version": "9.1"}, Proof(disk=True)),
+        (ProofWanted("replica+disk"), NEW, Proof(replicas=1, disk=True)),
+        (ProofWanted("disk"), {**EVERYSEC, "redis_version": "8.0.1"}, Proof(disk=True)),
     ],
 )
 def test_a_replica_counts_where_there_should_be_one_else_the_disk_unless_it_was_chosen(
-    wanted: Wanted, info: dict[str, str], proof: Proof
+    wanted: ProofWanted, info: dict[str, str], proof: Proof
 ) -> None:
     assert wanted.proof(info) == proof
 
 
 def test_a_replica_that_has_gone_is_not_replaced_by_the_disk() -> None:
-    assert Wanted().proof(NEW, had_replicas=True) == Proof(replicas=1)
+    assert ProofWanted().proof(NEW, had_replicas=True) == Proof(replicas=1)
 
 
 @pytest.mark.parametrize(
     ("wanted", "info", "why"),
     [
-        (Wanted(), OLD, "it has no replica, and Redis 7.0.15 can't say"),
-        (Wanted("disk"), {**NEW, "aof_enabled": "0"}, "it keeps no append-only file"),
-        (Wanted("replica+disk"), {**REPLICATED, "aof_enabled": "0"}, "it keeps no append-only file"),
-        (Wanted("disk"), EVERYSEC, "with appendfsync everysec it says too early"),
-        (Wanted("disk"), {**EVERYSEC, "redis_version": "8.0", "valkey_version": "9.1.2"}, "too early"),
-        (Wanted("disk"), {**NEW, "appendfsync": ""}, "may not ask for its appendfsync"),
-        (Wanted(), {}, "it has no replica, and it keeps no append-only file"),
+        (ProofWanted(), OLD, "it has no replica, and Redis 7.0.15 can't say"),
+        (ProofWanted("disk"), {**NEW, "aof_enabled": "0"}, "it keeps no append-only file"),
+        (ProofWanted("replica+disk"), {**REPLICATED, "aof_enabled": "0"}, "it keeps no append-only file"),
+        (ProofWanted("disk"), EVERYSEC, "with appendfsync everysec it says too early"),
+        (ProofWanted("disk"), {**EVERYSEC, "redis_version": "8.0", "valkey_version": "9.1.2"}, "too early"),
+        (ProofWanted("disk"), {**NEW, "appendfsync": ""}, "may not ask for its appendfsync"),
+        (ProofWanted(), {}, "it has no replica, and it keeps no append-only file"),
     ],
 )
-def test_what_a_server_can_t_prove_has_a_reason(wanted: Wanted, info: dict[str, str], why: str) -> None:
+def test_what_a_server_can_t_prove_has_a_reason(wanted: ProofWanted, info: dict[str, str], why: str) -> None:
     with pytest.raises(NoProof, match=why):
         wanted.proof(info)
 
@@ -67,7 +67,11 @@ def test_all_that_is_asked_for_has_to_have_the_write() -> None:
 
 
 def test_a_server_is_asked_how_it_writes_to_its_disk_where_that_matters() -> None:
-    assert Wanted().asks_policy(NEW)
-    assert Wanted("replica+disk").asks_policy(REPLICATED)
-    others = (Wanted("replica"), NEW), (Wanted(), REPLICATED), (Wanted("disk"), {**NEW, "aof_enabled": "0"})
+    assert ProofWanted().asks_policy(NEW)
+    assert ProofWanted("replica+disk").asks_policy(REPLICATED)
+    others = (
+        (ProofWanted("replica"), NEW),
+        (ProofWanted(), REPLICATED),
+        (ProofWanted("disk"), {**NEW, "aof_enabled": "0"}),
+    )
     assert not any(wanted.asks_policy(info) for wanted, info in others)

@@ -647,8 +647,8 @@ async def publish_old_and_new(redis: RedisProcess, old: Store, new: Store) -> li
     """Two workers that declare one name differently, the second of which began later."""
     rosters = [Roster([declared("echo", queue)]) for queue in ("old", "new")]
     await old.publish(rosters[0])
-    old._published_since -= 1  # a millisecond before
-    redis.client.hset("{r0}:declared", "echo", f"old {old._published_since} 9999999999999")
+    old.parts[0]._published_since -= 1  # a millisecond before
+    redis.client.hset("{r0}:declared", "echo", f"old {old.parts[0]._published_since} 9999999999999")
     await new.publish(rosters[1])
     return rosters
 

@@ -17,7 +17,7 @@ from tests.topologies.node import Node
 
 MASTERS = 3
 SLOTS = 16384
-_PATIENCE = 30.0  # seconds for nodes to agree
+_PATIENCE = 60.0  # seconds for nodes to agree
 
 
 def slot_of(key: str) -> int:

@@ -27,12 +27,14 @@ def never() -> Deferred[None]:
 
 @pytest.fixture
 def worker() -> Worker:
-    tools = WorkerTools(Clock(), Mock(inbox="worker"), Mock(), Mock(), Mock(), Mock())
+    tools = WorkerTools(
+        Clock(), Mock(inbox="worker", parts=[Mock(inbox="worker")]), Mock(), Mock(), Mock(), Mock()
+    )
     return Worker(tools, Registry([never]), Settings())
 
 
 def ends(worker: Worker) -> list[Report]:
-    session: Any = worker._session
+    session: Any = worker.session()
     return session._ends
 
 
@@ -62,7 +64,7 @@ def test_a_worker_that_is_stopped_while_a_hook_runs_ends_in_order_and_has_not_se
     waiting: Deferred[None] = Deferred()
     registry = Registry([never])
     registry.hooks = hooks_of([on_start(lambda: waiting)])
-    upstreams, store = Mock(close=lambda: succeed(None)), Mock(inbox="worker")
+    upstreams, store = Mock(close=lambda: succeed(None)), Mock(inbox="worker", parts=[Mock(inbox="worker")])
     tools = WorkerTools(Clock(), store, Mock(), upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, registry, Settings())
     worker.startService()
@@ -75,7 +77,7 @@ def test_a_worker_whose_hook_fails_gives_up() -> None:
     reasons = list[str]()
     registry = Registry([never])
     registry.hooks = hooks_of([on_start(lambda: fail(OSError("no")))])
-    store = Mock(inbox="worker")
+    store = Mock(inbox="worker", parts=[Mock(inbox="worker")])
     tools = WorkerTools(Clock(), store, Mock(), Mock(), Mock(), Mock(), reasons.append)
     Worker(tools, registry, Settings()).startService()
     (reason,) = reasons
@@ -88,13 +90,16 @@ def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     no_logged_failures: list[Any],
 ) -> None:
     clock, reasons, stopped = Clock(), list[str](), list[Any]()
-    store = Mock(inbox="worker", sweep=AsyncMock(), publish=AsyncMock(), stop=lambda: succeed(None))
+    parts = [Mock(inbox="worker")]
+    store = Mock(
+        inbox="worker", parts=parts, sweep=AsyncMock(), publish=AsyncMock(), stop=lambda: succeed(None)
+    )
     inbox = Mock(stop=lambda: succeed(None))
     upstreams = Mock(close=lambda: succeed(None))
     tools = WorkerTools(clock, store, lambda _: inbox, upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, Registry([never]), Settings(drain=30))
     worker.take(claim(1), 0.0)
-    broken: Any = worker._session
+    broken: Any = worker.session()
     broken.run = lambda: fail(SystemError())
     worker.startService()
     assert reasons == ["the worker's session ended"]

@@ -54,3 +54,9 @@ local function claim_some(want)
   end
   return open[1] and open[1].name
 end
+
+-- The first name of which a job waits that this session may have, nil for none.
+local function first_open()
+  local first = open_names()[1]
+  return first and first.name
+end

@@ -16,7 +16,7 @@ local function put_back(row, run, kept)
   if state ~= 'queued' then
     put_off(id, job[Job.name], now + tonumber(row[Report.delay]))
   else
-    enqueue(id, job, place)
+    if #deaths_of(id) >= SUSPECT then suspect(id, job[Job.name], place) else enqueue(id, job, place) end
     wake(job[Job.name], 1)
   end
 end

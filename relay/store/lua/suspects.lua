@@ -1,5 +1,7 @@
 -- Jobs that are suspected of killing their workers come first, but one at a time and alone, so that what dies with them is
--- their doing: in a session that holds nothing, and while there is none, in one that takes nothing new until it does.
+-- their doing: in a worker that holds nothing, and while there is none, in one that takes nothing new until it does. A worker
+-- may have other sessions (in other partitions): `others` says how many jobs these hold, -1 that they hold none and may be
+-- about to claim some. Then a session says first that it wants to be alone, which has the worker keep the others from it.
 -- needs: prelude, jobs, busy, claims, deaths, limit, places, serving, stopped
 
 local function may_go(lane)
@@ -41,20 +43,21 @@ local function stop_trying(session)
 end
 
 -- Whether this session takes nothing else: it tries a suspect, or empties itself to.
-local function tries_suspects(session, want, holds)
+local function tries_suspects(session, want, holds, others)
   if redis.call('EXISTS', K.suspects, K.trial) == 0 or rests(session) then return false end
+  local is_busy, is_alone = holds > 0 or others > 0, holds == 0 and others == 0
   local does, since = string.match(redis.call('HGET', K.trial, session) or '', '^(%S+) (%d+)$')
-  if does and holds > 0 and now - tonumber(since) > ALONE then return stop_trying(session) end
+  if does and is_busy and now - tonumber(since) > ALONE then return stop_trying(session) end
   if does == 'tries' and holds > 0 then return true end
   local name = want > 0 and suspected_name()
-  if not name or (holds > 0 and not does and redis.call('HLEN', K.trial) > 0) then
+  if not name or (is_busy and not does and redis.call('HLEN', K.trial) > 0) then
     if does then redis.call('HDEL', K.trial, session) end
     return false
   end
-  if not (does == 'empties' and holds > 0) then
-    redis.call('HSET', K.trial, session, (holds > 0 and 'empties ' or 'tries ') .. digits(now))
+  if is_alone or does ~= 'empties' then
+    redis.call('HSET', K.trial, session, (is_alone and 'tries ' or 'empties ') .. digits(now))
   end
-  if holds == 0 then
+  if is_alone then
     local id, place = unpack(redis.call('ZRANGE', named('suspect', name), 0, 0, 'WITHSCORES'))
     local kept = redis.call('HGET', K.job, id)
     unsuspect(id, name)

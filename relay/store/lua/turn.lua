@@ -1,7 +1,9 @@
 --!allow-oom
 -- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
--- arguments: tag, epoch, session, number, lease (ms), terms, want, holds (jobs beyond those that end here), then three lists,
---            each after its length: ends (rows of `End`, at most 100), progresses (`Progress`), checkpoints (`Checkpoint`)
+-- arguments: tag, epoch, session, number, lease (ms), of_nothing (the lease of a session that holds no job, ms), terms, want,
+--            holds (jobs beyond those that end here), others (jobs of the worker in other sessions, see `suspects.lua`),
+--            passes (1: it was woken, and has no place: another is to look), then three lists, each after its length:
+--            ends (rows of `End`, at most 100), progresses (`Progress`), checkpoints (`Checkpoint`)
 --            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead job), or
 --            `undone` (failed, and nothing was done: its key is free again), or `scheduled` (try
 --            again after the delay), or `postponed` (the same, but it was not the job's fault: the attempt does not
@@ -13,15 +15,17 @@
 -- needs: prelude, attempts, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
 --        suspects, turns
 local session, number, lease = ARG.session, tonumber(ARG.number), tonumber(ARG.lease)
-local want, holds = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds)
+local want, holds, others = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds), tonumber(ARG.others)
 read_terms(ARG.terms)
 
 local last, roster, claimed_last = last_turn(session)
 if not last then return {'FENCED'} end
-redis.call('ZADD', K.session, 'XX', digits(now + lease), session)
+local function renew(time) redis.call('ZADD', K.session, 'XX', digits(now + time), session) end
+if number <= last then renew(lease) end
 if number < last then return {'STALE'} end
 if number == last then
-  return Turned{more = 1, due = -1, refused = {}, claims = claims_again(session, number, claimed_last), alone = 0}
+  local rows, alone = claims_again(session, number, claimed_last), redis.call('HEXISTS', K.trial, session)
+  return Turned{more = 1, due = -1, refused = {}, claims = rows, alone = alone}
 end
 
 -- 1. what has ended, after what it has left to go on from
@@ -38,13 +42,15 @@ if #let_go > 0 then redis.call('ZREM', named('held', session), unpack(let_go)) e
 -- 2. what to do next: a fair share of what waits
 serve_as(session)
 reopen_lanes()
-local trying, left = tries_suspects(session, want, holds), nil
+local trying, left = tries_suspects(session, want, holds, others), nil
 if not trying and want > 0 then
   left = claim_some(want)
   settle_lines()
 end
+if ARG.passes == '1' then left = first_open() end
 local rows, taken = begin(session, number)
 write_settled() -- what turned out to be late
+renew(holds + #taken > 0 and lease or tonumber(ARG.of_nothing))
 if has_roster() then keep_turn(session, number, roster, taken) end
 
 -- 3. who else should look: this session when it has places left, else one that is idle

@@ -14,7 +14,7 @@ from relay.store.memory.sights import MemorySights
 from relay.store.memory.store import MemoryStore
 from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operators import OperatorStore
-from relay.store.schedules import ScheduleStatus, firing_by_hand, shown
+from relay.store.schedules import ScheduleStatus, firing_job, scheduled, shown
 
 
 class MemoryOperatorStore(MemorySights, MemoryActs, OperatorStore):
@@ -61,9 +61,8 @@ class MemoryOperatorStore(MemorySights, MemoryActs, OperatorStore):
 
     async def fire_now(self, name: str) -> str:
         data, front = self.store.data, MemoryFrontStore(self.store, "")
-        return (
-            await front.submit(firing_by_hand(data.served.catalogue(), name, front.mint(), data.now()))
-        ).id
+        definition = scheduled(data.served.catalogue(), name)
+        return (await front.submit(firing_job(definition, front.mint(), data.now(), by_hand=True))).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         return list(self.store.data.dead_jobs.values())[::-1][:most]

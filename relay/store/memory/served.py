@@ -11,8 +11,8 @@ from relay.store.member import FORGET_SERVED
 from relay.store.memory.limits import Limits
 from relay.store.memory.schedules import Schedules
 from relay.store.messages import Definitions, JobDefinition
+from relay.store.parts import SERVED_TTL
 from relay.store.roster import Roster
-from relay.store.workers import SERVED_TTL
 
 
 @dataclass(slots=True)

@@ -154,8 +154,11 @@ class MemorySights(Sights):
         found = self.store.data.by_key(digest)
         return found[0] if found else ""
 
-    async def server(self) -> dict[str, str]:
-        return {}
+    async def refusal(self) -> str:
+        return ""
+
+    async def servers(self) -> list[dict[str, str]]:
+        return [{}]
 
 
 def _slice(jobs: list[ListedJob], wanted: Wanted) -> Slice:

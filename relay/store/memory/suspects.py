@@ -7,6 +7,7 @@ from relay.store.memory.dataset import DataSet
 from relay.store.memory.lanes import Lanes
 from relay.store.memory.record import LiveJob
 from relay.store.memory.sessions import SUSPECT, MemorySession, Sessions, Trial
+from relay.store.messages import Turn
 
 ALONE = 60_000  # ms for which a session is alone with a suspect, or waits to be
 REST = 600_000  # ms for which it then tries none
@@ -20,21 +21,23 @@ class Suspects:
         self._sessions = sessions
         self._lanes = lanes
 
-    def tries(self, session: MemorySession, want: int, holds: int) -> bool:
-        """Whether this session, which holds so many jobs, tries a suspect or empties itself to."""
-        now, trial = self._data.now(), session.trial
+    def tries(self, session: MemorySession, turn: Turn) -> bool:
+        """Whether this session tries a suspect, or empties itself to. It tries none before its worker holds nothing."""
+        now, trial, holds = self._data.now(), session.trial, turn.holds
+        is_busy, is_alone = holds > 0 or turn.others > 0, alone(turn)
         if session.rests_until > now:
             return False
-        if trial is not None and holds and now - trial.since > ALONE:
+        if trial is not None and is_busy and now - trial.since > ALONE:
             session.trial, session.rests_until = None, now + REST
             return False
         if trial is not None and trial.is_alone and holds:
             return True
-        if want < 1 or self.first(session) is None or (holds and not trial and self._others_try(session)):
+        is_late = is_busy and not trial and self._others_try(session)
+        if turn.want < 1 or self.first(session) is None or is_late:
             session.trial = None
             return False
-        if trial is None or trial.is_alone or not holds:
-            session.trial = Trial(is_alone=not holds, since=now)
+        if trial is None or trial.is_alone or is_alone:
+            session.trial = Trial(is_alone=is_alone, since=now)
         return True
 
     def _others_try(self, session: MemorySession) -> bool:
@@ -50,3 +53,8 @@ class Suspects:
             elif self._lanes.may_go(live):
                 return live
         return None
+
+
+def alone(turn: Turn) -> bool:
+    """Whether a suspect may begin: its worker holds nothing else, and keeps its other sessions from it."""
+    return turn.holds == turn.others == 0

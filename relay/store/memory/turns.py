@@ -9,8 +9,8 @@ from relay.model.state import State
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.lanes import Lanes
 from relay.store.memory.record import LiveJob, Run
-from relay.store.memory.sessions import MemorySession, Sessions
-from relay.store.memory.suspects import Suspects
+from relay.store.memory.sessions import SUSPECT, MemorySession, Sessions
+from relay.store.memory.suspects import Suspects, alone
 from relay.store.messages import Fenced, How, Report, Turn, Turned
 
 MOST_CLAIMS = 100  # of one turn
@@ -36,14 +36,14 @@ class Turns:
         if turn.number < session.turn:
             raise Fenced("STALE")
         if turn.number == session.turn:
-            return Turned(self._claims_again(session), [], True, -0.001)
+            return Turned(self._claims_again(session), [], True, -0.001, session.trial is not None)
         refused = self._hear(session, turn)
         self._data.pass_time()
         self._settle()
-        if self._suspects.tries(session, turn.want, turn.holds):
-            suspect = None if turn.holds else self._suspects.first(session)
+        if self._suspects.tries(session, turn):
+            suspect = self._suspects.first(session) if alone(turn) else None
             claims = [self._begin(suspect, session, turn.number)] if suspect else []
-            return self._answer(session, turn, refused, claims, alone=True)
+            return self._answer(session, turn, refused, claims, is_alone=True)
         claims, left = self._claim(session, turn.number, min(turn.want, MOST_CLAIMS))
         return self._answer(session, turn, refused, claims, left)
 
@@ -54,14 +54,20 @@ class Turns:
         refused: list[str],
         claims: list[Claim],
         left: str = "",
-        alone: bool = False,
+        is_alone: bool = False,
     ) -> Turned:
         """`left` is the name of a job that was left for others: one of them is to look."""
         session.turn, session.claimed = turn.number, [claim.id for claim in claims]
-        session.idle = 0 if left or alone else max(0, turn.want - len(claims))
+        left = left or (self._first_open(session) if turn.passes else "")
+        session.idle = 0 if left or is_alone else max(0, turn.want - len(claims))
         if left:
             self._sessions.wake(left, 1)
-        return Turned(claims, refused, bool(left), self._due(), alone)
+        return Turned(claims, refused, bool(left), self._due(), is_alone)
+
+    def _first_open(self, session: MemorySession) -> str:
+        """The name of a job that waits and that this session may have; "" for none."""
+        names = (live.job.name for live in self._data.waiting())
+        return next((name for name in names if self._sessions.begins(session, name)), "")
 
     def _claims_again(self, session: MemorySession) -> list[Claim]:
         """Less what has ended since."""
@@ -121,6 +127,7 @@ class Turns:
         else:
             live.tries += 1
         if end.state is State.QUEUED and not end.uncounted:
+            live.suspected = len(self._sessions.deaths(live)) >= SUSPECT
             self._data.queue_again(live)
         else:
             live.move(State.SCHEDULED)

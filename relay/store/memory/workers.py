@@ -8,17 +8,19 @@ from relay.model.job import Claim
 from relay.model.limits import Learned
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.submitters import MemorySubmitterStore
-from relay.store.messages import Turn, Turned
+from relay.store.messages import JobDefinition, Turn, Turned
+from relay.store.parts import PartStore
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus
 from relay.store.workers import WorkerStore
 
 
-class MemoryWorkerStore(MemorySubmitterStore, WorkerStore):
-    """A `WorkerStore` in memory."""
+class MemoryWorkerStore(MemorySubmitterStore, PartStore, WorkerStore):
+    """A `WorkerStore` in memory, with one partition."""
 
     def __init__(self, store: MemoryStore, inbox: str) -> None:
         super().__init__(store, inbox)
+        self.parts: Sequence[PartStore] = (self,)
         self._published_since = 0
 
     async def adopt(
@@ -55,3 +57,6 @@ class MemoryWorkerStore(MemorySubmitterStore, WorkerStore):
     async def learn(self, scopes: Sequence[str], learned: Learned) -> None:
         for scope in scopes:
             self.data.limits.learn(scope, learned)
+
+    def home_of(self, definition: JobDefinition) -> int:
+        return 0

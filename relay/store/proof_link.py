@@ -15,7 +15,7 @@ from relay.store.proof import Proof
 from relay.store.scripts import script
 
 
-class Prover:
+class ProofLink:
     """Asks on `link`, one question at a time."""
 
     def __init__(self, link: Connection, keys: Keys) -> None:
@@ -28,6 +28,7 @@ class Prover:
         link.start()
 
     def stop(self) -> Deferred[None]:
+        """Close the link."""
         return self._link.stop()
 
     def _lost(self) -> None:

@@ -1,0 +1,83 @@
+"""All partitions asked at the same time, of which some may be away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from relay.model.problems.request import StoreAway
+from relay.store.partition import Partition
+from relay.store.router import Router
+
+Answer = TypeVar("Answer")
+Ask = Callable[[Partition], Coroutine[Any, Any, Answer]]
+
+
+class Gathered(NamedTuple, Generic[Answer]):
+    """The answers of those that answer, and the errors of those that are away."""
+
+    answers: dict[Partition, Answer]
+    errors: dict[Partition, StoreAway]
+
+    @property
+    def away(self) -> tuple[int, ...]:
+        """The numbers of those that are away."""
+        return tuple(partition.keys.partition for partition in self.errors)
+
+
+async def gathered(router: Router, ask: Ask[Answer]) -> Gathered[Answer]:
+    """Ask all. Raises `StoreAway` where none answers."""
+    partitions = router.all()
+    if len(partitions) == 1:
+        return Gathered({partitions[0]: await ask(partitions[0])}, {})
+    asked = [Deferred.fromCoroutine(_tried(ask, partition)) for partition in partitions]
+    found = Gathered[Answer]({}, {})
+    for partition, said in zip(partitions, await gatherResults(asked, consumeErrors=True), strict=True):
+        if isinstance(said, StoreAway):
+            found.errors[partition] = said
+        else:
+            found.answers[partition] = said
+    if not found.answers:
+        raise found.errors[partitions[0]]
+    return found
+
+
+async def everywhere(router: Router, ask: Ask[Answer]) -> list[Answer]:
+    """Ask all; their answers, in their order. Raises `StoreAway` where one is away, after the others have answered."""
+    found = await gathered(router, ask)
+    for error in found.errors.values():
+        away = ", ".join(map(str, found.away))
+        raise StoreAway(f"partition {away} of the store does not answer; the others did") from error.__cause__
+    return [*found.answers.values()]
+
+
+async def anywhere(router: Router, ask: Ask[Answer], nothing: Answer) -> Answer:
+    """Ask all for what one of them may have; `nothing` where none has. Raises `StoreAway` where that can't be told,
+    since one is away."""
+    found = await gathered(router, ask)
+    for answer in found.answers.values():
+        if answer != nothing:
+            return answer
+    for error in found.errors.values():
+        raise error
+    return nothing
+
+
+async def first_of(router: Router, ask: Ask[Answer], begin: Partition) -> Answer:
+    """Ask one partition after the other, `begin` first, until one answers. Raises `StoreAway` where none does."""
+    away: StoreAway | None = None
+    for partition in (begin, *(each for each in router.all() if each is not begin)):
+        try:
+            return await ask(partition)
+        except StoreAway as error:
+            away = away or error
+    raise away or StoreAway()
+
+
+async def _tried(ask: Ask[Answer], partition: Partition) -> Answer | StoreAway:
+    try:
+        return await ask(partition)
+    except StoreAway as error:
+        return error
