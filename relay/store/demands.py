@@ -11,7 +11,9 @@ from relay.store.keys import Keys
 from relay.store.scripts import read, script
 
 #: commands that are sent by other than scripts
-SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"})
+SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "wait", "xread", "xtrim"})
+#: commands of which only a relay has use whose durable jobs wait for the disk; Redis 7.0 does not know the first
+FOR_DISK = ("waitaof", "config|get")
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
