@@ -76,6 +76,21 @@ def free_port() -> int:
     return _ports().free()
 
 
+@dataclass(frozen=True)
+class Host:
+    """Where a process listens, and how it is started there: on loopback, or in a network namespace."""
+
+    address: str = "127.0.0.1"
+    namespace: str = ""
+
+    def command(self, words: list[str]) -> list[str]:
+        """The command line that runs `words` there; its process has the id that it would have without."""
+        return ["ip", "netns", "exec", self.namespace, *words] if self.namespace else words
+
+
+LOOPBACK = Host()
+
+
 class LoggedProcess:
     """A process whose output is kept and can be waited for; `passed` are descriptors that it inherits."""
 
@@ -185,8 +200,9 @@ class Response:
 class Client:
     """One connection, byte by byte."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
+    def __init__(self, port: int, source: str = "127.0.0.1", address: str = "127.0.0.1") -> None:
+        bound = (source, 0) if address == "127.0.0.1" else None
+        self.socket = socket.create_connection((address, port), PATIENCE, bound)
         self._buffer = b""
 
     def send(self, data: bytes) -> None:
@@ -272,29 +288,36 @@ class RelayProcess(LoggedProcess):
     """``twistd relay …`` on a port of its own."""
 
     def __init__(
-        self, directory: Path, *options: str, environment: dict[str, str] | None = None, port: int = 0
+        self,
+        directory: Path,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        port: int = 0,
+        host: Host = LOOPBACK,
     ) -> None:
         self.role = options[0]
-        listen = () if self.role == "worker" else ("--listen", f"tcp:{port}:interface=127.0.0.1")
+        self.host = host
+        listen = () if self.role == "worker" else ("--listen", f"tcp:{port}:interface={host.address}")
         if "--admin" not in options:
             options = (*options, "--admin", "")
         twistd = str(Path(sys.executable).parent / "twistd")
         given = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
-        super().__init__([twistd, "-n", "--pidfile=", "relay", *options, *listen], given, directory)
+        words = [twistd, "-n", "--pidfile=", "relay", *options, *listen]
+        super().__init__(host.command(words), given, directory)
         self.expected_tracebacks = 0
         self.port = 0
 
     def start(self) -> None:
         super().start()
         if self.role != "worker":
-            self.port = int(self.wait_for(r"listens on http://127\.0\.0\.1:(\d+)")[1])
+            self.port = int(self.wait_for(rf"listens on http://{re.escape(self.host.address)}:(\d+)")[1])
         if self.role == "all":
             self.wait_for("relay front listens")
         if self.role != "front":
             self.wait_for("relay worker serves")
 
     def connect(self) -> Client:
-        return Client(self.port)
+        return Client(self.port, address=self.host.address)
 
     def call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None

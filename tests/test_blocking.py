@@ -58,10 +58,13 @@ def test_a_handler_that_blocks_for_longer_than_the_lease_runs_once(
     assert front.stop() == 0
 
 
-def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_last(
-    server: RedisProcess, tmp_path: Path, ran: Path
+@pytest.mark.parametrize(
+    "at_last", [False, pytest.param(True, marks=pytest.mark.long)], ids=["once", "at last"]
+)
+def test_a_handler_that_blocks_for_ever_ends_its_worker_and_not_what_runs_beside_it(
+    server: RedisProcess, tmp_path: Path, ran: Path, at_last: bool
 ) -> None:
-    """What was beside it is not to blame, and runs again."""
+    """It is not to blame, and runs again. The job itself is a dead letter at last."""
     relay = RelayProcess(tmp_path, "all", "--redis", server.url, "--stall", "1", *options(ran))
     relay.start()
     later = {"Prefer": "respond-async"}
@@ -79,9 +82,12 @@ def test_a_handler_that_blocks_for_ever_ends_its_worker_and_is_a_dead_letter_at_
     )
     Path(f"{ran}.end").touch()
     wait = {"Prefer": "wait=60, heartbeat=0"}
-    answer = relay.call("GET", f"/jobs/{blocks}", None, wait).json()
-    assert answer["error"]["type"] == "/problems/worker-died"
-    assert ran.read_text().splitlines().count(f"began {blocks}") == 5
+    if at_last:
+        answer = relay.call("GET", f"/jobs/{blocks}", None, wait).json()
+        assert answer["error"]["type"] == "/problems/worker-died"
+        assert ran.read_text().splitlines().count(f"began {blocks}") == 5
+    else:
+        relay.call("DELETE", f"/jobs/{blocks}")
     assert relay.call("GET", f"/jobs/{beside}", None, wait).json()["state"] == "succeeded"
     relay.stop()
 
@@ -100,38 +106,36 @@ def test_a_worker_whose_interpreter_is_stuck_is_killed(tmp_path: Path, ran: Path
     relay.stop()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("in_the_pool", "1 threads of handlers still run", marks=pytest.mark.long),
+        ("in_the_reactors_pool", "the process ends without its threads: .*twisted.internet.reactor"),
+        pytest.param(
+            "in_a_thread_of_its_own",
+            "the process ends without its threads: .*endless",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
 def test_a_worker_that_is_stopped_ends_whatever_its_threads_do(
-    server: RedisProcess, tmp_path: Path, ran: Path
+    server: RedisProcess, tmp_path: Path, ran: Path, name: str, said: str
 ) -> None:
     front = RelayProcess(tmp_path, "front", "--redis", server.url, "--grace", "0.3")
-    names = {"pool": "in_the_pool", "reactor": "in_the_reactors_pool", "own": "in_a_thread_of_its_own"}
-    workers = []
-    for module, name in names.items():  # one for each job
-        (tmp_path / f"{module}_only.py").write_text(
-            f"from tests.blocking_jobs import {name}\n__all__ = ['{name}']\n"
-        )
-        jobs = ("--jobs", f"{module}_only", *options(ran)[2:])
-        workers.append(RelayProcess(tmp_path, "worker", "--redis", server.url, *jobs))
-    for process in (front, *workers):
+    worker = RelayProcess(tmp_path, "worker", "--redis", server.url, *options(ran))
+    for process in (front, worker):
         process.start()
-    for name in names.values():
-        submit = lambda name=name: front.call("POST", f"/jobs/{name}", None, {"Prefer": "respond-async"})  # noqa: E731
-        eventually(lambda submit=submit: submit().status == 202, "it is submitted")
-    eventually(
-        lambda: ran.exists() and {line.split()[0] for line in ran.read_text().splitlines()} == {*names},
-        "they run",
-    )
-    for worker in workers:
-        worker.signal(signal.SIGTERM)
-    for worker in workers:
-        assert worker.process is not None
-        assert worker.process.wait(10) == 0
-    workers[0].wait_for("1 threads of handlers still run")
-    workers[1].wait_for("the process ends without its threads: .*twisted.internet.reactor")
-    workers[2].wait_for("the process ends without its threads: .*endless")
+    later = {"Prefer": "respond-async"}
+    eventually(lambda: front.call("POST", f"/jobs/{name}", None, later).status == 202, "it is submitted")
+    eventually(ran.exists, "it runs")
+    worker.signal(signal.SIGTERM)
+    assert worker.process is not None
+    assert worker.process.wait(10) == 0
+    worker.wait_for(said)
     assert front.stop() == 0
 
 
+@pytest.mark.long
 def test_names_are_found_while_handlers_fill_the_reactors_threads(
     server: RedisProcess, tmp_path: Path, ran: Path
 ) -> None:

@@ -126,7 +126,7 @@ def test_jobs_go_on_after(trouble: str, server: RedisProcess, roles: list[RelayP
     front.wait_until_nothing_is_held()
 
 
-@pytest.mark.parametrize("role", ["front", "worker", "all"])
+@pytest.mark.parametrize("role", ["front", pytest.param("worker", marks=pytest.mark.long), "all"])
 def test_a_password_that_is_wrong_ends_the_program_with_one_clear_line(role: str, tmp_path: Path) -> None:
     server = RedisProcess(tmp_path, "--requirepass", "right")
     server.client = valkey.Valkey(unix_socket_path=server.socket, password="right")

@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -133,24 +133,36 @@ def test_private_addresses_are_out_of_reach_unless_the_operator_says_so(
     assert guarded.stop() == 0
 
 
+def stops(server: RedisProcess) -> None:
+    server.signal(signal.SIGSTOP)
+
+
+def goes_on(server: RedisProcess) -> None:
+    server.signal(signal.SIGCONT)
+
+
+AWAY = [
+    pytest.param(stops, goes_on, id="hangs"),
+    pytest.param(RedisProcess.stop, RedisProcess.start, id="ends", marks=pytest.mark.long),
+]
+Does = Callable[[RedisProcess], object]
+
+
+@pytest.mark.parametrize(("goes", "comes"), AWAY)
 def test_a_redis_that_is_away_is_503_within_2_seconds_and_all_resumes(
-    server: RedisProcess, front: RelayProcess, worker: RelayProcess
+    server: RedisProcess, front: RelayProcess, worker: RelayProcess, goes: Does, comes: Does
 ) -> None:
     assert front.call("POST", "/jobs/echo", {"message": 1}).status == 200
-    for away, back in (
-        (lambda: server.signal(signal.SIGSTOP), lambda: server.signal(signal.SIGCONT)),
-        (server.stop, server.start),
-    ):
-        away()
-        for method, path in (("POST", "/jobs/echo"), ("GET", "/jobs/echo/key"), ("PUT", "/jobs/echo/key")):
-            began = time.monotonic()
-            answer = front.call(method, path)
-            assert answer.status == 503, answer
-            assert answer.json()["type"] == "/problems/store-away"
-            assert int(answer.headers["retry-after"]) >= 1
-            assert time.monotonic() - began < PATIENCE / 2  # and not whenever it is back
-        back()
-        eventually(lambda: front.call("POST", "/jobs/echo", {"message": 2}).status == 200, "it resumes")
+    goes(server)
+    for method, path in (("POST", "/jobs/echo"), ("GET", "/jobs/echo/key"), ("PUT", "/jobs/echo/key")):
+        began = time.monotonic()
+        answer = front.call(method, path)
+        assert answer.status == 503, answer
+        assert answer.json()["type"] == "/problems/store-away"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert time.monotonic() - began < PATIENCE / 2  # and not whenever it is back
+    comes(server)
+    eventually(lambda: front.call("POST", "/jobs/echo", {"message": 2}).status == 200, "it resumes")
 
 
 def test_a_held_request_outlives_a_redis_that_was_restarted(
@@ -195,10 +207,10 @@ def test_a_front_that_is_stopped_sends_its_clients_elsewhere(
 def test_a_worker_that_is_stopped_finishes_what_it_can_and_gives_the_rest_back(
     server: RedisProcess, front: RelayProcess, tmp_path: Path
 ) -> None:
-    worker = start_worker(server, tmp_path)
+    worker = start_worker(server, tmp_path, "--drain", "1")
     with front.connect() as short, front.connect() as long:
-        short.request("PUT", "/jobs/sleep/short", {"seconds": 1})
-        long.request("PUT", "/jobs/sleep/long", {"seconds": 5})
+        short.request("PUT", "/jobs/sleep/short", {"seconds": 0.8})
+        long.request("PUT", "/jobs/sleep/long", {"seconds": 3})
         for key in ("short", "long"):
             eventually(
                 lambda key=key: front.call("GET", f"/jobs/sleep/{key}").json().get("state") == "running", key
@@ -209,7 +221,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_can_and_gives_the_rest_back(
         waiting = front.call("GET", "/jobs/sleep/long").json()
         assert (waiting["state"], waiting["position"]) == ("queued", 1)
         successor = start_worker(server, tmp_path)
-        assert json.loads(long.response().body)["result"] == {"slept": 5.0}
+        assert json.loads(long.response().body)["result"] == {"slept": 3.0}
         successor.stop()
 
 
@@ -322,6 +334,7 @@ def test_nothing_outlives_the_supervisor(everything: RelayProcess, number: int) 
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_sighup_replaces_every_process_while_requests_are_answered(everything: RelayProcess) -> None:
     before = everything.children("relay front") + everything.children("relay worker")
@@ -399,6 +412,7 @@ def test_a_client_that_goes_away_can_take_its_running_job_along(relay: RelayProc
     goes_away(relay)
 
 
+@pytest.mark.long
 def test_a_client_that_goes_away_can_take_its_waiting_job_along(
     front: RelayProcess, server: RedisProcess, tmp_path: Path
 ) -> None:
@@ -410,12 +424,12 @@ def test_a_client_that_goes_away_can_take_its_waiting_job_along(
 
 def test_a_client_that_comes_back_keeps_its_job(relay: RelayProcess) -> None:
     client = relay.connect()
-    client.request("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
+    client.request("PUT", "/jobs/sleep/back", {"seconds": 4}, {"Relay-On-Disconnect": "cancel"})
     relay.wait_until_held(1)
     client.close()
     relay.wait_until_nothing_is_held()
-    answer = relay.call("PUT", "/jobs/sleep/back", {"seconds": 7}, {"Relay-On-Disconnect": "cancel"})
-    assert answer.json()["result"] == {"slept": 7.0}
+    answer = relay.call("PUT", "/jobs/sleep/back", {"seconds": 4}, {"Relay-On-Disconnect": "cancel"})
+    assert answer.json()["result"] == {"slept": 4.0}
 
 
 def test_a_redis_that_was_flushed_is_told_again_what_is_held_and_running(
@@ -435,6 +449,7 @@ def test_a_redis_that_was_flushed_is_told_again_what_is_held_and_running(
     assert gone.json()["type"] == "/problems/store-reset"
 
 
+@pytest.mark.long
 def test_a_job_that_was_waiting_when_redis_was_flushed_is_submitted_again(
     server: RedisProcess, front: RelayProcess, tmp_path: Path
 ) -> None:
@@ -486,6 +501,7 @@ def test_a_history_that_lost_its_end_is_completed(
     worker.stop()
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_a_worker_that_can_not_start_does_not_turn_the_machine_round(tmp_path: Path) -> None:
     """The pause between starts grows: a handful of starts in a second, not hundreds."""

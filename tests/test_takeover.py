@@ -98,7 +98,7 @@ def test_held_clients_do_not_notice(relay: RelayProcess) -> None:
     relay.wait_until_nothing_is_held()
 
 
-@pytest.mark.parametrize("count", [1, HELD])
+@pytest.mark.parametrize("count", [1, pytest.param(HELD, marks=pytest.mark.long)])
 def test_one_in_grace_is_handed_over_when_it_commits(relay: RelayProcess, count: int) -> None:
     """Also the very last one: nothing else keeps its front."""
     clients = [relay.connect() for _ in range(count)]
@@ -147,6 +147,7 @@ def test_a_client_that_goes_away_is_noticed_by_the_successor(relay: RelayProcess
     assert answers(clients) == [0, 1]
 
 
+@pytest.mark.long
 def test_what_stands_between_a_client_and_its_socket(tmp_path: Path) -> None:
     """A PROXY header is behind us when the client is held. TLS can't be handed over, so that client is told."""
     (tmp_path / "relay_test_jobs.py").write_text(JOBS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from relay.commands.ending import Unreached
@@ -11,12 +12,12 @@ from relay.model.problems.request import StoreAway
 from relay.model.settings import Settings
 from relay.operations.operations import Operations
 from relay.operations.store_operations import StoreOperations
+from relay.process.stores import Partitions
 from relay.redis.address import Address
-from relay.redis.connection import Connection
 from relay.redis.topology import topology_of
-from relay.store.keys import Keys
+from relay.store import demands
+from relay.store.operator_rows import text
 from relay.store.operators import OperatorStore, RedisOperatorStore
-from relay.store.partition import Partition
 from relay.store.router import Router
 from relay.store.terms import terms_of
 
@@ -33,14 +34,32 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
     """The store, as long as it is needed; `settings` are those of the relay that works with it: how long outcomes are
     kept, and so on. Raises `Unreached` where it does not answer."""
     unfit: list[str] = []
-    topology = topology_of(reactor, address)
-    partition = Partition(reactor, Connection(reactor, topology.server_of(Keys().tag)))
-    partition.on_unfit = unfit.append
-    store = RedisOperatorStore(Router([partition], topology), terms_of(settings))
-    store.start()
+    making = partial(_router, reactor, address, settings, unfit)
+    router = making(settings.partitions)
+    router.start()
     try:
-        yield store
+        there = await _partitions_there(router)
+        if there != settings.partitions:
+            await router.stop()
+            unfit.clear()
+            router = making(there)
+            router.start()
+        yield RedisOperatorStore(router, terms_of(settings))
     except StoreAway:
-        raise Unreached(f"--redis: {unfit[0] if unfit else f'no answer from {address.shown}'}") from None
+        raise Unreached(unfit[0] if unfit else f"--redis: no answer from {address.shown}") from None
     finally:
-        await store.stop()
+        await router.stop()
+
+
+def _router(reactor: Any, address: Address, settings: Settings, unfit: list[str], partitions: int) -> Router:
+    """The store with so many partitions; in `unfit` it is told why one can't be used."""
+    topology = topology_of(reactor, address)
+    return Router(Partitions(reactor, topology, unfit.append).all(partitions, settings.store_name), topology)
+
+
+async def _partitions_there(router: Router) -> int:
+    """For how many partitions the data set was made, so that operators don't have to know it; as many as the router
+    has where there is none yet. Raises `StoreAway`."""
+    first = router.all()[0]
+    layout = await first.command("GET", first.keys.layout)
+    return demands.partitions_of(text(layout)) if layout else len(router.all())

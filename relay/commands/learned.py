@@ -34,11 +34,11 @@ def table(learned: Mapping[str, Learned]) -> Iterator[str]:
         yield f"{scope:<{widths[0]}}  {rate:<{widths[1]}}  {pause}"
 
 
-async def run(reactor: Any, address: Address, forget: str) -> None:
+async def run(reactor: Any, address: Address, forget: str, settings: Settings) -> None:
     """Print what was learned, or forget what was learned of one scope (exit status 1 if that is nothing)."""
 
     try:
-        async with opened_store(reactor, address, Settings()) as store:
+        async with opened_store(reactor, address, settings) as store:
             if not forget:
                 print("\n".join(table(await store.learned())))
             elif not await store.forget(forget):
@@ -56,9 +56,13 @@ def main(words: list[str]) -> None:
         "--redis", default=os.environ.get("RELAY_REDIS", ""), help="where the store is: a URL"
     )
     parser.add_argument("--forget", default="", metavar="SCOPE", help="what was learned of it counts no more")
+    parser.add_argument(
+        "--store-name", default=os.environ.get("RELAY_STORE_NAME", ""), help="the name in its store's keys"
+    )
     given = parser.parse_args(words)
     try:
         address = Address.parse(given.redis)
     except AddressError as error:
         parser.error(f"--redis: {error}")
-    react(lambda reactor: Deferred.fromCoroutine(run(reactor, address, given.forget)))
+    settings = Settings(store_name=given.store_name)
+    react(lambda reactor: Deferred.fromCoroutine(run(reactor, address, given.forget, settings)))

@@ -46,7 +46,7 @@ def way_of(asked: Namespace) -> Way:
         meant = reach(asked, os.environ)
         if isinstance(meant, ListenerReach):
             return _by_listener(meant)
-        return _by_store(meant.url)
+        return _by_store(meant.url, asked.store_name)
     except SettingError as error:
         sys.stderr.write(f"relay: {error}\n")
         sys.exit(2)
@@ -62,11 +62,12 @@ def _by_listener(meant: ListenerReach) -> Way:
     return lambda reactor: remote_operations(reactor, meant)
 
 
-def _by_store(url: str) -> Way:
+def _by_store(url: str, store_name: str) -> Way:
     from relay.commands.at_store import store_operations
     from relay.redis.address import Address, AddressError
 
-    settings = Settings.read({}, os.environ, config_path({}))
+    named = {"store_name": store_name} if store_name else {}
+    settings = Settings.read(named, os.environ, config_path({}))
     try:
         address = Address.parse(url)
     except AddressError as error:

@@ -34,6 +34,12 @@ def add_reach(parser: ArgumentParser) -> None:
         help="its admin listener, also on another host, such as https://ops.example.com (else RELAY_ADMIN_URL)",
     )
     where.add_argument(
+        "--store-name",
+        default="",
+        metavar="NAME",
+        help="the name in its store's keys, if it has one (else RELAY_STORE_NAME, else that file)",
+    )
+    where.add_argument(
         "--token-file",
         default="",
         metavar="FILE",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from relay.model.problems.base import RelayError
 from relay.model.problems.registry import ProblemType
 from relay.model.problems.request import NoWorker, UnknownJob
 from relay.store import messages
@@ -39,16 +41,29 @@ class Entry:
             self._log.error("the declaration of job {name} can't be read: {error}", name=name, error=error)
 
 
+class PublishedThere(NamedTuple):
+    """What one partition has: of which epoch, which version, how each name is declared, and until when (by our clock)
+    a worker has promised to be there for it."""
+
+    epoch: str
+    version: int
+    declared: Mapping[str, bytes]
+    until: Mapping[str, float]
+
+
 class Catalogue:
-    """The jobs that can be submitted, as of the last sweep. The store is asked again before a name is refused."""
+    """The jobs that can be submitted, as of the last sweep. The store is asked again before a name is refused.
+
+    Workers publish in each partition, and one that can be reached is enough. Where two differ, the one counts for which
+    a worker has promised to be there longer: the other was away when its worker spoke."""
 
     def __init__(self, clock: IReactorTime, store: FrontStore) -> None:
         self._clock = clock
         self._store = store
-        self._version = ("", -1)  # of which epoch
+        self._there: dict[int, PublishedThere] = {}  # by partition
         self._looked = 0.0  # when the store was asked last
         self._entries: dict[str, Entry] = {}
-        self._absent: dict[str, float] = {}  # since a store was reset: until when each is still known
+        self._absent: dict[str, float] = {}  # since a partition was reset: until when each is still known
         self._served_until: dict[str, float] = {}  # by our clock
         #: whether a worker served anything, when the store was asked last
         self.is_served = False
@@ -80,12 +95,14 @@ class Catalogue:
                     return declared
         return None
 
-    async def hear(self, version: int) -> None:
-        """A sweep told the store's version."""
-        known = (self._store.epoch, version) == self._version
+    async def hear(self, version: int, partition: int = 0) -> None:
+        """A sweep told the version that a partition has."""
         is_due = self._clock.seconds() - self._looked >= LOOK  # a name may be overdue for a day
-        if not known or self._absent or (is_due and any(self._is_overdue(name) for name in self._entries)):
+        if self._absent or (is_due and any(self._is_overdue(name) for name in self._entries)):
             await self.refresh()
+        there = self._there.get(partition)
+        if there is None or there[:2] != (self._store.epoch_of(partition), version):
+            await self._read(partition)
 
     def refresh(self) -> Deferred[None]:
         """Ask the store, once for all calls at the same time."""
@@ -102,24 +119,44 @@ class Catalogue:
 
     async def _refresh(self) -> None:
         self._looked = self._clock.seconds()
-        catalogue = await self._store.catalogue()
-        self._replace(catalogue, self._store.epoch)
+        reading = [Deferred.fromCoroutine(self._read(partition)) for partition in self._store.up()]
+        answers: list[tuple[bool, Any]] = await DeferredList(reading, consumeErrors=True)
+        failures = [failure for is_read, failure in answers if not is_read]
+        for failure in failures:
+            if len(failures) == len(answers) or not failure.check(RelayError):
+                failure.raiseException()
 
-    def _replace(self, catalogue: messages.Definitions, epoch: str) -> None:
-        now = self._clock.seconds()
-        if epoch != self._version[0]:  # the store knows none of ours until their workers have come back to it
-            self._absent = dict.fromkeys(self._entries, now + RETURN)
-        self._version = (epoch, catalogue.version)
+    async def _read(self, partition: int) -> None:
+        catalogue = await self._store.catalogue(partition)
+        self._replace(catalogue, self._store.epoch_of(partition), partition)
+
+    def _replace(self, catalogue: messages.Definitions, epoch: str, partition: int) -> None:
+        now, before = self._clock.seconds(), self._there.get(partition)
+        if (
+            before is not None and epoch != before.epoch
+        ):  # it knows none until their workers have come back to it
+            self._absent = dict.fromkeys((*self._absent, *before.declared), now + RETURN)
+        until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        self._there[partition] = PublishedThere(epoch, catalogue.version, catalogue.declared, until)
+        declared, until = self._together()
         self._absent = {
-            name: until
-            for name, until in self._absent.items()
-            if until > now and name not in catalogue.declared
+            name: until for name, until in self._absent.items() if until > now and name not in declared
         }
         kept = {name: self._entries[name] for name in self._absent}
-        self._entries = kept | {name: self._entry(name, text) for name, text in catalogue.declared.items()}
-        until = {name: now - overdue for name, overdue in catalogue.overdue.items()}
+        self._entries = kept | {name: self._entry(name, text) for name, text in declared.items()}
         self._served_until = {name: self._served_until.get(name, 0.0) for name in kept} | until
         self.is_served = any(until > now for until in self._served_until.values())
+
+    def _together(self) -> tuple[Mapping[str, bytes], dict[str, float]]:
+        """What the partitions have in all."""
+        declared: dict[str, bytes] = {}
+        until: dict[str, float] = {}
+        for there in self._there.values():
+            for name, text in there.declared.items():
+                promised = there.until.get(name, 0.0)
+                if name not in declared or promised > until[name]:
+                    declared[name], until[name] = text, promised
+        return declared, until
 
     def _entry(self, name: str, text: bytes) -> Entry:
         known = self._entries.get(name)

@@ -11,6 +11,7 @@ import msgspec
 from relay.front.callers.check import CallerCheck
 from relay.front.callers.sources import CallerSources
 from relay.model import tickets
+from relay.model.mark import mark_of
 from relay.model.settings import SettingError, Settings
 
 
@@ -18,21 +19,30 @@ def _nothing() -> None:
     pass
 
 
+def _no_mark() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """`secrets` are what tickets and proofs are signed with, `checks` tell who calls; between `start` and `stop` they
-    notice what changes."""
+    notice what changes. `token_mark` tells the tokens that are known now from others (`relay.model.mark`)."""
 
     secrets: Sequence[str] = ()
     checks: Sequence[CallerCheck] = ()
     start: Callable[[], None] = _nothing
     stop: Callable[[], None] = _nothing
+    token_mark: Callable[[], str] = _no_mark
+
+    def secret_marks(self) -> tuple[str, ...]:
+        """A mark of each secret."""
+        return tuple(mark_of([secret.encode()]) for secret in self.secrets)
 
     @classmethod
     def read(cls, reactor: Any, settings: Settings) -> Credentials:
         """Read the files that the settings name, and import the operator's own check. Raises `SettingError`."""
         sources = CallerSources(reactor, settings)
-        return cls(read_secrets(settings), sources.checks, sources.start, sources.stop)
+        return cls(read_secrets(settings), sources.checks, sources.start, sources.stop, sources.mark)
 
 
 def read_secrets(settings: Settings) -> Sequence[str]:

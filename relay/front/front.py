@@ -30,10 +30,12 @@ from relay.model.settings import Settings
 from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
+from relay.store.inboxes import Deliver
 from relay.store.membership import Membership
 from relay.store.messages import Message
 from relay.store.partition import why_away
 from relay.submitting.outcomes import EARLY, Outcomes
+from relay.submitting.sweeping import Sweeping
 from relay.telemetry.events import UNHEARD, Events
 from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
@@ -48,7 +50,7 @@ class FrontTools:
 
     clock: IReactorTime
     store: FrontStore
-    inbox: Callable[[Callable[[list[Message]], None]], Inbox]
+    inbox: Callable[[Deliver], Inbox]
     endpoints: Sequence[IStreamServerEndpoint]
     credentials: Credentials
     give_up: Callable[[str], None]
@@ -71,7 +73,7 @@ class Front(Service):
         self.drain = Drain(tools.clock, settings.drain)
         self._outcomes = Outcomes(tools.clock, tools.store)
         self._catalogue = Catalogue(tools.clock, tools.store)
-        self._readiness = Readiness(tools.clock.seconds, self._catalogue)
+        self._readiness = Readiness(tools.clock.seconds, self._catalogue, tools.store.partitions)
         self._jobs = JobService(
             tools.clock,
             tools.store,
@@ -91,7 +93,7 @@ class Front(Service):
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
-        self._joined = False  # whether our inbox was ever there
+        self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery)
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
         work = {self._sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
@@ -179,21 +181,16 @@ class Front(Service):
 
     # -- what the front hears --
 
-    def _told(self, mail: list[Message]) -> None:
+    def _told(self, mail: list[Message], partition: int = 0) -> None:
         for message in mail:
             self._outcomes.hear(message)
 
     async def _sweep(self) -> None:
+        partition = self._sweeping.next
         try:
-            swept = await self._tools.store.sweep()
-            self._inbox.expect()
-            if not swept.there and self._joined:
-                self._outcomes.recovery.soon()
-            self._joined = True
-            await self._catalogue.hear(swept.version)
-            await self._tools.store.check_room()
-            self._readiness.swept()
-        except RelayError as error:
-            self._readiness.missed(
-                why_away(error)
-            )  # the next sweep finds a store that answers, or another epoch
+            swept = await self._sweeping.sweep()
+            await self._catalogue.hear(swept.version, partition)
+            await self._tools.store.check_room(partition)
+            self._readiness.swept(partition)
+        except RelayError as error:  # the next sweep finds a store that answers, or another epoch
+            self._readiness.missed(why_away(error), partition)

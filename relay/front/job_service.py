@@ -15,7 +15,7 @@ from relay.front.catalogue import Catalogue
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
 from relay.model import ids
-from relay.model.caller import ANYONE
+from relay.model.caller import ANYONE, Caller
 from relay.model.digests import digest
 from relay.model.job import Job
 from relay.model.problems.base import RelayError
@@ -26,6 +26,7 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.messages import Receipt, Submission
+from relay.store.placing import pin_of
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters, leave
@@ -83,7 +84,7 @@ class JobService:
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
         job = self._job(asked, offer, arguments, held)
-        id = ids.marked(self._store.mint(job.key), caller.owner)
+        id = ids.marked(self._store.mint(_pin(job, caller)), caller.owner)
         waiter = self._waiters.wait(id) if held else None
         submission = submission_of(asked, id, job, offer.debounce)
         self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
@@ -193,6 +194,12 @@ class JobService:
     def _abandon(self, id: str) -> None:
         if id not in self._waiters:
             ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
+
+
+def _pin(job: Job, caller: Caller) -> str:
+    """What decides where this caller's job lives."""
+    is_limited = caller.allowance.rate.calls or caller.allowance.queued
+    return pin_of(job, caller.name if is_limited else "")
 
 
 def check_allowed(asked: SubmitRequest) -> None:

@@ -72,8 +72,8 @@ def parse(id: str) -> JobId | None:
 
 def partition_of(id: str) -> int:
     """The partition that an id names: 0 for a text that names none."""
-    number = id.partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() else 0
+    number, dash, _ = id.partition("-")
+    return int(number) if dash and number.isascii() and number.isdigit() else 0
 
 
 def process_name(role: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from relay.model.caller_settings import CallerSettings
+from relay.model.durable_settings import DurableSettings
 from relay.model.given import Given
 from relay.model.setting_checks import check_callers, check_networks, check_origins, check_queues
 from relay.model.setting_types import (
@@ -35,11 +35,25 @@ from relay.model.sources import as_text, from_file, parts
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE with a name of a-z, 0-9 and _"}
 
 
-class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(DurableSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator can set. Times are seconds, sizes are bytes."""
 
     redis: Annotated[
         str, about("URL of the store: redis://, rediss://, unix://, or embedded: (the default under all)")
+    ] = ""
+    partitions: Annotated[
+        int,
+        counted_in("count", ge=1, le=64),
+        about(
+            "parts that the store's keys are divided into; every process is told the same, from the first on"
+        ),
+    ] = 1
+    store_name: Annotated[
+        str,
+        about(
+            "name in the store's keys, so that relays share a database",
+            pattern=r"^[A-Za-z0-9_-]{0,40}$",
+        ),
     ] = ""
     redis_memory: Annotated[Bytes, about("memory that the embedded Redis may use, 0 for no limit")] = 0
     data: Annotated[str, about("directory of the embedded Redis' append-only file")] = "relay-data"
@@ -75,14 +89,6 @@ class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes,
         about("largest arguments that are kept with a dead job; without them it can't be run again"),
     ] = 1 << 20
-    durable: Annotated[
-        Literal["auto", "replica", "disk", "replica+disk"],
-        about(
-            "what has to have a durable job, and its outcome, before that is told: a replica (WAIT), the disk "
-            "(WAITAOF), or both; auto is a replica where there are some, else the disk"
-        ),
-    ] = "auto"
-    durable_replicas: Annotated[Count, about("how many replicas have to, of those there are")] = 1
     require_key: Annotated[bool, about("refuse submissions without an idempotency key")] = False
     max_held: Annotated[Count, about("held requests per front; above it clients get 202")] = 15_000
     max_connections: Annotated[

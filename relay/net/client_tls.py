@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
 from service_identity.pyopenssl import extract_patterns
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -52,7 +52,7 @@ class TLSFiles:
         path = self.key or self.cert
         keys = [block for kind, block in _blocks(path) if kind.endswith(b"PRIVATE KEY")]
         try:
-            key = KeyPair.load(keys[0], SSL.FILETYPE_PEM).original
+            key = KeyPair.load(keys[0], crypto.FILETYPE_PEM).original
         except Exception as error:
             raise TLSFileError(f"{path} has no private key that can be read") from error
         return {"privateKey": key, "certificate": own, "extraCertChain": chain}

@@ -118,6 +118,14 @@ class Names:
             self._wait(key, resolution)
         return resolution
 
+    def forget(self, name: str) -> None:
+        """What is known of a name may be wrong: it is looked up for the next who asks, and serves where that can't be
+        done."""
+        oldest = self._clock.seconds() - FRESH
+        for key, (found, at) in self._known.items():
+            if key[0] == name.lower():
+                self._known[key] = found, min(at, oldest)
+
     def _numeric(self, key: Key) -> Found:
         """The address that a name is, in any notation; nothing where it is a name."""
         if _NUMERIC.fullmatch(key[0]):
@@ -189,3 +197,10 @@ def install(reactor: Any) -> None:
         return deferToThreadPool(reactor, pools[known], function, *arguments)
 
     reactor.installNameResolver(Names(reactor, in_thread))
+
+
+def forget(reactor: Any, name: str) -> None:
+    """What a reactor knows of a host name may be wrong; one that keeps no names has nothing to forget."""
+    names = getattr(reactor, "nameResolver", None)
+    if isinstance(names, Names):
+        names.forget(name)

@@ -36,6 +36,7 @@ RULES: tuple[Callable[[Looks], Iterator[Finding]], ...] = (
     job_rules.paused,
     process_rules.quiet,
     process_rules.versions,
+    process_rules.strangers,
 )
 #: those that need no answer of the store
 _WITHOUT_STORE = (

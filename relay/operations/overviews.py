@@ -105,8 +105,9 @@ def _queue(queue: str, names: list[NameStatus], paused: Mapping[str, int]) -> Qu
 
 
 def process_status(snapshot: Snapshot, seen: int) -> ProcessStatus:
-    """A process as it told of itself at a time (ms)."""
-    return ProcessStatus(**msgspec.structs.asdict(snapshot.info), seen=seen)
+    """A process as it told of itself at a time (ms by Redis' clock), which its own clock may be far from."""
+    began = seen - snapshot.age if snapshot.time else snapshot.info.began
+    return ProcessStatus(**{**msgspec.structs.asdict(snapshot.info), "began": began}, seen=seen)
 
 
 def store_info(servers: Sequence[Mapping[str, str]], latency: float) -> StoreInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from relay.operations.finding import (
     BAD,
@@ -103,6 +104,32 @@ def versions(looks: Looks) -> Iterator[Finding]:
             f"processes of different versions run: {', '.join(versions)}",
             "restart what is left of the older one",
         )
+
+
+def strangers(looks: Looks) -> Iterator[Finding]:
+    """Fronts that differ in whom they let in, though clients may come to any of them."""
+    fronts = living(looks.now, "front")
+    by_secrets = {frozenset(each.secrets): each for each in fronts if each.secrets}
+    for one, other in combinations(by_secrets, 2):
+        if not one & other:
+            yield Finding(
+                WARNING,
+                f"{_both(by_secrets[one], by_secrets[other])} have no ticket secret in common: one refuses the tickets "
+                "that the other takes",
+                "give all fronts the same --ticket-secrets, and restart them",
+            )
+            break
+    by_tokens = list({each.tokens: each for each in fronts if each.tokens}.values())
+    if len(by_tokens) > 1:
+        yield Finding(
+            NOTE,
+            f"{_both(*by_tokens[:2])} know different tokens: one refuses callers that the other lets in",
+            "give all fronts the same file --tokens, unless they are there for different callers",
+        )
+
+
+def _both(one: ProcessStatus, other: ProcessStatus) -> str:
+    return " and ".join(sorted(map(process_of, (one, other))))
 
 
 def redis(looks: Looks) -> Iterator[Finding]:

@@ -70,6 +70,8 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     memory: int = 0  # bytes
     descriptors: int = 0
     most_descriptors: int = 0
+    secrets: tuple[str, ...] = ()  # marks of the secrets whose tickets a front takes
+    tokens: str = ""  # a mark of the tokens that it knows
 
 
 class StoreInfo(msgspec.Struct, frozen=True):

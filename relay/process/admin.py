@@ -23,9 +23,8 @@ from relay.model.settings import SettingError, Settings
 from relay.operations.store_operations import StoreOperations
 from relay.process import sockets
 from relay.process.reexec import Inherited
-from relay.process.service import address_of, router_of
+from relay.process.stores import router_of
 from relay.process.telemetry import Telemetry
-from relay.redis.topology import topology_of
 from relay.serving.token_file import TokenFile
 from relay.store.operators import OperatorStore, RedisOperatorStore
 from relay.store.terms import terms_of
@@ -177,8 +176,6 @@ def beside(reactor: Any, settings: Settings, role: str, main: Any, telemetry: Te
         return main
     path = sockets.path_of(made.bound, made.description)
     reactor.addSystemEventTrigger("after", "shutdown", sockets.remove, path)
-    store = RedisOperatorStore(
-        router_of(reactor, topology_of(reactor, address_of(settings))), terms_of(settings)
-    )
+    store = RedisOperatorStore(router_of(reactor, settings), terms_of(settings))
     watched = AdminView(store, lambda: "" if main.running else "draining", telemetry.snapshots)
     return Beside(main, listener(reactor, settings, made, watched), store)

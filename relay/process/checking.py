@@ -42,13 +42,13 @@ def _can_be_served(settings: Settings, bound: Sequence[str]) -> None:
     it."""
     from twisted.internet import reactor
 
-    from relay.process import admin, service, sockets, variables, waiting
+    from relay.process import admin, sockets, stores, variables, waiting
     from twisted.plugins import relay_plugin  # noqa: F401
 
     variables.check(os.environ)
     check_files(reactor, settings)
     waiting.check(settings)
-    if settings.redis in ("", service.EMBEDDED):
+    if settings.redis in ("", stores.EMBEDDED):
         find_server()  # which could be uninstalled by now
     sockets.bound(reactor, settings, [text for text in settings.listen if text not in bound])
     if admin.endpoint_of(settings, "all") not in bound:

@@ -25,11 +25,10 @@ from relay.process.board import Boards
 from relay.process.check import Check
 from relay.process.managed import ManagedProcess, Program
 from relay.process.reexec import Inherited, ManagedState
-from relay.process.service import EMBEDDED, address_of, router_of
+from relay.process.stores import EMBEDDED, router_of
 from relay.process.supervisor import SILENCE, Reexecution, Supervisor
 from relay.process.telemetry import telemetry_of
 from relay.redis.embedded import NOBODY, Embedded, EmbeddedError, NoServer, Owner, RunningServer
-from relay.redis.topology import topology_of
 from relay.store.operators import RedisOperatorStore
 from relay.store.terms import terms_of
 
@@ -43,6 +42,8 @@ def everything(
     settings of the command line, which count again when the supervisor restarts. Raises `SettingError`."""
     check_files(reactor, settings)
     waiting.check(settings)
+    if settings.partitions > 1 and settings.redis in ("", EMBEDDED):
+        raise SettingError("--partitions: the embedded Redis has one; name another with --redis")
     left = reexec.inherited()
     listening, operators = _sockets(reactor, settings, owner, left)
     pairs = list(zip(settings.listen, listening, strict=True))
@@ -99,7 +100,7 @@ def _supervisor(
     children = [place("front", n + 1) for n in range(settings.fronts)]
     children += [place("worker", n + 1) for n in range(settings.workers)]
     redis = ManagedProcess(reactor, "redis", 0, _redis_program(embedded)) if embedded else None
-    router = router_of(reactor, topology_of(reactor, address_of(settings)), telemetry.events)
+    router = router_of(reactor, settings, telemetry.events)
     store = RedisOperatorStore(router, terms_of(settings), telemetry.name)
     telemetry.register = store.register
     supervisor = Supervisor(reactor, redis, children, store, renewal, telemetry.name)

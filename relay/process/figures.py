@@ -15,6 +15,7 @@ from relay.telemetry.snapshot import Sample
 from relay.telemetry.tallies import MOST_CHARACTERS, MOST_VALUES
 
 if TYPE_CHECKING:
+    from relay.front.credentials import Credentials
     from relay.front.front import Front
     from relay.outbound import Upstreams
     from relay.worker.worker import Worker
@@ -31,15 +32,19 @@ class Figures:
     queues: tuple[str, ...] = ()
     quiet: bool = False
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    tokens: str = ""
 
 
 #: told whether it is to look at what takes long, too
 Look = Callable[[bool], Figures]
 
 
-def of_front(front: Front, settings: Settings) -> Look:
-    """The figures of a front. The ages of thousands of held requests are looked at only now and then."""
+def of_front(front: Front, settings: Settings, credentials: Credentials) -> Look:
+    """The figures of a front that has these credentials. The ages of thousands of held requests are looked at only now
+    and then."""
     ages: list[float] = []
+    secrets = credentials.secret_marks()
 
     def look(closely: bool) -> Figures:
         nonlocal ages
@@ -52,7 +57,8 @@ def of_front(front: Front, settings: Settings) -> Look:
             "relay_held_request_oldest_seconds": _one(oldest),
             "relay_held_requests_older": older(ages),
         }
-        return Figures(held=held, oldest_held=oldest, samples=samples)
+        tokens = credentials.token_mark()
+        return Figures(held=held, oldest_held=oldest, samples=samples, secrets=secrets, tokens=tokens)
 
     return look
 

@@ -19,27 +19,19 @@ from twisted.logger import Logger
 from relay import celery
 from relay.front.credentials import Credentials
 from relay.handlers.registry import Registry
-from relay.model.settings import SettingError, Settings
+from relay.model.settings import Settings
 from relay.net import descriptors, reactors, resolver
 from relay.process import ending, figures, gc_tuning, own_frames, sockets, watch
 from relay.process.reloading import Reloader
 from relay.process.spawned import Handed
+from relay.process.stores import address_of, give_up, inboxes_of, router_of
 from relay.process.telemetry import Telemetry
 from relay.process.threads import threads_of
-from relay.redis.address import Address, AddressError
-from relay.redis.connection import Connection
-from relay.redis.topology import Topology, topology_of
-from relay.store.durability import Durability
 from relay.store.fronts import RedisFrontStore
-from relay.store.inbox import Inbox, RedisInbox
-from relay.store.keys import Keys
-from relay.store.messages import Message
-from relay.store.partition import Partition
-from relay.store.proof import ANY_PROOF, ProofWanted
-from relay.store.router import Router
+from relay.store.inbox import Inbox
+from relay.store.inboxes import Deliver
 from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
-from relay.telemetry.events import UNHEARD, Events
 
 if TYPE_CHECKING:
     from relay.front.front import Front
@@ -47,7 +39,6 @@ if TYPE_CHECKING:
     from relay.worker.tools import WorkerTools
     from relay.worker.worker import Worker
 
-EMBEDDED = "embedded:"
 _log = Logger()
 
 
@@ -61,7 +52,7 @@ def front(
     """A front. It binds its own sockets unless it gets some. Raises `SettingError`."""
     from relay.front.front import Front, FrontTools
 
-    topology = topology_of(reactor, address_of(settings))
+    address_of(settings)  # before anything is bound
     settings = _within_descriptors(settings)
     is_alone = handed is None
     if handed is None:
@@ -71,16 +62,14 @@ def front(
         sockets.BoundEndpoint(reactor, description, bound, is_alone)
         for description, bound in zip(settings.listen, listening, strict=True)
     ]
-    router = router_of(reactor, topology, telemetry.events, wanted_of(settings))
+    router = router_of(reactor, settings, telemetry.events)
     store = RedisFrontStore(router, handed.name, terms_of(settings))
-    inbox = _inbox_of(reactor, topology, router, handed.name)
+    inbox = inboxes_of(reactor, router, handed.name)
     others = handed.successor, handed.predecessor, telemetry.events, telemetry.tracing
-    give_up = partial(_give_up, reactor)
-    made = Front(
-        FrontTools(reactor, store, inbox, endpoints, Credentials.read(reactor, settings), give_up, *others),
-        settings,
-    )
-    telemetry.look, telemetry.register = figures.of_front(made, settings), store.register
+    ending_with = partial(give_up, reactor)
+    credentials = Credentials.read(reactor, settings)
+    made = Front(FrontTools(reactor, store, inbox, endpoints, credentials, ending_with, *others), settings)
+    telemetry.look, telemetry.register = figures.of_front(made, settings, credentials), store.register
     ending.install(reactor)
     reactor.callWhenRunning(gc_tuning.apply, reactor, made.held)
     return made
@@ -99,13 +88,12 @@ def worker(
     from relay.worker.worker import Worker
 
     address = address_of(settings)
-    topology = topology_of(reactor, address)
     reloader = Reloader(settings, alive, stale)
     registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
-    router = router_of(reactor, topology, telemetry.events, wanted_of(settings))
+    router = router_of(reactor, settings, telemetry.events)
     store = RedisWorkerStore(router, telemetry.name, terms_of(settings))
-    inbox = _inbox_of(reactor, topology, router, telemetry.name)
+    inbox = inboxes_of(reactor, router, telemetry.name)
     in_thread, busy = threads_of(reactor, settings.concurrency)
     origins = Origins(handler.function for handler in registry)
     tools = _tools(reactor, settings, store, inbox, in_thread, origins, telemetry)
@@ -121,7 +109,7 @@ def _tools(
     reactor: Any,
     settings: Settings,
     store: RedisWorkerStore,
-    inbox: Callable[[Callable[[list[Message]], None]], Inbox],
+    inbox: Callable[[Deliver], Inbox],
     in_thread: Callable[..., Any],
     origins: Origins,
     telemetry: Telemetry,
@@ -138,7 +126,7 @@ def _tools(
         upstreams=Upstreams(reactor, store, settings.allow_private, settings.per_host, *told),
         in_thread=in_thread,
         from_thread=reactor.callFromThread,
-        give_up=lambda why: _give_up(reactor, why),
+        give_up=lambda why: give_up(reactor, why),
         tasks=JobTasks(origins.own),
         leave=celery.close,
         spawn=reactor.spawnProcess,
@@ -191,59 +179,3 @@ def _within_descriptors(settings: Settings) -> Settings:
             most=most,
         )
     return msgspec.structs.replace(settings, max_connections=most, max_held=min(settings.max_held, most))
-
-
-def address_of(settings: Settings) -> Address:
-    """Where the store is. Raises `SettingError`."""
-    if settings.redis in ("", EMBEDDED):
-        raise SettingError(
-            "--redis is required here: only `relay all` starts a Redis of its own (as in --redis redis://host:6379/0)"
-        )
-    try:
-        return Address.parse(settings.redis)
-    except AddressError as error:
-        raise SettingError(f"--redis: {error}") from error
-
-
-def wanted_of(settings: Settings) -> ProofWanted:
-    """What has to have a durable job."""
-    return ProofWanted(settings.durable, settings.durable_replicas, address_of(settings).fails_over)
-
-
-def router_of(
-    reactor: Any, topology: Topology, events: Events = UNHEARD, wanted: ProofWanted = ANY_PROOF
-) -> Router:
-    """The partitions of the store that these servers have. A server that can't be used ends the process."""
-    link = Connection(reactor, topology.server_of(Keys().tag))
-    link.on_broken = lambda why: _give_up(reactor, why)
-    link.on_lost = events.store_lost
-    keys = Keys()
-    durability = Durability(
-        reactor, keys, lambda: Connection(reactor, topology.server_of(keys.tag), link.health), wanted
-    )
-    partition = Partition(reactor, link, events=events, durability=durability)
-    partition.on_unfit = lambda why: _give_up(reactor, f"--redis: {why}")
-    return Router([partition], topology)
-
-
-def _give_up(reactor: Any, why: str) -> None:
-    """End the process, because no service is better than one that loses jobs or does nothing."""
-    _log.critical("relay: {why}", why=why)
-    ending.fail(reactor)
-
-
-def _inbox_of(
-    reactor: Any, topology: Topology, router: Router, process: str
-) -> Callable[[Callable[[list[Message]], None]], Inbox]:
-    (partition,) = router.all()  # a process has an inbox in each
-    link = Connection(reactor, topology.server_of(partition.keys.tag), partition.health)
-    link.on_refused = partition.refused
-    link.on_broken = lambda why: _give_up(reactor, why)
-    link.on_lost = partition.events.store_lost
-
-    def made(deliver: Callable[[list[Message]], None]) -> Inbox:
-        inbox = RedisInbox(reactor, link, partition.keys.inbox(process), deliver)
-        inbox.on_end = lambda failure: _give_up(reactor, f"the inbox is no longer read: {failure.value!r}")
-        return inbox
-
-    return made

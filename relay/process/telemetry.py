@@ -58,7 +58,8 @@ class Telemetry:
         self._board = -1
         self._began = int(time.time() * 1000)
         self._seconds = reactor.seconds
-        self._recent = Recent(reactor.seconds())
+        self._begun = reactor.seconds()
+        self._recent = Recent(self._begun)
         self._descriptors = 0
         self._lag = Lag(reactor, lambda seconds: self.events.lagged(seconds))
         self._registering = recurring(reactor, self.tell_store)
@@ -82,7 +83,12 @@ class Telemetry:
         info = self._info(figures)
         samples = {**self._counts.samples(self.role), **figures.samples, **self._own(info), **_work()}
         span, recent = self._recent.since(self._seconds(), samples)
-        return Snapshot(info, samples, int(time.time() * 1000), recent, span)
+        return Snapshot(info, samples, self._now(), recent, span)
+
+    def _now(self) -> int:
+        """Milliseconds since the epoch as the system's clock had them when this process began, counted on evenly since:
+        what others compare must not leap when that clock is set."""
+        return self._began + int((self._seconds() - self._begun) * 1000)
 
     def _info(self, figures: Figures) -> ProcessInfo:
         return ProcessInfo(
@@ -99,6 +105,8 @@ class Telemetry:
             concurrency=figures.concurrency,
             queues=figures.queues,
             quiet=figures.quiet,
+            secrets=figures.secrets,
+            tokens=figures.tokens,
             lag=self._lag.longest(),
             memory=usage.memory(),
             descriptors=self._descriptors,

@@ -131,8 +131,12 @@ class Address:
 
     def sentinels(self) -> list[Address]:
         """Each of the Sentinels, with their own user."""
-        login = {"user": self.sentinel_user, "password": self.sentinel_password, "database": 0}
-        return [replace(self.server_at(*host), **login) for host in self.hosts]
+        return [
+            replace(
+                self.server_at(*host), user=self.sentinel_user, password=self.sentinel_password, database=0
+            )
+            for host in self.hosts
+        ]
 
     @property
     def shown(self) -> str:
@@ -142,11 +146,6 @@ class Address:
         scheme = self.scheme if self.kind == "server" else f"{self.scheme}+{self.kind}"
         hosts = ",".join(shown_host(*host) for host in self.hosts)
         return f"{scheme}://{hosts}{f'/{self.name}' if self.name else ''}"
-
-    @property
-    def fails_over(self) -> bool:
-        """Whether another server takes over where one fails: there are replicas, or should be."""
-        return self.kind != "server"
 
     @property
     def greeting(self) -> list[tuple[Any, ...]]:

@@ -16,9 +16,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.redis.greeting import greet
 from relay.redis.health import Health
 from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
-from relay.redis.topology import Server
+from relay.redis.server import Server
 from relay.redis.wire import ProtocolFactory, Reconnecting, RedisConnection
 from relay.timing.backoff import Backoff
 from relay.timing.fork import pass_on
@@ -52,6 +53,7 @@ class Connection:
         self._service = Reconnecting(server, ProtocolFactory(self), self._not_made, self._pause, clock)
         self._clock = clock
         self._connection: RedisConnection | None = None
+        self._greeted: RedisConnection | None = None  # one that is being greeted
         self._made = 0.0  # when the present connection was
         self._failures = 0  # in a row
         self._turned_away = False  # by the last greeting
@@ -112,8 +114,8 @@ class Connection:
         return answer
 
     def drop(self, why: str) -> None:
-        """Give the present connection up for another."""
-        connection = self._connection
+        """Give the present connection up for another, or the one that is being greeted."""
+        connection = self._connection or self._greeted
         if connection is not None:
             self.lost(connection, why)
             try:
@@ -153,6 +155,7 @@ class Connection:
 
     def made(self, connection: RedisConnection) -> None:
         """A connection was made: greet the server."""
+        self._greeted = connection
         ensureDeferred(self._greet(connection)).addErrback(
             lambda failure: self._log.failure("a new connection to Redis could not be prepared", failure)
         )
@@ -169,8 +172,12 @@ class Connection:
         self._failed(why)
 
     def _not_made(self, failure: Failure) -> Failure:
-        self._turned_away = False
-        self._failed(failure.getErrorMessage())
+        """No server was found, or it can't be reached."""
+        if isinstance(failure.value, Refused):  # by those who know where it is
+            self._refused(failure.value)
+        else:
+            self._turned_away = False
+            self._failed(failure.getErrorMessage())
         return failure
 
     def _failed(self, why: str) -> None:
@@ -183,12 +190,12 @@ class Connection:
 
     async def _greet(self, connection: RedisConnection) -> None:
         try:
-            for words in (*self._server.greeting, ("PING",)):
-                await connection.execute_command(*words).addTimeout(SILENCE, self._clock)
+            await greet(connection, self._server.greeting, self._clock, SILENCE)
         except Exception as error:
             self._not_greeted(connection, error)
             return
-        self._connection, self._made, self._turned_away = connection, self._clock.seconds(), False
+        self._connection, self._greeted = connection, None
+        self._made, self._turned_away = self._clock.seconds(), False
         self.health.up(self)
         try:
             self.on_up()
@@ -199,14 +206,20 @@ class Connection:
             self.command(*words, blocking=blocking).addBoth(pass_on, deferred)
 
     def _not_greeted(self, connection: RedisConnection, error: Exception) -> None:
+        self._greeted = None
         connection.transport.abortConnection()
-        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else None
+        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else error
+        if isinstance(refusal, Elsewhere):
+            self._server.led_astray(str(refusal))
         if not isinstance(refusal, Refused):
             self._turned_away = False
             self._failed(
                 "it does not answer" if isinstance(error, TimeoutError) else str(error) or repr(error)
             )
             return
+        self._refused(refusal)
+
+    def _refused(self, refusal: Refused) -> None:
         self._failures += 1
         self._turned_away = True
         self.on_refused(refusal)

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from relay.redis.connection import SILENCE, TURNED_AWAY
 from relay.redis.health import Health
 from relay.redis.refusal import Refused, read_refusal
-from relay.redis.topology import Server
+from relay.redis.server import Server
 from relay.redis.wire import Reconnecting
 from relay.timing.fork import fork
 
@@ -49,6 +49,10 @@ class Subscription:
 
     def start(self) -> None:
         self._service.startService()
+
+    def stop(self) -> Deferred[None]:
+        """Close the connection."""
+        return self._service.stopService()
 
     def listen(self, channel: str) -> Deferred[None]:
         """Hear a channel from now on; fires once it is heard for the first time."""

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IProtocol
 
+from relay.net.resolver import forget
 from relay.redis.address import Address
+from relay.redis.cluster import Cluster
+from relay.redis.sentinel import Sentinels
+from relay.redis.server import Server, Topology
 
-
-class Server(Protocol):
-    """Where links lead that need the keys of one slot. It is found anew for each connection."""
-
-    shown: str
-    """Where it is, without secrets, for the log."""
-    on_moved: list[Callable[[str], None]]
-    """Each is called with the reason when connections that were made before lead to the wrong server now."""
-
-    @property
-    def greeting(self) -> Sequence[tuple[Any, ...]]:
-        """The commands that open a connection."""
-
-    def connect(self, factory: Any) -> Deferred[IProtocol]:
-        """Find the server and connect there (as `IStreamClientEndpoint.connect`)."""
-
-    def led_astray(self, said: str) -> None:
-        """The server that was found says that another one is to be asked (`Elsewhere`), in these words."""
-
-
-class Topology(Protocol):
-    """The servers that an address stands for. Each process has one, shared by all of its links."""
-
-    shown: str
-    """The address, without secrets, for the log."""
-
-    def server_of(self, key: str) -> Server:
-        """The server that has this key, and all keys with the same hash tag."""
-
-    def start(self) -> None:
-        """Watch where the servers are."""
-
-    def stop(self) -> Deferred[None]: ...
+__all__ = ["OneServer", "Server", "Topology", "topology_of"]
 
 
 class OneServer:
@@ -56,11 +28,20 @@ class OneServer:
         self._address = address
 
     def connect(self, factory: Any) -> Deferred[IProtocol]:
-        connected: Deferred[IProtocol] = self._address.endpoint(self._reactor).connect(factory)
-        return connected
+        """Its name is looked up for each connection."""
+        return ensureDeferred(self._connect(factory))
+
+    async def _connect(self, factory: Any) -> IProtocol:
+        try:
+            connected: IProtocol = await self._address.endpoint(self._reactor).connect(factory)
+            return connected
+        except Exception:
+            forget(self._reactor, self._address.host)
+            raise
 
     def led_astray(self, said: str) -> None:
         """Its name may lead to another server by now."""
+        forget(self._reactor, self._address.host)
 
     def server_of(self, key: str) -> Server:
         return self
@@ -76,4 +57,8 @@ class OneServer:
 
 def topology_of(reactor: Any, address: Address) -> Topology:
     """The topology that an address stands for."""
+    if address.kind == "sentinel":
+        return Sentinels(reactor, address, lambda each: each.endpoint(reactor))
+    if address.kind == "cluster":
+        return Cluster(reactor, address, lambda node: OneServer(reactor, address.server_at(*node)))
     return OneServer(reactor, address)

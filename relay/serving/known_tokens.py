@@ -8,6 +8,7 @@ from hmac import compare_digest
 import msgspec
 
 from relay.model.caller import Caller, owner_in_header, owner_of_token
+from relay.model.mark import mark_of
 from relay.model.memo import Memo
 from relay.model.token import digest_of
 from relay.model.tokens import TokenGrant
@@ -36,6 +37,11 @@ class KnownTokens:
 
     def __len__(self) -> int:
         return len(self._by_half)
+
+    @property
+    def mark(self) -> str:
+        """The same of files that have the same tokens; "" of one without any."""
+        return mark_of(sorted(token.digest for token in self._by_half.values())) if self._by_half else ""
 
     @property
     def has_operators(self) -> bool:

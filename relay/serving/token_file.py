@@ -34,6 +34,7 @@ class TokenFile:
         apart: Callable[..., Deferred[Any]] = maybeDeferred,
     ) -> None:
         self.known = KnownTokens()
+        self.mark = ""  # of those tokens
         self.now = now
         self._path = path
         self._defaults = defaults
@@ -46,6 +47,7 @@ class TokenFile:
         self._read = self._seen = stamp_of(self._path)
         try:
             self.known = self._load()
+            self.mark = self.known.mark
         except TokenFileError as error:
             raise SettingError(f"--tokens {error}") from error
 
@@ -62,7 +64,7 @@ class TokenFile:
         return KnownTokens(load_tokens(self._path, self._defaults).values())
 
     def _take(self, known: KnownTokens) -> None:
-        self.known = known
+        self.known, self.mark = known, known.mark
         self._log.info("{file} has {tokens} tokens now", file=self._path, tokens=len(known))
 
     def _keep(self, failure: Failure) -> None:

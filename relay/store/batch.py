@@ -47,6 +47,12 @@ class Batch(Generic[Item, Answer]):
         self._open: Group[Item, Answer] | None = None
         self._under_way: set[Group[Item, Answer]] = set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an item that is added now goes out with others, or would if there were any: something is under way,
+        and no more than one group."""
+        return self._open is not None or len(self._under_way) == 1
+
     def add(self, item: Item, size: int) -> Deferred[Answer]:
         """Send an item of `size` bytes; fires with its answer."""
         answer: Deferred[Answer] = Deferred()

@@ -33,20 +33,43 @@ def rights() -> frozenset[str]:
     return SENT | called
 
 
-def acl(user: str = "relay") -> str:
-    """The smallest ACL of a user for relay, whose password is to be put in."""
+def acl(user: str = "relay", partitions: int = 1, name: str = "") -> str:
+    """The smallest ACL of a user for relay, whose password is to be put in: for a store of this name, with so many
+    partitions."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
     words = " ".join(f"+{word}" for word in (*sent, *rest))
-    return f"ACL SETUSER {user} on >secret ~{Keys().tag}* -@all {words}"
+    keys = " ".join(f"~{Keys(number, partitions, name).tag}*" for number in range(partitions))
+    return f"ACL SETUSER {user} on >secret {keys} -@all {words}"
 
 
 @cache
-def layout() -> str:
-    """How this version lays out its keys (``open.lua``)."""
+def layout(partitions: int = 1) -> str:
+    """How this version lays out the keys of a store with so many partitions (``open.lua``)."""
     found = _LAYOUT.search(read("open"))
     assert found is not None, "open.lua says it"
-    return found[1]
+    return found[1] if partitions == 1 else f"{found[1]}/{partitions}"
+
+
+def partitions_of(layout: str) -> int:
+    """For how many partitions a data set was made, by its key `layout`, which is "" where there is none yet."""
+    return int(layout.partition("/")[2] or 1)
+
+
+def other_layout(kept: str, partitions: int) -> str:
+    """Why a data set with this key `layout` is not used by a relay that was told of so many partitions."""
+    if kept.partition("/")[0] != layout():
+        return _OTHER_VERSION
+    return (
+        f"the data set was made for --partitions {partitions_of(kept)}, not {partitions}: the number can't be changed "
+        "while there is anything in it"
+    )
+
+
+_OTHER_VERSION = (
+    "the database holds jobs of another version of relay: let that version finish them, then empty the database, "
+    "or use another one"
+)
 
 
 @cache

@@ -10,7 +10,7 @@ from relay.model.problems.request import NoSuchJob, StoreReset
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.lookups import id_of_key
-from relay.store.messages import Definitions, Sweep
+from relay.store.messages import Definitions
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 
 
@@ -20,9 +20,11 @@ class FrontStore(SubmitterStore, Protocol):
     `owner` is whose job it has to be: another owner's job is one that does not exist. ``*`` is any owner.
     """
 
-    @property
-    def epoch(self) -> str:
-        """The name of the data set whose catalogue is read, "" before the store was ever reached."""
+    def epoch_of(self, partition: int) -> str:
+        """The name of a partition's data set, "" before it was ever reached."""
+
+    def up(self) -> list[int]:
+        """The partitions that can be asked now, as far as is known; all of them, where none can."""
 
     def start(self) -> None: ...
 
@@ -44,26 +46,26 @@ class FrontStore(SubmitterStore, Protocol):
     async def abandon(self, id: str) -> bool:
         """Cancel a job that this process' clients no longer want, unless others wait for it: whether it was."""
 
-    async def catalogue(self) -> Definitions:
-        """What workers serve."""
+    async def catalogue(self, partition: int = 0) -> Definitions:
+        """What workers serve, as a partition has it: workers publish in each."""
 
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
 
-    async def check_room(self) -> None:
-        """Raise `StoreAway` if Redis had no memory for a job that was submitted here, and has none yet."""
-
-    async def sweep(self) -> Sweep:
-        """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
-        has ended. To be called every second."""
+    async def check_room(self, partition: int = 0) -> None:
+        """Raise `StoreAway` if a partition's Redis had no memory for a job that was submitted here, and has none
+        yet."""
 
 
 class RedisFrontStore(RedisSubmitterStore, FrontStore):
     """A `FrontStore` on Redis."""
 
-    @property
-    def epoch(self) -> str:
-        return self._router.all()[0].epoch
+    def epoch_of(self, partition: int) -> str:
+        return self._router.all()[partition].epoch
+
+    def up(self) -> list[int]:
+        up = [number for number, partition in enumerate(self._router.all()) if partition.is_up]
+        return up or [*range(self.partitions)]
 
     async def find(self, digest: str) -> str:
         id = await id_of_key(self._router, digest)
@@ -87,9 +89,8 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
     async def abandon(self, id: str) -> bool:
         return bool((await self._router.of_id(id).verb("abandon", self.inbox, self._terms, id))[0])
 
-    async def catalogue(self) -> Definitions:
-        """Each partition has all of it."""
-        now, (version, rows) = await self._router.all()[0].timed_verb("catalogue")
+    async def catalogue(self, partition: int = 0) -> Definitions:
+        now, (version, rows) = await self._router.all()[partition].timed_verb("catalogue")
         return codec.read_catalogue(now, version, rows)
 
     def _known(self, id: str, reply: list[Any]) -> JobStatus | Outcome:

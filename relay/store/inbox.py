@@ -22,7 +22,7 @@ from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
 from relay.store.messages import Message
 from relay.timing.backoff import Backoff
 
-DEAF = 5  # sweeps that a reader may not have heard
+DEAF = 5  # seconds of sweeps that a reader may not have heard
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
@@ -36,25 +36,32 @@ class Inbox(Protocol):
 
     def stop(self) -> Deferred[Any]: ...
 
-    def expect(self) -> None:
-        """A sweep has written into the inbox."""
+    def expect(self, partition: int = 0) -> None:
+        """A sweep of this partition has written into the inbox there."""
 
 
-class RedisInbox(Inbox):
+class RedisInbox:
     """Reads the stream `key` and calls `deliver` with the mail, a message at a time: one that can't be delivered takes
     no other along."""
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, link: Connection, key: str, deliver: Callable[[list[Message]], None]
+        self,
+        clock: IReactorTime,
+        link: Connection,
+        key: str,
+        deliver: Callable[[list[Message]], None],
+        pause: int = 1,
     ) -> None:
+        """`pause`: seconds between sweeps that write into it."""
         self._clock = clock
         self._link = link
         self._key = key
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
         self._unheard = 0  # sweeps
+        self._deaf = max(1, DEAF // pause)
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
             "an inbox is no longer read", failure
@@ -76,9 +83,9 @@ class RedisInbox(Inbox):
             self._unheard = 0
             return
         self._unheard += 1
-        if self._unheard > DEAF:
+        if self._unheard > self._deaf:
             self._unheard = 0
-            self._link.drop(f"nothing was heard of {DEAF} sweeps, so the inbox is read again")
+            self._link.drop(f"nothing was heard of {self._deaf} sweeps, so the inbox is read again")
 
     # -- reading --
 

@@ -1,13 +1,15 @@
 """The Redis schema, written once. Scripts get their keys from here, and only from here.
 
-Every key starts with the hash tag of its partition, so that a partition lives in one slot.
+Every key starts with the hash tag of its partition, so that a partition lives in one slot: ``{r0}:`` where a store has
+one, ``{NAME.rI.K}:`` in general (see `_tagged`).
 
 ============  ======  ======================================================================================
 key           type    content
 ============  ======  ======================================================================================
 never         —       never exists; declared by every script, as `epoch` is: a resharding stops it before it writes
 epoch         string  a random name of the data set: another one means that history may have been lost
-layout        string  how these keys are laid out: another version of relay refuses what it does not know
+layout        string  how these keys are laid out, and behind a ``/`` how many partitions the store has, if several: a
+                      process that was told otherwise refuses them, and so does another version of relay
 server        string  which run of which server the epoch was made for
 queues        set     nothing writes it: where it exists, the data set belongs to the first version
 renewed       string  when the epoch was made
@@ -93,6 +95,9 @@ one:digest     string  id of the live job that does what others ask for (`Job.un
 
 from __future__ import annotations
 
+from binascii import crc_hqx
+from itertools import chain, count
+
 FIXED = (
     *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
     *("job", "bytes", "alive", "delay", "later", "deadline", "heads", "shut", "suspects"),
@@ -123,12 +128,18 @@ FAMILIES = (
 )
 
 
-class Keys:
-    """The names of one partition's keys."""
+SLOTS = 16384  # of a Redis Cluster
+MOST_PARTITIONS = 64
 
-    def __init__(self, partition: int = 0) -> None:
+
+class Keys:
+    """The names of one partition's keys: of the first one of a store unless it is told otherwise."""
+
+    def __init__(self, partition: int = 0, partitions: int = 1, name: str = "") -> None:
+        """`partition`: its number among so many · `name`: of the store, "" for one without."""
         self.partition = partition
-        self.tag = f"{{r{partition}}}:"
+        self.partitions = partitions
+        self.tag = f"{{{_tagged(partition, partitions, name)}}}:"
         #: What every script declares. With one key a client that follows ASK runs a script on half the data in the
         #: middle of a resharding. With two, of which one is missing, both sides refuse.
         self.declared = (self.tag + "never", self.tag + "epoch")
@@ -136,6 +147,10 @@ class Keys:
     @property
     def terms(self) -> str:
         return self.tag + "terms"
+
+    @property
+    def layout(self) -> str:
+        return self.tag + "layout"
 
     def inbox(self, name: str) -> str:
         return f"{self.tag}inbox:{name}"
@@ -148,3 +163,21 @@ class Keys:
 
     def children(self, id: str) -> str:
         return f"{self.tag}children:{id}"
+
+
+def slot(tag: str) -> int:
+    """The slot of a Cluster that has the keys with this hash tag, which is the text between its braces."""
+    return crc_hqx(tag.encode(), 0) % SLOTS
+
+
+def _tagged(partition: int, partitions: int, name: str) -> str:
+    """The hash tag of a partition. The first one has the same whatever their number is, so that whoever knows the
+    store's name finds out how many there are. The others lie in shares of the slots of their own, each as large as the
+    next, so that they lie evenly over the masters of a Cluster."""
+    first = f"{name}.r0" if name else "r0"
+    if not partition:
+        return first
+    share = (slot(first) * partitions // SLOTS + partition) % partitions
+    base = f"{name}.r{partition}" if name else f"r{partition}"
+    tags = chain((base,), (f"{base}.{k}" for k in count()))
+    return next(tag for tag in tags if slot(tag) * partitions // SLOTS == share)

@@ -23,7 +23,9 @@ from relay.store.terms import StoreSettings
 MOST_LETTERS = 10_000  # dead jobs
 MOST_SWEEPS = 200  # in a row, while there is more to do at once
 FORGET_SERVED = 86400.0  # seconds after which a job that no worker serves is forgotten
-INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep
+INBOX_TTL = 60.0  # seconds that an inbox outlives its last sweep, at least
+ROUNDS = 4  # of sweeps that it outlives, at least
+SILENCE = 2  # rounds of sweeps after which all of us were away, if none came
 
 
 class MemberStore:
@@ -34,6 +36,7 @@ class MemberStore:
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         self.inbox = inbox
         self.on_data_loss = router.on_data_loss
+        self.partitions = len(router.all())
         self._router = router
         #: milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached
         self.now = router.all()[0].now
@@ -59,27 +62,29 @@ class MemberStore:
         """Say what operators are told of this process; nothing: it leaves."""
         await registered(self._router, self.inbox, told)
 
-    async def check_room(self) -> None:
-        """Raise `StoreAway` if Redis had no memory for a job that was submitted here, and has none yet."""
-        for partition in self._router.all():
-            if partition.is_full:
-                await partition.check_writable()
+    async def check_room(self, partition: int = 0) -> None:
+        """Raise `StoreAway` if a partition's Redis had no memory for a job that was submitted here, and has none
+        yet."""
+        found = self._router.all()[partition]
+        if found.is_full:
+            await found.check_writable()
 
-    async def sweep(self) -> Sweep:
-        """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
-        swept = [await self._sweep(partition) for partition in self._router.all()]
-        back = [job for each in swept for job in each.given_back]
-        log_given_back(back, "its lease ended")
-        return Sweep(all(each.there for each in swept), swept[0].version, back)
+    async def sweep(self, partition: int = 0) -> Sweep:
+        """In one partition, keep the inbox alive, let time pass, give back what those held whose leases have ended."""
+        swept = await self._sweep(self._router.all()[partition])
+        log_given_back(swept.given_back, "its lease ended")
+        return swept
 
     async def _sweep(self, partition: Partition) -> Sweep:
         """Again and again while there is more to do."""
         terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
+        silence = SILENCE * self.partitions * 1000
+        ttl = int(max(INBOX_TTL, ROUNDS * self.partitions) * 1000)
         was_there, version, untold = None, 0, 0
         back: list[GivenBack] = []
         for _ in range(MOST_SWEEPS):
             there, version, more, untold, *rows = await partition.verb(
-                "sweep", self.inbox, int(INBOX_TTL * 1000), *terms
+                "sweep", self.inbox, ttl, *terms, silence
             )
             was_there = bool(there) if was_there is None else was_there
             back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))

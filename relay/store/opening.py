@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from relay.model.ids import random_name
 from relay.model.problems.request import StoreAway
 from relay.redis.connection import Connection, LinkLost, Refused
+from relay.store import demands
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
 from relay.timing.backoff import Backoff
@@ -140,10 +141,10 @@ class Opening:
 
     async def _open(self) -> None:
         server = await self._ask_server()
-        words = random_name(5), server, self._seq, self.epoch
+        words = random_name(5), server, self._seq, self.epoch, self._keys.partitions
         opened = await evaluate(self._link, self._keys, "open", *words)
-        if opened == [b"LAYOUT"]:
-            raise Unfit(_OTHER_LAYOUT)
+        if opened[0] == b"LAYOUT":
+            raise Unfit(demands.other_layout(opened[1].decode(), self._keys.partitions))
         epoch, seq = opened
         before, present = (self._server, self.epoch), (server, epoch.decode())
         is_older = int(seq) < self._seq
@@ -230,10 +231,6 @@ class Opening:
 _MUTE_WARNING = (
     "refuses INFO ({error}). relay can't check its version or its maxmemory-policy, and treats every reconnection "
     "as a possible loss of data"
-)
-_OTHER_LAYOUT = (
-    "the database holds jobs of another version of relay: let that version finish them, then empty the database, "
-    "or use another one"
 )
 
 

@@ -33,11 +33,11 @@ class Partition:
         self,
         clock: IReactorTime,
         link: Connection,
-        number: int = 0,
+        keys: Keys | None = None,
         events: Events = UNHEARD,
         durability: Durability | None = None,
     ) -> None:
-        self.keys = Keys(number)
+        self.keys = keys or Keys()
         #: hear of each script
         self.events = events
         self._moment, self._heard = 0, 0.0  # Redis' time in the last answer (ms), and when that came
@@ -45,6 +45,7 @@ class Partition:
         self.health = link.health
         #: whether Redis had no memory for a job, and has taken none since
         self.is_full = False
+        self._is_late = False  # an answer is overdue, and none has come since
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         #: whether what it was given is durable
@@ -54,14 +55,24 @@ class Partition:
         self._opening.on_data_loss = self._tell_data_loss
         #: called once if Redis turns out to be one that relay can't work with when it is first reached, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
-        #: each is called when another server, another data set, or the same one after a restart has come up: what it
-        #: knows of us may be old, or nothing
-        self.on_data_loss: list[Callable[[], None]] = []
+        #: each is called with this partition's number when another server, another data set, or the same one after a
+        #: restart has come up: what it knows of us may be old, or nothing
+        self.on_data_loss: list[Callable[[int], None]] = []
 
     @property
     def epoch(self) -> str:
         """The name of the data set, "" before the store was ever reached."""
         return self._opening.epoch
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be asked now, as far as is known."""
+        return self._opening.done and not self._is_late
+
+    @property
+    def takes(self) -> bool:
+        """Whether it would take a job now, as far as is known."""
+        return self._opening.done and not self._is_late and not self.is_full
 
     def start(self) -> None:
         self._link.start()
@@ -77,7 +88,7 @@ class Partition:
     def _tell_data_loss(self) -> None:
         for listener in self.on_data_loss:
             try:
-                listener()
+                listener(self.keys.partition)
             except Exception:
                 self._log.failure("recovery after a possible loss of data failed")
 
@@ -140,6 +151,7 @@ class Partition:
             self.events.store_away(verb)
             raise StoreAway from refusal
         self._heard = self.clock.seconds()
+        self._is_late = False
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
@@ -173,6 +185,11 @@ class Partition:
         except StoreReset:  # it did nothing, for it did not know the present epoch
             return await self.run(verb, words)
 
+    def late(self, verb: str) -> None:
+        """There is no answer to a verb in time."""
+        self._is_late = True
+        self.events.store_away(verb)
+
     def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:
         """Raise `StoreAway` if there is no answer to a verb in time, or the outcome is unknown."""
         return deferred.addTimeout(DEADLINE, self.clock).addErrback(self._as_away, verb)
@@ -181,8 +198,9 @@ class Partition:
         if failure.check(Refused):
             self._link.health.refused(failure.value)
         if failure.check(TimeoutError, LinkLost, Refused):
-            self.events.store_away(verb)
-            away = self._link.health.why_away if failure.check(TimeoutError) else ""
+            is_late = failure.check(TimeoutError)
+            (self.late if is_late else self.events.store_away)(verb)
+            away = self._link.health.why_away if is_late else ""
             raise StoreAway from (LinkLost(away) if away else failure.value)
         return failure
 

@@ -1,4 +1,4 @@
-"""The partitions of a store, and which of them has what. There is one partition today."""
+"""The partitions of a store, and which of them has what."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zlib import crc32
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from relay.redis.topology import Topology
+from relay.redis.topology import Server, Topology
 from relay.store.partition import Partition
 from relay.store.placing import pin_of_scope
 
@@ -20,14 +20,19 @@ class Router:
         self._topology = topology
         self._partitions = tuple(partitions)
         self._by_number = {str(partition.keys.partition): partition for partition in partitions}
-        #: each is called when a partition may have lost data
-        self.on_data_loss: list[Callable[[], None]] = []
+        #: each is called with the number of a partition that may have lost data
+        self.on_data_loss: list[Callable[[int], None]] = []
         for partition in partitions:
             partition.on_data_loss = self.on_data_loss
 
     def all(self) -> tuple[Partition, ...]:
         """Every partition."""
         return self._partitions
+
+    def server_of(self, partition: Partition) -> Server:
+        """Where links to a partition lead."""
+        assert self._topology is not None, "it was made with one"
+        return self._topology.server_of(partition.keys.tag)
 
     def of_id(self, id: str) -> Partition:
         """The partition that a job id names; the first one where it names none, because no partition knows that job."""

@@ -36,7 +36,7 @@ class Submissions(Batch[Submission, Receipt]):
         return answers
 
     def _late(self, group: Group[Submission, Receipt]) -> None:
-        self.partition.events.store_away("submit")
+        self.partition.late("submit")
         super()._late(group)
 
     def send(self, items: list[Submission], again: bool) -> Deferred[Sequence[Receipt | Exception]]:

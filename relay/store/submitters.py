@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import cycle
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,9 +10,10 @@ from twisted.internet.defer import Deferred
 from relay.model.problems.request import StoreAway
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.any_partition import AnyPartition
 from relay.store.durable import durably, endured
 from relay.store.member import MemberStore
-from relay.store.messages import Receipt, Submission
+from relay.store.messages import Receipt, Submission, Sweep
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
@@ -26,14 +26,17 @@ class SubmitterStore(Protocol):
 
     inbox: str
     """The name of this process' own inbox: outcomes that it waits for are told there."""
-    on_data_loss: list[Callable[[], None]]
-    """Each is called when the store may have forgotten what this process submitted, or waits for."""
+    partitions: int
+    """How many the store has; they are numbered from 0 on."""
+    on_data_loss: list[Callable[[int], None]]
+    """Each is called with the number of a partition that may have forgotten what this process submitted, or waits
+    for."""
     now: Callable[[], float]
     """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
 
-    def mint(self, key: str = "", beside: str = "") -> str:
-        """A new job id, for a job with this key, "" for none, kept where the job `beside` is, "" for anywhere. Raises
-        `StoreAway` before the store was ever reached."""
+    def mint(self, pin: str = "", beside: str = "") -> str:
+        """A new job id. It says where the job is kept: where `pin` belongs (`relay.store.placing.pin_of`), else where
+        the job `beside` is, anywhere if both are "". Raises `StoreAway` before the store was ever reached."""
 
     def minted_elsewhere(self, id: str) -> bool:
         """Whether an id was made for another data set than the present one."""
@@ -52,6 +55,10 @@ class SubmitterStore(Protocol):
     async def collected(self, id: str) -> bool:
         """Somebody has received this outcome; whether a following job (`then`) would otherwise have been given it."""
 
+    async def sweep(self, partition: int = 0) -> Sweep:
+        """In a partition, keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of
+        sessions whose lease has ended. To be called every second, for one partition after the other."""
+
     async def fetch(self, id: str) -> Outcome | None:
         """An outcome that was too large for the inbox; None if it is no longer kept."""
 
@@ -61,14 +68,16 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        self._in_turn = cycle(router.all())  # for jobs without a key
         self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
+        self._any = AnyPartition(self._submissions)
+        self._only = router.all()[0] if self.partitions == 1 else None
 
-    def mint(self, key: str = "", beside: str = "") -> str:
+    def mint(self, pin: str = "", beside: str = "") -> str:
+        if pin:
+            return self._router.of_key(pin).mint()
         if beside:
             return self._router.of_id(beside).mint()
-        partition = self._router.of_key(key) if key else next(self._in_turn)
-        return partition.mint()
+        return (self._only or self._any.next()).mint()
 
     def minted_elsewhere(self, id: str) -> bool:
         return self._router.of_id(id).minted_elsewhere(id)

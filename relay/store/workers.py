@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from relay.model.limits import Learned
 from relay.model.problems.base import RelayError
-from relay.store.messages import JobDefinition, Sweep
+from relay.store.messages import JobDefinition
 from relay.store.parts import PartStore, RedisPart
 from relay.store.roster import Roster
 from relay.store.router import Router
@@ -46,10 +46,6 @@ class WorkerStore(SubmitterStore, Protocol):
 
     async def register(self, told: bytes) -> None:
         """Say what operators are told of this process (`Sights.processes`); to be repeated within a minute."""
-
-    async def sweep(self) -> Sweep:
-        """Keep the inbox alive, move jobs that are due, expire late ones, give back the jobs of sessions whose lease
-        has ended. To be called every second."""
 
 
 class RedisWorkerStore(RedisSubmitterStore, WorkerStore):

@@ -5,6 +5,7 @@
 `outcomes`   what one process waits for: its waiters, told by its inbox and repaired after Redis lost data
 `waiters`    the registry: job id → the Deferreds of those who wait for it
 `fetching`   outcomes that are too large for the inbox
-`recovery`   attaches all waiters again after Redis lost data
+`recovery`   attaches all waiters again after a partition lost data
+`sweeping`   sweeps one partition after the other
 ===========  =======================================================================================================
 """

@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.model.ids import partition_of
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import InternalError, NoSuchJob
 from relay.model.status import Outcome
@@ -26,12 +27,12 @@ class Fetching:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, store: SubmitterStore, waiters: Waiters, resync: Callable[[], None]
+        self, clock: IReactorTime, store: SubmitterStore, waiters: Waiters, resync: Callable[[int], None]
     ) -> None:
         self._clock = clock
         self._store = store
         self._waiters = waiters
-        self._resync = resync  # called when the store may have lost history
+        self._resync = resync  # called when a partition may have lost history
         self._under_way: set[Deferred[None]] = set()
 
     def fetch(self, id: str) -> None:
@@ -65,7 +66,7 @@ class Fetching:
         if isinstance(known, Outcome):
             self._waiters.tell(known)
         elif known is None and self._store.minted_elsewhere(id):
-            self._resync()
+            self._resync(partition_of(id))
         elif known is None:
             self._waiters.fail(id, NoSuchJob())
 

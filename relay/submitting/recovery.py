@@ -1,4 +1,5 @@
-"""Recovery after Redis lost data: all waiters of this process are attached again, and unknown jobs are submitted again.
+"""Recovery after a partition of the store lost data: all who wait in this process for its jobs are attached again, and
+unknown jobs are submitted again.
 
 It starts a second after Redis came back, so that workers can register what they run first.
 """
@@ -11,6 +12,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from relay.model.ids import partition_of
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import Interrupted
 from relay.model.problems.request import StoreReset
@@ -35,46 +37,56 @@ class Recovery:
         self._clock = clock
         self._store = store
         self._waiters = waiters
-        self._coming: IDelayedCall | None = None
-        self._failures = 0  # in a row
+        self._coming: dict[int, IDelayedCall] = {}  # by partition, as are these
+        self._failures: dict[int, int] = {}  # in a row
 
-    def soon(self) -> None:
-        """Redis may have lost data: repair soon."""
-        self._in(PAUSE)
+    def soon(self, partition: int = 0) -> None:
+        """A partition may have lost data: repair soon."""
+        self._in(PAUSE, partition)
 
     def stop(self) -> None:
-        stop_timer(self._coming)
+        for coming in self._coming.values():
+            stop_timer(coming)
 
-    def _in(self, seconds: float) -> None:
-        if self._coming is None or not self._coming.active():
-            self._coming = self._clock.callLater(seconds, self._begin)
+    def _in(self, seconds: float, partition: int) -> None:
+        coming = self._coming.get(partition)
+        if coming is None or not coming.active():
+            self._coming[partition] = self._clock.callLater(seconds, self._begin, partition)
 
-    def _begin(self) -> None:
-        ensureDeferred(self.run()).addErrback(lambda failure: self._log.failure("a recovery failed", failure))
+    def _begin(self, partition: int) -> None:
+        ensureDeferred(self.run(partition)).addErrback(
+            lambda failure: self._log.failure("a recovery failed", failure)
+        )
 
     async def attach(self, ids: Sequence[str]) -> None:
-        """Attach some of the jobs that are waited for; if that fails, attach all a little later."""
-        try:
-            for first in range(0, len(ids), _SLICE):
-                await self._attach_some(ids[first : first + _SLICE])
-        except RelayError:
-            self.soon()
-        except Exception:
-            self._log.failure("clients that were taken over could not be attached yet")
-            self.soon()
+        """Attach some of the jobs that are waited for; where that fails, attach all of that partition a little
+        later."""
+        by_partition: dict[int, list[str]] = {}
+        for id in ids:
+            by_partition.setdefault(partition_of(id), []).append(id)
+        for partition, some in by_partition.items():
+            try:
+                for first in range(0, len(some), _SLICE):
+                    await self._attach_some(some[first : first + _SLICE])
+            except RelayError:
+                self.soon(partition)
+            except Exception:
+                self._log.failure("clients that were taken over could not be attached yet")
+                self.soon(partition)
 
-    async def run(self) -> None:
-        """Attach all jobs that are waited for. Unknown jobs are submitted again, or their waiters fail. Jobs that could
-        not be attached are tried again, because nothing else would do so."""
-        if await self._all():
-            self._failures = 0
+    async def run(self, partition: int = 0) -> None:
+        """Attach all jobs of a partition that are waited for. Unknown jobs are submitted again, or their waiters fail.
+        Jobs that could not be attached are tried again, because nothing else would do so."""
+        if await self._all(partition):
+            self._failures.pop(partition, None)
         else:
-            self._failures += 1
-            self._in(AGAIN.pause(self._failures))
+            self._failures[partition] = failures = self._failures.get(partition, 0) + 1
+            self._in(AGAIN.pause(failures), partition)
 
-    async def _all(self) -> bool:
+    async def _all(self, partition: int) -> bool:
         """Whether nothing is left to be done."""
-        ids, complete = self._waiters.ids(), True
+        ids = [id for id in self._waiters.ids() if partition_of(id) == partition]
+        complete = True
         for first in range(0, len(ids), _SLICE):
             try:
                 await self._attach_some(ids[first : first + _SLICE])

@@ -79,7 +79,7 @@ class Compared:
             before = self._last.get(name)
             if before is not None and before.time == each.time and name in self._changes:
                 changes[name] = self._changes[name]
-            elif before is not None or (self._looked and each.info.began >= self._looked):
+            elif before is not None or (self._looked and each.age <= time - self._looked):
                 changes[name] = Change(before, each)
         self._last, self._changes, self._looked = present, changes, time
 

@@ -28,6 +28,8 @@ class ProcessInfo(msgspec.Struct, frozen=True):
     descriptors: int = 0
     most_descriptors: int = 0
     quiet: bool = False
+    secrets: tuple[str, ...] = ()
+    tokens: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,14 +43,21 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by its own clock.
-    `recent`: what was added to some of them in the last `span` seconds, about a minute (`relay.telemetry.recent`)."""
+    """A process and its metrics by their names; `time` is when that was told, ms since the epoch by a clock of its own,
+    which goes evenly and may be wrong, as that of `info.began`: the two tell its age, and nothing when compared with
+    those of others. `recent`: what was added to some of them in the last `span` seconds, about a minute
+    (`relay.telemetry.recent`)."""
 
     info: ProcessInfo
     samples: dict[str, list[Sample]] = {}
     time: int = 0
     recent: dict[str, list[Sample]] = {}
     span: float = 0.0
+
+    @property
+    def age(self) -> int:
+        """How long the process had been there, in ms."""
+        return self.time - self.info.began
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -27,12 +27,16 @@ class ClaimRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rests:
-    """Seconds between the turns of a session that has nothing to say, at most: while it holds nothing, while it holds
-    jobs, and after its first turn."""
+    """Seconds between the turns of a session that has nothing to say, at most: while it holds jobs, and while it holds
+    nothing. A worker with several sessions takes a turn of each in a time `slot` of its own, -1 for one with one."""
 
-    idle: float = IDLE
     holding: float = IDLE
-    first: float = IDLE
+    idle: float = IDLE
+    slot: float = -1.0
+
+    def until(self, now: float) -> float:
+        """Seconds from `now` to the next turn of an idle session that has a slot."""
+        return self.idle - (now - self.slot) % self.idle
 
 
 def rests_of(idle: float, lease: float, partitions: int) -> list[Rests]:
@@ -40,4 +44,6 @@ def rests_of(idle: float, lease: float, partitions: int) -> list[Rests]:
     partition after the other. Each renews its lease (seconds) before half of it has passed."""
     rest = idle * partitions
     holding, all_idle = min(rest, lease / 3), min(rest, lease_of_nothing(lease, partitions) / 3)
-    return [Rests(all_idle, holding, all_idle * nth / partitions) for nth in range(1, partitions + 1)]
+    if partitions == 1:
+        return [Rests(holding, all_idle)]
+    return [Rests(holding, all_idle, all_idle * nth / partitions) for nth in range(partitions)]

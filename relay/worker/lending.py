@@ -54,11 +54,12 @@ class Lending:
         if self._alone not in (None, share):
             return 0
         free = self._free(share)
+        rivals = self._rivals(share)
+        part = math.ceil(free / (1 + len(rivals) + sum(other.is_opening for other in self.shares)))
         if self._alone is share:
-            return 0 if self._makes_way(share) else max(0, free)
-        rivals = [other for other in self.shares if other is not share and other.waits()]
+            return 0 if self._makes_way(share) else max(0, part)
         ahead = sum(other.served < share.served for other in rivals)
-        return max(0, min(free - ahead, math.ceil(free / (len(rivals) + 1))))
+        return max(0, min(free - ahead, part))
 
     def borrow(self, share: Share, want: int) -> int:
         """Lend so many of them for a turn that begins now."""
@@ -72,7 +73,8 @@ class Lending:
         """A turn was answered: its claims have their places as soon as the session has seen them. What was claimed late
         does not begin beside a suspect."""
         claims = len(turned.claims)
-        share.is_here, share.since, share.lent = True, None, claims
+        self.is_here(share)
+        share.lent = claims
         if lent:
             share.served = next(self._turns)
         share.is_eager = turned.more or turned.alone or claims >= lent
@@ -83,8 +85,17 @@ class Lending:
 
     def unanswered(self, share: Share) -> None:
         """A turn was of no use."""
-        share.is_here, share.since, share.lent = False, None, 0
+        share.is_here, share.is_opening, share.since, share.lent = False, False, None, 0
         self.look()
+
+    def opens(self, share: Share) -> None:
+        """A session is being opened: others leave it its part, unless this takes long."""
+        self.borrow(share, 0)
+        share.is_here, share.is_opening = False, True
+
+    def is_here(self, share: Share) -> None:
+        """A partition has answered."""
+        share.is_here, share.is_opening, share.since = True, False, None
 
     def others(self, share: Share) -> int:
         """As `Turn.others`."""
@@ -123,6 +134,9 @@ class Lending:
         """Who empties the worker has nothing to say before that is done."""
         return self._alone is not share or not (self._busy_beside(share) or share.begun)
 
+    def _rivals(self, share: Share) -> list[Share]:
+        return [other for other in self.shares if other is not share and other.waits()]
+
     def _free(self, share: Share) -> int:
         lent = sum(other.lent for other in self.shares if other is not share)
         return self._runner.room() - lent - sum(other.session.not_begun for other in self.shares)
@@ -134,12 +148,12 @@ class Lending:
 
     def _look_who_is_late(self) -> None:
         self._later = None
-        under_way = [share for share in self.shares if share.is_here and share.since is not None]
+        under_way = [share for share in self.shares if share.since is not None and not share.is_late]
         for share in under_way:
             if self._clock.seconds() - (share.since or 0.0) >= LATE:
-                share.is_here, share.lent = False, 0
+                share.is_here, share.is_opening, share.lent = False, False, 0
                 self.look()
-        if any(share.is_here for share in under_way):
+        if any(not share.is_late for share in under_way):
             self._later = self._clock.callLater(LATE, self._look_who_is_late)
 
     # -- who is alone --
@@ -158,15 +172,13 @@ class Lending:
             share.session.nudge()  # another worker may try what it found meanwhile
 
     def _makes_way(self, share: Share) -> bool:
-        """Whether one that is alone tries no other suspect, because others want to be alone, too."""
-        return self._has_tried and not share.begun and bool(self._alone_next)
+        """Whether one that is alone tries no other suspect yet, because others wait, too."""
+        return self._has_tried and not share.begun and bool(self._rivals(share))
 
     def _be_alone(self, share: Share | None) -> None:
         self._alone, self._alone_since, self._has_tried = share, self._clock.seconds(), False
 
     def _end_alone(self) -> None:
-        if self._alone is not None and self._makes_way(self._alone):
-            self._alone_next.append(self._alone)
         self._be_alone(None)
         while self._alone_next and self._alone is None:
             share = self._alone_next.popleft()

@@ -170,7 +170,7 @@ class Session:
             self._log.warn(_NOT_CLOSED, name=self._name, error=repr(error))
 
     async def _turns(self) -> None:
-        number, idle = 1, self._rests.first
+        number, rests = 1, self._rests
         while not self._done() and not self._stale:
             number += 1
             sent = self._clock.seconds()
@@ -184,9 +184,9 @@ class Session:
                 self._claimed.append((claim, sent))
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
-                rest = self._rests.holding if self._held else idle
+                shared = rests.slot >= 0 and not self._held
+                rest = rests.until(self._clock.seconds()) if shared else rests.holding
                 await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
-                idle = self._rests.idle
 
     def _begin_some(self) -> None:
         """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""

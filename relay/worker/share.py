@@ -43,6 +43,12 @@ class Lender(Protocol):
     def unanswered(self, share: Share) -> None:
         """A turn was of no use: it is sent again, or the session is opened anew."""
 
+    def opens(self, share: Share) -> None:
+        """A session is being opened."""
+
+    def is_here(self, share: Share) -> None:
+        """A partition has answered."""
+
     def others(self, share: Share) -> int:
         """`Turn.others`, for a turn of this share."""
 
@@ -62,6 +68,7 @@ class Share(SessionStore):
         self.lent = 0  #: places that are lent, or taken by what comes with an answer
         self.since: float | None = None  #: by the clock, when the turn that is under way was sent
         self.is_here = False  #: its partition answers, and knows the session
+        self.is_opening = False  #: the partition was told of the session, and has not answered yet
         self.is_eager = True  #: it may find work: the store does not wake it
         self.served = 0  #: it was lent places before those with a higher number
         self.may_begin = True  #: what came with the last answer
@@ -80,15 +87,25 @@ class Share(SessionStore):
         """Whether it would take a turn for a place."""
         return self.is_here and self.is_eager and self.since is None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it has been waiting for an answer so long that the others do not wait for it."""
+        return not (self.is_here or self.is_opening)
+
     # -- as the store --
 
     async def adopt(
         self, old: str, session: str, number: int, roster: Roster, claims: Sequence[Claim]
     ) -> set[str]:
         """As `SessionStore.adopt`."""
-        self.is_here = False
-        taken = await self._part.adopt(old, session, number, roster, claims)
-        self.is_here = self.is_eager = True
+        self._lender.opens(self)
+        try:
+            taken = await self._part.adopt(old, session, number, roster, claims)
+        except BaseException:
+            self._lender.unanswered(self)
+            raise
+        self._lender.is_here(self)
+        self.is_eager = True
         return taken
 
     async def turn(self, session: str, turn: Turn) -> Turned:

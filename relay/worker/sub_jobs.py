@@ -22,6 +22,7 @@ from relay.model.problems.job import SubJobsTooDeep, TooManySubJobs
 from relay.model.problems.request import InternalError
 from relay.model.status import Outcome
 from relay.store.messages import Receipt, Submission
+from relay.store.placing import pin_of
 from relay.store.submitters import SubmitterStore
 from relay.submitting.offer import Arguments
 from relay.submitting.waiters import Waiters, leave
@@ -131,7 +132,7 @@ class SubJobs:
 
     def _submission(self, terms: SubmissionTerms, called: CallableJob, arguments: Arguments) -> Submission:
         job = self._job(terms, called, arguments)
-        id = ids.marked(self._tools.store.mint(beside=self._claim.id), job.owner)
+        id = ids.marked(self._tools.store.mint(pin_of(job), self._claim.id), job.owner)
         debounce = called.offer.debounce
         delay = max(int(terms.delay * 1000), debounce)
         return Submission(id, job, delay, int(terms.deadline * 1000), job.caller, debounce=debounce)

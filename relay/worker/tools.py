@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from relay.outbound import Upstreams
 from relay.store.inbox import Inbox
-from relay.store.messages import Message
+from relay.store.inboxes import Deliver
 from relay.store.workers import WorkerStore
 from relay.telemetry.events import UNHEARD, Events
 from relay.telemetry.tracing import UNTRACED, Tracing
@@ -29,7 +29,7 @@ class WorkerTools:
 
     clock: IReactorTime
     store: WorkerStore
-    inbox: Callable[[Callable[[list[Message]], None]], Inbox]
+    inbox: Callable[[Deliver], Inbox]
     upstreams: Upstreams
     in_thread: InThread
     from_thread: FromThread

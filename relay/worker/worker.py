@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -20,6 +21,7 @@ from relay.store.membership import Membership
 from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
+from relay.submitting.sweeping import Sweeping
 from relay.timing.draining import Drain
 from relay.worker.claiming import rests_of
 from relay.worker.definitions import served
@@ -52,10 +54,10 @@ class Worker(Service):
         self._running_down = False
         self._is_mute = False
         self.is_quiet = False  #: an operator has it claim nothing more
-        self._joined = False  # whether our inbox was ever there
         self._cancelled = Lately()  # before they were here
         self._inbox = tools.inbox(self._told)
         pace, self._outcomes = tools.pace, Outcomes(tools.clock, tools.store)
+        self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery)
         work: dict[Callable[[], Any], float] = {
             self._sweep: pace.sweep,
             self._publish: pace.publish,
@@ -217,14 +219,8 @@ class Worker(Service):
         )
 
     async def _sweep(self) -> None:
-        try:
-            swept = await self._tools.store.sweep()
-        except RelayError:
-            return  # the next sweep finds a store that answers, or another epoch
-        self._inbox.expect()
-        if not swept.there and self._joined:  # what was written into our inbox is lost
-            self._outcomes.recovery.soon()
-        self._joined = True
+        with suppress(RelayError):  # the next sweep finds a store that answers, or another epoch
+            await self._sweeping.sweep()
 
     async def _publish(self) -> None:
         try:

@@ -118,7 +118,7 @@ def holder(place: Place, id: str) -> str:
     return run.decode().partition(" ")[0]
 
 
-@pytest.mark.parametrize("job", ["gated", "gated_once"])
+@pytest.mark.parametrize("job", [pytest.param("gated", marks=pytest.mark.long), "gated_once"])
 @pytest.mark.parametrize("ends", [drains, pytest.param(dies, marks=pytest.mark.long)])
 def test_a_successor_waits_for_the_task_that_is_there(
     place: Place, tmp_path: Path, ends: Callable[[RelayProcess], None], job: str
@@ -209,6 +209,7 @@ def test_another_attempt_after_a_failure_is_another_task(place: Place, tmp_path:
     assert lines(tmp_path / "ran") == [f"begin relay-{id}.1", f"begin relay-{id}.2"]
 
 
+@pytest.mark.long
 def test_another_attempt_after_the_jobs_time_is_another_task(place: Place, tmp_path: Path) -> None:
     """The first is revoked: it goes on, but nobody waits for it."""
     ran, gate = tmp_path / "ran", tmp_path / "gate"

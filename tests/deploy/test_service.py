@@ -119,6 +119,7 @@ def test_a_reload_is_noticed_by_nobody(service: Service) -> None:
     assert service.process.poll() is None
 
 
+@pytest.mark.long
 def test_a_stop_leaves_nothing_behind_and_a_start_goes_on(service: Service) -> None:
     service.wait_for("relay worker serves")
     running, waiting = begin(service, 2), begin(service, 0.1)

@@ -177,8 +177,8 @@ def test_nothing_is_changed_by_looking(redis: RedisProcess) -> None:
 
 def test_the_data_of_a_relay_and_its_slow_scripts_are_recognized(redis: RedisProcess) -> None:
     redis.client.config_set("slowlog-log-slower-than", 0)
-    redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "")
-    redis.client.evalsha(script("open").sha, 2, *Keys().declared, "k7", "", -1, "")
+    redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "", 1)
+    redis.client.evalsha(script("open").sha, 2, *Keys().declared, "k7", "", -1, "", 1)
     state = look_at_redis(Address.parse(redis.url))
     redis.client.config_set("slowlog-log-slower-than", 10_000)
     redis.client.slowlog_reset()

@@ -1,15 +1,19 @@
 """Clients that follow the contract's rule for sending again, and write down what they were told.
 
-``python -m tests.faults.clients PORT SEED COUNT DIRECTORY``: runs COUNT jobs, 60 clients at a time, and ends.
+``python -m tests.faults.clients PLACES SEED COUNT DIRECTORY``: runs COUNT jobs, 60 clients at a time, and ends. PLACES
+are HOST:PORT,… of fronts, of which each request goes to any. With ``--lasting`` it goes on behind COUNT until SIGTERM.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import itertools
 import json
 import random
-import sys
+import signal
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +22,20 @@ CLIENTS = 60  # at once
 PATIENCE = 120.0  # seconds for one job, whatever happens
 GROUPS = 4  # of jobs of which one at a time lives
 ODD = ("block", "swallow", "hang", "unencodable")  # jobs that misbehave
+_PREFERS = {"async": "respond-async", "durable": "respond-async, durable"}
 _AGAIN = {429, 502, 503, 504}
 _READ = 8.0  # seconds between two bytes: heartbeats come every second
 
 
+Place = tuple[str, int]  # of a front: its host and port
+
+
 class Unknown(Exception):
     """No answer, or one that is not whole: ask again."""
+
+
+class Cut(Unknown):
+    """The connection ended in the middle of an answer, and not by our doing."""
 
 
 class Interrupted(Exception):
@@ -42,29 +54,36 @@ class Answer:
 
 
 async def call(
-    port: int, method: str, path: str, body: bytes, headers: dict[str, str], leave_after: float
+    place: Place, method: str, path: str, body: bytes, headers: dict[str, str], leave_after: float
 ) -> Answer:
     """One request on a connection of its own, which is cut after some time if `leave_after` is above 0."""
     try:
         if leave_after:
-            return await asyncio.wait_for(_call(port, method, path, body, headers), leave_after)
-        return await _call(port, method, path, body, headers)
+            return await asyncio.wait_for(_call(place, method, path, body, headers), leave_after)
+        return await _call(place, method, path, body, headers)
     except (TimeoutError, OSError, EOFError, ValueError) as error:
         raise Unknown(repr(error)) from error
 
 
-async def _call(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _call(place: Place, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    reader, writer = await asyncio.open_connection(*place)
     try:
         given = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body)), **headers}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), "", ""]
         writer.write("\r\n".join(lines).encode() + body)
-        received = b""
+        return await _answer(reader)
+    finally:
+        writer.transport.abort()
+
+
+async def _answer(reader: asyncio.StreamReader) -> Answer:
+    received = b""
+    try:
         while data := await asyncio.wait_for(reader.read(65536), _READ):
             received += data
         return _parse(received)
-    finally:
-        writer.transport.abort()
+    except (TimeoutError, OSError, EOFError, ValueError) as error:
+        raise (Cut if received else Unknown)(f"{error!r} after {received[-200:]!r}") from error
 
 
 def _parse(received: bytes) -> Answer:
@@ -94,13 +113,17 @@ def _unchunk(data: bytes) -> bytes:
 class Client:
     """Has one job done."""
 
-    def __init__(self, port: int, number: int, seed: int, write: Any) -> None:
-        self.port = port
+    def __init__(
+        self, places: Sequence[Place], number: int, seed: int, write: Any, durable: bool = False
+    ) -> None:
+        self.places = places
         self.number = number
         self.write = write
         self.random = random.Random(seed * 1_000_003 + number)
         kinds = ("held", "twin", "async", "keyless", "once", "family", "odd", "alike")
         (self.kind,) = self.random.choices(kinds, (42, 10, 16, 10, 5, 8, 1, 8))
+        if durable and self.kind == "async":
+            self.kind = "durable"
         names = {"once": "once", "family": "family", "alike": "alike", "odd": self.random.choice(ODD)}
         name = names.get(self.kind, "work")
         seconds = round(
@@ -127,13 +150,13 @@ class Client:
 
     async def _keyed(self, kind: str) -> None:
         """With a key: send the same again, until the outcome is known."""
-        prefer = {"Prefer": "respond-async"} if kind == "async" else {}
+        prefer = {"Prefer": _PREFERS[kind]} if kind in _PREFERS else {}
         while True:
             try:
                 answer = await self._send("PUT", self.path, self.body, prefer)
                 while not answer.complete:
                     self._acknowledge(answer)
-                    await asyncio.sleep(self.random.random() / 5 if kind == "async" else 0)
+                    await asyncio.sleep(self.random.random() / 5 if kind in _PREFERS else 0)
                     answer = await self._attach(answer.headers["location"])
                 return self.say("told", answer)
             except Unknown:
@@ -167,7 +190,12 @@ class Client:
             raise TimeoutError
         leave = self.random.random() * 2 if self.kind != "keyless" and self.random.random() < 0.06 else 0
         given = {**headers, **({"Content-Type": "application/json"} if body else {})}
-        answer = await call(self.port, method, path, body, given, leave)
+        place = self.random.choice(self.places)
+        try:
+            answer = await call(place, method, path, body, given, leave)
+        except Cut as cut:
+            self.say("cut", None, place=place, error=str(cut))
+            raise
         if "complete" not in answer.body and not (method == "GET" and answer.status in (404, 410)):
             if answer.body.get("type") == "/problems/interrupted" and self.kind == "once":
                 raise Interrupted  # as promised: it will not be tried again
@@ -184,23 +212,52 @@ class Client:
             self.acknowledged = answer.body["id"]
             self.say("acknowledged", answer)
 
-    def say(self, event: str, answer: Answer | None) -> None:
+    def say(self, event: str, answer: Answer | None, **more: object) -> None:
         shown = None if answer is None else {"status": answer.status, "body": answer.body}
-        line = {"event": event, "client": self.number, "kind": self.kind, "at": time.time(), "answer": shown}
-        self.write(json.dumps(line) + "\n")
+        line = {
+            "event": event,
+            "client": self.number,
+            "kind": self.kind,
+            "at": time.monotonic(),
+            "answer": shown,
+        }
+        self.write(json.dumps(line | more) + "\n")
 
 
-async def main(port: int, seed: int, count: int, directory: Path) -> None:
-    numbers = iter(range(count))
-    with (directory / "clients.jsonl").open("a", buffering=1) as file:
+async def main(given: argparse.Namespace) -> None:
+    drawn = _until_told(given.count) if given.lasting else iter(range(given.count))
+    with (given.directory / "clients.jsonl").open("a", buffering=1) as file:
 
         async def work() -> None:
-            for number in numbers:
-                await Client(port, number, seed, file.write).run()
+            for number in drawn:
+                await Client(given.places, number, given.seed, file.write, given.durable).run()
 
-        await asyncio.gather(*(work() for _ in range(CLIENTS)))
+        await asyncio.gather(*(work() for _ in range(given.at_once)))
+
+
+def _until_told(count: int) -> Iterator[int]:
+    """So many numbers, and more until SIGTERM."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    return itertools.takewhile(lambda number: number < count or not told, itertools.count())
+
+
+def _place(text: str) -> Place:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("places", type=lambda text: [_place(place) for place in text.split(",")])
+    parser.add_argument("seed", type=int)
+    parser.add_argument("count", type=int)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--lasting", action="store_true")
+    parser.add_argument("--at-once", type=int, default=CLIENTS)
+    parser.add_argument("--durable", action="store_true", help="those that do not wait ask for durable jobs")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    given_port, given_seed, given_count, given_directory = sys.argv[1:]
-    asyncio.run(main(int(given_port), int(given_seed), int(given_count), Path(given_directory)))
+    asyncio.run(main(_options()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from relay import Context, JobError, job
 _DIRECTORY = Path(os.environ.get("FAULTS_DIRECTORY", "."))
 
 
+def _pause(seconds: float) -> None:
+    """Stay in this thread. (`time.sleep` fails where libfaketime sets the wall clock.)"""
+    threading.Event().wait(seconds)
+
+
 def _write(event: str, context: Context, **more: object) -> None:
     line = {
         "event": event,
@@ -22,7 +28,7 @@ def _write(event: str, context: Context, **more: object) -> None:
         "attempt": context.attempt,
         "starts": context.starts,
         "pid": os.getpid(),
-        "at": time.time(),
+        "at": time.monotonic(),
         **more,
     }
     file = os.open(_DIRECTORY / f"jobs-{os.getpid()}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -75,7 +81,7 @@ def tick(context: Context) -> None:
 def block(context: Context, seconds: float, number: int) -> str:
     """Stop the worker's reactor for longer than its lease, at most."""
     _write("started", context)
-    time.sleep(seconds)
+    _pause(seconds)
     _write("finished", context)
     return f"{number}/{context.attempt}/{os.getpid()}/{os.urandom(4).hex()}"
 
@@ -98,7 +104,7 @@ async def swallow(context: Context, seconds: float, number: int) -> None:
 def hang(context: Context, seconds: float, number: int) -> None:
     """Stay in a thread for longer than the job has, likewise."""
     _write("started", context)
-    time.sleep(6 + seconds)
+    _pause(6 + seconds)
 
 
 @job(timeout=60)

@@ -62,7 +62,8 @@ class Rig:
 
     def clients(self, seed: int, count: int) -> subprocess.Popen[bytes]:
         """A process of clients; it ends when all have their outcome, or gave up."""
-        command = [sys.executable, "-m", "tests.faults.clients", str(self.port), str(seed), str(count)]
+        place = f"127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "tests.faults.clients", place, str(seed), str(count)]
         return subprocess.Popen([*command, str(self.directory)], cwd=ROOT)
 
     def _make_relay(self) -> RelayProcess:
@@ -100,7 +101,7 @@ class Rig:
 
     def kill_worker(self) -> None:
         pid = self._kill("relay worker")
-        self.killed_workers.append((pid, time.time()))
+        self.killed_workers.append((pid, time.monotonic()))
 
     def kill_front(self) -> None:
         self._kill("relay front")

@@ -27,7 +27,7 @@ from tests.processes import RelayProcess, eventually
 LOSING_SHARE = 0.1  # of the faults and of the jobs
 MEASURED = 3500  # jobs while speed is measured, and not counted otherwise
 _PAUSE = (0.1, 0.7)  # seconds between faults
-_TRACES = (
+TRACES = (
     "job",
     "alive",
     "run",
@@ -40,7 +40,7 @@ _TRACES = (
     "trial",
     "progress",
 )
-_TRACES += (
+TRACES += (
     "later",
     "history",
     "stopped",
@@ -142,7 +142,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         if measured:
             _measure(rig, figures, seed + 2, measured)
         losing = round(jobs * LOSING_SHARE), round(faults * LOSING_SHARE)
-        begun = time.time()
+        begun = time.monotonic()
         _stage(rig, figures, jobs - losing[0], faults - losing[1], KEEPING, seed)
         figures.kept = history.judge(*_events(directory, begun))
         figures.kept.families = history.broken_families(*_events(directory, begun))
@@ -151,7 +151,7 @@ def run(seed: int, jobs: int, faults: int, directory: Path, measured: int = MEAS
         figures.run_twice = history.run_twice(*_events(directory, begun))
         figures.uncounted = history.same_start_twice(_events(directory, 0)[1])
         _judge_schedules(figures, _events(directory, 0)[1])
-        begun = time.time()
+        begun = time.monotonic()
         _stage(rig, figures, *losing, LOSING, seed + 1)
         figures.lost = history.judge(*_events(directory, begun))
         figures.orphaned = _orphan(rig)
@@ -218,7 +218,7 @@ def _leftovers(rig: Rig) -> list[str]:
 
     def look() -> bool:
         left.clear()
-        left.extend(f"{key}: {_size(rig, key)}" for key in _TRACES if redis.exists(f"{{r0}}:{key}"))
+        left.extend(f"{key}: {_size(rig, key)}" for key in TRACES if redis.exists(f"{{r0}}:{key}"))
         sessions = redis.zcard("{r0}:session")
         if sessions != WORKERS:
             left.append(f"{sessions} sessions")
@@ -275,7 +275,7 @@ def _orphan(rig: Rig) -> float:
 
     eventually(starts, "it runs")
     other.start()
-    killed = time.time()
+    killed = time.monotonic()
     one.kill()
     eventually(lambda: len(starts()) == 2, "it runs again")
     again = starts()[1]["at"] - killed
@@ -290,12 +290,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     given = parser.parse_args()
     print(f"seed {given.seed}: {given.jobs} jobs, {given.faults} faults", flush=True)
-    began = time.time()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="relay-faults-") as directory:
         figures = run(given.seed, given.jobs, given.faults, Path(directory))
     print(figures.table())
     print(", ".join(f"{name} {count}" for name, count in sorted(figures.faults.items())))
-    print(f"{time.time() - began:.0f} s, seed {given.seed}")
+    print(f"{time.monotonic() - began:.0f} s, seed {given.seed}")
     wrong = figures.wrong()
     print("\n".join(wrong[:50]))
     sys.exit(1 if wrong else 0)

@@ -64,14 +64,14 @@ class Servers:
     def restart_redis(self) -> None:
         self.redis.stop()
         self.redis.start()
-        self.back.append(time.time())
+        self.back.append(time.monotonic())
 
     def kill_redis(self) -> None:
         self.redis.signal(signal.SIGKILL)
         assert self.redis.process is not None
         self.redis.process.wait()
         self.redis.start()
-        self.back.append(time.time())
+        self.back.append(time.monotonic())
 
     def fill_redis(self) -> None:
         self._on_redis(lambda redis: redis.config_set("maxmemory", 1))
@@ -153,7 +153,7 @@ class Servers:
             time.sleep(3)
         old.signal(signal.SIGKILL)
         old.stop()
-        self.back.append(time.time())
+        self.back.append(time.monotonic())
 
     def forget_scripts(self) -> None:
         self._on_redis(lambda redis: redis.script_flush())

@@ -15,9 +15,9 @@ from tests.faults.run import run
 @pytest.mark.processes
 def test_a_short_draw_of_faults_loses_nothing(tmp_path: Path) -> None:
     seed = 7 if "CI" in os.environ else random.randrange(1 << 30)
-    figures = run(seed, jobs=400, faults=7, directory=tmp_path, measured=0)
+    figures = run(seed, jobs=240, faults=6, directory=tmp_path, measured=0)
     assert figures.wrong() == [], f"seed {seed}: {dict(figures.faults)}"
-    assert figures.kept.jobs + figures.lost.jobs == 400
+    assert figures.kept.jobs + figures.lost.jobs == 240
 
 
 def told(client: int, kind: str = "held", **body: object) -> dict[str, object]:

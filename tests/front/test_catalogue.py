@@ -29,7 +29,13 @@ class Store:
         self.version = 0
         self.overdue = -30.0
 
-    async def catalogue(self) -> messages.Definitions:
+    def epoch_of(self, partition: int) -> str:
+        return self.epoch
+
+    def up(self) -> list[int]:
+        return [0]
+
+    async def catalogue(self, partition: int = 0) -> messages.Definitions:
         return messages.Definitions(
             self.version, dict(self.declared), dict.fromkeys(self.declared, self.overdue)
         )

@@ -95,6 +95,7 @@ def is_said(word: str, front: RelayProcess, port: int) -> None:
     eventually(lambda: fits(why_operators_hear(port)), f"the listener says {word or 'nothing'}")
 
 
+@pytest.mark.long
 def test_what_redis_refuses_is_why_no_work_is_taken(
     server: RedisProcess, told: tuple[RelayProcess, int]
 ) -> None:

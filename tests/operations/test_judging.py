@@ -82,6 +82,27 @@ CASES = {
         "different versions run: 0.1.0, 0.2.0",
         "",
     ),
+    "secrets": (
+        overview(
+            processes=[
+                WORKER,
+                with_(FRONT, secrets=("aaaa", "bbbb")),
+                with_(FRONT, host="web2", secrets=("cccc",)),
+                with_(FRONT, host="web3", secrets=("cccc", "aaaa")),
+            ]
+        ),
+        WARNING,
+        "front 1 on web1 and front 1 on web2 have no ticket secret in common",
+        "",
+    ),
+    "tokens": (
+        overview(
+            processes=[WORKER, FRONT, with_(FRONT, tokens="aaaa"), with_(FRONT, host="web2", tokens="bbbb")]
+        ),
+        NOTE,
+        "front 1 on web1 and front 1 on web2 know different tokens",
+        "",
+    ),
     "room": (overview(queued=850, most_jobs=1000), WARNING, "850 of at most 1,000 jobs", ""),
     "no room": (overview(bytes=990, most_bytes=1000), BAD, "990 of at most 1,000 bytes of jobs", ""),
     "memory": (overview(store=with_(REDIS, memory=1 << 30)), BAD, "100 % of its memory", ""),
@@ -326,3 +347,23 @@ def test_nothing_else_is_judged_while_redis_is_away() -> None:
 
 
 CASES_AWAY = "Redis does not answer: submissions are refused, outcomes wait"
+
+
+def test_fronts_that_take_each_others_tickets_and_callers_are_well_while_secrets_change_and_where_one_takes_none() -> (
+    None
+):
+    fronts = [
+        with_(FRONT, secrets=("new", "old"), tokens="aaaa"),
+        with_(FRONT, name="front-2", host="web2", secrets=("old",), tokens="aaaa"),
+        with_(FRONT, name="front-3", host="web3"),
+    ]
+    assert judge(overview(processes=[*fronts, WORKER])) == []
+    gone = with_(FRONT, name="front-4", host="web1", began=ago(99), secrets=("other",), seen=ago(20))
+    assert (
+        judge(
+            overview(
+                processes=[*fronts, gone, WORKER, with_(FRONT, name="f", secrets=("old",), began=ago(1))]
+            )
+        )
+        == []
+    )

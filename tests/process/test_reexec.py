@@ -203,6 +203,7 @@ def test_what_is_left_may_be_long_and_has_the_beginnings_of_lines(monkeypatch: p
     assert found == [left]
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_half_a_line_and_half_a_record_outlive_the_program(relay: RelayProcess) -> None:
     """What a child had begun to write is put together with what comes later."""

@@ -126,7 +126,7 @@ def hang_up_on_all_then_stop(relay: RelayProcess) -> None:
 @pytest.mark.parametrize(
     ("signals", "job"),
     [
-        (replace_then_stop, "task_once"),
+        pytest.param(replace_then_stop, "task_once", marks=pytest.mark.long),
         pytest.param(stop_all_then_replace, "task_once", marks=pytest.mark.long),
         (stop_twice_together, "task"),
         pytest.param(stop_the_worker_then_all, "task", marks=pytest.mark.long),
@@ -232,7 +232,12 @@ def test_a_reload_replaces_workers_only(relay: RelayProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2], ids=["HUP", "USR1", "USR2"]
+    "number",
+    [
+        pytest.param(signal.SIGHUP, id="HUP"),
+        pytest.param(signal.SIGUSR1, id="USR1", marks=pytest.mark.long),
+        pytest.param(signal.SIGUSR2, id="USR2", marks=pytest.mark.long),
+    ],
 )
 def test_what_comes_while_relay_begins_does_not_end_it(tmp_path: Path, number: int) -> None:
     """A reload, or the rotation of logs, which meets it while handlers are looked at."""

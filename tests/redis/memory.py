@@ -105,6 +105,68 @@ class MemoryRedis:
                     transport.protocol.connectionLost(Failure(ConnectionDone()))
 
 
+class MemoryCluster:
+    """Nodes that have all slots or none, each by what it knows: `knows` says of each node who it takes for the owner,
+    as far as it was told by `moved`. Those in `down` take their Cluster for down, those in `hung` say nothing."""
+
+    def __init__(self, clock: Clock, *ports: int) -> None:
+        self.clock = clock
+        self.nodes = {("n", port): MemoryRedis(clock) for port in ports}
+        self.knows = dict.fromkeys(self.nodes, ("n", ports[0]))
+        self.down: set[tuple[str, int]] = set()
+        self.hung: set[tuple[str, int]] = set()
+        for node, server in self.nodes.items():
+            server.answer = lambda words, node=node: self._answer(node, words)  # type: ignore[misc]
+
+    def reach(self, node: tuple[str, int]) -> MemoryRedis:
+        """What connects to a node."""
+        return self.nodes[node]
+
+    def moved(self, port: int, *told: int) -> None:
+        """The slots are at another node, as these nodes know; all of them if none is named."""
+        for _, each in [("n", other) for other in told] or list(self.nodes):
+            self.knows["n", each] = ("n", port)
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Let time pass and everything be answered."""
+        end = self.clock.seconds() + seconds
+        while True:
+            for server in self.nodes.values():
+                server.turn()
+            left = end - self.clock.seconds()
+            if left <= 0:
+                return
+            self.clock.advance(min(0.05, left))
+
+    def asked(self, port: int, word: bytes) -> int:
+        """How often a node heard a command."""
+        return self.nodes["n", port].verbs().count(word)
+
+    def _answer(self, node: tuple[str, int], words: Words) -> bytes | None:
+        owner = self.knows[node]
+        if node in self.hung:
+            return None
+        match words[:2]:
+            case [b"CLUSTER", b"INFO"]:
+                return bulk(b"cluster_state:%b\r\n" % (b"fail" if node in self.down else b"ok"))
+            case [b"CLUSTER", b"SLOTS"]:
+                return _slots([owner, *(each for each in self.nodes if each != owner)])
+            case [b"PING"] | [b"ROLE"]:
+                return plain(words)
+        if node in self.down:
+            return b"-CLUSTERDOWN The cluster is down\r\n"
+        if owner != node:
+            return b"-MOVED 1 %b:%d\r\n" % (owner[0].encode(), owner[1])
+        return plain(words)
+
+
+def _slots(nodes: list[tuple[str, int]]) -> bytes:
+    rows = [
+        b"*3\r\n%b:%d\r\n%b" % (bulk(host.encode()), port, bulk(b"name of %d" % port)) for host, port in nodes
+    ]
+    return b"*1\r\n*%d\r\n:0\r\n:16383\r\n%b" % (2 + len(rows), b"".join(rows))
+
+
 def plain(words: Words) -> bytes | None:
     """A healthy server without data: nothing comes for a reader that blocks."""
     match words[0]:

@@ -12,7 +12,7 @@ SAID = {
     "ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write": "elsewhere",
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)": "elsewhere",
     "MOVED 3999 127.0.0.1:6381": "elsewhere",
-    "ASK 3999 127.0.0.1:6381": "elsewhere",
+    "ASK 3999 127.0.0.1:6381": "later",
     "BUSY Redis is busy running a script.": "later",
     "MISCONF Errors writing to the AOF file: No space left on device": "later",
     "NOREPLICAS Not enough good replicas to write.": "later",

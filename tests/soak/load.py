@@ -117,7 +117,7 @@ class Load:
         self, method: str, path: str, body: bytes, headers: dict[str, str], leaves: float = 0.0
     ) -> Answer:
         given = {**headers, **({"Content-Type": "application/json"} if body else {})}
-        answer = await call(self._port, method, path, body, given, leaves)
+        answer = await call(("127.0.0.1", self._port), method, path, body, given, leaves)
         if "complete" not in answer.body:
             raise Unknown(str(answer.status))
         return answer

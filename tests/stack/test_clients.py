@@ -29,10 +29,10 @@ QUICK = "-XX:TieredStopAtLevel=1"  # a Java that runs for seconds need not be co
 #: each client, and whether it speaks HTTP/2 where that is offered
 CLIENTS = {"curl": True, "requests": False, "httpx": False, "node": False, "java": True, "okhttp": True}
 WAYS = ["direct", "nginx", "haproxy"]
-#: the draw that is not left to the longer suite: each client once, each way twice, HTTP/2 through both proxies
+#: the draw that is not left to the longer suite: each client but Java's own once, HTTP/2 through nginx
 DRAWN = {
     *(("requests", "direct"), ("node", "direct"), ("curl", "nginx")),
-    *(("okhttp", "nginx"), ("httpx", "haproxy"), ("java", "haproxy")),
+    *(("okhttp", "nginx"), ("httpx", "haproxy")),
 }
 PAIRS = [
     pytest.param(

@@ -185,6 +185,7 @@ def test_a_killed_worker_costs_nobody_its_answer(shop: Shop) -> None:
         assert (answer["state"], answer["attempts"]) == ("succeeded", 2)
 
 
+@pytest.mark.long
 def test_relay_as_a_whole_is_away(shop: Shop, tmp_path: Path) -> None:
     """Django says so, in relay's form."""
     shop.relay.stop()

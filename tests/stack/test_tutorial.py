@@ -85,6 +85,7 @@ def test_its_tests_pass(folder: Path, environment: dict[str, str]) -> None:
     assert "3 passed" in said_by(command("pytest"), folder, environment)
 
 
+@pytest.mark.long
 def test_a_phone_is_answered(shop: LoggedProcess, folder: Path, environment: dict[str, str]) -> None:
     words = command("twistd -n relay")[3:]
     relay = RelayProcess(folder, "all", *words, environment=environment)

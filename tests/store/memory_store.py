@@ -91,7 +91,15 @@ class ScriptedFrontStore:
 
     # -- the verbs --
 
-    def mint(self, key: str = "") -> str:
+    partitions = 1
+
+    def epoch_of(self, partition: int) -> str:
+        return self.epoch
+
+    def up(self) -> list[int]:
+        return [0]
+
+    def mint(self, pin: str = "") -> str:
         self._minted += 1
         return f"0-{self.epoch}-{self._minted:016}"  # as long as real ones
 
@@ -154,7 +162,7 @@ class ScriptedFrontStore:
         self.collections.append(id)
         return False
 
-    async def catalogue(self) -> Definitions:
+    async def catalogue(self, partition: int = 0) -> Definitions:
         self._check()
         return Definitions(self._version, dict(self._declared), dict(self._overdue))
 

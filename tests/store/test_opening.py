@@ -36,7 +36,7 @@ class Scene:
         self.partition.on_unfit = self.unfit.append
         self.partition.start()
 
-    def lost(self) -> None:
+    def lost(self, partition: int) -> None:
         self.losses += 1
 
     def answer(self, words: Words) -> bytes | None:
@@ -200,7 +200,7 @@ def test_without_info_each_connection_but_the_first_may_lead_to_one_that_lost_so
         scene.redis.turn(1)
         assert scene.losses == number
     (*_, last) = [words for words in scene.redis.asked if words[:2] == [b"EVALSHA", OPEN]]
-    assert last[-3:] == [b"", b"0", b"first"]
+    assert last[-4:] == [b"", b"0", b"first", b"1"]
     assert scene.ask() == []
 
 
@@ -216,7 +216,7 @@ def test_a_data_set_that_is_behind_what_was_heard_of_it_has_lost_something(scene
     opening.heard(5)
     scene.redis.turn(1)
     assert scene.losses == 1
-    assert scene.redis.asked[-1][-2:] == [b"7", b"first"]
+    assert scene.redis.asked[-1][-3:] == [b"7", b"first", b"1"]
     opening.heard(6)
     scene.redis.turn(1)
     assert scene.losses == 1
@@ -225,7 +225,7 @@ def test_a_data_set_that_is_behind_what_was_heard_of_it_has_lost_something(scene
 def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
     scene: Scene, no_logged_failures: list[LogEvent]
 ) -> None:
-    def fail() -> None:
+    def fail(partition: int) -> None:
         raise ValueError
 
     scene.partition.on_data_loss.insert(0, fail)
@@ -242,7 +242,7 @@ def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
 
 
 def open_it(redis: RedisProcess, new: str, server: str, seen: int, known: str) -> tuple[str, int]:
-    words = (new, server, seen, known)
+    words = (new, server, seen, known, 1)
     epoch, seq = redis.client.eval(script("open").text, 2, *Keys().declared, *words)
     return epoch.decode(), seq
 

@@ -32,5 +32,5 @@ def test_scripts_are_known_by_their_hashes() -> None:
 
 
 def test_the_layout_is_that_of_a_new_data_set(redis: RedisProcess) -> None:
-    redis.client.eval(script("open").text, 2, *Keys().declared, "a", "", -1, "")
+    redis.client.eval(script("open").text, 2, *Keys().declared, "a", "", -1, "", 1)
     assert redis.client.get("{r0}:layout").decode() == demands.layout()

@@ -35,6 +35,8 @@ class FakePartition:
         self.asked: list[tuple[Any, ...]] = []
         self.on_data_loss: list[Any] = []
         self.keys_held: dict[str, str] = {}
+        self.takes = self.is_up = True
+        self.is_full = False
 
     def now(self) -> float:
         return float(NOW)
@@ -134,8 +136,8 @@ def test_whoever_sweeps_reaps_or_looks_at_limits_goes_to_all(
     partitions: list[Any], front: RedisFrontStore
 ) -> None:
     router = Router(partitions)
-    swept = done(front.sweep())
-    assert (swept.there, swept.version) == (True, 7)
+    swept = [done(front.sweep(number)) for number in range(3)]
+    assert [(each.there, each.version) for each in swept] == [(True, 7)] * 3
     operator, worker = RedisOperatorStore(router, TERMS), RedisWorkerStore(router, "worker", TERMS)
     assert done(operator.learned()).keys() == {"host0", "host1", "host2"}
     scopes = [f"host{number}" for number in range(9)]
@@ -148,9 +150,9 @@ def test_whoever_sweeps_reaps_or_looks_at_limits_goes_to_all(
 
 def test_the_loss_of_any_partition_is_told_to_all_who_listen(partitions: list[Any]) -> None:
     router = Router(partitions)
-    heard: list[str] = []
-    router.on_data_loss.append(lambda: heard.append("loss"))
+    heard: list[int] = []
+    router.on_data_loss.append(heard.append)
     for partition in partitions:
         for listener in partition.on_data_loss:
-            listener()
-    assert heard == ["loss"] * 3
+            listener(partition.keys.partition)
+    assert heard == [0, 1, 2]

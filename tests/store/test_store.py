@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
@@ -70,11 +72,12 @@ class Session:
         self.claimed = dict.fromkeys(self.adopted, 1)
         return self
 
-    async def turn(self, want: int = 10, *ends: Report, number: int = 0) -> Turned:
+    async def turn(self, want: int = 10, *ends: Report, number: int = 0, **beside: Any) -> Turned:
         self.number = number or self.number + 1
         said = tuple((end, self.claimed.get(end.id, 0)) for end in ends)
         held = self.claimed.keys() - {end.id for end in ends}
-        turned = await self.store.turn(self.name, Turn(self.number, want, said, holds=len(held)))
+        turn = Turn(self.number, want, said, holds=len(held), **beside)
+        turned = await self.store.turn(self.name, turn)
         self.claimed = {id: self.claimed[id] for id in held} | {c.id: self.number for c in turned.claims}
         return turned
 

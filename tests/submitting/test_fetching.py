@@ -54,7 +54,7 @@ class Scene:
         self.told: list[Any] = []
         self.waiter = self.waiters.wait(ID).addBoth(self.told.append)
 
-    def resync(self) -> None:
+    def resync(self, partition: int) -> None:
         self.resyncs += 1
 
     def fetch(self, *fetched: Any, attached: Any = ()) -> Any:

@@ -47,3 +47,21 @@ def test_labels_of_another_version_are_left_out(labels: tuple[str, ...]) -> None
         compared.look([told("old", time, **others), told("new", time, **{ENDS: mine})], time)
     assert compared.rates(ENDS) == {("resize", "succeeded"): 1.0}
     assert all(len(each) == 1 for each in compared.gauges(OLDER))
+
+
+@pytest.mark.parametrize("wrong", [300_000, -300_000])
+def test_a_process_whose_clock_is_wrong_counts_from_its_beginning_if_that_was_after_the_look_before(
+    wrong: int,
+) -> None:
+    now, compared = 1_795_700_000_000, Compared()
+    compared.look([], now)
+    young, old = (
+        Snapshot(
+            ProcessInfo(name, "worker", name, "host", 7, "1.0", now + wrong + 4000 - age),
+            {ENDS: [Sample(("resize", "succeeded"), 8.0)]},
+            now + wrong + 4000,
+        )
+        for name, age in (("young", 2000), ("old", 60_000))
+    )
+    compared.look([young, old], now + 5000)
+    assert compared.rates(ENDS) == {("resize", "succeeded"): 4.0}

@@ -1,7 +1,7 @@
 """Real topologies of Redis or Valkey for tests: as processes of this machine, with all that can happen to them.
 
 =============  ============================================================================================
-`host`         where a process runs: on loopback, or in a network namespace, which can be cut off from others
+`network`      hosts as network namespaces, which can be cut off from each other
 `node`         one server, which can be killed, hung and revived
 `sentinels`    a master with two replicas, and three Sentinels
 `cluster`      three masters with a replica each

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import valkey
 
-from tests.processes import eventually, free_port
-from tests.topologies.host import LOOPBACK, Host
+from tests.processes import LOOPBACK, Host, eventually, free_port
 from tests.topologies.move import Move
 from tests.topologies.node import Node
 
@@ -179,6 +178,9 @@ class Cluster:
         node: Node = eventually(found, f"{master} has a replica", _PATIENCE)
         return node
 
+    def replicas_of(self, master: Node) -> list[Node]:
+        return [self.replica_of(master)]
+
     def another_master(self, than: Node) -> Node:
         return next(node for node in self.masters() if node is not than)
 
@@ -189,13 +191,28 @@ class Cluster:
         self.wait_for_owner(key, new)
         return new
 
+    def hand_over(self, node: Node) -> None:
+        """Have a master be none: its replica takes over."""
+        self.replica_of(node).ask("CLUSTER", "FAILOVER")
+        eventually(lambda: node.follows, f"{node} follows its replica", _PATIENCE)
+        self.wait_until_whole()
+
     def kill(self, key: str) -> Node:
         """Kill the master of a key; its replica has taken over when it returns. The one that was killed."""
         old = self.owner(key)
-        new = self.replica_of(old)
         old.kill()
-        self.wait_for_owner(key, new)
+        self.wait_for_another(old, key)
         return old
+
+    def wait_for_another(self, old: Node, key: str) -> Node:
+        """Until most nodes say that another one is the key's master, and it says so itself."""
+
+        def promoted() -> Node | None:
+            new = self.owner(key)
+            return new if new is not old and new.is_master else None
+
+        found: Node = eventually(promoted, f"another master than {old} for {key}", _PATIENCE)
+        return found
 
     def wait_for_owner(self, key: str, node: Node) -> None:
         """Until most nodes say that it is the key's master, and it says so itself."""

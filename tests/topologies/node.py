@@ -12,8 +12,7 @@ from typing import Any
 import valkey
 
 from relay.redis.embedded import find_server
-from tests.processes import LoggedProcess, eventually, free_port
-from tests.topologies.host import LOOPBACK, Host
+from tests.processes import LOOPBACK, Host, LoggedProcess, eventually, free_port
 
 ANSWERED = 1.0  # seconds for a command of ours: a server that hangs must not hang its test
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import valkey
 
-from tests.processes import eventually
-from tests.topologies.host import LOOPBACK, Host
+from tests.processes import LOOPBACK, Host, eventually
 from tests.topologies.node import Node
 
 NAME = "bar"  # of the master
@@ -125,15 +124,17 @@ class Sentinels:
         said = [where for sentinel in self.sentinels if (where := sentinel.said())]
         return max(self.nodes, key=lambda node: said.count((node.host.address, node.port)))
 
-    def owner(self, key: str) -> Node:
-        """The server that has a key."""
+    def owner(self, key: str = "") -> Node:
+        """The server that has a key, whichever: there is one master."""
         return self.master()
 
-    def replicas(self) -> list[Node]:
-        master = self.master()
+    def replicas_of(self, master: Node) -> list[Node]:
         return [node for node in self.nodes if node is not master]
 
-    def failover(self) -> Node:
+    def replicas(self) -> list[Node]:
+        return self.replicas_of(self.master())
+
+    def failover(self, key: str = "") -> Node:
         """As an operator does it; the new master."""
         old = self.master()
 
@@ -148,14 +149,20 @@ class Sentinels:
         new: Node = eventually(promoted, f"another master than {old}", _PROMOTED)
         return new
 
-    def kill(self) -> Node:
+    def hand_over(self, node: Node) -> None:
+        """Have a master be none."""
+        if self.master() is node:
+            self.failover()
+            self.wait_until_whole()
+
+    def kill(self, key: str = "") -> Node:
         """Kill the master; another one is there when it returns. The one that was killed."""
         old = self.master()
         old.kill()
         self.wait_for_another(old)
         return old
 
-    def wait_for_another(self, old: Node) -> Node:
+    def wait_for_another(self, old: Node, key: str = "") -> Node:
         """Until all Sentinels that answer name another master, and it says so itself."""
 
         found: Node = eventually(lambda: self._another(old), f"another master than {old}", _PROMOTED)

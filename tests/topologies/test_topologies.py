@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Host
 from tests.topologies.cluster import Cluster, slot_of
-from tests.topologies.host import Host, Network, can_have_hosts
+from tests.topologies.network import Network, can_have_hosts
 from tests.topologies.node import Node
 from tests.topologies.sentinels import Sentinels
 

@@ -59,7 +59,7 @@ def home(redis: RedisProcess, tmp_path: Path) -> Iterator[Home]:
     home.stop()
 
 
-@pytest.mark.parametrize("name", ["family", "family_in_threads"])
+@pytest.mark.parametrize("name", ["family", pytest.param("family_in_threads", marks=pytest.mark.long)])
 def test_more_parents_than_places_end(home: Home, name: str) -> None:
     home.worker(places=5)
     ids = [home.submit(name) for _ in range(12)]

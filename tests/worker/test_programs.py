@@ -47,7 +47,9 @@ def all_end(processes: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "worker", ["asyncio", pytest.param("uvloop", marks=pytest.mark.long), "epoll"], indirect=True
+    "worker",
+    [pytest.param(name, marks=pytest.mark.long) for name in ("uvloop", "epoll")] + ["asyncio"],
+    indirect=True,
 )
 def test_a_handler_pauses_and_calls_in_threads_and_runs_programs(
     front: RelayProcess, worker: RelayProcess
@@ -72,7 +74,7 @@ def test_a_job_whose_time_is_over_leaves_no_program_even_if_nobody_waited_for_it
     eventually(lambda: front.call("GET", location).json()["state"] == "failed", "the job has ended")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_worker_that_ends_leaves_no_program(
     front: RelayProcess, worker: RelayProcess, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -63,9 +63,9 @@ def place(redis: RedisProcess, tmp_path: Path) -> Iterator[Place]:
 @pytest.mark.parametrize(
     ("ends", "job"),
     [
-        (drains, "resumes"),
+        pytest.param(drains, "resumes", marks=pytest.mark.long),
         (drains, "resumes_once"),
-        (drains, "resumes_in_a_thread"),
+        pytest.param(drains, "resumes_in_a_thread", marks=pytest.mark.long),
         pytest.param(dies, "resumes_once", marks=pytest.mark.long),
     ],
 )

@@ -61,7 +61,10 @@ def test_a_thread_calls_apis_through_the_reactor(front: RelayProcess, worker: Re
     assert front.call("POST", "/jobs/wait_for_a_coroutine").json()["result"] == "MainThread"
 
 
-@pytest.mark.parametrize("name", ["wait", "hang", "cling"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("wait", marks=pytest.mark.long), "hang", pytest.param("cling", marks=pytest.mark.long)],
+)
 def test_a_cancelled_job_ends_whatever_its_handler_does(
     name: str, front: RelayProcess, worker: RelayProcess
 ) -> None:

@@ -28,7 +28,12 @@ def never() -> Deferred[None]:
 @pytest.fixture
 def worker() -> Worker:
     tools = WorkerTools(
-        Clock(), Mock(inbox="worker", parts=[Mock(inbox="worker")]), Mock(), Mock(), Mock(), Mock()
+        Clock(),
+        Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")]),
+        Mock(),
+        Mock(),
+        Mock(),
+        Mock(),
     )
     return Worker(tools, Registry([never]), Settings())
 
@@ -64,7 +69,10 @@ def test_a_worker_that_is_stopped_while_a_hook_runs_ends_in_order_and_has_not_se
     waiting: Deferred[None] = Deferred()
     registry = Registry([never])
     registry.hooks = hooks_of([on_start(lambda: waiting)])
-    upstreams, store = Mock(close=lambda: succeed(None)), Mock(inbox="worker", parts=[Mock(inbox="worker")])
+    upstreams, store = (
+        Mock(close=lambda: succeed(None)),
+        Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")]),
+    )
     tools = WorkerTools(Clock(), store, Mock(), upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, registry, Settings())
     worker.startService()
@@ -77,7 +85,7 @@ def test_a_worker_whose_hook_fails_gives_up() -> None:
     reasons = list[str]()
     registry = Registry([never])
     registry.hooks = hooks_of([on_start(lambda: fail(OSError("no")))])
-    store = Mock(inbox="worker", parts=[Mock(inbox="worker")])
+    store = Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")])
     tools = WorkerTools(Clock(), store, Mock(), Mock(), Mock(), Mock(), reasons.append)
     Worker(tools, registry, Settings()).startService()
     (reason,) = reasons
@@ -92,7 +100,12 @@ def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     clock, reasons, stopped = Clock(), list[str](), list[Any]()
     parts = [Mock(inbox="worker")]
     store = Mock(
-        inbox="worker", parts=parts, sweep=AsyncMock(), publish=AsyncMock(), stop=lambda: succeed(None)
+        inbox="worker",
+        partitions=1,
+        parts=parts,
+        sweep=AsyncMock(),
+        publish=AsyncMock(),
+        stop=lambda: succeed(None),
     )
     inbox = Mock(stop=lambda: succeed(None))
     upstreams = Mock(close=lambda: succeed(None))

@@ -28,6 +28,7 @@ class CallerSources:
         self._reactor = reactor
         self._keys: list[ProviderKeys] = []
         self._looking: list[RecurringWork] = []
+        self._file: TokenFile | None = None
         self.checks: tuple[CallerCheck, ...] = tuple(self._make(settings))
 
     def _make(self, settings: CallerSettings) -> Iterator[CallerCheck]:
@@ -45,7 +46,7 @@ class CallerSources:
         def apart(function: Any) -> Any:
             return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function)
 
-        file = TokenFile(settings.tokens, defaults, apart=apart)
+        self._file = file = TokenFile(settings.tokens, defaults, apart=apart)
         file.read()
         self._looking.append(recurring(self._reactor, file.look))
         return TokenCheck(file)
@@ -57,6 +58,10 @@ class CallerSources:
         keys = keys_of(self._reactor, settings.jwt_keys)
         self._keys.append(keys)
         return JwtCheck(settings, keys, defaults)
+
+    def mark(self) -> str:
+        """What tells the tokens of this front from those of another; "" where it has none."""
+        return self._file.mark if self._file is not None else ""
 
     def start(self) -> None:
         """Keep them up to date from now on."""

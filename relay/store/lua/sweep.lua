@@ -3,7 +3,8 @@
 -- pass for jobs, reaps sessions whose lease has ended. After a time without sweeps (Redis was away, or all of us were)
 -- nobody is reaped for one lease: the silence was not the workers'.
 -- arguments: tag, epoch, inbox, ttl (of it, ms), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms),
---            oldest_served (ms after which a job that nobody serves is forgotten)
+--            oldest_served (ms after which a job that nobody serves is forgotten), silence (ms between sweeps after
+--            which all of us were away)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
 --             how many durable jobs have ended since UNTOLD ms or more and were not told of,
 --             a row of `GivenBack` for each job that was}
@@ -21,7 +22,7 @@ expire()
 local lease = tonumber(ARG.lease)
 local swept = tonumber(redis.call('GET', K.swept) or 0)
 redis.call('SET', K.swept, digits(now))
-if now - swept > 2000 then redis.call('SET', K.quiet, digits(now + lease)) end
+if now - swept > tonumber(ARG.silence) then redis.call('SET', K.quiet, digits(now + lease)) end
 local late = {}
 if now > tonumber(redis.call('GET', K.quiet) or 0) then
   late = redis.call('ZRANGEBYSCORE', K.session, '-inf', digits(now), 'LIMIT', 0, 100)

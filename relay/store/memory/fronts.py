@@ -12,9 +12,11 @@ from relay.store.messages import Definitions
 class MemoryFrontStore(MemorySubmitterStore, FrontStore):
     """A `FrontStore` in memory."""
 
-    @property
-    def epoch(self) -> str:
+    def epoch_of(self, partition: int) -> str:
         return self.store.epoch
+
+    def up(self) -> list[int]:
+        return [0]
 
     async def find(self, digest: str) -> str:
         found = self.data.by_key(digest)
@@ -45,7 +47,7 @@ class MemoryFrontStore(MemorySubmitterStore, FrontStore):
         self.data.cancel(live)
         return True
 
-    async def catalogue(self) -> Definitions:
+    async def catalogue(self, partition: int = 0) -> Definitions:
         return self.data.served.catalogue()
 
     def _known(self, id: str, found: JobStatus | Outcome | None) -> JobStatus | Outcome:

@@ -101,7 +101,7 @@ class MemoryInbox(Inbox):
         self._post.stop_listening(self._name)
         return succeed(None)
 
-    def expect(self) -> None:
+    def expect(self, partition: int = 0) -> None:
         """A sweep has written into the inbox, which can't be deaf here."""
 
     def _read(self) -> None:

@@ -20,6 +20,7 @@ class MemoryMember:
         self.inbox = inbox
         self.store = store
         self.on_data_loss = store.on_data_loss
+        self.partitions = 1
         #: milliseconds by the store's clock
         self.now: Callable[[], float] = lambda: float(self.data.now())
 
@@ -37,9 +38,9 @@ class MemoryMember:
         """Say what operators are told of this process; nothing: it leaves."""
         self.store.processes.register(self.inbox, told)
 
-    async def check_room(self) -> None: ...
+    async def check_room(self, partition: int = 0) -> None: ...
 
-    async def sweep(self) -> Sweep:
+    async def sweep(self, partition: int = 0) -> Sweep:
         """Keep the inbox alive, let time pass, give back what those held whose leases have ended."""
         was_there = self.store.post.keep_alive(self.inbox)
         self.data.pass_time()

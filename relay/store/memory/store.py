@@ -29,8 +29,8 @@ class MemoryStore:
         self._clock = clock
         self._first = first
         self._terms = terms
-        #: each is called when the data is lost
-        self.on_data_loss: list[Callable[[], None]] = []
+        #: each is called with 0, the number of the only partition, when the data is lost
+        self.on_data_loss: list[Callable[[int], None]] = []
         self.post = Post(clock, inboxes)
         self._begin()
 
@@ -39,7 +39,7 @@ class MemoryStore:
         self.post.remove_all()
         self._begin()
         for listener in self.on_data_loss:
-            listener()
+            listener(0)
 
     def _begin(self) -> None:
         self.epoch = ids.random_name(5)

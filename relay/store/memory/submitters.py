@@ -21,7 +21,7 @@ from relay.store.submitters import SubmitterStore
 class MemorySubmitterStore(MemoryMember, SubmitterStore):
     """A `SubmitterStore` in memory."""
 
-    def mint(self, key: str = "", beside: str = "") -> str:
+    def mint(self, pin: str = "", beside: str = "") -> str:
         return self.store.mint()
 
     def minted_elsewhere(self, id: str) -> bool:

@@ -305,6 +305,16 @@ def test_a_file_that_changed_is_read_again(scene: Scene, lines: list[str]) -> No
     assert lines == [f"{scene.path} has 4 tokens now"]
 
 
+def test_fronts_with_the_same_tokens_tell_the_same_mark_and_others_another(scene: Scene) -> None:
+    before = scene.file.mark
+    scene.write(f"# the same, with a remark\n{ALL}")
+    scene.look()
+    assert scene.file.mark == before
+    scene.write(ALL.replace(hashes(PHONE, PHONE_BEFORE), hashes(make_token(), PHONE)))
+    scene.look()
+    assert scene.file.mark not in (before, "")
+
+
 def test_a_user_gets_the_new_limits_of_its_token(scene: Scene) -> None:
     assert scene.caller(f"Bearer {DJANGO}", relay_subject=["alice"])
     scene.write(ALL.replace("queued = 9", "queued = 10"))

@@ -1,4 +1,4 @@
-"""Hosts: loopback, or network namespaces on a bridge, so that a host can be cut off and not only killed."""
+"""Hosts as network namespaces on a bridge, so that a host can be cut off and not only killed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,8 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Host:
-    """Where a process listens, and how it is started there."""
-
-    address: str = "127.0.0.1"
-    namespace: str = ""
-
-    def command(self, words: list[str]) -> list[str]:
-        """The command line that runs `words` there; its process has the id that it would have without."""
-        return ["ip", "netns", "exec", self.namespace, *words] if self.namespace else words
-
-
-LOOPBACK = Host()
+from tests.processes import Host
 
 
 def can_have_hosts() -> bool:

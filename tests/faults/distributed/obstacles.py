@@ -1,0 +1,266 @@
+"""What befalls a topology and its hosts. Each fault returns when all is whole again, with the seconds for which it may
+keep new requests out: until the servers themselves could know, or as long as it lasts."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from tests.faults.distributed.rig import KEY, Rig
+from tests.faults.distributed.site import LEASE
+from tests.topologies.cluster import Cluster
+from tests.topologies.node import Node
+from tests.topologies.one import One
+from tests.topologies.sentinels import Sentinels
+
+_CUT_FOR = 3.0  # seconds that a host is cut off after another server has taken over
+_STEP = 3600  # seconds that a clock is set ahead or back
+_PAUSE = 0.02  # seconds between two keys of a slot that is moved
+
+
+class Obstacles:
+    """The faults, each a method of its name."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._draw = rig.draw
+        self._topology = rig.topology
+        self.promoted = 0.0  # when another server had taken over at last
+        self.cut_off: list[int] = []  # the numbers of the sites that the last fault cut off
+
+    def do(self, name: str) -> float:
+        """Have one happen."""
+        self.promoted, self.cut_off = 0.0, []
+        what: Callable[[], float] = getattr(self, name)
+        seconds = what()
+        self._topology.wait_until_whole()
+        return seconds
+
+    def _pass(self, seconds: float) -> None:
+        """Let something last."""
+        threading.Event().wait(seconds)
+
+    @property
+    def _replicated(self) -> Sentinels | Cluster:
+        assert not isinstance(self._topology, One)
+        return self._topology
+
+    @property
+    def _cluster(self) -> Cluster:
+        assert isinstance(self._topology, Cluster)
+        return self._topology
+
+    @property
+    def _sentinels(self) -> Sentinels:
+        assert isinstance(self._topology, Sentinels)
+        return self._topology
+
+    def _another(self, old: Node) -> None:
+        self._replicated.wait_for_another(old, KEY)
+        self.promoted = time.monotonic()
+
+    # -- the server that has relay's keys --
+
+    def kill(self) -> float:
+        """It dies, and comes back once another has taken over."""
+        old = self._replicated.owner(KEY)
+        old.kill()
+        self._another(old)
+        old.revive()
+        return self._topology.down_after
+
+    def kill_and_revive(self) -> float:
+        """It dies, and is started again at once."""
+        begun = time.monotonic()
+        node = self._topology.owner(KEY)
+        node.kill()
+        node.revive()
+        return time.monotonic() - begun
+
+    def hang(self) -> float:
+        """It is silent for longer than servers wait, and goes on as one that thinks it is the master."""
+        old = self._replicated.owner(KEY)
+        old.hang()
+        self._another(old)
+        old.go_on()
+        return self._topology.down_after
+
+    def hang_shortly(self) -> float:
+        """It is silent for less than servers wait."""
+        node = self._topology.owner(KEY)
+        seconds = self._topology.down_after / 2 or 1.0
+        node.hang()
+        self._pass(seconds)
+        node.go_on()
+        return seconds
+
+    def partition(self) -> float:
+        """Its host is cut off from the others, whoever is there still reaches it."""
+        network = self._rig.network
+        assert network is not None
+        old = self._replicated.owner(KEY)
+        others = [host for host in network.hosts if host != old.host]
+        self.cut_off = [site.number for site in self._rig.sites if site.host == old.host]
+        network.cut([old.host], others)
+        try:
+            self._another(old)
+            self._pass(_CUT_FOR)
+        finally:
+            network.join([old.host], others)
+        return self._topology.down_after
+
+    def failover(self) -> float:
+        """Planned, as an operator does it."""
+        self._replicated.failover(KEY)
+        self.promoted = time.monotonic()
+        return 0.0
+
+    def lag(self) -> float:
+        """Its replicas are silent for a while."""
+        replicas = self._replicated.replicas_of(self._replicated.owner(KEY))
+        self._hang_all(replicas, self._topology.down_after / 2)
+        return 0.0
+
+    def _hang_all(self, nodes: list[Node], seconds: float) -> None:
+        for node in nodes:
+            node.hang()
+        self._pass(seconds)
+        for node in nodes:
+            node.go_on()
+
+    def lose_writes(self) -> float:
+        """It dies while its replicas are behind by half a second."""
+        old = self._replicated.owner(KEY)
+        replicas = self._replicated.replicas_of(old)
+        for node in replicas:
+            node.hang()
+        self._pass(0.5)
+        old.kill()
+        for node in replicas:
+            node.go_on()
+        self._another(old)
+        old.revive()
+        return self._topology.down_after + 0.5
+
+    def cut_connections(self) -> float:
+        self._topology.owner(KEY).ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        return 0.0
+
+    # -- all servers --
+
+    def restart_servers(self) -> float:
+        """One after the other; a master hands over first."""
+        for node in self._topology.nodes:
+            if node.is_master:
+                self._replicated.hand_over(node)
+            node.restart()
+            self._topology.wait_until_whole()
+        return 0.0
+
+    def restart_replicas(self) -> float:
+        for node in self._topology.nodes:
+            if not node.is_master:
+                node.restart()
+                self._topology.wait_until_whole()
+        return 0.0
+
+    def restart(self) -> float:
+        """The one server there is."""
+        begun = time.monotonic()
+        self._topology.owner(KEY).restart()
+        return time.monotonic() - begun
+
+    def kill_sentinel(self) -> float:
+        sentinel = self._draw.choice(self._sentinels.sentinels)
+        sentinel.kill()
+        self._pass(1.0)
+        sentinel.revive()
+        return 0.0
+
+    def hang_sentinels(self) -> float:
+        """Two of them, so that there is no majority."""
+        self._hang_all(list(self._draw.sample(self._sentinels.sentinels, 2)), 2.0)
+        return 0.0
+
+    # -- slots --
+
+    def move(self) -> float:
+        """The slot of relay's keys, key by key."""
+        begun = time.monotonic()
+        move = self._cluster.move(KEY)
+        move.begin()
+        move.finish(_PAUSE)
+        return time.monotonic() - begun
+
+    def move_half(self) -> float:
+        """The same, left in the middle for a while."""
+        begun = time.monotonic()
+        move = self._cluster.move(KEY)
+        move.half()
+        self._pass(1.5)
+        move.finish()
+        return time.monotonic() - begun
+
+    def move_at_once(self) -> float:
+        self._cluster.move_at_once(KEY)
+        return 0.0
+
+    # -- relay's own processes and hosts --
+
+    def kill_worker(self) -> float:
+        self._draw.choice(self._rig.sites).kill_worker()
+        return 0.0
+
+    def stop_worker(self) -> float:
+        """For longer than its lease."""
+        worker = self._draw.choice(self._rig.sites).worker
+        worker.signal(signal.SIGSTOP)
+        self._pass(LEASE + 1)
+        worker.signal(signal.SIGCONT)
+        return 0.0
+
+    def restart_relay(self) -> float:
+        """Each process, one after the other."""
+        for site in self._rig.sites:
+            site.restart_worker()
+            site.restart_front()
+        return 0.0
+
+    def step_clock(self) -> float:
+        """The clock of one host goes wrong, and is put right again."""
+        clock = self._draw.choice(self._rig.sites).clock
+        assert clock is not None
+        clock.set(self._draw.choice((-_STEP, _STEP)))
+        self._pass(2.0)
+        clock.set(0)
+        return 0.0
+
+
+_ALWAYS = ("hang_shortly", "cut_connections", "kill_worker", "stop_worker", "restart_relay", "step_clock")
+#: what leaves the history as it is, by the kind of topology
+KEEPING = {
+    "sentinel": (*_ALWAYS, "lag", "restart_replicas", "kill_sentinel", "hang_sentinels"),
+    "cluster": (*_ALWAYS, "lag", "restart_replicas", "failover", "restart_servers", "move", "move_half"),
+    "one": (*_ALWAYS, "kill_and_revive", "restart"),
+}
+#: and what may lose the last writes: replication is asynchronous, and after a failover by Sentinels' command the old
+#: master takes writes until it is told to follow
+LOSING = {
+    "sentinel": ("kill", "failover", "hang", "partition", "lose_writes", "restart_servers"),
+    "cluster": ("kill", "hang", "partition", "lose_writes"),
+    "one": (),
+}
+
+
+def possible(names: tuple[str, ...], rig: Rig) -> list[str]:
+    """Those of them that this machine allows."""
+    missing = set() if rig.network else {"partition"}
+    missing |= set() if rig.sites[0].clock else {"step_clock"}
+    return [name for name in names if name not in missing]
+
+
+def atomic(server: str) -> tuple[str, ...]:
+    """What only one kind of server can do."""
+    return ("move_at_once",) if server == "valkey" else ()

@@ -1,0 +1,92 @@
+"""A topology, hosts with relay on them, clients, and a probe."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults.distributed.probe import Probe
+from tests.faults.distributed.site import Site
+from tests.processes import LOOPBACK, ROOT, Host
+from tests.topologies.cluster import Cluster
+from tests.topologies.network import Network, can_have_hosts
+from tests.topologies.one import One
+from tests.topologies.sentinels import Sentinels
+
+SITES, HOSTS = 2, 3  # hosts with relay, and hosts with servers: the first ones have both
+KINDS: dict[str, type[Sentinels | Cluster | One]] = {"sentinel": Sentinels, "cluster": Cluster, "one": One}
+DOWN_AFTER = {"sentinel": 1.0, "cluster": 2.0, "one": 0.0}  # seconds until a server is given up
+KEY = "{r0}:job"  # one of relay's own
+
+
+@dataclass
+class Plan:
+    """What a run is to be."""
+
+    topology: str = "sentinel"
+    server: str = "redis"
+    seed: int = 0
+    jobs: int = 2000
+    faults: int = 20
+    at_once: int = 30  # clients
+    durable: bool = False  # whether those that do not wait ask for durable jobs
+    user: str = ""  # a user of the servers', as in ``relay:secret@``
+
+
+@dataclass
+class Rig:
+    """What a run has. `network` is None where this machine allows no hosts."""
+
+    plan: Plan
+    directory: Path
+    topology: Sentinels | Cluster | One
+    sites: list[Site]
+    probe: Probe
+    network: Network | None
+    draw: random.Random
+
+    def clients(self, seed: int, count: int) -> subprocess.Popen[bytes]:
+        """A process of clients: it goes on behind `count` jobs until SIGTERM, and ends when all have their outcome."""
+        places = ",".join(f"{host}:{port}" for host, port in (site.place for site in self.sites))
+        words = [
+            sys.executable,
+            "-m",
+            "tests.faults.clients",
+            places,
+            str(seed),
+            str(count),
+            str(self.directory),
+        ]
+        words += ["--lasting", "--at-once", str(self.plan.at_once)]
+        return subprocess.Popen([*words, *(["--durable"] if self.plan.durable else [])], cwd=ROOT)
+
+    @property
+    def client(self) -> Any:
+        """A client of the server that has relay's keys."""
+        return self.topology.owner(KEY).client
+
+
+@contextlib.contextmanager
+def rig_of(plan: Plan, directory: Path) -> Iterator[Rig]:
+    """Everything started, and ended afterwards; logs are left in the directory."""
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(Network(HOSTS)) if can_have_hosts() else None
+        hosts: tuple[Host, ...] = tuple(network.hosts) if network else (LOOPBACK,) * HOSTS
+        topology = KINDS[plan.topology](
+            directory, plan.server, hosts=hosts, down_after=DOWN_AFTER[plan.topology]
+        )
+        stack.callback(topology.stop)
+        topology.start()
+        sites = [Site(directory, n, topology.url(plan.user), hosts[n]) for n in range(SITES)]
+        for site in sites:
+            stack.callback(site.stop)
+            stack.callback(site.write_logs)
+            site.start()
+        probe = Probe(sites)
+        yield Rig(plan, directory, topology, sites, probe, network, random.Random(plan.seed))
