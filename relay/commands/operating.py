@@ -21,6 +21,7 @@ from relay.commands.reaching import ListenerReach, NoRelay, reach
 from relay.model.problems.base import RelayError
 from relay.model.settings import SettingError, Settings, config_path
 from relay.operations.operations import Operations
+from relay.timing import clock
 
 INTERRUPTED = 130
 _AGAIN = 0.5  # seconds between two interruptions of what goes on
@@ -79,6 +80,7 @@ class Conduct:
     """One command at work. It can be interrupted."""
 
     def __init__(self, reactor: Any, asked: Namespace, act: Act) -> None:
+        clock.steady(reactor)
         self._reactor = reactor
         self._asked = asked
         self._act = act

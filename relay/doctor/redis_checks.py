@@ -176,6 +176,9 @@ def rights(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
             demands.acl(),
             see=_REDIS,
         )
+    elif state.refused == ("role",):
+        why = "relay notices late that a server has become a replica: by what it refuses"
+        yield warn("rights", "relay's user may not call role", why, "ACL SETUSER … +role", see=_REDIS)
     elif state.refused:
         words = " ".join(f"+{command}" for command in state.refused)
         yield bad(

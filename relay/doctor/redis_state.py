@@ -32,6 +32,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "info": (),
     "wait": ("0", "0"),
     "time": (),
+    "role": (),
     "select": ("0",),
     "del": ("KEY",),
     "exists": ("KEY",),
@@ -91,7 +92,7 @@ def look_at_redis(address: Address, deadline: float = DEADLINE) -> RedisState:
     """Ask a server, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, deadline)
+    client = connect(address, deadline, Keys().tag)
     try:
         return _looked(client)
     except (RedisError, OSError) as error:

@@ -14,6 +14,7 @@ from relay.store.partition import Partition
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
+from relay.store.shares import Shares
 from relay.store.terms import StoreSettings, lease_of_nothing
 
 SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
@@ -62,14 +63,15 @@ class PartStore(SessionStore, Protocol):
         paused, or there is no room for the job."""
 
 
-class RedisPart(PartStore):
-    """A `PartStore` on Redis, of one partition of so many."""
+class RedisPart(PartStore, SessionStore):
+    """A `PartStore` on Redis. `shares` says what each partition may take."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, partitions: int = 1) -> None:
+    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, shares: Shares) -> None:
+        partitions = len(shares.rooms)
         self.inbox = inbox
         self.partition = partition
-        self._terms = terms.words()
-        self._room = terms.queue_limit, terms.queue_bytes
+        self._terms = terms.of_each(partitions).words()
+        self._rooms = shares.rooms
         self._published_since = 0  # by the partition's clock, ms
         self._lease = int(terms.lease * 1000)
         self._lease_of_nothing = int(lease_of_nothing(terms.lease, partitions) * 1000)
@@ -116,4 +118,6 @@ class RedisPart(PartStore):
         return now, read_schedules(rows)
 
     async def fire(self, firing: Firing) -> bool:
-        return bool((await self.partition.verb("fire", *self._room, *firing_words(firing)))[0])
+        return bool(
+            (await self.partition.verb("fire", *self._rooms[self.partition], *firing_words(firing)))[0]
+        )

@@ -15,6 +15,7 @@ from relay.store.messages import JobDefinition
 from relay.store.parts import PartStore, RedisPart
 from relay.store.roster import Roster
 from relay.store.router import Router
+from relay.store.schedules import pin_of_schedule
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
 
@@ -53,8 +54,7 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        partitions = router.all()
-        self.parts = [RedisPart(partition, inbox, terms, len(partitions)) for partition in partitions]
+        self.parts = [RedisPart(partition, inbox, terms, self.shares) for partition in router.all()]
 
     async def publish(self, roster: Roster) -> None:
         publishing = [Deferred.fromCoroutine(part.publish(roster)) for part in self.parts]
@@ -75,5 +75,4 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
             await partition.verb("learn", *words, *some)
 
     def home_of(self, definition: JobDefinition) -> int:
-        limit = definition.limit
-        return self._router.of_key(definition.name if limit is None else limit.lane()).keys.partition
+        return self._router.of_key(pin_of_schedule(definition)).keys.partition

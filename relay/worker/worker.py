@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -59,7 +58,7 @@ class Worker(Service):
         pace, self._outcomes = tools.pace, Outcomes(tools.clock, tools.store)
         self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery)
         work: dict[Callable[[], Any], float] = {
-            self._sweep: pace.sweep,
+            self._sweeping.sweep: pace.sweep,
             self._publish: pace.publish,
             self._cancelled.forget: pace.forget,
             self._outcomes.waiters.turn: pace.early,
@@ -218,15 +217,11 @@ class Worker(Service):
             )
         )
 
-    async def _sweep(self) -> None:
-        with suppress(RelayError):  # the next sweep finds a store that answers, or another epoch
-            await self._sweeping.sweep()
-
     async def _publish(self) -> None:
         try:
             await self._tools.store.publish(self._roster)
         except RelayError:
-            return  # as above
+            return  # the next call finds a store that answers, or another epoch
         if not self.ready.called:
             names = ", ".join(sorted(handler.options.name for handler in self._registry))
             self._log.info("relay worker serves {names}", names=names)

@@ -181,3 +181,16 @@ def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.Monke
     (failure,) = scene.ended
     assert failure.check(SystemError)
     assert not failure.check(CancelledError)
+
+
+def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats() -> None:
+    redis = MemoryRedis(Clock())
+    inbox = RedisInbox(redis.clock, Connection(redis.clock, redis), "box", lambda mail: None, 3)
+    inbox.start()
+    redis.turn()
+    inbox.expect()
+    redis.turn()
+    assert redis.connects == 1
+    inbox.expect()
+    redis.turn(1)
+    assert redis.connects == 2

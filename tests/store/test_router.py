@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
@@ -59,7 +61,7 @@ class FakePartition:
             return [self.standing(words[1])]
         if verb == "learned":
             return [b"host%d" % self.keys.partition, 5, 1000, 0]
-        return [1, 7, 0, 0]
+        return [1, 7, 0, 0, 0, 0, 0]
 
     def standing(self, id: str) -> list[Any]:
         if not id.startswith(f"{self.keys.partition}-"):
@@ -114,6 +116,17 @@ def test_jobs_without_a_key_are_spread_and_those_of_a_key_stay_together(
         id = f"{home}-epoch-z"
         partitions[int(home)].keys_held = {Keys(int(home)).idem(key): f"{id} fingerprint"}
         assert done(front.find(key)) == id
+
+
+@settings(max_examples=30)
+@given(st.text(), st.integers(1, 64))
+def test_a_key_is_always_found_in_the_same_place(key: str, count: int) -> None:
+    """Also by another process."""
+    numbers = [
+        Router([FakePartition(number) for number in range(count)]).of_key(key).keys.partition  # type: ignore[misc]
+        for _ in range(2)
+    ]
+    assert numbers[0] == numbers[1] in range(count)
 
 
 def test_a_job_is_submitted_where_its_id_was_minted(partitions: list[Any], front: RedisFrontStore) -> None:

@@ -3,12 +3,14 @@ keep new requests out: until the servers themselves could know, or as long as it
 
 from __future__ import annotations
 
+import itertools
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable
 
-from tests.faults.distributed.rig import KEY, Rig
+from tests.faults.distributed.rig import KEY, Plan, Rig
 from tests.faults.distributed.site import LEASE
 from tests.topologies.cluster import Cluster
 from tests.topologies.node import Node
@@ -35,7 +37,8 @@ class Obstacles:
         self.promoted, self.cut_off = 0.0, []
         what: Callable[[], float] = getattr(self, name)
         seconds = what()
-        self._topology.wait_until_whole()
+        if name not in UNHEALED:
+            self._topology.wait_until_whole()
         return seconds
 
     def _pass(self, seconds: float) -> None:
@@ -69,6 +72,14 @@ class Obstacles:
         old.kill()
         self._another(old)
         old.revive()
+        return self._topology.down_after
+
+    def kill_and_hand_over(self) -> float:
+        """It dies, and the one that took over has to hand over at once; the first one stays away."""
+        old = self._replicated.owner(KEY)
+        old.kill()
+        self._another(old)
+        self._replicated.failover(KEY)
         return self._topology.down_after
 
     def kill_and_revive(self) -> float:
@@ -238,6 +249,8 @@ class Obstacles:
         return 0.0
 
 
+#: what leaves a topology broken, and is drawn by nobody
+UNHEALED = {"kill_and_hand_over"}
 _ALWAYS = ("hang_shortly", "cut_connections", "kill_worker", "stop_worker", "restart_relay", "step_clock")
 #: what leaves the history as it is, by the kind of topology
 KEEPING = {
@@ -254,13 +267,27 @@ LOSING = {
 }
 
 
-def possible(names: tuple[str, ...], rig: Rig) -> list[str]:
-    """Those of them that this machine allows."""
-    missing = set() if rig.network else {"partition"}
-    missing |= set() if rig.sites[0].clock else {"step_clock"}
-    return [name for name in names if name not in missing]
+#: what only one kind of server can do
+ATOMIC = {("cluster", "valkey"): ("move_at_once",)}
 
 
-def atomic(server: str) -> tuple[str, ...]:
-    """What only one kind of server can do."""
-    return ("move_at_once",) if server == "valkey" else ()
+def impossible(rig: Rig) -> set[str]:
+    """What this machine does not allow."""
+    return (set() if rig.network else {"partition"}) | (set() if rig.sites[0].clock else {"step_clock"})
+
+
+def decks(plan: Plan, draw: random.Random, without: set[str]) -> tuple[list[str], list[str]]:
+    """The faults of both stages, in their order: each once before any comes again."""
+    kept = (*KEEPING[plan.topology], *ATOMIC.get((plan.topology, plan.server), ()))
+    both = [[name for name in names if name not in without] for names in (kept, LOSING[plan.topology])]
+    if plan.only:
+        return [name for name in plan.only if name in both[0]], [
+            name for name in plan.only if name not in both[0]
+        ]
+    count = round(plan.faults * len(both[1]) / (len(both[0]) + len(both[1])))
+    return _deal(both[0], plan.faults - count, draw), _deal(both[1], count, draw)
+
+
+def _deal(names: list[str], count: int, draw: random.Random) -> list[str]:
+    rounds = (draw.sample(names, len(names)) for _ in range(count))
+    return list(itertools.islice(itertools.chain.from_iterable(rounds), count))

@@ -36,6 +36,7 @@ class Plan:
     faults: int = 20
     at_once: int = 30  # clients
     durable: bool = False  # whether those that do not wait ask for durable jobs
+    only: tuple[str, ...] = ()  # the faults, each once, instead of any that are drawn
     user: str = ""  # a user of the servers', as in ``relay:secret@``
 
 
