@@ -7,10 +7,10 @@ export PYTHONDONTWRITEBYTECODE :=
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: help run quick test stack faults limits takeover soak bench check docs settings install lock clean
+.PHONY: help run quick test stack faults faults-distributed limits takeover soak bench check docs settings install lock clean
 
 help:  ## this list
-	@grep '^[a-z]*:.*  ## ' Makefile | while IFS= read -r line; do printf 'make %-9s %s\n' "$${line%%:*}" "$${line#*  ## }"; done
+	@grep '^[a-z-]*:.*  ## ' Makefile | while IFS= read -r line; do printf 'make %-18s %s\n' "$${line%%:*}" "$${line#*  ## }"; done
 
 run: .venv/run.stamp  ## start relay: embedded Redis, a front, a worker, the jobs of jobs/
 	$(BIN)/twistd -n --pidfile= relay $(OPTIONS)
@@ -28,6 +28,9 @@ stack: .venv/test.stamp  ## the long tests: more clients, proxies, sizes and poo
 
 faults: .venv/test.stamp  ## the long fault tests; OPTIONS="--seed 7" repeats a draw
 	$(BIN)/python -m tests.faults.run $(OPTIONS)
+
+faults-distributed: .venv/test.stamp  ## the same under Sentinels or on a Cluster; OPTIONS="--topology cluster --server valkey"
+	$(BIN)/python -m tests.faults.distributed $(OPTIONS)
 
 limits: .venv/test.stamp  ## whether four workers keep a limit, and use it, for half a minute
 	$(BIN)/python -m tests.limits $(OPTIONS)

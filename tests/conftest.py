@@ -24,6 +24,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from tests.processes import RedisProcess, RelayProcess
 from tests.topologies.cluster import Cluster
 from tests.topologies.sentinels import Sentinels
+from tests.topologies.stored import STORES, Stored
 
 #: fixtures that start processes
 SERVERS = {"redis_process", "server", "relay_process", "sentinels", "cluster"}
@@ -34,6 +35,10 @@ STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spa
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only the tests that start no process")
     parser.addoption("--long", action="store_true", help="the long tests only")
+    parser.addoption(
+        "--store", choices=STORES, help="what tests that only need a store have instead of one Redis"
+    )
+    parser.addoption("--store-server", choices=("redis", "valkey"), default="redis", help="its servers")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,12 +79,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    """One real server for all tests that only need a store."""
-    server = RedisProcess(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+def redis_process(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisProcess | Stored]:
+    """One real server for all tests that only need a store, or what ``--store`` says."""
+    kind, directory = request.config.getoption("--store"), tmp_path_factory.mktemp("redis")
+    program = request.config.getoption("--store-server")
+    server = Stored(kind, directory, program) if kind else RedisProcess(directory)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -122,8 +133,13 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def relay_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    """A whole relay: supervisor, Redis, a front and a worker, with a short grace and quick heartbeats."""
+def relay_process(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RelayProcess]:
+    """A whole relay: supervisor, Redis (or what ``--store`` says), a front and a worker, with a short grace and quick
+    heartbeats."""
+    elsewhere = bool(request.config.getoption("--store"))
+    store = ("--redis", request.getfixturevalue("redis_process").url) if elsewhere else ()
     relay = RelayProcess(
         tmp_path_factory.mktemp("relay"),
         *("all", "--grace", "0.5", "--heartbeat", "1", "--body-limit", "200000", "--result-limit", "100000"),
@@ -138,6 +154,7 @@ def relay_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPro
             "--concurrency",
             "1000",
         ),
+        *store,
     )
     relay.start()
     yield relay

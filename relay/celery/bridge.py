@@ -12,17 +12,17 @@ from relay.celery.broker import Broker
 from relay.celery.problems import AWAY, CeleryAway, CeleryTimeout
 from relay.celery.results import Heard, Results, Wait
 from relay.celery.wire import Task, TaskReply
-from relay.redis.address import Address
+from relay.redis.address import Address, AddressError
 
 
 class Bridge:
-    """To one broker and one result backend."""
+    """To one broker and one result backend. Raises `AddressError`."""
 
     _log = Logger()
 
     def __init__(self, reactor: Any, broker: str, backend: str, prefix: str = "") -> None:
         self._clock: IReactorTime = reactor
-        broker_address, backend_address = Address.parse(broker), Address.parse(backend)
+        broker_address, backend_address = _address(broker), _address(backend)
         self._broker = Broker(reactor, broker_address, prefix)
         one_server = broker_address.shown == backend_address.shown
         self._results = Results(reactor, backend_address, prefix, self._broker.health if one_server else None)
@@ -81,3 +81,11 @@ class Bridge:
             return await wait.end.addTimeout(max(0.0, until - self._clock.seconds()), self._clock)
         except TimeoutError:
             raise CeleryTimeout(wait.id) from None
+
+
+def _address(url: str) -> Address:
+    """Raises `AddressError`."""
+    address = Address.parse(url)
+    if address.kind == "cluster":  # its keys are in many slots, and its workers block on them
+        raise AddressError("Celery does not run on a Cluster")
+    return address

@@ -15,7 +15,7 @@ from relay.celery.wire import Task
 from relay.redis.address import Address
 from relay.redis.connection import Connection, Elsewhere, LinkLost, Refused
 from relay.redis.health import Health
-from relay.redis.topology import OneServer
+from relay.redis.topology import topology_of
 
 MARGIN = 3600.0  # seconds that a task's mark outlives it: clocks differ
 _PUSH = """\
@@ -36,13 +36,16 @@ class Broker:
         self._clock: IReactorTime = reactor
         self._address = address
         self._prefix = prefix
-        self._link = Connection(reactor, OneServer(reactor, address))
+        self._topology = topology_of(reactor, address)
+        self._link = Connection(reactor, self._topology.server_of(prefix))
 
     @property
     def health(self) -> Health:
         return self._link.health
 
     def start(self) -> None:
+        """Connect, until this process stops."""
+        self._topology.start()
         self._link.start()
 
     async def push(self, task: Task, seconds: float, again: bool = False) -> None:

@@ -22,7 +22,7 @@ from relay.redis.address import Address
 from relay.redis.connection import Connection, LinkLost, Refused
 from relay.redis.health import Health
 from relay.redis.subscription import Subscription
-from relay.redis.topology import OneServer
+from relay.redis.topology import topology_of
 from relay.timing.recurring import recurring
 
 SWEEP = 15.0  # seconds between questions for results that were not heard
@@ -51,7 +51,8 @@ class Results:
         self._clock: IReactorTime = reactor
         self._prefix = f"{prefix}{wire.RESULT_PREFIX}"
         self._waits: dict[str, Wait] = {}
-        server = OneServer(reactor, address)
+        self._topology = topology_of(reactor, address)
+        server = self._topology.server_of(prefix)
         self._link = Connection(reactor, server, health or Health(reactor, server.shown))
         own = f"{self._prefix}relay-{random_name(10)}"
         self._heard = Subscription(reactor, server, own, self._published, self._link.health)
@@ -59,6 +60,8 @@ class Results:
         self._sweep = recurring(reactor, self._ask_all)
 
     def start(self) -> None:
+        """Connect, until this process stops."""
+        self._topology.start()
         self._link.start()
         self._heard.start()
         self._sweep.start(SWEEP, now=False)

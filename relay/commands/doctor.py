@@ -13,18 +13,23 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from relay.commands.doctor_report import DoctorReport, progress
-from relay.doctor.diagnosis import Area, bad, is_bad, note
+from relay.doctor.cluster_checks import check_cluster, one_node
+from relay.doctor.cluster_state import look_at_cluster
+from relay.doctor.diagnosis import Area, Diagnosis, bad, is_bad, note
 from relay.doctor.habit_checks import check_settings, whose
 from relay.doctor.machine import Machine
 from relay.doctor.promised import Promised
 from relay.doctor.redis_checks import check_redis
 from relay.doctor.redis_state import NoRedis, look_at_redis
+from relay.doctor.sentinel_checks import check_sentinels
+from relay.doctor.sentinel_state import look_at_sentinels
 from relay.doctor.target import Target, TargetError
 from relay.doctor.trials import NotThere, Trials
 from relay.doctor.way_checks import judge
 from relay.model.settings import SettingError, Settings, config_path
 from relay.process import variables
 from relay.redis.address import Address, AddressError
+from relay.store.keys import Keys
 
 _BAD, _UNSEEN = 3, 1  # statuses
 _USUAL = Path("/etc/relay/relay.toml")
@@ -64,7 +69,8 @@ def _areas(
 
 def _settings(asked: Namespace, environment: Mapping[str, str]) -> tuple[Settings, str]:
     """Relay's settings, and what is wrong with them; the defaults where something is."""
-    options = {"redis": asked.redis} if asked.redis else {}
+    given = {"redis": asked.redis, "store_name": asked.store_name, "partitions": asked.partitions}
+    options = {name: value for name, value in given.items() if value}
     try:
         variables.check(environment)
         return Settings.read(options, environment, config_path({"config": asked.config}, environment)), ""
@@ -96,10 +102,28 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         at = Path(settings.data).absolute() / "redis.sock"
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
+    around: list[Diagnosis] = []
     try:
-        return Area("redis", address.shown, check_redis(look_at_redis(address), settings))
+        around = _around(address, settings)
+        state = look_at_redis(address, _keys(settings))
+        found = [*one_node(state, address), *check_redis(state, settings)]
+        return Area("redis", address.shown, [*around, *found])
     except NoRedis as error:
-        return Area("redis", address.shown, [], failed=str(error))
+        return Area("redis", address.shown, around, failed=str(error))
+
+
+def _around(address: Address, settings: Settings) -> list[Diagnosis]:
+    """What those say that know where its servers are. Raises `NoRedis`."""
+    if address.kind == "sentinel":
+        return check_sentinels(look_at_sentinels(address), address.name)
+    if address.kind == "cluster":
+        return check_cluster(look_at_cluster(address, _keys(settings)))
+    return []
+
+
+def _keys(settings: Settings) -> list[Keys]:
+    """Of each partition of the store."""
+    return [Keys(n, settings.partitions, settings.store_name) for n in range(settings.partitions)]
 
 
 def _address(settings: Settings) -> Address | None:

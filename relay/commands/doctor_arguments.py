@@ -16,6 +16,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--redis", default="", help="where the store is, a URL (default: that of the settings)"
     )
     parser.add_argument(
+        "--store-name", default="", metavar="NAME", help="the name in the store's keys (default: as above)"
+    )
+    parser.add_argument(
+        "--partitions", default="", metavar="N", help="how many partitions the store has (default: as above)"
+    )
+    parser.add_argument(
         "--url", default="", help="where clients reach relay, such as https://api.example.com"
     )
     parser.add_argument(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
+from relay.doctor.key_checks import data, rights
 from relay.doctor.load_checks import clients, clock, latency, memory, slow
 from relay.doctor.redis_state import RedisState
 from relay.model.settings import Settings
 from relay.redis.refusal import word_of
-from relay.store import demands
 
 _OLDEST = 7  # major version
 _REDIS = "docs/running.md#redis"
@@ -163,46 +163,6 @@ def replication(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
         )
     elif state.info:
         yield fine("replication", f"{replicas} replicas")
-
-
-def rights(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
-    """Whether relay's user may call what relay calls."""
-    if state.refused is None:
-        yield bad(
-            "rights",
-            "relay's user may not call EVAL, so its other rights can't be asked for",
-            "relay can't work",
-            demands.acl(),
-            see=_REDIS,
-        )
-    elif state.refused:
-        words = " ".join(f"+{command}" for command in state.refused)
-        yield bad(
-            "rights",
-            f"relay's user may not call {', '.join(state.refused)} on relay's keys",
-            "jobs fail where these are needed",
-            f"ACL SETUSER … {words}",
-            f"the smallest one: {demands.acl()}",
-            see=_REDIS,
-        )
-    else:
-        yield fine("rights", f"its user may call the {len(demands.rights())} commands that relay needs")
-
-
-def data(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
-    """What is in it of relay's."""
-    if state.layout and state.layout != demands.layout():
-        yield bad(
-            "data",
-            f"the database has keys of another version of relay (layout {state.layout}, not {demands.layout()})",
-            "relay does not start",
-            "let that version finish its jobs, then empty the database, or use another one",
-            see="docs/deploying.md",
-        )
-    elif state.epoch:
-        yield fine("data", f"a data set of relay's, epoch {state.epoch}")
-    elif "GET" not in state.hidden:
-        yield note("data", "no relay has used this database yet")
 
 
 def hidden(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:

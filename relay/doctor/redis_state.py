@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,6 +31,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "ping": (),
     "info": (),
     "time": (),
+    "role": (),
     "select": ("0",),
     "del": ("KEY",),
     "exists": ("KEY",),
@@ -61,7 +62,8 @@ class RedisState(msgspec.Struct, frozen=True):
     that would write, "" where it would run it · `refused`: commands that relay needs and
     its user may not call, None where that can't be asked · `trips`: seconds of round trips · `ahead`: seconds by which
     its clock is ahead of this machine's · `layout`: of relay's keys, "" for none, ``1`` for that of the first version ·
-    `hidden`: what could not be asked."""
+    `hidden`: what could not be asked · `closed`: what the keys begin with of further partitions that
+    relay's user may not read."""
 
     info: dict[str, str]
     settings: dict[str, str]
@@ -73,6 +75,7 @@ class RedisState(msgspec.Struct, frozen=True):
     epoch: str
     slow: tuple[Slow, ...]
     hidden: tuple[str, ...]
+    closed: tuple[str, ...] = ()
 
     @property
     def is_valkey(self) -> bool:
@@ -86,20 +89,22 @@ class RedisState(msgspec.Struct, frozen=True):
             return 0
 
 
-def look_at_redis(address: Address, deadline: float = DEADLINE) -> RedisState:
-    """Ask a server, which has so many seconds for each answer. Raises `NoRedis`."""
+def look_at_redis(
+    address: Address, keys: Sequence[Keys] = (Keys(),), deadline: float = DEADLINE
+) -> RedisState:
+    """Ask a server with these partitions of a store, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, deadline)
+    client = connect(address, deadline, Keys().tag)
     try:
-        return _looked(client)
+        return _looked(client, keys)
     except (RedisError, OSError) as error:
         raise NoRedis(f"{address.shown}: {why_not(address, error, deadline)}") from error
     finally:
         client.close()
 
 
-def _looked(client: Redis) -> RedisState:
+def _looked(client: Redis, keys: Sequence[Keys]) -> RedisState:
     hidden: list[str] = []
 
     def ask(*words: str) -> Any:
@@ -115,18 +120,19 @@ def _looked(client: Redis) -> RedisState:
             return None
 
     ask("PING")  # which one that can't save its data refuses
-    info, tag = ask("INFO"), Keys().tag
+    info, tag = ask("INFO"), keys[0].tag
     return RedisState(
         info={str(name): str(value) for name, value in (info or {}).items()},
         settings={str(name): str(value) for name, value in _settings(ask)},
         unwritable=_unwritable(client),
-        refused=_refused(ask),
+        refused=_refused(ask, keys[0]),
         trips=tuple(_trip(ask) for _ in range(TRIPS)),
         ahead=_ahead(ask),
         layout="1" if ask("EXISTS", f"{tag}queues") else _text(ask("GET", f"{tag}layout")),
         epoch=_text(ask("GET", f"{tag}epoch")),
         slow=tuple(_slow(ask("SLOWLOG GET", str(_SLOW)))),
         hidden=tuple(dict.fromkeys(hidden)),
+        closed=tuple(each.tag for each in keys[1:] if ask("EVAL", _MAY, "0", "get", each.layout) == 0),
     )
 
 
@@ -136,7 +142,7 @@ def _settings(ask: Ask) -> Iterator[tuple[Any, Any]]:
         yield from ((_text(key), _text(value)) for key, value in (told or {}).items())
 
 
-def _refused(ask: Ask) -> tuple[str, ...] | None:
+def _refused(ask: Ask, keys: Keys) -> tuple[str, ...] | None:
     """The commands that relay's user may not call; None where that can't be asked."""
     refused = []
     for command in sorted(demands.rights()):
@@ -146,7 +152,7 @@ def _refused(ask: Ask) -> tuple[str, ...] | None:
             _MAY,
             "0",
             command,
-            *(Keys().result("doctor") if word == "KEY" else word for word in words),
+            *(keys.result("doctor") if word == "KEY" else word for word in words),
         )
         if may is None:
             return None

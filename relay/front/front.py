@@ -32,7 +32,7 @@ from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
 from relay.store.inboxes import Deliver
 from relay.store.membership import Membership
-from relay.store.messages import Message
+from relay.store.messages import Message, Sweep
 from relay.store.partition import why_away
 from relay.submitting.outcomes import EARLY, Outcomes
 from relay.submitting.sweeping import Sweeping
@@ -93,10 +93,11 @@ class Front(Service):
         self._inbox = tools.inbox(self._told)
         #: fires when it listens
         self.ready: Deferred[None] = Deferred()
-        self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery)
+        heard = self._swept, self._missed
+        self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery, *heard)
         self._ports: list[IListeningPort] = []
         self._site = self._make_site()
-        work = {self._sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
+        work = {self._sweeping.sweep: SWEEP, self._outcomes.waiters.turn: EARLY, self._parting.look: PARTING}
         self._membership = Membership(tools.clock, tools.store, self._inbox, work)
 
     def _hold_context(self, doors: Doors) -> HoldContext:
@@ -185,12 +186,10 @@ class Front(Service):
         for message in mail:
             self._outcomes.hear(message)
 
-    async def _sweep(self) -> None:
-        partition = self._sweeping.next
-        try:
-            swept = await self._sweeping.sweep()
-            await self._catalogue.hear(swept.version, partition)
-            await self._tools.store.check_room(partition)
-            self._readiness.swept(partition)
-        except RelayError as error:  # the next sweep finds a store that answers, or another epoch
-            self._readiness.missed(why_away(error), partition)
+    async def _swept(self, partition: int, swept: Sweep) -> None:
+        await self._catalogue.hear(swept.version, partition)
+        await self._tools.store.check_room(partition)
+        self._readiness.swept(partition)
+
+    def _missed(self, partition: int, error: RelayError) -> None:
+        self._readiness.missed(why_away(error), partition)

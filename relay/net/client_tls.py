@@ -38,6 +38,11 @@ class TLSFiles:
     cert: str = ""
     key: str = ""
 
+    def check(self) -> None:
+        """Raises `TLSFileError` where one is of no use."""
+        self.trust()
+        self.certificate()
+
     def trust(self) -> Any:
         """What signs the certificates of servers, None for what this machine trusts. Raises `TLSFileError`."""
         if not self.ca:
@@ -55,19 +60,18 @@ class TLSFiles:
             key = KeyPair.load(keys[0], crypto.FILETYPE_PEM).original
         except Exception as error:
             raise TLSFileError(f"{path} has no private key that can be read") from error
+        if key.to_cryptography_key().public_key() != own.to_cryptography().public_key():
+            raise TLSFileError(f"{self.cert} and the key in {path} are not of each other")
         return {"privateKey": key, "certificate": own, "extraCertChain": chain}
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class NamedServer:
     """Makes connections to the server of a host; `trust` is what signs its certificate, None for what this machine
-    trusts, and `certificate` that of this client (`TLSFiles`). Raises `TLSFileError` where that is of no use."""
+    trusts, and `certificate` that of this client (`TLSFiles`)."""
 
     def __init__(self, host: str, trust: Any = None, certificate: dict[str, Any] | None = None) -> None:
-        try:
-            self._options = optionsForClientTLS(host, trust, extraCertificateOptions=certificate or {})
-        except SSL.Error as error:
-            raise TLSFileError(f"the client's certificate and key are not of each other: {error}") from error
+        self._options = optionsForClientTLS(host, trust, extraCertificateOptions=certificate or {})
         self._identity = _identity(host)
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:

@@ -84,6 +84,8 @@ def worker(
 ) -> Worker:
     """A worker with the handlers of its modules; a thread of it calls `alive` now and then. With ``--reload`` it calls
     `stale` when its modules are edited; without one it begins anew. Raises `SettingError`."""
+    from relay.worker.apart import check_limits
+    from relay.worker.definitions import served
     from relay.worker.sight import Origins
     from relay.worker.worker import Worker
 
@@ -92,6 +94,7 @@ def worker(
     registry = reloader.handlers()
     _say_what_is_left_out(registry, settings)
     router = router_of(reactor, settings, telemetry.events)
+    check_limits(served(registry), router.of_key)
     store = RedisWorkerStore(router, telemetry.name, terms_of(settings))
     inbox = inboxes_of(reactor, router, telemetry.name)
     in_thread, busy = threads_of(reactor, settings.concurrency)

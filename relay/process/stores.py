@@ -9,6 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from relay.model.settings import SettingError, Settings
+from relay.net.client_tls import TLSFileError
 from relay.process import ending
 from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
@@ -32,9 +33,11 @@ def address_of(settings: Settings) -> Address:
             "--redis is required here: only `relay all` starts a Redis of its own (as in --redis redis://host:6379/0)"
         )
     try:
-        return Address.parse(settings.redis)
-    except AddressError as error:
+        address = Address.parse(settings.redis)
+        address.tls.check()
+    except (AddressError, TLSFileError) as error:
         raise SettingError(f"--redis: {error}") from error
+    return address
 
 
 def router_of(reactor: Any, settings: Settings, events: Events = UNHEARD) -> Router:

@@ -6,14 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relay.model.settings import Settings
     from relay.redis.address import Address
     from relay.store.partition import Partition
-    from relay.worker.session import Session
     from relay.worker.sight import Origins
     from relay.worker.watchdog import Lease
     from relay.worker.worker import Worker
@@ -61,9 +59,5 @@ def _lease(worker: Worker, partitions: Sequence[Partition], address: Address, se
         session = worker.session(partition.keys.partition)
         return Renewal(address, partition.keys, seconds, lambda: (session.name, partition.epoch))
 
-    leases = [(of(each), partial(_holds, worker.session(each.keys.partition))) for each in partitions]
+    leases = [(of(each), worker.session(each.keys.partition).holds) for each in partitions]
     return leases[0][0] if len(leases) == 1 else Renewals(leases)
-
-
-def _holds(session: Session) -> int:
-    return session.holds

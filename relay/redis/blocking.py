@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relay.redis.address import Address
+from relay.redis.blocking_cluster import client_of_owner
+from relay.redis.slots import Node
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -16,6 +18,8 @@ def connect(address: Address, deadline: float, key: str = "") -> Redis:
     each connection that it makes."""
     if address.kind == "sentinel":
         return _of_sentinels(address, deadline)
+    if address.kind == "cluster":
+        return _of_cluster(address, deadline, key)
     return _of_server(address, deadline)
 
 
@@ -35,6 +39,13 @@ def _of_sentinels(address: Address, deadline: float) -> Redis:
     sentinels = Sentinel(address.hosts, sentinel_kwargs=asked, **options_of(address, deadline))
     found: Redis = sentinels.master_for(address.name)
     return found
+
+
+def _of_cluster(address: Address, deadline: float, key: str) -> Redis:
+    def client_of(node: Node, seconds: float) -> Redis:
+        return _of_server(address.server_at(*node), seconds)
+
+    return client_of_owner(client_of, address.hosts, options_of(address, deadline), key, deadline)
 
 
 def options_of(address: Address, deadline: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ followed (`relay.redis.refusal`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, succeed
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from relay.redis.address import Address, shown_host
 from relay.redis.questions import Questions
 from relay.redis.refusal import LinkLost, Refused
+from relay.redis.server import Server, Topology
 from relay.redis.slots import Node, SlotMap, SlotRange, read_moved, read_slots, slot_of
 from relay.redis.wire import Connects
 from relay.timing.made_once import MadeOnce
@@ -35,7 +36,7 @@ WATCH = 1.0  # seconds between two questions
 _QUESTION = (("CLUSTER", "INFO"), ("CLUSTER", "SLOTS"))
 
 
-class Cluster:
+class Cluster(Topology):
     """The nodes of a Cluster, of which `address` names some. `reach` connects to one; `mix` puts those that were
     learned into an order of this process's own, so that each of many processes asks another one."""
 
@@ -68,6 +69,7 @@ class Cluster:
         self._watching.start(WATCH, now=False)
 
     def stop(self) -> Deferred[None]:
+        """Ask no more."""
         self._is_stopped = True
         if self._watching.running:
             self._watching.stop()
@@ -151,19 +153,22 @@ class Cluster:
         return is_well and own is not None and own.name == there.name
 
 
-class SlotServer:
+class SlotServer(Server):
     """The node that has a slot. `owner` is what was heard of it last, None before that."""
 
     _log = Logger()
 
     def __init__(self, cluster: Cluster, slot: int) -> None:
         self.slot = slot
-        self.shown = cluster.shown
-        self.greeting = cluster.greeting
+        self.shown = f"{cluster.shown} (slot {slot})"
         self.on_moved: list[Callable[[str], None]] = []
         self.owner: Node | None = None
         self._cluster = cluster
         self._is_doubtful = True
+
+    @property
+    def greeting(self) -> Sequence[tuple[Any, ...]]:
+        return self._cluster.greeting
 
     def connect(self, factory: Any) -> Deferred[IProtocol]:
         return ensureDeferred(self._connect(factory))

@@ -16,8 +16,9 @@ from __future__ import annotations
 import re
 
 ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "UNBLOCKED", "MOVED", "CLUSTERDOWN")
-#: ASK and TRYAGAIN are said while half of a slot's keys are elsewhere, which a script must not run on
-LATER = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "ASK", "TRYAGAIN", "MAXCLIENTS")
+#: said while half of a slot's keys are elsewhere: a script must run on neither half
+HALF_MOVED = ("ASK", "TRYAGAIN")
+LATER = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", *HALF_MOVED, "MAXCLIENTS")
 
 _WORD = re.compile(r"[A-Z]+(?= |$)")
 #: a word that stands within an error: "ERR Error running script …: -READONLY You can't write …"

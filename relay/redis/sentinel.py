@@ -10,7 +10,7 @@ a Sentinel that was cut off together with an old master leads nobody back to it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +22,7 @@ from relay.redis.address import Address, shown_host
 from relay.redis.health import Health
 from relay.redis.refusal import LinkLost, Refused
 from relay.redis.sentinel_voice import Master, SentinelRound, SentinelVoice, newest
+from relay.redis.server import Server, Topology
 from relay.redis.subscription import Subscription
 from relay.redis.wire import Connects
 from relay.timing.recurring import recurring
@@ -32,7 +33,7 @@ SWITCH = "+switch-master"  # the channel; its messages: name, host and port befo
 Reach = Callable[[Address], Connects]
 
 
-class Sentinels:
+class Sentinels(Server, Topology):
     """Those that `address` names, and the master that they watch: a topology of one server. `reach` connects to a
     Sentinel or a server; `mix` puts the Sentinels into an order of this process' own."""
 
@@ -46,7 +47,6 @@ class Sentinels:
         mix: Callable[[list[Address]], None] = random.shuffle,
     ) -> None:
         self.shown = address.shown
-        self.greeting = tuple(address.greeting)
         self.on_moved: list[Callable[[str], None]] = []
         self._address = address
         self._reach = reach
@@ -62,6 +62,10 @@ class Sentinels:
             clock, self._speaker, SWITCH, self._published, _Unsaid(clock, address.shown)
         )
 
+    @property
+    def greeting(self) -> Sequence[tuple[Any, ...]]:
+        return self._address.greeting
+
     def server_of(self, key: str) -> Sentinels:
         """The master, which has every key."""
         return self
@@ -71,6 +75,7 @@ class Sentinels:
         self._watching.start(WATCH, now=False)
 
     def stop(self) -> Deferred[None]:
+        """Watch no more, and close all connections to Sentinels."""
         if self._watching.running:
             self._watching.stop()
         for voice in self._voices:
@@ -163,8 +168,8 @@ class _Unsaid(Health):
     def refused(self, refusal: Refused) -> None: ...
 
 
-class _Speaker:
-    """The Sentinel that is listened to (`relay.redis.topology.Server`): one that answers."""
+class _Speaker(Server):
+    """The Sentinel that is listened to: one that answers."""
 
     def __init__(self, voices: list[SentinelVoice], address: Address, reach: Reach) -> None:
         self.shown = address.shown
@@ -174,7 +179,7 @@ class _Speaker:
         self._reach = reach
 
     @property
-    def greeting(self) -> list[tuple[Any, ...]]:
+    def greeting(self) -> Sequence[tuple[Any, ...]]:
         return self._present.address.greeting
 
     def connect(self, factory: Any) -> Deferred[IProtocol]:

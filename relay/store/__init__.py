@@ -26,7 +26,7 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `roster`       what a worker serves
 `partition`    runs scripts on one partition, each within its deadline
 `router`       the partitions, and which of them has what
-`placing`      why a job lives in the partition that it lives in
+`placing`      why a job lives in the partition that it lives in; `any_partition`: one that may live anywhere
 `gathering`    all partitions asked at once, of which some may be away; their answers added up: `sums`
 `lookups`      jobs that are looked for by a key
 `registering`  processes tell of themselves
@@ -44,6 +44,6 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `renewal`      renews a lease without the reactor
 `given_back`   jobs of sessions that are closed
 `memory/`      the same verbs without a server, for tests
-`inbox`        what a process is told: reads its stream
+`inbox`        what a process is told: reads its stream; `inboxes`: those in all partitions
 =============  ============================================================================================
 """

@@ -57,6 +57,7 @@ class RedisActs(Acts):
 
     _router: Router
     _terms: StoreSettings
+    _words: str
 
     async def cancel(self, id: str) -> tuple[JobStatus | Outcome | None, Outcome | None]:
         partition = self._router.of_id(id)
@@ -77,7 +78,7 @@ class RedisActs(Acts):
     async def _agreed(self, partition: Partition) -> str:
         """What fronts and workers have agreed on: an operator may not know it."""
         kept = await partition.command("GET", partition.keys.terms)
-        return text(kept) if kept else self._terms.words()
+        return text(kept) if kept else self._words
 
     async def bring_back(self, dead: DeadJob) -> str:
         if dead.cut:

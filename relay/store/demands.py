@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
+from relay.redis.sentinel import SWITCH
 from relay.store.keys import Keys
 from relay.store.scripts import read, script
 
 #: commands that are sent by other than scripts
-SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "xread", "xtrim"})
+SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "role", "xread", "xtrim"})
+#: what is asked of Sentinels; the last one by redis-py
+ASKED = ("subscribe", "sentinel|get-master-addr-by-name", "sentinel|master", "sentinel|masters")
+#: what is asked of the nodes of a Cluster besides
+CLUSTER = ("cluster|info", "cluster|slots")
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
@@ -31,14 +36,20 @@ def rights() -> frozenset[str]:
     return SENT | called
 
 
-def acl(user: str = "relay", partitions: int = 1, name: str = "") -> str:
-    """The smallest ACL of a user for relay, whose password is to be put in: for a store of this name, with so many
-    partitions."""
+def acl(user: str = "relay", more: Sequence[str] = (), partitions: int = 1, name: str = "") -> str:
+    """The smallest ACL of a user for relay, whose password is to be put in, with `more` rights than on one server: for
+    a store of this name, with so many partitions."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
-    words = " ".join(f"+{word}" for word in (*sent, *rest))
+    words = " ".join(f"+{word}" for word in (*sent, *rest, *more))
     keys = " ".join(f"~{Keys(number, partitions, name).tag}*" for number in range(partitions))
     return f"ACL SETUSER {user} on >secret {keys} -@all {words}"
+
+
+def sentinel_acl(user: str = "relay") -> str:
+    """The smallest ACL of a user for relay at a Sentinel."""
+    words = " ".join(f"+{word}" for word in ASKED)
+    return f"ACL SETUSER {user} on >secret resetchannels &{SWITCH} -@all {words}"
 
 
 @cache

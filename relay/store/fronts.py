@@ -23,9 +23,6 @@ class FrontStore(SubmitterStore, Protocol):
     def epoch_of(self, partition: int) -> str:
         """The name of a partition's data set, "" before it was ever reached."""
 
-    def up(self) -> list[int]:
-        """The partitions that can be asked now, as far as is known; all of them, where none can."""
-
     def start(self) -> None: ...
 
     def stop(self) -> Deferred[Any]: ...
@@ -62,10 +59,6 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
 
     def epoch_of(self, partition: int) -> str:
         return self._router.all()[partition].epoch
-
-    def up(self) -> list[int]:
-        up = [number for number, partition in enumerate(self._router.all()) if partition.is_up]
-        return up or [*range(self.partitions)]
 
     async def find(self, digest: str) -> str:
         id = await id_of_key(self._router, digest)

@@ -1,7 +1,8 @@
 """A process' inbox: a stream of its own, read by one blocking command at a time on a connection of its own.
 
-Messages that were read are trimmed together with the next read. After a connection was lost, the stream is read again
-from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong, reading goes on.
+Messages that were read are trimmed together with the next read, beats some at a time. After a connection was lost, the
+stream is read again from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong,
+reading goes on.
 
 Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads from the wrong server (a
 former master) or over a dead connection: it reads on over another connection.
@@ -19,7 +20,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
-from relay.store.messages import Message
+from relay.store.messages import MailKind, Message
 from relay.timing.backoff import Backoff
 
 DEAF = 5  # seconds of sweeps that a reader may not have heard
@@ -27,6 +28,8 @@ AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
 _START = b"0"
+_BEAT = [b"-", MailKind.BEAT.value.encode()]  # of an entry: its fields and values
+_MOST_BEATS = 16  # that are trimmed together, for a command more for each would cost as much as the beats
 
 
 class Inbox(Protocol):
@@ -61,6 +64,7 @@ class RedisInbox:
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
         self._unheard = 0  # sweeps
+        self._beats = 0  # that were read, one at a time, and not trimmed
         self._deaf = max(1, DEAF // pause)
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
@@ -118,7 +122,8 @@ class RedisInbox:
             await deferLater(self._clock, AGAIN.pause(failures))
 
     def _wait(self, seen: bytes) -> Deferred[Any]:
-        if seen != _START:
+        if seen != _START and (self._beats == 0 or self._beats >= _MOST_BEATS):
+            self._beats = 0
             self._link.command("XTRIM", self._key, "MINID", _after(seen)).addErrback(self._not_trimmed)
         block = int(_BLOCK * 1000)
         words = ("XREAD", "COUNT", _MOST, "BLOCK", block, "STREAMS", self._key, seen)
@@ -140,6 +145,7 @@ class RedisInbox:
         for _, pairs in entries:
             for id, text in zip(pairs[::2], pairs[1::2], strict=True):
                 self._hand_over(id, text)
+        self._beats = self._beats + 1 if len(entries) == 1 and entries[0][1] == _BEAT else 0
         last: bytes = entries[-1][0]
         return last
 

@@ -41,6 +41,7 @@ progress      hash    id → last progress, JSON; sparse
 checkpoint    hash    id → what the next attempt is given, JSON; sparse
 parents       hash    id of a live job with sub-jobs that live and are not detached; sparse
 orphans       zset    id of a job that ended otherwise than well and has such sub-jobs: they are being cancelled
+abroad        zset    id of a job of another partition that has such sub-jobs here, by when it is looked at; sparse
 serve         hash    job name → how fronts check and queue it, JSON: the newest declaration
 declared      hash    job name → ``mark since until`` of the declaration that counts: see ``lua/publish.lua``
 rate          hash    limit's name → ``calls window most``, as declared
@@ -53,6 +54,7 @@ queueof       hash    job name → its queue, as the declaration says that count
 served        zset    job name, by the time until which a worker has promised to be there
 catalogue     string  raised whenever `serve` changes
 swept, quiet  string  when somebody last swept · until when nobody is reaped by its lease
+sweeper       string  the process that swept last
 terms         string  what fronts and workers have agreed on (`relay.store.terms`), for operators to act by
 process       hash    process → what it told of itself last, which no script reads
 seen          zset    process, by when it did
@@ -74,6 +76,7 @@ suspect:name   zset    the same of jobs whose workers died under them often: run
 fair:name      zset    ``priority owner``, by the last place that it got in this line: see ``lua/fair.lua``; expires
 fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
+promise:roster string  when the worker began to publish that did so last, of those with this roster; expires in 2 s
 idle:roster    hash    session → free places, of sessions that found too little work
 children:id    zset    a job's sub-jobs that live, are not detached, and were not told to stop with it; one score
 held:session   zset    ids that the session runs, all with the same score
@@ -92,8 +95,9 @@ one:digest     string  id of the live job that does what others ask for (`Job.un
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from itertools import chain, count
+
+from relay.redis.slots import SLOTS, slot_of
 
 FIXED = (
     *("never", "epoch", "layout", "server", "queues", "renewed", "seq"),
@@ -112,20 +116,19 @@ FIXED = (
         "progress",
         "checkpoint",
     ),
-    *("parents", "orphans"),
+    *("parents", "orphans", "abroad"),
     *("serve", "declared", "rate", "learned", "served", "catalogue", "schedule", "paused", "fired"),
     *("stopped", "queueof", "terms", "process", "seen"),
-    *("swept", "quiet", "dead", "letter", "lettersize", "lettername", "graves", "buried"),
+    *("swept", "sweeper", "quiet", "dead", "letter", "lettersize", "lettername", "graves", "buried"),
 )
 #: what stands in front of the names
 FAMILIES = (
-    *("ready", "lane", "lanes", "suspect", "fair", "takers", "idle"),
+    *("ready", "lane", "lanes", "suspect", "fair", "takers", "promise", "idle"),
     *("children", "held", "blame", "busy", "log", "pace", "allow"),
     *("inbox", "result", "idem", "one"),
 )
 
 
-SLOTS = 16384  # of a Redis Cluster
 MOST_PARTITIONS = 64
 
 
@@ -162,11 +165,6 @@ class Keys:
         return f"{self.tag}children:{id}"
 
 
-def slot(tag: str) -> int:
-    """The slot of a Cluster that has the keys with this hash tag, which is the text between its braces."""
-    return crc_hqx(tag.encode(), 0) % SLOTS
-
-
 def _tagged(partition: int, partitions: int, name: str) -> str:
     """The hash tag of a partition. The first one has the same whatever their number is, so that whoever knows the
     store's name finds out how many there are. The others lie in shares of the slots of their own, each as large as the
@@ -174,7 +172,7 @@ def _tagged(partition: int, partitions: int, name: str) -> str:
     first = f"{name}.r0" if name else "r0"
     if not partition:
         return first
-    share = (slot(first) * partitions // SLOTS + partition) % partitions
+    share = (slot_of(first) * partitions // SLOTS + partition) % partitions
     base = f"{name}.r{partition}" if name else f"r{partition}"
     tags = chain((base,), (f"{base}.{k}" for k in count()))
-    return next(tag for tag in tags if slot(tag) * partitions // SLOTS == share)
+    return next(tag for tag in tags if slot_of(tag) * partitions // SLOTS == share)

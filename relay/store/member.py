@@ -12,9 +12,11 @@ from relay.model.problems.base import RelayError
 from relay.store import codec
 from relay.store.given_back import log_given_back
 from relay.store.messages import GivenBack, Sweep
+from relay.store.parents import part_with_parents
 from relay.store.partition import Partition
 from relay.store.registering import registered
 from relay.store.router import Router
+from relay.store.shares import Shares
 from relay.store.terms import StoreSettings
 
 MOST_LETTERS = 10_000  # dead jobs
@@ -35,7 +37,9 @@ class MemberStore:
         self._router = router
         #: milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached
         self.now = router.all()[0].now
-        self._terms = terms.words()
+        #: what each partition may take of what may live at once
+        self.shares = Shares(router.all(), terms)
+        self._terms = terms.of_each(len(router.all())).words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
 
@@ -71,15 +75,20 @@ class MemberStore:
 
     async def _sweep(self, partition: Partition) -> Sweep:
         """Again and again while there is more to do."""
-        terms = self._terms, self._lease, MOST_LETTERS, self._dead_keep, int(FORGET_SERVED * 1000)
-        silence = SILENCE * self.partitions * 1000
+        letters, silence = MOST_LETTERS // self.partitions, SILENCE * self.partitions * 1000
+        terms = self._terms, self._lease, letters, self._dead_keep, int(FORGET_SERVED * 1000), silence
         ttl = int(max(INBOX_TTL, ROUNDS * self.partitions) * 1000)
         was_there, version = None, 0
         back: list[GivenBack] = []
-        for _ in range(MOST_SWEEPS):
-            there, version, more, *rows = await partition.verb("sweep", self.inbox, ttl, *terms, silence)
+        for nth in range(MOST_SWEEPS):
+            begins = int(nth == 0)
+            told = await partition.verb("sweep", self.inbox, ttl, begins, *terms)
+            there, version, more, jobs, size, abroad, *rows = told
             was_there = bool(there) if was_there is None else was_there
+            self.shares.heard(partition, jobs, size)
             back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
             if not more:
                 break
+        if abroad:
+            await part_with_parents(self._router, partition, self._terms)
         return Sweep(bool(was_there), version, back)

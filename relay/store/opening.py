@@ -46,6 +46,7 @@ class Opening:
         self._server = ""  # the running server's own random name, "" if it is not known
         self._seq = -1  # the highest that was heard, -1 before
         self._is_done = False  # for the present connection
+        self.count = 0  # how many connections were opened so far
         self._failed = False  # the last attempt
         self._is_unfit = False  # which was told
         self._refusal: Refused | None = None  # that the last attempt met
@@ -135,7 +136,7 @@ class Opening:
         before, present = (self._server, self.epoch), (server, epoch.decode())
         is_older = int(seq) < self._seq
         (self._server, self.epoch), self._seq = present, int(seq)
-        self._is_done, self._refusal = True, None
+        self._is_done, self._refusal, self.count = True, None, self.count + 1
         if before[1] and (before != present or not server or is_older):
             self._log.warn(
                 "the Redis data set has changed (server, epoch): it was {before}, and is {present}",

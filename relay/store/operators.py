@@ -27,6 +27,7 @@ from relay.store.schedules import (
     scheduled,
     shown,
 )
+from relay.store.shares import Shares
 from relay.store.sights import RedisSights, Sights
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
@@ -87,7 +88,8 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
         self.name = name or ids.process_name("supervisor")
         self._router = router
         self._terms = terms
-        self._words = terms.words()
+        self._words = terms.of_each(len(router.all())).words()
+        self._shares = Shares(router.all(), terms)
 
     @property
     def room(self) -> tuple[int, int]:
@@ -138,7 +140,7 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
         definition = scheduled(await self.definitions(), name)
         home = self._router.of_key(pin_of_schedule(definition))
         job = firing_job(definition, home.mint(), int(home.now()), by_hand=True)
-        return (await Submissions(home, "", self._terms).add(job, OVERHEAD)).id
+        return (await Submissions(home, "", self._shares).add(job, OVERHEAD)).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         async def ask(partition: Partition) -> list[Any]:
@@ -153,7 +155,7 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.of_id(dead.id)
         job = dead.revived()
-        submissions = Submissions(partition, "", self._terms)
+        submissions = Submissions(partition, "", self._shares)
         size = len(job.arguments) + OVERHEAD
         return (await submissions.add(Submission(partition.mint(), job), size)).id
 

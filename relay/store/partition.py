@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
 from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
-from relay.redis.refusal import says_refusal
+from relay.redis.refusal import HALF_MOVED, says_refusal
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
@@ -20,6 +21,7 @@ from relay.store.scripts import evaluate
 from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
+_MOVES, _AGAIN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
 
@@ -39,7 +41,7 @@ class Partition:
         self.health = link.health
         #: whether Redis had no memory for a job, and has taken none since
         self.is_full = False
-        self._is_late = False  # an answer is overdue, and none has come since
+        self._late = 0  # the connection by its number on which an answer is overdue, and none has come since
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
@@ -58,12 +60,12 @@ class Partition:
     @property
     def is_up(self) -> bool:
         """Whether it can be asked now, as far as is known."""
-        return self._opening.done and not self._is_late
+        return self._opening.done and self._late != self._opening.count
 
     @property
     def takes(self) -> bool:
         """Whether it would take a job now, as far as is known."""
-        return self._opening.done and not self._is_late and not self.is_full
+        return self.is_up and not self.is_full
 
     def start(self) -> None:
         self._link.start()
@@ -126,15 +128,19 @@ class Partition:
         )
         return answer
 
-    async def run(self, verb: str, words: Iterable[Any]) -> tuple[int, list[Any]]:
+    async def run(self, verb: str, words: Sequence[Any], until: float = 0.0) -> tuple[int, list[Any]]:
         """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
-        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
+        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out). While half
+        of a slot's keys are elsewhere it is sent again `until` then, for 1.5 s unless told otherwise."""
         if not self._opening.done:
             await self._opening.wait()
         epoch, began = self._opening.epoch, self.clock.seconds()
         try:
             reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
         except Refused as refusal:
+            if refusal.word in HALF_MOVED and began < (until := until or began + _MOVES):
+                await deferLater(self.clock, _AGAIN)
+                return await self.run(verb, words, until)
             if refusal.word == "OOM" and verb == "submit":
                 self.is_full = True
                 raise StoreFull from refusal
@@ -142,7 +148,7 @@ class Partition:
             self.events.store_away(verb)
             raise StoreAway from refusal
         self._heard = self.clock.seconds()
-        self._is_late = False
+        self._late = 0
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
@@ -178,7 +184,7 @@ class Partition:
 
     def late(self, verb: str) -> None:
         """There is no answer to a verb in time."""
-        self._is_late = True
+        self._late = self._opening.count
         self.events.store_away(verb)
 
     def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,9 +14,12 @@ from relay.store.partition import Partition
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
+from relay.store.shares import Shares
 from relay.store.terms import StoreSettings, lease_of_nothing
 
-SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes
+SERVED_TTL = 30.0  # seconds for which a worker promises to serve what it publishes, at least
+_PUBLISHED = 1.0  # seconds between two times of publishing to one partition, at least, for each further one
+_LASTING = 4  # such times for which a promise lasts, at least
 
 
 class SessionStore(Protocol):
@@ -57,15 +61,18 @@ class PartStore(SessionStore, Protocol):
         paused, or there is no room for the job."""
 
 
-class RedisPart(PartStore):
-    """A `PartStore` on Redis, of one partition of so many."""
+class RedisPart(PartStore, SessionStore):
+    """A `PartStore` on Redis. `shares` says what each partition may take."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, partitions: int = 1) -> None:
+    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings, shares: Shares) -> None:
+        partitions = len(shares.rooms)
         self.inbox = inbox
         self.partition = partition
-        self._terms = terms.words()
-        self._room = terms.queue_limit, terms.queue_bytes
+        self._terms = terms.of_each(partitions).words()
+        self._rooms = shares.rooms
         self._published_since = 0  # by the partition's clock, ms
+        self._published = -math.inf  # when it was last, by our clock
+        self._publishes = _PUBLISHED * (partitions - 1)
         self._lease = int(terms.lease * 1000)
         self._lease_of_nothing = int(lease_of_nothing(terms.lease, partitions) * 1000)
 
@@ -93,11 +100,18 @@ class RedisPart(PartStore):
         back = await give_back(self.partition, "leave", session, self._terms)
         return [job.id for job in back if job.session == session]
 
+    def is_published(self) -> bool:
+        """Whether it was published so lately that it need not be again."""
+        return self.partition.clock.seconds() - self._published < self._publishes
+
     async def publish(self, roster: Roster) -> None:
-        words: list[Any] = [int(SERVED_TTL * 1000), self._published_since, roster.digest]
+        ttl = max(SERVED_TTL, _LASTING * self._publishes)
+        words: list[Any] = [int(ttl * 1000), self._published_since, roster.digest]
         for name, mark, declaration in roster:
             words.extend((name, mark, declaration))
+        self._published = -math.inf
         self._published_since = int((await self.partition.verb("publish", *words))[0])
+        self._published = self.partition.clock.seconds()
 
     def mint_firing(self) -> str:
         return self.partition.mint()
@@ -108,4 +122,6 @@ class RedisPart(PartStore):
         return now, read_schedules(rows)
 
     async def fire(self, firing: Firing) -> bool:
-        return bool((await self.partition.verb("fire", *self._room, *firing_words(firing)))[0])
+        return bool(
+            (await self.partition.verb("fire", *self._rooms[self.partition], *firing_words(firing)))[0]
+        )

@@ -62,7 +62,7 @@ class Renewal:
 
     def _connected(self) -> Redis:
         if self._client is None:
-            self._client = connect(self._address, _DEADLINE)
+            self._client = connect(self._address, _DEADLINE, self._keys.tag)
         return self._client
 
 

@@ -11,8 +11,8 @@ from relay.store.batch import Batch, Group
 from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
 from relay.store.portions import portions
+from relay.store.shares import Shares
 from relay.store.submission_rows import read_receipt, submission_words
-from relay.store.terms import StoreSettings
 
 OVERHEAD = 200  # bytes of a submission beside its arguments, roughly
 
@@ -21,11 +21,11 @@ class Submissions(Batch[Submission, Receipt]):
     """Sends those together that come at once. `inbox` is told how each ends, also a job that another process had
     submitted under the same key."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings) -> None:
+    def __init__(self, partition: Partition, inbox: str, shares: Shares) -> None:
         super().__init__(partition.clock, self.send, DEADLINE)
         self.inbox = inbox
         self.partition = partition
-        self._queue_limit = (terms.queue_limit, terms.queue_bytes)
+        self._rooms = shares.rooms
 
     async def again(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
         """Send some that were accepted before: their ids may be known already, and limits of callers refuse none."""
@@ -42,7 +42,7 @@ class Submissions(Batch[Submission, Receipt]):
     def send(self, items: list[Submission], again: bool) -> Deferred[Sequence[Receipt | Exception]]:
         """Send these now; `again` if the store may have them: then one that it does not have was not accepted, so the
         limits of its caller hold."""
-        words: list[Any] = [*self._queue_limit, self.inbox, int(again)]
+        words: list[Any] = [*self._rooms[self.partition], self.inbox, int(again)]
         for item in items:
             words.extend(submission_words(item))
 

@@ -33,6 +33,9 @@ class SubmitterStore(Protocol):
     now: Callable[[], float]
     """Milliseconds since the epoch by Redis' clock, about; 0 before the store was ever reached."""
 
+    def up(self) -> list[int]:
+        """The partitions that can be asked now, as far as is known; all of them, where none can."""
+
     def mint(self, pin: str = "", beside: str = "") -> str:
         """A new job id. It says where the job is kept: where `pin` belongs (`relay.store.placing.pin_of`), else where
         the job `beside` is, anywhere if both are "". Raises `StoreAway` before the store was ever reached."""
@@ -66,9 +69,15 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
 
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        self._submissions = {partition: Submissions(partition, inbox, terms) for partition in router.all()}
+        self._submissions = {
+            partition: Submissions(partition, inbox, self.shares) for partition in router.all()
+        }
         self._any = AnyPartition(self._submissions)
         self._only = router.all()[0] if self.partitions == 1 else None
+
+    def up(self) -> list[int]:
+        up = [number for number, partition in enumerate(self._router.all()) if partition.is_up]
+        return up or [*range(self.partitions)]
 
     def mint(self, pin: str = "", beside: str = "") -> str:
         if pin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.model.settings import Settings
 
@@ -20,6 +20,11 @@ class StoreSettings:
     dead_bytes: int = 64 << 20  # of all dead jobs
     dead_arguments: int = 1 << 20  # bytes of one; larger ones are not kept with it
     queue_bytes: int = 512 << 20  # of all jobs alive at once
+
+    def of_each(self, partitions: int) -> StoreSettings:
+        """What counts for each of so many partitions: its share of dead jobs, of which the oldest are forgotten where
+        there are too many."""
+        return replace(self, dead_bytes=self.dead_bytes // partitions)
 
     def words(self) -> str:
         """As scripts read them that end jobs."""

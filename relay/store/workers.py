@@ -15,6 +15,7 @@ from relay.store.messages import JobDefinition
 from relay.store.parts import PartStore, RedisPart
 from relay.store.roster import Roster
 from relay.store.router import Router
+from relay.store.schedules import pin_of_schedule
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 from relay.store.terms import StoreSettings
 
@@ -33,7 +34,8 @@ class WorkerStore(SubmitterStore, Protocol):
     def stop(self) -> Deferred[Any]: ...
 
     async def publish(self, roster: Roster) -> None:
-        """As `PartStore.publish`, in each partition that answers. Raises `StoreAway` where none does."""
+        """As `PartStore.publish`, in each partition that answers, unless it was done there lately. Raises `StoreAway`
+        where none answers."""
 
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         """How many of so many calls may go now, and seconds until more may; -1 where no limit is known."""
@@ -51,13 +53,15 @@ class WorkerStore(SubmitterStore, Protocol):
 class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
     """A `WorkerStore` on Redis."""
 
+    parts: Sequence[RedisPart]
+
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         super().__init__(router, inbox, terms)
-        partitions = router.all()
-        self.parts = [RedisPart(partition, inbox, terms, len(partitions)) for partition in partitions]
+        self.parts = [RedisPart(partition, inbox, terms, self.shares) for partition in router.all()]
 
     async def publish(self, roster: Roster) -> None:
-        publishing = [Deferred.fromCoroutine(part.publish(roster)) for part in self.parts]
+        due = [part for part in self.parts if not part.is_published()]
+        publishing = [Deferred.fromCoroutine(part.publish(roster)) for part in due]
         results: Any = await DeferredList(publishing, consumeErrors=True)
         failures: list[Failure] = [result for is_done, result in results if not is_done]
         for failure in failures:
@@ -75,5 +79,4 @@ class RedisWorkerStore(RedisSubmitterStore, WorkerStore):
             await partition.verb("learn", *words, *some)
 
     def home_of(self, definition: JobDefinition) -> int:
-        limit = definition.limit
-        return self._router.of_key(definition.name if limit is None else limit.lane()).keys.partition
+        return self._router.of_key(pin_of_schedule(definition)).keys.partition

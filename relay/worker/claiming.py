@@ -39,6 +39,9 @@ class Rests:
         return self.idle - (now - self.slot) % self.idle
 
 
+USUAL = Rests()
+
+
 def rests_of(idle: float, lease: float, partitions: int) -> list[Rests]:
     """Those of a worker's sessions, one in each partition: it takes a turn every `idle` seconds if it is idle, in one
     partition after the other. Each renews its lease (seconds) before half of it has passed."""

@@ -24,12 +24,11 @@ from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
 from relay.worker.checkpoints import Checkpoints
-from relay.worker.claiming import ClaimRunner, Rests
+from relay.worker.claiming import USUAL, ClaimRunner, Rests
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
 
 SOME = 32  # jobs that are begun before the next turn
-USUAL = Rests()
 
 
 class Session:
@@ -73,14 +72,13 @@ class Session:
         return self._name
 
     @property
-    def holds(self) -> int:
-        """How many jobs the store has given it, whose ends it has not taken yet."""
-        return len(self._held)
-
-    @property
     def not_begun(self) -> int:
         """How many jobs were claimed and not begun yet."""
         return len(self._claimed)
+
+    def holds(self) -> int:
+        """How many jobs the store has given it, whose ends it has not taken yet."""
+        return len(self._held)
 
     # -- what the worker says --
 
@@ -185,8 +183,8 @@ class Session:
                 self._claimed.append((claim, sent))
             self._begin_some()
             if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
-                shared = rests.slot >= 0 and not self._held
-                rest = rests.until(self._clock.seconds()) if shared else rests.holding
+                is_idle = rests.slot >= 0 and not self._held
+                rest = rests.until(self._clock.seconds()) if is_idle else rests.holding
                 await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
 
     def _begin_some(self) -> None:

@@ -59,7 +59,7 @@ class Worker(Service):
         pace, self._outcomes = tools.pace, Outcomes(tools.clock, tools.store)
         self._sweeping = Sweeping(tools.store, self._inbox, self._outcomes.recovery)
         work: dict[Callable[[], Any], float] = {
-            self._sweep: pace.sweep,
+            self._sweeping.sweep: pace.sweep,
             self._publish: pace.publish,
             self._cancelled.forget: pace.forget,
             self._outcomes.waiters.turn: pace.early,
@@ -212,21 +212,21 @@ class Worker(Service):
         if partition in self._firings:
             self._firings[partition].rest()
         self._sessions.resync(partition)
-        ensureDeferred(self._publish()).addErrback(
+        ensureDeferred(self._publish_again(partition)).addErrback(
             lambda failure: self._log.failure(
                 "the declarations of this worker's jobs could not be published", failure
             )
         )
 
-    async def _sweep(self) -> None:
-        with suppress(RelayError):  # the next sweep finds a store that answers, or another epoch
-            await self._sweeping.sweep()
+    async def _publish_again(self, partition: int) -> None:
+        with suppress(RelayError):  # as below
+            await self._tools.store.parts[partition].publish(self._roster)
 
     async def _publish(self) -> None:
         try:
             await self._tools.store.publish(self._roster)
         except RelayError:
-            return  # as above
+            return  # the next call finds a store that answers, or another epoch
         if not self.ready.called:
             names = ", ".join(sorted(handler.options.name for handler in self._registry))
             self._log.info("relay worker serves {names}", names=names)

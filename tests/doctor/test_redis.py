@@ -85,6 +85,8 @@ def test_a_redis_that_is_well_is_well() -> None:
         (msgspec.structs.replace(WELL, trips=(0.02,) * 20), "latency", Severity.WARN),
         (msgspec.structs.replace(WELL, trips=(0.0001,) * 19 + (0.3,)), "latency", Severity.NOTE),
         (msgspec.structs.replace(WELL, layout="1"), "data", Severity.BAD),
+        (msgspec.structs.replace(WELL, layout=demands.layout(3)), "data", Severity.BAD),
+        (msgspec.structs.replace(WELL, closed=("{r1}:",)), "rights", Severity.BAD),
         (msgspec.structs.replace(WELL, layout="", epoch=""), "data", Severity.NOTE),
         (msgspec.structs.replace(WELL, slow=(Slow(12.0, 1, "relay's turn"),)), "slow log", Severity.NOTE),
         (msgspec.structs.replace(WELL, hidden=("CONFIG GET",)), "not asked", Severity.NOTE),
@@ -144,6 +146,16 @@ def test_keys_that_are_not_allowed_are_noticed(redis: RedisProcess, limited: Add
     assert refused is not None
     assert {"hset", "xadd"} <= set(refused)
     assert "ping" not in refused
+
+
+def test_the_keys_of_each_partition_are_looked_at(redis: RedisProcess, limited: Address) -> None:
+    keys = [Keys(number, 3, "orders") for number in range(3)]
+    redis.client.execute_command(*demands.acl("doctored", 3, "orders").split())
+    assert (look_at_redis(limited, keys).refused, look_at_redis(limited, keys).closed) == ((), ())
+    redis.client.execute_command(
+        "ACL", "SETUSER", "doctored", "resetkeys", *(f"~{each.tag}*" for each in keys[:2])
+    )
+    assert look_at_redis(limited, keys).closed == (keys[2].tag,)
 
 
 def test_nothing_is_changed_by_looking(redis: RedisProcess) -> None:

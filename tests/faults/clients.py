@@ -25,6 +25,9 @@ ODD = ("block", "swallow", "hang", "unencodable")  # jobs that misbehave
 _PREFERS = {"async": "respond-async", "durable": "respond-async, durable"}
 _AGAIN = {429, 502, 503, 504}
 _READ = 8.0  # seconds between two bytes: heartbeats come every second
+_HELD = (
+    60.0  # seconds for one answer, with its heartbeats: far more than a job takes, with all that befalls it
+)
 
 
 Place = tuple[str, int]  # of a front: its host and port
@@ -79,8 +82,9 @@ async def _call(place: Place, method: str, path: str, body: bytes, headers: dict
 async def _answer(reader: asyncio.StreamReader) -> Answer:
     received = b""
     try:
-        while data := await asyncio.wait_for(reader.read(65536), _READ):
-            received += data
+        async with asyncio.timeout(_HELD):
+            while data := await asyncio.wait_for(reader.read(65536), _READ):
+                received += data
         return _parse(received)
     except (TimeoutError, OSError, EOFError, ValueError) as error:
         raise (Cut if received else Unknown)(f"{error!r} after {received[-200:]!r}") from error
@@ -194,7 +198,7 @@ class Client:
         try:
             answer = await call(place, method, path, body, given, leave)
         except Cut as cut:
-            self.say("cut", None, place=place, error=str(cut))
+            self.say("cut", None, place=place, method=method, error=str(cut))
             raise
         if "complete" not in answer.body and not (method == "GET" and answer.status in (404, 410)):
             if answer.body.get("type") == "/problems/interrupted" and self.kind == "once":

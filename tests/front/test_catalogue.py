@@ -13,7 +13,7 @@ from twisted.logger import LogEvent
 
 from relay.front.catalogue import RETURN, Catalogue
 from relay.model.problems.registry import ProblemType
-from relay.model.problems.request import NoWorker, UnknownJob
+from relay.model.problems.request import NoWorker, StoreAway, UnknownJob
 from relay.store import messages
 from relay.store.messages import JobDefinition
 from relay.submitting.offer import Offer
@@ -241,3 +241,72 @@ def test_a_worker_promises_the_jobs_of_its_queues_only(redis: RedisProcess, tmp_
     worker.wait_for("relay worker serves quick$")
     assert redis.client.hkeys("{r0}:serve") == [b"quick"]
     worker.stop()
+
+
+class Parted:
+    """A store with two partitions."""
+
+    def __init__(self) -> None:
+        self.parts = [Store(), Store()]
+        self.away: set[int] = set()
+
+    def epoch_of(self, partition: int) -> str:
+        return self.parts[partition].epoch
+
+    def up(self) -> list[int]:
+        return [number for number in (0, 1) if number not in self.away] or [0, 1]
+
+    async def catalogue(self, partition: int = 0) -> messages.Definitions:
+        if partition in self.away:
+            raise StoreAway
+        return await self.parts[partition].catalogue()
+
+    def publish(self, name: str, text: bytes | None = None) -> None:
+        for number, part in enumerate(self.parts):
+            if number not in self.away:
+                part.publish(name, text)
+
+
+def test_jobs_are_known_while_one_partition_answers(clock: Clock) -> None:
+    store = Parted()
+    catalogue = Catalogue(clock, store)  # type: ignore[arg-type]
+    store.publish("one")
+    store.away = {1}
+    assert isinstance(offered(catalogue, "one"), Offer)
+    store.away = {0}
+    store.publish("two")
+    assert isinstance(offered(catalogue, "two"), Offer)
+    assert isinstance(offered(catalogue, "one"), Offer)
+    store.away = {0, 1}
+    assert offered(catalogue, "three") is StoreAway
+
+
+def test_of_two_partitions_the_one_counts_that_was_not_away_when_the_worker_spoke(clock: Clock) -> None:
+    store = Parted()
+    catalogue = Catalogue(clock, store)  # type: ignore[arg-type]
+    store.publish("one", declaration("one", attempts=1))
+    store.parts[1].overdue = -5.0
+    store.away = {1}
+    store.publish("one", declaration("one", attempts=2))
+    store.away = set()
+    for number in (0, 1):
+        result(ensureDeferred(catalogue.hear(store.parts[number].version, number)))
+    assert offered(catalogue, "one").served.attempts == 2
+
+
+def test_one_partition_that_was_reset_makes_nothing_unknown(clock: Clock) -> None:
+    store = Parted()
+    catalogue = Catalogue(clock, store)  # type: ignore[arg-type]
+    store.publish("one")
+    for number in (0, 1):
+        result(ensureDeferred(catalogue.hear(store.parts[number].version, number)))
+    store.parts[1].reset("second")
+    result(ensureDeferred(catalogue.hear(0, 1)))
+    clock.advance(RETURN + 1)
+    assert isinstance(offered(catalogue, "one", held=False), Offer)
+    store.parts[0].reset("second")
+    result(ensureDeferred(catalogue.hear(0, 0)))
+    assert isinstance(offered(catalogue, "one", held=False), Offer)
+    clock.advance(RETURN + 1)
+    result(ensureDeferred(catalogue.hear(0, 0)))
+    assert offered(catalogue, "one", held=False) is NoWorker

@@ -31,6 +31,19 @@ def test_a_front_is_ready_while_the_store_answers_and_workers_serve() -> None:
     assert readiness.why_not() == "Redis refuses: MISCONF no"
 
 
+def test_a_front_is_ready_while_one_partition_answers() -> None:
+    clock, catalogue = Clock(), SimpleNamespace(is_served=True)
+    readiness = Readiness(clock.seconds, catalogue, 3)  # type: ignore[arg-type]
+    readiness.missed("Redis refuses: OOM no", 0)
+    assert readiness.why_not() == "Redis refuses: OOM no"
+    readiness.swept(1)
+    readiness.missed("the store is away", 2)
+    clock.advance(STALE + 2)  # it is swept every third second
+    assert readiness.why_not() == ""
+    readiness.missed("Redis refuses: OOM no", 1)
+    assert readiness.why_not() == "Redis refuses: OOM no"
+
+
 def ready(front: RelayProcess) -> tuple[int, str]:
     answer = front.call("GET", "/readyz")
     said = answer.json()

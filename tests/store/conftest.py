@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
-from relay.redis.topology import OneServer
+from relay.redis.topology import Topology, topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
@@ -28,8 +28,10 @@ from tests.processes import RedisProcess
 class Store(RedisFrontStore, RedisWorkerStore):
     """The verbs of all roles: a process of a test plays each of them."""
 
-    def __init__(self, partition: Partition, inbox: str, terms: StoreSettings) -> None:
-        router = Router([partition])
+    def __init__(
+        self, partition: Partition, inbox: str, terms: StoreSettings, topology: Topology | None = None
+    ) -> None:
+        router = Router([partition], topology)
         super().__init__(router, inbox, terms)
         self.partition = partition
         self._operator = RedisOperatorStore(router, terms)
@@ -83,8 +85,9 @@ async def make_store(redis: RedisProcess) -> MakeStore:
     made: list[Store] = []
 
     def make(name: str, keep: float = 60, lease: float = 10, queue_limit: int = 1000, **dead: float) -> Store:
-        partition = Partition(reactor, Connection(reactor, OneServer(reactor, address)))
-        store = Store(partition, name, StoreSettings(keep, lease, queue_limit, **dead))
+        topology = topology_of(reactor, address)
+        partition = Partition(reactor, Connection(reactor, topology.server_of(Keys().tag)))
+        store = Store(partition, name, StoreSettings(keep, lease, queue_limit, **dead), topology)
         store.start()
         made.append(store)
         return store
@@ -97,18 +100,20 @@ async def make_store(redis: RedisProcess) -> MakeStore:
 async def make_reader(redis: RedisProcess) -> Callable[[str], Reader]:
     from twisted.internet import reactor
 
-    address = Address.parse(redis.url)
+    topology = topology_of(reactor, Address.parse(redis.url))
+    topology.start()
     made: list[RedisInbox] = []
 
     def make(name: str) -> Reader:
         reader = Reader()
-        link = Connection(reactor, OneServer(reactor, address))
+        link = Connection(reactor, topology.server_of(Keys().tag))
         made.append(RedisInbox(reactor, link, Keys().inbox(name), reader.deliver))
         made[-1].start()
         return reader
 
     yield make
     await gatherResults([inbox.stop() for inbox in made])
+    await topology.stop()
 
 
 @pytest.fixture

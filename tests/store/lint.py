@@ -44,6 +44,7 @@ class Source:
     taken: dict[str, int] = field(default_factory=dict)  # name → line
     hidden: dict[str, int] = field(default_factory=dict)  # names of inner variables → line
     faults: list[str] = field(default_factory=list)
+    answers: bool = False  # it may end its script, so that it is of use where nobody takes anything from it
 
     @property
     def needs(self) -> list[str]:
@@ -71,6 +72,7 @@ class Reader:
         except ast.SyntaxException as error:
             self.source.blame(1, str(error))
             return
+        self.source.answers = any(map(ends_script, tree.body.body))
         self.visit(tree.body)
 
     def visit(self, node: Any) -> None:
@@ -86,9 +88,8 @@ class Reader:
                 self.visit_parts(node)
 
     def visit_parts(self, node: astnodes.Node) -> None:
-        for name, value in vars(node).items():
-            if not name.startswith("_") and name != "comments":
-                self.visit(value)
+        for value in parts_of(node):
+            self.visit(value)
 
     def within(self, names: Iterable[Any], *parts: Any) -> None:
         """Visit what sees these names, and nothing else does."""
@@ -202,6 +203,21 @@ class Reader:
         self.source.taken.setdefault(node.id, self.line)
 
 
+def ends_script(statement: Any) -> bool:
+    """Whether a statement at the top of a file returns, outside of functions."""
+    if isinstance(statement, (astnodes.LocalFunction, astnodes.AnonymousFunction)):
+        return False
+    if isinstance(statement, astnodes.Return):
+        return True
+    below = statement if isinstance(statement, list) else parts_of(statement)
+    return any(ends_script(each) for each in below if isinstance(each, (list, astnodes.Node)))
+
+
+def parts_of(node: astnodes.Node) -> list[Any]:
+    """What a piece of a source is made of."""
+    return [value for name, value in vars(node).items() if not name.startswith("_") and name != "comments"]
+
+
 def text_of(node: Any) -> str | None:
     if not isinstance(node, astnodes.String):
         return None
@@ -233,7 +249,7 @@ def faults_of(texts: dict[str, str]) -> Iterator[str]:
         for name in () if source.is_verb else source.exports:
             owners.setdefault(name, []).append(source)
     for source in sources.values():
-        check_names(source, owners)
+        check_names(source, owners, {name for name, part in sources.items() if part.answers})
         check_records(source)
         check_doubles(source, sources)
     for source in sources.values():
@@ -243,8 +259,8 @@ def faults_of(texts: dict[str, str]) -> Iterator[str]:
         yield from source.faults
 
 
-def check_names(source: Source, owners: dict[str, list[Source]]) -> None:
-    used: set[str] = set()
+def check_names(source: Source, owners: dict[str, list[Source]], answering: set[str]) -> None:
+    used = set(answering)
     for name, line in source.taken.items():
         found = owners.get(name, ())
         owner = next((part for part in found if part.name in source.needs), found[0] if found else None)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import pytest
+import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet.task import Clock
 
 from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
+from relay.process.stores import Partitions
+from relay.redis.address import Address
+from relay.redis.topology import OneServer
+from relay.store.fronts import RedisFrontStore
 from relay.store.messages import Receipt, Report, Submission
+from relay.store.router import Router
+from relay.store.terms import StoreSettings
+from relay.store.workers import RedisWorkerStore
+from tests.processes import RedisProcess
 from tests.store.memory_store import ScriptedFrontStore
 from tests.store.test_store import Session, a_job, declared, roster
 
@@ -78,15 +88,89 @@ class InRedis:
         await self._session.turn(0, *ends)
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.processes)])
+class Parted(RedisFrontStore, RedisWorkerStore):
+    """The verbs of a process in a store with several partitions."""
+
+
+class OnePart:
+    """What a session asks of one of them."""
+
+    def __init__(self, store: Parted, number: int) -> None:
+        self.sweep = lambda: store.sweep(number)
+        self.adopt, self.turn = store.parts[number].adopt, store.parts[number].turn
+
+
+class InPartitions:
+    """The same in three partitions of one server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: list[Parted] = []
+        self.verbs, self.others, self._worker = self._make("front"), self._make("other"), self._make("worker")
+        self._sessions: list[Session] = []
+        self._ends: list[tuple[Session, Report]] = []
+
+    def _make(self, name: str) -> Parted:
+        from twisted.internet import reactor
+
+        topology = OneServer(reactor, Address.parse(self._url))
+        parts = Partitions(reactor, topology, pytest.fail).all(3, "contract")
+        self._made.append(Parted(Router(parts, topology), name, StoreSettings(60, 10, 1000)))
+        self._made[-1].start()
+        return self._made[-1]
+
+    async def publish(self) -> None:
+        await self._worker.publish(roster("echo"))
+
+    async def begin(self) -> None:
+        if not self._sessions:
+            known: list[Any] = [OnePart(self._worker, number) for number in range(3)]
+            self._sessions = [await Session(part).open() for part in known]
+        for session in self._sessions:
+            for claim in (await session.turn()).claims:
+                self._ends.append((session, Report(claim.id, State.SUCCEEDED, '"done"')))
+
+    async def end(self) -> None:
+        ends, self._ends = self._ends, []
+        for session in self._sessions:
+            await session.turn(0, *[end for of, end in ends if of is session])
+
+    async def stop(self) -> None:
+        for store in self._made:
+            await store.stop()
+
+
+#: tests of what is counted in each partition for itself
+APART = {
+    "test_a_submission_is_a_new_job_that_waits",
+    "test_a_queue_that_is_full_takes_nothing_and_keeps_no_key",
+}
+REAL = [pytest.param(kind, marks=pytest.mark.processes) for kind in ("redis", "partitions")]
+
+
+@pytest_twisted.async_yield_fixture
+async def parted(redis: RedisProcess) -> AsyncIterator[InPartitions]:
+    made = InPartitions(redis.url)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(params=["memory", *REAL])
 def world(request: pytest.FixtureRequest) -> World:
-    return InMemory() if request.param == "memory" else InRedis(request.getfixturevalue("make_store"))
+    if request.param == "memory":
+        return InMemory()
+    if request.param == "redis":
+        return InRedis(request.getfixturevalue("make_store"))
+    if request.node.originalname in APART:
+        pytest.skip("it is counted in each partition for itself")
+    parted: World = request.getfixturevalue("parted")
+    return parted
 
 
 async def submit(world: World, delay: int = 0, **changed: object) -> tuple[str, Receipt]:
     """Its id as minted, and the receipt."""
     await arrive(world)
-    id = world.verbs.mint()
+    id = world.verbs.mint(str(changed.get("key", "")))
     return id, await world.verbs.submit(Submission(id, a_job(**changed), delay))
 
 

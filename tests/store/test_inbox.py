@@ -181,3 +181,33 @@ def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.Monke
     (failure,) = scene.ended
     assert failure.check(SystemError)
     assert not failure.check(CancelledError)
+
+
+def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats() -> None:
+    redis = MemoryRedis(Clock())
+    inbox = RedisInbox(redis.clock, Connection(redis.clock, redis), "box", lambda mail: None, 3)
+    inbox.start()
+    redis.turn()
+    inbox.expect()
+    redis.turn()
+    assert redis.connects == 1
+    inbox.expect()
+    redis.turn(1)
+    assert redis.connects == 2
+
+
+def test_beats_are_trimmed_some_at_a_time_and_messages_at_once(scene: Scene) -> None:
+    def trims() -> int:
+        return sum(words[0] == b"XTRIM" for words in scene.redis.asked)
+
+    def comes(number: int, *what: bytes) -> None:
+        scene.redis.push(entry(number, *what))
+
+    comes(1)
+    assert trims() == 1
+    for number in range(2, 2 + 32):
+        comes(number, b"-", b"h")
+    assert trims() == 3
+    comes(40, b"-", b"h")
+    comes(41)
+    assert trims() == 4

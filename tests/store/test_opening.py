@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, formatEvent
 from relay.model.problems.request import StoreAway
 from relay.redis.connection import Connection
 from relay.store.keys import Keys
-from relay.store.partition import Partition
+from relay.store.partition import DEADLINE, Partition, why_away
 from relay.store.scripts import script
 from tests.processes import RedisProcess
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
@@ -92,6 +92,39 @@ def test_whatever_redis_says_to_a_verb_is_store_away_on_the_same_connection(
     scene.verb = good
     assert scene.ask() == []
     assert scene.redis.connects == 1
+    no_logged_failures.clear()
+
+
+HALF = [b"-ASK 1 h:1\r\n", b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"]
+
+
+@pytest.mark.parametrize("said", HALF)
+def test_a_verb_waits_for_the_other_half_of_its_keys_on_the_same_connection(
+    scene: Scene, said: bytes, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.turn(1)
+    good, scene.verb = scene.verb, said
+    result: list[Any] = []
+    ensureDeferred(scene.partition.verb("look", "me", "id")).addBoth(result.append)
+    scene.redis.turn(1)
+    assert not result
+    assert scene.scripts() <= 12
+    scene.verb = good
+    scene.redis.turn(0.2)
+    assert result == [[]]
+    assert scene.redis.connects == 1
+    assert no_logged_failures == []
+
+
+@pytest.mark.parametrize("said", HALF)
+def test_a_verb_waits_for_the_other_half_of_its_keys_no_longer_than_it_may_take(
+    scene: Scene, said: bytes, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.turn(1)
+    scene.verb = said
+    away = scene.ask(DEADLINE)
+    assert isinstance(away, StoreAway)
+    assert why_away(away).startswith(f"Redis refuses: {said[1:4].decode()}")
     no_logged_failures.clear()
 
 
@@ -236,6 +269,19 @@ def test_a_listener_that_fails_keeps_no_other_from_hearing_of_a_loss(
     assert scene.losses == 1
     assert [event["log_failure"].type for event in no_logged_failures] == [ValueError]
     no_logged_failures.clear()
+
+
+def test_a_data_set_for_another_number_of_partitions_is_not_used_and_both_numbers_are_said() -> None:
+    redis, unfit = MemoryRedis(Clock()), list[str]()
+    redis.answer = lambda words: (
+        b"*2\r\n$6\r\nLAYOUT\r\n$3\r\n2/3\r\n" if words[0] == b"EVALSHA" else plain(words)
+    )
+    partition = Partition(redis.clock, Connection(redis.clock, redis), Keys(0, 2))
+    partition.on_unfit = unfit.append
+    partition.start()
+    redis.turn(1)
+    assert [why.partition(":")[0] for why in unfit] == ["the data set was made for --partitions 3, not 2"]
+    assert not partition.is_up
 
 
 # -- the script, on a real server --

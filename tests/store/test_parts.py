@@ -5,8 +5,14 @@ from __future__ import annotations
 from pytest_twisted import ensureDeferred
 
 from relay.model.state import State
+from relay.redis.address import Address
+from relay.redis.connection import Connection
+from relay.redis.topology import OneServer
+from relay.store.keys import Keys
 from relay.store.messages import Report, Turn
+from relay.store.partition import Partition
 from relay.store.parts import RedisPart
+from relay.store.shares import Shares
 from relay.store.terms import StoreSettings
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
@@ -104,8 +110,15 @@ async def test_who_was_woken_without_a_place_has_another_look(
 async def test_a_session_that_holds_nothing_is_known_for_longer_where_there_are_many_partitions(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:
+    from twisted.internet import reactor
+
     id = await submit(front)
-    part = RedisPart(worker.partition, "worker", StoreSettings(60, 10, 100), partitions=16)
+    terms, link = (
+        StoreSettings(60, 10, 100),
+        Connection(reactor, OneServer(reactor, Address.parse(redis.url))),
+    )
+    partitions = [worker.partition, *(Partition(reactor, link, Keys(number, 16)) for number in range(1, 16))]
+    part = RedisPart(worker.partition, "worker", terms, Shares(partitions, terms))
     await part.adopt("", "worker.1", 1, ROSTER, [])
     assert 9 < ends_in(redis, "worker.1") <= 10
     await part.turn("worker.1", Turn(2, 0))

@@ -10,7 +10,7 @@ from twisted.internet.threads import deferToThread
 
 from relay.redis.address import Address
 from relay.store.keys import Keys
-from relay.store.renewal import Renewal
+from relay.store.renewal import Renewal, Renewals
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_store import roster
@@ -100,5 +100,28 @@ def test_a_server_that_is_away_is_an_error_in_time() -> None:
         Renewal(address, Keys(), LEASE, lambda: ("worker.1", "a")).renew()
 
 
-def in_thread(renewing: Renewal, blame: str = "", last: bool = False) -> Deferred[bool]:
+@ensureDeferred
+async def test_of_a_worker_with_several_partitions_the_leases_are_renewed_that_keep_jobs(
+    redis: RedisProcess, make_store: MakeStore
+) -> None:
+    """One of which is away; none of their jobs is to blame but the one that is."""
+    worker = make_store("worker")
+    for name in ("holds.1", "idle.1"):
+        await worker.adopt("", name, 1, ROSTER, [])
+    redis.client.zadd(SESSION, {"holds.1": 0, "idle.1": 0})
+    holds, idle = renewal(redis, worker, "holds.1"), renewal(redis, worker, "idle.1")
+    away = Renewal(Address.parse("redis://127.0.0.1:1"), Keys(), LEASE, lambda: ("away.1", "a"))
+    assert await in_thread(Renewals([(holds, lambda: 2), (idle, lambda: 0), (away, lambda: 0)]))
+    assert LEASE - 1 < ends_in(redis, "holds.1") <= LEASE
+    assert redis.client.zscore(SESSION, "idle.1") == 0
+    renewing = Renewals([(away, lambda: 1), (holds, lambda: 2), (idle, lambda: 0)])
+    with pytest.raises(RedisError):
+        await in_thread(renewing, blame="7-a-b", last=True)
+    assert ends_in(redis, "holds.1") <= 0
+    assert redis.client.get("{r0}:blame:holds.1") == b"7-a-b"
+    assert not redis.client.exists("{r0}:blame:idle.1")
+    renewing.close()
+
+
+def in_thread(renewing: Renewal | Renewals, blame: str = "", last: bool = False) -> Deferred[bool]:
     return deferToThread(renewing.renew, blame, last)

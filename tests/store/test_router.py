@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
 from relay.model.limits import Learned, Rate
-from relay.model.problems.request import NoSuchJob
+from relay.model.problems.request import NoSuchJob, StoreAway
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.codec import kept_outcome
@@ -20,7 +22,7 @@ from relay.store.operators import RedisOperatorStore
 from relay.store.router import Router
 from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
-from tests.store.test_store import a_job
+from tests.store.test_store import a_job, roster
 
 NOW = 1_000_000
 TERMS = StoreSettings(60, 10, 100)
@@ -30,6 +32,7 @@ class FakePartition:
     """Knows the jobs whose ids it is given, as ended, and notes what it is asked."""
 
     def __init__(self, number: int) -> None:
+        self.is_away = False
         self.keys = Keys(number)
         self.clock = Clock()
         self.asked: list[tuple[Any, ...]] = []
@@ -52,6 +55,8 @@ class FakePartition:
         return NOW, [[b"new"]] * ((len(words) - 4) // 9)
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
+        if self.is_away:
+            raise StoreAway
         self.asked.append((verb, *words))
         if verb == "attach":
             return [self.standing(id) for id in words[2:]]
@@ -59,7 +64,7 @@ class FakePartition:
             return [self.standing(words[1])]
         if verb == "learned":
             return [b"host%d" % self.keys.partition, 5, 1000, 0]
-        return [1, 7, 0]
+        return [1, 7, 0, 0, 0, 0]
 
     def standing(self, id: str) -> list[Any]:
         if not id.startswith(f"{self.keys.partition}-"):
@@ -116,6 +121,17 @@ def test_jobs_without_a_key_are_spread_and_those_of_a_key_stay_together(
         assert done(front.find(key)) == id
 
 
+@settings(max_examples=30)
+@given(st.text(), st.integers(1, 64))
+def test_a_key_is_always_found_in_the_same_place(key: str, count: int) -> None:
+    """Also by another process."""
+    numbers = [
+        Router([FakePartition(number) for number in range(count)]).of_key(key).keys.partition  # type: ignore[misc]
+        for _ in range(2)
+    ]
+    assert numbers[0] == numbers[1] in range(count)
+
+
 def test_a_job_is_submitted_where_its_id_was_minted(partitions: list[Any], front: RedisFrontStore) -> None:
     ids = [front.mint() for _ in partitions]
     for id in ids:
@@ -156,3 +172,38 @@ def test_the_loss_of_any_partition_is_told_to_all_who_listen(partitions: list[An
         for listener in partition.on_data_loss:
             listener(partition.keys.partition)
     assert heard == [0, 1, 2]
+
+
+def test_a_worker_publishes_in_each_partition_that_answers_and_later_in_the_others(
+    partitions: list[Any],
+) -> None:
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    partitions[1].is_away = True
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [1, 0, 1]
+    partitions[1].is_away = False
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [1, 1, 1]
+    for partition in partitions:
+        partition.clock.advance(5)
+    done(worker.publish(roster("echo")))
+    assert [len(partition.asked) for partition in partitions] == [2, 2, 2]
+
+
+def test_a_worker_that_can_publish_nowhere_is_told_so(partitions: list[Any]) -> None:
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    for partition in partitions:
+        partition.is_away = True
+    assert done(worker.publish(roster("echo"))) is StoreAway
+
+
+def test_what_a_worker_publishes_costs_no_more_where_there_are_many_partitions() -> None:
+    partitions: list[Any] = [FakePartition(number) for number in range(16)]
+    worker = RedisWorkerStore(Router(partitions), "worker", TERMS)
+    for _ in range(100):  # seconds
+        done(worker.publish(roster("echo")))
+        for partition in partitions:
+            partition.clock.advance(1)
+    times = [words for partition in partitions for verb, *words in partition.asked if verb == "publish"]
+    assert 100 <= len(times) <= 116
+    assert {ttl for ttl, *_ in times} == {4 * 15_000}

@@ -168,3 +168,24 @@ def test_what_was_handed_over_is_attached_at_once_and_where_that_fails_a_little_
     assert second == [outcome("b")]
     assert len(no_logged_failures) == (0 if isinstance(error, StoreAway) else 1)
     no_logged_failures.clear()
+
+
+def test_only_the_jobs_of_the_partition_that_lost_them_are_attached_again() -> None:
+    store, clock, room = Store(), Clock(), Waiters()
+    repair = Recovery(clock, store, room)  # type: ignore[arg-type]
+    here, there = waited(room, "1-epoch-a"), waited(room, "2-epoch-b")
+    repair.soon(1)
+    clock.advance(PAUSE)
+    assert (here, there) == ([outcome("1-epoch-a")], [])
+
+
+def test_a_partition_that_is_away_keeps_no_other_from_being_repaired() -> None:
+    store, clock, room = Store(), Clock(), Waiters()
+    repair = Recovery(clock, store, room)  # type: ignore[arg-type]
+    here, there = waited(room, "1-epoch-a"), waited(room, "2-epoch-b")
+    store.fails["1-epoch-a"] = StoreAway()
+    Deferred.fromCoroutine(repair.attach(["1-epoch-a", "2-epoch-b"]))
+    assert (here, there) == ([], [outcome("2-epoch-b")])
+    store.fails.clear()
+    clock.advance(PAUSE)
+    assert here == [outcome("1-epoch-a")]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.processes import PATIENCE, Client, RelayProcess, Response
+from tests.processes import PATIENCE, RelayProcess, Response
 
 _PROBES = 0.1  # seconds between two of them
 _LONGEST = 60.0  # seconds for a held client
@@ -91,6 +91,3 @@ class Held:
             self._slowest = max(self._slowest, time.monotonic() - began)
             if answer is None or answer.status != 200:
                 self._refused.extend((began, time.monotonic()))
-
-
-__all__ = ["Became", "Client", "Held"]

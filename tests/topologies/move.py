@@ -34,21 +34,22 @@ class Move:
         """Keys of the slot that have not moved."""
         return int(self.source.ask("CLUSTER", "COUNTKEYSINSLOT", self.slot))
 
-    def carry(self, count: int = 1 << 30, pause: float = 0.0) -> None:
-        """Move up to so many keys, with a pause of some seconds after each."""
+    def carry(self, count: int = 1 << 30, pause: float = 0.0, at_once: int = 1) -> None:
+        """Move up to so many keys, some `at_once`, with a pause of some seconds after these."""
         waiting = threading.Event()
-        for _ in range(count):
-            keys = self.source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, 1)
+        while count > 0:
+            keys = self.source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, min(count, at_once))
             if not keys:
                 return
-            words = self.target.host.address, self.target.port, keys[0], 0, _PATIENCE
-            self.source.ask("MIGRATE", *words)
+            words = self.target.host.address, self.target.port, "", 0, _PATIENCE
+            self.source.ask("MIGRATE", *words, "KEYS", *keys)
+            count -= len(keys)
             waiting.wait(pause)
 
-    def half(self, pause: float = 0.0) -> None:
+    def half(self, pause: float = 0.0, at_once: int = 1) -> None:
         """Begin, and move half of the keys."""
         self.begin()
-        self.carry(max(1, self.left // 2), pause)
+        self.carry(max(1, self.left // 2), pause, at_once)
 
     def settle(self) -> None:
         """The slot is the target's, and all know it."""
@@ -58,7 +59,7 @@ class Move:
             except valkey.exceptions.ResponseError as refused:
                 raise AssertionError(f"{node}: {refused}") from refused
 
-    def finish(self, pause: float = 0.0) -> None:
+    def finish(self, pause: float = 0.0, at_once: int = 1) -> None:
         """Move what is left, and settle."""
-        self.carry(pause=pause)
+        self.carry(pause=pause, at_once=at_once)
         self.settle()

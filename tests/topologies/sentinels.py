@@ -163,14 +163,15 @@ class Sentinels:
         return old
 
     def wait_for_another(self, old: Node, key: str = "") -> Node:
-        """Until all Sentinels that answer name another master, and it says so itself."""
-
+        """Until most Sentinels name another master, and it says so itself: one may be cut off with the old one."""
         found: Node = eventually(lambda: self._another(old), f"another master than {old}", _PROMOTED)
         return found
 
     def _another(self, old: Node) -> Node | None:
-        new = self._agreed()
-        return new if new is not None and new is not old and new.is_master else None
+        said = [where for sentinel in self.sentinels if (where := sentinel.said())]
+        new = self.master()
+        named = said.count((new.host.address, new.port)) >= QUORUM
+        return new if named and new is not old and new.is_master else None
 
     def stop(self) -> None:
         for node in (*self.sentinels, *self.nodes):

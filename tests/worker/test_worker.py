@@ -29,7 +29,7 @@ def never() -> Deferred[None]:
 def worker() -> Worker:
     tools = WorkerTools(
         Clock(),
-        Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")]),
+        Mock(inbox="worker", partitions=1, up=lambda: [0], parts=[Mock(inbox="worker")]),
         Mock(),
         Mock(),
         Mock(),
@@ -71,7 +71,7 @@ def test_a_worker_that_is_stopped_while_a_hook_runs_ends_in_order_and_has_not_se
     registry.hooks = hooks_of([on_start(lambda: waiting)])
     upstreams, store = (
         Mock(close=lambda: succeed(None)),
-        Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")]),
+        Mock(inbox="worker", partitions=1, up=lambda: [0], parts=[Mock(inbox="worker")]),
     )
     tools = WorkerTools(Clock(), store, Mock(), upstreams, Mock(), Mock(), reasons.append)
     worker = Worker(tools, registry, Settings())
@@ -85,7 +85,7 @@ def test_a_worker_whose_hook_fails_gives_up() -> None:
     reasons = list[str]()
     registry = Registry([never])
     registry.hooks = hooks_of([on_start(lambda: fail(OSError("no")))])
-    store = Mock(inbox="worker", partitions=1, parts=[Mock(inbox="worker")])
+    store = Mock(inbox="worker", partitions=1, up=lambda: [0], parts=[Mock(inbox="worker")])
     tools = WorkerTools(Clock(), store, Mock(), Mock(), Mock(), Mock(), reasons.append)
     Worker(tools, registry, Settings()).startService()
     (reason,) = reasons

@@ -1,8 +1,16 @@
 -- Sub-jobs: a job that ends otherwise than well takes along those of its sub-jobs that live and are not detached (a job's
 -- `Job.parent` says so). `children` has their ids, `parents` the live jobs that have some, `orphans` those that ended so.
+-- A parent may live in another partition than its sub-job. It can't tell here that it has ended, so `abroad` has when it is
+-- to be looked at next (see `abroad.lua`).
 -- needs: prelude
 local born = {} -- of this script: by parent, a score and an id for each
 local has_orphans = false -- whether this script has made some
+
+local LOOK = 2000 -- ms
+local function is_abroad(parent)
+  local here = string.match(ARGV[1], '%.r(%d+)') or string.match(ARGV[1], '^{r(%d+)')
+  return string.match(parent, '^%d+') ~= here
+end
 
 local function add_child(parent, id)
   if not parent or parent == '' then return end
@@ -18,7 +26,9 @@ end
 
 local function write_children()
   for parent, ids in pairs(born) do
-    local state = end_of(parent)
+    local abroad = is_abroad(parent)
+    local state = not abroad and end_of(parent) or nil
+    if abroad then redis.call('ZADD', K.abroad, 'NX', digits(now + LOOK), parent) end
     if state ~= 'succeeded' then
       redis.call('HSET', K.parents, parent, '1')
       each_slice(ids, 2000, function(...) redis.call('ZADD', named('children', parent), ...) end)
@@ -32,6 +42,7 @@ local function forget_children(parent)
   redis.call('DEL', named('children', parent))
   redis.call('HDEL', K.parents, parent)
   redis.call('ZREM', K.orphans, parent)
+  if is_abroad(parent) then redis.call('ZREM', K.abroad, parent) end
 end
 
 -- A sub-job has ended.

@@ -9,6 +9,12 @@ local until_then, since, roster = digits(now + tonumber(ARG.lasts)), tonumber(AR
 if since == 0 then since = now end
 local changed, KEEP_TAKERS = false, 86400000 -- ms
 
+-- Another worker with the same roster has published it a moment ago, and began no earlier: nothing would change.
+local SOON = 2000 -- ms
+local began = tonumber(redis.call('GET', named('promise', roster)) or -1)
+if began >= since then return {'OK', now, seq, since} end
+redis.call('SET', named('promise', roster), digits(since), 'PX', SOON)
+
 local function is_given(value) return value and value ~= cjson.null end
 
 -- what scripts have to know of a declaration

@@ -1,25 +1,21 @@
 --!allow-oom
 -- sweep: what every process does every second: keeps its inbox alive (or makes it) and writes a beat into it, lets time
 -- pass for jobs, reaps sessions whose lease has ended. After a time without sweeps (Redis was away, or all of us were)
--- nobody is reaped for one lease: the silence was not the workers'.
--- arguments: tag, epoch, inbox, ttl (of it, ms), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms),
---            oldest_served (ms after which a job that nobody serves is forgotten), silence (ms between sweeps after
---            which all of us were away)
--- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once,
---             a row of `GivenBack` for each job that was}
--- needs: prelude, writes, due, given_back, letters, mail, orphans, release, settle
-local inbox, ttl = named('inbox', ARG.inbox), ARG.ttl
-read_terms(ARG.terms)
+-- nobody is reaped for one lease: the silence was not the workers'. Where another process has swept a moment ago, nothing
+-- is done but for the inbox.
+-- arguments: tag, epoch, inbox, ttl (of it, ms), begins (1: this is the first sweep of a round, 0: it goes on with what was
+--            left), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms), oldest_served (ms after which a job
+--            that nobody serves is forgotten), silence (ms between sweeps after which all of us were away)
+-- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once, how many
+--             jobs live, bytes of them, 1 if parents in other partitions are to be looked at, a row of `GivenBack` for each
+--             job that was}
+-- needs: prelude, beat, writes, due, given_back, letters, mail, orphans, release, settle
 redis.call('SET', K.terms, ARG.terms)
-local there = redis.call('EXISTS', inbox)
-redis.call('XADD', inbox, '*', '-', Mail.BEAT)
-redis.call('PEXPIRE', inbox, ttl)
+read_terms(ARG.terms)
 promote()
 expire()
 
 local lease = tonumber(ARG.lease)
-local swept = tonumber(redis.call('GET', K.swept) or 0)
-redis.call('SET', K.swept, digits(now))
 if now - swept > tonumber(ARG.silence) then redis.call('SET', K.quiet, digits(now + lease)) end
 local late = {}
 if now > tonumber(redis.call('GET', K.quiet) or 0) then
@@ -47,6 +43,6 @@ end
 
 write_settled()
 send_mail()
-local due_now = next_due() == 0
-return {'OK', now, seq, there, tonumber(redis.call('GET', K.catalogue) or 0), (more or due_now) and 1 or 0,
-  unpack(given_back)}
+local told = swept_up(seq, (more or next_due() == 0) and 1 or 0, redis.call('EXISTS', K.abroad))
+append(told, given_back)
+return told

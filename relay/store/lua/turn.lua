@@ -12,7 +12,7 @@
 --            claims (rows of `Claim`), alone (1: it takes nothing beside a suspected job, or to try one)
 --            {'FENCED'}: no such session, its jobs may be another's by now · {'STALE'}: a later turn was taken already
 -- The same number again changes nothing and answers with the same claims, less what has ended since.
--- needs: prelude, attempts, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
+-- needs: prelude, calm, attempts, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
 --        suspects, turns
 local session, number, lease = ARG.session, tonumber(ARG.number), tonumber(ARG.lease)
 local want, holds, others = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds), tonumber(ARG.others)

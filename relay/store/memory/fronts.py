@@ -15,9 +15,6 @@ class MemoryFrontStore(MemorySubmitterStore, FrontStore):
     def epoch_of(self, partition: int) -> str:
         return self.store.epoch
 
-    def up(self) -> list[int]:
-        return [0]
-
     async def find(self, digest: str) -> str:
         found = self.data.by_key(digest)
         if found is None:

@@ -21,6 +21,9 @@ from relay.store.submitters import SubmitterStore
 class MemorySubmitterStore(MemoryMember, SubmitterStore):
     """A `SubmitterStore` in memory."""
 
+    def up(self) -> list[int]:
+        return [0]
+
     def mint(self, pin: str = "", beside: str = "") -> str:
         return self.store.mint()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -22,15 +23,19 @@ def _plan() -> tuple[Plan, str]:
     parser.add_argument("--jobs", type=int, default=default.jobs, help="at least so many")
     parser.add_argument("--faults", type=int, default=default.faults)
     parser.add_argument("--at-once", type=int, default=default.at_once, help="clients")
+    parser.add_argument("--partitions", type=int, default=default.partitions)
     parser.add_argument("--durable", action="store_true", help="jobs that nobody waits for are durable")
+    parser.add_argument("--only", default="", help="faults, each once: kill,failover")
     parser.add_argument("--keep", default="", help="a folder for the history and the logs")
     given = vars(parser.parse_args())
     keep = given.pop("keep")
+    given["only"] = tuple(filter(None, given["only"].split(",")))
     return Plan(**given), keep
 
 
 def main() -> None:
     plan, keep = _plan()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # all that was started is ended
     print(f"{plan.topology}, {plan.server}, seed {plan.seed}: {plan.faults} faults", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="relay-faults-") as temporary:

@@ -49,6 +49,10 @@ class Findings:
     losing: Stage = field(default_factory=Stage)
     tracebacks: int = 0
 
+    @property
+    def faults(self) -> list[Fault]:
+        return [*self.kept.faults, *self.losing.faults]
+
     def wrong(self) -> list[str]:
         kept, losing = self.kept.verdict, self.losing.verdict
         both = self.kept, self.losing

@@ -3,12 +3,14 @@ keep new requests out: until the servers themselves could know, or as long as it
 
 from __future__ import annotations
 
+import itertools
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable
 
-from tests.faults.distributed.rig import KEY, Rig
+from tests.faults.distributed.rig import Plan, Rig
 from tests.faults.distributed.site import LEASE
 from tests.topologies.cluster import Cluster
 from tests.topologies.node import Node
@@ -17,7 +19,7 @@ from tests.topologies.sentinels import Sentinels
 
 _CUT_FOR = 3.0  # seconds that a host is cut off after another server has taken over
 _STEP = 3600  # seconds that a clock is set ahead or back
-_PAUSE = 0.02  # seconds between two keys of a slot that is moved
+_PAUSE, _AT_ONCE = 0.02, 10  # seconds between so many keys of a slot that is moved, as redis-cli does it
 
 
 class Obstacles:
@@ -27,15 +29,18 @@ class Obstacles:
         self._rig = rig
         self._draw = rig.draw
         self._topology = rig.topology
+        self._tag = ""  # of the partition that is hit
         self.promoted = 0.0  # when another server had taken over at last
         self.cut_off: list[int] = []  # the numbers of the sites that the last fault cut off
 
     def do(self, name: str) -> float:
         """Have one happen."""
         self.promoted, self.cut_off = 0.0, []
+        self._tag = self._draw.choice(self._rig.tags())
         what: Callable[[], float] = getattr(self, name)
         seconds = what()
-        self._topology.wait_until_whole()
+        if name not in UNHEALED:
+            self._topology.wait_until_whole()
         return seconds
 
     def _pass(self, seconds: float) -> None:
@@ -58,30 +63,38 @@ class Obstacles:
         return self._topology
 
     def _another(self, old: Node) -> None:
-        self._replicated.wait_for_another(old, KEY)
+        self._replicated.wait_for_another(old, self._tag)
         self.promoted = time.monotonic()
 
-    # -- the server that has relay's keys --
+    # -- the server that has a partition --
 
     def kill(self) -> float:
         """It dies, and comes back once another has taken over."""
-        old = self._replicated.owner(KEY)
+        old = self._replicated.owner(self._tag)
         old.kill()
         self._another(old)
         old.revive()
         return self._topology.down_after
 
+    def kill_and_hand_over(self) -> float:
+        """It dies, and the one that took over has to hand over at once; the first one stays away."""
+        old = self._replicated.owner(self._tag)
+        old.kill()
+        self._another(old)
+        self._replicated.failover(self._tag)
+        return self._topology.down_after
+
     def kill_and_revive(self) -> float:
         """It dies, and is started again at once."""
         begun = time.monotonic()
-        node = self._topology.owner(KEY)
+        node = self._topology.owner(self._tag)
         node.kill()
         node.revive()
         return time.monotonic() - begun
 
     def hang(self) -> float:
         """It is silent for longer than servers wait, and goes on as one that thinks it is the master."""
-        old = self._replicated.owner(KEY)
+        old = self._replicated.owner(self._tag)
         old.hang()
         self._another(old)
         old.go_on()
@@ -89,7 +102,7 @@ class Obstacles:
 
     def hang_shortly(self) -> float:
         """It is silent for less than servers wait."""
-        node = self._topology.owner(KEY)
+        node = self._topology.owner(self._tag)
         seconds = self._topology.down_after / 2 or 1.0
         node.hang()
         self._pass(seconds)
@@ -100,7 +113,7 @@ class Obstacles:
         """Its host is cut off from the others, whoever is there still reaches it."""
         network = self._rig.network
         assert network is not None
-        old = self._replicated.owner(KEY)
+        old = self._replicated.owner(self._tag)
         others = [host for host in network.hosts if host != old.host]
         self.cut_off = [site.number for site in self._rig.sites if site.host == old.host]
         network.cut([old.host], others)
@@ -113,13 +126,13 @@ class Obstacles:
 
     def failover(self) -> float:
         """Planned, as an operator does it."""
-        self._replicated.failover(KEY)
+        self._replicated.failover(self._tag)
         self.promoted = time.monotonic()
         return 0.0
 
     def lag(self) -> float:
         """Its replicas are silent for a while."""
-        replicas = self._replicated.replicas_of(self._replicated.owner(KEY))
+        replicas = self._replicated.replicas_of(self._replicated.owner(self._tag))
         self._hang_all(replicas, self._topology.down_after / 2)
         return 0.0
 
@@ -132,7 +145,7 @@ class Obstacles:
 
     def lose_writes(self) -> float:
         """It dies while its replicas are behind by half a second."""
-        old = self._replicated.owner(KEY)
+        old = self._replicated.owner(self._tag)
         replicas = self._replicated.replicas_of(old)
         for node in replicas:
             node.hang()
@@ -145,7 +158,7 @@ class Obstacles:
         return self._topology.down_after + 0.5
 
     def cut_connections(self) -> float:
-        self._topology.owner(KEY).ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        self._topology.owner(self._tag).ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         return 0.0
 
     # -- all servers --
@@ -169,7 +182,7 @@ class Obstacles:
     def restart(self) -> float:
         """The one server there is."""
         begun = time.monotonic()
-        self._topology.owner(KEY).restart()
+        self._topology.owner(self._tag).restart()
         return time.monotonic() - begun
 
     def kill_sentinel(self) -> float:
@@ -187,24 +200,24 @@ class Obstacles:
     # -- slots --
 
     def move(self) -> float:
-        """The slot of relay's keys, key by key."""
+        """The slot of a partition, ten keys at a time."""
         begun = time.monotonic()
-        move = self._cluster.move(KEY)
+        move = self._cluster.move(self._tag)
         move.begin()
-        move.finish(_PAUSE)
+        move.finish(_PAUSE, _AT_ONCE)
         return time.monotonic() - begun
 
     def move_half(self) -> float:
         """The same, left in the middle for a while."""
         begun = time.monotonic()
-        move = self._cluster.move(KEY)
-        move.half()
+        move = self._cluster.move(self._tag)
+        move.half(at_once=_AT_ONCE)
         self._pass(1.5)
-        move.finish()
+        move.finish(at_once=_AT_ONCE)
         return time.monotonic() - begun
 
     def move_at_once(self) -> float:
-        self._cluster.move_at_once(KEY)
+        self._cluster.move_at_once(self._tag)
         return 0.0
 
     # -- relay's own processes and hosts --
@@ -238,6 +251,8 @@ class Obstacles:
         return 0.0
 
 
+#: what leaves a topology broken, and is drawn by nobody
+UNHEALED = {"kill_and_hand_over"}
 _ALWAYS = ("hang_shortly", "cut_connections", "kill_worker", "stop_worker", "restart_relay", "step_clock")
 #: what leaves the history as it is, by the kind of topology
 KEEPING = {
@@ -254,13 +269,27 @@ LOSING = {
 }
 
 
-def possible(names: tuple[str, ...], rig: Rig) -> list[str]:
-    """Those of them that this machine allows."""
-    missing = set() if rig.network else {"partition"}
-    missing |= set() if rig.sites[0].clock else {"step_clock"}
-    return [name for name in names if name not in missing]
+#: what only one kind of server can do
+ATOMIC = {("cluster", "valkey"): ("move_at_once",)}
 
 
-def atomic(server: str) -> tuple[str, ...]:
-    """What only one kind of server can do."""
-    return ("move_at_once",) if server == "valkey" else ()
+def impossible(rig: Rig) -> set[str]:
+    """What this machine does not allow."""
+    return (set() if rig.network else {"partition"}) | (set() if rig.sites[0].clock else {"step_clock"})
+
+
+def decks(plan: Plan, draw: random.Random, without: set[str]) -> tuple[list[str], list[str]]:
+    """The faults of both stages, in their order: each once before any comes again."""
+    kept = (*KEEPING[plan.topology], *ATOMIC.get((plan.topology, plan.server), ()))
+    both = [[name for name in names if name not in without] for names in (kept, LOSING[plan.topology])]
+    if plan.only:
+        return [name for name in plan.only if name in both[0]], [
+            name for name in plan.only if name not in both[0]
+        ]
+    count = round(plan.faults * len(both[1]) / (len(both[0]) + len(both[1])))
+    return _deal(both[0], plan.faults - count, draw), _deal(both[1], count, draw)
+
+
+def _deal(names: list[str], count: int, draw: random.Random) -> list[str]:
+    rounds = (draw.sample(names, len(names)) for _ in range(count))
+    return list(itertools.islice(itertools.chain.from_iterable(rounds), count))

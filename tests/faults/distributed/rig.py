@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relay.store.keys import Keys
 from tests.faults.distributed.probe import Probe
 from tests.faults.distributed.site import Site
 from tests.processes import LOOPBACK, ROOT, Host
@@ -22,7 +23,6 @@ from tests.topologies.sentinels import Sentinels
 SITES, HOSTS = 2, 3  # hosts with relay, and hosts with servers: the first ones have both
 KINDS: dict[str, type[Sentinels | Cluster | One]] = {"sentinel": Sentinels, "cluster": Cluster, "one": One}
 DOWN_AFTER = {"sentinel": 1.0, "cluster": 2.0, "one": 0.0}  # seconds until a server is given up
-KEY = "{r0}:job"  # one of relay's own
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Plan:
     faults: int = 20
     at_once: int = 30  # clients
     durable: bool = False  # whether those that do not wait ask for durable jobs
+    partitions: int = 1
+    only: tuple[str, ...] = ()  # the faults, each once, instead of any that are drawn
     user: str = ""  # a user of the servers', as in ``relay:secret@``
 
 
@@ -66,10 +68,14 @@ class Rig:
         words += ["--lasting", "--at-once", str(self.plan.at_once)]
         return subprocess.Popen([*words, *(["--durable"] if self.plan.durable else [])], cwd=ROOT)
 
-    @property
-    def client(self) -> Any:
-        """A client of the server that has relay's keys."""
-        return self.topology.owner(KEY).client
+    def tags(self) -> list[str]:
+        """What the keys of each partition begin with."""
+        count = self.plan.partitions
+        return [Keys(number, count).tag for number in range(count)]
+
+    def client_of(self, tag: str) -> Any:
+        """A client of the server that has a partition."""
+        return self.topology.owner(tag).client
 
 
 @contextlib.contextmanager
@@ -83,7 +89,7 @@ def rig_of(plan: Plan, directory: Path) -> Iterator[Rig]:
         )
         stack.callback(topology.stop)
         topology.start()
-        sites = [Site(directory, n, topology.url(plan.user), hosts[n]) for n in range(SITES)]
+        sites = [Site(directory, n, topology.url(plan.user), hosts[n], plan.partitions) for n in range(SITES)]
         for site in sites:
             stack.callback(site.stop)
             stack.callback(site.write_logs)

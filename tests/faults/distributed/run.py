@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from relay.store.keys import Keys
 from tests.faults import history
 from tests.faults.distributed.figures import Fault, Findings, Stage, run_again
-from tests.faults.distributed.obstacles import KEEPING, LOSING, Obstacles, atomic, possible
+from tests.faults.distributed.obstacles import Obstacles, decks, impossible
 from tests.faults.distributed.rig import SITES, Plan, Rig, rig_of
 from tests.faults.distributed.site import Site
 from tests.faults.run import TRACES
@@ -34,38 +33,34 @@ def run(plan: Plan, directory: Path) -> Findings:
 
 def _both_stages(rig: Rig) -> Findings:
     findings, plan = Findings(), rig.plan
-    keeping = possible(
-        (*KEEPING[plan.topology], *(atomic(plan.server) if plan.topology == "cluster" else ())), rig
-    )
-    losing = possible(LOSING[plan.topology], rig)
-    share = len(losing) / (len(losing) + len(keeping))
-    counts = round(plan.faults * (1 - share)), round(plan.faults * share)
+    keeping, losing = decks(plan, rig.draw, impossible(rig))
     begun = time.monotonic()
-    findings.kept = _stage(rig, _deck(rig, keeping, counts[0]), round(plan.jobs * (1 - share)), plan.seed)
+    findings.kept = _stage(rig, keeping, _share(plan, keeping), plan.seed)
     findings.kept.broken = _broken(rig.directory, begun)
-    if counts[1]:
-        findings.losing = _stage(rig, _deck(rig, losing, counts[1]), round(plan.jobs * share), plan.seed + 1)
+    findings.losing = _stage(rig, losing, _share(plan, losing), plan.seed + 1)
+    # who attached by an id that was lost is cut, asks again, and hears 410
+    findings.losing.cut = [cut for cut in findings.losing.cut if not cut.startswith("GET")]
     findings.tracebacks = sum(site.tracebacks() for site in rig.sites)
     return findings
 
 
-def _deck(rig: Rig, names: list[str], count: int) -> list[str]:
-    """Each once, in any order, before any comes again."""
-    rounds = itertools.chain.from_iterable(rig.draw.sample(names, len(names)) for _ in range(count))
-    return list(itertools.islice(rounds, count))
+def _share(plan: Plan, names: list[str]) -> int:
+    """The jobs of a stage."""
+    return round(plan.jobs * len(names) / (len(plan.only) or plan.faults))
 
 
 def _stage(rig: Rig, names: list[str], jobs: int, seed: int) -> Stage:
     """Clients and faults at the same time, until both are through."""
     stage, begun = Stage(), time.monotonic()
+    if not names:
+        return stage
     clients = rig.clients(seed, jobs)
     obstacles = Obstacles(rig)
     try:
         for number, name in enumerate(names):
-            print(f"\r{number + 1}/{len(names)} {name:20}", end="", file=sys.stderr, flush=True)
+            print(f"{time.monotonic():.1f} {number + 1}/{len(names)} {name}", file=sys.stderr, flush=True)
             stage.faults.append(_fault(rig, obstacles, name))
-        print(file=sys.stderr)
-        clients.terminate()  # they end once they have their outcomes
+        clients.terminate()  # they end once they have their outcomes, or have given up
         if clients.wait(_LAST):
             raise RuntimeError("the clients failed")
     finally:
@@ -94,7 +89,7 @@ def _judge(rig: Rig, stage: Stage, begun: float) -> None:
     stage.verdict = history.judge(clients, jobs)
     stage.run_again = run_again(jobs)
     cut = [e for e in clients if e["event"] == "cut" and not _is_excused(e, rig.sites)]
-    stage.cut = [f"client {e['client']}: {e['error']}" for e in cut]
+    stage.cut = [f"{e['method']} of client {e['client']}: {e['error']}" for e in cut]
     stage.durable_lost = [
         f"client {e['client']}" for e in clients if e["event"] == "erased" and e["kind"] == "durable"
     ]
@@ -130,11 +125,7 @@ def _leftovers(rig: Rig) -> list[str]:
     left: list[str] = []
 
     def look() -> bool:
-        tag, redis = Keys().tag, rig.client
-        left[:] = [key for key in TRACES if redis.exists(f"{tag}{key}")]
-        sessions = redis.zcard(f"{tag}session")
-        if sessions != SITES:
-            left.append(f"{sessions} sessions")
+        left[:] = [each for tag in rig.tags() for each in _left_in(tag, rig.client_of(tag))]
         left.extend(f"{site.front.held()} holds" for site in rig.sites if site.front.held())
         return not left
 
@@ -142,3 +133,9 @@ def _leftovers(rig: Rig) -> list[str]:
         eventually(look, "nothing is left over")
     rig.probe.go_on()
     return left
+
+
+def _left_in(tag: str, redis: Any) -> list[str]:
+    left = [f"{tag}{key}" for key in TRACES if redis.exists(f"{tag}{key}")]
+    sessions = redis.zcard(f"{tag}session")
+    return [*left, *([f"{tag}: {sessions} sessions"] if sessions != SITES else [])]

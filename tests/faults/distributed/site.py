@@ -14,7 +14,7 @@ SETTINGS = {
     "--grace": 0.3,
     "--heartbeat": 1,
     "--drain": 2,
-    "--keep": 900,
+    "--keep": 120,
     "--concurrency": 1000,
     "--jobs": "tests.faults.jobs",
 }
@@ -23,12 +23,12 @@ SETTINGS = {
 class Site:
     """A host with relay on it, and what was done to it; times are of the monotonic clock."""
 
-    def __init__(self, directory: Path, number: int, url: str, host: Host) -> None:
+    def __init__(self, directory: Path, number: int, url: str, host: Host, partitions: int = 1) -> None:
         self.number = number
         self.host = host
         self.clock = SteppedClock(directory / f"clock{number}") if LIBRARY else None
         self._directory = directory
-        self._url = url
+        self._settings = SETTINGS | {"--redis": url, "--partitions": partitions}
         self._port = free_port()
         self._tracebacks = 0
         self.front = self._make("front")
@@ -41,7 +41,7 @@ class Site:
         return self.host.address, self._port
 
     def _make(self, role: str) -> RelayProcess:
-        options = [str(word) for pair in (SETTINGS | {"--redis": self._url}).items() for word in pair]
+        options = [str(word) for pair in self._settings.items() for word in pair]
         options.append("--open")
         environment = {"FAULTS_DIRECTORY": str(self._directory)}
         environment = {"FAULTS_DIRECTORY": str(self._directory)}
