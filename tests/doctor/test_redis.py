@@ -174,7 +174,7 @@ def test_keys_that_are_not_allowed_are_noticed(redis: RedisProcess, limited: Add
 
 def test_the_keys_of_each_partition_are_looked_at(redis: RedisProcess, limited: Address) -> None:
     keys = [Keys(number, 3, "orders") for number in range(3)]
-    redis.client.execute_command(*demands.acl("doctored", 3, "orders").split())
+    redis.client.execute_command(*demands.acl("doctored", partitions=3, name="orders").split())
     assert (look_at_redis(limited, keys).refused, look_at_redis(limited, keys).closed) == ((), ())
     redis.client.execute_command(
         "ACL", "SETUSER", "doctored", "resetkeys", *(f"~{each.tag}*" for each in keys[:2])
