@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from relay.model.ids import partition_of
+from relay.model.settings import SettingError, Settings
+from relay.process.everything import everything
 from tests.processes import ROOT, RedisProcess, RelayProcess, eventually
 
 ASYNC = {"Prefer": "respond-async"}
@@ -79,3 +81,10 @@ def test_a_process_that_was_told_another_number_of_partitions_ends_and_says_both
     told.start()
     told.wait_for(r"--redis: the data set was made for --partitions 3, not 2")
     eventually(lambda: told.process is not None and told.process.poll() == 1, "it ends")
+
+
+def test_the_embedded_redis_has_one_partition() -> None:
+    from twisted.internet import reactor
+
+    with pytest.raises(SettingError, match="--partitions: the embedded Redis has one"):
+        everything(reactor, Settings(partitions=3))

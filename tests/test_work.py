@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, LoggedProcess, RedisProcess, RelayProcess
+from tests.processes import LOOPBACK, ROOT, LoggedProcess, RedisProcess, RelayProcess
 
 #: as measured when last looked at; a tenth more is too much
 CALLS_OF_A_FRONT = 470  # Python functions called for one held job
@@ -29,7 +29,7 @@ class Counting(RelayProcess):
     def __init__(self, role: str, redis: RedisProcess, directory: Path, *settings: str) -> None:
         command = [sys.executable, "-m", "bench.work", role, f"redis={redis.url}", *settings]
         LoggedProcess.__init__(self, command, {**os.environ, "PYTHONPATH": str(ROOT)}, directory)
-        self.role = role
+        self.role, self.host = role, LOOPBACK
         self._asked = 0
 
     def start(self) -> None:

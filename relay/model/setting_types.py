@@ -19,6 +19,7 @@ def counted_in(unit: str, **limits: Any) -> Meta:
 
 YEAR = 365 * 86_400  # seconds; more would be a slip of the pen, and overflow in Redis
 MOST = 1 << 50  # of anything that is counted
+MOST_PARTITIONS = 64
 Seconds = Annotated[float, counted_in("seconds", ge=0, le=YEAR)]
 Lifetime = Annotated[int, counted_in("seconds", ge=1, le=YEAR)]
 Bytes = Annotated[int, counted_in("bytes", ge=0, le=MOST)]

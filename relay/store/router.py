@@ -25,6 +25,11 @@ class Router:
         for partition in partitions:
             partition.on_data_loss = self.on_data_loss
 
+    def now(self) -> float:
+        """Milliseconds since the epoch by Redis' clock, about: by that of the first partition that was ever reached; 0
+        before."""
+        return next((now for partition in self._partitions if (now := partition.now())), 0.0)
+
     def all(self) -> tuple[Partition, ...]:
         """Every partition."""
         return self._partitions

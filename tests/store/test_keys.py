@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.model.setting_types import MOST_PARTITIONS
+from relay.redis.slots import SLOTS, slot_of
 from relay.store import demands
-from relay.store.keys import MOST_PARTITIONS, SLOTS, Keys, slot
+from relay.store.keys import Keys
 
 NUMBERS = st.integers(1, MOST_PARTITIONS)
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{0,40}", fullmatch=True)
@@ -14,14 +16,14 @@ NAMES = st.from_regex(r"[A-Za-z0-9_-]{0,40}", fullmatch=True)
 
 def test_a_store_without_a_name_and_with_one_partition_has_the_keys_that_it_always_had() -> None:
     assert Keys().tag == "{r0}:"
-    assert slot("r0") == 6248
+    assert slot_of("{r0}:job") == 6248
 
 
 @settings(max_examples=25)
 @given(NUMBERS, NAMES)
 def test_partitions_lie_evenly_over_the_slots(partitions: int, name: str) -> None:
     tags = [Keys(number, partitions, name).tag for number in range(partitions)]
-    shares = sorted(slot(tag[1:-2]) * partitions // SLOTS for tag in tags)
+    shares = sorted(slot_of(tag) * partitions // SLOTS for tag in tags)
     assert shares == [*range(partitions)]
     assert len(set(tags)) == partitions
 
