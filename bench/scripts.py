@@ -17,14 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import valkey
 
 from bench import report
 from relay.model.job import Job
 from relay.redis.embedded import Embedded
 from relay.store.keys import Keys
+from relay.store.messages import Submission
 from relay.store.scripts import script
+from relay.store.submission_rows import submission_words
 
 READY, DUE, DEAD_SESSIONS, HELD = 1_000_000, 100_000, 1_000, 100
 NAMES = [f"job{n:02}" for n in range(50)]
@@ -98,9 +99,8 @@ class Lab:
                 fields |= {"arguments": '{"message":1}', "lane": lane}
                 job = Job(**{**fields, **changed})
                 ids.append(f"0-epoch-{self.minted:016d}")
-                where = job.name, job.priority, job.lane, delay, deadline, ""
-                words += [ids[-1], job.key, job.fingerprint, *where, msgspec.msgpack.encode(job)]
-            self.run("submit", 10_000_000, "front", 0, *words)
+                words += submission_words(Submission(ids[-1], job, delay, deadline))
+            self.run("submit", 10_000_000, 1 << 40, "front", 0, *words)
         return ids
 
     def open(self, session: str, old: str = "", is_last: int = 1, *claims: Any) -> None:
@@ -110,18 +110,23 @@ class Lab:
         self, session: str, number: int, want: int, holds: int = 0, ends: list[Any] | None = None
     ) -> Any:
         words = [word for end in ends or [] for word in end]
-        return self.run("turn", session, number, LEASE, TERMS, want, holds, len(ends or []), *words, 0)[6]
+        said = len(ends or []), *words, 0, 0
+        return self.run("turn", session, number, LEASE, LEASE, TERMS, want, holds, 0, 0, *said)[6]
 
     def claim(self, session: str, count: int, number: int = 1) -> tuple[list[Any], int]:
-        """Take turns until a session holds so many: the rows of its claims, five values each, and its last turn."""
+        """Take turns until a session holds so many: the rows of its claims, six values each, and its last turn."""
         rows: list[Any] = []
-        while len(rows) < 5 * count:
+        while len(rows) < 6 * count:
             number += 1
-            rows += list(self.turn(session, number, count - len(rows) // 5, len(rows) // 5))
+            more = list(self.turn(session, number, count - len(rows) // 6, len(rows) // 6))
+            if not more:
+                break
+            rows += more
         return rows, number
 
     def sweep(self) -> int:
-        return int(self.run("sweep", "front", 60_000, TERMS, LEASE, 10_000, 604_800_000, 86_400_000)[5])
+        terms = TERMS, LEASE, 10_000, 604_800_000, 86_400_000, 2000
+        return int(self.run("sweep", "front", 60_000, 0, *terms)[5])
 
 
 def measure(scale: float = 1.0) -> dict[str, dict[str, float]]:
@@ -160,7 +165,9 @@ def _wait_for(call: Callable[[], Any]) -> None:
 
 def _fill_and_work(lab: Lab, scale: float) -> None:
     limit = {"name": "api", "calls": 10_000, "window": 3600.0}
-    served = [word for name in NAMES for word in (name, "mark", json.dumps({"limit": limit}))]
+    served = [
+        word for name in NAMES for word in (name, "mark", json.dumps({"queue": "default", "limit": limit}))
+    ]
     lab.run("publish", 600_000, 0, "roster", *served)
     with lab.phase(f"{READY * scale:,.0f} jobs ready, 50 names, 1,000 lanes"):
         lab.submit(int(READY * scale), lanes=1000)
@@ -170,20 +177,20 @@ def _fill_and_work(lab: Lab, scale: float) -> None:
         for _ in range(60):
             number += 1
             rows = lab.turn("w.1", number, 20_000, 0, ends)
-            ends = [(id, number, "succeeded", "1", 0) for id in rows[::5]]
+            ends = [(id, number, "succeeded", "1", 0, "") for id in rows[::6]]
         ids = [f"0-epoch-{n:016d}" for n in range(lab.minted - 500, lab.minted)]
         lab.run("attach", "*", "front2", *ids[:50])
         lab.run("cancel", "me", TERMS, ids[0])
         rows, _ = lab.claim("w.1", 20_000, number)
-        for first in range(0, len(rows), 250):  # 50 claims a call
+        for first in range(0, len(rows), 300):  # 50 claims a call
             claims = [
                 word
-                for id, kept, attempt, _, started in zip(
-                    *(rows[first + n : first + 250 : 5] for n in range(5)), strict=True
+                for id, kept, attempt, _, started, _ in zip(
+                    *(rows[first + n : first + 300 : 6] for n in range(6)), strict=True
                 )
                 for word in (id, attempt, started, kept)
             ]
-            lab.open("w.2", "w.1", int(first + 250 >= len(rows)), *claims)
+            lab.open("w.2", "w.1", int(first + 300 >= len(rows)), *claims)
         while int(lab.run("leave", "w.2", TERMS)[3]):
             pass
 
@@ -192,7 +199,13 @@ def _lanes_are_full(lab: Lab, scale: float) -> None:
     lanes = int(FULL_LANES * scale)
     session = ["adopt", "", "lanes.1", 1, LEASE, TERMS, 1, "lanes", 1, "limited=mark"]
     lab.run(
-        "publish", 600_000, 0, "lanes", "limited", "mark", '{"limit":{"name":"one","calls":1,"window":3600}}'
+        "publish",
+        600_000,
+        0,
+        "lanes",
+        "limited",
+        "mark",
+        '{"queue":"default","limit":{"name":"one","calls":1,"window":3600}}',
     )
     lab.run(*session)
     lab.submit(lanes, each=True, name="limited")
@@ -248,7 +261,7 @@ def _large_jobs(lab: Lab) -> None:
         for _ in range(60):
             number += 1
             rows = lab.turn("large.1", number, 500, 0, ends)
-            ends = [(id, number, "dead", "{}", 0) for id in rows[::5]][:1]
+            ends = [(id, number, "dead", "{}", 0, "") for id in rows[::6]][:1]
         lab.run("reap", "large", TERMS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from relay.doctor.diagnosis import Diagnosis, bad, fine, note, warn
+from relay.doctor.durable_checks import cut_off, durable
 from relay.doctor.key_checks import data, rights
 from relay.doctor.load_checks import clients, clock, latency, memory, slow
 from relay.doctor.redis_state import RedisState
@@ -183,6 +184,8 @@ REDIS_CHECKS: tuple[RedisCheck, ...] = (
     eviction,
     persistence,
     replication,
+    durable,
+    cut_off,
     memory,
     clients,
     latency,

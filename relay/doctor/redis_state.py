@@ -30,6 +30,7 @@ _SETTINGS = ("dir", "appendfsync", "save", "min-replicas-to-write", "timeout")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "ping": (),
     "info": (),
+    "wait": ("0", "0"),
     "time": (),
     "role": (),
     "select": ("0",),

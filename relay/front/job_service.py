@@ -98,7 +98,7 @@ class JobService:
         self._events.submitted(job.name, asked.caller.name, receipt.new)
         if receipt.new:
             state = State.SCHEDULED if submission.delay else State.QUEUED
-            return Accepted(JobStatus(id, job.name, state, receipt.now), waiter)
+            return Accepted(JobStatus(id, job.name, state, receipt.now, durable=job.durable), waiter)
         leave(waiter)
         if receipt.outcome is not None:
             return Accepted(receipt.outcome, replayed=True)
@@ -152,6 +152,7 @@ class JobService:
             fair=self._fair,
             unique=offer.unique(caller.owner, arguments),
             fresh=offer.fresh,
+            durable=asked.wait.prefer.durable,
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:

@@ -18,6 +18,7 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
     wait: int | None = None
     heartbeat: int | None = None
     grace: int | None = None
+    durable: bool = False
 
     @classmethod
     def parse(cls, fields: Iterable[str]) -> Preferences:
@@ -27,8 +28,8 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
             for preference in parse_list_header(field):
                 name, _, value = preference.partition(";")[0].partition("=")
                 said.setdefault(name.strip().lower(), value.strip().strip('"'))
-        seconds = (_seconds(said.get(name)) for name in ("wait", "heartbeat", "grace"))
-        return cls("respond-async" in said, *seconds)
+        wait, heartbeat, grace = (_seconds(said.get(name)) for name in ("wait", "heartbeat", "grace"))
+        return cls("respond-async" in said, wait, heartbeat, grace, "durable" in said)
 
 
 def _seconds(text: str | None) -> int | None:

@@ -53,6 +53,7 @@ def job(
     unique: bool | float = False,
     unique_by: str | tuple[str, ...] = (),
     debounce: float = 0.0,
+    durable: bool = False,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -82,7 +83,8 @@ def job(
     · `catch_up`: of the firings that nobody was there for, ``last`` is made up for, ``all`` are, or ``none`` ·
     `unique`: another submission with the same arguments joins the job as long as it lives; a number: and is given its
     success for so many seconds · `unique_by`: the arguments that are compared for that, all by default · `debounce`:
-    held back for so many seconds, and another one meanwhile takes its place.
+    held back for so many seconds, and another one meanwhile takes its place · `durable`: accepted, and its outcome
+    told, only when a replica or the disk has that.
     """
 
     mark = functools.partial(_mark, name, limit, then, options)

@@ -53,6 +53,7 @@ class JobOptions(msgspec.Struct, frozen=True):
     )
     unique_by: str | tuple[str, ...] = ()  # the arguments that are compared for that, () for all
     debounce: float = 0.0  # seconds for which it is held back, so that the last of several counts
+    durable: bool = False  # accepted, and its outcome told, once a replica or the disk has that
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -144,6 +145,7 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timeout": (_is_time, f"a number of seconds above 0 and up to {LONGEST:.0f} (30 days)"),
     "retries": (lambda value: _is_whole(value, RETRIES), f"a whole number from 0 to {RETRIES[-1]}"),
     "once": (_is_switch, "True or False"),
+    "durable": (_is_switch, "True or False"),
     "thread": (_is_switch, "True or False"),
     "most": (lambda value: _is_whole(value, MOST), f"a whole number from 0 to {MOST[-1]}"),
     "per": (lambda value: isinstance(value, str), "the name of an argument"),

@@ -37,6 +37,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     elapsed_ms: int | UnsetType = UNSET  # from created to finished
     position: int | UnsetType = UNSET
     progress: Raw | UnsetType = UNSET
+    durable: bool | UnsetType = UNSET  # of a job that is
     reattach: bool | UnsetType = UNSET  # this server is going away: attach again, at another
 
 
@@ -57,6 +58,7 @@ def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
             finished=_time(outcome.finished),
             expires=_time(outcome.expires),
             elapsed_ms=outcome.finished - outcome.created,
+            durable=outcome.durable or UNSET,
         )
     )
 
@@ -74,6 +76,7 @@ def of_standing(standing: JobStatus, reattach: bool = False) -> bytes:
             started=_time(standing.started),
             position=standing.position or UNSET,
             progress=Raw(standing.progress.encode()) if standing.progress else UNSET,
+            durable=standing.durable or UNSET,
             reattach=True if reattach else UNSET,
         )
     )

@@ -18,6 +18,7 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempts: int
     once: bool
     lane: str = ""
+    durable: bool = False
 
     def job(
         self,
@@ -36,11 +37,13 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         unique: str = "",
         fresh: int = 0,
         scheduled: int = 0,
+        durable: bool = False,
     ) -> Job:
-        """The job that does this for somebody."""
+        """The job that does this for somebody, who may want it to be `durable`."""
         how = self.name, self.queue, owner, inbox, self.priority, self.attempts
         what = *how, key, fingerprint, self.once, trace, arguments, self.lane, then
-        return Job(*what, caller, fair, parent, depth, unique, fresh, scheduled)
+        who = caller, fair, parent, depth
+        return Job(*what, *who, unique, fresh, scheduled, durable or self.durable)
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +74,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     )
     fresh: int = 0  # ms for which they are given its outcome, too, if it succeeded
     scheduled: int = 0  # the firing that it is for; 0 for a job that somebody asked for
+    durable: bool = False  # it is accepted, and its outcome told, once a replica or the disk has that
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from relay.model.caller_settings import CallerSettings
+from relay.model.durable_settings import DurableSettings
 from relay.model.given import Given
 from relay.model.setting_checks import check_callers, check_networks, check_origins, check_queues
 from relay.model.setting_types import (
@@ -36,7 +36,7 @@ from relay.model.sources import as_text, from_file, parts
 _SECRET = {"redis": "expected a URL", "set": "expected NAME=VALUE with a name of a-z, 0-9 and _"}
 
 
-class Settings(CallerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(DurableSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator can set. Times are seconds, sizes are bytes."""
 
     redis: Annotated[

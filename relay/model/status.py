@@ -21,6 +21,7 @@ class JobStatus(msgspec.Struct, frozen=True, gc=False):
     attempts: int = 0
     position: int = 0  # in its queue, 1 is next; 0 where that means nothing
     progress: str = ""  # JSON object, or ""
+    durable: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -36,3 +37,4 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     attempts: int
     payload: str  # JSON: the result of a job that succeeded, else its problem
     follows: bool = False  # whether another job gets it if nobody collects it
+    durable: bool = False

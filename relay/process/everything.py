@@ -195,7 +195,8 @@ def _redis_program(embedded: Embedded) -> Program:
 def _embedded(settings: Settings, owner: Owner, left: Inherited | None) -> Embedded:
     running = RunningServer(left.lock, left.redis) if left is not None else None
     try:
-        return Embedded(settings.data, settings.redis_memory, owner, running)
+        is_durable = settings.durable == "disk"
+        return Embedded(settings.data, settings.redis_memory, owner, running, is_durable)
     except NoServer as error:
         raise SettingError(f"--redis: {error}") from error
     except (EmbeddedError, OSError) as error:

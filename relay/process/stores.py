@@ -15,10 +15,12 @@ from relay.redis.address import Address, AddressError
 from relay.redis.connection import Connection
 from relay.redis.health import Health
 from relay.redis.topology import Server, Topology, topology_of
+from relay.store.durability import Durability
 from relay.store.inbox import Inbox, RedisInbox
 from relay.store.inboxes import Deliver, Inboxes
 from relay.store.keys import Keys
 from relay.store.partition import Partition
+from relay.store.proof import ANY_PROOF, ProofWanted
 from relay.store.router import Router
 from relay.telemetry.events import UNHEARD, Events
 
@@ -43,8 +45,10 @@ def address_of(settings: Settings) -> Address:
 def router_of(reactor: Any, settings: Settings, events: Events = UNHEARD) -> Router:
     """The partitions of the store that the settings name. A server that can't be used ends the process. Raises
     `SettingError`."""
-    topology = topology_of(reactor, address_of(settings))
-    made = Partitions(reactor, topology, lambda why: give_up(reactor, why), events)
+    address = address_of(settings)
+    topology = topology_of(reactor, address)
+    wanted = ProofWanted(settings.durable, settings.durable_replicas, address.kind != "server")
+    made = Partitions(reactor, topology, lambda why: give_up(reactor, why), events, wanted)
     return Router(made.all(settings.partitions, settings.store_name), topology)
 
 
@@ -53,12 +57,18 @@ class Partitions:
     the reason where one can't be used."""
 
     def __init__(
-        self, reactor: Any, topology: Topology, give_up: Callable[[str], None], events: Events = UNHEARD
+        self,
+        reactor: Any,
+        topology: Topology,
+        give_up: Callable[[str], None],
+        events: Events = UNHEARD,
+        wanted: ProofWanted = ANY_PROOF,
     ) -> None:
         self._reactor = reactor
         self._topology = topology
         self._give_up = give_up
         self._events = events
+        self._wanted = wanted
         self._healths: dict[Server, Health] = {}
 
     def all(self, partitions: int, name: str) -> list[Partition]:
@@ -67,13 +77,18 @@ class Partitions:
 
     def _made(self, keys: Keys) -> Partition:
         server = self._topology.server_of(keys.tag)
+        link = self._link(server)
+        link.on_lost = self._events.store_lost
+        durability = Durability(self._reactor, keys, partial(self._link, server), self._wanted)
+        partition = Partition(self._reactor, link, keys, self._events, durability)
+        partition.on_unfit = lambda why: self._give_up(f"--redis: {why}")
+        return partition
+
+    def _link(self, server: Server) -> Connection:
         link = Connection(self._reactor, server, self._healths.get(server))
         self._healths[server] = link.health
         link.on_broken = self._give_up
-        link.on_lost = self._events.store_lost
-        partition = Partition(self._reactor, link, keys, self._events)
-        partition.on_unfit = lambda why: self._give_up(f"--redis: {why}")
-        return partition
+        return link
 
 
 def give_up(reactor: Any, why: str) -> None:

@@ -47,11 +47,17 @@ class Embedded:
     """The server for one data directory, which it owns as long as this object lives."""
 
     def __init__(
-        self, data: str, memory: int = 0, owner: Owner = NOBODY, running: RunningServer | None = None
+        self,
+        data: str,
+        memory: int = 0,
+        owner: Owner = NOBODY,
+        running: RunningServer | None = None,
+        is_durable: bool = False,
     ) -> None:
-        """`owner`, if not `NOBODY`, is who will run it; `running` is a server of this process that runs already."""
+        """`owner`, if not `NOBODY`, is who will run it; `running` is a server of this process that runs already. One
+        that `is_durable` has on disk what it acknowledges."""
         self._server = find_server()
-        self._memory = memory
+        self._memory, self._policy = memory, "always" if is_durable else "everysec"
         self._data = Path(data).absolute()
         if running is not None:
             self.socket = Path(running.socket)
@@ -80,6 +86,7 @@ class Embedded:
             "unixsocketperm": "700",
             "dir": str(self._data),
             "appendonly": "yes",
+            "appendfsync": self._policy,
             "save": "",
             "maxmemory-policy": "noeviction",
             "maxmemory": str(self._memory),

@@ -54,6 +54,7 @@ class KeptOutcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     follows: bool = False
     process: str = ""
     history: tuple[PastAttempt, ...] = ()
+    durable: bool = False
 
 
 _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_fields__}
@@ -68,7 +69,8 @@ CLAIM = Layout("id kept attempt starts started checkpoint")
 HELD = Layout("id attempt started kept")
 DECLARATION = Layout("name mark text")
 GIVEN_BACK = Layout("session id name")
-STANDING = Layout("known state name created started attempts position progress", known="'live'")
+STANDING = Layout("known state name created started attempts position progress durable", known="'live'")
+ENDING = Layout("state payload attempts started session finished")
 RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
 LEARNED = Layout("scope calls window pause")
 SERVED = Layout("name text until")
@@ -85,7 +87,10 @@ DETAIL = Layout("standing kept session due why history waiters children letter")
 CONSTANTS: dict[str, Constants] = {
     "Job": JOB,
     "JobTemplate": Layout(JobTemplate.__struct_fields__),
-    "Outcome": Layout(KeptOutcome.__struct_fields__, follows="false", process="''", history="nil"),
+    "Outcome": Layout(
+        KeptOutcome.__struct_fields__, follows="false", process="''", history="nil", durable="nil"
+    ),
+    "Ending": ENDING,
     "DeadJob": LETTER,
     "Dead": DEAD,
     "Submission": SUBMISSION,
@@ -157,12 +162,15 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     """The outcome of a job, from what `kept_outcome` or ``settle.lua`` wrote."""
     kept = _decode_outcome(data)
     times = kept.created, kept.started, kept.finished, kept.expires
-    return Outcome(id, kept.name, kept.state, *times, kept.attempts, kept.payload, kept.follows)
+    how = kept.attempts, kept.payload, kept.follows, kept.durable
+    return Outcome(id, kept.name, kept.state, *times, *how)
 
 
 def kept_outcome(outcome: Outcome, owner: str) -> bytes:
     """The outcome of an owner's job as the store keeps it; of its attempts nothing."""
-    return _encode(KeptOutcome(outcome.name, owner, *msgspec.structs.astuple(outcome)[2:]))
+    times = outcome.created, outcome.started, outcome.finished, outcome.expires
+    how = outcome.attempts, outcome.payload, outcome.follows
+    return _encode(KeptOutcome(outcome.name, owner, outcome.state, *times, *how, durable=outcome.durable))
 
 
 @TURNED.reads
@@ -234,6 +242,8 @@ def _read_live(
     attempts: int,
     position: int,
     progress: bytes,
+    durable: int,
 ) -> JobStatus:
     where = State(state.decode())
-    return JobStatus(id, name.decode(), where, created, started, attempts, position, progress.decode())
+    when = created, started, attempts, position
+    return JobStatus(id, name.decode(), where, *when, progress.decode(), bool(durable))

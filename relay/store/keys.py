@@ -35,6 +35,9 @@ history       hash    id → its attempts that have ended without an outcome, Me
 cancel        hash    id of a running job that somebody cancelled; sparse
 trial         hash    session → `tries` (a suspected job, nothing else) or `empties` (itself, to try one), since when
 rest          hash    session → until when it tries no suspect; sparse
+ending        hash    id of a durable job that has ended, which is not told yet → how: ``lua/aside.lua``; sparse
+untold        zset    the same, by when
+marked        string  when somebody last wanted to know that what was written is durable
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 progress      hash    id → last progress, JSON; sparse
@@ -116,7 +119,7 @@ FIXED = (
         "progress",
         "checkpoint",
     ),
-    *("parents", "orphans", "abroad"),
+    *("parents", "orphans", "abroad", "ending", "untold", "marked"),
     *("serve", "declared", "rate", "learned", "served", "catalogue", "schedule", "paused", "fired"),
     *("stopped", "queueof", "terms", "process", "seen"),
     *("swept", "sweeper", "quiet", "dead", "letter", "lettersize", "lettername", "graves", "buried"),

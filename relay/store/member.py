@@ -6,10 +6,13 @@ from contextlib import suppress
 from itertools import starmap
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from relay.model.problems.base import RelayError
 from relay.store import codec
+from relay.store.durable import announce_late
 from relay.store.given_back import log_given_back
 from relay.store.messages import GivenBack, Sweep
 from relay.store.parents import part_with_parents
@@ -30,6 +33,8 @@ SILENCE = 2  # rounds of sweeps after which all of us were away, if none came
 class MemberStore:
     """For the process that owns `inbox`."""
 
+    _log = Logger()
+
     def __init__(self, router: Router, inbox: str, terms: StoreSettings) -> None:
         self.inbox = inbox
         self.on_data_loss = router.on_data_loss
@@ -42,6 +47,7 @@ class MemberStore:
         self._terms = terms.of_each(len(router.all())).words()
         self._dead_keep = int(terms.dead_keep * 1000)
         self._lease = int(terms.lease * 1000)
+        self._announcing: set[Partition] = set()
 
     def start(self) -> None:
         self._router.start()
@@ -78,17 +84,32 @@ class MemberStore:
         letters, silence = MOST_LETTERS // self.partitions, SILENCE * self.partitions * 1000
         terms = self._terms, self._lease, letters, self._dead_keep, int(FORGET_SERVED * 1000), silence
         ttl = int(max(INBOX_TTL, ROUNDS * self.partitions) * 1000)
-        was_there, version = None, 0
+        was_there, version, untold = None, 0, 0
         back: list[GivenBack] = []
         for nth in range(MOST_SWEEPS):
             begins = int(nth == 0)
             told = await partition.verb("sweep", self.inbox, ttl, begins, *terms)
-            there, version, more, jobs, size, abroad, *rows = told
+            there, version, more, jobs, size, abroad, untold, *rows = told
             was_there = bool(there) if was_there is None else was_there
             self.shares.heard(partition, jobs, size)
             back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
             if not more:
                 break
+        if untold:
+            self._announce(partition)
         if abroad:
             await part_with_parents(self._router, partition, self._terms)
         return Sweep(bool(was_there), version, back)
+
+    def _announce(self, partition: Partition) -> None:
+        """Jobs have ended without being told of: their worker died, or nothing was durable. Sweeps go on meanwhile."""
+        if partition in self._announcing:
+            return
+        self._announcing.add(partition)
+        announcing = ensureDeferred(announce_late(partition, self._terms))
+        announcing.addErrback(self._not_announced).addBoth(lambda _: self._announcing.discard(partition))
+
+    def _not_announced(self, failure: Failure) -> None:
+        """The next sweep tries again."""
+        if not failure.check(RelayError, CancelledError):
+            self._log.failure("ends of durable jobs could not be told", failure)

@@ -125,6 +125,7 @@ class Why(StrEnum):
     SUSPECTED = "suspected"
     LIMITED = "behind a limit"
     FULL = "every place is taken"
+    UNTOLD = "it has ended, which is not durable yet"
 
 
 class DeadJob(msgspec.Struct, frozen=True):
@@ -230,10 +231,12 @@ class JobDefinition(msgspec.Struct, frozen=True):
     problems: tuple[ProblemType, ...] = ()  # that its handler declares
     unique: UniqueDefinition | None = None  # others that ask for the same join it
     schedule: Schedule | None = None  # when it is fired
+    durable: bool = False
 
     def template(self) -> JobTemplate:
         """How it is queued and run, the lane of a limited one aside."""
-        return JobTemplate(self.name, self.queue, self.priority, self.attempts, self.once)
+        how = self.priority, self.attempts, self.once
+        return JobTemplate(self.name, self.queue, *how, durable=self.durable)
 
 
 class Definitions(msgspec.Struct, frozen=True):

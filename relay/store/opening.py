@@ -52,12 +52,26 @@ class Opening:
         self._refusal: Refused | None = None  # that the last attempt met
         self._waiting: dict[Deferred[None], None] = {}
         self._running: Deferred[None] | None = None
+        #: says why relay can't work with a server, by what that says of itself, beyond `unfit`; "" if it can
+        self.check: Callable[[Mapping[str, str]], str] = lambda info: ""
+        #: whether `check` has to know how the server writes to its disk (`appendfsync`)
+        self.asks_policy: Callable[[Mapping[str, str]], bool] = lambda info: False
         #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
         #: called when the store may have lost data: what it knows of us may be old, or nothing
         self.on_data_loss: Callable[[], None] = lambda: None
         link.on_up = self.anew
         link.on_refused = self.refused
+
+    @property
+    def server(self) -> str:
+        """The run of the server that was opened last, "" where it does not tell."""
+        return self._server
+
+    @property
+    def seen(self) -> int:
+        """How far the data set is, as far as was heard: -1 before anything was."""
+        return self._seq
 
     @property
     def done(self) -> bool:
@@ -155,11 +169,27 @@ class Opening:
                 raise
             self._link.health.complain("mute", LogLevel.warn, _MUTE_WARNING, error=str(refusal))
             return ""
+        if b"\nrole:slave" in reply:  # on a server that tells no ROLE
+            self._link.drop("it is a replica")
+            raise LinkLost("it is a replica")
         info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
-        why = unfit(info)
+        if self.asks_policy(info):
+            info |= await self._ask_policy()
+        misfit = self.check(info)
+        if misfit and self.epoch:  # the server is another one by now: what it can't do is refused, job by job
+            self._link.health.complain("misfit", LogLevel.error, "is not as it was: {why}", why=misfit)
+        why = unfit(info) or ("" if self.epoch else misfit)
         if why:
             raise Unfit(why)
         return str(info.get("run_id", ""))
+
+    async def _ask_policy(self) -> dict[str, str]:
+        """How the server writes to its disk; nothing where it does not say."""
+        try:
+            told = await self._link.command("CONFIG", "GET", "appendfsync")
+        except Refused:
+            return {}
+        return {"appendfsync": told[1].decode()} if isinstance(told, list) and len(told) == 2 else {}
 
     # -- who waits, and who is told --
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
@@ -14,6 +14,7 @@ from relay.model import ids
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
 from relay.redis.refusal import HALF_MOVED, says_refusal
+from relay.store.durability import Durability
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
@@ -31,7 +32,12 @@ class Partition:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, link: Connection, keys: Keys | None = None, events: Events = UNHEARD
+        self,
+        clock: IReactorTime,
+        link: Connection,
+        keys: Keys | None = None,
+        events: Events = UNHEARD,
+        durability: Durability | None = None,
     ) -> None:
         self.keys = keys or Keys()
         #: hear of each script
@@ -44,6 +50,9 @@ class Partition:
         self._late = 0  # the connection by its number on which an answer is overdue, and none has come since
         self._link = link
         self._opening = Opening(clock, link, self.keys)
+        #: whether what it was given is durable
+        self.durability = durability or Durability(clock, self.keys)
+        self.durability.attach(self._opening)
         self._opening.on_unfit = lambda why: self.on_unfit(why)
         self._opening.on_data_loss = self._tell_data_loss
         #: called once if Redis turns out to be one that relay can't work with when it is first reached, with the reason
@@ -72,7 +81,7 @@ class Partition:
 
     def stop(self) -> Deferred[None]:
         self._opening.stop()
-        return self._link.stop()
+        return gatherResults([self._link.stop(), self.durability.stop()]).addCallback(lambda _: None)
 
     def refused(self, refusal: Refused) -> None:
         """Another link to the same server was refused."""

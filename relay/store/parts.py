@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from relay.model.job import Claim
 from relay.store import codec
+from relay.store.durable import announce
 from relay.store.given_back import give_back
 from relay.store.messages import Turn, Turned
 from relay.store.partition import Partition
@@ -37,6 +38,10 @@ class SessionStore(Protocol):
     async def turn(self, session: str, turn: Turn) -> Turned:
         """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, `StoreAway` (it was not carried
         out), and `LinkLost`: then send the same turn again."""
+
+    async def announce(self, ids: Sequence[str]) -> None:
+        """Tell how durable jobs ended whose ends were taken by a turn, once that is durable. May be called again.
+        Raises `NotDurable`."""
 
     async def leave(self, session: str) -> list[str]:
         """Close a session; the ids that it still held go back to their places."""
@@ -95,6 +100,9 @@ class RedisPart(PartStore, SessionStore):
         words += turn.want, turn.holds, turn.others, int(turn.passes)
         answer = (await self.partition.run("turn", words + codec.turn_words(turn)))[1]
         return codec.read_turned(*answer)
+
+    async def announce(self, ids: Sequence[str]) -> None:
+        await announce(self.partition, self._terms, ids)
 
     async def leave(self, session: str) -> list[str]:
         back = await give_back(self.partition, "leave", session, self._terms)

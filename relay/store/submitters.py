@@ -11,6 +11,7 @@ from relay.model.problems.request import StoreAway
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.any_partition import AnyPartition
+from relay.store.durable import durably, endured
 from relay.store.member import MemberStore
 from relay.store.messages import Receipt, Submission, Sweep
 from relay.store.partition import Partition
@@ -44,10 +45,11 @@ class SubmitterStore(Protocol):
         """Whether an id was made for another data set than the present one."""
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
-        """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`."""
+        """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`; for a durable one `NotDurable` with its id."""
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
-        """Add jobs under ids that may be known already: a receipt or an error for each, in their order."""
+        """Add jobs under ids that may be known already: a receipt or an error for each, in their order. Raises
+        `NotDurable` where some of them have to be durable, and are not in time: they may be sent again."""
 
     async def attach_all(self, ids: Sequence[str]) -> list[JobStatus | Outcome | None]:
         """Where many jobs stand, or how they ended, whoever owns them; None for those that the store does not know.
@@ -91,13 +93,18 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         size = len(submission.job.arguments) + OVERHEAD
-        return self._submissions[self._router.of_id(submission.id)].add(submission, size)
+        submissions = self._submissions[self._router.of_id(submission.id)]
+        added = submissions.add(submission, size)
+        return durably(submissions, submission, added) if submission.job.durable else added
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         by_id = {submission.id: submission for submission in submissions}
         answers: dict[str, Receipt | Exception] = {}
         for partition, ids in self._router.by_id(by_id).items():
-            again = await self._submissions[partition].again([by_id[id] for id in ids])
+            some = [by_id[id] for id in ids]
+            again = await self._submissions[partition].again(some)
+            if any(submission.job.durable for submission in some):
+                await endured(partition)
             answers |= zip(ids, again, strict=True)
         return [answers[submission.id] for submission in submissions]
 

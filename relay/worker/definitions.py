@@ -33,6 +33,7 @@ def definition(registry: Registry, handler: Handler) -> JobDefinition:
         problems=tuple(map(describe, options.problems)),
         unique=_unique(options),
         schedule=handler.schedule,
+        durable=options.durable,
     )
 
 
@@ -43,7 +44,8 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
         return None
     o = handler.options
     limit = _limit(o)
-    return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, limit.lane() if limit else "")
+    lane = limit.lane() if limit else ""
+    return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, lane, o.durable)
 
 
 def _unique(options: JobOptions) -> UniqueDefinition | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -27,8 +27,10 @@ from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import USUAL, ClaimRunner, Rests
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
+from relay.worker.untold import Untold
 
 SOME = 32  # jobs that are begun before the next turn
+_NOT_CLOSED = "session {name} could not be closed, and ends with its lease: {error}"
 
 
 class Session:
@@ -56,7 +58,7 @@ class Session:
         self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
         self._ends: list[Report] = []
         self._progress = LastWords(clock, self.nudge)
-        self._checkpoints = Checkpoints()
+        self._checkpoints, self._untold = Checkpoints(), Untold(clock, store)
         self._nudged = False
         self._stale = False
         self._closing = False
@@ -140,33 +142,30 @@ class Session:
             await self._sender.pause()
         if self._name:
             await self._leave()
+            await self._untold.told()
 
     async def _open(self) -> None:
         """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
         self._stale = False
         name = f"{self._store.inbox}.{self._opened + 1}"
-        claims = [claim for claim, _ in self._held.values()]
+        claims = [*(claim for claim, _ in self._held.values()), *self._untold.claims()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
         self._name, self._opened = name, self._opened + 1
         for claim in claims:
             if claim.id in taken:
                 self._held[claim.id] = (claim, 1)
             else:
-                del self._held[claim.id]
+                self._held.pop(claim.id, None)
                 self._runner.drop(claim.id)
                 self._checkpoints.forget(claim.id)
         self._checkpoints.again()
-        self._ends = [end for end in self._ends if end.id in self._held]
+        self._ends = [end for end in self._ends if end.id in self._held] + self._untold.again(taken)
 
     async def _leave(self) -> None:
         try:
             await self._store.leave(self._name)
         except RelayError as error:
-            self._log.warn(
-                "session {name} could not be closed, and ends with its lease: {error}",
-                name=self._name,
-                error=repr(error),
-            )
+            self._log.warn(_NOT_CLOSED, name=self._name, error=repr(error))
 
     async def _turns(self) -> None:
         number, rests = 1, self._rests
@@ -210,9 +209,8 @@ class Session:
         self._ends = self._ends[len(ends) :]
         progress = self._progress.take(MOST_ENDS)
         checkpoints = self._checkpoints.take(end.id for end in ends) if self._checkpoints.last else []
-        self._nudged = bool(self._ends or self._progress)
-        if self._checkpoints.last:
-            self._nudged = self._nudged or self._checkpoints.left()
+        left_behind = self._checkpoints.last and self._checkpoints.left()
+        self._nudged = bool(self._ends or self._progress or left_behind)
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
@@ -225,7 +223,9 @@ class Session:
         if checkpoints:
             self._checkpoints.told()
         for end in ends:
-            del self._held[end.id]
+            claim, _ = self._held.pop(end.id)
+            if claim.job.durable:
+                self._untold.add(claim, end)
             if end.id in self._checkpoints.last:
                 self._checkpoints.forget(end.id)
         for id in turned.refused:
@@ -243,8 +243,6 @@ class Session:
     async def _sleep(self, seconds: float) -> None:
         self._sleeping = Deferred()
         try:
-            await self._sleeping.addTimeout(seconds, self._clock)
-        except TimeoutError:
-            pass
+            await self._sleeping.addTimeout(seconds, self._clock, lambda *_: None)
         finally:
             self._sleeping = None

@@ -122,6 +122,10 @@ class Share(SessionStore):
         self._lender.answered(self, lent, turned)
         return turned
 
+    async def announce(self, ids: Sequence[str]) -> None:
+        """As `SessionStore.announce`."""
+        await self._part.announce(ids)
+
     async def leave(self, session: str) -> list[str]:
         """As `SessionStore.leave`."""
         return await self._part.leave(session)

@@ -28,6 +28,7 @@ WELL = RedisState(
         "aof_last_write_status": "ok",
         "role": "master",
         "connected_slaves": "1",
+        "min_slaves_good_slaves": "1",
         "used_memory": str(100 * MIB),
         "maxmemory": str(2000 * MIB),
         "connected_clients": "10",
@@ -55,6 +56,11 @@ def saying(**info: str) -> RedisState:
     return msgspec.structs.replace(WELL, info={**WELL.info, **info})
 
 
+def without(*names: str) -> RedisState:
+    info = {name: value for name, value in WELL.info.items() if name not in names}
+    return msgspec.structs.replace(WELL, info=info)
+
+
 def test_a_redis_that_is_well_is_well() -> None:
     assert found(WELL) == {}
 
@@ -70,6 +76,7 @@ def test_a_redis_that_is_well_is_well() -> None:
         (saying(rdb_last_bgsave_status="err"), "persistence", Severity.BAD),
         (saying(role="slave", master_host="10.0.0.9", master_port="6379"), "replication", Severity.BAD),
         (saying(connected_slaves="0"), "replication", Severity.NOTE),
+        (without("min_slaves_good_slaves"), "cut off", Severity.WARN),
         (saying(used_memory=str(1900 * MIB)), "memory", Severity.WARN),
         (saying(maxmemory=str(200 * MIB)), "memory", Severity.WARN),
         (saying(maxmemory="0"), "memory", Severity.NOTE),
@@ -96,6 +103,23 @@ def test_what_is_not_well_is_told_and_nothing_else(state: RedisState, check: str
     told = found(state)
     assert {name: each.severity for name, each in told.items()} == {check: severity}
     assert told[check].saw
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "severity", "said"),
+    [
+        (Settings(), without("connected_slaves", "min_slaves_good_slaves"), Severity.NOTE, "there are none"),
+        (Settings(durable="disk"), WELL, Severity.BAD, "appendfsync everysec"),
+        (Settings(durable_replicas=2), WELL, Severity.WARN, "needs 2 replicas, and 1 replicas are there"),
+        (Settings(), WELL, Severity.OK, "when it has reached 1 replica"),
+    ],
+)
+def test_what_durable_jobs_wait_for_is_told(
+    settings: Settings, state: RedisState, severity: Severity, said: str
+) -> None:
+    (told,) = [each for each in check_redis(state, settings) if each.check == "durable"]
+    assert told.severity is severity
+    assert said in told.saw
 
 
 def test_without_info_only_what_can_be_known_is_told() -> None:

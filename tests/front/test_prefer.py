@@ -24,6 +24,7 @@ from relay.front.prefer import Preferences
         (['note="a, wait=5", heartbeat=3'], Preferences(False, None, 3)),
         (["wait=-1, wait=5"], Preferences()),
         (["grace=2, heartbeat=1"], Preferences(False, None, 1, 2)),
+        (["durable, wait=3"], Preferences(False, 3, durable=True)),
         (["wait=ten, heartbeat=1.5, handling=lenient"], Preferences()),
     ],
 )

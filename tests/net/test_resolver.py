@@ -216,3 +216,18 @@ def test_only_so_many_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         scene.know(f"n{number}.test")
     assert len(scene.names._known) == 10
     assert MOST_KNOWN == 5_000
+
+
+def test_a_name_that_may_be_wrong_is_looked_up_again_and_serves_while_nobody_answers() -> None:
+    scene = Scene()
+    scene.know("redis.test")
+    scene.names.forget("REDIS.test")
+    scene.answers["redis.test"] = ["192.0.2.9"]
+    asked = scene.resolve("redis.test")
+    scene.work()
+    assert asked.heard == ["192.0.2.9:80"]
+    scene.names.forget("redis.test")
+    scene.answers["redis.test"] = SILENCE
+    asked = scene.resolve("redis.test")
+    scene.work()
+    assert asked.heard == ["192.0.2.9:80"]

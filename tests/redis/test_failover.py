@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.doctor.redis_state import look_at_redis
+from relay.doctor.sentinel_state import look_at_sentinels
+from relay.redis.address import Address
+from relay.store import demands
 from tests.processes import RelayProcess, Response, eventually
 from tests.topologies.sentinels import Sentinels
 
@@ -133,3 +137,24 @@ def test_nothing_is_lost_when_the_master_hangs_and_comes_back_as_one_that_knows_
     assert held.results() == {"own": HELD}
     assert away < sentinels.down_after + 2
     eventually(lambda: old.follows, "the old master follows the new one")
+
+
+def test_the_smallest_rights_are_enough_at_the_servers_and_at_the_sentinels(tmp_path: Path) -> None:
+    user = demands.sentinel_acl().replace("ACL SETUSER", "user")
+    there = Sentinels(tmp_path / "there", settings=[user])
+    try:
+        there.start()
+        for node in there.nodes:
+            node.ask(*demands.acl().split())
+        url = there.url("relay:secret@", "?sentinel_user=relay&sentinel_password=secret")
+        with relay_at(url, tmp_path) as relay:
+            relay.wait_until_jobs_are_known()
+            there.failover()
+            eventually(lambda: relay.call("POST", "/jobs/echo", {"message": 1}).status == 200, "it goes on")
+            assert "NOPERM" not in relay.log_tail(1000)
+        state = look_at_sentinels(Address.parse(url))
+        assert [each.failed for each in state] == ["", "", ""]
+        assert {each.master for each in state} == {(there.master().host.address, there.master().port)}
+        assert look_at_redis(Address.parse(url)).refused == ()
+    finally:
+        there.stop()

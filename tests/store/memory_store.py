@@ -76,6 +76,7 @@ class ScriptedFrontStore:
             known.attempts,
             payload,
             follows,
+            known.durable,
         )
         self._known[id] = outcome
         return outcome
@@ -180,7 +181,7 @@ class ScriptedFrontStore:
             raise QueueFull
         state = State.SCHEDULED if submission.delay else State.QUEUED
         self._jobs[submission.id], self._waiters[submission.id] = job, {job.inbox}
-        self._known[submission.id] = JobStatus(submission.id, job.name, state, now)
+        self._known[submission.id] = JobStatus(submission.id, job.name, state, now, durable=job.durable)
         if job.key:
             self._keys[job.key] = submission.id, job.fingerprint
         return Receipt(submission.id, now, True)

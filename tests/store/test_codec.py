@@ -93,13 +93,14 @@ def test_a_follow_gives_a_job_all_that_they_share(redis: RedisProcess) -> None:
 
 
 def test_a_follow_that_was_kept_before_its_record_grew_gives_a_job(redis: RedisProcess) -> None:
-    older = msgspec.msgpack.encode(msgspec.to_builtins(FOLLOW)[:-1])
+    older = msgspec.msgpack.encode(msgspec.to_builtins(FOLLOW)[:-2])
     packed = run(
         redis,
         "local f = cmsgpack.unpack(ARGV[1]) return packed_job('', Job{JobTemplate = f, owner = 'me'})",
         older,
     )
-    assert msgspec.msgpack.decode(packed, type=Job).lane == ""
+    job = msgspec.msgpack.decode(packed, type=Job)
+    assert (job.lane, job.durable) == ("", False)
 
 
 def test_python_reads_an_outcome_that_lua_wrote(redis: RedisProcess) -> None:

@@ -323,3 +323,14 @@ def test_without_the_servers_name_those_who_come_together_make_one_epoch(redis: 
     aged(redis)
     assert open_it(redis, "c", "", 0, "a") == ("b", 0)  # one that comes late sees that another was made
     assert open_it(redis, "c", "", 0, "b") == ("c", 0)
+
+
+def test_a_replica_that_keeps_its_role_to_itself_is_left_unopened() -> None:
+    scene = Scene()
+    scene.info = b"redis_version:7.0.15\r\nrole:slave\r\nrun_id:abc\r\n"
+    assert isinstance(scene.ask(2), StoreAway)
+    assert scene.scripts() == 0
+    assert scene.redis.connects > 2
+    scene.info = b"redis_version:7.0.15\r\nrole:master\r\nrun_id:abc\r\n"
+    scene.redis.turn(1)
+    assert scene.ask() is not None

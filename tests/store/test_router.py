@@ -64,7 +64,7 @@ class FakePartition:
             return [self.standing(words[1])]
         if verb == "learned":
             return [b"host%d" % self.keys.partition, 5, 1000, 0]
-        return [1, 7, 0, 0, 0, 0]
+        return [1, 7, 0, 0, 0, 0, 0]
 
     def standing(self, id: str) -> list[Any]:
         if not id.startswith(f"{self.keys.partition}-"):

@@ -62,6 +62,8 @@ class HoldPolicies:
         grace = min(settings.grace, settings.grace if prefer.grace is None else prefer.grace)
         if prefer.grace == grace:
             applied.append(f"grace={prefer.grace}")
+        if submission and prefer.durable:
+            applied.insert(0, "durable")
         if at_once:
             applied.insert(0, "respond-async")
             return HoldPolicy(min(wait, grace), wait, 0, True, ", ".join(applied), cancel)

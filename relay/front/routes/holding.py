@@ -70,8 +70,8 @@ class Holding:
             return Hold(self._context, policy, caller, known, accepted.waiter)
         leave(accepted.waiter)
         told = self.tell(known, 202)
-        applied = "respond-async" if wait.prefer.respond_async else ""
-        return told.with_head(answers.preference_applied(applied))
+        applied = ["respond-async"] * wait.prefer.respond_async + ["durable"] * wait.prefer.durable
+        return told.with_head(answers.preference_applied(", ".join(applied)))
 
     def tell(self, known: JobStatus | Outcome, status: int) -> HttpAnswer:
         """Where a job stands; an outcome is collected."""

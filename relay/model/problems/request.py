@@ -156,3 +156,12 @@ class StoreAway(RelayError):
     `Retry-After` seconds. Without one, check first whether the job ran."""
 
     status, slug, title, retry_after = 503, "store-away", "The store does not answer", 2
+
+
+class NotDurable(StoreAway):
+    """The job has to be durable, and was taken, but neither a replica nor the disk had it in time, as the operator has
+    chosen. It may run, and it may be lost if the store's server fails now. `id` is its id. With a key, send the same
+    request again after `Retry-After` seconds: that waits again, and makes no second job. Without one, look at
+    `/jobs/{id}` first."""
+
+    slug, title = "not-durable", "Not durable yet"

@@ -13,7 +13,8 @@ local lease, roster, count = tonumber(ARG.lease), ARG.roster, tonumber(ARG.count
 read_terms(ARG.terms)
 
 local function is_free(id, kept, run)
-  if not run then return kept or redis.call('EXISTS', named('result', id)) == 0 end
+  if not run and kept then return redis.call('HEXISTS', K.ending, id) == 0 end
+  if not run then return redis.call('EXISTS', named('result', id)) == 0 end
   local holder = read_run(run)
   return holder == old or holder == session
 end

@@ -1,6 +1,6 @@
 -- Ends a job that waits; asks the worker of one that runs to stop it. The wish is kept with the job, so that it holds when
 -- that worker dies, or gives the job back, before it heard of it.
--- needs: jobs, mail, places, runs, settle
+-- needs: jobs, aside, mail, places, runs, settle
 local function cancel_job(id, kept)
   local run = redis.call('HGET', K.run, id)
   if run then
@@ -8,6 +8,8 @@ local function cancel_job(id, kept)
     post(process_of((read_run(run))), id, Mail.CANCEL)
     return
   end
-  dequeue(id, fields_of(kept))
+  local job = fields_of(kept)
+  if has_ended(id, job) then return end
+  dequeue(id, job)
   settle(id, kept, 'cancelled', '', tonumber(redis.call('HGET', K.tries, id) or 0), 0)
 end

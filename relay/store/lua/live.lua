@@ -5,7 +5,7 @@
 --            after (ms, when it was made)
 -- answer:    {'OK', now, seq, the next cursor ('': that was all), how many were looked at, rows of `Listed`}. A job may be
 --            there twice, or not at all if it moves meanwhile.
--- needs: prelude, reads, jobs, picked, places, portions, runs
+-- needs: prelude, reads, jobs, aside, picked, places, portions, runs
 local MOST = 50
 local source, rows, looked = ARG.source, {}, 0
 read_wanted(ARG.name, ARG.owner, ARG.prefix, ARG.before, ARG.after)
@@ -19,7 +19,7 @@ local function tell(id, kept)
   if run then
     local _, since, attempt = read_run(run)
     started, attempts = since, attempt
-  else
+  elseif not has_ended(id, job) then
     state = redis.call('ZSCORE', K.delay, id) and 'scheduled' or 'queued'
   end
   append(rows, Listed{

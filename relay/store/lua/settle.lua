@@ -1,59 +1,49 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, children, following, kept, letters, mail, ones, times
+-- needs: prelude, jobs, alive, busy, children, aside, kept, outcomes, times
 local SPARSE = {K.tries, K.uncounted, K.crash, K.history, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
 -- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all ·
 -- session: that ran it last, nil for none
 local function settle(id, kept, state, payload, attempts, started, session)
-  settled[#settled + 1] = {id, kept, state, payload, attempts, started, session}
+  local ending = Ending{
+    state = state, payload = payload, attempts = attempts, started = started, session = session or '', finished = now}
+  settled[#settled + 1] = {id, kept, ending, false}
 end
 
--- A sub-job that was cancelled, or expired, is submitted anew when its parent is tried again. (One that failed is where its
--- worker says that this may be temporary: it ends as `undone`, see `ends.lua`.)
-local function write_key(job, state)
-  if job[Job.key] == '' then return end
-  if (state == 'cancelled' or state == 'expired') and (job[Job.depth] or 0) > 0 then
-    redis.call('DEL', named('idem', job[Job.key]))
-  else
-    redis.call('PEXPIRE', named('idem', job[Job.key]), KEEP)
-  end
-end
-
-local function write_outcome(ended, waiting, past)
-  local id, kept, state, payload, attempts, started, session = unpack(ended)
-  local job = fields_of(kept)
-  vacate(id, job)
-  lives(job[Job.caller], -1)
-  local fields = Outcome{
-    name = job[Job.name], owner = job[Job.owner], state = state, created = created_of(kept), started = started,
-    finished = now, expires = now + KEEP, attempts = attempts, payload = payload, follows = job[Job.then_] and true or false,
-    process = session and process_of(session) or '', history = past and cmsgpack.unpack(past) or nil}
-  if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
-  local outcome = cmsgpack.pack(fields)
-  redis.call('SET', named('result', id), outcome, 'PX', KEEP)
-  if is_unique(job) then stand_no_more(id, job, state) end
-  write_key(job, state)
-  remove_child(job[Job.parent], id)
-  local told = #outcome <= 4096 and Mail.OUTCOME .. outcome or Mail.LARGE
-  if job[Job.inbox] ~= '' then post(job[Job.inbox], id, told) end
-  if waiting then
-    for inbox in string.gmatch(waiting, '%S+') do post(inbox, id, told) end
-  end
-end
+-- The same for the end of a durable job, which was put aside before.
+local function settle_told(id, kept, ending) settled[#settled + 1] = {id, kept, ending, true} end
 
 local function weigh_checkpoints(ids)
   if redis.call('EXISTS', K.checkpoint) == 0 then return end
   for _, id in ipairs(ids) do weigh(-redis.call('HSTRLEN', K.checkpoint, id)) end
 end
 
+-- What was settled since the last time, with its jobs; ends of durable jobs are put aside first, and come again to be told.
+local function told_now()
+  local batch, jobs, all = {}, {}, settled
+  settled = {}
+  for _, ended in ipairs(all) do
+    local id, kept, ending, is_told = unpack(ended)
+    local job = fields_of(kept)
+    if not is_told then vacate(id, job) end
+    if job[Job.durable] and not is_told then
+      put_aside(id, ending)
+    else
+      batch[#batch + 1], jobs[#jobs + 1] = ended, job
+    end
+  end
+  return batch, jobs
+end
+
 -- Writes what was settled since the last time; sets `settled` free for more.
 local function write_settled()
   if #settled == 0 then return end
-  local batch, ids, states, waiting, past, bytes = settled, {}, {}, {}, {}, 0
-  settled = {}
+  local batch, jobs = told_now()
+  if #batch == 0 then return end
+  local ids, states, waiting, past, bytes = {}, {}, {}, {}, 0
   for i, ended in ipairs(batch) do
-    ids[i], states[i] = ended[1], ended[3]
+    ids[i], states[i] = ended[1], ended[3][Ending.state]
     bytes = bytes + #ended[2]
   end
   weigh(-bytes)
@@ -69,7 +59,7 @@ local function write_settled()
   for _, packed in ipairs(past) do
     if packed then weigh(-#packed) end
   end
-  for i, ended in ipairs(batch) do write_outcome(ended, waiting[i], past[i]) end
+  for i, ended in ipairs(batch) do write_outcome(ended, jobs[i], waiting[i], past[i]) end
   write_alive()
   for _, key in ipairs({K.job, K.run, unpack(is_sparse and SPARSE or {})}) do
     each_slice(ids, 2000, function(...) redis.call('HDEL', key, ...) end)

@@ -1,6 +1,6 @@
 -- What is known of a job, if it is this owner's ('*' is anyone).
 -- {'none'} · {'done', outcome} · a row of `Standing`, times in ms
--- needs: jobs, places, portions, runs
+-- needs: jobs, aside, places, portions, runs
 local function place_in_line(id, job)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
   local rank = redis.call('ZRANK', line_of(job[Job.name], job[Job.lane]), id)
@@ -19,13 +19,14 @@ local function standing(id, owner)
       local _, started, attempt = read_run(run)
       return JobStatus{
         state = 'running', name = job[Job.name], created = created_of(kept), started = started, attempts = attempt,
-        position = 0, progress = progress}, kept
+        position = 0, progress = progress, durable = job[Job.durable] and 1 or 0}, kept
     end
+    if has_ended(id, job) then return ended_standing(id, job, kept, progress), kept end
     local state, position = place_in_line(id, job)
     local tries = tonumber(redis.call('HGET', K.tries, id) or 0)
     return JobStatus{
       state = state, name = job[Job.name], created = created_of(kept), started = 0, attempts = tries,
-      position = position, progress = progress}, kept
+      position = position, progress = progress, durable = job[Job.durable] and 1 or 0}, kept
   end
   local outcome = redis.call('GET', named('result', id))
   if outcome then read_bytes = read_bytes + #outcome end

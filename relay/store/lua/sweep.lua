@@ -7,9 +7,10 @@
 --            left), terms, lease (ms), most_dead (letters), oldest_dead (their age, ms), oldest_served (ms after which a job
 --            that nobody serves is forgotten), silence (ms between sweeps after which all of us were away)
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once, how many
---             jobs live, bytes of them, 1 if parents in other partitions are to be looked at, a row of `GivenBack` for each
---             job that was}
+--             jobs live, bytes of them, 1 if parents in other partitions are to be looked at, how many durable jobs ended
+--             UNTOLD ms ago or before and were not told of, a row of `GivenBack` for each job that was}
 -- needs: prelude, beat, writes, due, given_back, letters, mail, orphans, release, settle
+local UNTOLD = 1000
 redis.call('SET', K.terms, ARG.terms)
 read_terms(ARG.terms)
 promote()
@@ -43,6 +44,7 @@ end
 
 write_settled()
 send_mail()
-local told = swept_up(seq, (more or next_due() == 0) and 1 or 0, redis.call('EXISTS', K.abroad))
+local untold = redis.call('ZCOUNT', K.untold, '-inf', digits(now - UNTOLD))
+local told = swept_up(seq, (more or next_due() == 0) and 1 or 0, redis.call('EXISTS', K.abroad), untold)
 append(told, given_back)
 return told

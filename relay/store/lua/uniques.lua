@@ -6,7 +6,7 @@ local LONGEST = 10
 local JOINED = 86400000 -- ms that the key of a submission stands for the job that it joined
 
 local function is_begun(id)
-  for _, key in ipairs({K.run, K.tries, K.uncounted}) do
+  for _, key in ipairs({K.run, K.tries, K.uncounted, K.ending}) do
     if redis.call('HEXISTS', key, id) == 1 then return true end
   end
   return false
@@ -17,6 +17,7 @@ local function merged(old, new)
   for _, field in ipairs({Job.inbox, Job.key, Job.fingerprint, Job.caller, Job.fair, Job.parent, Job.depth, Job.scheduled}) do
     new[field] = old[field]
   end
+  new[Job.durable] = old[Job.durable] or new[Job.durable]
   return new
 end
 

@@ -1,5 +1,5 @@
 -- Why a job waits.
--- needs: stopped
+-- needs: aside, stopped
 local MOST_SESSIONS = 200
 
 -- Whether a session is open that has the name. What workers have promised (`served`) goes on for a while after they ended.
@@ -13,6 +13,7 @@ end
 
 local function why_waiting(id, job)
   local name, lane = job[Job.name], job[Job.lane]
+  if has_ended(id, job) then return Why.UNTOLD end
   if redis.call('ZSCORE', K.delay, id) then return Why.DELAYED end
   if stopped_since(name) then return Why.PAUSED end
   if not has_worker(name) then return Why.UNSERVED end

@@ -167,6 +167,7 @@ class DataSet:
             run.attempt if run else live.tries,
             payload,
             live.job.then is not None,
+            live.job.durable,
         )
         process = process_of(run.session) if run else ""
         self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history))

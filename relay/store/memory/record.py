@@ -99,7 +99,7 @@ class LiveJob:
         """As its owner is shown it."""
         started, attempts = (self.run.started, self.run.attempt) if self.run else (0, self.tries)
         known = self.id, self.job.name, self.state, self.created
-        return JobStatus(*known, started, attempts, position, self.progress)
+        return JobStatus(*known, started, attempts, position, self.progress, self.job.durable)
 
 
 @dataclass(frozen=True, slots=True)

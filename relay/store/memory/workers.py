@@ -31,6 +31,9 @@ class MemoryWorkerStore(MemorySubmitterStore, PartStore, WorkerStore):
     async def turn(self, session: str, turn: Turn) -> Turned:
         return self.store.turns.take(session, turn)
 
+    async def announce(self, ids: Sequence[str]) -> None:
+        """They were told: what is in memory is as durable as it gets."""
+
     async def leave(self, session: str) -> list[str]:
         return [job.id for job in self.store.sessions.close(session, crashed=False)]
 

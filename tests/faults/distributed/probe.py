@@ -32,6 +32,7 @@ class Probe:
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = sites
         self._samples: list[Sample] = []
+        self._late: list[tuple[float, float]] = []
         self._stopping, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -56,7 +57,9 @@ class Probe:
                     return
                 for site in () if self._paused.is_set() else self._sites:
                     under_way.create_task(self._ask(site, number))
+                since = time.monotonic()
                 await asyncio.sleep(EVERY)
+                self._late.append((since, time.monotonic() - since - EVERY))
 
     async def _ask(self, site: Site, number: int) -> None:
         at = time.monotonic()
@@ -69,6 +72,10 @@ class Probe:
         except Unknown as unknown:
             heard = str(unknown) or "nothing"
         self._samples.append(Sample(site.number, at, heard))
+
+    def late(self, begin: float, end: float) -> float:
+        """For how long the machine kept the probe itself from running: relay had to wait as long."""
+        return sum(late for at, late in self._late if begin <= at < end)
 
     def away(self, site: Site, begin: float, end: float) -> tuple[float, Counter[str]]:
         """The longest time in which a front that was there took no new request, and what was heard meanwhile."""
