@@ -45,6 +45,10 @@ class Recovery:
         """A partition may have lost data: repair soon."""
         self._in(PAUSE, partition)
 
+    def is_needed(self, partition: int) -> bool:
+        """Whether anybody waits for a job of this partition."""
+        return any(partition_of(id) == partition for id in self._waiters.ids())
+
     def stop(self) -> None:
         for coming in self._coming.values():
             stop_timer(coming)

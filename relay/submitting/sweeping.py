@@ -53,7 +53,8 @@ class Sweeping:
         try:
             swept = await self._swept(partition)
             self._inbox.expect(partition)
-            if not swept.there or partition in self._unsure:  # what was written into it is lost
+            may_have_lost = not swept.there or partition in self._unsure  # what was written into it
+            if may_have_lost and self._recovery.is_needed(partition):
                 self._recovery.soon(partition)
             self._is_there(partition)
             if self._then is not None:
