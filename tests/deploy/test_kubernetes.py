@@ -56,6 +56,7 @@ def deployment(request: pytest.FixtureRequest) -> Any:
 
 def test_kubernetes_knows_all_fields() -> None:
     import kubernetes_validate as validate
+
     version = validate.latest_version()
     for kind in ("ConfigMap", "Service", "Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"):
         for each in resources(kind):

@@ -11,7 +11,7 @@ from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from relay.redis.connection import Connection
-from relay.store.inbox import DEAF, RedisInbox
+from relay.store.inbox import DEAF, LATE, RedisInbox
 from relay.store.messages import Message
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
@@ -33,8 +33,8 @@ class Scene:
         self.trim = b":0\r\n"
         self.heard: list[Message] = []
         self.ended: list[Failure] = []
-        link = Connection(self.redis.clock, self.redis)
-        self.inbox = RedisInbox(self.redis.clock, link, "box", self.deliver)
+        self.link = Connection(self.redis.clock, self.redis)
+        self.inbox = RedisInbox(self.redis.clock, self.link, "box", self.deliver)
         self.inbox.on_end = self.ended.append
         self.inbox.start()
 
@@ -148,6 +148,17 @@ def test_one_that_hears_them_goes_on(scene: Scene) -> None:
         scene.inbox.expect()
         scene.redis.push(entry(number, b"-", b"h"))
     assert scene.redis.connects == 1
+
+
+def test_one_that_hears_them_a_little_late_goes_on_however_rarely_they_come(scene: Scene) -> None:
+    inbox = RedisInbox(scene.redis.clock, scene.link, "box", scene.deliver, pause=30)
+    for _ in range(LATE):
+        inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == 1
+    inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == 2
 
 
 def test_sweeps_do_not_count_while_the_link_is_down(scene: Scene) -> None:
