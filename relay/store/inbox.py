@@ -24,7 +24,9 @@ from relay.store.messages import MailKind, Message
 from relay.timing.backoff import Backoff
 
 DEAF = 5  # seconds of sweeps that a reader may not have heard
-LATE = 2  # sweeps of which a reader that is well may not have heard: what it hears may come after their answers
+LATE = (
+    2  # sweeps of which a reader that is well may not have heard: what it hears may come after their answers
+)
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
