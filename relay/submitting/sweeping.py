@@ -34,6 +34,7 @@ class Sweeping:
         self._missed = missed
         self._without: set[int] = {*range(store.partitions)}  # the partitions that may not have our inbox
         self._next = crc32(store.inbox.encode()) % store.partitions  # processes begin with different ones
+        self._has_begun = False
         store.on_data_loss.append(self._without.add)
 
     async def sweep(self) -> None:
@@ -43,14 +44,16 @@ class Sweeping:
         if self._without:
             due |= self._without.intersection(self._store.up())
         self._next = (self._next + 1) % self._store.partitions
-        await gatherResults([Deferred.fromCoroutine(self._sweep(partition)) for partition in due])
+        first, self._has_begun = not self._has_begun, True
+        await gatherResults([Deferred.fromCoroutine(self._sweep(partition, first)) for partition in due])
 
-    async def _sweep(self, partition: int) -> None:
+    async def _sweep(self, partition: int, first: bool) -> None:
+        """`first`: nothing can have been submitted from here before."""
         try:
             swept = await self._store.sweep(partition)
             self._inbox.expect(partition)
             self._without.discard(partition)
-            if not swept.there:  # what was written into it is lost
+            if not (swept.there or first):  # what was written into it is lost
                 self._recovery.soon(partition)
             if self._then is not None:
                 await self._then(partition, swept)
