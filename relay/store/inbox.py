@@ -24,6 +24,9 @@ from relay.store.messages import MailKind, Message
 from relay.timing.backoff import Backoff
 
 DEAF = 5  # seconds of sweeps that a reader may not have heard
+LATE = (
+    2  # sweeps of which a reader that is well may not have heard: what it hears may come after their answers
+)
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
@@ -65,7 +68,7 @@ class RedisInbox:
         self._reading: Deferred[None] | None = None
         self._unheard = 0  # sweeps
         self._beats = 0  # that were read, one at a time, and not trimmed
-        self._deaf = max(1, DEAF // pause)
+        self._deaf = max(LATE, DEAF // pause)
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
             "an inbox is no longer read", failure

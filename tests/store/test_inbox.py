@@ -11,7 +11,7 @@ from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from relay.redis.connection import Connection
-from relay.store.inbox import DEAF, RedisInbox
+from relay.store.inbox import DEAF, LATE, RedisInbox
 from relay.store.messages import Message
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
@@ -183,13 +183,14 @@ def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.Monke
     assert not failure.check(CancelledError)
 
 
-def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats() -> None:
+def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats_but_not_for_one_that_is_late() -> None:
     redis = MemoryRedis(Clock())
     inbox = RedisInbox(redis.clock, Connection(redis.clock, redis), "box", lambda mail: None, 3)
     inbox.start()
     redis.turn()
-    inbox.expect()
-    redis.turn()
+    for _ in range(LATE):
+        inbox.expect()
+    redis.turn(1)
     assert redis.connects == 1
     inbox.expect()
     redis.turn(1)
