@@ -1,8 +1,8 @@
 --!no-writes
 -- live: some of the jobs that live.
--- arguments: tag, epoch, cursor ('' at first), source (`all`; `running`; `scheduled`, `untold`, by their times; of a name `line`: those
---            without a lane, `suspects`: those that are suspected, by their places), name, owner, prefix (of the id), before,
---            after (ms, when it was made)
+-- arguments: tag, epoch, cursor ('' at first), source (`all`; `running`; `scheduled`, `untold`, by their times; of a name
+--            `line`: those without a lane, `suspects`: those that are suspected, by their places), name, owner, prefix (of
+--            the id), before, after (ms, when it was made)
 -- answer:    {'OK', now, seq, the next cursor ('': that was all), how many were looked at, rows of `Listed`}. A job may be
 --            there twice, or not at all if it moves meanwhile.
 -- needs: prelude, reads, jobs, aside, picked, places, portions, runs
