@@ -43,6 +43,7 @@ class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
 
 def why_lost(why: Failure) -> str:
     """Why a connection was lost, in words: TLS has lists of them."""
-    if why.check(SSL.Error) and why.value.args and isinstance(why.value.args[0], list):
-        return f"TLS: {', '.join(reason for *_, reason in why.value.args[0])}"
+    error = why.value
+    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+        return f"TLS: {', '.join(reason for *_, reason in error.args[0])}"
     return str(why.getErrorMessage())
