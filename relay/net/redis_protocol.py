@@ -6,6 +6,8 @@ from typing import Any
 
 import hiredis
 import txredisapi
+from OpenSSL import SSL
+from twisted.python.failure import Failure
 
 
 class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
@@ -25,8 +27,23 @@ class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
         """The handshake is for whoever extends this: txredisapi's own would select a database."""
         self.connected = 1
 
+    def connectionLost(self, why: Failure) -> None:
+        """All that wait for a reply hear why there is none."""
+        self.connected = 0
+        while self.replyQueue.waiting:
+            super().replyReceived(txredisapi.ConnectionError(why_lost(why)))
+        super().connectionLost(why)
+
     def replyReceived(self, reply: Any) -> None:
         """Raises `ValueError` for a reply that nothing asked for."""
         if not self.replyQueue.waiting:
             raise ValueError("an answer that nothing asked for")
         super().replyReceived(reply)
+
+
+def why_lost(why: Failure) -> str:
+    """Why a connection was lost, in words: TLS has lists of them."""
+    error = why.value
+    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+        return f"TLS: {', '.join(reason for *_, reason in error.args[0])}"
+    return str(why.getErrorMessage())

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from relay.net.redis_protocol import why_lost
 from relay.redis.connection import SILENCE, TURNED_AWAY
 from relay.redis.health import Health
 from relay.redis.refusal import Refused, read_refusal
@@ -174,7 +175,7 @@ class _Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
             Subscription._log.failure("a message could not be delivered")
 
     def connectionLost(self, why: Failure) -> None:
-        self._subscription.ended(self, why.getErrorMessage())
+        self._subscription.ended(self, why_lost(why))
         super().connectionLost(why)
 
 

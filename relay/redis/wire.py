@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from relay.net.eager import eager_write
 from relay.net.private import QuietClientService
-from relay.net.redis_protocol import RedisProtocol
+from relay.net.redis_protocol import RedisProtocol, why_lost
 
 
 class ConnectionOwner(Protocol):
@@ -52,7 +52,7 @@ class RedisConnection(RedisProtocol):
             self.transport.abortConnection()
 
     def connectionLost(self, why: Failure) -> None:
-        self._owner.lost(self, why.getErrorMessage())
+        self._owner.lost(self, why_lost(why))
         super().connectionLost(why)
 
 
