@@ -135,8 +135,8 @@ class Recovery:
 
 
 def _interrupted(submission: Submission, now: int) -> Outcome:
-    """How a job ended that was forgotten, and must not run twice: it may have run. The store does not keep this. Whoever
-    waits hears it as an outcome, because a client that was cut off would send the same again."""
+    """How a job ended that was forgotten, and must not run twice: it may have run. The store does not keep this.
+    Whoever waits hears it as an outcome, because a client that was cut off would send the same again."""
     job = submission.job
     return Outcome(
         submission.id, job.name, State.FAILED, now, 0, now, now, 1, Interrupted.slug, durable=job.durable
