@@ -89,6 +89,7 @@ def rig_of(plan: Plan, directory: Path) -> Iterator[Rig]:
             directory, plan.server, hosts=hosts, down_after=DOWN_AFTER[plan.topology]
         )
         stack.callback(topology.stop)
+        stack.callback(_write_logs, topology, directory)
         topology.start()
         sites = [
             Site(directory, n, topology.url(plan.user), hosts[n], plan.partitions) for n in range(plan.sites)
@@ -99,3 +100,10 @@ def rig_of(plan: Plan, directory: Path) -> Iterator[Rig]:
             site.start()
         probe = Probe(sites)
         yield Rig(plan, directory, topology, sites, probe, network, random.Random(plan.seed))
+
+
+def _write_logs(topology: Sentinels | Cluster | One, directory: Path) -> None:
+    """What each server and each Sentinel said since it was started last, beside the history."""
+    sentinels = topology.sentinels if isinstance(topology, Sentinels) else []
+    for node in (*topology.nodes, *sentinels):
+        (directory / f"server-{node.host.address}-{node.port}.log").write_text(node.log_tail(1 << 30))
