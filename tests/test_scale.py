@@ -103,6 +103,7 @@ def test_lines_go_through_points_that_lie_on_them(known: Measured) -> None:
     assert known.costs == COSTS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "of"),
     [
