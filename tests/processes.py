@@ -146,6 +146,13 @@ class LoggedProcess:
         assert self.process is not None
         self.process.send_signal(number)
 
+    def kept_waiting(self) -> float:
+        """For how many seconds its main thread has been ready to run, and others ran; 0 where that is not told."""
+        with contextlib.suppress(OSError):
+            if self.process is not None:
+                return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+        return 0.0
+
     def stop(self) -> int:
         """Ask the process to end; its exit status."""
         assert self.process is not None

@@ -45,6 +45,7 @@ class Host:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # see tests/topologies/stepped.py
         }
         self.set("+0")
 

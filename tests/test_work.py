@@ -18,7 +18,7 @@ CALLS_OF_A_FRONT = 470  # Python functions called for one held job
 CALLS_OF_A_WORKER = 505  # on asyncio's loop; 430 on uvloop's, 445 with epoll
 CALLS_FOR_A_COROUTINE = 545  # of a worker; a handler that awaits nothing ends within its first step
 REDIS_COMMANDS = 63  # for one held job, those within scripts included
-BYTES_OF_A_HOLD = 1530  # in the front
+BYTES_OF_A_HOLD = 1_590  # of which 48 say whether a job is durable
 JOBS, HOLDS = 300, 300
 MORE = 1.1
 

@@ -38,15 +38,16 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
     router = making(settings.partitions)
     router.start()
     try:
-        there = await _partitions_there(router)
+        there = await partitions_there(router)
         if there != settings.partitions:
             await router.stop()
             unfit.clear()
             router = making(there)
             router.start()
         yield RedisOperatorStore(router, terms_of(settings))
-    except StoreAway:
-        raise Unreached(unfit[0] if unfit else f"--redis: no answer from {address.shown}") from None
+    except StoreAway as away:
+        silence = away.detail or f"no answer from {address.shown}"
+        raise Unreached(unfit[0] if unfit else f"--redis: {silence}") from None
     finally:
         await router.stop()
 
@@ -57,9 +58,14 @@ def _router(reactor: Any, address: Address, settings: Settings, unfit: list[str]
     return Router(Partitions(reactor, topology, unfit.append).all(partitions, settings.store_name), topology)
 
 
-async def _partitions_there(router: Router) -> int:
+async def partitions_there(router: Router) -> int:
     """For how many partitions the data set was made, so that operators don't have to know it; as many as the router
-    has where there is none yet. Raises `StoreAway`."""
+    has where there is none yet, or where the first one is away, of several. Raises `StoreAway`."""
     first = router.all()[0]
-    layout = await first.command("GET", first.keys.layout)
+    try:
+        layout = await first.command("GET", first.keys.layout)
+    except StoreAway:
+        if len(router.all()) > 1:
+            return len(router.all())
+        raise
     return demands.partitions_of(text(layout)) if layout else len(router.all())

@@ -10,6 +10,7 @@ from relay.model.settings import Settings
 from relay.store.proof import NoProof, ProofWanted, counts_on_replicas
 
 _DURABLE = "docs/durable.md"
+_SECOND = "a second replica: the one that takes over needs one itself"
 
 
 def durable(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
@@ -33,7 +34,7 @@ def durable(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
     if proof.replicas > replicas:
         yield warn(
             "durable",
-            f"a durable job needs {proof}, and {replicas} replicas are there",
+            f"a durable job needs {proof}; connected: {replicas}",
             "durable jobs are 503 (not-durable) until there are as many",
             "--durable-replicas, or more replicas",
             see=_DURABLE,
@@ -43,19 +44,30 @@ def durable(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
 
 
 def cut_off(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
-    """Whether a master that its replicas do not hear takes jobs all the same."""
-    info = state.info
-    if info.get("role") == "slave" or not (counts_on_replicas(info) or (info and _fails_over(settings))):
+    """Whether a master that its replicas do not hear takes jobs all the same; or one that has just taken over takes
+    none. In a Cluster such a master refuses by itself."""
+    info, replicas = state.info, state.number("connected_slaves")
+    fails_over = counts_on_replicas(info) or (info and _fails_over(settings))
+    if (
+        info.get("role") == "slave"
+        or not fails_over
+        or settings.redis.partition("://")[0].endswith("+cluster")
+    ):
         return
     if "min_slaves_good_slaves" not in info:
+        limits = ("min-replicas-to-write 1", "min-replicas-max-lag 10")
         yield warn(
             "cut off",
             "min-replicas-to-write is 0",
             "a master that is cut off from its replicas goes on to take jobs, which are lost when another has taken "
             "over; durable jobs are not",
-            "min-replicas-to-write 1",
-            "min-replicas-max-lag 10",
+            *(limits if replicas > 1 else (_SECOND, *limits)),
             see=_DURABLE,
+        )
+    elif replicas == 1:
+        why = "the one that takes over when the master is gone has none, and so refuses to write (NOREPLICAS)"
+        yield warn(
+            "cut off", "min-replicas-to-write is set, and one replica is there", why, _SECOND, see=_DURABLE
         )
 
 

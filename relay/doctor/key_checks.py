@@ -14,7 +14,8 @@ _REDIS = "docs/running.md#redis"
 
 def rights(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
     """Whether relay's user may call what relay calls."""
-    smallest = demands.acl(partitions=settings.partitions, name=settings.store_name)
+    more = demands.CLUSTER if settings.redis.partition("://")[0].endswith("+cluster") else ()
+    smallest = demands.acl(more=more, partitions=settings.partitions, name=settings.store_name)
     if state.refused is None:
         saw = "relay's user may not call EVAL, so its other rights can't be asked for"
         yield bad("rights", saw, "relay can't work", smallest, see=_REDIS)

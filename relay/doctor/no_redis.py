@@ -20,7 +20,10 @@ _PEER = struct.Struct("3i")  # pid, uid, gid
 def why_not(address: Address, error: Exception, deadline: float) -> str:
     """What befell a connection to a server that was given `deadline` seconds, and what that may come from."""
     from redis.exceptions import BusyLoadingError, TimeoutError
+    from redis.sentinel import MasterNotFoundError
 
+    if isinstance(error, MasterNotFoundError):
+        return f"no Sentinel says where {address.name} is"  # it names its connections, one behind the other
     if isinstance(error, BusyLoadingError):
         return f"{error}. It reads its file after a start, and answers when it is done: wait, and look at its log"
     if isinstance(error, TimeoutError) and "connect" not in str(error).lower():

@@ -163,7 +163,7 @@ def replication(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
             see="docs/reliability.md",
         )
     elif state.info:
-        yield fine("replication", f"{replicas} replicas")
+        yield fine("replication", f"{replicas} replica{'' if replicas == 1 else 's'}")
 
 
 def hidden(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:

@@ -63,7 +63,7 @@ def failover(states: Sequence[SentinelState], name: str) -> Iterator[Diagnosis]:
     told = [state for state in states if state.told]
     if not told:
         return
-    no_quorum = [state.quorum for state in told if state.quorum]
+    no_quorum = [state.quorum for state in told if state.quorum] or _too_few(told, len(states))
     if no_quorum:
         why = "no other server takes over when the master is gone"
         yield bad("failover", no_quorum[0], why, "start the other Sentinels, three in all", see=_PAGE)
@@ -77,8 +77,18 @@ def failover(states: Sequence[SentinelState], name: str) -> Iterator[Diagnosis]:
         seen = f"a master is taken for gone after {silence / 1000:.0f} s"
         yield note("failover", seen, why, f"SENTINEL SET {name} down-after-milliseconds 5000", see=_PAGE)
     if replicas and not no_quorum and silence <= _SLOW:
-        seen = f"{replicas} replicas; a master is taken for gone after {silence / 1000:g} s"
+        there = "one replica is known" if replicas == 1 else f"{replicas} replicas are known"
+        seen = f"{there}; a master is taken for gone after {silence / 1000:g} s"
         yield fine("failover", seen)
+
+
+def _too_few(told: Sequence[SentinelState], asked: int) -> list[str]:
+    """The same by how many answered, where none may be asked for the quorum; the URL has to name all of them."""
+    others = max(state.number("num-other-sentinels") for state in told)
+    needed = max(max(state.number("quorum") for state in told), (others + 1) // 2 + 1)
+    if asked <= others or len(told) >= needed:
+        return []
+    return [f"{len(told)} of {others + 1} Sentinels answer, and a failover takes {needed}"]
 
 
 SENTINEL_CHECKS: tuple[SentinelCheck, ...] = (reached, known, failover)

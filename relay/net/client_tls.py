@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from OpenSSL import SSL, crypto
 from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
@@ -47,22 +48,41 @@ class TLSFiles:
         """What signs the certificates of servers, None for what this machine trusts. Raises `TLSFileError`."""
         if not self.ca:
             return None
-        return trustRootFromCertificates(_certificates(self.ca))
+        return trustRootFromCertificates(_certificates(_File.read(self.ca)))
 
     def certificate(self) -> dict[str, Any]:
         """This client's certificate, as words for Twisted's `CertificateOptions`. Raises `TLSFileError`."""
         if not self.cert:
             return {}
-        own, *chain = [certificate.original for certificate in _certificates(self.cert)]
-        path = self.key or self.cert
-        keys = [block for kind, block in _blocks(path) if kind.endswith(b"PRIVATE KEY")]
+        return dict(_own(_File.read(self.cert), _File.read(self.key or self.cert)))
+
+
+class _File(NamedTuple):
+    path: str
+    text: bytes
+
+    @classmethod
+    def read(cls, path: str) -> _File:
         try:
-            key = KeyPair.load(keys[0], crypto.FILETYPE_PEM).original
-        except Exception as error:
-            raise TLSFileError(f"{path} has no private key that can be read") from error
-        if key.to_cryptography_key().public_key() != own.to_cryptography().public_key():
-            raise TLSFileError(f"{self.cert} and the key in {path} are not of each other")
-        return {"privateKey": key, "certificate": own, "extraCertChain": chain}
+            return cls(path, Path(path).read_bytes())
+        except OSError as error:
+            raise TLSFileError(f"{path} can't be read: {error.strerror}") from error
+
+    def blocks(self) -> list[tuple[bytes, bytes]]:
+        return [(block[1], block[0]) for block in _BLOCK.finditer(self.text)]
+
+
+@lru_cache(4)  # an RSA key takes 75 ms, and many connections are made at once when a server has gone
+def _own(file: _File, key_file: _File) -> dict[str, Any]:
+    own, *chain = [certificate.original for certificate in _certificates(file)]
+    keys = [block for kind, block in key_file.blocks() if kind.endswith(b"PRIVATE KEY")]
+    try:
+        key = KeyPair.load(keys[0], crypto.FILETYPE_PEM).original
+    except Exception as error:
+        raise TLSFileError(f"{key_file.path} has no private key that can be read") from error
+    if key.to_cryptography_key().public_key() != own.to_cryptography().public_key():
+        raise TLSFileError(f"{file.path} and the key in {key_file.path} are not of each other")
+    return {"privateKey": key, "certificate": own, "extraCertChain": chain}
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -91,22 +111,14 @@ class NamedServers:
         return NamedServer(hostname.decode("ascii"))
 
 
-def _blocks(path: str) -> list[tuple[bytes, bytes]]:
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise TLSFileError(f"{path} can't be read: {error.strerror}") from error
-    return [(block[1], block[0]) for block in _BLOCK.finditer(text)]
-
-
-def _certificates(path: str) -> list[Certificate]:
+def _certificates(file: _File) -> list[Certificate]:
     """The certificates of a file, one at least."""
     try:
-        found = [Certificate.loadPEM(block) for kind, block in _blocks(path) if kind == b"CERTIFICATE"]
+        found = [Certificate.loadPEM(block) for kind, block in file.blocks() if kind == b"CERTIFICATE"]
     except SSL.Error as error:
-        raise TLSFileError(f"{path} has a certificate that can't be read") from error
+        raise TLSFileError(f"{file.path} has a certificate that can't be read") from error
     if not found:
-        raise TLSFileError(f"{path} has no certificate")
+        raise TLSFileError(f"{file.path} has no certificate")
     return found
 
 

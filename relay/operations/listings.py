@@ -28,7 +28,7 @@ _BY_SCORE = re.compile(_PARTITION + r"(-?[0-9]{1,19} [0-9a-z-]+)?)?")
 _FORMS = {
     **dict.fromkeys(("all", "rest", "ended"), _SCANNED),
     "running": re.compile(_PARTITION + r"([0-9]{1,19} [0-9]{1,6})?)?"),
-    **dict.fromkeys(("scheduled", "line", "suspects", "dead", "lost"), _BY_SCORE),
+    **dict.fromkeys(("scheduled", "untold", "line", "suspects", "dead", "lost"), _BY_SCORE),
 }
 
 
@@ -53,7 +53,9 @@ def lists_of(wanted: JobFilter) -> tuple[str, ...]:
             return "all", "ended", "lost"
         case State.QUEUED:
             return ("line", "suspects", "rest") if wanted.name else ("all",)
-        case State.SCHEDULED | State.RUNNING | "dead":
+        case State.RUNNING:
+            return "running", "untold"
+        case State.SCHEDULED | "dead":
             return (wanted.state,)
     return ("ended",)
 

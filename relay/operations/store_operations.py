@@ -45,10 +45,10 @@ class StoreOperations(StoreActs, Operations):
     # -- to look --
 
     async def overview(self) -> Overview:
-        began = self._seconds()
+        totals = await self._store.totals()
+        began = self._seconds()  # what is away has been missed by now, and is not waited for
         servers = await self._store.servers()
         store = store_info(servers, self._seconds() - began)
-        totals = await self._store.totals()
         tallies = await self._store.tallies(totals.names)
         busy = await self._store.busy_names() if totals.running else {}
         processes = await self._processes()

@@ -106,7 +106,7 @@ def inboxes_of(reactor: Any, router: Router, process: str) -> Callable[[Deliver]
         for partition, link in zip(router.all(), links, strict=True):
             number = partition.keys.partition
             key = partition.keys.inbox(process)
-            inbox = RedisInbox(reactor, link, key, partial(deliver, partition=number), len(links))
+            inbox = RedisInbox(reactor, link, key, partial(deliver, partition=number))
             inbox.on_end = lambda failure: give_up(reactor, f"an inbox is no longer read: {failure.value!r}")
             found.append(inbox)
         return Inboxes(found)

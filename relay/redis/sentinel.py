@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -28,6 +27,7 @@ from relay.redis.wire import Connects
 from relay.timing.recurring import recurring
 
 WATCH = 0.5  # seconds between two questions
+SILENT = 5.0  # seconds without an answer of any Sentinel until the log has it
 SWITCH = "+switch-master"  # the channel; its messages: name, host and port before, host and port now
 
 Reach = Callable[[Address], Connects]
@@ -57,6 +57,7 @@ class Sentinels(Server, Topology):
         self._round: SentinelRound | None = None
         self._connecting: set[Deferred[IProtocol]] = set()
         self._watching = recurring(clock, self._watch)
+        self._silence = _Silence(clock, address.shown)
         self._speaker = _Speaker(self._voices, address, reach)
         self._hearing = Subscription(
             clock, self._speaker, SWITCH, self._published, _Unsaid(clock, address.shown)
@@ -115,8 +116,12 @@ class Sentinels(Server, Topology):
 
     async def _watch(self) -> None:
         """See whether the master has moved without a word to its links."""
-        with suppress(Exception):  # whoever needs to know hears it when it connects
+        try:
             await self._look()
+        except Exception as error:  # whoever needs a connection hears it
+            self._silence.missed(str(error), self._known)
+        else:
+            self._silence.heard()
         self._speaker.see_to()
 
     def _published(self, channel: bytes, message: bytes) -> None:
@@ -157,9 +162,40 @@ class Sentinels(Server, Topology):
                 self._log.failure("a link to a former master can't be cut")
 
 
+class _Silence:
+    """Sentinels of which none says where the master is, while links to it go on: the log hears of that once it has
+    lasted, and when it is over."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, shown: str) -> None:
+        self._clock = clock
+        self._shown = shown
+        self._since: float | None = None
+        self._said = False
+
+    def missed(self, why: str, known: Master | None) -> None:
+        if self._since is None:
+            self._since = self._clock.seconds()
+        if known is None or self._said or self._clock.seconds() - self._since < SILENT:
+            return
+        self._said = True
+        self._log.warn(
+            "no Sentinel of {at} says where the master is: relay stays with {known} ({why})",
+            at=self._shown,
+            known=shown_host(*known.at),
+            why=why,
+        )
+
+    def heard(self) -> None:
+        if self._said:
+            self._log.info("Sentinels of {at} say again where the master is", at=self._shown)
+        self._since, self._said = None, False
+
+
 class _Unsaid(Health):
     """A Sentinel that goes, or lets nobody listen, is no news as long as another one answers when it is asked; what
-    they all refuse is said by the links."""
+    they all refuse is said by the links and by `_Silence`."""
 
     def lost(self, link: Any, why: str) -> None: ...
 

@@ -13,7 +13,7 @@ from relay.redis.address import Address, Host
 from relay.redis.questions import Questions
 from relay.redis.refusal import LinkLost, Refused
 from relay.redis.wire import Connects
-from relay.timing.fork import fork
+from relay.timing.fork import pass_on
 
 ASKED = 2.0  # seconds that a Sentinel has for an answer, with the connection that it may need
 
@@ -83,18 +83,25 @@ class SentinelRound:
         self._said: list[Master] = []
         self._failed: list[Exception] = []
         self._left = len(voices)
-        self._known: Deferred[None] = Deferred()
+        self._waiting: list[Deferred[None]] = []
+        self._outcome: Failure | None = None
+        self._is_over = False
         for voice in voices:
             voice.ask().addCallbacks(self._heard, self._missed, errbackArgs=(voice,))
 
     def wait(self) -> Deferred[None]:
         """Fires once it is known where the master is. Fails with what a Sentinel refused, else with `LinkLost`."""
-        return fork(self._known)
+        waiting: Deferred[None] = Deferred()
+        if self._is_over:
+            pass_on(self._outcome, waiting)
+        else:
+            self._waiting.append(waiting)
+        return waiting
 
     def _heard(self, master: Master) -> None:
         self._said.append(master)
-        if self._take(master) and not self._known.called:
-            self._known.callback(None)
+        if self._take(master):
+            self._end(None)
         self._count()
 
     def _missed(self, failure: Failure, voice: SentinelVoice) -> None:
@@ -113,13 +120,16 @@ class SentinelRound:
             return
         if self._said:
             self._settle(self._said)
-        if self._known.called:
+        self._end(None if self._said else Failure(self._failed[0]))
+
+    def _end(self, outcome: Failure | None) -> None:
+        """Tell all that wait, and those that will, unless they were told."""
+        if self._is_over:
             return
-        if self._said:
-            self._known.callback(None)
-        else:
-            self._known.errback(self._failed[0])
-            self._known.addErrback(lambda failure: None)  # where nobody waits
+        self._is_over, self._outcome = True, outcome
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            pass_on(outcome, each)
 
 
 def newest(said: Sequence[Master], known: Master | None) -> Master:

@@ -84,6 +84,11 @@ class Durability:
             return "" if self._wanted.choice == "auto" else f"--durable {self._wanted.choice}: {no_proof}"
         return ""
 
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be proved, "" where it can."""
+        return "" if self.proof is not None else self._why
+
     def reached(self) -> Deferred[None]:
         """Fires when all that the partition was given until now is durable. Fails with `NotDurable` where it is not
         in time, and with `StoreReset` where it may have been lost meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
 
 from relay.model.problems.request import NotDurable, StoreReset
@@ -17,10 +17,13 @@ from relay.store.submissions import Submissions
 UNTOLD = 1000  # milliseconds after which others tell of an end that its worker did not tell of
 
 
-def durably(submissions: Submissions, submission: Submission, added: Deferred[Receipt]) -> Deferred[Receipt]:
+def durably(submissions: Submissions, submission: Submission, size: int) -> Deferred[Receipt]:
     """The receipt of a submission once it is durable, within the time of a verb. Fails with `NotDurable`, and the job's
-    id, where that takes longer."""
-    known = _Known()
+    id, where that takes longer; without an id where nothing can be proved: such a job is not added, for nobody could be
+    told how it ended, and it would be kept for ever."""
+    if why := submissions.partition.durability.why_not:
+        return fail(NotDurable(why))
+    added, known = submissions.add(submission, size), _Known()
 
     def late(result: Any, seconds: float) -> Any:
         if isinstance(result, Failure) and result.check(CancelledError) and known.id:

@@ -44,6 +44,14 @@ async def gathered(router: Router, ask: Ask[Answer]) -> Gathered[Answer]:
     return found
 
 
+async def asked(ask: Ask[Answer], partition: Partition) -> Answer:
+    """What one of several answers. Raises `StoreAway`: at once where it gave no answer a moment ago, so that who
+    asks many things waits for it once."""
+    if partition.is_missed:
+        raise StoreAway
+    return await ask(partition)
+
+
 async def everywhere(router: Router, ask: Ask[Answer]) -> list[Answer]:
     """Ask all; their answers, in their order. Raises `StoreAway` where one is away, after the others have answered."""
     found = await gathered(router, ask)
@@ -78,6 +86,6 @@ async def first_of(router: Router, ask: Ask[Answer], begin: Partition) -> Answer
 
 async def _tried(ask: Ask[Answer], partition: Partition) -> Answer | StoreAway:
     try:
-        return await ask(partition)
+        return await asked(ask, partition)
     except StoreAway as error:
         return error

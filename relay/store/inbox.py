@@ -4,7 +4,7 @@ Messages that were read are trimmed together with the next read, beats some at a
 stream is read again from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong,
 reading goes on.
 
-Each sweep writes into the inbox, so a reader that hears nothing for several sweeps reads from the wrong server (a
+Each sweep writes into the inbox, so a reader that hears nothing for seconds after one reads from the wrong server (a
 former master) or over a dead connection: it reads on over another connection.
 """
 
@@ -23,7 +23,7 @@ from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
 from relay.store.messages import MailKind, Message
 from relay.timing.backoff import Backoff
 
-DEAF = 5  # seconds of sweeps that a reader may not have heard
+DEAF = 5  # seconds in which a reader hears what a sweep wrote
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
@@ -55,17 +55,14 @@ class RedisInbox:
         link: Connection,
         key: str,
         deliver: Callable[[list[Message]], None],
-        pause: int = 1,
     ) -> None:
-        """`pause`: seconds between sweeps that write into it."""
         self._clock = clock
         self._link = link
         self._key = key
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
-        self._unheard = 0  # sweeps
+        self._unheard: float | None = None  # since when; None: nothing is
         self._beats = 0  # that were read, one at a time, and not trimmed
-        self._deaf = max(1, DEAF // pause)
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
             "an inbox is no longer read", failure
@@ -83,13 +80,14 @@ class RedisInbox:
 
     def expect(self) -> None:
         """A sweep has written into the inbox."""
+        now = self._clock.seconds()
         if not self._link.up:
-            self._unheard = 0
-            return
-        self._unheard += 1
-        if self._unheard > self._deaf:
-            self._unheard = 0
-            self._link.drop(f"nothing was heard of {self._deaf} sweeps, so the inbox is read again")
+            self._unheard = None
+        elif self._unheard is None:
+            self._unheard = now
+        elif now - self._unheard >= DEAF:
+            self._unheard = None
+            self._link.drop(f"nothing was heard of sweeps for {DEAF} s, so the inbox is read again")
 
     # -- reading --
 
@@ -141,7 +139,7 @@ class RedisInbox:
         entries = reply[0][1] if reply else None
         if not entries:
             return None
-        self._unheard = 0
+        self._unheard = None
         for _, pairs in entries:
             for id, text in zip(pairs[::2], pairs[1::2], strict=True):
                 self._hand_over(id, text)

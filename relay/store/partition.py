@@ -23,6 +23,7 @@ from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
 _MOVES, _AGAIN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
+_MISSED = 5.0  # seconds for which those who ask several go on without one that gave no answer
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
 
@@ -48,6 +49,7 @@ class Partition:
         #: whether Redis had no memory for a job, and has taken none since
         self.is_full = False
         self._late = 0  # the connection by its number on which an answer is overdue, and none has come since
+        self._missed_until = 0.0
         self._link = link
         self._opening = Opening(clock, link, self.keys)
         #: whether what it was given is durable
@@ -70,6 +72,11 @@ class Partition:
     def is_up(self) -> bool:
         """Whether it can be asked now, as far as is known."""
         return self._opening.done and self._late != self._opening.count
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it gave no answer in time a moment ago, and none since: who asks all of them goes on without it."""
+        return not self.is_up and self.clock.seconds() < self._missed_until
 
     @property
     def takes(self) -> bool:
@@ -194,6 +201,7 @@ class Partition:
     def late(self, verb: str) -> None:
         """There is no answer to a verb in time."""
         self._late = self._opening.count
+        self._missed_until = self.clock.seconds() + _MISSED
         self.events.store_away(verb)
 
     def within_deadline(self, deferred: Deferred[Any], verb: str) -> Deferred[Any]:

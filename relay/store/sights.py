@@ -55,8 +55,9 @@ class Sights(Protocol):
         """All that is kept of a job; None for nothing."""
 
     async def live(self, source: str, wanted: Wanted = EVERYTHING, cursor: str = "") -> Slice:
-        """Jobs that live. `source`: ``all``; ``running``; ``scheduled``, by their times; of one name ``line``:
-        those that wait and have no lane, ``suspects``: those that are suspected, by their places."""
+        """Jobs that live. `source`: ``all``; ``running``; ``scheduled``, ``untold`` (durable ones that have ended,
+        which is not told yet), by their times; of one name ``line``: those that wait and have no lane, ``suspects``:
+        those that are suspected, by their places."""
 
     async def ended(self, wanted: Wanted = EVERYTHING, cursor: str = "") -> Slice:
         """Jobs whose outcomes are kept, in no order."""
@@ -152,8 +153,10 @@ class RedisSights(Sights):
         if at >= len(partitions):
             return Slice([], "", 0)
         behind = f"{at + 1}:" if at + 1 < len(partitions) else ""
+        words = rest, *source, *msgspec.structs.astuple(wanted)
+        if len(partitions) > 1 and partitions[at].is_missed:
+            return Slice([], behind, 0, (at,))
         try:
-            words = rest, *source, *msgspec.structs.astuple(wanted)
             found = read_slice(*await partitions[at].verb(verb, *words))
         except StoreAway:
             if len(partitions) == 1:

@@ -45,7 +45,8 @@ class SubmitterStore(Protocol):
         """Whether an id was made for another data set than the present one."""
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
-        """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`; for a durable one `NotDurable` with its id."""
+        """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`; for a durable one `NotDurable`, with its id where it
+        was added."""
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         """Add jobs under ids that may be known already: a receipt or an error for each, in their order. Raises
@@ -94,8 +95,9 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         size = len(submission.job.arguments) + OVERHEAD
         submissions = self._submissions[self._router.of_id(submission.id)]
-        added = submissions.add(submission, size)
-        return durably(submissions, submission, added) if submission.job.durable else added
+        if submission.job.durable:
+            return durably(submissions, submission, size)
+        return submissions.add(submission, size)
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         by_id = {submission.id: submission for submission in submissions}

@@ -16,6 +16,7 @@ from relay.model.ids import partition_of
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import Interrupted
 from relay.model.problems.request import StoreReset
+from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.messages import Receipt, Submission
 from relay.store.submitters import SubmitterStore
@@ -43,6 +44,10 @@ class Recovery:
     def soon(self, partition: int = 0) -> None:
         """A partition may have lost data: repair soon."""
         self._in(PAUSE, partition)
+
+    def is_needed(self, partition: int) -> bool:
+        """Whether anybody waits for a job of this partition."""
+        return any(partition_of(id) == partition for id in self._waiters.ids())
 
     def stop(self) -> None:
         for coming in self._coming.values():
@@ -114,7 +119,7 @@ class Recovery:
         if submission is None:
             self._waiters.fail(id, StoreReset())
         elif submission.job.once:
-            self._waiters.fail(id, Interrupted())
+            self._waiters.tell(_interrupted(submission, int(self._store.now())))
         else:
             return [submission]
         return []
@@ -127,3 +132,12 @@ class Recovery:
             self._waiters.move(id, receipt.id)
         if receipt.outcome is not None:
             self._waiters.tell(receipt.outcome)
+
+
+def _interrupted(submission: Submission, now: int) -> Outcome:
+    """How a job ended that was forgotten, and must not run twice: it may have run. The store does not keep this.
+    Whoever waits hears it as an outcome, because a client that was cut off would send the same again."""
+    job = submission.job
+    return Outcome(
+        submission.id, job.name, State.FAILED, now, 0, now, now, 1, Interrupted.slug, durable=job.durable
+    )

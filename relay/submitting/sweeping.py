@@ -14,6 +14,8 @@ from relay.store.messages import Sweep
 from relay.store.submitters import SubmitterStore
 from relay.submitting.recovery import Recovery
 
+_LONG = 3  # sweeps of a partition that are missed in a row, after which our inbox may have gone
+
 
 class Sweeping:
     """Of one process. What a partition has lost of its inbox is repaired. `then` is called with each partition that was
@@ -33,6 +35,8 @@ class Sweeping:
         self._then = then
         self._missed = missed
         self._without: set[int] = {*range(store.partitions)}  # the partitions that may not have our inbox
+        self._unsure: set[int] = set()  # of these, where a sweep without an answer may have made it
+        self._misses: dict[int, int] = {}  # in a row, by partition
         self._next = crc32(store.inbox.encode()) % store.partitions  # processes begin with different ones
         store.on_data_loss.append(self._without.add)
 
@@ -47,12 +51,35 @@ class Sweeping:
 
     async def _sweep(self, partition: int) -> None:
         try:
-            swept = await self._store.sweep(partition)
+            swept = await self._swept(partition)
             self._inbox.expect(partition)
-            self._without.discard(partition)
-            if not swept.there:  # what was written into it is lost
+            may_have_lost = not swept.there or partition in self._unsure  # what was written into it
+            if may_have_lost and self._recovery.is_needed(partition):
                 self._recovery.soon(partition)
+            self._is_there(partition)
             if self._then is not None:
                 await self._then(partition, swept)
         except RelayError as error:  # its next sweep finds a store that answers, or another epoch
             self._missed(partition, error)
+
+    async def _swept(self, partition: int) -> Sweep:
+        try:
+            return await self._store.sweep(partition)
+        except Exception:
+            self._not_swept(partition)
+            raise
+
+    def _is_there(self, partition: int) -> None:
+        """Our inbox is in this partition, and what was lost of it is repaired."""
+        self._without.discard(partition)
+        self._unsure.discard(partition)
+        self._misses.pop(partition, None)
+
+    def _not_swept(self, partition: int) -> None:
+        """A sweep has failed, and may have been carried out: then the next one finds an inbox that was not there
+        before."""
+        misses = self._misses[partition] = self._misses.get(partition, 0) + 1
+        if misses >= _LONG:
+            self._without.add(partition)
+        if partition in self._without:
+            self._unsure.add(partition)

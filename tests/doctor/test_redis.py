@@ -27,7 +27,7 @@ WELL = RedisState(
         "aof_enabled": "1",
         "aof_last_write_status": "ok",
         "role": "master",
-        "connected_slaves": "1",
+        "connected_slaves": "2",
         "min_slaves_good_slaves": "1",
         "used_memory": str(100 * MIB),
         "maxmemory": str(2000 * MIB),
@@ -77,13 +77,14 @@ def test_a_redis_that_is_well_is_well() -> None:
         (saying(role="slave", master_host="10.0.0.9", master_port="6379"), "replication", Severity.BAD),
         (saying(connected_slaves="0"), "replication", Severity.NOTE),
         (without("min_slaves_good_slaves"), "cut off", Severity.WARN),
+        (saying(connected_slaves="1"), "cut off", Severity.WARN),
         (saying(used_memory=str(1900 * MIB)), "memory", Severity.WARN),
         (saying(maxmemory=str(200 * MIB)), "memory", Severity.WARN),
         (saying(maxmemory="0"), "memory", Severity.NOTE),
         (saying(mem_fragmentation_ratio="2.1", used_memory=str(500 * MIB)), "memory", Severity.NOTE),
         (saying(connected_clients="9000"), "clients", Severity.WARN),
         (msgspec.structs.replace(WELL, settings={"appendfsync": "no"}), "persistence", Severity.WARN),
-        (msgspec.structs.replace(WELL, settings={"min-replicas-to-write": "2"}), "replication", Severity.BAD),
+        (msgspec.structs.replace(WELL, settings={"min-replicas-to-write": "3"}), "replication", Severity.BAD),
         (msgspec.structs.replace(WELL, refused=("xread",)), "rights", Severity.BAD),
         (msgspec.structs.replace(WELL, refused=None), "rights", Severity.BAD),
         (msgspec.structs.replace(WELL, unwritable="OOM no"), "writes", Severity.BAD),
@@ -105,12 +106,23 @@ def test_what_is_not_well_is_told_and_nothing_else(state: RedisState, check: str
     assert told[check].saw
 
 
+def test_the_smallest_acl_is_that_of_the_topology() -> None:
+    refused = msgspec.structs.replace(WELL, closed=("{r1}:",))
+    for url, has in {"redis://h": False, "redis+cluster://h": True}.items():
+        assert ("+cluster|slots" in str(check_redis(refused, Settings(redis=url)))) is has
+
+
+def test_a_master_of_a_cluster_that_is_cut_off_refuses_by_itself() -> None:
+    cluster = Settings(redis="redis+cluster://h")
+    assert all(each.check != "cut off" for each in check_redis(without("min_slaves_good_slaves"), cluster))
+
+
 @pytest.mark.parametrize(
     ("settings", "state", "severity", "said"),
     [
         (Settings(), without("connected_slaves", "min_slaves_good_slaves"), Severity.NOTE, "there are none"),
         (Settings(durable="disk"), WELL, Severity.BAD, "appendfsync everysec"),
-        (Settings(durable_replicas=2), WELL, Severity.WARN, "needs 2 replicas, and 1 replicas are there"),
+        (Settings(durable_replicas=3), WELL, Severity.WARN, "needs 3 replicas; connected: 2"),
         (Settings(), WELL, Severity.OK, "when it has reached 1 replica"),
     ],
 )
@@ -174,7 +186,7 @@ def test_keys_that_are_not_allowed_are_noticed(redis: RedisProcess, limited: Add
 
 def test_the_keys_of_each_partition_are_looked_at(redis: RedisProcess, limited: Address) -> None:
     keys = [Keys(number, 3, "orders") for number in range(3)]
-    redis.client.execute_command(*demands.acl("doctored", 3, "orders").split())
+    redis.client.execute_command(*demands.acl("doctored", partitions=3, name="orders").split())
     assert (look_at_redis(limited, keys).refused, look_at_redis(limited, keys).closed) == ((), ())
     redis.client.execute_command(
         "ACL", "SETUSER", "doctored", "resetkeys", *(f"~{each.tag}*" for each in keys[:2])

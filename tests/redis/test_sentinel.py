@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from relay.redis.address import Address
 from relay.redis.connection import SILENCE, Connection, LinkLost
 from relay.redis.refusal import Elsewhere, Refused
-from relay.redis.sentinel import SWITCH, WATCH, Sentinels
+from relay.redis.sentinel import SILENT, SWITCH, WATCH, Sentinels
 from relay.redis.sentinel_voice import ASKED
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
@@ -159,6 +159,35 @@ def test_a_switch_that_is_published_is_heard_before_the_next_question() -> None:
     scene.there.turn(2 * WATCH)
     assert scene.say() == b"OK"
     assert scene.asked(B) == 1
+
+
+def test_all_links_hear_that_no_sentinel_answers() -> None:
+    scene = Scene()
+    for voice in scene.there.voices.values():
+        voice.refuses = True
+    scene.begin()
+    said: list[Exception] = []
+    for _ in range(3):
+        scene.sentinels.connect(None).addErrback(lambda failure: said.append(failure.value))
+    scene.there.turn(ASKED)
+    assert [type(each) for each in said] == [LinkLost] * 3
+
+
+def test_the_log_hears_once_of_sentinels_none_of_which_answers_and_links_go_on(lines: list[str]) -> None:
+    scene = Scene().begin()
+    for voice in scene.there.voices.values():
+        voice.refuses = True
+        voice.cut()
+    scene.there.turn(SILENT - 1)
+    assert not [line for line in lines if "Sentinel" in line]
+    scene.there.turn(3 * SILENT)
+    assert scene.say() == b"OK"
+    (line,) = [line for line in lines if "Sentinel" in line]
+    assert "relay stays with m:1" in line
+    for voice in scene.there.voices.values():
+        voice.refuses = False
+    scene.there.turn(2)
+    assert [line.partition(" of ")[0] for line in lines if "entinel" in line] == ["no Sentinel", "Sentinels"]
 
 
 def test_a_sentinel_that_is_behind_leads_nobody_back() -> None:

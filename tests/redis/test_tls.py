@@ -12,7 +12,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
 
-from relay.net.client_tls import TLSFileError
+from relay.net.client_tls import TLSFileError, TLSFiles
 from relay.redis.address import Address
 from relay.redis.blocking import connect
 from relay.redis.connection import Connection
@@ -150,3 +150,16 @@ def test_a_file_that_is_of_no_use_is_named(files: dict[str, Path], tmp_path: Pat
     }.items():
         with pytest.raises(TLSFileError, match=said):
             Address.parse(f"rediss://h?{options}").endpoint(reactor)
+
+
+def test_a_key_is_taken_apart_once_and_files_that_have_changed_count_at_once(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.pem"
+    tls = TLSFiles(cert=str(own))
+    own.write_bytes(files["client"].read_bytes())
+    first = tls.certificate()
+    assert tls.certificate()["privateKey"] is first["privateKey"]
+    own.write_bytes(files["server"].read_bytes())
+    other = tls.certificate()
+    assert other["certificate"].get_serial_number() != first["certificate"].get_serial_number()

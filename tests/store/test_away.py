@@ -91,12 +91,22 @@ def test_one_that_hangs_gets_no_further_jobs_until_it_answers(scene: Scene) -> N
     scene.servers[1].answer = silent
     assert scene.submit(scene.pins[1]) == (1, StoreAway)
     assert scene.store.up() == [0, 2]
+    assert [partition.is_missed for partition in scene.router.all()] == [False, True, False]
     assert {number for number, _ in [scene.submit() for _ in range(8)]} == {0, 2}
     scene.servers[1].answer = healthy
     scene.turn(6)  # until its connection is given up for another
     Deferred.fromCoroutine(scene.store.sweep(1)).addErrback(lambda _: None)
     scene.turn()
     assert scene.store.up() == [0, 1, 2]
+
+
+def test_one_that_was_missed_is_asked_again_by_those_who_ask_all(scene: Scene) -> None:
+    missed = scene.router.all()[1]
+    scene.servers[1].answer = silent
+    scene.submit(scene.pins[1])
+    assert missed.is_missed
+    scene.turn(5.1)
+    assert (missed.is_missed, missed.is_up) == (False, False)
 
 
 def test_where_all_are_away_each_is_tried(scene: Scene) -> None:

@@ -14,6 +14,8 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from relay.model.problems.request import NotDurable, StoreAway
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
+from relay.operations.listings import page
+from relay.operations.seen import JobFilter
 from relay.store.messages import Report, Submission, Turn, Why
 from tests.processes import RedisProcess
 from tests.store.conftest import Store
@@ -66,6 +68,9 @@ async def test_an_end_is_not_told_before_it_is_durable(
     looked = await front.look("me", id)
     assert isinstance(looked, JobStatus)
     assert (looked.state, looked.attempts, looked.durable) == (State.RUNNING, 1, True)
+    assert ((await front.totals()).jobs, (await front.totals()).running) == (1, 1)
+    listed = await page(front, JobFilter(state="running"), 10, "")
+    assert [(job.id, job.state) for job in listed.jobs] == [(id, "running")]
     known = await front.known(id)
     assert known is not None
     assert known.why == Why.UNTOLD
@@ -208,16 +213,19 @@ async def test_a_disk_that_is_written_to_every_second_proves_nothing(server: Red
 
 
 @ensureDeferred
-async def test_a_store_that_can_prove_nothing_says_so_at_once_and_has_the_job(server: RedisProcess) -> None:
+async def test_a_store_that_can_prove_nothing_says_so_at_once_and_takes_no_job_that_nobody_would_be_told_of(
+    server: RedisProcess,
+) -> None:
     server.client.config_set("appendonly", "no")
     async with stores_at(f"unix://{server.socket}", "front", seconds=1.5) as (front,):
         await front.sweep()
         submission = durable(front)
         began = time.monotonic()
-        with pytest.raises(NotDurable, match="it keeps no append-only file"):
+        with pytest.raises(NotDurable, match="it keeps no append-only file") as refused:
             await front.submit(submission)
         assert time.monotonic() - began < 0.5
-        assert (await front.look("me", submission.id)).state is State.QUEUED
+        assert refused.value.members.get("id", "") == ""
+        assert (await front.totals()).jobs == 0
 
 
 ROUNDS, JOBS = 50, 20

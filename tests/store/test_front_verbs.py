@@ -176,7 +176,8 @@ async def submit(world: World, delay: int = 0, **changed: object) -> tuple[str, 
 
 async def arrive(world: World) -> None:
     """Have the real store know its data set, before ids are made."""
-    await world.verbs.catalogue()
+    for partition in range(world.verbs.partitions):
+        await world.verbs.catalogue(partition)
 
 
 @ensureDeferred

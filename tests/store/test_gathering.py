@@ -128,6 +128,16 @@ def test_a_list_goes_over_all_partitions_and_names_those_that_it_leaves_out(
     assert [each.away for each in slices] == [(), (1,), ()]
 
 
+def test_a_partition_that_gave_no_answer_a_moment_ago_is_not_waited_for_again(
+    operator: RedisOperatorStore, partitions: list[Any]
+) -> None:
+    partitions[1].is_missed = True
+    assert [part.is_up for part in done(operator.totals()).parts] == [True, False, True]
+    first = done(operator.live("all"))
+    assert done(operator.live("all", EVERYTHING, first.cursor)).away == (1,)
+    assert partitions[1].asked == []
+
+
 def test_a_process_tells_of_itself_in_one_partition_and_in_another_while_that_is_away(
     partitions: list[Any], operator: RedisOperatorStore
 ) -> None:

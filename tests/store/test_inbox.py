@@ -135,7 +135,7 @@ def test_one_that_hears_nothing_of_what_sweeps_write_reads_anew_over_another_con
     scene.redis.push(entry(1))
     for _ in range(DEAF):
         scene.inbox.expect()
-    scene.redis.turn(1)
+        scene.redis.turn(1)
     assert scene.redis.connects == 1
     scene.inbox.expect()
     scene.redis.turn(1)
@@ -147,6 +147,14 @@ def test_one_that_hears_them_goes_on(scene: Scene) -> None:
     for number in range(1, 4 * DEAF):
         scene.inbox.expect()
         scene.redis.push(entry(number, b"-", b"h"))
+        scene.redis.turn(1)
+    assert scene.redis.connects == 1
+
+
+def test_sweeps_that_come_together_are_given_the_same_time(scene: Scene) -> None:
+    for _ in range(4 * DEAF):
+        scene.inbox.expect()
+    scene.redis.turn(1)
     assert scene.redis.connects == 1
 
 
@@ -160,7 +168,7 @@ def test_sweeps_do_not_count_while_the_link_is_down(scene: Scene) -> None:
     connects = scene.redis.connects
     for _ in range(DEAF):
         scene.inbox.expect()
-    scene.redis.turn(1)
+        scene.redis.turn(1)
     assert scene.redis.connects == connects
 
 
@@ -183,17 +191,13 @@ def test_one_that_ends_by_itself_says_so(scene: Scene, monkeypatch: pytest.Monke
     assert not failure.check(CancelledError)
 
 
-def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats() -> None:
-    redis = MemoryRedis(Clock())
-    inbox = RedisInbox(redis.clock, Connection(redis.clock, redis), "box", lambda mail: None, 3)
-    inbox.start()
-    redis.turn()
-    inbox.expect()
-    redis.turn()
-    assert redis.connects == 1
-    inbox.expect()
-    redis.turn(1)
-    assert redis.connects == 2
+def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats(scene: Scene) -> None:
+    scene.inbox.expect()
+    scene.redis.turn(DEAF)
+    assert scene.redis.connects == 1
+    scene.inbox.expect()
+    scene.redis.turn(1)
+    assert scene.redis.connects == 2
 
 
 def test_beats_are_trimmed_some_at_a_time_and_messages_at_once(scene: Scene) -> None:

@@ -56,4 +56,4 @@ def test_a_layout_says_how_many_partitions_it_is_for(partitions: int) -> None:
 def test_the_smallest_rights_are_those_on_the_keys_of_each_partition() -> None:
     assert " ~{r0}:* -@all " in demands.acl()
     tags = " ".join(f"~{Keys(number, 2, 'a').tag}*" for number in range(2))
-    assert f" {tags} -@all " in demands.acl("relay", 2, "a")
+    assert f" {tags} -@all " in demands.acl("relay", partitions=2, name="a")

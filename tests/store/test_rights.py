@@ -34,3 +34,10 @@ def test_scripts_are_known_by_their_hashes() -> None:
 def test_the_layout_is_that_of_a_new_data_set(redis: RedisProcess) -> None:
     redis.client.eval(script("open").text, 2, *Keys().declared, "a", "", -1, "", 1)
     assert redis.client.get("{r0}:layout").decode() == demands.layout()
+
+
+def test_the_docs_say_what_a_cluster_takes_besides(root: Path) -> None:
+    words = " ".join(f"+{command}" for command in demands.CLUSTER)
+    for page in ("running.md", "topologies.md"):
+        assert words in (root / "docs" / page).read_text()
+    assert demands.acl(more=demands.CLUSTER) == f"{demands.acl()} {words}"

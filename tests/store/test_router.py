@@ -39,7 +39,7 @@ class FakePartition:
         self.on_data_loss: list[Any] = []
         self.keys_held: dict[str, str] = {}
         self.takes = self.is_up = True
-        self.is_full = False
+        self.is_full = self.is_missed = False
 
     def now(self) -> float:
         return float(NOW)

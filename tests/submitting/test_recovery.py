@@ -84,6 +84,7 @@ class Forgetful(Store):
         super().__init__()
         self.receipts: dict[str, Receipt | Exception] = {}
         self.again: list[str] = []
+        self.now = lambda: 5_000.0
 
     async def attach_all(self, ids: list[str]) -> list[Outcome | None]:  # type: ignore[override]
         await super().attach_all(ids)
@@ -146,7 +147,8 @@ def test_one_that_may_not_run_twice_or_was_never_submitted_here_is_not_submitted
     store.receipts["c"] = QueueFull()
     clock.advance(PAUSE)
     assert store.again == ["c"]
-    assert [type(told[0]) for told in (once, attached, refused)] == [Interrupted, StoreReset, QueueFull]
+    assert [type(told[0]) for told in (attached, refused)] == [StoreReset, QueueFull]
+    assert (once[0].state, once[0].payload) == (State.FAILED, Interrupted.slug)  # and nobody is cut off
     assert len(room) == 0
 
 

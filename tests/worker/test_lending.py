@@ -64,7 +64,7 @@ def test_all_places_are_used_by_one_partition_if_the_others_have_no_work() -> No
     assert parted.crew.by_partition() == [0, 0, 0, 20, 0]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 40))])
 def test_all_jobs_run_once_and_never_more_than_there_are_places_for(seed: int) -> None:
     draw = random.Random(seed)
     parted = Parted(partitions=draw.randint(2, 5), places=draw.randint(1, 6))
@@ -280,7 +280,7 @@ def test_a_session_that_wants_to_be_alone_and_goes_away_keeps_nobody() -> None:
     assert parted.crew.by_partition() == [0, 4]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 40))])
 def test_a_suspect_is_never_beside_another_job_whatever_comes(seed: int) -> None:
     """Partitions go away and come back meanwhile. In the end all have run."""
     draw = random.Random(seed)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
+import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -25,6 +26,7 @@ from relay.store.messages import Message, Submission
 from relay.store.router import Router
 from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore
+from relay.worker.definitions import served
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
 from tests.processes import RedisProcess
@@ -50,6 +52,20 @@ def lasting(context: Context) -> Deferred[int]:
 def quick() -> int:
     """Ends at once."""
     return 1
+
+
+@job
+async def parent(context: Context) -> Any:
+    """Leaves something for its next attempt, and has another job do the work."""
+    await context.checkpoint({"step": 1})
+    return await context.submit(quick)
+
+
+@job(every=1, internal=True)
+def ticking(context: Context) -> None:
+    """Is fired each second."""
+    begun.append(context.job_id)
+    look[0]()
 
 
 class Wire(OneServer):
@@ -90,7 +106,7 @@ class Wires(OneServer):
 class Site:
     """A worker, and a front that is never cut off."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *more: Any) -> None:
         from twisted.internet import reactor
 
         self.reactor: Any = reactor
@@ -101,7 +117,7 @@ class Site:
         upstreams = Mock(close=lambda: succeed(None))
         inbox = inboxes_of(reactor, router, "worker")
         tools = WorkerTools(reactor, store, inbox, upstreams, Mock(), Mock(), self.failures.append)
-        self.worker = Worker(tools, Registry([lasting, quick]), SETTINGS)
+        self.worker = Worker(tools, Registry([lasting, quick, parent, *more]), SETTINGS)
         self.front = RedisFrontStore(self.front_router, "front", terms_of(SETTINGS))
         self.inbox = inboxes_of(reactor, self.front_router, "front")(self.deliver)
         self.told: list[Message] = []
@@ -154,10 +170,10 @@ class Site:
 
 
 @pytest_twisted.async_yield_fixture
-async def site(redis: RedisProcess) -> Any:
+async def site(redis: RedisProcess, request: pytest.FixtureRequest) -> Any:
     running.clear()
     begun.clear()
-    site = Site(redis.url)
+    site = Site(redis.url, *getattr(request, "param", ()))
     look[:] = [site.look]
     await site.start()
     yield site
@@ -183,6 +199,23 @@ async def test_partitions_have_the_same_part_of_the_places(site: Site) -> None:
         await site.until(lambda: site.ended(id))  # noqa: B023
     assert len(begun) == len({*begun}) == 8 * PARTITIONS
     assert min(Counter(id[0] for id in begun[:15]).values()) >= 3
+
+
+@ensureDeferred
+async def test_a_job_has_its_checkpoint_and_its_sub_jobs_where_it_is(site: Site) -> None:
+    parents = [id for number in range(PARTITIONS) for id in await site.submit(number, "parent", 2)]
+    await site.until(lambda: site.ended(*parents))
+    outcomes = [await site.front.look("me", id) for id in parents]
+    assert {(outcome.state, outcome.payload) for outcome in outcomes} == {(State.SUCCEEDED, "1")}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("site", [[ticking]], indirect=True)
+@ensureDeferred
+async def test_a_schedule_is_looked_at_where_it_lives(site: Site) -> None:
+    await site.until(lambda: len(begun) >= 2)
+    (definition,) = [each for each in served(Registry([ticking])) if each.schedule is not None]
+    assert {int(id[0]) for id in begun} == {site.store.home_of(definition)}
 
 
 @ensureDeferred

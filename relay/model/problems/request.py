@@ -162,6 +162,6 @@ class NotDurable(StoreAway):
     """The job has to be durable, and was taken, but neither a replica nor the disk had it in time, as the operator has
     chosen. It may run, and it may be lost if the store's server fails now. `id` is its id. With a key, send the same
     request again after `Retry-After` seconds: that waits again, and makes no second job. Without one, look at
-    `/jobs/{id}` first."""
+    `/jobs/{id}` first. An answer without an `id` says that nothing can make it durable now, and it was not taken."""
 
     slug, title = "not-durable", "Not durable yet"

@@ -1,6 +1,6 @@
 --!no-writes
 -- live: some of the jobs that live.
--- arguments: tag, epoch, cursor ('' at first), source (`all`; `running`; `scheduled`, by their times; of a name `line`: those
+-- arguments: tag, epoch, cursor ('' at first), source (`all`; `running`; `scheduled`, `untold`, by their times; of a name `line`: those
 --            without a lane, `suspects`: those that are suspected, by their places), name, owner, prefix (of the id), before,
 --            after (ms, when it was made)
 -- answer:    {'OK', now, seq, the next cursor ('': that was all), how many were looked at, rows of `Listed`}. A job may be
@@ -65,7 +65,7 @@ if source == 'all' then
 elseif source == 'running' then
   cursor = scan_runs(ARG.cursor)
 else
-  local keys = {scheduled = K.delay, line = line_of(ARG.name, ''), suspects = named('suspect', ARG.name)}
+  local keys = {scheduled = K.delay, untold = K.untold, line = line_of(ARG.name, ''), suspects = named('suspect', ARG.name)}
   cursor = walk_jobs(keys[source], ARG.cursor)
 end
 return {'OK', now, seq, cursor, looked, unpack(rows)}

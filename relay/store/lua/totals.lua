@@ -18,5 +18,5 @@ for _, key in ipairs({K.declared, K.later, K.graves}) do collect(redis.call('HGE
 for _, key in ipairs({K.heads, K.suspects}) do collect(redis.call('ZRANGE', key, 0, 9999), 1) end
 return {'OK', now, seq, Totals{
   catalogue = tonumber(redis.call('GET', K.catalogue) or 0), jobs = redis.call('HLEN', K.job),
-  running = redis.call('HLEN', K.run), scheduled = redis.call('ZCARD', K.delay), dead = redis.call('ZCARD', K.dead),
+  running = redis.call('HLEN', K.run) + redis.call('ZCARD', K.untold), scheduled = redis.call('ZCARD', K.delay), dead = redis.call('ZCARD', K.dead),
   bytes = tonumber(redis.call('GET', K.bytes) or 0), names = names, stopped = redis.call('HGETALL', K.stopped)}}

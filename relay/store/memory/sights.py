@@ -126,6 +126,8 @@ class MemorySights(Sights):
         elif source == "scheduled":
             late = [live for live in jobs if live.state is State.SCHEDULED]
             jobs = sorted(late, key=lambda live: (live.due, live.id))
+        elif source == "untold":
+            jobs = []  # they are told at once
         elif source == "line":
             line = [live for live in self.store.data.waiting() if not live.job.lane]
             jobs = [live for live in line if live.job.name == wanted.name]

@@ -114,6 +114,7 @@ class Obstacles:
         network = self._rig.network
         assert network is not None
         old = self._replicated.owner(self._tag)
+        self._leave_alone(old)
         others = [host for host in network.hosts if host != old.host]
         self.cut_off = [site.number for site in self._rig.sites if site.host == old.host]
         network.cut([old.host], others)
@@ -123,6 +124,12 @@ class Obstacles:
         finally:
             network.join([old.host], others)
         return self._topology.down_after
+
+    def _leave_alone(self, node: Node) -> None:
+        """Have no other master on its host: a Cluster that most masters are cut off from elects none."""
+        for other in self._topology.nodes:
+            if other is not node and other.host == node.host and other.is_master:
+                self._replicated.hand_over(other)
 
     def failover(self) -> float:
         """Planned, as an operator does it."""

@@ -26,12 +26,22 @@ class Sample(NamedTuple):
     heard: str
 
 
+class Waited(NamedTuple):
+    """For how long a front had been kept waiting for a processor."""
+
+    site: int
+    at: float
+    seconds: float
+
+
 class Probe:
     """Runs in a thread of its own, from `start` to `stop`."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = sites
         self._samples: list[Sample] = []
+        self._late: list[tuple[float, float]] = []
+        self._waited: list[Waited] = []
         self._stopping, self._paused = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -56,7 +66,10 @@ class Probe:
                     return
                 for site in () if self._paused.is_set() else self._sites:
                     under_way.create_task(self._ask(site, number))
+                since = time.monotonic()
+                self._waited += [Waited(s.number, since, s.front.kept_waiting()) for s in self._sites]
                 await asyncio.sleep(EVERY)
+                self._late.append((since, time.monotonic() - since - EVERY))
 
     async def _ask(self, site: Site, number: int) -> None:
         at = time.monotonic()
@@ -69,6 +82,11 @@ class Probe:
         except Unknown as unknown:
             heard = str(unknown) or "nothing"
         self._samples.append(Sample(site.number, at, heard))
+
+    def late(self, begin: float, end: float) -> float:
+        """For how long a busy machine kept the probe itself, or the front that waited longest, from running."""
+        own = sum(late for at, late in self._late if begin <= at < end)
+        return max(own, longest_waited(self._waited, begin, end))
 
     def away(self, site: Site, begin: float, end: float) -> tuple[float, Counter[str]]:
         """The longest time in which a front that was there took no new request, and what was heard meanwhile."""
@@ -83,3 +101,15 @@ class Probe:
             else:
                 since = 0.0
         return longest, heard
+
+
+def longest_waited(waited: Sequence[Waited], begin: float, end: float) -> float:
+    """How long the front that waited longest was kept from running in this time. A front that was started anew counts
+    from 0."""
+    sums: Counter[int] = Counter()  # microseconds
+    before: dict[int, float] = {}
+    for site, at, seconds in waited:
+        if begin <= at < end and site in before:
+            sums[site] += int(max(0.0, seconds - before[site]) * 1e6)
+        before[site] = seconds
+    return max(sums.values(), default=0) / 1e6

@@ -20,7 +20,7 @@ from tests.topologies.network import Network, can_have_hosts
 from tests.topologies.one import One
 from tests.topologies.sentinels import Sentinels
 
-SITES, HOSTS = 2, 3  # hosts with relay, and hosts with servers: the first ones have both
+HOSTS = 3  # with servers; the first ones have relay, too
 KINDS: dict[str, type[Sentinels | Cluster | One]] = {"sentinel": Sentinels, "cluster": Cluster, "one": One}
 DOWN_AFTER = {"sentinel": 1.0, "cluster": 2.0, "one": 0.0}  # seconds until a server is given up
 
@@ -37,6 +37,7 @@ class Plan:
     at_once: int = 30  # clients
     durable: bool = False  # whether those that do not wait ask for durable jobs
     partitions: int = 1
+    sites: int = 2  # hosts with relay
     only: tuple[str, ...] = ()  # the faults, each once, instead of any that are drawn
     user: str = ""  # a user of the servers', as in ``relay:secret@``
 
@@ -89,7 +90,9 @@ def rig_of(plan: Plan, directory: Path) -> Iterator[Rig]:
         )
         stack.callback(topology.stop)
         topology.start()
-        sites = [Site(directory, n, topology.url(plan.user), hosts[n], plan.partitions) for n in range(SITES)]
+        sites = [
+            Site(directory, n, topology.url(plan.user), hosts[n], plan.partitions) for n in range(plan.sites)
+        ]
         for site in sites:
             stack.callback(site.stop)
             stack.callback(site.write_logs)

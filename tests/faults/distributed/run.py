@@ -7,12 +7,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.faults import history
-from tests.faults.distributed.figures import Fault, Findings, Stage, run_again
+from tests.faults.distributed.figures import GRACE, Fault, Findings, Stage, run_again
 from tests.faults.distributed.obstacles import Obstacles, decks, impossible
-from tests.faults.distributed.rig import SITES, Plan, Rig, rig_of
+from tests.faults.distributed.rig import Plan, Rig, rig_of
 from tests.faults.distributed.site import Site
 from tests.faults.run import TRACES
 from tests.processes import eventually
@@ -75,6 +74,7 @@ def _fault(rig: Rig, obstacles: Obstacles, name: str) -> Fault:
     lasted = time.monotonic() - begun
     threading.Event().wait(rig.draw.uniform(*_PAUSE))  # time for relay, and for the probe to see
     fault = Fault(name, lasted, allowed, max(0.0, obstacles.promoted - begun))
+    fault.late = rig.probe.late(begun, begun + max(allowed, fault.took_over) + GRACE)
     for site in rig.sites:
         away, heard = rig.probe.away(site, begun, time.monotonic())
         if site.number in obstacles.cut_off:
@@ -125,7 +125,7 @@ def _leftovers(rig: Rig) -> list[str]:
     left: list[str] = []
 
     def look() -> bool:
-        left[:] = [each for tag in rig.tags() for each in _left_in(tag, rig.client_of(tag))]
+        left[:] = [each for tag in rig.tags() for each in _left_in(tag, rig)]
         left.extend(f"{site.front.held()} holds" for site in rig.sites if site.front.held())
         return not left
 
@@ -135,7 +135,8 @@ def _leftovers(rig: Rig) -> list[str]:
     return left
 
 
-def _left_in(tag: str, redis: Any) -> list[str]:
+def _left_in(tag: str, rig: Rig) -> list[str]:
+    redis = rig.client_of(tag)
     left = [f"{tag}{key}" for key in TRACES if redis.exists(f"{tag}{key}")]
     sessions = redis.zcard(f"{tag}session")
-    return [*left, *([f"{tag}: {sessions} sessions"] if sessions != SITES else [])]
+    return [*left, *([f"{tag}: {sessions} sessions"] if sessions != rig.plan.sites else [])]

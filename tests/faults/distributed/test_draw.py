@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.distributed.figures import Fault, Findings, Stage, run_again
+from tests.faults.distributed.probe import Waited, longest_waited
 from tests.faults.distributed.rig import Plan
 from tests.faults.distributed.run import run
 
@@ -18,11 +19,22 @@ def drawn() -> int:
 
 
 @pytest.mark.processes
-def test_a_master_that_dies_and_the_next_one_that_hands_over_lose_nobody(tmp_path: Path) -> None:
-    plan = Plan("sentinel", seed=drawn(), jobs=100, at_once=8, only=("kill_and_hand_over",))
+def test_a_server_that_dies_and_comes_back_loses_nothing(tmp_path: Path) -> None:
+    """And a run with its clients, its probe and its verdict is what `make faults-distributed` does."""
+    plan = Plan("one", seed=drawn(), jobs=20, at_once=8, sites=1, only=("kill_and_revive",))
     findings = run(plan, tmp_path)
     assert findings.wrong() == [], f"seed {plan.seed}"
-    assert findings.losing.verdict.jobs >= 100
+    assert findings.kept.verdict.jobs >= 20
+    assert [fault.name for fault in findings.kept.faults] == ["kill_and_revive"]
+
+
+@pytest.mark.long
+@pytest.mark.processes
+def test_a_master_that_dies_and_the_next_one_that_hands_over_lose_nobody(tmp_path: Path) -> None:
+    plan = Plan("sentinel", seed=drawn(), jobs=60, at_once=8, sites=1, only=("kill_and_hand_over",))
+    findings = run(plan, tmp_path)
+    assert findings.wrong() == [], f"seed {plan.seed}"
+    assert findings.losing.verdict.jobs >= 60
 
 
 @pytest.mark.long
@@ -40,6 +52,21 @@ def test_new_requests_that_were_kept_out_for_too_long_are_found() -> None:
     assert "3.1 s instead of 3.0 s: kill" in Findings(losing=Stage(faults=[late])).wrong()[0]
     late.took_over = 1.5  # the servers took longer than they should
     assert not Findings(losing=Stage(faults=[late])).wrong()
+
+
+def test_the_front_that_a_busy_machine_kept_waiting_longest_counts() -> None:
+    told = [
+        (0, 1.0, 5.0),
+        (1, 1.0, 0.0),
+        (0, 2.0, 5.5),
+        (1, 2.0, 0.1),
+        (0, 3.0, 0.2),
+        (0, 4.0, 0.5),
+        (0, 9.0, 9.0),
+    ]
+    waited = [Waited(*each) for each in told]  # the first one was started anew at 3
+    assert longest_waited(waited, 1.5, 5.0) == pytest.approx(0.8)
+    assert longest_waited([], 0.0, 1.0) == 0.0
 
 
 def test_a_front_that_was_cut_off_may_be_away_as_long_as_it_is() -> None:
