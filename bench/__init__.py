@@ -10,6 +10,9 @@
 `asking`       clients that wait, and clients that poll
 `report`       tables for ``docs/performance.md`` and the guides
 `plot`         the plot
+`scale`        what a job costs with several partitions, fronts, workers and servers (`layouts`)
+`scale_model`  what more of them would take, by a simulation (`scale_simulation`, `scale_tables`)
+`idle`         what processes without work cost Redis
 `work`         counts work instead of time, for CI
 =============  ==================================================================================================
 

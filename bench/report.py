@@ -23,7 +23,8 @@ def write(results: Mapping[str, Any]) -> None:
         path.write_text(text)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Lines of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -40,7 +41,7 @@ def _rates(found: Mapping[str, Any], p99: Mapping[str, Any] | None) -> str:
         cells = [name, f"{rates['median']:,.0f}", _spread(rates), ratio]
         rows.append([*cells, f"{p99[name]['median']:.1f}"] if p99 else cells)
     head = ["", "a second, median", "spread", "relay does"]
-    return _table([*head, "p99, ms"] if p99 else head, rows)
+    return table([*head, "p99, ms"] if p99 else head, rows)
 
 
 def jobs(results: Mapping[str, Any]) -> str:
@@ -56,7 +57,7 @@ def cpu(results: Mapping[str, Any]) -> str:
     for connections, used in results["cpu"].items():
         shares = [f"{used[title]:.0f}" for title in ("front", "redis", "worker")]
         rows.append([connections, f"{used['rate']:,.0f}", *shares])
-    return _table(["connections", "jobs a second", "front, µs a job", "Redis", "worker"], rows)
+    return table(["connections", "jobs a second", "front, µs a job", "Redis", "worker"], rows)
 
 
 def reactors(results: Mapping[str, Any]) -> str:
@@ -71,12 +72,12 @@ def reactors(results: Mapping[str, Any]) -> str:
         [name, *(f"{used[job]:.0f}" if job in used else "" for job in jobs)]
         for name, used in results["cpu_reactors"].items()
     ]
-    return _table(["worker, µs a job", *jobs.values()], rows)
+    return table(["worker, µs a job", *jobs.values()], rows)
 
 
 def callers(results: Mapping[str, Any]) -> str:
     rows = [[name, f"{used:.0f}"] for name, used in results["callers"]["cpu"].items()]
-    return _table(["", "µs of CPU for a held job"], rows)
+    return table(["", "µs of CPU for a held job"], rows)
 
 
 def neighbours(results: Mapping[str, Any]) -> str:
@@ -87,18 +88,18 @@ def neighbours(results: Mapping[str, Any]) -> str:
         "beside": "while its relay is asked",
     }
     rows = [[shown, f"{found[f'{k}_median']:.1f}", f"{found[f'{k}_p99']:.1f}"] for k, shown in names.items()]
-    return _table(["", "median, ms", "p99, ms"], rows)
+    return table(["", "median, ms", "p99, ms"], rows)
 
 
 def guesses(results: Mapping[str, Any]) -> str:
     found = results["callers"]["guesses"]
     rows = [[name, f"{took['theirs']:.3f}", f"{took['none']:.3f}"] for name, took in found.items()]
-    return _table(["404, median, ms", "another's job of 1 MB", "a job that does not exist"], rows)
+    return table(["404, median, ms", "another's job of 1 MB", "a job that does not exist"], rows)
 
 
 def memory(results: Mapping[str, Any]) -> str:
     rows = [[name, f"{f['held']:.1f}", f"{f['after']:.1f}"] for name, f in results["memory"].items()]
-    return _table(["", "KiB for each held connection", "KiB still there 5 s after"], rows)
+    return table(["", "KiB for each held connection", "KiB still there 5 s after"], rows)
 
 
 def many(results: Mapping[str, Any]) -> str:
@@ -110,7 +111,7 @@ def many(results: Mapping[str, Any]) -> str:
         ["heartbeats a second", f"{found['beats_a_second']:,.0f}"],
         ["CPU of the fronts for a heartbeat, the kernel's share included", f"{found['us_a_beat']:.1f} µs"],
     ]
-    return _table(["", ""], rows)
+    return table(["", ""], rows)
 
 
 def latency(results: Mapping[str, Any]) -> str:
@@ -118,7 +119,7 @@ def latency(results: Mapping[str, Any]) -> str:
     rows = [["alone", f"{found['alone']['median']:.2f}", f"{found['alone']['p99']:.2f}"]]
     others = found["beside"]
     rows.append([f"beside {others['others']:,} held", f"{others['median']:.2f}", f"{others['p99']:.2f}"])
-    return _table(["a lone held no-op job over HTTP, ms", "median", "p99"], rows)
+    return table(["a lone held no-op job over HTTP, ms", "median", "p99"], rows)
 
 
 def growth(results: Mapping[str, Any]) -> str:
@@ -126,7 +127,7 @@ def growth(results: Mapping[str, Any]) -> str:
     for found in results["growth"].values():
         first = next(iter(found.values()))
         rows += [[name, f"{used:.0f}", f"{used / first - 1:+.0%}"] for name, used in found.items()]
-    return _table(["beside", "µs of CPU for one job, all processes", ""], rows)
+    return table(["beside", "µs of CPU for one job, all processes", ""], rows)
 
 
 def fronts(results: Mapping[str, Any]) -> str:
@@ -134,7 +135,7 @@ def fronts(results: Mapping[str, Any]) -> str:
     for name, used in results["two_fronts"].items():
         rest = used["redis"] + used["worker"]
         rows.append([name, f"{used['rate']:,.0f}", f"{used['front']:.0f}", f"{rest:.0f}"])
-    return _table(["fronts", "jobs a second", "fronts, µs a job", "Redis and worker"], rows)
+    return table(["fronts", "jobs a second", "fronts, µs a job", "Redis and worker"], rows)
 
 
 def django(results: Mapping[str, Any]) -> str:
@@ -152,7 +153,7 @@ def django(results: Mapping[str, Any]) -> str:
             *(f"{found[c]['page_ms'] / 1000:.3f} s" for c in cases),
         ],
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def gunicorn(results: Mapping[str, Any]) -> str:
@@ -162,7 +163,7 @@ def gunicorn(results: Mapping[str, Any]) -> str:
         page = "none within 10 s" if case["page_ms"] is None else f"{case['page_ms']:.0f} ms"
         rows.append([name, page, *(f"{case[kind]:,}" for kind in ("cut", "whole", "waiting"))])
     head = ["", "an answer for the next one", "after a restart: cut off", "told how to go on", "waiting on"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def poll(results: Mapping[str, Any]) -> str:
@@ -170,7 +171,7 @@ def poll(results: Mapping[str, Any]) -> str:
     for name, case in results["polling"].items():
         late = f"{case['late_ms']:,.0f} ms, {case['late_p99_ms']:,.0f} ms"
         rows.append([name, f"{case['requests']:.1f}", late, f"{case['us'] / 1000:.2f} ms"])
-    return _table(
+    return table(
         ["", "requests for a job", "told late by (median, p99)", "CPU of all of relay for a job"], rows
     )
 
@@ -181,7 +182,7 @@ def scripts(results: Mapping[str, Any]) -> str:
         longest = max(verbs, key=verbs.__getitem__)
         others = ", ".join(f"{verb} {ms:.1f}" for verb, ms in sorted(verbs.items()) if verb != longest)
         rows.append([situation, f"{longest} {verbs[longest]:.1f} ms", others])
-    return _table(["while there are", "the longest", "others, ms"], rows)
+    return table(["while there are", "the longest", "others, ms"], rows)
 
 
 TABLES = {
