@@ -49,8 +49,11 @@ class Sentinel(Node):
         return (answer[0].decode(), int(answer[1])) if answer else None
 
     def knows_all(self) -> bool:
-        """Whether it knows both replicas and both other Sentinels, and that all are well."""
+        """Whether it knows both replicas and both other Sentinels, and that all are well. One that stood still for 2 s
+        acts on nothing for 30 s (TILT), and finds no replica good enough when its master died meanwhile."""
         try:
+            if int(self.client.info("sentinel")["sentinel_tilt"]):
+                return False
             found: dict[str, Any] = self.client.sentinel_master(NAME)
         except (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError):
             return False
