@@ -241,7 +241,9 @@ def test_a_front_that_cannot_listen_gives_up() -> None:
             return "http://127.0.0.1:1"
 
     reasons: list[str] = []
-    tools = FrontTools(Clock(), Mock(inbox="f", partitions=1), Mock(), [Deaf()], Credentials(), reasons.append)  # type: ignore[list-item]
+    tools = FrontTools(
+        Clock(), Mock(inbox="f", partitions=1), Mock(), [Deaf()], Credentials(), reasons.append
+    )  # type: ignore[list-item]
     front = Front(tools, Settings())
     ensureDeferred(front._listen())
     assert reasons == ["the front can't listen on http://127.0.0.1:1: [Errno 24] Too many open files"]

@@ -65,6 +65,11 @@ class Cluster(Topology):
         slot = slot_of(key)
         return self._servers.setdefault(slot, SlotServer(self, slot))
 
+    @property
+    def is_sure(self) -> bool:
+        """A node that most masters do not hear answers nobody (CLUSTERDOWN) before another takes its place."""
+        return True
+
     def start(self) -> None:
         self._watching.start(WATCH, now=False)
 

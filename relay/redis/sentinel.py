@@ -28,6 +28,7 @@ from relay.timing.recurring import recurring
 
 WATCH = 0.5  # seconds between two questions
 SILENT = 5.0  # seconds without an answer of any Sentinel until the log has it
+SURE = 1.0  # seconds for which an answer holds: no master is replaced sooner
 SWITCH = "+switch-master"  # the channel; its messages: name, host and port before, host and port now
 
 Reach = Callable[[Address], Connects]
@@ -70,6 +71,11 @@ class Sentinels(Server, Topology):
     def server_of(self, key: str) -> Sentinels:
         """The master, which has every key."""
         return self
+
+    @property
+    def is_sure(self) -> bool:
+        """Most Sentinels were heard a moment ago: fewer can't make another master, and these would have said so."""
+        return 2 * sum(voice.is_heard(SURE) for voice in self._voices) > len(self._voices)
 
     def start(self) -> None:
         self._hearing.start()

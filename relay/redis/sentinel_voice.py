@@ -35,6 +35,8 @@ class SentinelVoice:
         self.is_asked = False
         #: whether it answered the last question
         self.is_well = False
+        self._heard: float | None = None  # when it answered last
+        self._clock = clock
         self._name = name
         self._reach = reach
         self._questions = Questions(clock, ASKED)
@@ -44,6 +46,10 @@ class SentinelVoice:
         be reached, or not in time."""
         self.is_asked = True
         return ensureDeferred(self._ask()).addBoth(self._answered)
+
+    def is_heard(self, within: float) -> bool:
+        """Whether it has answered in the last seconds, which are so many."""
+        return self._heard is not None and self._clock.seconds() - self._heard <= within
 
     def close(self) -> None:
         """Wait for no answer."""
@@ -65,6 +71,8 @@ class SentinelVoice:
     def _answered(self, result: Any) -> Any:
         self.is_asked = False
         self.is_well = not isinstance(result, Failure)
+        if self.is_well:
+            self._heard = self._clock.seconds()
         return result
 
 

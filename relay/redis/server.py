@@ -37,6 +37,10 @@ class Topology(Protocol):
     def server_of(self, key: str) -> Server:
         """The server that has this key, and all keys with the same hash tag."""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether no other server can have taken the place of one that answers, without a word to this process."""
+
     def start(self) -> None:
         """Watch where the servers are."""
 

@@ -46,6 +46,11 @@ class OneServer:
     def server_of(self, key: str) -> Server:
         return self
 
+    @property
+    def is_sure(self) -> bool:
+        """There is no other."""
+        return True
+
     def start(self) -> None:
         """There is nothing to watch."""
 

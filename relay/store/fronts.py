@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from relay.model.problems.request import NoSuchJob, StoreReset
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.lookups import id_of_key
@@ -28,10 +29,11 @@ class FrontStore(SubmitterStore, Protocol):
     def stop(self) -> Deferred[Any]: ...
 
     async def find(self, digest: str) -> str:
-        """The id of the job that a key stands for. Raises `NoSuchJob`."""
+        """The id of the job that a key stands for. Raises `NoSuchJob`, `StoreAway` where another server may know it."""
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
-        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset`."""
+        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset` where its end was lost with the data set
+        that it was in, and `StoreAway` where another server may know it."""
 
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         """The same, and have its outcome sent to this process' inbox."""
@@ -63,7 +65,7 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
     async def find(self, digest: str) -> str:
         id = await id_of_key(self._router, digest)
         if not id:
-            raise NoSuchJob
+            raise NoSuchJob if self._router.is_sure else StoreAway
         return id
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
@@ -89,5 +91,12 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
     def _known(self, id: str, reply: list[Any]) -> JobStatus | Outcome:
         found = codec.read_standing(id, reply)
         if found is None:
-            raise StoreReset if self.minted_elsewhere(id) else NoSuchJob
+            raise self._unknown(id)
         return found
+
+    def _unknown(self, id: str) -> RelayError:
+        """A front that is cut off together with an old master does not say that a job is gone, or never was: the new
+        master may have it."""
+        if not self.minted_elsewhere(id):
+            return NoSuchJob()
+        return StoreReset() if self._router.is_sure else StoreAway()

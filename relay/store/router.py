@@ -59,6 +59,11 @@ class Router:
         """Scopes of limits by their partitions."""
         return _grouped(self.of_scope, scopes)
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether what a partition does not know can't be known to a server that has taken its place."""
+        return self._topology is None or self._topology.is_sure
+
     def start(self) -> None:
         """Connect to all of them, again and again."""
         if self._topology is not None:

@@ -291,7 +291,10 @@ def test_head_never_holds(relay: RelayProcess) -> None:
     begun = relay.call("POST", "/jobs/patient", headers={"Prefer": "respond-async"})
     answer = relay.call("HEAD", begun.headers["location"], headers={"Prefer": "wait=20"})
     assert answer.status == 200
-    assert relay.call("DELETE", begun.headers["location"]).status in (200, 202)  # a worker may have it by then
+    assert relay.call("DELETE", begun.headers["location"]).status in (
+        200,
+        202,
+    )  # a worker may have it by then
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_again(relay: RelayProcess) -> None:

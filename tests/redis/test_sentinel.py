@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from relay.redis.address import Address
 from relay.redis.connection import SILENCE, Connection, LinkLost
 from relay.redis.refusal import Elsewhere, Refused
-from relay.redis.sentinel import SILENT, SWITCH, WATCH, Sentinels
+from relay.redis.sentinel import SILENT, SURE, SWITCH, WATCH, Sentinels
 from relay.redis.sentinel_voice import ASKED
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
@@ -159,6 +159,22 @@ def test_a_switch_that_is_published_is_heard_before_the_next_question() -> None:
     scene.there.turn(2 * WATCH)
     assert scene.say() == b"OK"
     assert scene.asked(B) == 1
+
+
+def test_it_is_sure_that_there_is_no_other_master_as_long_as_most_sentinels_are_heard() -> None:
+    scene = Scene()
+    assert not scene.sentinels.is_sure
+    scene.begin()
+    assert scene.sentinels.is_sure
+    scene.there.hung = {("s", 1)}
+    scene.there.turn(5)
+    assert scene.sentinels.is_sure
+    scene.there.hung = {("s", 1), ("s", 2)}
+    scene.there.turn(SURE + 0.1)
+    assert not scene.sentinels.is_sure
+    scene.there.hung = set()
+    scene.there.turn(ASKED + WATCH)
+    assert scene.sentinels.is_sure
 
 
 def test_all_links_hear_that_no_sentinel_answers() -> None:
