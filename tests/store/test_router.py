@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
 from relay.model.limits import Learned, Rate
-from relay.model.problems.request import NoSuchJob, StoreAway
+from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.codec import kept_outcome
@@ -48,7 +49,7 @@ class FakePartition:
         return f"{self.keys.partition}-epoch-{len(self.asked)}"
 
     def minted_elsewhere(self, id: str) -> bool:
-        return False
+        return "-other-" in id
 
     async def run(self, verb: str, words: Any) -> tuple[int, list[Any]]:
         self.asked.append((verb, *words))
@@ -106,6 +107,23 @@ def test_a_job_is_where_its_id_says(partitions: list[Any], front: RedisFrontStor
 @pytest.mark.parametrize("id", ["", "x", "7-epoch-a", "-"])
 def test_what_names_no_partition_is_no_job(front: RedisFrontStore, id: str) -> None:
     assert done(front.look("me", id)) is NoSuchJob
+
+
+@pytest.mark.parametrize(
+    ("is_sure", "of_another_data_set", "of_a_key"),
+    [(True, StoreReset, NoSuchJob), (False, StoreAway, StoreAway)],
+)
+def test_who_may_be_cut_off_with_an_old_master_calls_no_job_lost(
+    partitions: list[Any], is_sure: bool, of_another_data_set: type, of_a_key: type
+) -> None:
+    topology: Any = SimpleNamespace(is_sure=is_sure)
+    front = RedisFrontStore(Router(partitions, topology), "front", TERMS)
+    for partition in partitions:
+        partition.standing = lambda id: [b"none"]
+    assert done(front.look("me", "0-other-a")) is of_another_data_set
+    assert done(front.attach("me", "1-other-a")) is of_another_data_set
+    assert done(front.look("me", "0-epoch-a")) is NoSuchJob
+    assert done(front.find("key")) is of_a_key
 
 
 def test_jobs_without_a_key_are_spread_and_those_of_a_key_stay_together(
