@@ -32,8 +32,8 @@ class FrontStore(SubmitterStore, Protocol):
         """The id of the job that a key stands for. Raises `NoSuchJob`, `StoreAway` where another server may know it."""
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
-        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset` where it was lost with the data set that
-        it was in, and `StoreAway` where another server may know it."""
+        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset` where it was lost with its data set, and
+        `StoreAway` where another server may know it."""
 
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         """The same, and have its outcome sent to this process' inbox."""
