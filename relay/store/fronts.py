@@ -32,7 +32,7 @@ class FrontStore(SubmitterStore, Protocol):
         """The id of the job that a key stands for. Raises `NoSuchJob`, `StoreAway` where another server may know it."""
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
-        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset` where it was lost with its data set, and
+        """Where a job stands, or how it ended. Raises `NoSuchJob`, `StoreReset` (it was lost with its data set), and
         `StoreAway` where another server may know it."""
 
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
@@ -97,6 +97,6 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
     def _unknown(self, id: str) -> RelayError:
         """A front that is cut off together with an old master does not say that a job is gone, or never was: the new
         master may have it."""
-        if not self.minted_elsewhere(id):
-            return NoSuchJob()
-        return StoreReset() if self._router.is_sure else StoreAway()
+        if not self._router.is_sure:
+            return StoreAway()
+        return StoreReset() if self.minted_elsewhere(id) else NoSuchJob()
