@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -110,7 +110,7 @@ class JobService:
         """A submission was refused, or nobody waits for its receipt any more."""
         if isinstance(error, RateExceeded):
             self._rates.refused(asked.caller, error)
-        if asked.wait.cancel and isinstance(error, CancelledError):  # the client went while it was on its way
+        if asked.wait.cancel and not submitting.called:  # the client went while it was on its way
             submitting.addCallback(lambda receipt: self.abandon(receipt.id))
         submitting.addErrback(lambda failure: failure.trap(RelayError))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -10,9 +11,18 @@ from twisted.python.failure import Failure
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class FailureHeard:
+    """What a Deferred goes on with after a fork of it has heard its failure, so that the other forks hear it, too, and
+    it is not logged as one that nobody handled."""
+
+    failure: Failure
+
+
 def fork(deferred: Deferred[Result]) -> Deferred[Result]:
-    """Fires as `deferred` does, with its result, or with its failure, which then is the fork's to handle. Cancelling
-    the fork leaves `deferred` alone: a failure that comes after that stays there."""
+    """Fires as `deferred` does, with its result, or with its failure. A failure is told to each fork, and is theirs to
+    handle: `deferred` goes on with `FailureHeard`, unless all of them were cancelled. Cancelling a fork leaves
+    `deferred` and the other forks alone."""
     forked: Deferred[Result] = Deferred()
     deferred.addBoth(_follow, forked)
     return forked
@@ -26,7 +36,10 @@ def pass_on(result: Result | Failure, to: Deferred[Result]) -> bool:
     return True
 
 
-def _follow(result: Result | Failure, forked: Deferred[Result]) -> Result | Failure | None:
+def _follow(result: Any, forked: Deferred[Any]) -> Any:
     """What `deferred` goes on with."""
-    is_handled = pass_on(result, forked) and isinstance(result, Failure)
-    return None if is_handled else result
+    if isinstance(result, FailureHeard):
+        pass_on(result.failure, forked)
+    elif pass_on(result, forked) and isinstance(result, Failure):
+        return FailureHeard(result)
+    return result

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from relay.front.job_service import COME_BACK, Accepted
 from relay.front.submission import SubmitRequest
@@ -118,6 +118,14 @@ def test_a_submission_that_fails_after_its_client_has_gone_is_nobodys(scene: Sce
     submitting, _ = begun(scene, msgspec.structs.replace(HELD, wait=WaitRequest(cancel=cancel)))
     submitting.cancel()
     answers[0].errback(StoreAway())
+    scene.pass_time(COME_BACK + 1)
+
+
+def test_a_submission_that_a_store_gives_up_as_it_stops_is_nobodys(scene: Scene) -> None:
+    answers = slow(scene)
+    _, told = begun(scene, msgspec.structs.replace(HELD, wait=WaitRequest(cancel=True)))
+    answers[0].errback(CancelledError())
+    assert told[0].check(CancelledError)
     scene.pass_time(COME_BACK + 1)
 
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import gc
+
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from relay.timing.fork import fork, pass_on
@@ -27,7 +31,7 @@ def test_a_failure_is_the_forks_to_handle() -> None:
     fork(original).addErrback(failures.append)
     original.errback(ValueError("no"))
     assert failures[0].check(ValueError)
-    assert original.result is None
+    assert not isinstance(original.result, Failure)
 
 
 def test_cancelling_a_fork_leaves_the_original_alone() -> None:
@@ -59,6 +63,34 @@ def test_each_fork_can_be_cancelled_alone() -> None:
     one.cancel()
     original.callback(7)
     assert other.result == 7
+
+
+@pytest.mark.parametrize("cancelled", [(), (0,), (1,)], ids=["none", "first", "second"])
+def test_a_failure_is_heard_by_every_fork_also_by_one_that_comes_later(cancelled: tuple[int, ...]) -> None:
+    original: Deferred[int] = Deferred()
+    forks = [fork(original) for _ in range(3)]
+    for number in cancelled:
+        forks[number].addErrback(lambda failure: failure.trap(CancelledError) and None)
+        forks[number].cancel()
+    original.errback(ValueError("no"))
+    heard: list[object] = []
+    for each in [*(each for n, each in enumerate(forks) if n not in cancelled), fork(original)]:
+        each.addBoth(lambda result: heard.append(type(getattr(result, "value", result))))
+    assert heard == [ValueError] * (4 - len(cancelled))
+
+
+def test_a_failure_that_one_of_several_forks_hears_is_not_logged_as_unhandled(
+    no_logged_failures: list[LogEvent],
+) -> None:
+    original: Deferred[int] = Deferred()
+    leaving, staying = fork(original), fork(original)
+    leaving.addErrback(lambda failure: failure.trap(CancelledError) and None)
+    leaving.cancel()
+    staying.addErrback(lambda failure: failure.trap(ValueError) and None)
+    original.errback(ValueError("no"))
+    del original
+    gc.collect()
+    assert no_logged_failures == []
 
 
 def test_a_result_is_passed_on_once() -> None:
