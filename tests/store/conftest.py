@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from relay.redis.address import Address
 from relay.redis.connection import Connection
-from relay.redis.topology import Topology, topology_of
+from relay.redis.topology import OneServer, Topology, topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
@@ -94,6 +94,42 @@ async def make_store(redis: RedisProcess) -> MakeStore:
 
     yield make
     await gatherResults([store.stop() for store in made])
+
+
+PARTS = 3
+MakeParted = Callable[..., Any]
+
+
+@pytest_twisted.async_yield_fixture
+async def make_parted(redis: RedisProcess) -> MakeParted:
+    """Makes stores of a kind, each with three partitions."""
+    from twisted.internet import reactor
+
+    address, made = Address.parse(redis.url), []
+
+    def make(kind: Any, name: str = "front", **terms: Any) -> Any:
+        partitions = [
+            Partition(reactor, Connection(reactor, OneServer(reactor, address)), Keys(number, PARTS))
+            for number in range(PARTS)
+        ]
+        settings = StoreSettings(**{"keep": 60, "lease": 10, "queue_limit": 1000, **terms})
+        store = (
+            kind(Router(partitions), name=name, terms=settings)
+            if kind is RedisOperatorStore
+            else kind(Router(partitions), name, settings)
+        )
+        store.start()
+        made.append(store)
+        return store
+
+    yield make
+    await gatherResults([store.stop() for store in made])
+
+
+async def swept(store: Any) -> None:
+    """Each partition of a store with several."""
+    for number in range(PARTS):
+        await store.sweep(number)
 
 
 @pytest_twisted.async_yield_fixture

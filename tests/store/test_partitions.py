@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import gatherResults
 
 from relay.model.caller import FREE, Allowance
 from relay.model.job import Claim, Job
@@ -18,26 +17,19 @@ from relay.model.problems.caller import RateExceeded, TooManyQueued
 from relay.model.problems.request import KeyReused, QueueFull
 from relay.model.state import State
 from relay.model.status import Outcome
-from relay.redis.address import Address
-from relay.redis.connection import Connection
-from relay.redis.topology import OneServer
 from relay.store.fronts import RedisFrontStore
 from relay.store.keys import Keys
 from relay.store.messages import LimitDefinition, Receipt, Report, Submission, Turn
 from relay.store.operators import RedisOperatorStore
-from relay.store.partition import Partition
 from relay.store.placing import pin_of
 from relay.store.roster import Roster
-from relay.store.router import Router
-from relay.store.terms import StoreSettings
 from relay.store.workers import RedisWorkerStore
 from tests.processes import RedisProcess
+from tests.store.conftest import PARTS, MakeParted, swept
 from tests.store.test_store import a_job, declared
 
-NUMBER = 3
 SERVED = [declared("echo"), declared("limited", limit=LimitDefinition("api", 0, 0, "", most=2))]
 ROSTER = Roster(SERVED)
-Make = Callable[..., Any]
 
 
 class WorkerOfAll:
@@ -68,34 +60,25 @@ class WorkerOfAll:
         return claims
 
 
-@pytest_twisted.async_yield_fixture
-async def make(redis: RedisProcess) -> Make:
-    from twisted.internet import reactor
+class FamilyScene(NamedTuple):
+    """A parent that runs, and its sub-job, which waits in another partition, by their ids."""
 
-    address, made = Address.parse(redis.url), []
-
-    def make(kind: Any, name: str = "front", **terms: Any) -> Any:
-        partitions = [
-            Partition(reactor, Connection(reactor, OneServer(reactor, address)), Keys(number, NUMBER))
-            for number in range(NUMBER)
-        ]
-        settings = StoreSettings(**{"keep": 60, "lease": 10, "queue_limit": 1000, **terms})
-        store = (
-            kind(Router(partitions), name=name, terms=settings)
-            if kind is RedisOperatorStore
-            else kind(Router(partitions), name, settings)
-        )
-        store.start()
-        made.append(store)
-        return store
-
-    yield make
-    await gatherResults([store.stop() for store in made])
+    worker: WorkerOfAll
+    parent: str
+    child: str
 
 
-async def swept(store: Any) -> None:
-    for number in range(NUMBER):
-        await store.sweep(number)
+@pytest_twisted.async_fixture
+async def front(make_parted: MakeParted) -> RedisFrontStore:
+    front: RedisFrontStore = make_parted(RedisFrontStore)
+    await swept(front)
+    return front
+
+
+@pytest_twisted.async_fixture
+async def family(make_parted: MakeParted, front: RedisFrontStore) -> FamilyScene:
+    worker = await WorkerOfAll(make_parted(RedisWorkerStore, "w1")).open()
+    return FamilyScene(worker, *await a_family(front, worker))
 
 
 async def add(store: Any, job: Job, caller: str = "", allowance: Allowance = FREE, **more: Any) -> Receipt:
@@ -111,10 +94,11 @@ def limited(**changed: object) -> Job:
 
 
 @ensureDeferred
-async def test_no_more_jobs_of_a_limit_run_than_it_lets_whichever_workers_ask(make: Make) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
-    workers = [await WorkerOfAll(make(RedisWorkerStore, name)).open() for name in ("w1", "w2")]
+async def test_no_more_jobs_of_a_limit_run_than_it_lets_whichever_workers_ask(
+    front: RedisFrontStore,
+    make_parted: MakeParted,
+) -> None:
+    workers = [await WorkerOfAll(make_parted(RedisWorkerStore, name)).open() for name in ("w1", "w2")]
     free = [(await add(front, a_job())).id for _ in range(6)]
     ids = {(await add(front, limited())).id for _ in range(7)}
     assert len({id[0] for id in ids}) == 1
@@ -133,9 +117,7 @@ async def test_no_more_jobs_of_a_limit_run_than_it_lets_whichever_workers_ask(ma
 
 
 @ensureDeferred
-async def test_a_caller_has_no_more_jobs_than_it_may_with_keys_or_without(make: Make) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
+async def test_a_caller_has_no_more_jobs_than_it_may_with_keys_or_without(front: RedisFrontStore) -> None:
     most = Allowance(queued=3)
     for key in ("a", "", "b"):
         await add(front, a_job(key=key, fingerprint="f", caller="token:shop"), "token:shop", most)
@@ -150,9 +132,9 @@ async def test_a_caller_has_no_more_jobs_than_it_may_with_keys_or_without(make: 
 
 
 @ensureDeferred
-async def test_what_others_join_is_one_job_and_a_key_stands_for_one_submission(make: Make) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
+async def test_what_others_join_is_one_job_and_a_key_stands_for_one_submission(
+    front: RedisFrontStore,
+) -> None:
     first = await add(front, a_job(unique="u"))
     assert [(await add(front, a_job(unique="u", key=key, fingerprint="f"))).id for key in ("", "k")] == [
         first.id
@@ -166,8 +148,10 @@ async def test_what_others_join_is_one_job_and_a_key_stands_for_one_submission(m
 
 
 @ensureDeferred
-async def test_one_partition_takes_all_that_may_live_and_no_more_than_the_others_leave(make: Make) -> None:
-    front = make(RedisFrontStore, queue_limit=9)
+async def test_one_partition_takes_all_that_may_live_and_no_more_than_the_others_leave(
+    make_parted: MakeParted,
+) -> None:
+    front = make_parted(RedisFrontStore, queue_limit=9)
     await swept(front)
     for _ in range(9):
         await add(front, limited())
@@ -199,8 +183,8 @@ async def a_family(front: Any, worker: WorkerOfAll) -> tuple[str, str]:
 
 async def look_at_parents(redis: RedisProcess, store: Any) -> None:
     """As sweeps do after a while."""
-    for number in range(NUMBER):
-        key = f"{Keys(number, NUMBER).tag}abroad"
+    for number in range(PARTS):
+        key = f"{Keys(number, PARTS).tag}abroad"
         for id in redis.client.zrange(key, 0, -1):
             redis.client.zadd(key, {id: 0})
     for _ in range(2):
@@ -217,15 +201,12 @@ ENDS = [
 @ensureDeferred
 @pytest.mark.parametrize("end", ENDS, ids=["failed", "dead", "cancelled"])
 async def test_a_sub_job_elsewhere_ends_with_its_parent_though_its_worker_says_nothing(
-    redis: RedisProcess, make: Make, end: Report
+    redis: RedisProcess, make_parted: MakeParted, front: RedisFrontStore, family: FamilyScene, end: Report
 ) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
-    worker = await WorkerOfAll(make(RedisWorkerStore, "w1")).open()
-    parent, child = await a_family(front, worker)
+    worker, parent, child = family
     await look_at_parents(redis, front)
     assert (await front.look("me", child)).state is State.QUEUED  # its parent lives
-    operator = make(RedisOperatorStore, "s1")
+    operator = make_parted(RedisOperatorStore, "s1")
     known = await operator.known(parent)
     assert known is not None
     assert known.children == (child,)
@@ -239,12 +220,9 @@ async def test_a_sub_job_elsewhere_ends_with_its_parent_though_its_worker_says_n
 
 @ensureDeferred
 async def test_a_sub_job_elsewhere_goes_on_after_its_parent_succeeded(
-    redis: RedisProcess, make: Make
+    redis: RedisProcess, front: RedisFrontStore, family: FamilyScene
 ) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
-    worker = await WorkerOfAll(make(RedisWorkerStore, "w1")).open()
-    parent, child = await a_family(front, worker)
+    worker, parent, child = family
     await worker.turn(0, Report(parent, State.SUCCEEDED, "1"))
     await look_at_parents(redis, front)
     assert (await front.look("me", child)).state is State.QUEUED
@@ -253,16 +231,13 @@ async def test_a_sub_job_elsewhere_goes_on_after_its_parent_succeeded(
 
 @ensureDeferred
 async def test_another_attempt_finds_a_sub_job_elsewhere_after_its_worker_died(
-    redis: RedisProcess, make: Make
+    redis: RedisProcess, make_parted: MakeParted, front: RedisFrontStore, family: FamilyScene
 ) -> None:
-    front = make(RedisFrontStore)
-    await swept(front)
-    worker = await WorkerOfAll(make(RedisWorkerStore, "w1")).open()
-    parent, child = await a_family(front, worker)
-    operator = make(RedisOperatorStore, "s1")
+    _, parent, child = family
+    operator = make_parted(RedisOperatorStore, "s1")
     assert [back.id for back in await operator.reap("w1")] == [parent]
     await look_at_parents(redis, front)
-    other = await WorkerOfAll(make(RedisWorkerStore, "w2")).open()
+    other = await WorkerOfAll(make_parted(RedisWorkerStore, "w2")).open()
     while parent not in other.held:
         await other.turn(2)
     job = limited(parent=parent, depth=1, key="c", fingerprint="f", inbox="w2")
@@ -271,5 +246,5 @@ async def test_another_attempt_finds_a_sub_job_elsewhere_after_its_worker_died(
 
 def leftovers(redis: RedisProcess) -> Sequence[bytes]:
     names = ("abroad", "parents", "orphans")
-    kept = [f"{Keys(number, NUMBER).tag}{name}" for number in range(NUMBER) for name in names]
+    kept = [f"{Keys(number, PARTS).tag}{name}" for number in range(PARTS) for name in names]
     return [key for key in kept if redis.client.exists(key)]  # type: ignore[misc]
