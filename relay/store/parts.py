@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from relay.model.job import Claim
 from relay.store import codec
 from relay.store.durable import announce
@@ -59,11 +61,18 @@ class PartStore(SessionStore, Protocol):
 
     async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
         """The partition's time (ms), and where the schedules of jobs stand, of those whose declaration (by name, its
-        mark) is the one that counts."""
+        mark, "" for any) is the one that counts."""
 
     async def fire(self, firing: Firing) -> bool:
         """Let a schedule go on, and add the job of a firing; False where another did that, where the schedule is
         paused, or there is no room for the job."""
+
+    async def bring(self, moved: ScheduleStatus) -> bool:
+        """Let a schedule go on here as it stood in another partition; False where it is known here."""
+
+    async def forget_schedules(self, marks: Mapping[str, str]) -> bool:
+        """Forget schedules that live in another partition by their declarations (by name, their marks); whether all
+        of these count here. Those that do not are kept."""
 
 
 class RedisPart(PartStore, SessionStore):
@@ -125,11 +134,21 @@ class RedisPart(PartStore, SessionStore):
         return self.partition.mint()
 
     async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
-        words = [f"{name}={mark}" for name, mark in marks.items()]
-        now, rows = await self.partition.timed_verb("schedules", *words)
+        now, rows = await self.partition.timed_verb("schedules", *_marked(marks))
         return now, read_schedules(rows)
 
     async def fire(self, firing: Firing) -> bool:
         return bool(
             (await self.partition.verb("fire", *self._rooms[self.partition], *firing_words(firing)))[0]
         )
+
+    async def bring(self, moved: ScheduleStatus) -> bool:
+        return bool((await self.partition.verb("bring", *msgspec.structs.astuple(moved)))[0])
+
+    async def forget_schedules(self, marks: Mapping[str, str]) -> bool:
+        count: int = (await self.partition.verb("unplan", *_marked(marks)))[0]
+        return count == len(marks)
+
+
+def _marked(marks: Mapping[str, str]) -> list[str]:
+    return [f"{name}={mark}" for name, mark in marks.items()]

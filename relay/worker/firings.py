@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import msgspec
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -16,6 +17,7 @@ from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_job, text_of
 from relay.store.workers import WorkerStore
 from relay.timing.timers import stop_timer
+from relay.worker.former_homes import FormerHomes
 
 LOOK = 1.0  # seconds between looks
 REST = 3.0  # seconds after a loss of data, in which workers tell which jobs they run
@@ -34,13 +36,15 @@ class Firings:
         served: Iterable[JobDefinition],
         roster: Roster,
         pause: float = LOOK,
+        others: Sequence[PartStore] = (),
     ) -> None:
-        """`pause`: seconds between looks."""
+        """`pause`: seconds between looks. `others`: the other partitions, where schedules may have lived before."""
         self._pause = pause
         self._clock = clock
         self._store = store
         self._definitions = {each.name: each for each in served if each.schedule is not None}
         self._marks = {name: mark for name, mark, _ in roster if name in self._definitions}
+        self._former = FormerHomes(clock, others, self._marks)
         self._rests_until = 0.0
         self._early: IDelayedCall | None = None
         self._is_stopped = False
@@ -64,12 +68,23 @@ class Firings:
             return
         try:
             now, known = await self._store.schedules(self._marks)
-            dues = [await self._go_on(status, now) for status in known]
+            here = [status for status in known if status.due >= 0]
+            dues = [await self._go_on(status, now) for status in here]
+            self._look_early(dues, now)
+            await self._look_elsewhere(known, dues, now)
         except RelayError:
             return  # the next look finds a store that answers
-        self._look_early(min((due - now for due in dues if due > now), default=0))
 
-    def _look_early(self, wait: int) -> None:
+    async def _look_elsewhere(self, known: list[ScheduleStatus], dues: list[int], now: int) -> None:
+        """Begin schedules that are not known here, as they stood where they lived before, if they did."""
+        new = [status for status in known if status.due < 0]
+        found = await self._former.find([status.name for status in new])
+        more = [await self._go_on(status, now, found.get(status.name)) for status in new]
+        self._look_early([*dues, *more], now)
+        await self._former.forget([status.name for status in known if status.due >= 0])
+
+    def _look_early(self, dues: list[int], now: int) -> None:
+        wait = min((due - now for due in dues if due > now), default=0)
         stop_timer(self._early)
         if 0 < wait < self._pause * 1000 and not self._is_stopped:
             self._early = self._clock.callLater(wait / 1000, self._look_now)
@@ -79,13 +94,15 @@ class Firings:
             lambda failure: self._log.failure("the schedules could not be looked at", failure)
         )
 
-    async def _go_on(self, status: ScheduleStatus, now: int) -> int:
-        """When a schedule is due next; 0 where that is not known, or it is paused."""
+    async def _go_on(self, status: ScheduleStatus, now: int, moved: ScheduleStatus | None = None) -> int:
+        """When a schedule is due next; 0 where that is not known, or it is paused. `moved`: as it stands elsewhere."""
         definition = self._definitions[status.name]
         schedule = definition.schedule
         assert schedule is not None
         try:
-            if status.text != text_of(schedule):
+            if moved is not None:
+                due = await self._bring(moved, schedule, now)
+            elif status.text != text_of(schedule):
                 due = await self._begin(status, schedule, now)
             elif not status.paused and status.due <= now:
                 due = await self._fire(status, definition, schedule, now)
@@ -96,7 +113,15 @@ class Firings:
         except Exception:  # of one schedule: the others are fired all the same
             self._log.failure("the schedule of {name} could not go on", name=status.name)
             due = 0
-        return 0 if status.paused else due
+        return 0 if (moved or status).paused else due
+
+    async def _bring(self, moved: ScheduleStatus, schedule: Schedule, now: int) -> int:
+        """Its declaration has moved a schedule here."""
+        text = text_of(schedule)
+        due = moved.due if moved.text == text else schedule.next_after(now)
+        if await self._store.bring(msgspec.structs.replace(moved, due=due, text=text)):
+            self._log.info("{name} is fired in another partition from now on", name=moved.name)
+        return due
 
     async def _begin(self, status: ScheduleStatus, schedule: Schedule, now: int) -> int:
         """Nobody has counted out this schedule yet."""
@@ -138,4 +163,8 @@ def firings_of(
     for definition in served:
         if definition.schedule is not None:
             homes.setdefault(store.home_of(definition), []).append(definition)
-    return {home: Firings(clock, store.parts[home], some, roster, pause) for home, some in homes.items()}
+    parts = store.parts
+    return {
+        home: Firings(clock, parts[home], some, roster, pause, [*parts[:home], *parts[home + 1 :]])
+        for home, some in homes.items()
+    }

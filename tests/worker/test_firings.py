@@ -9,14 +9,16 @@ import msgspec
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
+from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway
 from relay.model.schedule import Schedule
 from relay.store.memory.store import FIRST, MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
 from relay.store.roster import Roster
-from relay.store.schedules import Firing, ScheduleStatus
+from relay.store.schedules import Firing, ScheduleStatus, text_of
 from relay.store.terms import StoreSettings
+from relay.worker import former_homes
 from relay.worker.firings import REST, Firings
 from tests.store.test_store import declared
 
@@ -49,7 +51,7 @@ class Scene:
         self.served = served = [
             msgspec.structs.replace(declared(name), schedule=schedule) for name, schedule in schedules.items()
         ]
-        roster = Roster(served)
+        self.roster = roster = Roster(served)
         self.firings = Firings(self.clock, self.store, served, roster)
         run(self.store.publish(roster))
 
@@ -61,7 +63,7 @@ class Scene:
 
 
 def run(coroutine: Any) -> None:
-    assert ensureDeferred(coroutine).result is None
+    assert not isinstance(ensureDeferred(coroutine).result, Failure)
 
 
 SECOND = Schedule(every=1)
@@ -143,3 +145,50 @@ def test_what_was_missed_is_told_in_the_log(lines: list[str]) -> None:
 
 def test_a_worker_without_schedules_has_nothing_to_look_at() -> None:
     assert not Firings(Clock(), Scene().store, [declared("echo")], Roster([declared("echo")]))
+
+
+# -- what may be in another partition, where it lived before --
+
+
+def another(scene: Scene) -> Watched:
+    """Another partition, which knows the same declarations; the firings begin anew."""
+    other = Watched(MemoryStore(scene.clock, StoreSettings(60, 10, 100)), "worker")
+    run(other.publish(scene.roster))
+    scene.firings = Firings(scene.clock, scene.store, scene.served, scene.roster, others=[other])
+    return other
+
+
+def test_a_schedule_that_is_new_here_begins_once_all_partitions_have_said_that_they_do_not_know_it() -> None:
+    scene = Scene(tick=SECOND)
+    other = another(scene)
+    other.away = 1
+    scene.look()
+    scene.clock.advance(former_homes.REST - 0.1)
+    scene.look()
+    assert other.looks == 1  # one that is away is not asked at each look
+    scene.clock.advance(0.1)
+    scene.look()
+    assert scene.jobs() == []
+    scene.clock.advance(1)
+    scene.look()
+    assert scene.jobs() == ["tick"]
+
+
+def test_a_partition_that_is_away_keeps_no_schedule_that_is_known_here_from_being_fired() -> None:
+    scene = Scene(tick=SECOND, other=Schedule(every=86_400))
+    now = scene.data.data.now()
+    run(scene.store.bring(ScheduleStatus("tick", now, text_of(SECOND), 0, 0, "")))
+    another(scene).away = 1
+    scene.look()
+    assert scene.jobs() == ["tick"]
+
+
+def test_a_schedule_that_changes_as_it_moves_is_counted_out_anew_and_stays_paused() -> None:
+    scene = Scene(tick=Schedule(every=86_400))
+    other = another(scene)
+    run(other.bring(ScheduleStatus("tick", 1000, text_of(SECOND), 7, 0, "")))
+    for _ in range(2):
+        scene.look()
+    (here,) = scene.data.data.schedules.all()
+    assert (here.schedule, here.due > scene.data.data.now(), here.paused) == (Schedule(every=86_400), True, 7)
+    assert other.data.schedules.all() == []

@@ -1,6 +1,6 @@
 --!allow-oom
 -- schedules: when jobs are fired next. Asked for all, it forgets those that nobody has declared for a month.
--- arguments: tag, epoch, then `name=mark` (of its declaration) of each job that is asked for; none: of all
+-- arguments: tag, epoch, then `name=mark` (of its declaration; '': of any) of each job that is asked for; none: of all
 -- answer:    {'OK', now, seq, rows of `Scheduled`}: of jobs that were asked for only those whose declaration counts, also
 --            such as have no schedule yet (due is -1)
 -- needs: prelude, writes, plans
@@ -29,6 +29,6 @@ end
 for i = ARG.REST, #ARGV do
   local name, mark = string.match(ARGV[i], '^([^=]+)=(.*)$')
   local counts = string.match(redis.call('HGET', K.declared, name) or '', '^%S+')
-  if counts == mark then tell(name, redis.call('HGET', K.schedule, name)) end
+  if mark == '' or counts == mark then tell(name, redis.call('HGET', K.schedule, name)) end
 end
 return {'OK', now, seq, unpack(rows)}

@@ -31,9 +31,9 @@ class Schedules:
         return [self._status(name, kept) for name, kept in self._kept.items()]
 
     def of(self, marks: Mapping[str, str], counts: Callable[[str, str], bool]) -> Iterator[ScheduleStatus]:
-        """Those of jobs whose declaration (a mark, by name) counts, also of such as have none yet."""
+        """Those of jobs whose declaration (a mark, by name; "": any) counts, also of such as have none yet."""
         for name, mark in marks.items():
-            if counts(name, mark):
+            if not mark or counts(name, mark):
                 yield self._status(name, self._kept.get(name, KeptSchedule(-1, "")))
 
     def fire(self, firing: Firing, add: Callable[[Submission], str]) -> bool:
@@ -50,6 +50,21 @@ class Schedules:
         kept.due, kept.text = firing.due, firing.text
         self._kept[firing.name] = kept
         return True
+
+    def bring(self, moved: ScheduleStatus) -> bool:
+        """Go on as it stood elsewhere; False for one that is known."""
+        is_new = moved.name not in self._kept
+        if is_new:
+            kept = KeptSchedule(moved.due, moved.text, moved.fired, moved.id, moved.paused)
+            self._kept[moved.name] = kept
+        return is_new
+
+    def forget(self, marks: Mapping[str, str], counts: Callable[[str, str], bool]) -> bool:
+        """Remove those of jobs whose declaration counts; whether all do."""
+        gone = [name for name, mark in marks.items() if counts(name, mark)]
+        for name in gone:
+            self.remove(name)
+        return len(gone) == len(marks)
 
     def pause(self, name: str, on: bool) -> bool:
         """It fires no more, or again; False for a schedule that there is not."""

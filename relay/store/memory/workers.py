@@ -51,6 +51,12 @@ class MemoryWorkerStore(MemorySubmitterStore, PartStore, WorkerStore):
         nobody = MemorySubmitterStore(self.store, "")
         return self.data.schedules.fire(firing, nobody.add_firing)
 
+    async def bring(self, moved: ScheduleStatus) -> bool:
+        return self.data.schedules.bring(moved)
+
+    async def forget_schedules(self, marks: Mapping[str, str]) -> bool:
+        return self.data.schedules.forget(marks, self.data.served.is_declared)
+
     async def grant(self, scope: str, calls: int) -> tuple[int, float]:
         return self.data.limits.grant(scope, calls)
 
