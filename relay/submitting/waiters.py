@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from relay.model.status import Outcome
@@ -12,7 +13,8 @@ from relay.store.messages import Submission
 
 
 class Waiter(Deferred[Outcome]):
-    """Fires with a job's outcome. It knows its job, so that all waiters share one canceller."""
+    """Fires with the outcome of a job, `id`, which may be another than at first (`Waiters.move`). It knows its job, so
+    that all waiters share one canceller."""
 
     id = ""
 
@@ -70,7 +72,7 @@ class Waiters:
         """The jobs that are waited for."""
         return list(self._by_job)
 
-    def wait(self, id: str) -> Deferred[Outcome]:
+    def wait(self, id: str) -> Waiter:
         """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
         waiter = Waiter(self._canceller)
         waiter.id = id
@@ -78,9 +80,7 @@ class Waiters:
         if waiting is None:
             waiting = self._by_job[id] = Waiting()
         waiting.add(waiter)
-        early = self._early.get(id) or self._older_early.get(id)
-        if early is not None:
-            self.tell(read_outcome(id, early))
+        self._tell_early(id)
         return waiter
 
     def arrived(self, id: str, kept: bytes) -> None:
@@ -117,9 +117,22 @@ class Waiters:
         return None if waiting is None else waiting.resubmission
 
     def move(self, id: str, other: str) -> None:
-        """Move the waiters of one job to another."""
-        for waiter in self._empty(id):
-            self.wait(other).chainDeferred(waiter)
+        """The waiters of one job wait for another from now on, for which its submission does as well."""
+        moved = self._by_job.pop(id, None)
+        if moved is None:
+            return
+        waiting = self._by_job.setdefault(other, Waiting())
+        for waiter in moved.waiters:
+            waiter.id = other
+            waiting.add(waiter)
+        if moved.resubmission is not None and waiting.resubmission is None:
+            waiting.resubmission = msgspec.structs.replace(moved.resubmission, id=other)
+        self._tell_early(other)
+
+    def _tell_early(self, id: str) -> None:
+        early = self._early.get(id) or self._older_early.get(id)
+        if early is not None:
+            self.tell(read_outcome(id, early))
 
     def _empty(self, id: str) -> Iterable[Waiter]:
         waiting = self._by_job.pop(id, None)

@@ -60,6 +60,7 @@ class StillRunning:
 
     def __init__(self) -> None:
         self.known: Any = STANDING
+        self.asked = ID
         self.abandoned: list[str] = []
         self.outcomes: list[Outcome] = []
 
@@ -73,7 +74,7 @@ class StillRunning:
         self.abandoned.append(id)
 
     async def look(self, owner: str, id: str) -> JobStatus | Outcome:
-        assert (owner, id) == ("me", ID)
+        assert (owner, id) == ("me", self.asked)
         if isinstance(self.known, Exception):
             raise self.known
         return self.known  # type: ignore[no-any-return]
@@ -84,10 +85,13 @@ def doors(clock: Clock) -> Doors:
 
 
 class Scene:
-    """One connection to a site whose only page is a hold."""
+    """One connection to a site whose only page is a hold. `room`: where it waits, if that matters."""
 
     def __init__(
-        self, terms: HoldPolicy, request: bytes = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        self,
+        terms: HoldPolicy,
+        request: bytes = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        room: Waiters | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
@@ -95,7 +99,7 @@ class Scene:
         self.wheel.start()
         self.jobs = StillRunning()
         self.left: list[Deferred[Outcome]] = []
-        self.waiter: Deferred[Outcome] = Deferred(self.left.append)
+        self.waiter: Deferred[Outcome] = Deferred(self.left.append) if room is None else room.wait(ID)
         self.doors = doors(self.clock)
         context = HoldContext(  # type: ignore[arg-type]
             self.clock,
@@ -104,7 +108,7 @@ class Scene:
             Parting(self.clock),
             self.doors,
             "/v1",
-            Waiters(),
+            room or Waiters(),
             Successor(Mock(), Mock()),
             Places(),
         )
@@ -269,6 +273,33 @@ def test_a_client_that_wanted_its_job_for_itself_takes_it_along(seconds: int, ca
     scene.pass_time(seconds)
     scene.disconnect()
     assert scene.jobs.abandoned == ([ID] if cancel else [])
+
+
+OTHER = "0-e-other"
+
+
+@pytest.mark.parametrize("seconds", [1, 6])
+def test_a_client_whose_job_is_another_by_now_takes_that_one_along(seconds: int) -> None:
+    room = Waiters()
+    policy = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, cancel=True)
+    scene = Scene(policy, room=room)
+    scene.pass_time(seconds)
+    room.move(ID, OTHER)
+    scene.disconnect()
+    assert scene.jobs.abandoned == [OTHER]
+    assert len(room) == 0
+
+
+def test_a_client_whose_job_is_another_by_now_is_told_of_that_one_when_its_wait_is_over() -> None:
+    room = Waiters()
+    scene = Scene(TERMS, room=room)
+    scene.pass_time(6)
+    room.move(ID, OTHER)
+    scene.jobs.asked, scene.jobs.known = OTHER, StoreAway()
+    scene.transport.take()
+    scene.pass_time(60)
+    *_, body, end = chunks(scene.transport.take())
+    assert (json.loads(body)["id"], end) == (OTHER, b"")
 
 
 def test_a_client_that_got_its_answer_takes_nothing_along() -> None:

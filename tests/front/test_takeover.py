@@ -7,13 +7,19 @@ import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
+from relay.front.hold.context import HoldContext
+from relay.front.hold.hold import Hold
+from relay.front.hold.places import Places
 from relay.front.hold.policy import HoldPolicy
+from relay.front.hold.timing_wheel import Wheel
 from relay.front.takeover.passed import FORMAT, Passed, decode, encode
 from relay.front.takeover.predecessor import Predecessor
 from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
@@ -24,6 +30,7 @@ from relay.model.state import State
 from relay.model.status import JobStatus
 from relay.net import descriptors
 from relay.store.messages import Submission
+from relay.submitting.waiters import Waiters
 
 JOB = Job("resize", "default", "", "f1", 0, 1, "", "", False, "", '{"a":"ä"}')
 TERMS = HoldPolicy(wait=60, commit=5, heartbeat=8, true_status=True, applied="wait=60", cancel=True)
@@ -273,3 +280,23 @@ def turn() -> Deferred[None]:
     from twisted.internet.task import deferLater
 
     return deferLater(reactor, 0)  # type: ignore[arg-type]
+
+
+@ensureDeferred
+async def test_a_client_whose_job_is_another_by_now_is_passed_on_with_that_one(
+    clients: list[Waiting],
+) -> None:
+    from twisted.internet import reactor
+
+    shared: list[Any] = [reactor, Wheel(Clock()), Mock(), Mock(), Mock(), ""]
+    context = HoldContext(*shared, Waiters(), Mock(), Places())
+    hold = Hold.taken_over(context, clients[0].passed, clients[0].ours)
+    context.waiters.move(clients[0].passed.known.id, "0-a-other")
+    found = hold.detach()
+    assert found is not None
+    again, connected = found
+    assert again.known.id == "0-a-other"
+    assert again.submission is not None
+    assert again.submission.id == "0-a-other"
+    assert len(context.waiters) == 0
+    connected.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
@@ -17,6 +17,7 @@ from relay.store.messages import Receipt, Submission
 from relay.submitting.recovery import _SLICE, PAUSE, Recovery
 from relay.submitting.waiters import Waiters
 from tests.store.test_store import a_job
+from tests.submitting.test_waiters import KEPT
 
 
 def outcome(id: str) -> Outcome:
@@ -133,6 +134,43 @@ def test_a_key_that_stands_for_another_job_by_now_moves_who_waits_to_that_one() 
     assert (runs, ended) == ([], [outcome("d")])
     room.tell(outcome("c"))
     assert runs == [outcome("c")]
+
+
+def test_who_was_moved_to_another_job_is_not_left_alone_when_that_one_is_forgotten_too() -> None:
+    store, clock, room = Forgetful(), Clock(), Waiters()
+    repair = Recovery(clock, store, room)  # type: ignore[arg-type]
+    there, told = waited(room, "0-epoch-b"), waited(room, "1-epoch-a")
+    store.receipts = {"1-epoch-a": Receipt("1-epoch-c", 1, False), "1-epoch-c": Receipt("1-epoch-c", 2, True)}
+    for again in ("1-epoch-a", "1-epoch-c"):
+        repair.soon(1)
+        clock.advance(PAUSE)
+        assert (store.again[-1], room.ids(), told) == (again, ["0-epoch-b", "1-epoch-c"], [])
+    room.tell(outcome("1-epoch-c"))
+    assert (told, there) == ([outcome("1-epoch-c")], [])
+
+
+def test_whoever_leaves_after_it_was_moved_leaves_nothing_behind() -> None:
+    store = Forgetful()
+    clock, room, _ = lost(store)
+    waiter = room.wait("a")
+    waiter.addErrback(lambda failure: failure.trap(CancelledError) and None)
+    room.keep("a", Submission("a", a_job()))
+    store.receipts["a"] = Receipt("c", 1, False)
+    clock.advance(PAUSE)
+    assert room.ids() == ["c"]
+    waiter.cancel()
+    assert len(room) == 0
+
+
+def test_one_that_is_moved_to_a_job_whose_outcome_came_first_is_told() -> None:
+    store = Forgetful()
+    clock, room, _ = lost(store)
+    told = waited(room, "a")
+    room.arrived("c", KEPT)
+    store.receipts["a"] = Receipt("c", 1, False)
+    clock.advance(PAUSE)
+    assert [ended.id for ended in told] == ["c"]
+    assert len(room) == 0
 
 
 def test_one_that_may_not_run_twice_or_was_never_submitted_here_is_not_submitted_again() -> None:

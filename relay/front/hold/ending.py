@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
 from twisted.logger import Logger
@@ -22,6 +23,7 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
+from relay.submitting.waiters import Waiter
 from relay.telemetry.events import OPEN
 from relay.telemetry.trail import HeldSo, Kept
 
@@ -205,9 +207,15 @@ class Ending(ABC):
         return self._context.clock.seconds() - self._until + self._policy.wait
 
     def _leave(self) -> None:
+        self._see_move()
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.cancel()
+
+    def _see_move(self) -> None:
+        """Its job may be another by now: after Redis forgot the first one, its key stood for that."""
+        if isinstance(self._waiter, Waiter) and self._waiter.id != self._known.id:
+            self._known = msgspec.structs.replace(self._known, id=self._waiter.id)
 
     def _over(self) -> None:
         """It holds nobody any more. May be called again."""

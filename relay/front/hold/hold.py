@@ -128,6 +128,7 @@ class Hold(Ending):
         if detached is None:
             return None
         connected, unsent = detached
+        self._see_move()
         passed = Passed(
             known=self._known,
             owner=self._caller.owner,
