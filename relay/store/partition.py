@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
 from relay.model import ids
+from relay.model.problems.base import RelayError
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
 from relay.redis.refusal import HALF_MOVED, says_refusal
@@ -144,31 +145,38 @@ class Partition:
         )
         return answer
 
-    async def run(self, verb: str, words: Sequence[Any], until: float = 0.0) -> tuple[int, list[Any]]:
+    async def run(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
         """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
         out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out). While half
-        of a slot's keys are elsewhere it is sent again `until` then, for 1.5 s unless told otherwise."""
-        if not self._opening.done:
-            await self._opening.wait()
-        epoch, began = self._opening.epoch, self.clock.seconds()
-        try:
-            reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
-        except Refused as refusal:
-            if refusal.word in HALF_MOVED and began < (until := until or began + _MOVES):
-                await deferLater(self.clock, _AGAIN)
-                return await self.run(verb, words, until)
-            if refusal.word == "OOM" and verb == "submit":
-                self.is_full = True
-                raise StoreFull from refusal
-            self._link.health.refused(refusal)
-            self.events.store_away(verb)
-            raise StoreAway from refusal
+        of a slot's keys are elsewhere it is sent again, for 1.5 s."""
+        until = 0.0
+        while True:
+            if not self._opening.done:
+                await self._opening.wait()
+            epoch, began = self._opening.epoch, self.clock.seconds()
+            try:
+                reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
+                break
+            except Refused as refusal:
+                until = until or began + _MOVES
+                if refusal.word not in HALF_MOVED or began >= until:
+                    raise self._refused(verb, refusal) from refusal
+            await deferLater(self.clock, _AGAIN)
         self._heard = self.clock.seconds()
         self._late = 0
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
         return self._read(verb, epoch, reply)
+
+    def _refused(self, verb: str, refusal: Refused) -> RelayError:
+        """What a verb raises that was refused."""
+        if refusal.word == "OOM" and verb == "submit":
+            self.is_full = True
+            return StoreFull()
+        self._link.health.refused(refusal)
+        self.events.store_away(verb)
+        return StoreAway()
 
     def _read(self, verb: str, epoch: str, reply: Reply) -> tuple[int, list[Any]]:
         """What a script answered to one that took the data set to be of this epoch."""

@@ -47,7 +47,7 @@ class Recovery:
 
     def is_needed(self, partition: int) -> bool:
         """Whether anybody waits for a job of this partition."""
-        return any(partition_of(id) == partition for id in self._waiters.ids())
+        return bool(self._waiters.ids_of(partition))
 
     def stop(self) -> None:
         for coming in self._coming.values():
@@ -90,7 +90,7 @@ class Recovery:
 
     async def _all(self, partition: int) -> bool:
         """Whether nothing is left to be done."""
-        ids = [id for id in self._waiters.ids() if partition_of(id) == partition]
+        ids = self._waiters.ids_of(partition)
         complete = True
         for first in range(0, len(ids), _SLICE):
             try:

@@ -144,7 +144,7 @@ def test_who_was_moved_to_another_job_is_not_left_alone_when_that_one_is_forgott
     for again in ("1-epoch-a", "1-epoch-c"):
         repair.soon(1)
         clock.advance(PAUSE)
-        assert (store.again[-1], room.ids(), told) == (again, ["0-epoch-b", "1-epoch-c"], [])
+        assert (store.again[-1], room.ids_of(1), told) == (again, ["1-epoch-c"], [])
     room.tell(outcome("1-epoch-c"))
     assert (told, there) == ([outcome("1-epoch-c")], [])
 
@@ -157,7 +157,7 @@ def test_whoever_leaves_after_it_was_moved_leaves_nothing_behind() -> None:
     room.keep("a", Submission("a", a_job()))
     store.receipts["a"] = Receipt("c", 1, False)
     clock.advance(PAUSE)
-    assert room.ids() == ["c"]
+    assert room.ids_of(0) == ["c"]
     waiter.cancel()
     assert len(room) == 0
 
