@@ -19,5 +19,6 @@ async def remote_operations(reactor: Any, meant: ListenerReach) -> AsyncIterator
     """The operations, as long as they are needed. Raises `Unreached`."""
     try:
         yield RemoteOperations(Posts(reactor), meant.url, meant.token)
-    except StoreAway:
-        raise Unreached(f"{meant.url} answers, but its store does not") from None
+    except StoreAway as away:
+        named = "" if away.detail in ("", StoreAway.title) else f": {away.detail}"
+        raise Unreached(f"{meant.url} answers, but its store does not{named}") from None

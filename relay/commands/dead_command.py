@@ -13,7 +13,7 @@ from relay.commands.ending import Unreached
 from relay.commands.finding_jobs import wanted
 from relay.commands.jobs_command import each, show_job, write_jobs
 from relay.commands.operating import conduct
-from relay.commands.progress import counted, work
+from relay.commands.progress import check_all_there, counted, work
 from relay.commands.tables import remark, write
 from relay.operations.finding import jobs_of
 from relay.operations.operations import Operations
@@ -81,8 +81,10 @@ async def _some(operations: Operations, reactor: Any, asked: Namespace, meant: J
     remark(f"{jobs_of(count)} found")
     await confirm(reactor, verb, asked.yes)
     slices = operations.retry_some if is_retry else operations.delete_some
-    done = await work("retrying" if is_retry else "deleting", count, partial(slices, meant))
+    away = set[int]()
+    done = await work("retrying" if is_retry else "deleting", count, partial(slices, meant), away)
     remark(f"{jobs_of(done)} {'run again' if is_retry else 'deleted'}")
+    check_all_there(away)
     if done < count:
         remark(f"{count - done:,} could not be: their arguments were not kept, or somebody else was faster")
     return 0 if done >= count else 1

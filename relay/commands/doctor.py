@@ -12,6 +12,8 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from relay.commands.doctor_report import DoctorReport, progress
 from relay.doctor.cluster_checks import check_cluster, one_node
 from relay.doctor.cluster_state import look_at_cluster
@@ -20,13 +22,13 @@ from relay.doctor.habit_checks import check_settings, whose
 from relay.doctor.machine import Machine
 from relay.doctor.promised import Promised
 from relay.doctor.redis_checks import check_redis
-from relay.doctor.redis_state import NoRedis, look_at_redis
+from relay.doctor.redis_state import NoRedis, look_at_redis, partitions_at
 from relay.doctor.sentinel_checks import check_sentinels
 from relay.doctor.sentinel_state import look_at_sentinels
 from relay.doctor.target import Target, TargetError
 from relay.doctor.trials import NotThere, Trials
 from relay.doctor.way_checks import judge
-from relay.model.settings import SettingError, Settings, config_path
+from relay.model.settings import PREFIX, SettingError, Settings, config_path
 from relay.process import variables
 from relay.redis.address import Address, AddressError
 from relay.store.keys import Keys
@@ -60,7 +62,7 @@ def _areas(
     settings, mistake = _settings(asked, environment)
     if target is None or asked.config or asked.redis:
         yield _of_settings(settings, mistake, asked, environment)
-        yield _of_redis(settings, address)
+        yield _of_redis(settings, address, _knows_partitions(asked, environment))
     if target is not None:
         with progress(sys.stderr) as tell:
             area = _of_way(target, Promised.by(settings), asked, tell)
@@ -93,7 +95,13 @@ def _of_settings(settings: Settings, mistake: str, asked: Namespace, environment
     return Area("settings", at, diagnoses)
 
 
-def _of_redis(settings: Settings, address: Address | None) -> Area:
+def _knows_partitions(asked: Namespace, environment: Mapping[str, str]) -> bool:
+    """Whether the number of partitions is that of a relay's settings. A store that is named alone says it itself."""
+    told = asked.partitions or environment.get(f"{PREFIX}PARTITIONS") or config_path(vars(asked), environment)
+    return bool(told) or not asked.redis
+
+
+def _of_redis(settings: Settings, address: Address | None, knows_partitions: bool) -> Area:
     try:
         address = address or _address(settings)
     except AddressError as error:
@@ -102,6 +110,8 @@ def _of_redis(settings: Settings, address: Address | None) -> Area:
         at = Path(settings.data).absolute() / "redis.sock"
         why = "the embedded Redis does not run in this folder: it starts with relay, whose --data it is in"
         return Area("redis", str(at), [note("embedded", f"{at} is not there", why)])
+    if not knows_partitions and (there := partitions_at(address, settings.store_name)):
+        settings = msgspec.structs.replace(settings, partitions=there)
     around: list[Diagnosis] = []
     try:
         around = _around(address, settings)

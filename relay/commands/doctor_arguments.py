@@ -19,7 +19,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--store-name", default="", metavar="NAME", help="the name in the store's keys (default: as above)"
     )
     parser.add_argument(
-        "--partitions", default="", metavar="N", help="how many partitions the store has (default: as above)"
+        "--partitions",
+        default="",
+        metavar="N",
+        help="how many partitions the store has (default: what the settings say, or the store that --redis names)",
     )
     parser.add_argument(
         "--url", default="", help="where clients reach relay, such as https://api.example.com"

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from relay.commands.asking import confirm
 from relay.commands.ending import Unreached
 from relay.commands.operating import conduct
-from relay.commands.progress import counted, work
+from relay.commands.progress import check_all_there, counted, work
 from relay.commands.tables import remark
 from relay.operations.finding import jobs_of
 from relay.operations.operations import Operations
@@ -36,18 +36,20 @@ async def act(operations: Operations, reactor: Any, asked: Namespace) -> int:
         f"{jobs_of(count)} of {owner} found: those that live are cancelled, and all that is kept is deleted"
     )
     await confirm(reactor, "Erase it for good?", asked.yes)
-    done = await _rounds(operations, owner, count)
+    away = set[int]()
+    done = await _rounds(operations, owner, count, away)
     things = "one thing" if done == 1 else f"{done:,} things"
     remark(f"{things} of {owner} erased" if done else f"there was nothing of {owner} left to erase")
     remark(_LEFT)
+    check_all_there(away)
     return 0
 
 
-async def _rounds(operations: Operations, owner: str, count: int) -> int:
-    """Erase until a whole round finds nothing; how much that was."""
+async def _rounds(operations: Operations, owner: str, count: int, away: set[int]) -> int:
+    """Erase until a whole round finds nothing; how much that was. `away` gets the partitions that did not answer."""
     done = 0
     for _ in range(_ROUNDS):
-        now = await work("erasing", count or None, partial(operations.erase_some, owner))
+        now = await work("erasing", count or None, partial(operations.erase_some, owner), away)
         done += now
         if not now:
             return done

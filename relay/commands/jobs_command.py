@@ -13,6 +13,7 @@ from relay.commands.jobs_shown import job_page, job_table
 from relay.commands.operating import conduct
 from relay.commands.progress import found
 from relay.commands.tables import as_json, as_line, remark, show, write
+from relay.model.problems.request import QueueFull, StoreAway, StoreFull
 from relay.model.state import State
 from relay.operations.operations import NotPossible, Operations
 from relay.operations.seen import JobDetail
@@ -89,12 +90,13 @@ async def cancel_jobs(operations: Operations, reactor: Any, asked: Namespace) ->
 
 
 async def each(ids: list[str], act: Any) -> int:
-    """Act on each of these jobs; what is not possible is told, and the others go on. The status."""
+    """Act on each of these jobs; what is not possible, or where a partition is away, is told, and the others go on. The
+    status."""
     status = 0
     for id in ids:
         try:
             remark(await act(id))
-        except NotPossible as error:
+        except (NotPossible, StoreAway, StoreFull, QueueFull) as error:
             remark(f"relay: {id}: {error}")
             status = 1
     return status

@@ -34,11 +34,11 @@ def bar(what: str, total: int | None) -> tuple[AbstractContextManager[Any], Call
     return shown, lambda done: shown.update(task, completed=done)
 
 
-async def work(what: str, total: int | None, next_slice: Slice) -> int:
-    """Do a long work to its end; how many it was done to. Where it ends early, that is said."""
+async def work(what: str, total: int | None, next_slice: Slice, away: set[int]) -> int:
+    """Do a long work to its end; how many it was done to. Where it ends early, that is said. `away` gets the numbers of
+    partitions that did not answer: see `check_all_there`."""
     shown, move = bar(what, total)
     done, cursor, is_whole = 0, "", False
-    away: set[int] = set()
     try:
         with shown:
             while not is_whole:
@@ -51,9 +51,13 @@ async def work(what: str, total: int | None, next_slice: Slice) -> int:
     finally:
         if not is_whole:
             remark(f"{what} ended early: {done:,} were done, and maybe some of the next ones")
-    if away:
-        raise Unreached(f"{_left_out(away)} there nothing was done, elsewhere {done:,} were")
     return done
+
+
+def check_all_there(away: Iterable[int]) -> None:
+    """What was done is said already. Raises `Unreached` where partitions did not answer."""
+    if numbers := {*away}:
+        raise Unreached(f"{_left_out(numbers)} not all was done there, so repeat this once that is over")
 
 
 def _left_out(away: Iterable[int]) -> str:

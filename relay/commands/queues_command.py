@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from relay.commands.asking import confirm_count
 from relay.commands.ending import Unreached
 from relay.commands.operating import conduct
-from relay.commands.progress import counted, work
+from relay.commands.progress import check_all_there, counted, work
 from relay.commands.queues_shown import name_table, queue_table
 from relay.commands.tables import as_json, remark, show, write
 from relay.model.state import State
@@ -72,8 +72,9 @@ async def _purge(operations: Operations, reactor: Any, asked: Namespace) -> int:
     remark(f"{jobs_of(count)} {what} will be cancelled; clients that wait are told so")
     if not asked.yes:
         await confirm_count(reactor, "", count)
-    done = 0
+    done, away = 0, set[int]()
     for each in meant:
-        done += await work("cancelling", count, partial(operations.cancel_some, each))
+        done += await work("cancelling", count, partial(operations.cancel_some, each), away)
     remark(f"{jobs_of(done)} cancelled")
+    check_all_there(away)
     return 0

@@ -54,6 +54,7 @@ def data(state: RedisState, settings: Settings) -> Iterator[Diagnosis]:
             see="docs/deploying.md",
         )
     elif state.epoch:
-        yield fine("data", f"a data set of relay's, epoch {state.epoch}")
+        size = f" with {there} partitions" if there > 1 else ""
+        yield fine("data", f"a data set of relay's{size}, epoch {state.epoch}")
     elif "GET" not in state.hidden:
         yield note("data", "no relay has used this database yet")

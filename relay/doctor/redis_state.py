@@ -96,13 +96,30 @@ def look_at_redis(
     """Ask a server with these partitions of a store, which has so many seconds for each answer. Raises `NoRedis`."""
     from redis.exceptions import RedisError
 
-    client = connect(address, deadline, Keys().tag)
+    client = connect(address, deadline, keys[0].tag)
     try:
         return _looked(client, keys)
     except (RedisError, OSError) as error:
         raise NoRedis(f"{address.shown}: {why_not(address, error, deadline)}") from error
     finally:
         client.close()
+
+
+def partitions_at(address: Address, name: str = "", deadline: float = DEADLINE) -> int:
+    """How many partitions the store of this name has there; 0 where there is none of this version, or it does not
+    say."""
+    from redis.exceptions import RedisError
+
+    keys = Keys(name=name)
+    client = connect(address, deadline, keys.tag)
+    try:
+        layout = _text(client.execute_command("GET", keys.layout))
+    except (RedisError, OSError):
+        return 0
+    finally:
+        client.close()
+    number = demands.partitions_of(layout)
+    return number if layout == demands.layout(number) else 0
 
 
 def _looked(client: Redis, keys: Sequence[Keys]) -> RedisState:

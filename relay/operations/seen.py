@@ -233,7 +233,7 @@ class ScheduleRow(msgspec.Struct, frozen=True):
 
 class Done(msgspec.Struct, frozen=True):
     """What one slice of a long work has done. It goes on at `cursor`; "" where all is done. `away`: the numbers of
-    partitions that did not answer, in which nothing was done."""
+    partitions that did not answer, in which not all was done."""
 
     done: int
     looked_at: int = 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
+import msgspec
+
 from relay.model.caller import ANYONE
 from relay.model.status import Outcome
 from relay.operations.listings import (
@@ -15,6 +19,7 @@ from relay.operations.listings import (
 from relay.operations.operations import NotPossible, Operations
 from relay.operations.seen import Done, JobFilter
 from relay.store.found import Slice
+from relay.store.gathering import PartitionAway
 from relay.store.messages import DeadJob, MailKind
 from relay.store.operators import OperatorStore
 
@@ -63,25 +68,28 @@ class StoreActs(Operations):
         found, at, nxt = await self._slice(_dead(wanted), (DEAD,), cursor)
         done = 0
         for job in found.jobs:
-            known = await self._store.known(job.id)
-            done += known is not None and known.dead is not None and await self._is_back(known.dead)
+            is_back, found = await _tried(self._is_back(job.id), found)
+            done += is_back
         return _done(done, found, at, nxt, (await self._store.totals()).dead if nxt else 0)
 
-    async def _is_back(self, dead: DeadJob) -> bool:
+    async def _is_back(self, id: str) -> bool:
         """Whether it runs again: not where its arguments were not kept, or another was faster."""
+        known = await self._store.known(id)
+        if known is None or known.dead is None:
+            return False
         try:
-            return bool(await self._bring_back(dead))
+            return bool(await self._bring_back(known.dead))
         except NotPossible:
             return False
 
     async def delete_some(self, wanted: JobFilter, cursor: str = "") -> Done:
         found, at, nxt = await self._slice(_dead(wanted), (DEAD,), cursor)
-        done = await self._store.delete([job.id for job in found.jobs])
+        done, found = await _tried(self._store.delete([job.id for job in found.jobs]), found)
         return _done(done, found, at, nxt, (await self._store.totals()).dead if nxt else 0)
 
     async def cancel_some(self, wanted: JobFilter, cursor: str = "") -> Done:
         found, at, nxt = await self._slice(wanted, live_lists(wanted), cursor)
-        done = await self._store.cancel_all([job.id for job in found.jobs])
+        done, found = await _tried(self._store.cancel_all([job.id for job in found.jobs]), found)
         return _done(done, found, at, nxt, (await self._store.totals()).jobs if nxt else 0)
 
     async def erase_some(self, owner: str, cursor: str = "") -> Done:
@@ -90,12 +98,13 @@ class StoreActs(Operations):
         at = position_of(cursor, ERASED)
         mine = JobFilter(owner=owner)
         if ERASED[at.nth] == "ended":
-            done, looked_at, rest = await self._store.erase(owner, at.cursor)
-            found = Slice([], rest, looked_at)
+            erased = await self._store.erase(owner, at.cursor)
+            done, found = erased.gone, Slice([], erased.cursor, erased.looked_at, erased.away)
         else:
             found = await slice_at(self._store, ERASED[at.nth], mine, at.cursor)
             ids = [job.id for job in found.jobs]
-            done = await (self._store.cancel_all(ids) if at.nth == 0 else self._store.delete(ids))
+            acting = self._store.cancel_all(ids) if at.nth == 0 else self._store.delete(ids)
+            done, found = await _tried(acting, found)
         return _done(done, found, at, behind(at, found, ERASED), 0)
 
     async def _slice(
@@ -147,6 +156,15 @@ def _dead(wanted: JobFilter) -> JobFilter:
     if wanted.state not in ("", DEAD):
         raise NotPossible(f"jobs that are {wanted.state} are not dead")
     return wanted
+
+
+async def _tried(acting: Awaitable[int], found: Slice) -> tuple[int, Slice]:
+    """How many of a slice something was done to, and the slice: its partition may have gone away meanwhile."""
+    try:
+        return await acting, found
+    except PartitionAway as missing:
+        away = {*found.away, missing.number}
+        return 0, msgspec.structs.replace(found, away=tuple(sorted(away)))
 
 
 def _done(done: int, found: Slice, at: Position, nxt: Position | None, all: int) -> Done:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
-from relay.store.gathering import everywhere, gathered
+from relay.store.found import Erased
+from relay.store.gathering import PartitionAway, anywhere, everywhere, naming
 from relay.store.messages import DeadJob, MailKind, Submission
 from relay.store.operator_rows import text
 from relay.store.partition import Partition
@@ -20,7 +21,8 @@ _MOST_DELETED = 100  # by one script
 
 
 class Acts(Protocol):
-    """The verbs by which operators act. Each raises `StoreAway` where the store does not answer in time."""
+    """The verbs by which operators act. Each raises `StoreAway` where the store does not answer in time:
+    `relay.store.gathering.PartitionAway` where one of several partitions is away."""
 
     async def cancel(self, id: str) -> tuple[JobStatus | Outcome | None, Outcome | None]:
         """End a job that waits, or ask its worker to stop it, whoever owns it: how it stood before (None: there is no
@@ -47,9 +49,9 @@ class Acts(Protocol):
     async def tell(self, process: str, kind: MailKind) -> bool:
         """Tell a worker something; whether there is such a worker."""
 
-    async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
-        """Delete what is kept of an owner beside its jobs that live or are dead, in slices: how many keys had something
-        of it, how many were looked at, and the cursor for the next slice, "" where that was the last."""
+    async def erase(self, owner: str, cursor: str = "") -> Erased:
+        """Delete what is kept of an owner beside its jobs that live or are dead, in slices. Partitions that are
+        away are left out, unless there is no other."""
 
 
 class RedisActs(Acts):
@@ -61,18 +63,21 @@ class RedisActs(Acts):
 
     async def cancel(self, id: str) -> tuple[JobStatus | Outcome | None, Outcome | None]:
         partition = self._router.of_id(id)
-        before, outcome = await partition.verb("cancel", "*", await self._agreed(partition), id)
+        with naming(self._router, partition):
+            before, outcome = await partition.verb("cancel", "*", await self._agreed(partition), id)
         return codec.read_standing(id, before), codec.read_outcome(id, outcome) if outcome else None
 
     async def cancel_all(self, ids: Sequence[str]) -> int:
         return sum([await self._cancel_all(*some) for some in self._router.by_id(ids).items()])
 
     async def _cancel_all(self, partition: Partition, ids: list[str]) -> int:
-        terms, left, count = await self._agreed(partition), ids, 0
-        while left:
-            reached, lived = await partition.verb("cancel_all", terms, *left[:MOST_ITEMS])
-            left = left[max(1, reached) :]
-            count += lived
+        left, count = ids, 0
+        with naming(self._router, partition):
+            terms = await self._agreed(partition)
+            while left:
+                reached, lived = await partition.verb("cancel_all", terms, *left[:MOST_ITEMS])
+                left = left[max(1, reached) :]
+                count += lived
         return count
 
     async def _agreed(self, partition: Partition) -> str:
@@ -84,11 +89,11 @@ class RedisActs(Acts):
         if dead.cut:
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.of_id(dead.id)
-        again = Submission(partition.mint(), dead.revived())
         room = self._terms.queue_limit, self._terms.queue_bytes
-        now, (was_dead, *rows) = await partition.timed_verb(
-            "bring_back", *room, dead.id, *submission_words(again)
-        )
+        with naming(self._router, partition):
+            again = Submission(partition.mint(), dead.revived())
+            words = *room, dead.id, *submission_words(again)
+            now, (was_dead, *rows) = await partition.timed_verb("bring_back", *words)
         if not was_dead:
             raise LookupError(dead.id)
         receipt = read_receipt(again, now, rows[0])
@@ -97,11 +102,14 @@ class RedisActs(Acts):
         return receipt.id
 
     async def delete(self, ids: Sequence[str], dead: bool = True, ended: bool = False) -> int:
+        what = int(dead), int(ended)
+        return sum([await self._delete(*some, what) for some in self._router.by_id(ids).items()])
+
+    async def _delete(self, partition: Partition, ids: list[str], what: tuple[int, int]) -> int:
         count = 0
-        for partition, some in self._router.by_id(ids).items():
-            for first in range(0, len(some), _MOST_DELETED):
-                words = int(dead), int(ended), *some[first : first + _MOST_DELETED]
-                count += (await partition.verb("delete", *words))[0]
+        with naming(self._router, partition):
+            for first in range(0, len(ids), _MOST_DELETED):
+                count += (await partition.verb("delete", *what, *ids[first : first + _MOST_DELETED]))[0]
         return count
 
     async def stop_name(self, name: str, on: bool) -> bool:
@@ -120,14 +128,17 @@ class RedisActs(Acts):
         async def ask(partition: Partition) -> bool:
             return bool((await partition.verb("tell", process, kind.value))[0])
 
-        return any((await gathered(self._router, ask)).answers.values())
+        return await anywhere(self._router, ask, False)
 
-    async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
+    async def erase(self, owner: str, cursor: str = "") -> Erased:
         number, _, rest = cursor.partition(":")
-        at = int(number or 0)
-        if at >= len(self._router.all()):
-            return 0, 0, ""
-        behind, looked_at, gone = await self._router.all()[at].verb("erase", rest, owner)
-        if behind:
-            return gone, looked_at, f"{at}:{text(behind)}"
-        return gone, looked_at, f"{at + 1}:" if at + 1 < len(self._router.all()) else ""
+        at, partitions = int(number or 0), self._router.all()
+        if at >= len(partitions):
+            return Erased(0, 0, "")
+        behind = f"{at + 1}:" if at + 1 < len(partitions) else ""
+        try:
+            with naming(self._router, partitions[at]):
+                left, looked_at, gone = await partitions[at].verb("erase", rest, owner)
+        except PartitionAway:
+            return Erased(0, 0, behind, (at,))
+        return Erased(gone, looked_at, f"{at}:{text(left)}" if left else behind)

@@ -5,6 +5,8 @@ Times are milliseconds since the epoch by Redis' clock, 0 for none.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from relay.model.job import Job
@@ -116,6 +118,16 @@ class Slice(msgspec.Struct, frozen=True):
     jobs: list[ListedJob]
     cursor: str
     looked_at: int
+    away: tuple[int, ...] = ()
+
+
+class Erased(NamedTuple):
+    """What a slice of an erasure has done: how many keys had something of the owner, how many were looked at, the
+    cursor for the next slice, "" where that was the last, and the numbers of partitions that did not answer."""
+
+    gone: int
+    looked_at: int
+    cursor: str
     away: tuple[int, ...] = ()
 
 

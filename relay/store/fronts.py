@@ -10,6 +10,7 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.gathering import PartitionAway
 from relay.store.lookups import id_of_key
 from relay.store.messages import Definitions
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
@@ -63,7 +64,10 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
         return self._router.all()[partition].epoch
 
     async def find(self, digest: str) -> str:
-        id = await id_of_key(self._router, digest)
+        try:
+            id = await id_of_key(self._router, digest)
+        except PartitionAway as away:  # which one is for operators
+            raise StoreAway from away.__cause__
         if not id:
             raise NoSuchJob if self._router.is_sure else StoreAway
         return id

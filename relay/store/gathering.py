@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 
 from relay.model.problems.request import StoreAway
+from relay.redis.refusal import says_refusal
 from relay.store.partition import Partition
 from relay.store.router import Router
 
@@ -25,6 +27,31 @@ class Gathered(NamedTuple, Generic[Answer]):
     def away(self) -> tuple[int, ...]:
         """The numbers of those that are away."""
         return tuple(partition.keys.partition for partition in self.errors)
+
+
+class PartitionAway(StoreAway):
+    """One partition of several is away, or refuses; the others may do what is asked of them. `number` is its own."""
+
+    def __init__(self, number: int, cause: BaseException | None = None) -> None:
+        what = f"refuses: {cause}" if says_refusal(cause) else "does not answer"
+        super().__init__(f"partition {number} of the store {what}")
+        self.number = number
+
+
+@contextmanager
+def naming(router: Router, partition: Partition) -> Iterator[None]:
+    """Within, one partition is asked. Raises `PartitionAway` in place of `StoreAway` where it is one of several, and at
+    once where it gave no answer a moment ago."""
+    if len(router.all()) == 1:
+        yield
+        return
+    number = partition.keys.partition
+    if partition.is_missed:
+        raise PartitionAway(number)
+    try:
+        yield
+    except StoreAway as away:
+        raise PartitionAway(number, away.__cause__) from away.__cause__
 
 
 async def gathered(router: Router, ask: Ask[Answer]) -> Gathered[Answer]:
@@ -62,14 +89,14 @@ async def everywhere(router: Router, ask: Ask[Answer]) -> list[Answer]:
 
 
 async def anywhere(router: Router, ask: Ask[Answer], nothing: Answer) -> Answer:
-    """Ask all for what one of them may have; `nothing` where none has. Raises `StoreAway` where that can't be told,
-    since one is away."""
+    """Ask all for what one of them may have; `nothing` where none has. Raises `PartitionAway` where that can't be told,
+    since one is away, and `StoreAway` where none answers."""
     found = await gathered(router, ask)
     for answer in found.answers.values():
         if answer != nothing:
             return answer
-    for error in found.errors.values():
-        raise error
+    for partition, error in found.errors.items():
+        raise PartitionAway(partition.keys.partition, error.__cause__) from error.__cause__
     return nothing
 
 

@@ -12,7 +12,7 @@ from relay.model import ids
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.acts import Acts, RedisActs
-from relay.store.gathering import anywhere, everywhere, gathered
+from relay.store.gathering import anywhere, everywhere, gathered, naming
 from relay.store.given_back import give_back, log_given_back
 from relay.store.messages import DeadJob, GivenBack, Submission
 from relay.store.operator_rows import read_dead_job
@@ -124,7 +124,9 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
         return dict(starmap(codec.read_learned, codec.LEARNED.rows(rows)))
 
     async def forget(self, scope: str) -> bool:
-        return bool((await self._router.of_scope(scope).verb("forget", scope))[0])
+        home = self._router.of_scope(scope)
+        with naming(self._router, home):
+            return bool((await home.verb("forget", scope))[0])
 
     async def schedules(self) -> list[tuple[ScheduleStatus, bool]]:
         found = await gathered(self._router, _schedules)
@@ -139,8 +141,9 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
     async def fire_now(self, name: str) -> str:
         definition = scheduled(await self.definitions(), name)
         home = self._router.of_key(pin_of_schedule(definition))
-        job = firing_job(definition, home.mint(), int(home.now()), by_hand=True)
-        return (await Submissions(home, "", self._shares).add(job, OVERHEAD)).id
+        with naming(self._router, home):
+            job = firing_job(definition, home.mint(), int(home.now()), by_hand=True)
+            return (await Submissions(home, "", self._shares).add(job, OVERHEAD)).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
         async def ask(partition: Partition) -> list[Any]:

@@ -7,10 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from relay.model.problems.request import StoreAway
 from relay.store import looks
 from relay.store.found import EVERYTHING, HeldJob, KnownJob, NameTally, Slice, Totals, Wanted
-from relay.store.gathering import gathered
+from relay.store.gathering import PartitionAway, gathered, naming
 from relay.store.lookups import id_of_key
 from relay.store.messages import Definitions
 from relay.store.operator_rows import (
@@ -119,7 +118,8 @@ class RedisSights(Sights):
 
     async def known(self, id: str) -> KnownJob | None:
         home = self._router.of_id(id)
-        (row,) = await home.verb("detail", id)
+        with naming(self._router, home):
+            (row,) = await home.verb("detail", id)
         known = read_known(id, row)
         if known is None or len(self._router.all()) == 1:
             return known
@@ -154,13 +154,10 @@ class RedisSights(Sights):
             return Slice([], "", 0)
         behind = f"{at + 1}:" if at + 1 < len(partitions) else ""
         words = rest, *source, *msgspec.structs.astuple(wanted)
-        if len(partitions) > 1 and partitions[at].is_missed:
-            return Slice([], behind, 0, (at,))
         try:
-            found = read_slice(*await partitions[at].verb(verb, *words))
-        except StoreAway:
-            if len(partitions) == 1:
-                raise
+            with naming(self._router, partitions[at]):
+                found = read_slice(*await partitions[at].verb(verb, *words))
+        except PartitionAway:
             return Slice([], behind, 0, (at,))
         return msgspec.structs.replace(found, cursor=f"{at}:{found.cursor}" if found.cursor else behind)
 

@@ -315,5 +315,5 @@ async def test_what_a_work_has_done_that_ended_early_is_said(capsys: Captured) -
         return slices.pop(0)
 
     with pytest.raises(StoreAway):
-        await work("retrying", 500, next_slice)
+        await work("retrying", 500, next_slice, set())
     assert capsys.readouterr().err == "retrying ended early: 120 were done, and maybe some of the next ones\n"

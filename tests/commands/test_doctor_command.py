@@ -15,6 +15,8 @@ import pytest
 from relay.commands import main as command
 from relay.commands.doctor_report import DoctorReport
 from relay.doctor.diagnosis import Area, bad, fine
+from relay.store.keys import Keys
+from relay.store.scripts import script
 from tests.processes import ROOT, RedisProcess, free_port
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -41,6 +43,37 @@ def test_settings_and_redis_are_looked_at(ask: Ask, redis: RedisProcess) -> None
     assert f"Redis: {redis.url}" in out
     assert "  ok    rights           its user may call the" in out
     assert out.splitlines()[-1].startswith("0 bad, ")
+
+
+def of_three(redis: RedisProcess) -> None:
+    """The store has three partitions."""
+    redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "", 3)
+
+
+def test_the_store_says_how_many_partitions_it_has(ask: Ask, redis: RedisProcess) -> None:
+    of_three(redis)
+    status, out, _ = ask("--redis", redis.url)
+    assert status == 0
+    assert "  ok    data             a data set of relay's with 3 partitions, epoch k7" in out
+
+
+@pytest.mark.parametrize(
+    "given", ["--partitions 2", "RELAY_PARTITIONS=2", "--config partitions=2", "--config keep=60"]
+)
+def test_settings_that_say_another_number_of_partitions_are_bad(
+    given: str, ask: Ask, redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_three(redis)
+    option, _, value = given.partition(" ")
+    if option == "--config":
+        (tmp_path / "relay.toml").write_text(value)
+        value = "relay.toml"
+    elif not value:
+        monkeypatch.setenv(*given.split("="))
+    status, out, _ = ask("--redis", redis.url, *([option, value] if value else []))
+    number = 2 if "2" in given else 1
+    assert status == 3
+    assert f"the data set was made for --partitions 3, and the settings say {number}" in out
 
 
 def test_what_is_bad_is_told_by_the_status(ask: Ask, redis: RedisProcess) -> None:

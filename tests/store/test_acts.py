@@ -308,8 +308,8 @@ async def test_a_worker_is_told_and_nobody_else_can_be(
 async def erase(front: Store, owner: str) -> int:
     gone, cursor = 0, "first"
     while cursor:
-        some, _, cursor = await front.erase(owner, "" if cursor == "first" else cursor)
-        gone += some
+        erased = await front.erase(owner, "" if cursor == "first" else cursor)
+        gone, cursor = gone + erased.gone, erased.cursor
     return gone
 
 

@@ -11,6 +11,7 @@ from relay.model.problems.request import NoSuchJob, StoreAway
 from relay.store.codec import PROCESS, SCHEDULED
 from relay.store.found import EVERYTHING, Part
 from relay.store.fronts import RedisFrontStore
+from relay.store.gathering import PartitionAway
 from relay.store.keys import Keys
 from relay.store.messages import MailKind
 from relay.store.operators import RedisOperatorStore
@@ -174,7 +175,8 @@ def test_what_one_partition_has_is_found_whichever_it_is(
     partitions[0].is_away = True
     assert done(operator.pause("tick", True)) is True
     partitions[1].is_away = True
-    assert done(operator.pause("tick", True)) is StoreAway  # it may be there
+    assert done(operator.pause("tick", True)) is PartitionAway  # it may be there
+    assert done(operator.tell("w1", MailKind.QUIET)) is PartitionAway
 
 
 def test_a_schedule_that_has_moved_is_shown_once(operator: RedisOperatorStore) -> None:

@@ -7,7 +7,7 @@ from pytest_twisted import ensureDeferred
 
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.store.found import NameTally, Slice, Wanted
+from relay.store.found import Erased, NameTally, Slice, Wanted
 from relay.store.messages import How, LimitDefinition, PastAttempt, Report, Submission, Why
 from relay.store.roster import Roster
 from tests.processes import RedisProcess
@@ -294,7 +294,7 @@ async def test_a_partition_that_there_is_not_has_nothing(front: Store) -> None:
         await front.died(cursor="7:"),
     ):
         assert found == Slice([], "", 0)
-    assert await front.erase("sub:me", "7:") == (0, 0, "")
+    assert await front.erase("sub:me", "7:") == Erased(0, 0, "")
 
 
 @ensureDeferred

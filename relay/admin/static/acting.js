@@ -44,12 +44,15 @@ export function confirmed({ title, text, verb, danger, run }) {
   no.focus();
 }
 
+const leftOut = (away) => (away.length ? `; not all of it in partition ${away.join(", ")} of the store, which does not answer` : "");
+
 // The same for a work in slices, with its progress, until it is done or stopped.
 export function confirmedSome({ title, text, verb, danger, method, args, what }) {
   confirmed({
     title, text, verb, danger,
     run: async () => {
       let stopped = false, done = 0, cursor = "";
+      const away = new Set();
       const bar = h("progress", { "aria-label": title });
       const count = h("p", { role: "status" }, "…");
       const box = open(title, "", bar, count, h("div", { class: "acts" }, h("button", { type: "button", onclick: () => { stopped = true; } }, "Stop")));
@@ -59,6 +62,7 @@ export function confirmedSome({ title, text, verb, danger, method, args, what })
           const slice = await call(method, { ...args, cursor });
           done += slice.done;
           cursor = slice.cursor;
+          slice.away.forEach((partition) => away.add(partition));
           count.textContent = `${number(done)} done${slice.left ? `, about ${number(slice.left)} left to look at` : ""}`;
           if (slice.left) { bar.max = done + slice.left; bar.value = done; }
         } while (cursor && !stopped);
@@ -67,7 +71,7 @@ export function confirmedSome({ title, text, verb, danger, method, args, what })
       } finally {
         box.onclose = null;
       }
-      return `${plural(done, "job")} ${what}${stopped ? ", then stopped" : ""}`;
+      return `${plural(done, "job")} ${what}${stopped ? ", then stopped" : ""}${leftOut([...away])}`;
     },
   });
 }

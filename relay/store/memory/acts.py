@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from relay.model.status import JobStatus, Outcome
 from relay.store.acts import Acts
+from relay.store.found import Erased
 from relay.store.memory.dataset import ANYONE
 from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.record import process_of
@@ -69,9 +70,9 @@ class MemoryActs(Acts):
         self.store.post.send(process, kind, "-")
         return True
 
-    async def erase(self, owner: str, cursor: str = "") -> tuple[int, int, str]:
+    async def erase(self, owner: str, cursor: str = "") -> Erased:
         data = self.store.data
         ids = [each.outcome.id for each in data.all_ended() if each.owner == owner]
         gone = sum(data.drop_outcome(id) for id in ids)
         data.allowances.forget(owner)
-        return gone, len(ids), ""
+        return Erased(gone, len(ids), "")
