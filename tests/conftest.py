@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
@@ -26,6 +27,7 @@ from tests.topologies.cluster import Cluster
 from tests.topologies.sentinels import Sentinels
 from tests.topologies.stored import STORES, Stored
 
+AnyStore = TypeVar("AnyStore", bound=RedisProcess | Stored)
 #: fixtures that start processes
 SERVERS = {"redis_process", "server", "relay_process", "sentinels", "cluster"}
 #: what Python tells its audit hooks when a process is started
@@ -82,21 +84,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def redis_process(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisProcess | Stored]:
-    """One real server for all tests that only need a store, or what ``--store`` says."""
-    kind, directory = request.config.getoption("--store"), tmp_path_factory.mktemp("redis")
-    program = request.config.getoption("--store-server")
-    server = Stored(kind, directory, program) if kind else RedisProcess(directory)
+    """One real server for all tests that only need a store, or what ``--store`` says. No relay of another fixture uses
+    it."""
+    directory = tmp_path_factory.mktemp("redis")
+    yield from running_store(topology(request.config, directory) or RedisProcess(directory))
+
+
+@pytest.fixture(scope="session")
+def relay_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stored | None]:
+    """What the whole relay has for its own alone where ``--store`` says so; None: its embedded Redis."""
+    found = topology(request.config, tmp_path_factory.mktemp("relay-store"))
+    if found is None:
+        yield None
+    else:
+        yield from running_store(found)
+
+
+def topology(config: pytest.Config, directory: Path) -> Stored | None:
+    """What ``--store`` says, None for nothing."""
+    kind = config.getoption("--store")
+    return Stored(kind, directory, config.getoption("--store-server")) if kind else None
+
+
+def running_store(store: AnyStore) -> Iterator[AnyStore]:
+    """The same while it runs."""
     try:
-        server.start()
-        yield server
+        store.start()
+        yield store
     finally:
-        server.stop()
+        store.stop()
 
 
 @pytest.fixture
 def redis(redis_process: RedisProcess) -> RedisProcess:
     """The server, empty."""
-    redis_process.client.flushall()
+    redis_process.empty()
     return redis_process
 
 
@@ -134,12 +158,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def relay_process(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    relay_store: Stored | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RelayProcess]:
     """A whole relay: supervisor, Redis (or what ``--store`` says), a front and a worker, with a short grace and quick
     heartbeats."""
-    elsewhere = bool(request.config.getoption("--store"))
-    store = ("--redis", request.getfixturevalue("redis_process").url) if elsewhere else ()
+    store = () if relay_store is None else ("--redis", relay_store.url)
     relay = RelayProcess(
         tmp_path_factory.mktemp("relay"),
         *("all", "--grace", "0.5", "--heartbeat", "1", "--body-limit", "200000", "--result-limit", "100000"),

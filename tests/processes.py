@@ -186,6 +186,14 @@ class RedisProcess(LoggedProcess):
             return bool(self.client.ping())
         return False
 
+    def client_of(self, key: str) -> valkey.Valkey:
+        """Of the server that has this key."""
+        return self.client
+
+    def empty(self) -> None:
+        """Forget all."""
+        self.client.flushall()
+
     def stop(self) -> int:
         self.client.close()
         return super().stop()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.certificates import write_certificate
 from tests.processes import ROOT, RelayProcess
+from tests.topologies.stored import Stored
 
 pytestmark = pytest.mark.processes
 
@@ -131,7 +132,11 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, relay: RelayProc
     assert "in use" in errors
 
 
-def test_two_relays_do_not_share_a_data_directory(tmp_path: Path, relay: RelayProcess) -> None:
+def test_two_relays_do_not_share_a_data_directory(
+    tmp_path: Path, relay: RelayProcess, relay_store: Stored | None
+) -> None:
+    if relay_store is not None:
+        pytest.skip("with --store the relay has no data directory of its own")
     data = str(relay.directory / "relay-data")
     status, errors = run(tmp_path, "relay", "--listen", "tcp:0:interface=127.0.0.1", "--data", data)
     assert status == 1

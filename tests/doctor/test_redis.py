@@ -156,6 +156,15 @@ def test_how_long_it_has_been_up_is_told_for_people(seconds: int, said: str) -> 
 # -- on a real one --
 
 
+@pytest.fixture(scope="module")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """One server, whatever ``--store`` says: these tests are about one."""
+    server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def limited(redis: RedisProcess) -> Iterator[Address]:
     """The address for a user with the rights of the docs."""

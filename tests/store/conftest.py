@@ -9,9 +9,10 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
+from relay.process.stores import Partitions
 from relay.redis.address import Address
 from relay.redis.connection import Connection
-from relay.redis.topology import OneServer, Topology, topology_of
+from relay.redis.topology import Topology, topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
@@ -108,15 +109,13 @@ async def make_parted(redis: RedisProcess) -> MakeParted:
     address, made = Address.parse(redis.url), []
 
     def make(kind: Any, name: str = "front", **terms: Any) -> Any:
-        partitions = [
-            Partition(reactor, Connection(reactor, OneServer(reactor, address)), Keys(number, PARTS))
-            for number in range(PARTS)
-        ]
+        topology = topology_of(reactor, address)
+        router = Router(Partitions(reactor, topology, pytest.fail).all(PARTS, ""), topology)
         settings = StoreSettings(**{"keep": 60, "lease": 10, "queue_limit": 1000, **terms})
         store = (
-            kind(Router(partitions), name=name, terms=settings)
+            kind(router, name=name, terms=settings)
             if kind is RedisOperatorStore
-            else kind(Router(partitions), name, settings)
+            else kind(router, name, settings)
         )
         store.start()
         made.append(store)

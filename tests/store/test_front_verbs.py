@@ -15,7 +15,7 @@ from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.process.stores import Partitions
 from relay.redis.address import Address
-from relay.redis.topology import OneServer
+from relay.redis.topology import topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.messages import Receipt, Report, Submission
 from relay.store.router import Router
@@ -101,7 +101,7 @@ class OnePart:
 
 
 class InPartitions:
-    """The same in three partitions of one server."""
+    """The same in three partitions."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -113,7 +113,7 @@ class InPartitions:
     def _make(self, name: str) -> Parted:
         from twisted.internet import reactor
 
-        topology = OneServer(reactor, Address.parse(self._url))
+        topology = topology_of(reactor, Address.parse(self._url))
         parts = Partitions(reactor, topology, pytest.fail).all(3, "contract")
         self._made.append(Parted(Router(parts, topology), name, StoreSettings(60, 10, 1000)))
         self._made[-1].start()

@@ -185,8 +185,9 @@ async def look_at_parents(redis: RedisProcess, store: Any) -> None:
     """As sweeps do after a while."""
     for number in range(PARTS):
         key = f"{Keys(number, PARTS).tag}abroad"
-        for id in redis.client.zrange(key, 0, -1):
-            redis.client.zadd(key, {id: 0})
+        client = redis.client_of(key)
+        for id in client.zrange(key, 0, -1):
+            client.zadd(key, {id: 0})
     for _ in range(2):
         await swept(store)
 
@@ -247,4 +248,4 @@ async def test_another_attempt_finds_a_sub_job_elsewhere_after_its_worker_died(
 def leftovers(redis: RedisProcess) -> Sequence[bytes]:
     names = ("abroad", "parents", "orphans")
     kept = [f"{Keys(number, PARTS).tag}{name}" for number in range(PARTS) for name in names]
-    return [key for key in kept if redis.client.exists(key)]  # type: ignore[misc]
+    return [key for key in kept if redis.client_of(key).exists(key)]  # type: ignore[misc]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+
+import valkey
 
 from tests.topologies.cluster import Cluster
 from tests.topologies.sentinels import Sentinels
@@ -21,6 +24,16 @@ class Stored:
     def start(self) -> None:
         self._topology.start()
         self.client = self._topology.owner(KEY).client
+
+    def client_of(self, key: str) -> valkey.Valkey:
+        """Of the server that has this key."""
+        return self._topology.owner(key).client
+
+    def empty(self) -> None:
+        """Forget all."""
+        for node in self._topology.nodes:
+            with contextlib.suppress(valkey.exceptions.ReadOnlyError):  # of a replica
+                node.client.flushall()
 
     def stop(self) -> None:
         self._topology.stop()
