@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from twisted.internet.defer import ensureDeferred
@@ -136,23 +136,36 @@ class Firings:
     async def _fire(
         self, status: ScheduleStatus, definition: JobDefinition, schedule: Schedule, now: int
     ) -> int:
-        times, text, seen = schedule.to_fire(status.due, now), status.text, status.due
-        following = schedule.next_after(now)
-        if now - seen > ON_TIME:
-            self._log.info(
-                "{name} was not fired since {at}: {count} firings are made up for",
-                name=status.name,
-                at=schedule.at(seen).isoformat(),
-                count=len(times),
-            )
-        if not times and not await self._store.fire(Firing(status.name, seen, following, text)):
-            return 0
+        times, following = schedule.to_fire(status.due, now), schedule.next_after(now)
+        is_late = now - status.due > ON_TIME
+        for firing in self._firings(status, definition, times, following):
+            if not await self._store.fire(firing):
+                return 0  # another worker does it, or there is no room now
+            if is_late:
+                is_late = False
+                self._say_late(status, schedule, len(times))
+        return following
+
+    def _firings(
+        self, status: ScheduleStatus, definition: JobDefinition, times: Sequence[int], following: int
+    ) -> Iterator[Firing]:
+        """One for each of these times, or one that fires nothing."""
+        seen, text = status.due, status.text
+        if not times:
+            yield Firing(status.name, seen, following, text)
+            return
         for at, due in zip(times, [*times[1:], following], strict=True):
             job = firing_job(definition, self._store.mint_firing(), at)
-            if not await self._store.fire(Firing(status.name, seen, due, text, at, job)):
-                return 0  # another worker does it, or there is no room now
+            yield Firing(status.name, seen, due, text, at, job)
             seen = due
-        return following
+
+    def _say_late(self, status: ScheduleStatus, schedule: Schedule, count: int) -> None:
+        self._log.info(
+            "{name} was not fired since {at}: {count} firings are made up for",
+            name=status.name,
+            at=schedule.at(status.due).isoformat(),
+            count=count,
+        )
 
 
 def firings_of(

@@ -29,6 +29,7 @@ class Watched(MemoryWorkerStore):
     looks = 0
     away = 0
     broken = ""
+    full = False
 
     async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
         self.looks += 1
@@ -40,7 +41,7 @@ class Watched(MemoryWorkerStore):
     async def fire(self, firing: Firing) -> bool:
         if firing.name == self.broken:
             raise ZeroDivisionError
-        return await super().fire(firing)
+        return not self.full and await super().fire(firing)
 
 
 class Scene:
@@ -141,6 +142,33 @@ def test_what_was_missed_is_told_in_the_log(lines: list[str]) -> None:
     scene.look()
     assert scene.jobs() == ["tick"] * 10
     assert any(line.endswith("10 firings are made up for") for line in lines)
+
+
+def test_a_schedule_that_makes_up_for_nothing_goes_on_from_its_next_firing(lines: list[str]) -> None:
+    scene = Scene(tick=Schedule(every=60, catch_up="none"))
+    scene.look()
+    scene.clock.advance(650)
+    scene.look()
+    assert scene.jobs() == []
+    assert any(line.endswith("0 firings are made up for") for line in lines)
+    scene.clock.advance(30)
+    scene.look()
+    assert scene.jobs() == ["tick"]
+
+
+def test_what_was_missed_is_told_when_it_is_made_up_for_and_not_while_that_is_held_up(
+    lines: list[str],
+) -> None:
+    scene = Scene(tick=Schedule(every=60, catch_up="all"))
+    scene.look()
+    scene.store.full = True
+    scene.clock.advance(600)
+    for _ in range(3):
+        scene.look()
+    assert not any("made up for" in line for line in lines)
+    scene.store.full = False
+    scene.look()
+    assert (sum("made up for" in line for line in lines), len(scene.jobs())) == (1, 10)
 
 
 def test_a_worker_without_schedules_has_nothing_to_look_at() -> None:
