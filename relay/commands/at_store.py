@@ -14,6 +14,7 @@ from relay.operations.operations import Operations
 from relay.operations.store_operations import StoreOperations
 from relay.process.stores import Partitions
 from relay.redis.address import Address
+from relay.redis.refusal import says_refusal
 from relay.redis.topology import topology_of
 from relay.store import demands
 from relay.store.operator_rows import text
@@ -46,7 +47,11 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
             router.start()
         yield RedisOperatorStore(router, terms_of(settings))
     except StoreAway as away:
-        silence = away.detail or f"no answer from {address.shown}"
+        cause = away.__cause__
+        why = (
+            f"{address.shown} refuses: {cause}" if says_refusal(cause) else f"no answer from {address.shown}"
+        )
+        silence = away.detail or why
         raise Unreached(unfit[0] if unfit else f"--redis: {silence}") from None
     finally:
         await router.stop()

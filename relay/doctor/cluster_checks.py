@@ -126,7 +126,7 @@ def one_node(state: RedisState, address: Address) -> Iterator[Diagnosis]:
         yield bad(
             "topology",
             f"{address.shown} is a node of a Cluster",
-            "relay is away as soon as the slot with its keys is at another node (MOVED)",
+            "relay does not start if the slot with its keys is at another node, and is away once it goes there (MOVED)",
             f"--redis {'rediss' if address.scheme == 'rediss' else 'redis'}+cluster://HOST:PORT,HOST:PORT",
             see=_PAGE,
         )

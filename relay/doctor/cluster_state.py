@@ -12,6 +12,7 @@ from relay.doctor.redis_state import DEADLINE, NoRedis
 from relay.redis.address import Address, shown_host
 from relay.redis.blocking import connect
 from relay.redis.blocking_cluster import slots_by
+from relay.redis.mistakes import no_node
 from relay.redis.slots import Node, SlotMap, SlotRange, slot_of
 from relay.store.keys import Keys
 
@@ -97,7 +98,7 @@ def _of_node(address: Address, node: Node, deadline: float) -> tuple[bool, SlotM
     try:
         return slots_by(client, node)
     except (RedisError, OSError, ValueError) as error:
-        raise NoRedis(why_not(at, error, deadline)) from error
+        raise NoRedis(no_node(str(error)) or why_not(at, error, deadline)) from error
     finally:
         client.close()
 

@@ -11,6 +11,7 @@ import msgspec
 from relay.doctor.no_redis import why_not
 from relay.redis.address import Address
 from relay.redis.blocking import connect
+from relay.redis.mistakes import SENTINEL, mistake
 from relay.redis.refusal import ELSEWHERE, LATER, word_of
 from relay.store import demands
 from relay.store.keys import Keys
@@ -98,7 +99,7 @@ def look_at_redis(
 
     client = connect(address, deadline, keys[0].tag)
     try:
-        return _looked(client, keys)
+        return _looked(client, address, keys)
     except (RedisError, OSError) as error:
         raise NoRedis(f"{address.shown}: {why_not(address, error, deadline)}") from error
     finally:
@@ -122,7 +123,7 @@ def partitions_at(address: Address, name: str = "", deadline: float = DEADLINE) 
     return number if layout == demands.layout(number) else 0
 
 
-def _looked(client: Redis, keys: Sequence[Keys]) -> RedisState:
+def _looked(client: Redis, address: Address, keys: Sequence[Keys]) -> RedisState:
     hidden: list[str] = []
 
     def ask(*words: str) -> Any:
@@ -134,11 +135,15 @@ def _looked(client: Redis, keys: Sequence[Keys]) -> RedisState:
         except ResponseError as error:
             if word_of(str(error)) == "BUSY":  # it answers nothing else
                 raise NoRedis(str(error)) from error
+            if wrong := mistake(address, str(error)):
+                raise NoRedis(f"{address.shown}: {wrong}") from error
             hidden.append(words[0])
             return None
 
     ask("PING")  # which one that can't save its data refuses
     info, tag = ask("INFO"), keys[0].tag
+    if "sentinel_masters" in (info or {}):
+        raise NoRedis(f"{address.shown}: {SENTINEL}")
     return RedisState(
         info={str(name): str(value) for name, value in (info or {}).items()},
         settings={str(name): str(value) for name, value in _settings(ask)},

@@ -11,6 +11,7 @@ from relay.doctor.no_redis import why_not
 from relay.doctor.redis_state import DEADLINE
 from relay.redis.address import Address, Host
 from relay.redis.blocking import connect
+from relay.redis.mistakes import no_sentinel
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -46,7 +47,8 @@ def _looked(sentinel: Address, name: str, deadline: float) -> SentinelState:
     try:
         return _told(client, sentinel.shown, name)
     except (RedisError, OSError) as error:
-        return SentinelState(sentinel.shown, failed=why_not(sentinel, error, deadline))
+        failed = no_sentinel(str(error)) or why_not(sentinel, error, deadline)
+        return SentinelState(sentinel.shown, failed=failed)
     finally:
         client.close()
 

@@ -12,6 +12,7 @@
 `wire`            the protocol on it, made again whenever it is lost
 `subscription`    channels that are heard over one connection
 `refusal`         what Redis says when it does not do a thing
+`mistakes`        addresses that lead to servers of another kind than they say
 `health`          what the log says of a Redis: away, back, what it refuses
 `blocking`        a connection that waits for its answers, without a reactor
 `embedded`        a server for this relay alone

@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IProtocol, IReactorTime
 from twisted.logger import Logger
 
 from relay.redis.address import Address, shown_host
+from relay.redis.mistakes import no_node
 from relay.redis.questions import Questions
 from relay.redis.refusal import LinkLost, Refused
 from relay.redis.server import Server, Topology
@@ -121,7 +122,8 @@ class Cluster(Topology):
         """Whether the Cluster is up for a node, and the slots as it knows them."""
         info, slots = await questions.ask(node, self.reach(node), self.greeting, *_QUESTION)
         if isinstance(slots, Exception):
-            raise slots
+            wrong = no_node(str(slots))
+            raise Refused(f"{shown_host(*node)}: {wrong}") if wrong else slots
         # one that keeps INFO to itself is believed
         return isinstance(info, Exception) or b"cluster_state:ok" in info, read_slots(slots, node)
 

@@ -18,14 +18,14 @@ from twisted.python.failure import Failure
 
 from relay.redis.greeting import greet
 from relay.redis.health import Health
-from relay.redis.refusal import Elsewhere, LinkLost, Refused, read_refusal
+from relay.redis.refusal import Elsewhere, LinkLost, Misplaced, Refused, read_refusal, word_of
 from relay.redis.server import Server
 from relay.redis.wire import ProtocolFactory, Reconnecting, RedisConnection
 from relay.timing.backoff import Backoff
 from relay.timing.fork import pass_on
 from relay.timing.recurring import recurring
 
-__all__ = ["Connection", "Elsewhere", "LinkLost", "Refused", "Reply"]
+__all__ = ["Connection", "Elsewhere", "LinkLost", "Misplaced", "Refused", "Reply"]
 
 Reply = Any  # bytes, int, None, or a list of replies
 
@@ -138,7 +138,7 @@ class Connection:
         if isinstance(error, txredisapi.ConnectionError):
             told = LinkLost(str(error))
         elif isinstance(error, txredisapi.ResponseError):
-            told = read_refusal(str(error))
+            told = self._read(str(error))
         else:
             return failure
         if isinstance(told, Elsewhere):
@@ -146,6 +146,12 @@ class Connection:
             self.drop(str(told))
         told.__cause__ = error
         return Failure(told)
+
+    def _read(self, said: str) -> Elsewhere | Refused:
+        """What a refusal means, and what is wrong with the address if it comes from that."""
+        mistake = self._server.mistake(said)
+        told = read_refusal(f"{said.strip()}: {mistake}" if mistake else said)
+        return Misplaced(str(told)) if mistake and word_of(said) == "MOVED" else told
 
     def _check_silence(self) -> None:
         if self._unanswered and self._clock.seconds() - self._heard > SILENCE:
@@ -208,7 +214,7 @@ class Connection:
     def _not_greeted(self, connection: RedisConnection, error: Exception) -> None:
         self._greeted = None
         connection.transport.abortConnection()
-        refusal = read_refusal(str(error)) if isinstance(error, txredisapi.ResponseError) else error
+        refusal = self._read(str(error)) if isinstance(error, txredisapi.ResponseError) else error
         if isinstance(refusal, Elsewhere):
             self._server.led_astray(str(refusal))
         if not isinstance(refusal, Refused):

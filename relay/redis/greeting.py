@@ -9,6 +9,7 @@ import txredisapi
 from twisted.internet.interfaces import IReactorTime
 
 from relay.redis.address import shown_host
+from relay.redis.mistakes import SENTINEL
 from relay.redis.refusal import Elsewhere, Refused
 from relay.redis.wire import RedisConnection
 
@@ -44,4 +45,4 @@ def check_role(said: Any) -> None:
             master = shown_host(host.decode("utf-8", "replace"), port)
             raise Elsewhere(f"READONLY it is a replica of {master}")
         case [b"sentinel", *_]:
-            raise Refused("it is a Sentinel: write redis+sentinel://host:port,host:port/name")
+            raise Refused(SENTINEL)

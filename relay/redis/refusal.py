@@ -34,6 +34,10 @@ class Elsewhere(LinkLost):
     """This server is not the one to ask. The command was not carried out, and the connection is given up."""
 
 
+class Misplaced(Elsewhere):
+    """The address is of another kind than this server, as the message says, so no connection leads to the right one."""
+
+
 class Refused(Exception):
     """Redis did not carry the command out. `word` is the error's first word, `later` whether it may pass by itself."""
 

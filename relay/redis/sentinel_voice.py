@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from relay.redis.address import Address, Host
+from relay.redis.mistakes import no_sentinel
 from relay.redis.questions import Questions
 from relay.redis.refusal import LinkLost, Refused
 from relay.redis.wire import Connects
@@ -63,7 +64,9 @@ class SentinelVoice:
             if isinstance(at, Exception):
                 raise at
         except Refused as refusal:
-            raise Refused(f"{refusal} (said by the Sentinel at {self.address.shown})") from refusal
+            at, wrong = self.address.shown, no_sentinel(str(refusal))
+            said = f"{at}: {wrong}" if wrong else f"{refusal} (said by the Sentinel at {at})"
+            raise Refused(said) from refusal
         if not at:
             raise Refused(f"the Sentinel at {self.address.shown} knows no master {self._name!r}")
         return Master(_epoch(told), (at[0].decode(), int(at[1])))

@@ -24,6 +24,10 @@ class Server(Protocol):
     def connect(self, factory: Any) -> Deferred[IProtocol]:
         """Find the server and connect there (as `IStreamClientEndpoint.connect`)."""
 
+    def mistake(self, said: str) -> str:
+        """What is wrong with the address where a server refuses in these words; "" where nothing is known to be."""
+        return ""
+
     def led_astray(self, said: str) -> None:
         """The server that was found says that another one is to be asked (`Elsewhere`), in these words."""
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from relay.net.resolver import forget
 from relay.redis.address import Address
 from relay.redis.cluster import Cluster
+from relay.redis.mistakes import mistake
 from relay.redis.sentinel import Sentinels
 from relay.redis.server import Server, Topology
 
@@ -42,6 +43,10 @@ class OneServer:
     def led_astray(self, said: str) -> None:
         """Its name may lead to another server by now."""
         forget(self._reactor, self._address.host)
+
+    def mistake(self, said: str) -> str:
+        """Whether it is a server by itself."""
+        return mistake(self._address, said)
 
     def server_of(self, key: str) -> Server:
         return self

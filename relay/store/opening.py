@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from relay.model.ids import random_name
 from relay.model.problems.request import StoreAway
-from relay.redis.connection import Connection, LinkLost, Refused
+from relay.redis.connection import Connection, LinkLost, Misplaced, Refused
 from relay.store import demands
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
@@ -123,6 +123,8 @@ class Opening:
         """Whether no other is needed."""
         try:
             await self._open()
+        except Misplaced as error:  # later on the link comes up again, and says so
+            self._ends(f"{self._link.health.at} refuses: {error}")
         except LinkLost:  # it comes up again
             pass
         except CancelledError:

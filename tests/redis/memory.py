@@ -56,6 +56,9 @@ class MemoryRedis:
         self.clock.callLater(0, transport.protocol.makeConnection, transport)
         return succeed(transport.protocol)
 
+    def mistake(self, said: str) -> str:
+        return ""
+
     def led_astray(self, said: str) -> None:
         self.astray.append(said)
 

@@ -200,7 +200,7 @@ def test_a_server_that_is_in_no_cluster_refuses() -> None:
     for server in scene.there.nodes.values():
         server.answer = lambda words: b"-ERR This instance has cluster support disabled\r\n"
     scene.begin()
-    assert "cluster support disabled" in str(scene.refused[0])
+    assert "it is not a node of a Cluster: write redis://" in str(scene.refused[0])
 
 
 def test_a_password_that_the_nodes_refuse_is_told_as_a_refusal() -> None:
