@@ -22,6 +22,7 @@ from typing import Any
 import valkey
 
 from relay.redis.embedded import Embedded
+from tests.started import start
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20.0  # seconds for anything at all
@@ -92,9 +93,11 @@ LOOPBACK = Host()
 
 
 class LoggedProcess:
-    """A process whose output is kept and can be waited for; `passed` are descriptors that it inherits."""
+    """A process whose output is kept and can be waited for. `passed` are descriptors that it inherits; `farewell` is
+    what ends it, and what it has started, when its test is killed."""
 
     passed: tuple[int, ...] = ()
+    farewell = signal.SIGKILL
 
     def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
         self._command = command
@@ -106,8 +109,9 @@ class LoggedProcess:
 
     def start(self) -> None:
         self._lines = []
-        self.process = subprocess.Popen(
+        self.process = start(
             self._command,
+            self.farewell,
             env=self._environment,
             cwd=self.directory,
             stdout=subprocess.PIPE,

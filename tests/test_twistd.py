@@ -12,6 +12,7 @@ import pytest
 
 from tests.certificates import write_certificate
 from tests.processes import ROOT, RelayProcess
+from tests.started import start
 from tests.topologies.stored import Stored
 
 pytestmark = pytest.mark.processes
@@ -101,7 +102,7 @@ def test_modules_of_handlers_are_not_imported_by_the_supervisor(tmp_path: Path) 
         "open('outlives', 'w').write(str(outlives.pid))\n"
         "@job(timeout=None)\ndef f(): ...\n"
     )
-    process = subprocess.Popen(
+    process = start(
         [TWISTD, "-n", "--pidfile=", "relay", "--listen", "tcp:0:interface=127.0.0.1", "--jobs", "mine"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

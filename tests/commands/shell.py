@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.processes import ROOT
+from tests.started import start
 
 SHELL = """
 import json, os, sys, tempfile, traceback
@@ -63,7 +64,7 @@ class Shell:
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self.environment = environment
-        self._process = subprocess.Popen(
+        self._process = start(
             [sys.executable, "-c", SHELL],
             cwd=directory,
             env={**environment, "PYTHONPATH": str(ROOT)},

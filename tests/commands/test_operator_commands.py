@@ -22,6 +22,7 @@ from relay.commands.processes import sockets_of_redis
 from relay.model.token import digest_of, make_token
 from tests.commands.shell import Ran, Shell
 from tests.processes import PATIENCE, ROOT, RelayProcess, eventually, free_port
+from tests.started import start
 
 pytestmark = pytest.mark.processes
 MODULE = """
@@ -189,7 +190,7 @@ def test_top_shows_one_screen_or_a_line_for_each_look(operator: Operator) -> Non
     assert once.status == 0
     assert "in a second: submissions" in once.output
     assert "hang" in once.output
-    looking = subprocess.Popen(
+    looking = start(
         operator.command("top", "--json", "--every", "0.5"),
         cwd=operator.directory,
         env={**operator.environment, "PYTHONPATH": str(ROOT)},
@@ -250,7 +251,7 @@ def test_a_queue_is_purged_only_if_the_number_is_known(operator: Operator) -> No
 def open_terminal(operator: Operator, kind: str, *words: str) -> tuple[subprocess.Popen[bytes], int]:
     """A command at a terminal, and the other end of that."""
     ours, theirs = pty.openpty()
-    running = subprocess.Popen(
+    running = start(
         operator.command(*words),
         cwd=operator.directory,
         env={**operator.environment, "PYTHONPATH": str(ROOT), "TERM": kind},

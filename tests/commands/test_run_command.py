@@ -17,6 +17,7 @@ from relay.commands import run_arguments
 from relay.commands.main import main
 from relay.handlers import handler
 from tests.processes import ROOT
+from tests.started import start
 
 SHOP = """
 import asyncio
@@ -131,7 +132,7 @@ def test_problems_and_sub_jobs_are_those_of_a_worker(shop: Path) -> None:
 
 @pytest.mark.processes
 def test_an_interrupt_ends_it(shop: Path) -> None:
-    with subprocess.Popen(command("endless"), cwd=shop, env=environment(), stderr=subprocess.PIPE) as running:
+    with start(command("endless"), cwd=shop, env=environment(), stderr=subprocess.PIPE) as running:
         assert running.stderr is not None
         assert running.stderr.readline() == b"[  0%] endless: begins\n"
         running.send_signal(signal.SIGINT)

@@ -19,6 +19,7 @@ from relay.store.keys import Keys
 from relay.store.scripts import script
 from tests.faults.servers import LEASE, Servers
 from tests.processes import ROOT, RedisProcess, RelayProcess, eventually, free_port
+from tests.started import start
 
 FRONTS, WORKERS = 2, 4
 
@@ -64,7 +65,7 @@ class Rig:
         """A process of clients; it ends when all have their outcome, or gave up."""
         place = f"127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "tests.faults.clients", place, str(seed), str(count)]
-        return subprocess.Popen([*command, str(self.directory)], cwd=ROOT)
+        return start([*command, str(self.directory)], cwd=ROOT)
 
     def _make_relay(self) -> RelayProcess:
         settings = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import ssl
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Nginx(LoggedProcess):
     """nginx with a configuration; `plain` is the port that has no TLS, where it has one."""
 
     plain = 0
+    farewell = signal.SIGTERM  # its workers go on without a master that was killed
 
     def __init__(self, directory: Path, configuration: str, port: int) -> None:
         self.port = port

@@ -13,6 +13,7 @@ import pytest
 from tests.processes import PATIENCE, Client, Response, eventually, free_port
 from tests.stack.conftest import Fronts
 from tests.stack.proxies import Nginx, SecureClient, executable, shipped_nginx
+from tests.started import start
 
 pytestmark = pytest.mark.processes
 
@@ -87,7 +88,7 @@ def test_heartbeats_come_through_one_by_one_over_http_2(nginx: Nginx, fronts: Fr
         "{}",
         f"https://localhost:{nginx.port}/jobs/patient",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as curl:
+    with start(command, stdout=subprocess.PIPE) as curl:
         assert curl.stdout is not None
         head = b"".join(iter(curl.stdout.readline, b"\r\n"))
         assert head.startswith(b"HTTP/2 200")

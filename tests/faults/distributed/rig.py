@@ -15,6 +15,7 @@ from relay.store.keys import Keys
 from tests.faults.distributed.probe import Probe
 from tests.faults.distributed.site import Site
 from tests.processes import LOOPBACK, ROOT, Host
+from tests.started import start
 from tests.topologies.cluster import Cluster
 from tests.topologies.network import Network, can_have_hosts
 from tests.topologies.one import One
@@ -67,7 +68,7 @@ class Rig:
             str(self.directory),
         ]
         words += ["--lasting", "--at-once", str(self.plan.at_once)]
-        return subprocess.Popen([*words, *(["--durable"] if self.plan.durable else [])], cwd=ROOT)
+        return start([*words, *(["--durable"] if self.plan.durable else [])], cwd=ROOT)
 
     def tags(self) -> list[str]:
         """What the keys of each partition begin with."""
