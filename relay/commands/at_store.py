@@ -60,7 +60,10 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
 def _router(reactor: Any, address: Address, settings: Settings, unfit: list[str], partitions: int) -> Router:
     """The store with so many partitions; in `unfit` it is told why one can't be used."""
     topology = topology_of(reactor, address)
-    return Router(Partitions(reactor, topology, unfit.append).all(partitions, settings.store_name), topology)
+    made = Partitions(reactor, topology, unfit.append).all(partitions, settings.store_name)
+    for partition in made:
+        partition.make_none()
+    return Router(made, topology)
 
 
 async def partitions_there(router: Router) -> int:

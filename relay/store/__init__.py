@@ -20,7 +20,8 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `expansion`    puts keys and positions into their sources
 `layout`       the order of the fields of a record, for both languages
 `codec`        every record, and how Python writes and reads it
-`opening`      what each new connection learns before it is used: server, data set, lost history
+`opening`      what each new connection learns before it is used: server, data set, lost history; how many partitions
+               there are. `server_info`: what a server says of itself
 `batch`        one command under way, the rest rides on the next
 `messages`     the values that go in and out
 `roster`       what a worker serves

@@ -19,6 +19,7 @@ ASKED = ("subscribe", "sentinel|get-master-addr-by-name", "sentinel|master", "se
 CLUSTER = ("cluster|info", "cluster|slots")
 #: commands of which only a relay has use whose durable jobs wait for the disk; Redis 7.0 does not know the first
 FOR_DISK = ("waitaof", "config|get")
+_OLDEST = 7  # major version of Redis, for the flags of scripts
 _CALLED = re.compile(r"redis\.p?call\('(\w+)'")
 _LAYOUT = re.compile(r"^local LAYOUT = '(\w+)'", re.MULTILINE)
 _VERB = re.compile(r"\A(?:--!.*\n)?-- (\w+):")
@@ -88,3 +89,12 @@ def verbs() -> Mapping[str, str]:
     """The verb of each script, by its hash."""
     named = (name for name in sources() if (found := _VERB.match(read(name))) and found[1] == name)
     return {script(name).sha: name for name in named}
+
+
+def unfit(info: Mapping[str, str]) -> str:
+    """Why relay can't work with a server, by what it says of itself; "" if it can."""
+    if int(info.get("redis_version", "7").partition(".")[0]) < _OLDEST:
+        return f"Redis {info['redis_version']} is too old: relay needs {_OLDEST}.0 or later"
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        return f"maxmemory-policy is {info['maxmemory_policy']}, which loses jobs: set it to noeviction"
+    return ""

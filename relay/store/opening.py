@@ -22,15 +22,19 @@ from relay.redis.connection import Connection, LinkLost, Misplaced, Refused
 from relay.store import demands
 from relay.store.keys import Keys
 from relay.store.scripts import evaluate
+from relay.store.server_info import info_of, policy_of
 from relay.timing.backoff import Backoff
 
+_UNUSED = "no relay has used this store yet; one with a name is found with --store-name"
 AGAIN = Backoff(0.1, limit=1.0)  # between attempts at a server that refuses, or is not fit
-_OLDEST = 7  # major version of Redis, for the flags of scripts
-_MUTE = ("NOPERM", "ERR")  # what a server answers to INFO that keeps it to itself, or has renamed it
 
 
 class Unfit(Exception):
     """relay can't work with this server; the message says why."""
+
+
+class Unlearned(Exception):
+    """There is no data set, and none is made, because it is not known that the number of partitions is right."""
 
 
 class Opening:
@@ -52,6 +56,10 @@ class Opening:
         self._refusal: Refused | None = None  # that the last attempt met
         self._waiting: dict[Deferred[None], None] = {}
         self._running: Deferred[None] | None = None
+        #: of the first partition, which says how many there are; None for itself
+        self.first: Opening | None = None
+        #: whether it makes a data set where there is none
+        self.makes = True
         #: says why relay can't work with a server, by what that says of itself, beyond `unfit`; "" if it can
         self.check: Callable[[Mapping[str, str]], str] = lambda info: ""
         #: whether `check` has to know how the server writes to its disk (`appendfsync`)
@@ -123,6 +131,8 @@ class Opening:
         """Whether no other is needed."""
         try:
             await self._open()
+        except Unlearned:
+            return await self._learned() and await self._attempt()
         except Misplaced as error:  # later on the link comes up again, and says so
             self._ends(f"{self._link.health.at} refuses: {error}")
         except LinkLost:  # it comes up again
@@ -142,10 +152,25 @@ class Opening:
             return False
         return True
 
+    async def _learned(self) -> bool:
+        """Whether the number of partitions is right, as the first one says, once that is known."""
+        if self.first is None:
+            self._ends(_UNUSED)
+        if self.first is None or not self.makes:
+            return False
+        try:
+            await self.first.wait()
+        except StoreAway:
+            return False
+        return True
+
     async def _open(self) -> None:
         server = await self._ask_server()
-        words = random_name(5), server, self._seq, self.epoch, self._keys.partitions
+        makes = self.makes and (self.first is None or bool(self.first.epoch))
+        words = random_name(5), server, self._seq, self.epoch, self._keys.partitions, int(makes)
         opened = await evaluate(self._link, self._keys, "open", *words)
+        if opened[0] == b"NONE":
+            raise Unlearned
         if opened[0] == b"LAYOUT":
             raise Unfit(demands.other_layout(opened[1].decode(), self._keys.partitions))
         epoch, seq = opened
@@ -164,34 +189,18 @@ class Opening:
 
     async def _ask_server(self) -> str:
         """The server's name of this run, "" where it does not say; raises `Unfit`."""
-        try:
-            reply = await self._link.command("INFO")
-        except Refused as refusal:
-            if refusal.word not in _MUTE:
-                raise
-            self._link.health.complain("mute", LogLevel.warn, _MUTE_WARNING, error=str(refusal))
+        info = await info_of(self._link)
+        if not info:
             return ""
-        if b"\nrole:slave" in reply:  # on a server that tells no ROLE
-            self._link.drop("it is a replica")
-            raise LinkLost("it is a replica")
-        info = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
         if self.asks_policy(info):
-            info |= await self._ask_policy()
+            info |= await policy_of(self._link)
         misfit = self.check(info)
         if misfit and self.epoch:  # the server is another one by now: what it can't do is refused, job by job
             self._link.health.complain("misfit", LogLevel.error, "is not as it was: {why}", why=misfit)
-        why = unfit(info) or ("" if self.epoch else misfit)
+        why = demands.unfit(info) or ("" if self.epoch else misfit)
         if why:
             raise Unfit(why)
         return str(info.get("run_id", ""))
-
-    async def _ask_policy(self) -> dict[str, str]:
-        """How the server writes to its disk; nothing where it does not say."""
-        try:
-            told = await self._link.command("CONFIG", "GET", "appendfsync")
-        except Refused:
-            return {}
-        return {"appendfsync": told[1].decode()} if isinstance(told, list) and len(told) == 2 else {}
 
     # -- who waits, and who is told --
 
@@ -232,18 +241,3 @@ class Opening:
 
     def _ended(self, failure: Failure) -> None:
         failure.trap(CancelledError)
-
-
-_MUTE_WARNING = (
-    "refuses INFO ({error}). relay can't check its version or its maxmemory-policy, and treats every reconnection "
-    "as a possible loss of data"
-)
-
-
-def unfit(info: Mapping[str, str]) -> str:
-    """Why relay can't work with a server, by what it says of itself; "" if it can."""
-    if int(info.get("redis_version", "7").partition(".")[0]) < _OLDEST:
-        return f"Redis {info['redis_version']} is too old: relay needs {_OLDEST}.0 or later"
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        return f"maxmemory-policy is {info['maxmemory_policy']}, which loses jobs: set it to noeviction"
-    return ""

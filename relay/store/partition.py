@@ -84,6 +84,15 @@ class Partition:
         """Whether it would take a job now, as far as is known."""
         return self.is_up and not self.is_full
 
+    def learn_from(self, first: Partition) -> None:
+        """Make no data set before the first partition has said that there are so many."""
+        self._opening.first = first._opening
+
+    def make_none(self) -> None:
+        """Make no data set: who does not have to know how many partitions there are would make one for another
+        number."""
+        self._opening.makes = False
+
     def start(self) -> None:
         self._link.start()
 

@@ -24,6 +24,8 @@ class Router:
         self.on_data_loss: list[Callable[[int], None]] = []
         for partition in partitions:
             partition.on_data_loss = self.on_data_loss
+        for partition in partitions[1:]:
+            partition.learn_from(partitions[0])
 
     def now(self) -> float:
         """Milliseconds since the epoch by Redis' clock, about: by that of the first partition that was ever reached; 0

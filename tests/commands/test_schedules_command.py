@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.store.keys import Keys
+from relay.store.scripts import script
 from tests.commands.shell import Ran, Shell
 from tests.processes import RedisProcess, RelayProcess, eventually
 
@@ -184,6 +186,14 @@ def test_what_can_not_be_done_is_said_in_one_line(
         assert said.said.count("\n") == 1
 
 
-def test_a_store_without_schedules_has_a_table_without_rows(run: Run) -> None:
+def test_a_store_that_no_relay_has_used_is_said_to_be_one(run: Run, redis: RedisProcess) -> None:
+    said = run("list")
+    assert (said.status, said.output) == (1, "")
+    assert said.said.startswith("relay: --redis: no relay has used this store yet")
+    assert redis.client.dbsize() == 0
+
+
+def test_a_store_without_schedules_has_a_table_without_rows(run: Run, redis: RedisProcess) -> None:
+    redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "", 1)
     assert run("list").output.splitlines() == ["name  schedule  catch up  state  next  last  job"]
     assert run("list", "--json").output == "[]\n"

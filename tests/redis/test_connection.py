@@ -16,9 +16,9 @@ from relay.redis.address import Address
 from relay.redis.connection import Connection, LinkLost
 from relay.redis.refusal import ELSEWHERE, Refused
 from relay.redis.topology import OneServer
+from relay.store.demands import unfit
 from relay.store.inbox import RedisInbox
 from relay.store.messages import Message
-from relay.store.opening import unfit
 from relay.store.partition import Partition
 from relay.store.terms import StoreSettings
 from tests.processes import PATIENCE, RedisProcess

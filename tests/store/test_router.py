@@ -42,6 +42,8 @@ class FakePartition:
         self.takes = self.is_up = True
         self.is_full = self.is_missed = False
 
+    def learn_from(self, first: Any) -> None: ...
+
     def now(self) -> float:
         return float(NOW)
 

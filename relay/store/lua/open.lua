@@ -2,17 +2,20 @@
 -- open: names the data set. One that may have lost the end of its history gets another name: what is known in it stays
 -- known, but what is not is told apart from what never was.
 -- arguments: new_epoch, server (its name of this run, '' if it is not known), seen (the highest seq that the caller has
---            heard of, -1 for none), known (the epoch that the caller knew, '' for none), partitions (of the store)
+--            heard of, -1 for none), known (the epoch that the caller knew, '' for none), partitions (of the store), makes
+--            ('0': the caller has not learned that this number is right)
 -- answer:    {the epoch, seq}
 -- History may be lost where the server is another run, or another one, than the epoch was made for, and where seq is
 -- behind what was heard. Who does not know the server has to suspect it each time, unless the epoch has changed since
 -- they knew it. They come together, so an epoch of the last 2 s is not renewed for them.
+-- Where there is no data set, and makes is '0', none is made: {'NONE'}.
 -- A data set whose keys are laid out otherwise belongs to another version of relay, or was made for another number of
 -- partitions: {'LAYOUT', its layout}. The first version kept no `layout`; it is known by the set `queues`.
 local LAYOUT = '2'
 local layout = ARG.partitions == '1' and LAYOUT or LAYOUT .. '/' .. ARG.partitions
-local kept = redis.call('EXISTS', K.queues) == 1 and '1' or redis.call('GET', K.layout) or layout
-if kept ~= layout then return {'LAYOUT', kept} end
+local kept = redis.call('EXISTS', K.queues) == 1 and '1' or redis.call('GET', K.layout)
+if not kept and ARG.makes == '0' then return {'NONE'} end
+if kept and kept ~= layout then return {'LAYOUT', kept} end
 
 local epoch, seq = redis.call('GET', K.epoch), tonumber(redis.call('GET', K.seq) or 0)
 local server, seen = ARG.server, tonumber(ARG.seen)
