@@ -6,8 +6,8 @@
 --            ('0': the caller has not learned that this number is right)
 -- answer:    {the epoch, seq}
 -- History may be lost where the server is another run, or another one, than the epoch was made for, and where seq is
--- behind what was heard. Who does not know the server has to suspect it each time, unless the epoch has changed since
--- they knew it. They come together, so an epoch of the last 2 s is not renewed for them.
+-- behind what was heard. Who does not know the server has to suspect it each time. An epoch that has changed since the
+-- caller knew it tells of that loss already. They come together, so an epoch of the last 2 s is not renewed for them.
 -- Where there is no data set, and makes is '0', none is made: {'NONE'}.
 -- A data set whose keys are laid out otherwise belongs to another version of relay, or was made for another number of
 -- partitions: {'LAYOUT', its layout}. The first version kept no `layout`; it is known by the set `queues`.
@@ -27,7 +27,7 @@ local function may_have_lost()
   if not epoch then return true end
   if server ~= '' and redis.call('GET', K.server) ~= server then return true end
   if is_fresh then return false end
-  return seen > seq or (server == '' and ARG.known == epoch)
+  return ARG.known == epoch and (seen > seq or server == '')
 end
 
 if not may_have_lost() then return {epoch, seq} end
