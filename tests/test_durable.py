@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.processes import RelayProcess, eventually
 from tests.store.durable_scene import Pair
+from tests.topologies.sentinels import Sentinels
 
 QUICK = ("--grace", "0.3", "--drain", "2")
 JOBS = ("--jobs", "relay.jobs", "--jobs", "tests.sample_jobs")
@@ -98,4 +100,29 @@ def test_a_relay_of_its_own_redis_has_durable_jobs_where_that_is_chosen(tmp_path
         assert (answer.status, answer.json()["result"]) == (200, 7)
         assert answer.headers["preference-applied"] == "durable"
     finally:
+        relay.stop()
+
+
+def test_none_is_lost_while_the_master_makes_way_and_a_replica_stays_with_it(
+    sentinels: Sentinels, tmp_path: Path
+) -> None:
+    relay = RelayProcess(tmp_path, "all", "--redis", sentinels.url(), *QUICK, *JOBS)
+    relay.start()
+    making_way = threading.Thread(target=sentinels.failover)
+    accepted, headers = [], {"Prefer": "durable, respond-async", "Relay-Delay": "60"}
+    try:
+        relay.wait_until_jobs_are_known()
+        making_way.start()
+        is_over = False
+        while not is_over or not accepted:
+            is_over = not making_way.is_alive()  # one more is asked for then
+            answer = relay.call("POST", "/jobs/echo", {"message": 1}, headers)
+            if answer.status == 202:
+                accepted.append(answer.json()["id"])
+            else:
+                assert answer.json()["type"] in ("/problems/not-durable", "/problems/store-away")
+        known = [relay.call("GET", f"/jobs/{id}") for id in accepted]
+        assert [answer.status for answer in known] == [200] * len(known)
+    finally:
+        making_way.join()
         relay.stop()

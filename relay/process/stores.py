@@ -79,7 +79,9 @@ class Partitions:
         server = self._topology.server_of(keys.tag)
         link = self._link(server)
         link.on_lost = self._events.store_lost
-        durability = Durability(self._reactor, keys, partial(self._link, server), self._wanted)
+        durability = Durability(
+            self._reactor, keys, partial(self._link, server), self._wanted, replicas=lambda: server.replicas
+        )
         partition = Partition(self._reactor, link, keys, self._events, durability)
         partition.on_unfit = lambda why: self._give_up(f"--redis: {why}")
         return partition

@@ -144,11 +144,11 @@ class Cluster(Topology):
             found = await self.look()
             for server in list(self._servers.values()):
                 there = found.of(server.slot)
-                if (
-                    there is not None
-                    and there.owner != server.owner
-                    and await self._confirms(there, server.slot)
-                ):
+                if there is None:
+                    continue
+                if there.owner == server.owner:
+                    server.followed_by(there.replicas)
+                elif await self._confirms(there, server.slot):
                     server.leads_to(there.owner)
         except Exception:
             return  # whoever needs to know hears it when it connects
@@ -170,6 +170,7 @@ class SlotServer(Server):
         self.shown = f"{cluster.shown} (slot {slot})"
         self.on_moved: list[Callable[[str], None]] = []
         self.owner: Node | None = None
+        self._replicas = 0
         self._cluster = cluster
         self._is_doubtful = True
 
@@ -185,6 +186,15 @@ class SlotServer(Server):
         self._is_doubtful = moved is None
         if moved is not None:
             self.leads_to(moved)
+
+    @property
+    def replicas(self) -> int:
+        """As its Cluster says: one of these takes its place."""
+        return self._replicas
+
+    def followed_by(self, replicas: Sequence[Node]) -> None:
+        """These are its replicas now."""
+        self._replicas = len(replicas)
 
     def leads_to(self, owner: Node) -> None:
         """The slot is there. Links that lead to another node are cut."""
@@ -211,6 +221,7 @@ class SlotServer(Server):
             if there is None:
                 raise LinkLost(f"no node of the Cluster has slot {self.slot}")
             self._is_doubtful = False
+            self.followed_by(there.replicas)
             self.leads_to(there.owner)
         assert self.owner is not None
         return self.owner

@@ -77,6 +77,12 @@ class Sentinels(Server, Topology):
         """Most Sentinels were heard a moment ago: fewer can't make another master, and these would have said so."""
         return 2 * sum(voice.is_heard(SURE) for voice in self._voices) > len(self._voices)
 
+    @property
+    def replicas(self) -> int:
+        """As the Sentinel says that knows of most: each of these may be promoted."""
+        heard = [voice for voice in self._voices if voice.is_heard(SURE)] or self._voices
+        return max(voice.replicas for voice in heard)
+
     def start(self) -> None:
         self._hearing.start()
         self._watching.start(WATCH, now=False)

@@ -19,6 +19,10 @@ from relay.timing.fork import pass_on
 ASKED = 2.0  # seconds that a Sentinel has for an answer, with the connection that it may need
 
 
+#: flags of a replica that no Sentinel promotes
+_OUT = frozenset({b"s_down", b"o_down", b"disconnected"})
+
+
 class Master(NamedTuple):
     """Where one is; `epoch` is higher with each failover, and 0 where the Sentinel keeps it to itself."""
 
@@ -36,6 +40,8 @@ class SentinelVoice:
         self.is_asked = False
         #: whether it answered the last question
         self.is_well = False
+        #: how many replicas could become the master, as it said last; 0 where it did not say
+        self.replicas = 0
         self._heard: float | None = None  # when it answered last
         self._clock = clock
         self._name = name
@@ -57,10 +63,10 @@ class SentinelVoice:
         self._questions.close()
 
     async def _ask(self) -> Master:
-        endpoint, asked = self._reach(self.address), ("MASTER", "GET-MASTER-ADDR-BY-NAME")
+        endpoint, asked = self._reach(self.address), ("MASTER", "REPLICAS", "GET-MASTER-ADDR-BY-NAME")
         questions = [("SENTINEL", each, self._name) for each in asked]
         try:
-            told, at = await self._questions.ask("", endpoint, self.address.greeting, *questions)
+            told, replicas, at = await self._questions.ask("", endpoint, self.address.greeting, *questions)
             if isinstance(at, Exception):
                 raise at
         except Refused as refusal:
@@ -69,6 +75,7 @@ class SentinelVoice:
             raise Refused(said) from refusal
         if not at:
             raise Refused(f"the Sentinel at {self.address.shown} knows no master {self._name!r}")
+        self.replicas = _eligible(replicas)
         return Master(_epoch(told), (at[0].decode(), int(at[1])))
 
     def _answered(self, result: Any) -> Any:
@@ -155,3 +162,14 @@ def _epoch(told: Any) -> int:
     if not isinstance(told, list) or b"config-epoch" not in told:
         return 0
     return int(told[told.index(b"config-epoch") + 1])
+
+
+def _eligible(told: Any) -> int:
+    """How many could become the master of the replicas that a Sentinel tells of, each in names and values."""
+    if not isinstance(told, list):
+        return 0
+    replicas = [dict(zip(row[::2], row[1::2], strict=False)) for row in told]
+    return sum(
+        each.get(b"slave-priority") != b"0" and _OUT.isdisjoint(each.get(b"flags", b"").split(b","))
+        for each in replicas
+    )

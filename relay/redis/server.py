@@ -24,6 +24,11 @@ class Server(Protocol):
     def connect(self, factory: Any) -> Deferred[IProtocol]:
         """Find the server and connect there (as `IStreamClientEndpoint.connect`)."""
 
+    @property
+    def replicas(self) -> int:
+        """How many replicas could take its place, as far as is known; 0 where no other server would."""
+        return 0
+
     def mistake(self, said: str) -> str:
         """What is wrong with the address where a server refuses in these words; "" where nothing is known to be."""
         return ""

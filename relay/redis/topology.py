@@ -44,6 +44,11 @@ class OneServer:
         """Its name may lead to another server by now."""
         forget(self._reactor, self._address.host)
 
+    @property
+    def replicas(self) -> int:
+        """It is not replaced."""
+        return 0
+
     def mistake(self, said: str) -> str:
         """Whether it is a server by itself."""
         return mistake(self._address, said)

@@ -14,7 +14,10 @@ from relay.store.scripts import read, script
 #: commands that are sent by other than scripts
 SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "role", "wait", "xread", "xtrim"})
 #: what is asked of Sentinels; the last one by redis-py
-ASKED = ("subscribe", "sentinel|get-master-addr-by-name", "sentinel|master", "sentinel|masters")
+ASKED = (
+    "subscribe",
+    *(f"sentinel|{word}" for word in ("get-master-addr-by-name", "master", "replicas", "masters")),
+)
 #: what is asked of the nodes of a Cluster besides
 CLUSTER = ("cluster|info", "cluster|slots")
 #: commands of which only a relay has use whose durable jobs wait for the disk; Redis 7.0 does not know the first

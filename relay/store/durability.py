@@ -33,7 +33,8 @@ Waiting = dict[Deferred[None], str]  # with the epoch in which it was written
 
 class Durability:
     """Of a partition. `make_link` makes one more link to its server; links are made when they are needed. An answer has
-    to come within `seconds`."""
+    to come within `seconds`. `replicas` says how many could take the server's place: all of them have to have a write,
+    because the one that was asked first may stay with the old master while another is promoted."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Durability:
         make_link: Callable[[], Connection] | None = None,
         wanted: ProofWanted = ANY_PROOF,
         seconds: float = SECONDS,
+        replicas: Callable[[], int] = lambda: 0,
     ) -> None:
         #: what is waited for; None where there is no such thing
         self.proof: Proof | None = None
@@ -51,6 +53,7 @@ class Durability:
         self._make_link = make_link
         self._wanted = wanted
         self._seconds = seconds
+        self._replicas = replicas
         self._had_replicas = False
         self._opening: Opening | None = None
         self._links: list[ProofLink] = []
@@ -133,7 +136,8 @@ class Durability:
         assert self._opening is not None
         assert self.proof is not None
         link.busy, epoch = True, self._opening.epoch
-        proving = link.prove(self._opening, epoch, self.proof, int(self._seconds * 1000))
+        proof = self.proof.of_all(self._replicas())
+        proving = link.prove(self._opening, epoch, proof, int(self._seconds * 1000))
         asked: Deferred[None] = Deferred.fromCoroutine(proving)
         asked.addTimeout(2 * self._seconds, self._clock)
         asked.addBoth(self._answered, link, asking, epoch)

@@ -40,6 +40,10 @@ class Proof(msgspec.Struct, frozen=True):
             return f"{acknowledged} of {self.replicas} replicas have it"
         return "the disk does not have it" if self.disk and left[0][0] < 1 else ""
 
+    def of_all(self, replicas: int) -> Proof:
+        """The same where so many could take over: whichever does has the write."""
+        return Proof(max(self.replicas, replicas), self.disk) if self.replicas else self
+
     def __str__(self) -> str:
         replicas = f"{self.replicas} replica{'s' * (self.replicas != 1)}" if self.replicas else ""
         return " and ".join(filter(None, (replicas, "the disk" if self.disk else "")))

@@ -56,6 +56,10 @@ class MemoryRedis:
         self.clock.callLater(0, transport.protocol.makeConnection, transport)
         return succeed(transport.protocol)
 
+    @property
+    def replicas(self) -> int:
+        return 0
+
     def mistake(self, said: str) -> str:
         return ""
 

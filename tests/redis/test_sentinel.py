@@ -29,6 +29,9 @@ class MemorySentinels:
         self.servers = {at: MemoryRedis(self.clock) for at in (A, B)}
         self.knows: dict[Any, tuple[int, tuple[str, int]] | None] = dict.fromkeys(self.voices, (1, A))
         self.master = A
+        self.replicas: dict[
+            Any, list[tuple[bytes, bytes]]
+        ] = {}  # flags and priority of each, as a Sentinel knows them
         self.hung: set[Any] = set()
         self.black_holes: set[Any] = set()
         for at, server in (*self.voices.items(), *self.servers.items()):
@@ -66,6 +69,12 @@ class MemorySentinels:
                 if known is None:
                     return b"-ERR No such master with that name\r\n"
                 return b"*4\r\n" + b"".join(map(bulk, (b"name", b"main", b"config-epoch", b"%d" % known[0])))
+            case [b"SENTINEL", b"REPLICAS"]:
+                rows = self.replicas.get(at, [])
+                return b"*%d\r\n" % len(rows) + b"".join(
+                    b"*4\r\n" + b"".join(map(bulk, (b"flags", flags, b"slave-priority", priority)))
+                    for flags, priority in rows
+                )
             case [b"SUBSCRIBE", channel]:
                 return b"*3\r\n" + bulk(b"subscribe") + bulk(channel) + b":1\r\n"
             case [b"ROLE"] if at in self.servers:
@@ -175,6 +184,20 @@ def test_it_is_sure_that_there_is_no_other_master_as_long_as_most_sentinels_are_
     scene.there.hung = set()
     scene.there.turn(ASKED + WATCH)
     assert scene.sentinels.is_sure
+
+
+def test_replicas_are_as_many_as_the_sentinel_says_that_knows_of_most_and_could_be_promoted() -> None:
+    scene = Scene()
+    well, down, last = (b"slave", b"100"), (b"slave,s_down,disconnected", b"100"), (b"slave", b"0")
+    scene.there.replicas = {("s", 1): [well, down, last], ("s", 2): [well, well, last], ("s", 3): [down]}
+    scene.begin()
+    assert scene.sentinels.replicas == 2
+    scene.there.hung.add(("s", 2))  # what it said last is old
+    scene.there.turn(SURE + WATCH)
+    assert scene.sentinels.replicas == 1
+    scene.there.replicas = {}
+    scene.there.turn(WATCH)
+    assert scene.sentinels.replicas == 0
 
 
 def test_all_links_hear_that_no_sentinel_answers() -> None:

@@ -126,8 +126,8 @@ async def test_sentinels_and_the_server_that_they_name_by_its_address_speak_tls(
     port = start("server", "user default on >secret ~* &* +@all")
     lines = f"sentinel monitor main 127.0.0.1 {port} 1", "sentinel auth-pass main secret"
     users = (
-        "user relay on >told resetchannels &+switch-master -@all +subscribe +sentinel|master +sentinel|masters "
-        "+sentinel|get-master-addr-by-name"
+        "user relay on >told resetchannels &+switch-master -@all +subscribe +sentinel|master +sentinel|replicas "
+        "+sentinel|masters +sentinel|get-master-addr-by-name"
     )
     sentinel = start("server", *lines, users, sentinel=True)
     options = f"ca={files['ca']}&cert={files['client']}&sentinel_user=relay&sentinel_password=told"

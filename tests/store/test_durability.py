@@ -24,7 +24,7 @@ WITH_REPLICA = b"redis_version:7.0.15\r\nconnected_slaves:1\r\n"
 class Scene:
     """A partition with a replica, and what its server says; waits are answered when a test says so."""
 
-    def __init__(self, wanted: ProofWanted = REPLICA, info: bytes = WITH_REPLICA) -> None:
+    def __init__(self, wanted: ProofWanted = REPLICA, info: bytes = WITH_REPLICA, replicas: int = 0) -> None:
         self.redis = MemoryRedis(Clock())
         self.redis.answer = self.answer
         self.run, self.epoch, self.seq = b"abc", b"first", 7
@@ -38,7 +38,7 @@ class Scene:
             self.links += 1
             return Connection(clock, self.redis)
 
-        self.durability = Durability(clock, keys, link, wanted)
+        self.durability = Durability(clock, keys, link, wanted, replicas=lambda: replicas)
         self.partition = Partition(clock, Connection(clock, self.redis), durability=self.durability)
         self.unfit: list[str] = []
         self.partition.on_unfit = self.unfit.append
@@ -95,6 +95,14 @@ def test_too_few_replicas_are_not_durable(scene: Scene) -> None:
     scene.redis.turn()
     assert isinstance(error(came), NotDurable)
     assert "0 of 1 replicas" in str(error(came))
+
+
+def test_all_replicas_that_could_take_over_have_to_have_it() -> None:
+    scene = Scene(replicas=2)  # one of which is promoted already, and the other still follows
+    came = scene.ask()
+    scene.redis.turn()
+    assert scene.redis.asked[-1][:2] == [b"WAIT", b"2"]
+    assert str(error(came)).startswith("1 of 2 replicas have it")
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time_and_its_late_answer_harms_nobody(

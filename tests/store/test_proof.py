@@ -66,6 +66,12 @@ def test_all_that_is_asked_for_has_to_have_the_write() -> None:
     )
 
 
+def test_as_many_have_to_have_it_as_could_take_over_where_replicas_count_at_all() -> None:
+    assert Proof(1).of_all(2) == Proof(2)
+    assert Proof(2, disk=True).of_all(1) == Proof(2, disk=True)
+    assert Proof(disk=True).of_all(2) == Proof(disk=True)
+
+
 def test_a_server_is_asked_how_it_writes_to_its_disk_where_that_matters() -> None:
     assert ProofWanted().asks_policy(NEW)
     assert ProofWanted("replica+disk").asks_policy(REPLICATED)
