@@ -199,6 +199,10 @@ STORE = (
     _gauge("relay_jobs_limit", "Live jobs that there may be (--queue-limit)"),
     _gauge("relay_jobs_bytes", "Size of all live jobs"),
     _gauge("relay_jobs_bytes_limit", "Size that all live jobs may have (--queue-bytes)"),
+    _gauge(
+        "relay_untold_jobs", "Durable jobs that have ended, of which nobody is told before that is proved"
+    ),
+    _gauge("relay_untold_oldest_seconds", "For how long the first of these ends has waited for its proof"),
     _gauge("relay_dead_jobs", "Dead jobs that are kept"),
     _gauge("relay_processes", "Processes that have told of themselves lately", "role"),
     _gauge("relay_redis_info", "1, with what is known of Redis", "version", "role", "policy", "persistence"),
