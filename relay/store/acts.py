@@ -7,6 +7,7 @@ from typing import Protocol
 
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.durable import check
 from relay.store.gathering import everywhere, gathered
 from relay.store.messages import DeadJob, MailKind, Submission
 from relay.store.operator_rows import text
@@ -85,6 +86,7 @@ class RedisActs(Acts):
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.of_id(dead.id)
         again = Submission(partition.mint(), dead.revived())
+        check(partition, again.job)
         room = self._terms.queue_limit, self._terms.queue_bytes
         now, (was_dead, *rows) = await partition.timed_verb(
             "bring_back", *room, dead.id, *submission_words(again)

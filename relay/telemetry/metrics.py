@@ -164,6 +164,11 @@ PROCESSES = (
         "verb",
     ),
     _counter("relay_store_away_total", "Verbs that Redis did not answer in time, or refused"),
+    _counter(
+        "relay_not_provable_total",
+        "Times that a durable job was not taken, because nothing can prove that it is kept, by job",
+        "name",
+    ),
     _counter("relay_redis_connections_lost_total", "Connections to Redis that broke"),
     _times("relay_reactor_lag_seconds", LATE, "How much later than due the reactor came to a timer"),
     _gauge("relay_reactor_lag_max_seconds", "The longest of these in the last minute"),

@@ -270,6 +270,18 @@ MINUTES = {
         "6 held clients went away in the last minute after 2.5 to 3.5 s each",
         "",
     ),
+    "not provable": (
+        told(not_provable_total=[Sample(("mail",), 1.0)]),
+        WARNING,
+        "durable jobs of mail are not taken, once in the last minute: nothing can prove that they are kept",
+        "name:mail",
+    ),
+    "never provable": (
+        told(not_provable_total=[Sample(("mail",), 60.0)]),
+        BAD,
+        "durable jobs of mail are not taken, 60 times in the last minute",
+        "name:mail",
+    ),
     "at its limit": (
         told(limited_total=[Sample(("token:shop", "rate"), 40.0)]),
         NOTE,
