@@ -29,7 +29,7 @@ from tests.topologies.stored import STORES, Stored
 
 AnyStore = TypeVar("AnyStore", bound=RedisProcess | Stored)
 #: fixtures that start processes
-SERVERS = {"redis_process", "server", "relay_process", "sentinels", "cluster"}
+SERVERS = {"redis_process", "one_redis", "server", "relay_process", "sentinels", "cluster"}
 #: what Python tells its audit hooks when a process is started
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 
@@ -81,13 +81,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
+def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """One real server, whatever ``--store`` says. Tests that are about one name it `redis_process`."""
+    yield from running_store(RedisProcess(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
 def redis_process(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisProcess | Stored]:
     """One real server for all tests that only need a store, or what ``--store`` says. No relay of another fixture uses
     it."""
-    directory = tmp_path_factory.mktemp("redis")
-    yield from running_store(topology(request.config, directory) or RedisProcess(directory))
+    found = topology(request.config, tmp_path_factory.mktemp("store"))
+    if found is None:
+        yield request.getfixturevalue("one_redis")
+    else:
+        yield from running_store(found)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import RelayProcess, eventually
+from tests.processes import RedisProcess, RelayProcess, eventually
 from tests.store.durable_scene import Pair
 from tests.topologies.sentinels import Sentinels
 
@@ -126,3 +126,32 @@ def test_none_is_lost_while_the_master_makes_way_and_a_replica_stays_with_it(
     finally:
         making_way.join()
         relay.stop()
+
+
+def test_what_jobs_and_schedules_add_waits_where_nothing_can_prove_it_and_goes_on_where_something_can(
+    server: RedisProcess, tmp_path: Path
+) -> None:
+    server.client.config_set("appendonly", "no")
+    front = RelayProcess(tmp_path, "front", "--redis", server.url, *QUICK)
+    worker = RelayProcess(tmp_path, "worker", "--redis", server.url, *JOBS, "--jobs", "tests.durable_jobs")
+    for process in (front, worker):
+        process.start()
+    try:
+        front.wait_until_jobs_are_known()
+        problem = front.call("POST", "/jobs/paying", {"n": 7}).json()["error"]
+        assert (problem["type"], problem["retryable"]) == ("/problems/not-durable", True)
+        assert problem["detail"] == "it has no replica, and it keeps no append-only file (appendonly yes)"
+        worker.wait_for("closing is not fired and stays due")
+        assert (server.client.hlen("{r0}:job"), server.client.exists("{r0}:fired")) == (0, 0)
+        server.client.config_set("appendonly", "yes")
+        server.client.config_set("appendfsync", "always")
+        server.client.client_kill_filter(_type="normal", skipme=True)
+        answer = eventually(
+            lambda: (got := front.call("POST", "/jobs/paying", {"n": 7})).json().get("result") and got,
+            "it is paid",
+        )
+        assert answer.json()["result"] == 7
+        eventually(lambda: server.client.exists("{r0}:fired"), "the schedule goes on")
+    finally:
+        for process in (front, worker):
+            process.stop()

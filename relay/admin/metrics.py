@@ -103,6 +103,8 @@ def _of_all(now: Overview) -> dict[str, list[Sample]]:
         "relay_jobs_limit": [Sample((), float(now.most_jobs))],
         "relay_jobs_bytes": [Sample((), float(now.bytes))],
         "relay_jobs_bytes_limit": [Sample((), float(now.most_bytes))],
+        "relay_untold_jobs": [Sample((), float(now.untold))],
+        "relay_untold_oldest_seconds": [Sample((), _age(now, now.oldest_untold))],
         "relay_dead_jobs": [Sample((), float(now.dead))],
         "relay_processes": [
             Sample((role,), float(sum(each.role == role for each in now.processes))) for role in roles

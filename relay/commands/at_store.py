@@ -19,6 +19,7 @@ from relay.redis.topology import topology_of
 from relay.store import demands
 from relay.store.operator_rows import text
 from relay.store.operators import OperatorStore, RedisOperatorStore
+from relay.store.proof import ProofWanted
 from relay.store.router import Router
 from relay.store.terms import terms_of
 
@@ -60,10 +61,18 @@ async def opened_store(reactor: Any, address: Address, settings: Settings) -> As
 def _router(reactor: Any, address: Address, settings: Settings, unfit: list[str], partitions: int) -> Router:
     """The store with so many partitions; in `unfit` it is told why one can't be used."""
     topology = topology_of(reactor, address)
-    made = Partitions(reactor, topology, unfit.append).all(partitions, settings.store_name)
-    for partition in made:
+    made = Partitions(reactor, topology, unfit.append, wanted=_wanted(address, settings))
+    found = made.all(partitions, settings.store_name)
+    for partition in found:
         partition.make_none()
-    return Router(made, topology)
+    return Router(found, topology)
+
+
+def _wanted(address: Address, settings: Settings) -> ProofWanted:
+    """What makes a job durable, as far as an operator's acts depend on it. A disk that proves nothing keeps nobody from
+    looking."""
+    choice = "auto" if settings.durable.endswith("disk") else settings.durable
+    return ProofWanted(choice, settings.durable_replicas, address.kind != "server")
 
 
 async def partitions_there(router: Router) -> int:

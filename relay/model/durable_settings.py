@@ -18,4 +18,9 @@ class DurableSettings(CallerSettings, frozen=True, kw_only=True):
             "(WAITAOF), or both; auto is a replica where there are some, else the disk"
         ),
     ] = "auto"
-    durable_replicas: Annotated[Count, about("how many replicas have to, at least: under Sentinels and in a Cluster all do that could take over")] = 1
+    durable_replicas: Annotated[
+        Count,
+        about(
+            "how many replicas have to, at least: under Sentinels and in a Cluster all do that could take over"
+        ),
+    ] = 1

@@ -21,6 +21,7 @@ OLD = 30.0  # seconds that a job waits in a queue that nothing holds back, after
 VERY_OLD = 300.0
 NEAR = 0.8  # of what may be queued
 AT_LIMIT = 0.95
+UNTOLD = 10.0  # seconds that the end of a durable job waits for its proof: where all is well that takes less than one
 
 
 def unserved(looks: Looks) -> Iterator[Finding]:
@@ -85,6 +86,20 @@ def old(looks: Looks) -> Iterator[Finding]:
                 f"add workers that serve the queue {name.queue}, or see what they do: relay workers",
                 f"name:{name.name}",
             )
+
+
+def untold(looks: Looks) -> Iterator[Finding]:
+    """Durable jobs that have ended and whose ends are not proved, so that nobody hears of them."""
+    waits = seconds_since(looks.now.oldest_untold, looks.now)
+    if looks.now.untold and waits >= UNTOLD:
+        have, ends = ("job has", "its end") if looks.now.untold == 1 else ("jobs have", "their ends")
+        yield Finding(
+            BAD,
+            f"{looks.now.untold:,} durable {have} ended, and nobody is told how: no replica or disk has proved that it "
+            f"has {ends}, the first for {time_of(waits)}",
+            "relay doctor --redis URL says what is waited for (its line durable): bring back the replica, or have "
+            "Redis write to its disk; relay tells of them by itself then, and runs none again",
+        )
 
 
 def behind_limits(looks: Looks) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ RULES: tuple[Callable[[Looks], Iterator[Finding]], ...] = (
     minute_rules.restarts,
     job_rules.unserved,
     job_rules.room,
+    minute_rules.not_provable,
+    job_rules.untold,
     minute_rules.upstreams,
     minute_rules.under_way,
     minute_rules.stalls,

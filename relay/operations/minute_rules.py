@@ -50,6 +50,19 @@ def failing(looks: Looks) -> Iterator[Finding]:
             )
 
 
+def not_provable(looks: Looks) -> Iterator[Finding]:
+    """Durable jobs that nobody takes: those of clients, of other jobs, and of schedules, which stay due."""
+    for (name,), times in looks.minute.totals("relay_not_provable_total").items():
+        yield Finding(
+            BAD if times >= FEW else WARNING,
+            f"durable jobs of {name} are not taken, {_times(times)} in the last minute: nothing can prove that they "
+            "are kept; clients hear not-durable, schedules stay due",
+            "relay doctor --redis URL says what is missing (its line durable): a replica, or a Redis that writes each "
+            "change to its disk (docs/durable.md)",
+            f"name:{name}",
+        )
+
+
 def upstreams(looks: Looks) -> Iterator[Finding]:
     """APIs that are slow, or are not called because they failed."""
     for host in looks.minute.open_breakers():

@@ -45,6 +45,8 @@ def overview(
         bytes=totals.bytes,
         most_jobs=room[0],
         most_bytes=room[1],
+        untold=totals.untold,
+        oldest_untold=totals.oldest_untold,
         partitions=tuple(map(_partition, totals.parts)),
     )
 

@@ -106,8 +106,9 @@ class PartitionStatus(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """A relay at one moment. `partitions`: of the store, where it has several; what those have that are not reached is
-    in none of the other figures."""
+    """A relay at one moment. `untold`: of the running jobs those that have ended, which nothing has proved yet (durable
+    ones); `oldest_untold`: when the first did · `partitions`: of the store, where it has several; what those have that
+    are not reached is in none of the other figures."""
 
     time: int
     epoch: str
@@ -122,6 +123,8 @@ class Overview(msgspec.Struct, frozen=True):
     bytes: int = 0  # of all live jobs
     most_jobs: int = 0
     most_bytes: int = 0
+    untold: int = 0
+    oldest_untold: int = 0
     partitions: tuple[PartitionStatus, ...] = ()
 
 

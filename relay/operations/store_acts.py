@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from relay.model.caller import ANYONE
+from relay.model.problems.request import NotDurable
 from relay.model.status import Outcome
 from relay.operations.listings import (
     DEAD,
@@ -55,6 +56,8 @@ class StoreActs(Operations):
             raise NotPossible("it is no dead job any more") from None
         except ValueError as error:
             raise NotPossible(str(error)) from None
+        except NotDurable as error:
+            raise _not_provable(error) from None
 
     async def delete(self, id: str) -> None:
         if await self._store.delete([id], dead=True, ended=True):
@@ -73,7 +76,8 @@ class StoreActs(Operations):
         return _done(done, found, at, nxt, (await self._store.totals()).dead if nxt else 0)
 
     async def _is_back(self, id: str) -> bool:
-        """Whether it runs again: not where its arguments were not kept, or another was faster."""
+        """Whether it runs again: not where its arguments were not kept, another was faster, or nothing can prove that
+        it is durable."""
         known = await self._store.known(id)
         if known is None or known.dead is None:
             return False
@@ -141,6 +145,8 @@ class StoreActs(Operations):
             return await self._store.fire_now(name)
         except LookupError:
             raise NotPossible(f"{name} has no schedule, or no worker has served it within a day") from None
+        except NotDurable as error:
+            raise _not_provable(error) from None
 
     async def forget(self, scope: str) -> None:
         if not await self._store.forget(scope):
@@ -149,6 +155,10 @@ class StoreActs(Operations):
     async def quiet(self, process: str, on: bool) -> None:
         if not await self._store.tell(process, MailKind.QUIET if on else MailKind.GO_ON):
             raise NotPossible(f"there is no worker {process}")
+
+
+def _not_provable(error: NotDurable) -> NotPossible:
+    return NotPossible(f"the job has to be durable, and nothing can prove that it is: {error}")
 
 
 def _dead(wanted: JobFilter) -> JobFilter:

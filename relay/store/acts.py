@@ -7,6 +7,7 @@ from typing import Protocol
 
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
+from relay.store.durable import check
 from relay.store.found import Erased
 from relay.store.gathering import PartitionAway, anywhere, everywhere, naming
 from relay.store.messages import DeadJob, MailKind, Submission
@@ -89,6 +90,7 @@ class RedisActs(Acts):
         if dead.cut:
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.of_id(dead.id)
+        check(partition, dead.job)
         room = self._terms.queue_limit, self._terms.queue_bytes
         with naming(self._router, partition):
             again = Submission(partition.mint(), dead.revived())

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.python.failure import Failure
 
+from relay.model.job import Job
 from relay.model.problems.request import NotDurable, StoreReset
 from relay.store.messages import Receipt, Submission
 from relay.store.partition import DEADLINE, Partition
@@ -17,12 +18,21 @@ from relay.store.submissions import Submissions
 UNTOLD = 1000  # milliseconds after which others tell of an end that its worker did not tell of
 
 
+def check(partition: Partition, job: Job) -> None:
+    """Raise `NotDurable`, without an id, for a job that has to be durable where nothing can prove it. Such a job is not
+    added, whoever brings it: nobody could be told how it ended, and it would be kept for ever."""
+    if job.durable and (why := partition.durability.why_not):
+        partition.events.not_provable(job.name)
+        raise NotDurable(why)
+
+
 def durably(submissions: Submissions, submission: Submission, size: int) -> Deferred[Receipt]:
     """The receipt of a submission once it is durable, within the time of a verb. Fails with `NotDurable`, and the job's
-    id, where that takes longer; without an id where nothing can be proved: such a job is not added, for nobody could be
-    told how it ended, and it would be kept for ever."""
-    if why := submissions.partition.durability.why_not:
-        return fail(NotDurable(why))
+    id, where that takes longer; without one where nothing can be proved (`check`)."""
+    try:
+        check(submissions.partition, submission.job)
+    except NotDurable as error:
+        return fail(error)
     added, known = submissions.add(submission, size), _Known()
 
     def late(result: Any, seconds: float) -> Any:

@@ -50,8 +50,9 @@ class Part(msgspec.Struct, frozen=True):
 
 class Totals(msgspec.Struct, frozen=True):
     """How much there is, in those partitions that answer. `names`: those that were served within a day, or have jobs ·
-    `stopped`: since when nothing begins, by ``name NAME`` or ``queue QUEUE`` · `parts`: of each partition, by their
-    numbers, where there are several."""
+    `stopped`: since when nothing begins, by ``name NAME`` or ``queue QUEUE`` · `untold`: those of the running that have
+    ended, which nothing has proved yet, so that nobody is told (durable ones); `oldest_untold`: when the first of them
+    did · `parts`: of each partition, by their numbers, where there are several."""
 
     time: int
     epoch: str
@@ -63,6 +64,8 @@ class Totals(msgspec.Struct, frozen=True):
     bytes: int
     names: list[str]
     stopped: dict[str, int]
+    untold: int = 0
+    oldest_untold: int = 0
     parts: tuple[Part, ...] = ()
 
 

@@ -33,8 +33,9 @@ def read_totals(now: int, epoch: str, row: list[Any]) -> Totals:
     """Of a partition, at a time (ms)."""
     *counts, names, stopped = row
     since = dict(zip(map(text, stopped[::2]), map(int, stopped[1::2]), strict=True))
-    catalogue, jobs, running, scheduled, dead, size = counts
-    return Totals(now, epoch, catalogue, jobs, running, scheduled, dead, size, [*map(text, names)], since)
+    catalogue, jobs, running, scheduled, dead, size, *untold = counts
+    there = catalogue, jobs, running, scheduled, dead, size
+    return Totals(now, epoch, *there, [*map(text, names)], since, *untold)
 
 
 @codec.TALLY.reads

@@ -12,6 +12,7 @@ from relay.model import ids
 from relay.model.limits import Learned
 from relay.store import codec
 from relay.store.acts import Acts, RedisActs
+from relay.store.durable import check
 from relay.store.gathering import anywhere, everywhere, gathered, naming
 from relay.store.given_back import give_back, log_given_back
 from relay.store.messages import DeadJob, GivenBack, Submission
@@ -143,6 +144,7 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
         home = self._router.of_key(pin_of_schedule(definition))
         with naming(self._router, home):
             job = firing_job(definition, home.mint(), int(home.now()), by_hand=True)
+            check(home, job.job)
             return (await Submissions(home, "", self._shares).add(job, OVERHEAD)).id
 
     async def dead(self, most: int = 100) -> list[DeadJob]:
@@ -158,6 +160,7 @@ class RedisOperatorStore(RedisSights, RedisActs, OperatorStore):
             raise ValueError(f"the arguments of {dead.id} were too large to be kept")
         partition = self._router.of_id(dead.id)
         job = dead.revived()
+        check(partition, job)
         submissions = Submissions(partition, "", self._shares)
         size = len(job.arguments) + OVERHEAD
         return (await submissions.add(Submission(partition.mint(), job), size)).id

@@ -10,7 +10,7 @@ import msgspec
 
 from relay.model.job import Claim
 from relay.store import codec
-from relay.store.durable import announce
+from relay.store.durable import announce, check
 from relay.store.given_back import give_back
 from relay.store.messages import Turn, Turned
 from relay.store.partition import Partition
@@ -65,7 +65,8 @@ class PartStore(SessionStore, Protocol):
 
     async def fire(self, firing: Firing) -> bool:
         """Let a schedule go on, and add the job of a firing; False where another did that, where the schedule is
-        paused, or there is no room for the job."""
+        paused, or there is no room for the job. Raises `NotDurable` where the job has to be durable, and nothing can
+        prove it: the schedule stays where it is."""
 
     async def bring(self, moved: ScheduleStatus) -> bool:
         """Let a schedule go on here as it stood in another partition; False where it is known here."""
@@ -138,6 +139,8 @@ class RedisPart(PartStore, SessionStore):
         return now, read_schedules(rows)
 
     async def fire(self, firing: Firing) -> bool:
+        if firing.job is not None:
+            check(self.partition, firing.job.job)
         return bool(
             (await self.partition.verb("fire", *self._rooms[self.partition], *firing_words(firing)))[0]
         )

@@ -11,7 +11,7 @@ from relay.model.problems.request import StoreAway
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.any_partition import AnyPartition
-from relay.store.durable import durably, endured
+from relay.store.durable import check, durably, endured
 from relay.store.member import MemberStore
 from relay.store.messages import Receipt, Submission, Sweep
 from relay.store.partition import Partition
@@ -47,6 +47,10 @@ class SubmitterStore(Protocol):
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`; for a durable one `NotDurable`, with its id where it
         was added."""
+
+    def check(self, submission: Submission) -> None:
+        """Raise `NotDurable`, without an id, for one that has to be durable and that `submit` would not add, because
+        nothing can prove it."""
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         """Add jobs under ids that may be known already: a receipt or an error for each, in their order. Raises
@@ -98,6 +102,9 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
         if submission.job.durable:
             return durably(submissions, submission, size)
         return submissions.add(submission, size)
+
+    def check(self, submission: Submission) -> None:
+        check(self._router.of_id(submission.id), submission.job)
 
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         by_id = {submission.id: submission for submission in submissions}

@@ -18,10 +18,12 @@ def total(found: Collection[tuple[int, Totals]], away: Iterable[int] = ()) -> To
     parts = [_part(number, totals) for number, totals in found] + [Part(number) for number in away]
     if len(parts) == 1:
         return each[0]
-    sums = {count: sum(getattr(totals, count) for totals in each) for count in _COUNTS}
+    sums = {count: sum(getattr(totals, count) for totals in each) for count in (*_COUNTS, "untold")}
+    oldest = min((totals.oldest_untold for totals in each if totals.untold), default=0)
     names = sorted({name for totals in each for name in totals.names})
     by_number = tuple(sorted(parts, key=lambda part: part.number))
-    return msgspec.structs.replace(each[0], names=names, stopped=_stopped(each), parts=by_number, **sums)
+    more = {"stopped": _stopped(each), "oldest_untold": oldest, "parts": by_number}
+    return msgspec.structs.replace(each[0], names=names, **more, **sums)
 
 
 def _part(number: int, totals: Totals) -> Part:

@@ -29,7 +29,7 @@ class Counts(Events):
         self._stalls = self._away = self._lost = 0
         self._submissions, self._requests, self._limited = Counters(), Counters(), Counters()
         self._failures, self._restarts, self._stalled = Counters(), Counters(), Counters()
-        self._upstream = Counters()
+        self._upstream, self._not_provable = Counters(), Counters()
         self._written = Spread(METRICS["relay_outcome_written_seconds"].buckets)
         self._left = Spread(METRICS["relay_abandoned_age_seconds"].buckets)
         self._lag = Spread(METRICS["relay_reactor_lag_seconds"].buckets)
@@ -100,6 +100,9 @@ class Counts(Events):
         self._stalled[self._jobs[job],].value += 1
 
     # -- all --
+
+    def not_provable(self, job: str) -> None:
+        self._not_provable[self._jobs[job],].value += 1
 
     def script_run(self, verb: str, seconds: float) -> None:
         spread = self._scripts[verb]
@@ -177,6 +180,7 @@ class Counts(Events):
         yield "relay_upstream_requests_total", self._upstream
         yield "relay_restarts_total", self._restarts
         yield "relay_job_stalls_total", self._stalled
+        yield "relay_not_provable_total", self._not_provable
 
     def _spreads(self) -> Iterator[tuple[str, Spreads]]:
         yield "relay_upstream_seconds", self._calls

@@ -112,6 +112,9 @@ class Events:
 
     # -- all: the store, the process --
 
+    def not_provable(self, job: str) -> None:
+        """A durable job of this name was not added, because nothing can prove that it is kept."""
+
     def script_run(self, verb: str, seconds: float) -> None:
         """A script, or a plain command, was answered by Redis."""
 

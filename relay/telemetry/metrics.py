@@ -164,6 +164,11 @@ PROCESSES = (
         "verb",
     ),
     _counter("relay_store_away_total", "Verbs that Redis did not answer in time, or refused"),
+    _counter(
+        "relay_not_provable_total",
+        "Times that a durable job was not taken, because nothing can prove that it is kept, by job",
+        "name",
+    ),
     _counter("relay_redis_connections_lost_total", "Connections to Redis that broke"),
     _times("relay_reactor_lag_seconds", LATE, "How much later than due the reactor came to a timer"),
     _gauge("relay_reactor_lag_max_seconds", "The longest of these in the last minute"),
@@ -199,6 +204,10 @@ STORE = (
     _gauge("relay_jobs_limit", "Live jobs that there may be (--queue-limit)"),
     _gauge("relay_jobs_bytes", "Size of all live jobs"),
     _gauge("relay_jobs_bytes_limit", "Size that all live jobs may have (--queue-bytes)"),
+    _gauge(
+        "relay_untold_jobs", "Durable jobs that have ended, of which nobody is told before that is proved"
+    ),
+    _gauge("relay_untold_oldest_seconds", "For how long the first of these ends has waited for its proof"),
     _gauge("relay_dead_jobs", "Dead jobs that are kept"),
     _gauge("relay_processes", "Processes that have told of themselves lately", "role"),
     _gauge("relay_redis_info", "1, with what is known of Redis", "version", "role", "policy", "persistence"),

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from relay.model.problems.base import RelayError
+from relay.model.problems.request import NotDurable
 from relay.model.schedule import ON_TIME, Schedule
 from relay.store.messages import JobDefinition
 from relay.store.parts import PartStore
@@ -45,6 +46,7 @@ class Firings:
         self._definitions = {each.name: each for each in served if each.schedule is not None}
         self._marks = {name: mark for name, mark, _ in roster if name in self._definitions}
         self._former = FormerHomes(clock, others, self._marks)
+        self._held_up: set[str] = set()  # names that are due, and wait until their jobs can be durable
         self._rests_until = 0.0
         self._early: IDelayedCall | None = None
         self._is_stopped = False
@@ -108,6 +110,8 @@ class Firings:
                 due = await self._fire(status, definition, schedule, now)
             else:
                 due = status.due
+        except NotDurable as error:
+            due = self._hold_up(status.name, error)
         except RelayError:
             raise
         except Exception:  # of one schedule: the others are fired all the same
@@ -122,6 +126,17 @@ class Firings:
         if await self._store.bring(msgspec.structs.replace(moved, due=due, text=text)):
             self._log.info("{name} is fired in another partition from now on", name=moved.name)
         return due
+
+    def _hold_up(self, name: str, error: NotDurable) -> int:
+        """It stays due: a job that is added where nothing can prove it has an end that nobody could be told of."""
+        if name not in self._held_up:
+            self._held_up.add(name)
+            self._log.warn(
+                "{name} is not fired and stays due, because nothing can prove that its job is durable: {why}",
+                name=name,
+                why=str(error),
+            )
+        return 0
 
     async def _begin(self, status: ScheduleStatus, schedule: Schedule, now: int) -> int:
         """Nobody has counted out this schedule yet."""
@@ -144,6 +159,7 @@ class Firings:
             if is_late:
                 is_late = False
                 self._say_late(status, schedule, len(times))
+        self._held_up.discard(status.name)
         return following
 
     def _firings(

@@ -46,6 +46,8 @@ OVERVIEW = Overview(
     running=2,
     scheduled=1,
     dead=4,
+    untold=2,
+    oldest_untold=48_000,
     most_jobs=1000,
     partitions=(PartitionStatus(0, True, 3, 2, 1, 4, 99), PartitionStatus(1)),
 )
@@ -100,6 +102,8 @@ def test_the_store_tells_its_queues_and_how_long_they_wait() -> None:
     assert found["relay_queue_oldest_seconds", frozenset({("queue", "media")})] == 42
     assert found["relay_queue_jobs", frozenset({("queue", "media")})] == 3
     assert found["relay_processes", frozenset({("role", "worker")})] == 0
+    assert found["relay_untold_jobs", frozenset()] == 2
+    assert found["relay_untold_oldest_seconds", frozenset()] == 12
     assert {name for name, _ in found} == set(OF_STORE)
     first, second = ({("partition", number)} for number in "01")
     assert found["relay_partition_up", frozenset(first)] == 1

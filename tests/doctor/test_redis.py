@@ -157,12 +157,9 @@ def test_how_long_it_has_been_up_is_told_for_people(seconds: int, said: str) -> 
 
 
 @pytest.fixture(scope="module")
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    """One server, whatever ``--store`` says: these tests are about one."""
-    server = RedisProcess(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+def redis_process(one_redis: RedisProcess) -> RedisProcess:
+    """These tests are about one server."""
+    return one_redis
 
 
 @pytest.fixture

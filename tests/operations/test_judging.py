@@ -26,6 +26,7 @@ def one(now: Overview, before: Overview | None = None) -> Finding:
 def test_nothing_is_found_where_all_is_well() -> None:
     busy = with_(MAIL, waiting=1000, oldest=ago(5), running=200, scheduled=10)
     assert judge(overview()) == []
+    assert judge(overview(running=200, untold=200, oldest_untold=ago(9))) == []  # they are being proved
     assert judge(overview(busy), overview(busy)) == []
     assert is_well([])
 
@@ -105,6 +106,20 @@ CASES = {
     ),
     "room": (overview(queued=850, most_jobs=1000), WARNING, "850 of at most 1,000 jobs", ""),
     "no room": (overview(bytes=990, most_bytes=1000), BAD, "990 of at most 1,000 bytes of jobs", ""),
+    "an end that is not proved": (
+        overview(running=1, untold=1, oldest_untold=ago(12)),
+        BAD,
+        "1 durable job has ended, and nobody is told how: no replica or disk has proved that it has its end, the first "
+        "for 12 s",
+        "",
+    ),
+    "ends that are not proved": (
+        overview(running=1200, untold=1100, oldest_untold=ago(7200)),
+        BAD,
+        "1,100 durable jobs have ended, and nobody is told how: no replica or disk has proved that it has their ends, "
+        "the first for 2 h",
+        "",
+    ),
     "memory": (overview(store=with_(REDIS, memory=1 << 30)), BAD, "100 % of its memory", ""),
     "eviction": (overview(store=with_(REDIS, policy="allkeys-lru")), BAD, "may throw jobs away", ""),
     "slow": (overview(store=with_(REDIS, latency=0.25)), WARNING, "takes 250 ms", ""),
@@ -254,6 +269,18 @@ MINUTES = {
         WARNING,
         "6 held clients went away in the last minute after 2.5 to 3.5 s each",
         "",
+    ),
+    "not provable": (
+        told(not_provable_total=[Sample(("mail",), 1.0)]),
+        WARNING,
+        "durable jobs of mail are not taken, once in the last minute: nothing can prove that they are kept",
+        "name:mail",
+    ),
+    "never provable": (
+        told(not_provable_total=[Sample(("mail",), 60.0)]),
+        BAD,
+        "durable jobs of mail are not taken, 60 times in the last minute",
+        "name:mail",
     ),
     "at its limit": (
         told(limited_total=[Sample(("token:shop", "rate"), 40.0)]),

@@ -42,7 +42,10 @@ class TalkingPartition(FakePartition):
     def _answer(self, verb: str, number: int) -> list[Any]:
         match verb:
             case "totals":
-                return [[1, 10 + number, 3, 2, 1, 100, [b"echo"], [b"name echo", b"%d" % (NOW - number)]]]
+                untold = (number, NOW - number) if number else (0, 0)
+                return [
+                    [1, 10 + number, 3, 2, 1, 100, *untold, [b"echo"], [b"name echo", b"%d" % (NOW - number)]]
+                ]
             case "processes":
                 told = {"name": b"w1", "seen": NOW + number, "told": b"%d" % number}
                 return [told[field] for field in PROCESS.fields]
@@ -101,6 +104,9 @@ def test_figures_are_added_up_and_say_which_partition_is_away(
         Part(2, True, EPOCH, 12, 3, 2, 1, 100),
     )
     assert totals.stopped == {"name echo": NOW - 2}
+    assert (totals.untold, totals.oldest_untold) == (2, NOW - 2)
+    partitions[1].is_away = False
+    assert (done(operator.totals()).untold, done(operator.totals()).oldest_untold) == (3, NOW - 2)
 
 
 def test_where_no_partition_answers_the_store_is_away(

@@ -53,18 +53,20 @@ class Looking:
 
 def kept(redis: RedisProcess) -> dict[int, str]:
     """When the schedule is due, by the partitions that keep it."""
-    rows: list[Any] = [redis.client.hget(f"{tag}schedule", "tick") for tag in TAGS]
+    rows: list[Any] = [redis.client_of(f"{tag}schedule").hget(f"{tag}schedule", "tick") for tag in TAGS]
     return {number: row.decode().partition(" ")[0] for number, row in enumerate(rows) if row}
 
 
 def jobs(redis: RedisProcess) -> int:
     """How many jobs live."""
-    return sum(int(redis.client.hlen(f"{tag}job")) for tag in TAGS)  # type: ignore[arg-type]
+    return sum(int(redis.client_of(f"{tag}job").hlen(f"{tag}job")) for tag in TAGS)  # type: ignore[arg-type]
 
 
 def make_due(redis: RedisProcess, home: int) -> None:
     """It has not been fired for long."""
-    redis.client.hset(f"{TAGS[home]}schedule", "tick", f"{MINUTE} {text_of(EVERY)}")
+    redis.client_of(f"{TAGS[home]}schedule").hset(
+        f"{TAGS[home]}schedule", "tick", f"{MINUTE} {text_of(EVERY)}"
+    )
 
 
 @ensureDeferred
@@ -99,7 +101,10 @@ async def test_one_that_is_paused_stays_paused_where_it_goes(
     assert (after.due, after.paused > 0, is_served) == (MINUTE, True, True)
     assert (after.fired, after.id) == (before.fired, before.id)
     assert jobs(redis) == 1
-    assert not any(redis.client.hexists(f"{TAGS[old.home]}{key}", "tick") for key in ("paused", "fired"))
+    assert not any(
+        redis.client_of(f"{TAGS[old.home]}{key}").hexists(f"{TAGS[old.home]}{key}", "tick")
+        for key in ("paused", "fired")
+    )
     assert await operator.pause("tick", on=False)
     await new.look()
     assert jobs(redis) == 2

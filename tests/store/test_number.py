@@ -28,6 +28,12 @@ from tests.processes import RedisProcess
 Make = Callable[[int], RedisFrontStore]
 
 
+@pytest.fixture(scope="module")
+def redis_process(one_redis: RedisProcess) -> RedisProcess:
+    """These tests are about one server."""
+    return one_redis
+
+
 @pytest_twisted.async_yield_fixture
 async def make(server: RedisProcess, redis: RedisProcess) -> Any:
     """Makes stores of so many partitions, of which the first is on `server`, and the others are on `redis`."""

@@ -38,6 +38,14 @@ def test_attempts_are_counted_by_name_and_end_and_those_that_failed_by_problem()
     assert run.counts[bounds.index(120)] == 1
 
 
+def test_durable_jobs_that_nothing_can_prove_are_counted_by_name_whoever_brings_them() -> None:
+    counts = Counts()
+    for name in ("pay", "pay", "close"):
+        counts.not_provable(name)
+    for role in ("front", "worker"):
+        assert values(counts, "relay_not_provable_total", role) == {("pay",): 2, ("close",): 1}
+
+
 def test_the_wait_of_a_job_is_that_until_its_first_start() -> None:
     counts = Counts()
     counts.claimed(claim())
@@ -87,6 +95,7 @@ def test_all_that_is_counted_is_listed_with_its_labels_and_buckets() -> None:
     counts.claimed(claim())
     counts.called("api.example", "GET", 503, 0.1, "0-a-b", "")
     counts.restarted("worker", "killed")
+    counts.not_provable("resize")
     for role in ("front", "worker", "supervisor"):
         for name, samples in counts.samples(role).items():
             metric = METRICS[name]

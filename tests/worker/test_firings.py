@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
-from relay.model.problems.request import StoreAway
+from relay.model.problems.request import NotDurable, StoreAway
 from relay.model.schedule import Schedule
 from relay.store.memory.store import FIRST, MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
@@ -29,6 +29,7 @@ class Watched(MemoryWorkerStore):
     looks = 0
     away = 0
     broken = ""
+    not_provable = ""
     full = False
 
     async def schedules(self, marks: Mapping[str, str]) -> tuple[int, list[ScheduleStatus]]:
@@ -41,6 +42,8 @@ class Watched(MemoryWorkerStore):
     async def fire(self, firing: Firing) -> bool:
         if firing.name == self.broken:
             raise ZeroDivisionError
+        if firing.name == self.not_provable and firing.job is not None:
+            raise NotDurable("it has no replica")
         return not self.full and await super().fire(firing)
 
 
@@ -142,6 +145,29 @@ def test_what_was_missed_is_told_in_the_log(lines: list[str]) -> None:
     scene.look()
     assert scene.jobs() == ["tick"] * 10
     assert any(line.endswith("10 firings are made up for") for line in lines)
+
+
+def test_a_schedule_whose_job_can_not_be_durable_stays_due_which_is_said_once_and_others_are_fired(
+    lines: list[str],
+) -> None:
+    scene = Scene(bad=SECOND, good=SECOND)
+    scene.look()
+    scene.store.not_provable = "bad"
+    for _ in range(3):
+        scene.clock.advance(1)
+        scene.look()
+    assert scene.jobs() == ["good"] * 3
+    said = (
+        "bad is not fired and stays due, because nothing can prove that its job is durable: it has no replica"
+    )
+    assert lines.count(said) == 1
+    scene.store.not_provable = ""
+    scene.look()
+    assert scene.jobs() == ["bad", *["good"] * 3]
+    scene.store.not_provable = "bad"
+    scene.clock.advance(1)
+    scene.look()
+    assert lines.count(said) == 2
 
 
 def test_a_schedule_that_makes_up_for_nothing_goes_on_from_its_next_firing(lines: list[str]) -> None:

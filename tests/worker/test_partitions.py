@@ -39,6 +39,12 @@ begun: list[str] = []
 look: list[Callable[[], None]] = []  # called with each job that begins
 
 
+@pytest.fixture(scope="module")
+def redis_process(one_redis: RedisProcess) -> RedisProcess:
+    """These tests are about one server."""
+    return one_redis
+
+
 @job
 def lasting(context: Context) -> Deferred[int]:
     """Lasts until the test ends it."""

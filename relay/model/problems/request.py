@@ -165,3 +165,8 @@ class NotDurable(StoreAway):
     `/jobs/{id}` first. An answer without an `id` says that nothing can make it durable now, and it was not taken."""
 
     slug, title = "not-durable", "Not durable yet"
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether there is a job."""
+        return bool(self.members.get("id"))

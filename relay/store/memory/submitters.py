@@ -34,6 +34,9 @@ class MemorySubmitterStore(MemoryMember, SubmitterStore):
         receipt = self._submit(submission, again=False)
         return fail(receipt) if isinstance(receipt, Exception) else succeed(receipt)
 
+    def check(self, submission: Submission) -> None:
+        """What is in memory is as durable as it gets."""
+
     async def submit_again(self, submissions: Sequence[Submission]) -> Sequence[Receipt | Exception]:
         return [self._submit(submission.accepted(), again=True) for submission in submissions]
 
