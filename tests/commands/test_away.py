@@ -54,6 +54,12 @@ ACTS: dict[str, Callable[..., Awaitable[Any]]] = {
 SAID = f"partition {AWAY} of the store does not answer"
 
 
+@pytest.fixture(scope="module")
+def redis_process(one_redis: RedisProcess) -> RedisProcess:
+    """These tests are about one server."""
+    return one_redis
+
+
 class Shop:
     """Three partitions on a real server, and the operator's way to the second one leads nowhere."""
 
