@@ -22,6 +22,7 @@ class JobStatus(msgspec.Struct, frozen=True, gc=False):
     position: int = 0  # in its queue, 1 is next; 0 where that means nothing
     progress: str = ""  # JSON object, or ""
     durable: bool = False
+    starts: int = 0  # how often it was started; known to those who listen to the job, 0 for others
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

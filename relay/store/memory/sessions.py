@@ -92,6 +92,7 @@ class Sessions:
         taken = {claim.id for claim in claims if self._adopt(claim, old, run[claim.id])}
         if old != name:
             self.close(old, crashed=False)
+        self._data.news.tell()
         return taken
 
     def _adopt(self, claim: Claim, old: str, run: Run) -> bool:
@@ -112,6 +113,7 @@ class Sessions:
         live.due, live.state, live.run, live.suspected = 0, State.RUNNING, run, False
         if live.cancelled:
             self._data.post.send(process_of(run.session), MailKind.CANCEL, live.id)
+        self._data.news.changed(live)
         return True
 
     def _forgive(self, live: LiveJob, session: str) -> bool:
@@ -132,6 +134,8 @@ class Sessions:
         held = self.held(name)
         for live in held:
             self._give_back(live, name, crashed)
+            self._data.news.changed(live)
+        self._data.news.tell()
         return [GivenBack(name, live.id, live.job.name) for live in held]
 
     def reap(self, process: str) -> list[GivenBack]:
