@@ -67,7 +67,7 @@ END = Layout("id turn state payload delay problem")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")
 CLAIM = Layout("id kept attempt starts started checkpoint")
-HELD = Layout("id attempt started kept")
+HELD = Layout("id attempt started kept starts")
 DECLARATION = Layout("name mark text")
 GIVEN_BACK = Layout("session id name")
 STANDING = Layout(
@@ -159,7 +159,7 @@ def turn_words(turn: Turn) -> list[Any]:
 
 def held_words(claim: Claim, kept: bytes) -> tuple[str | bytes | int, ...]:
     """A claim that a worker wants to go on with."""
-    return claim.id, claim.attempt, claim.started, kept
+    return claim.id, claim.attempt, claim.started, kept, claim.starts
 
 
 def kept_job(claim: Claim) -> bytes:

@@ -41,7 +41,7 @@ marked        string  when somebody last wanted to know that what was written is
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
 listen        hash    id of a live job → inboxes that hear how it goes on, joined by spaces; sparse
-logged        hash    id of a live job → bytes of what it has put out, and the place of the last piece; sparse
+logged        hash    id of a live job → bytes of what it has put out, how many pieces, place of the last; sparse
 progress      hash    id → last progress, JSON; sparse
 checkpoint    hash    id → what the next attempt is given, JSON; sparse
 parents       hash    id of a live job with sub-jobs that live and are not detached; sparse
@@ -93,6 +93,7 @@ allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
 pieces:id      stream  what a job has put out, an entry for each piece: see ``lua/logs.lua``; expires with its outcome
+cut:id         string  place of the last piece of that which is kept no more; expires with it
 result:id      string  the outcome, MessagePack; expires
 idem:digest    string  ``id fingerprint``; expires with its outcome, or in a day
 one:digest     string  id of the live job that does what others ask for (`Job.unique`), or whose outcome they get
@@ -133,7 +134,7 @@ FIXED = (
 FAMILIES = (
     *("ready", "lane", "lanes", "suspect", "fair", "takers", "promise", "idle"),
     *("children", "held", "blame", "busy", "log", "pace", "allow"),
-    *("inbox", "pieces", "result", "idem", "one"),
+    *("inbox", "pieces", "cut", "result", "idem", "one"),
 )
 
 

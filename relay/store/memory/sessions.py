@@ -104,6 +104,7 @@ class Sessions:
             return False
         if live is None:  # it was forgotten
             live = LiveJob(claim.id, claim.job, claim.created, claim.deadline, due=1)
+            live.tries, live.uncounted = claim.attempt - 1, claim.starts - claim.attempt
             live.place = self._data.next_place(claim.job)
             self._data.add(live)
             self._data.ones.restore(live.id, live.job)
