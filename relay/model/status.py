@@ -39,3 +39,10 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     payload: str  # JSON: the result of a job that succeeded, else its problem
     follows: bool = False  # whether another job gets it if nobody collects it
     durable: bool = False
+
+
+def shown_progress(said: str) -> str:
+    """The JSON of a progress without what follows its message: the start of the job that it is of, and its number in
+    that, by which those who listen know it."""
+    own, _, _ = said.partition(',"start":')
+    return said if own == said else own + "}"

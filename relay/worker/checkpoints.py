@@ -15,14 +15,15 @@ from relay.worker.result import encode
 LARGEST = 64 << 10  # bytes of one
 
 
-def written(value: Any) -> str:
-    """The JSON of a checkpoint. Raises `ValueError` for a value that is not JSON or is too large."""
+def written(value: Any, what: str = "a checkpoint") -> str:
+    """The JSON of a checkpoint, or of what else may have as much. Raises `ValueError` for a value that is not JSON or
+    is too large."""
     try:
         said = encode(value)
     except ResultNotJson as error:
-        raise ValueError(f"a checkpoint must be JSON: {error}") from None
+        raise ValueError(f"{what} must be JSON: {error}") from None
     if len(said) > LARGEST:
-        raise ValueError(f"a checkpoint may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
+        raise ValueError(f"{what} may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
     return said.decode()
 
 
