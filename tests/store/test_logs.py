@@ -7,13 +7,14 @@ from pytest_twisted import ensureDeferred
 
 from relay.model.problems.request import StoreFull
 from relay.model.state import State
-from relay.store.messages import Report
+from relay.model.status import JobStatus, Outcome
+from relay.store.messages import Report, Submission
 from relay.store.pieces import KEPT_BYTES
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_acts import erase
 from tests.store.test_pieces import START, Session, begun, emit
-from tests.store.test_store import submit
+from tests.store.test_store import a_job, submit
 
 LARGE = '"' + (60 << 10) * "x" + '"'
 
@@ -162,3 +163,25 @@ async def test_an_inbox_that_is_gone_is_told_nothing(
     await make_store("gone").listen("me", id, START)
     await emit(session, id, "1")
     assert not redis.client.exists("{r0}:inbox:gone")
+
+
+@ensureDeferred
+async def test_a_durable_job_keeps_its_log_and_its_starts_until_its_end_is_told(
+    redis: RedisProcess, front: Store, worker: Store
+) -> None:
+    await front.sweep()
+    id = (await front.submissions.add(Submission(front.mint(), a_job(durable=True)), 100)).id
+    session = await Session(worker).open()
+    await session.turn()
+    await emit(session, id, "1")
+    await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+    heard = await front.listen("me", id, START)
+    assert isinstance(heard.known, JobStatus)
+    assert (heard.known.state, heard.known.starts, len(heard.pieces)) == (State.RUNNING, 1, 1)
+    assert left_of(redis, id) == {"pieces": -1}
+    assert await emit(session, id, "2", first=2) == [id]
+    await front.partition.verb("announce", front._terms, id)
+    assert 0 < left_of(redis, id)["pieces"] <= 60
+    heard = await front.listen("me", id, START)
+    assert isinstance(heard.known, Outcome)
+    assert [piece.data for piece in heard.pieces] == ["1"]
