@@ -80,7 +80,7 @@ class Group:
 
 
 def free_port() -> int:
-    """One that the system gives to no outgoing connection, as it gives those from 32768 on, and that tests do not use."""
+    """One that the system gives to no outgoing connection (Linux gives those from 32768 on), and no test takes."""
     for port in random.sample(range(30_000, 32_768), 2_768):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
