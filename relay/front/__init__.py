@@ -10,7 +10,8 @@
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
 `rates`        callers that are at their rate
-`catalogue`    the jobs that workers serve
+`catalogue`    the jobs that workers serve; `visible`: those that a caller may know of
+`openapi`      what a front serves, described for programs; `docs_page`: the page that shows it
 `hold`         **a held request**
 `answers`      envelopes and problems as whole responses
 `takeover`     hands held clients over to the front that comes next
