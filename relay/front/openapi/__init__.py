@@ -6,6 +6,7 @@
 `general`      what is about any job, about tickets, about relay itself
 `events`       events of a job, for a front that serves them
 `schemas`      the schemas that workers publish, as components
+`forms`        what shapes tell beyond that
 `envelopes`    the envelope, problems
 `parameters`   what a request may say: headers, parts of a path
 `responses`    what it is answered: by status, with headers

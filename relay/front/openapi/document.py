@@ -95,6 +95,7 @@ class OpenApi:
             "parameters": {**known, **self._events.parameters()},
             "responses": responses.responses(),
             "headers": responses.headers(),
+            "links": responses.links(),
         }
         named: Part = {name: _SCHEMES[name] for name in self._schemes or () if name in _SCHEMES}
         return {**shared, "securitySchemes": named} if named else shared

@@ -5,6 +5,7 @@ from __future__ import annotations
 from relay.front.openapi import parameters, responses, schemas
 from relay.front.openapi.envelopes import envelope
 from relay.front.openapi.events import EventsPart
+from relay.front.openapi.forms import with_formats
 from relay.front.openapi.parts import JSON, Part, schema
 from relay.store.messages import JobDefinition
 
@@ -31,7 +32,7 @@ class JobPart:
 
     def _schemas(self) -> dict[str, Part]:
         job = self._job
-        found = schemas.components(job.schema, job.name, "arguments", {})
+        found = schemas.components(with_formats(job.schema), job.name, "arguments", {})
         result: Part = {}
         if job.result is not None:
             found |= schemas.components(job.result, job.name, "result", found)

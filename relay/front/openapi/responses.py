@@ -47,6 +47,8 @@ _HEADERS = {
 _OF_SUBMISSIONS = ("400", "403", "404", "413", "415", "422", "500", "503", "default")
 _OF_LOOKS = ("400", "403", "404", "410", "500", "503", "default")
 _OF_CALLERS = ("401", "429")
+LOOK, CANCEL = "Look", "Cancel"
+_LINKED: Part = {"links": {name: {"$ref": f"#/components/links/{name}"} for name in (LOOK, CANCEL)}}
 _ABOUT_JOB = ("Relay-Job-Id", "Location", "Relay-Source")
 
 
@@ -83,8 +85,17 @@ def told(job: str, envelope: str) -> dict[str, Part]:
     more = ("Preference-Applied", "Idempotency-Replayed")
     ended, accepted = _names(job)
     return {
-        ended: _with_envelope(envelope, _ENDED, (*_ABOUT_JOB, "Relay-Outcome", *more)),
-        accepted: _with_envelope(envelope, _ACCEPTED, (*_ABOUT_JOB, "Retry-After", *more)),
+        ended: {**_with_envelope(envelope, _ENDED, (*_ABOUT_JOB, "Relay-Outcome", *more)), **_LINKED},
+        accepted: {**_with_envelope(envelope, _ACCEPTED, (*_ABOUT_JOB, "Retry-After", *more)), **_LINKED},
+    }
+
+
+def links() -> dict[str, Part]:
+    """Where an envelope leads to, by name."""
+    id = {"id": "$response.body#/id"}
+    return {
+        LOOK: {"operationId": "get_job", "parameters": id, "description": "Where the job stands."},
+        CANCEL: {"operationId": "cancel_job", "parameters": id},
     }
 
 

@@ -14,6 +14,21 @@ from relay.model.arguments.schema import KEYWORD, of_arguments
 _DEFS = "#/$defs/"
 _DATA = frozenset({"default", "enum", "const", "examples"})  # keywords whose values are no schemas
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})  # whose keys are names
+#: what programs write and read in forms that have no name, or are narrower than what their name says
+_DURATION = r"^[-+]?P(\d{1,9}D(T{time})?|T{time})$".replace(
+    "{time}",
+    r"(\d{1,8}H(\d{1,8}M)?(\d{1,8}(\.\d{1,9})?S)?|\d{1,8}M(\d{1,8}(\.\d{1,9})?S)?|\d{1,8}(\.\d{1,9})?S)",
+)
+_FORMS: dict[str, Part] = {
+    "duration": {
+        "pattern": _DURATION,
+        "description": "A duration (ISO 8601), as in `P1DT2H30M` or `PT0.5S`.",
+    },
+    "decimal": {
+        "pattern": r"^([-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,6})?|[-+]?(NaN|Infinity))$",
+        "description": "A decimal number.",
+    },
+}
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -71,7 +86,9 @@ def _moved(part: Any, renamed: Callable[[str], str]) -> Any:
         return [_moved(each, renamed) for each in part]
     if not isinstance(part, dict):
         return part
-    return {key: _member(key, value, renamed) for key, value in part.items()}
+    form = _FORMS.get(str(part.get("format")), {})
+    shown = {key: value for key, value in part.items() if not (form and key == "format")}
+    return {**form, **{key: _member(key, value, renamed) for key, value in shown.items()}}
 
 
 def _member(key: str, value: Any, renamed: Callable[[str], str]) -> Any:
