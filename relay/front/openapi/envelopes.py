@@ -9,6 +9,7 @@ from relay.model.state import State
 
 ENVELOPE, JOB_PROBLEM, PROBLEM, PROBLEM_TYPE = "Envelope", "JobProblem", "Problem", "ProblemType"
 STATE, PROGRESS, MISFIT, ANYTHING = "State", "Progress", "Misfit", "Anything"
+ON_DISCONNECT, HEALTH, READINESS = "OnDisconnect", "Health", "Readiness"
 
 _TIME: Part = {"type": "string", "format": "date-time"}
 _COUNT: Part = {"type": "integer", "minimum": 0}
@@ -53,6 +54,9 @@ def schemas() -> dict[str, Part]:
             "What a running job has told of itself.",
         ),
         ANYTHING: {"description": "What a job's schema refers to, and does not have."},
+        ON_DISCONNECT: {"type": "string", "enum": ["continue", "cancel"], "default": "continue"},
+        HEALTH: _object({"alive": _FLAG}, "That a process responds."),
+        READINESS: _readiness(),
         PROBLEM: _problem(),
         JOB_PROBLEM: _problem_of_job(),
         MISFIT: _object(
@@ -78,6 +82,15 @@ def _object(members: dict[str, Part], description: str, required: tuple[str, ...
         "properties": members,
         "required": list(required or members),
     }
+
+
+def _readiness() -> Part:
+    members = {
+        "ready": _FLAG,
+        "held": {**_COUNT, "description": "How many requests it holds."},
+        "why": {"type": "string", "description": "Why it is not ready."},
+    }
+    return _object(members, "Whether a server takes work.", ("ready", "held"))
 
 
 def _status() -> Part:

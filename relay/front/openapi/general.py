@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relay.front.openapi import parameters, responses
-from relay.front.openapi.envelopes import PROBLEM_TYPE
+from relay.front.openapi.envelopes import HEALTH, PROBLEM_TYPE, READINESS
 from relay.front.openapi.events import ANY_JOB
 from relay.front.openapi.parts import Part, content, parameter, response
 
@@ -21,8 +21,8 @@ def paths(prefix: str, callers: bool) -> dict[str, Part]:
         f"{prefix}/jobs/{{id}}": {"get": _look(callers), "delete": _cancel(callers)},
         f"{prefix}/tickets/{{ticket}}": {"get": _attach()},
         f"{prefix}/problems/{{slug}}": {"get": _problem()},
-        f"{prefix}/readyz": {"get": _health("readyz", "Whether this server takes work", "ready", busy=True)},
-        f"{prefix}/healthz": {"get": _health("healthz", "Whether this process responds", "alive")},
+        f"{prefix}/readyz": {"get": _readiness()},
+        f"{prefix}/healthz": {"get": _health()},
     }
 
 
@@ -67,29 +67,36 @@ def _problem() -> Part:
         "parameters": [parameter(parameters.SLUG)],
         "responses": {
             "200": {"description": "Its meaning.", "content": content(json=PROBLEM_TYPE)},
-            **{status: response(f"Refused{responses.name(status)}") for status in ("403", "404", "default")},
+            **_refused("403", "404", "default"),
         },
     }
 
 
-def _health(operation: str, summary: str, told: str, busy: bool = False) -> Part:
-    shown: Part = {"type": "object", "properties": {told: {"type": "boolean"}}, "required": [told]}
-    if busy:
-        shown["properties"] |= {"held": {"type": "integer", "minimum": 0}, "why": {"type": "string"}}
-    answers: Part = {
-        "200": _health_answer("Yes.", shown),
-        "403": response("Refused403"),
-        "default": response("RefusedDefault"),
+def _health() -> Part:
+    answers = {
+        "200": {"description": "It does.", "content": content(json=HEALTH)},
+        **_refused("403", "default"),
     }
-    if busy:
-        answers["503"] = _health_answer("No, and `why` not.", shown)
     return {
-        "operationId": operation,
+        "operationId": "healthz",
         "tags": [ABOUT_RELAY],
-        "summary": summary,
+        "summary": "Whether this process responds",
         "responses": answers,
     }
 
 
-def _health_answer(description: str, shown: Part) -> Part:
-    return {"description": description, "content": {"application/json": {"schema": shown}}}
+def _readiness() -> Part:
+    told = {"200": "It takes work.", "503": "It takes none; `why` says the reason."}
+    shown = {
+        status: {"description": said, "content": content(json=READINESS)} for status, said in told.items()
+    }
+    return {
+        "operationId": "readyz",
+        "tags": [ABOUT_RELAY],
+        "summary": "Whether this server takes work",
+        "responses": {**shown, **_refused("403", "default")},
+    }
+
+
+def _refused(*statuses: str) -> Part:
+    return {status: response(f"Refused{responses.name(status)}") for status in statuses}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from relay.front.openapi.parts import Part, parameter
+from relay.front.openapi import envelopes
+from relay.front.openapi.parts import Part, parameter, schema
 from relay.model.ids import JOB_ID
 from relay.model.settings import Settings
 
@@ -104,9 +105,7 @@ def _waiting(settings: Settings) -> dict[str, Part]:
     )
     return {
         PREFER: _in_header(PREFER, _WAITING.format(**limits), type="string"),
-        ON_DISCONNECT: _in_header(
-            ON_DISCONNECT, leaving, type="string", enum=["continue", "cancel"], default="continue"
-        ),
+        ON_DISCONNECT: {**_in_header(ON_DISCONNECT, leaving), "schema": schema(envelopes.ON_DISCONNECT)},
     }
 
 

@@ -152,7 +152,12 @@ def _refused(status: str) -> Part:
 
 
 def _failed(status: str) -> Part:
-    shown = content(problem=PROBLEM, json=ENVELOPE)
+    # generators that read one kind alone take the first: of a 500 jobs are the usual reason
+    shown = (
+        content(json=ENVELOPE, problem=PROBLEM)
+        if status == "500"
+        else content(problem=PROBLEM, json=ENVELOPE)
+    )
     return {**_refused(status), "description": _SAID[status] + _FAILED, "content": shown}
 
 

@@ -88,6 +88,8 @@ def _moved(part: Any, renamed: Callable[[str], str]) -> Any:
         return part
     form = _FORMS.get(str(part.get("format")), {})
     shown = {key: value for key, value in part.items() if not (form and key == "format")}
+    if shown.get("items") is False and "maxItems" in shown:  # which says the same, and more generators read
+        del shown["items"]
     return {**form, **{key: _member(key, value, renamed) for key, value in shown.items()}}
 
 
