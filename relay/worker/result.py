@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from relay.handlers.annotations import looked_up
 from relay.model.arguments import foreign
+from relay.model.arguments.patterns import UnlikePattern, schema_for_fronts
 from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
@@ -58,6 +59,15 @@ class ResultType:
             return self._read(payload)
         except msgspec.ValidationError as error:
             raise ResultNotDeclared(str(error)) from None
+
+
+def described(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema (draft 2020-12) that a function's results fit; None where they are not checked."""
+    declared = _declared(function)
+    try:
+        return None if declared is Any else schema_for_fronts(msgspec.json.schema(declared))
+    except UnlikePattern:  # which readers of the schema would understand otherwise
+        return None
 
 
 # -- writing --
