@@ -30,7 +30,7 @@ def _look(callers: bool) -> Part:
     return {
         "operationId": "get_job",
         "tags": [ANY_JOB],
-        "summary": "Look at a job, at once; with `Prefer: wait=N` wait for it",
+        "summary": "Look at a job, at once; with Prefer: wait=N wait for it",
         "parameters": parameters.of_look(callers, parameters.ID),
         "responses": responses.of_look(responses.ANY_JOB, callers),
     }

@@ -62,7 +62,7 @@ class JobPart:
         return {
             "operationId": f"find_{self._job.name}",
             "tags": [self._job.name],
-            "summary": f"Look at the `{self._job.name}` of a key, at once; with `Prefer: wait=N` wait for it",
+            "summary": f"Look at the {self._job.name} of a key, at once; with Prefer: wait=N wait for it",
             "parameters": parameters.of_look(self._callers, parameters.KEY),
             "responses": answers,
         }
@@ -74,7 +74,7 @@ class JobPart:
         return {
             "operationId": f"{verb}_{job.name}",
             "tags": [job.name],
-            "summary": f"Submit `{job.name}`{how}",
+            "summary": f"Submit {job.name}{how}",
             **({"description": said} if said else {}),
         }
 
