@@ -8,7 +8,7 @@ import httptools
 import msgspec
 
 
-class Piece(msgspec.Struct, frozen=True):
+class BodyPiece(msgspec.Struct, frozen=True):
     """Bytes of a body that came together."""
 
     at: float
@@ -28,7 +28,7 @@ class Heard:
         self.interim: list[int] = []
         self.headers: list[tuple[str, str]] = []
         self.head_at = 0.0
-        self.pieces: list[Piece] = []
+        self.pieces: list[BodyPiece] = []
         self.complete = False
         self.keeps_alive = False
         self.broken = ""  # why the rest can't be read
@@ -95,7 +95,7 @@ class Heard:
         self.keeps_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
-        self.pieces.append(Piece(self._now, body))
+        self.pieces.append(BodyPiece(self._now, body))
 
     def on_message_complete(self) -> None:
         self.complete = self.status != 0

@@ -12,6 +12,7 @@
 `rates`        callers that are at their rate
 `catalogue`    the jobs that workers serve
 `hold`         **a held request**
+`feeds`        what happens to jobs, told while it happens; `accept`: whether a client wants to hear that
 `answers`      envelopes and problems as whole responses
 `takeover`     hands held clients over to the front that comes next
 `readiness`    whether a front can take work

@@ -26,14 +26,14 @@ def outcome_status(outcome: Outcome) -> int:
 
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
-    head = _about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
-    body, about = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
-    return HttpAnswer(status, JSON, body, head, *about)
+    head = about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
+    body, whose = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
+    return HttpAnswer(status, JSON, body, head, *whose)
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
     """The state of a job that is not done."""
-    head = _about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
+    head = about(standing.id, prefix) + (f"Retry-After: {_RETRY_AFTER}\r\n" if status == 202 else "")
     body = envelope.of_standing(standing, reattach)
     return HttpAnswer(status, JSON, body, head, standing.id, standing.name)
 
@@ -48,5 +48,6 @@ def location(id: str, prefix: str) -> str:
     return f"{prefix}/jobs/{id}"
 
 
-def _about(id: str, prefix: str) -> str:
+def about(id: str, prefix: str) -> str:
+    """The header lines that answers about a job have in common."""
     return f"Relay-Job-Id: {id}\r\nLocation: {location(id, prefix)}\r\nRelay-Source: job\r\n"

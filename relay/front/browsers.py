@@ -26,7 +26,7 @@ SENT = (
 #: headers of answers that a page may read
 SHOWN = (
     "Location, Relay-Job-Id, Relay-Outcome, Relay-Source, Retry-After, Idempotency-Replayed, Preference-Applied, "
-    "RateLimit, RateLimit-Policy, WWW-Authenticate"
+    "RateLimit, RateLimit-Policy, WWW-Authenticate, Relay-Event-ID"
 )
 REMEMBERED = 7200  # seconds that a browser may remember what it was told; Chrome's limit
 _VARY = "Vary: Origin\r\n"

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from relay.front.admission import Admission
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
+from relay.front.feeds.feeds import OF_FEEDS, Feeds
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
 from relay.front.hold.places import Places
@@ -82,6 +83,8 @@ class Front(Service):
             settings.fair,
             tools.events,
         )
+        self._feeds = Feeds(tools.clock, tools.store, self._outcomes.waiters, settings.prefix)
+        self._outcomes.recovery.on_repair.append(self._feeds.repaired)
         self._wheel = Wheel(tools.clock)
         self._parting = Parting(tools.clock)
         proxies = Proxies(settings.trusted_proxy)
@@ -112,6 +115,7 @@ class Front(Service):
             self._outcomes.waiters,
             self._departure.successor,
             Places(),
+            self._feeds,
             tools.events,
             tools.tracing,
         )
@@ -184,7 +188,10 @@ class Front(Service):
 
     def _told(self, mail: list[Message], partition: int = 0) -> None:
         for message in mail:
-            self._outcomes.hear(message)
+            if message.kind in OF_FEEDS:
+                self._feeds.hear(message)
+            else:
+                self._outcomes.hear(message)
 
     async def _swept(self, partition: int, swept: Sweep) -> None:
         await self._catalogue.hear(swept.version, partition)

@@ -12,6 +12,7 @@ from relay.front.routes.app import CONVERTERS, Routes
 from relay.front.routes.holding import Holding
 from relay.front.routes.jobs import JobRoutes
 from relay.front.routes.probes import ProbeRoutes
+from relay.front.routes.streaming import Streaming
 from relay.front.routes.tickets import TicketRoutes
 from relay.http.exchange import Pages
 from relay.http.forwarding import Proxies
@@ -23,9 +24,10 @@ from relay.serving.dispatcher import Dispatcher
 def pages(context: HoldContext, settings: Settings, admission: Admission, readiness: Readiness) -> Pages:
     """What a front serves."""
     jobs, holding = context.jobs, Holding(context, settings)
+    streaming = Streaming(context, holding, settings)
     routes: list[Routes] = [
-        JobRoutes(jobs, holding, settings, context.tracing),
-        TicketRoutes(jobs, holding, admission),
+        JobRoutes(jobs, holding, streaming, settings, context.tracing),
+        TicketRoutes(jobs, holding, streaming, admission),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
     ]

@@ -19,6 +19,7 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
     heartbeat: int | None = None
     grace: int | None = None
     durable: bool = False
+    change: bool = False
 
     @classmethod
     def parse(cls, fields: Iterable[str]) -> Preferences:
@@ -29,7 +30,7 @@ class Preferences(msgspec.Struct, frozen=True, gc=False):
                 name, _, value = preference.partition(";")[0].partition("=")
                 said.setdefault(name.strip().lower(), value.strip().strip('"'))
         wait, heartbeat, grace = (_seconds(said.get(name)) for name in ("wait", "heartbeat", "grace"))
-        return cls("respond-async" in said, wait, heartbeat, grace, "durable" in said)
+        return cls("respond-async" in said, wait, heartbeat, grace, "durable" in said, "change" in said)
 
 
 def _seconds(text: str | None) -> int | None:

@@ -38,6 +38,8 @@ class Attached(Protocol):
 
     def checkpoint(self, value: Any) -> Deferred[None]: ...
 
+    def emit(self, data: Any) -> Deferred[None]: ...
+
     def wait(self, make: Callable[[], Any]) -> Any: ...
 
     def sleep(self, seconds: float) -> Deferred[None]: ...
@@ -120,6 +122,19 @@ class Context:
         that has a checkpoint may be started again. Raises `CancelledError` after the job has ended.
         """
         return self._attached.checkpoint(value)
+
+    def emit(self, data: Any) -> Deferred[None]:
+        """Put out a piece of what the job produces, for those who listen: they get all pieces, in this order. Fires
+        when the store has the piece, about a hundredth of a second later. Await it to be no faster than the store; what
+        is not awaited is sent all the same, before the job ends. In another thread the call goes on at once, and waits
+        for the store where it is far ahead.
+
+        `data`: anything that can be returned as a result, with at most 64 KiB of JSON, else `ValueError`. The newest
+        10,000 pieces of a job, and 1 MiB of them, are kept as long as its outcome. Raises `EmittedTooFast` while 4 MiB
+        wait for the store, `CancelledError` after the job has ended. Fails with `StoreFull` if the store had no memory
+        for the piece in ten seconds; those who listen are told that something is missing.
+        """
+        return self._attached.emit(data)
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds; in a thread ``context.wait(lambda: context.sleep(5))``."""

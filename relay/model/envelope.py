@@ -13,7 +13,7 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.job import JobCancelled, JobExpired, JobFailed
 from relay.model.problems.registry import catalogue
 from relay.model.state import State
-from relay.model.status import JobStatus, Outcome
+from relay.model.status import JobStatus, Outcome, shown_progress
 
 _encode = msgspec.json.Encoder().encode
 #: ends that need no words: the store records only the state
@@ -75,7 +75,7 @@ def of_standing(standing: JobStatus, reattach: bool = False) -> bytes:
             created=_time(standing.created),
             started=_time(standing.started),
             position=standing.position or UNSET,
-            progress=Raw(standing.progress.encode()) if standing.progress else UNSET,
+            progress=Raw(shown_progress(standing.progress).encode()) if standing.progress else UNSET,
             durable=standing.durable or UNSET,
             reattach=True if reattach else UNSET,
         )

@@ -22,6 +22,7 @@ class JobStatus(msgspec.Struct, frozen=True, gc=False):
     position: int = 0  # in its queue, 1 is next; 0 where that means nothing
     progress: str = ""  # JSON object, or ""
     durable: bool = False
+    starts: int = 0  # how often it was started; known to those who listen to the job, 0 for others
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -38,3 +39,10 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     payload: str  # JSON: the result of a job that succeeded, else its problem
     follows: bool = False  # whether another job gets it if nobody collects it
     durable: bool = False
+
+
+def shown_progress(said: str) -> str:
+    """The JSON of a progress without what follows its message: the start of the job that it is of, and its number in
+    that, by which those who listen know it."""
+    own, _, _ = said.partition(',"start":')
+    return said if own == said else own + "}"

@@ -30,12 +30,17 @@ def socket_of(transport: Any) -> Any:
 def unsent(transport: Any) -> int:
     """How many bytes the client has not acknowledged: those that wait here, and those in the kernel (SIOCOUTQ)."""
     below = socket_of(transport)
-    waiting: int = below.waiting() if hasattr(below, "waiting") else _buffered(below)
     try:
         (queued,) = struct.unpack("i", fcntl.ioctl(below.fileno(), termios.TIOCOUTQ, b"\0" * 4))
     except (AttributeError, OSError, ValueError):  # a transport without a socket, or one that is closed
         queued = 0
-    return waiting + int(queued)
+    return waiting(transport) + int(queued)
+
+
+def waiting(transport: Any) -> int:
+    """How many bytes wait here for room in the kernel."""
+    below = socket_of(transport)
+    return below.waiting() if hasattr(below, "waiting") else _buffered(below)
 
 
 def _buffered(transport: Any) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from relay.model import ids
 from relay.model.digests import digest
+from relay.model.status import shown_progress
 from relay.operations.details import detail_of, row_of
 from relay.operations.listings import DEAD, asked, fits, page
 from relay.operations.operations import NotPossible, Operations
@@ -118,7 +119,8 @@ class StoreOperations(StoreActs, Operations):
 
 def _running(held: HeldJob) -> RunningJob:
     process = held.session.rpartition(".")[0]
-    return RunningJob(held.id, held.name, process, held.attempt, held.started, held.progress, held.cancelled)
+    said = shown_progress(held.progress)
+    return RunningJob(held.id, held.name, process, held.attempt, held.started, said, held.cancelled)
 
 
 def _schedule(status: ScheduleStatus, served: bool) -> ScheduleRow:

@@ -9,6 +9,7 @@ from types import CoroutineType
 from typing import Any
 from weakref import WeakValueDictionary
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -17,6 +18,7 @@ from relay.handlers.context import Context
 from relay.handlers.planned import without_schedule
 from relay.solo.kept import KeptJob
 from relay.worker.current import CURRENT
+from relay.worker.result import encode
 
 #: the jobs whose handlers are heard, by id
 KEPT: WeakValueDictionary[str, KeptJob] = WeakValueDictionary()
@@ -42,6 +44,12 @@ class Overheard:
         """Likewise."""
         made: Deferred[None] = self._attached.checkpoint(value)
         self._kept.checkpoints.append(value)
+        return made
+
+    def emit(self, data: Any) -> Deferred[None]:
+        """Likewise."""
+        made: Deferred[None] = self._attached.emit(data)
+        self._kept.emitted.append(msgspec.json.decode(encode(data)))
         return made
 
 

@@ -27,6 +27,8 @@ class KeptJob:
     created: float
     #: what its handler reported: fractions, and messages
     progress: list[tuple[float, str]] = field(default_factory=list)
+    #: what it put out, as JSON says it
+    emitted: list[Any] = field(default_factory=list)
     #: what it left for a further attempt
     checkpoints: list[Any] = field(default_factory=list)
     #: what its attempts raised, each in turn

@@ -37,7 +37,7 @@ from relay.worker.definitions import served
 from relay.worker.left import JobTasks
 from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
-from relay.worker.ties import FromThread
+from relay.worker.thread_waits import FromThread
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
 

@@ -15,6 +15,7 @@ from relay.store.operator_rows import text
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
+from relay.store.standings import read_standing
 from relay.store.submission_rows import read_receipt, submission_words
 from relay.store.terms import StoreSettings
 
@@ -66,7 +67,7 @@ class RedisActs(Acts):
         partition = self._router.of_id(id)
         with naming(self._router, partition):
             before, outcome = await partition.verb("cancel", "*", await self._agreed(partition), id)
-        return codec.read_standing(id, before), codec.read_outcome(id, outcome) if outcome else None
+        return read_standing(id, before), codec.read_outcome(id, outcome) if outcome else None
 
     async def cancel_all(self, ids: Sequence[str]) -> int:
         return sum([await self._cancel_all(*some) for some in self._router.by_id(ids).items()])

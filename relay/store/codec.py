@@ -2,7 +2,8 @@
 
 A `Layout` names the values of a row, or of an array that is kept, in their order. The Lua sources do not name a
 position: they say ``Job.lane`` or ``Claim{id = id, …}``, and `relay.store.expansion` puts the position in. Python
-writes and reads rows here, those of submissions in `relay.store.submission_rows`, and nowhere else.
+writes and reads rows here, those of submissions in `relay.store.submission_rows`, those of where jobs stand and of what
+they put out in `relay.store.standings`, and nowhere else.
 ``tests/store/test_codec.py`` compares both sides on a real server.
 
 Records that are kept (`Job`, `JobTemplate`, `Outcome`, `DeadJob`) grow at their end only, because older ones exist.
@@ -19,7 +20,7 @@ from relay.model import envelope
 from relay.model.job import Claim, Job, JobTemplate
 from relay.model.limits import Learned, Rate
 from relay.model.state import State
-from relay.model.status import JobStatus, Outcome
+from relay.model.status import Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
     Definitions,
@@ -66,10 +67,15 @@ END = Layout("id turn state payload delay problem")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")
 CLAIM = Layout("id kept attempt starts started checkpoint")
-HELD = Layout("id attempt started kept")
+HELD = Layout("id attempt started kept starts")
 DECLARATION = Layout("name mark text")
 GIVEN_BACK = Layout("session id name")
-STANDING = Layout("known state name created started attempts position progress durable", known="'live'")
+STANDING = Layout(
+    "known state name created started attempts position progress durable starts", known="'live'", starts="0"
+)
+PIECE = Layout("starts number attempt data")
+EMITTED = Layout("id turn number data")
+LISTENED = ReplyLayout("standing more gap pieces")
 ENDING = Layout("state payload attempts started session finished")
 RECEIPT = Layout("known id outcome", id="nil", outcome="nil")
 LEARNED = Layout("scope calls window pause")
@@ -102,6 +108,9 @@ CONSTANTS: dict[str, Constants] = {
     "Declaration": DECLARATION,
     "GivenBack": GIVEN_BACK,
     "JobStatus": STANDING,
+    "Piece": PIECE,
+    "Emitted": EMITTED,
+    "Listened": LISTENED,
     "Receipt": RECEIPT,
     "Learned": LEARNED,
     "Served": SERVED,
@@ -150,7 +159,7 @@ def turn_words(turn: Turn) -> list[Any]:
 
 def held_words(claim: Claim, kept: bytes) -> tuple[str | bytes | int, ...]:
     """A claim that a worker wants to go on with."""
-    return claim.id, claim.attempt, claim.started, kept
+    return claim.id, claim.attempt, claim.started, kept, claim.starts
 
 
 def kept_job(claim: Claim) -> bytes:
@@ -219,31 +228,3 @@ def read_catalogue(now: int, version: int, flat: list[Any]) -> Definitions:
         shown = name.decode("utf-8", "replace")
         declared[shown], overdue[shown] = text, (now - until) / 1000
     return Definitions(version, declared, overdue)
-
-
-def read_standing(id: str, reply: list[Any]) -> JobStatus | Outcome | None:
-    """A standing as ``standing.lua`` writes it; None for a job that is not known to this owner."""
-    match reply:
-        case [b"done", outcome]:
-            return read_outcome(id, outcome)
-        case [b"none"]:
-            return None
-    return _read_live(id, *reply)
-
-
-@STANDING.reads
-def _read_live(
-    id: str,
-    known: bytes,
-    state: bytes,
-    name: bytes,
-    created: int,
-    started: int,
-    attempts: int,
-    position: int,
-    progress: bytes,
-    durable: int,
-) -> JobStatus:
-    where = State(state.decode())
-    when = created, started, attempts, position
-    return JobStatus(id, name.decode(), where, *when, progress.decode(), bool(durable))

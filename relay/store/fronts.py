@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.status import JobStatus, Outcome
-from relay.store import codec
+from relay.store import codec, standings
 from relay.store.gathering import PartitionAway
 from relay.store.lookups import id_of_key
 from relay.store.messages import Definitions
+from relay.store.pieces import MOST_READ, READ_BYTES, Listened, Place
 from relay.store.submitters import RedisSubmitterStore, SubmitterStore
 
 
@@ -38,6 +39,14 @@ class FrontStore(SubmitterStore, Protocol):
 
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         """The same, and have its outcome sent to this process' inbox."""
+
+    async def listen(self, owner: str, id: str, after: Place) -> Listened:
+        """The same, with what the job has put out `after` a place, (0, 0) for all that is kept: at most `MOST_READ`
+        pieces and `READ_BYTES` of them. What a live job puts out from now on, and where it stands, is told to this
+        process' inbox, too, until `mute`."""
+
+    async def mute(self, id: str) -> None:
+        """Have this process' inbox told no more of a job than its outcome."""
 
     async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         """End a job that waits, or ask its worker to stop it: how it stood before, and its outcome if it has ended by
@@ -80,6 +89,14 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
         (reply,) = await self._router.of_id(id).verb("attach", owner, self.inbox, id)
         return self._known(id, reply)
 
+    async def listen(self, owner: str, id: str, after: Place) -> Listened:
+        words = owner, self.inbox, MOST_READ, READ_BYTES, id, *standings.words(after)
+        standing, *heard = await self._router.of_id(id).verb("listen", *words)
+        return standings.read_listened(self._known(id, standing), *heard)
+
+    async def mute(self, id: str) -> None:
+        await self._router.of_id(id).verb("mute", self.inbox, id)
+
     async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         reply = await self._router.of_id(id).verb("cancel", owner, self._terms, id)
         before = self._known(id, reply[0])
@@ -93,7 +110,7 @@ class RedisFrontStore(RedisSubmitterStore, FrontStore):
         return codec.read_catalogue(now, version, rows)
 
     def _known(self, id: str, reply: list[Any]) -> JobStatus | Outcome:
-        found = codec.read_standing(id, reply)
+        found = standings.read_standing(id, reply)
         if found is None:
             raise self._unknown(id)
         return found

@@ -40,6 +40,8 @@ untold        zset    the same, by when
 marked        string  when somebody last wanted to know that what was written is durable
 wait          hash    id → further inboxes that attached, joined by spaces; sparse
 left          hash    id → inboxes whose clients went away and want it cancelled; sparse
+listen        hash    id of a live job → inboxes that hear how it goes on, joined by spaces; sparse
+logged        hash    id of a live job → bytes of what it has put out, how many pieces, place of the last; sparse
 progress      hash    id → last progress, JSON; sparse
 checkpoint    hash    id → what the next attempt is given, JSON; sparse
 parents       hash    id of a live job with sub-jobs that live and are not detached; sparse
@@ -90,6 +92,8 @@ pace:caller    string  until when (ms) what a caller has submitted lasts, at its
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
                        `relay.store.messages.MailKind`
+pieces:id      stream  what a job has put out, an entry for each piece: see ``lua/logs.lua``; expires with its outcome
+cut:id         string  place of the last piece of that which is kept no more; expires with it
 result:id      string  the outcome, MessagePack; expires
 idem:digest    string  ``id fingerprint``; expires with its outcome, or in a day
 one:digest     string  id of the live job that does what others ask for (`Job.unique`), or whose outcome they get
@@ -116,6 +120,8 @@ FIXED = (
         "rest",
         "wait",
         "left",
+        "listen",
+        "logged",
         "progress",
         "checkpoint",
     ),
@@ -128,7 +134,7 @@ FIXED = (
 FAMILIES = (
     *("ready", "lane", "lanes", "suspect", "fair", "takers", "promise", "idle"),
     *("children", "held", "blame", "busy", "log", "pace", "allow"),
-    *("inbox", "result", "idem", "one"),
+    *("inbox", "pieces", "cut", "result", "idem", "one"),
 )
 
 

@@ -175,6 +175,8 @@ class MailKind(StrEnum):
     LARGE = "r"  # there is an outcome, too large to be sent along
     CANCEL = "c"
     WAKE = "w"
+    NEWS = "n"  # where a job stands now, for who listens to it
+    PIECES = "p"  # what it has put out, likewise
     BEAT = "h"
     QUIET = "q"  # claim nothing more
     GO_ON = "g"  # claim again

@@ -12,6 +12,7 @@ from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.found import HeldJob, KnownJob, ListedJob, NameTally, Slice, Totals
 from relay.store.messages import DeadJob, PastAttempt
+from relay.store.standings import read_standing
 
 _decode_job = msgspec.msgpack.Decoder(Job).decode
 _decode_outcome = msgspec.msgpack.Decoder(codec.KeptOutcome).decode
@@ -108,7 +109,7 @@ def read_known(id: str, row: list[Any]) -> KnownJob | None:
     dead = read_dead_job(id.encode(), *letter) if letter else None
     if standing[0] == b"done":
         return _ended(id, standing, dead)
-    found = codec.read_standing(id, standing)
+    found = read_standing(id, standing)
     if found is None:
         return KnownJob(id, None, dead.job, owner=dead.job.owner, dead=dead) if dead else None
     return _live(found, *row[1:-1])

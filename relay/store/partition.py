@@ -23,6 +23,7 @@ from relay.store.scripts import evaluate
 from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
+_FILLS = frozenset({"submit", "emit"})  # verbs whose callers hear that it has none
 _MOVES, _AGAIN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
 _MISSED = 5.0  # seconds for which those who ask several go on without one that gave no answer
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
@@ -180,8 +181,8 @@ class Partition:
 
     def _refused(self, verb: str, refusal: Refused) -> RelayError:
         """What a verb raises that was refused."""
-        if refusal.word == "OOM" and verb == "submit":
-            self.is_full = True
+        if refusal.word == "OOM" and verb in _FILLS:
+            self.is_full = self.is_full or verb in _TAKES
             return StoreFull()
         self._link.health.refused(refusal)
         self.events.store_away(verb)

@@ -14,6 +14,7 @@ from relay.store.durable import announce, check
 from relay.store.given_back import give_back
 from relay.store.messages import Turn, Turned
 from relay.store.partition import Partition
+from relay.store.pieces import KEPT_BYTES, MOST_KEPT, Emitted
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
@@ -40,6 +41,11 @@ class SessionStore(Protocol):
     async def turn(self, session: str, turn: Turn) -> Turned:
         """Take a turn, with at most `MOST_ENDS` ends. Raises `Fenced`, `StoreReset`, `StoreAway` (it was not carried
         out), and `LinkLost`: then send the same turn again."""
+
+    async def emit(self, session: str, pieces: Sequence[Emitted]) -> list[str]:
+        """Keep what jobs of a session have put out, those of each in order, at most `MOST_READ` pieces: the ids of
+        those that the session does not hold. Pieces that are kept already are passed over. Raises as `turn` does, and
+        `StoreFull`: nothing was kept."""
 
     async def announce(self, ids: Sequence[str]) -> None:
         """Tell how durable jobs ended whose ends were taken by a turn, once that is durable. May be called again.
@@ -110,6 +116,12 @@ class RedisPart(PartStore, SessionStore):
         words += turn.want, turn.holds, turn.others, int(turn.passes)
         answer = (await self.partition.run("turn", words + codec.turn_words(turn)))[1]
         return codec.read_turned(*answer)
+
+    async def emit(self, session: str, pieces: Sequence[Emitted]) -> list[str]:
+        words: list[Any] = [session, MOST_KEPT, KEPT_BYTES]
+        for piece in pieces:
+            words += piece.id, piece.turn, piece.number, piece.data
+        return [id.decode() for id in (await self.partition.run("emit", words))[1]]
 
     async def announce(self, ids: Sequence[str]) -> None:
         await announce(self.partition, self._terms, ids)

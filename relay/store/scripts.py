@@ -2,7 +2,8 @@
 
 A verb names in a line ``-- needs: part, part`` the parts whose functions and variables it uses, and so does each part.
 A part stands once in a script, before those that need it. ``--!flag`` in the first line becomes a flag of the script.
-`relay.store.expansion` says what else is put in. ``tests/store/lint.py`` finds needs that are not declared or not used.
+`relay.store.expansion` says what else is put in, `relay.store.hiding` what of a part the others do not see.
+``tests/store/lint.py`` finds needs that are not declared or not used.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from relay.redis.connection import Connection, Refused, Reply
 from relay.store.expansion import expanded
+from relay.store.hiding import hidden
 from relay.store.keys import Keys
 
 _NEEDS = re.compile(r"^-- needs: ((?:.*,\n--  )*.*)", re.MULTILINE)
@@ -26,7 +28,7 @@ KEYS = """\
 local TAG = string.sub(KEYS[1], 1, -6)
 local function named(family, name) return TAG .. family .. ':' .. name end
 """
-#: a verb is a function, so that its variables do not count with those of all parts: Lua has room for 200
+#: a verb is a function, so that its variables do not count with those of all parts
 BEGIN, END = "return (function() ", "end)()\n"
 
 
@@ -42,7 +44,7 @@ def script(verb: str) -> Script:
     """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
     flag = _FLAG.match(read(verb))
     head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
-    *below, own = (_expanded(name) for name in parts(verb, read))
+    *below, own = hidden({name: _expanded(name) for name in parts(verb, read)})
     text = "".join([head, KEYS, *below, BEGIN, own, END]).encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 

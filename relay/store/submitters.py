@@ -17,6 +17,7 @@ from relay.store.messages import Receipt, Submission, Sweep
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS
 from relay.store.router import Router
+from relay.store.standings import read_standing
 from relay.store.submissions import OVERHEAD, Submissions
 from relay.store.terms import StoreSettings
 
@@ -130,7 +131,7 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
             replies = await partition.verb("attach", "*", self.inbox, *some)
             if not replies:
                 raise StoreAway("no answer about jobs")
-            found += [codec.read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
+            found += [read_standing(id, reply) for id, reply in zip(some, replies, strict=False)]
         return found
 
     async def collected(self, id: str) -> bool:

@@ -6,7 +6,7 @@ It starts a second after Redis came back, so that workers can register what they
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -40,6 +40,8 @@ class Recovery:
         self._waiters = waiters
         self._coming: dict[int, IDelayedCall] = {}  # by partition, as are these
         self._failures: dict[int, int] = {}  # in a row
+        #: each is called with the number of a partition whose jobs were attached again
+        self.on_repair: list[Callable[[int], None]] = []
 
     def soon(self, partition: int = 0) -> None:
         """A partition may have lost data: repair soon."""
@@ -84,6 +86,8 @@ class Recovery:
         Jobs that could not be attached are tried again, because nothing else would do so."""
         if await self._all(partition):
             self._failures.pop(partition, None)
+            for repaired in self.on_repair:
+                repaired(partition)
         else:
             self._failures[partition] = failures = self._failures.get(partition, 0) + 1
             self._in(AGAIN.pause(failures), partition)

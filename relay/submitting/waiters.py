@@ -95,12 +95,14 @@ class Waiters:
     def tell(self, outcome: Outcome) -> None:
         """Fire all waiters of this job."""
         for waiter in self._empty(outcome.id):
-            waiter.callback(outcome)
+            if not waiter.called:  # else one before it has had it leave
+                waiter.callback(outcome)
 
     def fail(self, id: str, error: Exception) -> None:
         """The outcome of this job can't be known: fail its waiters."""
         for waiter in self._empty(id):
-            waiter.errback(error)
+            if not waiter.called:
+                waiter.errback(error)
 
     def turn(self) -> None:
         """Drop old outcomes without a waiter."""

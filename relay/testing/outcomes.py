@@ -71,6 +71,11 @@ class Ran:
         return self._kept.progress
 
     @property
+    def emitted(self) -> list[Any]:
+        """All that the handler has put out, as JSON says it, by whichever attempt."""
+        return self._kept.emitted
+
+    @property
     def checkpoints(self) -> list[Any]:
         """All that the handler left for a further attempt."""
         return self._kept.checkpoints

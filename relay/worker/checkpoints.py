@@ -10,19 +10,21 @@ from twisted.internet.defer import Deferred
 
 from relay.model.problems.job import ResultNotJson
 from relay.store.portions import MOST_BYTES, MOST_ENDS
+from relay.timing.quiet import Quiet
 from relay.worker.result import encode
 
 LARGEST = 64 << 10  # bytes of one
 
 
-def written(value: Any) -> str:
-    """The JSON of a checkpoint. Raises `ValueError` for a value that is not JSON or is too large."""
+def written(value: Any, what: str = "a checkpoint") -> str:
+    """The JSON of a checkpoint, or of what else may have as much. Raises `ValueError` for a value that is not JSON or
+    is too large."""
     try:
         said = encode(value)
     except ResultNotJson as error:
-        raise ValueError(f"a checkpoint must be JSON: {error}") from None
+        raise ValueError(f"{what} must be JSON: {error}") from None
     if len(said) > LARGEST:
-        raise ValueError(f"a checkpoint may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
+        raise ValueError(f"{what} may have {LARGEST} bytes of JSON at most, this one has {len(said)}")
     return said.decode()
 
 
@@ -44,7 +46,7 @@ class Checkpoints:
 
     def add(self, id: str, said: str) -> Deferred[None]:
         """A job says where it is; fires when the store has this, or what the job has said since."""
-        told: Deferred[None] = Deferred()
+        told: Deferred[None] = Quiet()
         self.last[id] = said
         self._untold.setdefault(id, []).append(told)
         return told
@@ -82,7 +84,6 @@ class Checkpoints:
         for told in self._untold.pop(id, []) + self._telling.pop(id, []):
             if not told.called:
                 told.cancel()
-            told.addErrback(lambda _: None)  # one that nobody looks at would be logged
 
     def _some(self, without: set[str], most: int) -> Iterator[str]:
         total = 0

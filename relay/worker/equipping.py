@@ -10,10 +10,10 @@ from relay.submitting.waiters import Waiters
 from relay.worker.around import around_of
 from relay.worker.callable_jobs import CallableJobs
 from relay.worker.end import Ends
+from relay.worker.equipment import Equipment
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
 from relay.worker.resending import Resending
-from relay.worker.runner import Equipment
 from relay.worker.shareds import Shareds
 from relay.worker.sub_jobs import Submitting
 from relay.worker.tools import WorkerTools

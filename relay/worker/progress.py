@@ -17,16 +17,17 @@ PROGRESS = 0.25  # seconds between the turns that are taken for progress alone
 _encode = msgspec.json.Encoder().encode
 
 
-def words(fraction: Any, message: Any) -> str:
+def words(fraction: Any, message: Any, **which: int) -> str:
     """The JSON of a progress, its fraction within 0…1, its message cut to `LONGEST`; "" for a fraction that is not a
-    number, which is nothing to be shown. Never raises."""
+    number, which is nothing to be shown. Never raises. `which`: the start of the job that it is of (`start`), and its
+    number within that (`number`), by which those who listen know it from the one before."""
     try:
         number, text = float(fraction), "" if message is None else str(message)
     except Exception:
         return ""
     if math.isnan(number):
         return ""
-    said = {"fraction": min(1.0, max(0.0, number)), "message": _short(text)}
+    said = {"fraction": min(1.0, max(0.0, number)), "message": _short(text), **which}
     return _encode(said).decode()
 
 

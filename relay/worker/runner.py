@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from typing import Protocol
+from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from relay.handlers.context import Context
 from relay.handlers.declare import Handler
-from relay.model.job import Claim, Job
+from relay.model.job import Claim
 from relay.model.problems.job import JobFailed
-from relay.model.schedule import zone_of
 from relay.model.state import State
-from relay.outbound import AttemptOfJob, Http, Upstreams
 from relay.store.messages import Report
-from relay.telemetry.events import UNHEARD, Events
-from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.draining import Drain
-from relay.worker.aside import Aside, Means
 from relay.worker.attempt import GRACE, Attempt
-from relay.worker.job_log import log_of
+from relay.worker.equipment import Equipment, Reports
 from relay.worker.notes import Notes
 from relay.worker.place import Place
-from relay.worker.programs import Spawn, no_programs
-from relay.worker.progress import words
-from relay.worker.sub_jobs import SubJobs, Submitting
-from relay.worker.ties import FromThread, Ties
+from relay.worker.provisions import Provisions
 
 MOST_WAITING = 1000  # jobs of a worker that await sub-jobs, beside those that have places
 _LEAVE = 2 * GRACE  # seconds for the ends of what is stopped as the worker ends
-
-
-class Reports(Protocol):
-    """What hears of the attempts' ends."""
-
-    def report(self, end: Report) -> None: ...
-
-    def progress(self, id: str, said: str) -> None: ...
-
-    def checkpoint(self, id: str, said: str) -> Deferred[None]: ...
-
-    def nudge(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What the handlers of one worker are given."""
-
-    upstreams: Upstreams
-    settings: Mapping[str, str]
-    from_thread: FromThread
-    submitting: Submitting
-    now: Callable[[], float] = time.time  # seconds since the epoch, by this machine's clock
-    spawn: Spawn = no_programs
-    events: Events = UNHEARD
-    tracing: Tracing = UNTRACED
 
 
 class Runner:
@@ -73,12 +33,12 @@ class Runner:
         self._place = place
         self._equipment = equipment
         self._reports = reports
-        self._aside = partial(Aside, Means(place.clock, place.in_thread, equipment.spawn))
         self._attempts: dict[str, Attempt] = {}  # those that have no end yet
         self._running: set[Attempt] = set()  # those whose handlers run
         self._waiting: dict[int, Attempt] = {}  # those of them that await sub-jobs, by their claims
         self._leaving = False
         self._emptied: Deferred[None] | None = None
+        self._provisions = Provisions(place, equipment, reports, self._holds, self._waits)
 
     def busy(self) -> int:
         """How many places are taken."""
@@ -102,8 +62,8 @@ class Runner:
         if handler.context:
             seconds = min(handler.options.timeout, left)
             notes = Notes(claim.checkpoint)
-            ties = self._ties(claim, handler, seconds, notes)
-            context = self._context(claim, handler, seconds, ties, notes)
+            ties = self._provisions.ties(claim, handler, seconds, notes)
+            context = self._provisions.context(claim, handler, seconds, ties, notes)
         attempt = Attempt(self._place, claim, handler, context, ties)
         self._attempts[claim.id] = attempt
         self._running.add(attempt)
@@ -170,6 +130,11 @@ class Runner:
             self._waiting.pop(id(attempt.claim), None)
         self._reports.nudge()
 
+    def _holds(self, claim: Claim) -> bool:
+        """Whether the attempt at a claim has no end yet."""
+        attempt = self._attempts.get(claim.id)
+        return attempt is not None and attempt.claim is claim
+
     def _waits(self, claim: Claim, waits: bool) -> None:
         """A job begins to await sub-jobs, or goes on."""
         attempt = self._attempts.get(claim.id)
@@ -190,50 +155,6 @@ class Runner:
     def _say_if_empty(self) -> None:
         if self._emptied is not None and not self._attempts and not self._emptied.called:
             self._emptied.callback(None)
-
-    # -- what handlers are given --
-
-    def _ties(self, claim: Claim, handler: Handler, seconds: float, notes: Notes) -> Ties:
-        until = self._place.clock.seconds() + seconds
-        limit = handler.options.limit
-        hosts = limit.hosts if limit is not None else ()
-
-        def open_http() -> Http:
-            job = AttemptOfJob(claim.id, until, claim.job.trace, claim.job.lane, hosts)
-            return self._equipment.upstreams.client(job)
-
-        def tell(fraction: float, message: str) -> None:
-            if said := words(fraction, message):
-                self._reports.progress(claim.id, said)
-
-        def keep(said: str) -> Deferred[None]:
-            attempt = self._attempts.get(claim.id)
-            if attempt is None or attempt.claim is not claim:
-                raise CancelledError("another worker has the job")
-            return self._reports.checkpoint(claim.id, said)
-
-        make = partial(SubJobs, self._equipment.submitting, claim, partial(self._waits, claim))
-        return Ties(self._equipment.from_thread, open_http, tell, keep, notes, make, aside=self._aside)
-
-    def _context(self, claim: Claim, handler: Handler, seconds: float, ties: Ties, notes: Notes) -> Context:
-        return Context(
-            job_id=claim.id,
-            attempt=claim.attempt,
-            starts=claim.starts,
-            deadline=self._equipment.now() + seconds,
-            idempotency_key=claim.id,
-            trace=claim.job.trace,
-            last=notes.last,
-            settings=self._equipment.settings,
-            scheduled=_moment(claim.job, handler.options.timezone) if claim.job.scheduled else None,
-            log=log_of(claim),
-            _attached=ties,
-        )
-
-
-def _moment(job: Job, timezone: str) -> datetime:
-    """The firing that a job is for."""
-    return datetime.fromtimestamp(job.scheduled / 1000, zone_of(timezone))
 
 
 def _left(claim: Claim, now: Callable[[], float]) -> float:

@@ -7,29 +7,26 @@ opens another session and offers what it holds: the jobs that it runs, and the e
 
 from __future__ import annotations
 
-from collections import deque
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.model.job import Claim
 from relay.model.problems.base import RelayError
-from relay.model.problems.job import JobFailed
 from relay.model.problems.request import StoreAway, StoreReset
-from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
+from relay.worker.arrivals import Arrivals
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import USUAL, ClaimRunner, Rests
+from relay.worker.emitting import Emitting
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
 from relay.worker.untold import Untold
 
-SOME = 32  # jobs that are begun before the next turn
 _NOT_CLOSED = "session {name} could not be closed, and ends with its lease: {error}"
 
 
@@ -55,17 +52,18 @@ class Session:
         self._name = ""
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
-        self._claimed: deque[tuple[Claim, float]] = deque()  # those that were not begun yet, and since when
+        self._arrivals = Arrivals(runner, self._held, self.report)
         self._ends: list[Report] = []
         self._progress = LastWords(clock, self.nudge)
         self._checkpoints, self._untold = Checkpoints(), Untold(clock, store)
+        self._emitting = Emitting(clock, store, self._held, self.resync, self.nudge)
         self._nudged = False
         self._stale = False
         self._closing = False
         self._sleeping: Deferred[None] | None = None
 
     def __repr__(self) -> str:
-        counts = f"holds {len(self._held)} jobs, {len(self._claimed)} of them not begun, {len(self._ends)} ends to tell"
+        counts = f"holds {len(self._held)} jobs, {self.not_begun} of them not begun, {len(self._ends)} ends to tell"
         return f"<{type(self).__name__} {self._name or 'not opened'}, {counts}>"
 
     @property
@@ -76,7 +74,7 @@ class Session:
     @property
     def not_begun(self) -> int:
         """How many jobs were claimed and not begun yet."""
-        return len(self._claimed)
+        return len(self._arrivals.claimed)
 
     def holds(self) -> int:
         """How many jobs the store has given it, whose ends it has not taken yet."""
@@ -100,6 +98,10 @@ class Session:
         told = self._checkpoints.add(id, said)
         self.nudge()
         return told
+
+    def emit(self, id: str, number: int, said: str) -> Deferred[None]:
+        """What a job puts out, as JSON; fires when the store has it. Its end is told after that."""
+        return self._emitting.add(id, number, said)
 
     def nudge(self) -> None:
         """There is something to report or to claim: take a turn soon."""
@@ -136,10 +138,12 @@ class Session:
             except (StoreAway, LinkLost):
                 pass
             except CancelledError:
+                self._emitting.stop()
                 raise
             except Exception:  # a mistake of ours, or of Redis': what is held is offered to another session
                 self._log.failure("session {name} failed", name=self._name)
             await self._sender.pause()
+        self._emitting.stop()
         if self._name:
             await self._leave()
             await self._untold.told()
@@ -147,6 +151,7 @@ class Session:
     async def _open(self) -> None:
         """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
         self._stale = False
+        self._emitting.closed()
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [*(claim for claim, _ in self._held.values()), *self._untold.claims()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
@@ -159,6 +164,7 @@ class Session:
                 self._runner.drop(claim.id)
                 self._checkpoints.forget(claim.id)
         self._checkpoints.again()
+        self._emitting.opened(name)
         self._ends = [end for end in self._ends if end.id in self._held] + self._untold.again(taken)
 
     async def _leave(self) -> None:
@@ -173,44 +179,31 @@ class Session:
             number += 1
             sent = self._clock.seconds()
             turning = Deferred.fromCoroutine(self._turn(number))
-            self._begin_some()  # while the store is at work
+            self._arrivals.begin_some()  # while the store is at work
             turned = await turning
             for claim in turned.claims:
                 self._held[claim.id] = (claim, number)
                 if claim.checkpoint:
                     self._checkpoints.keep(claim.id, claim.checkpoint)
-                self._claimed.append((claim, sent))
-            self._begin_some()
-            if not self._nudged and not self._claimed and not (turned.more and self._room() > 0):
+                self._arrivals.claimed.append((claim, sent))
+            self._arrivals.begin_some()
+            if not self._nudged and not self._arrivals.claimed and not (turned.more and self._room() > 0):
                 is_idle = rests.slot >= 0 and not self._held
                 rest = rests.until(self._clock.seconds()) if is_idle else rests.holding
                 await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
 
-    def _begin_some(self) -> None:
-        """Begin what was claimed, a few at a time: what ends at once is told while the others are begun."""
-        for _ in range(min(SOME, len(self._claimed))):
-            claim, since = self._claimed.popleft()
-            held, _ = self._held.get(claim.id, (None, 0))
-            if held is claim:  # it may have been lost, or lost and claimed again, meanwhile
-                self._begin(claim, since)
-
-    def _begin(self, claim: Claim, since: float) -> None:
-        try:
-            self._runner.take(claim, since)
-        except Exception:
-            self._log.failure("job {id} could not be started", id=claim.id)
-            self.report(Report(claim.id, State.FAILED, JobFailed.slug))
-
     def _room(self) -> int:
-        return max(0, self._runner.room() - len(self._claimed))
+        return max(0, self._runner.room() - len(self._arrivals.claimed))
 
     async def _turn(self, number: int) -> Turned:
-        ends = next(portions(self._ends, self._size, MOST_ENDS), [])
-        self._ends = self._ends[len(ends) :]
+        ready, later = self._emitting.split(self._ends) if self._emitting.unsent else (self._ends, [])
+        ends = next(portions(ready, self._size, MOST_ENDS), [])
+        ready = ready[len(ends) :]
+        self._ends = ready + later
         progress = self._progress.take(MOST_ENDS)
         checkpoints = self._checkpoints.take(end.id for end in ends) if self._checkpoints.last else []
         left_behind = self._checkpoints.last and self._checkpoints.left()
-        self._nudged = bool(self._ends or self._progress or left_behind)
+        self._nudged = bool(ready or self._progress or left_behind)
         said = tuple((end, self._held[end.id][1]) for end in ends)
         want = 0 if self._closing else self._room()
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])

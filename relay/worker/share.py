@@ -13,6 +13,7 @@ from relay.model.job import Claim
 from relay.model.state import State
 from relay.store.messages import Report, Turn, Turned
 from relay.store.parts import SessionStore
+from relay.store.pieces import Emitted
 from relay.store.roster import Roster
 from relay.worker.claiming import ClaimRunner
 
@@ -121,6 +122,10 @@ class Share(SessionStore):
             raise
         self._lender.answered(self, lent, turned)
         return turned
+
+    async def emit(self, session: str, pieces: Sequence[Emitted]) -> list[str]:
+        """As `SessionStore.emit`."""
+        return await self._part.emit(session, pieces)
 
     async def announce(self, ids: Sequence[str]) -> None:
         """As `SessionStore.announce`."""

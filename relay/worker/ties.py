@@ -4,70 +4,67 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
-from twisted.logger import Logger, LogLevel
-from twisted.python.failure import Failure
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from relay.handlers.finished import Finished
 from relay.handlers.sub_job import SubJob, SubmissionTerms, Submit
 from relay.worker.aside import Aside
-from relay.worker.causes import with_causes
 from relay.worker.checkpoints import written
-from relay.worker.coroutines import is_awaitable, run
+from relay.worker.emitter import Emitter
 from relay.worker.job_steps import JobSteps
 from relay.worker.notes import Notes
 from relay.worker.pending import gathered
 from relay.worker.sub_jobs import SubJobs
+from relay.worker.thread_waits import FromThread, ThreadWaits
 
 if TYPE_CHECKING:
     from relay.outbound import Http
 
 Result = TypeVar("Result")
-#: has a function called in the reactor's thread, soon
-FromThread = Callable[..., object]
 _handing = threading.Lock()  # for what one thread leaves and another takes
 
 
-class Ties:
-    """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for,
-    `tell` is given what is said of its progress, `keep` the notes for its next attempt, always in the reactor's thread.
+class Hearers(NamedTuple):
+    """Whom an attempt tells, always in the reactor's thread: `progress` how far it is, `keep` the notes for its next
+    attempt, `emit` what it puts out, with its number."""
+
+    progress: Callable[[float, str], None]
+    keep: Callable[[str], Deferred[None]]
+    emit: Callable[[int, str], Deferred[None]]
+
+
+class Ties(ThreadWaits):
+    """Of one attempt; made in the reactor's thread. `open_http` makes the attempt's client when it is first asked for.
     `notes` are those of earlier ones; `make_sub_jobs` is called when the first one is submitted, `aside` when something
     is to go on beside the handler."""
-
-    _log = Logger()
 
     def __init__(
         self,
         from_thread: FromThread,
         open_http: Callable[[], Http],
-        tell: Callable[[float, str], None],
-        keep: Callable[[str], Deferred[None]],
+        told: Hearers,
         notes: Notes | None = None,
         make_sub_jobs: Callable[[], SubJobs] | None = None,
         *,
         aside: Callable[[], Aside],
     ) -> None:
+        super().__init__(from_thread)
         #: why the attempt was stopped; "" as long as it was not
         self.stopped = ""
         #: whether the job has a checkpoint
         self.resumes = notes is not None and bool(notes.written())
-        self._from_thread = from_thread
         self._open_http = open_http
-        self._tell = tell
-        self._keep = keep
+        self._told = told
         self._notes = notes or Notes()
         self._steps: JobSteps | None = None
         self._make_sub_jobs = make_sub_jobs
         self._sub_jobs: SubJobs | None = None
-        self._reactors = threading.get_ident()
         self._http: Http | None = None
         self._open_aside = aside
         self._aside: Aside | None = None
-        self._closed = False
-        self._waiting: dict[Deferred[Any], Future[Any]] = {}
+        self._emitter: Emitter | None = None
         self._said: tuple[float, str] | None = None  # by another thread, and not taken up yet
 
     # -- for the handler --
@@ -100,16 +97,15 @@ class Ties:
         self.wait(lambda: self._leave(said))
         return succeed(None)
 
-    def wait(self, make: Callable[[], Any]) -> Any:
-        """The result of a Deferred that is made in the reactor's thread; blocks the thread of the handler. Raises
-        `RuntimeError` in the reactor's thread."""
-        if threading.get_ident() == self._reactors:
-            raise RuntimeError(
-                "context.wait blocks, so it is for threads (@job(thread=True)); in the reactor's thread use await"
-            )
-        answer: Future[Any] = Future()
-        self._from_thread(self._begin, make, answer)
-        return answer.result()
+    def emit(self, data: Any) -> Deferred[None]:
+        """Put out a piece of the result."""
+        if self._emitter is None:
+            with _handing:
+                self._emitter = self._emitter or Emitter(self._told.emit, self._from_thread, self.wait)
+                if self._closed:
+                    self._emitter.close()
+        is_here = threading.get_ident() == self._reactors
+        return (self._emitter.emit if is_here else self._emitter.hand_over)(written(data, "a piece"))
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds."""
@@ -177,29 +173,14 @@ class Ties:
         self.stopped = why
         self._cancel_waiting()
 
-    def _cancel_waiting(self) -> None:
-        for waiting in list(self._waiting):
-            try:
-                waiting.cancel()
-            except BaseException:
-                self._log.failure(
-                    "a call that a thread waits for could not be cancelled",
-                    with_causes(Failure()),
-                    LogLevel.error,
-                )
-
     def close(self) -> None:
         """The attempt has its end: its connections are closed, its progress is of no interest, nothing is waited
         for any more."""
         self._closed = True
         if self._sub_jobs is not None:
             self._sub_jobs.close()
-        if self._waiting:
-            self._cancel_waiting()
-            for answer in self._waiting.values():  # of what can't be cancelled
-                answer.set_exception(CancelledError("the job is over"))
-            self._waiting.clear()
-        for each in (self._steps, self._aside, self._http):
+        self._close_waits()
+        for each in (self._steps, self._aside, self._http, self._emitter):
             if each is not None:
                 each.close()
 
@@ -213,7 +194,7 @@ class Ties:
 
     def _take(self, fraction: float, message: str) -> None:
         if not self._closed:
-            self._tell(fraction, message)
+            self._told.progress(fraction, message)
 
     def _leave(self, said: str) -> Deferred[None]:
         self._notes.checkpoint(said)
@@ -223,27 +204,4 @@ class Ties:
         if self._closed:
             raise CancelledError("the job is over")
         self.resumes = True
-        return self._keep(self._notes.written())
-
-    def _begin(self, make: Callable[[], Any], answer: Future[Any]) -> None:
-        if self._closed:
-            answer.set_exception(CancelledError("the job is over"))
-            return
-        waiting = maybeDeferred(_made, make)
-        self._waiting[waiting] = answer
-        waiting.addBoth(self._done, waiting)
-
-    def _done(self, result: Any, waiting: Deferred[Any]) -> None:
-        answer = self._waiting.pop(waiting, None)
-        if answer is None:
-            return
-        if isinstance(result, Failure):
-            answer.set_exception(result.value)
-        else:
-            answer.set_result(result)
-
-
-def _made(make: Callable[[], Any]) -> Any:
-    """What is to be waited for, as a Deferred if it is not there yet."""
-    made = make()
-    return run(made) if is_awaitable(made) and not isinstance(made, Deferred) else made
+        return self._told.keep(self._notes.written())

@@ -20,7 +20,7 @@ from relay.worker.causes import with_causes
 from relay.worker.left import JobTasks
 from relay.worker.pace import Pace
 from relay.worker.programs import Spawn, no_programs
-from relay.worker.ties import FromThread
+from relay.worker.thread_waits import FromThread
 
 
 @dataclass(frozen=True, slots=True)

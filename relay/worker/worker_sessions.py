@@ -13,8 +13,8 @@ from relay.store.messages import Report
 from relay.store.parts import PartStore
 from relay.store.roster import Roster
 from relay.worker.claiming import ClaimRunner, Rests
+from relay.worker.equipment import Reports
 from relay.worker.lending import Lending
-from relay.worker.runner import Reports
 from relay.worker.session import Session
 from relay.worker.share import Share
 
@@ -93,6 +93,10 @@ class WorkerSessions:
     def checkpoint(self, id: str, said: str) -> Deferred[None]:
         """What the next attempt of a job is given, as JSON; fires when the store has it."""
         return self._all[partition_of(id)].checkpoint(id, said)
+
+    def emit(self, id: str, number: int, said: str) -> Deferred[None]:
+        """A piece that a job has put out, as JSON; fires when the store has it."""
+        return self._all[partition_of(id)].emit(id, number, said)
 
     def nudge(self) -> None:
         """A place may be free."""

@@ -14,6 +14,7 @@ from relay.front.admission import Admission
 from relay.front.callers.check import CallerCheck
 from relay.front.catalogue import Catalogue
 from relay.front.credentials import Credentials
+from relay.front.feeds.feeds import Feeds
 from relay.front.hold.context import HoldContext
 from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
@@ -98,7 +99,8 @@ class Scene:
         self.successor = Successor(Mock(), Mock())
         self.doors = Doors(self.clock.seconds, 1000, 0, lambda address: False)
         shared = self.clock, self.wheel, self.desk, Parting(self.clock), self.doors, self.settings.prefix
-        context = HoldContext(*shared, self.room, self.successor, self.places, self.events)
+        feeds = Feeds(self.clock, store, self.room, self.settings.prefix)
+        context = HoldContext(*shared, self.room, self.successor, self.places, feeds, self.events)
         admission = Admission(
             self.clock, self.settings, Credentials([SECRET], checks), Proxies(self.settings.trusted_proxy)
         )

@@ -111,6 +111,7 @@ class Scene:
             room or Waiters(),
             Successor(Mock(), Mock()),
             Places(),
+            Mock(),
         )
         hold = self.hold = Hold(context, terms, Caller("me"), STANDING, self.waiter)
 

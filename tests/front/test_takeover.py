@@ -26,6 +26,7 @@ from relay.front.takeover.successor import MOST_UNDER_WAY, Successor
 from relay.model.caller import Allowance, Caller
 from relay.model.job import Job
 from relay.model.limits import Rate
+from relay.model.position import EventPosition
 from relay.model.state import State
 from relay.model.status import JobStatus
 from relay.net import descriptors
@@ -289,7 +290,7 @@ async def test_a_client_whose_job_is_another_by_now_is_passed_on_with_that_one(
     from twisted.internet import reactor
 
     shared: list[Any] = [reactor, Wheel(Clock()), Mock(), Mock(), Mock(), ""]
-    context = HoldContext(*shared, Waiters(), Mock(), Places())
+    context = HoldContext(*shared, Waiters(), Mock(), Places(), Mock())
     hold = Hold.taken_over(context, clients[0].passed, clients[0].ours)
     context.waiters.move(clients[0].passed.known.id, "0-a-other")
     found = hold.detach()
@@ -300,3 +301,34 @@ async def test_a_client_whose_job_is_another_by_now_is_passed_on_with_that_one(
     assert again.submission.id == "0-a-other"
     assert len(context.waiters) == 0
     connected.close()
+
+
+def test_what_a_client_was_told_of_events_goes_along() -> None:
+    given = msgspec.structs.replace(passed(1), stream="events", told=EventPosition(2, 1, 7, 3))
+    taken = decode(encode(given))
+    assert (taken.stream, EventPosition(*taken.told)) == ("events", (2, 1, 7, 3))
+    before = msgspec.msgpack.decode(encode(passed(1)))  # as a front passes it that knows no events
+    del before["stream"], before["told"]
+    assert decode(msgspec.msgpack.encode(before)).stream == ""
+
+
+@ensureDeferred
+async def test_a_successor_says_that_it_takes_those_who_are_told_events(clients: list[Waiting]) -> None:
+    fronts = Fronts()
+    fronts.predecessor.ready()
+    while not fronts.successor.takes_streams:
+        await turn()
+    assert fronts.successor.takes
+    fronts.predecessor.stop()
+    await fronts.lost
+    assert not fronts.successor.takes_streams
+    await fronts.close()
+
+
+@ensureDeferred
+async def test_an_older_successor_takes_the_others(clients: list[Waiting]) -> None:
+    fronts = await given(clients)
+    assert fronts.successor.takes
+    assert not fronts.successor.takes_streams
+    fronts.there.close()
+    await fronts.lost

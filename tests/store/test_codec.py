@@ -136,7 +136,7 @@ def test_python_writes_rows_in_the_order_of_their_records() -> None:
     end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6, problem="w"), 3))
     assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6, "problem": "w"}
     held = named(codec.HELD, codec.held_words(Claim("id", JOB, 2, 1, 0, 4), b"kept"))
-    assert held == {"id": "id", "attempt": 2, "started": 4, "kept": b"kept"}
+    assert held == {"id": "id", "attempt": 2, "started": 4, "kept": b"kept", "starts": 1}
 
 
 def test_a_turn_tells_its_lists_each_after_its_length() -> None:

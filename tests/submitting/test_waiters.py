@@ -63,3 +63,23 @@ def test_an_outcome_that_came_before_its_waiter_is_kept_for_a_while() -> None:
     assert told(room.wait("1")) == ["1"]
     room.turn()
     assert told(room.wait("1")) == []
+
+
+def test_one_who_is_told_may_have_others_leave() -> None:
+    """As the last client who listens to a job takes along whoever hears of its end for all of them."""
+    room = Waiters()
+    first, second, third = room.wait("1"), room.wait("1"), room.wait("1")
+    first.addCallback(lambda _: second.cancel())
+    left, stayed = told(second), told(third)
+    room.arrived("1", KEPT)
+    assert (left, stayed) == ([], ["1"])
+
+
+def test_one_whose_job_is_lost_may_have_others_leave() -> None:
+    room = Waiters()
+    first, second, third = room.wait("1"), room.wait("1"), room.wait("1")
+    first.addErrback(lambda _: second.cancel())
+    left, failed = told(second), list[str]()
+    third.addErrback(lambda failure: failed.append(str(failure.value)))  # type: ignore[arg-type]
+    room.fail("1", ValueError("lost"))
+    assert (left, failed) == ([], ["lost"])

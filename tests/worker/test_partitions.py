@@ -67,6 +67,15 @@ async def parent(context: Context) -> Any:
     return await context.submit(quick)
 
 
+@job
+async def emits(context: Context) -> int:
+    """Puts out some pieces."""
+    for number in range(1, 4):
+        told = context.emit(number)
+    await told
+    return number
+
+
 @job(every=1, internal=True)
 def ticking(context: Context) -> None:
     """Is fired each second."""
@@ -123,7 +132,7 @@ class Site:
         upstreams = Mock(close=lambda: succeed(None))
         inbox = inboxes_of(reactor, router, "worker")
         tools = WorkerTools(reactor, store, inbox, upstreams, Mock(), Mock(), self.failures.append)
-        self.worker = Worker(tools, Registry([lasting, quick, parent, *more]), SETTINGS)
+        self.worker = Worker(tools, Registry([lasting, quick, parent, emits, *more]), SETTINGS)
         self.front = RedisFrontStore(self.front_router, "front", terms_of(SETTINGS))
         self.inbox = inboxes_of(reactor, self.front_router, "front")(self.deliver)
         self.told: list[Message] = []
@@ -213,6 +222,15 @@ async def test_a_job_has_its_checkpoint_and_its_sub_jobs_where_it_is(site: Site)
     await site.until(lambda: site.ended(*parents))
     outcomes = [await site.front.look("me", id) for id in parents]
     assert {(outcome.state, outcome.payload) for outcome in outcomes} == {(State.SUCCEEDED, "1")}
+
+
+@ensureDeferred
+async def test_a_job_puts_out_pieces_where_it_is(site: Site) -> None:
+    jobs = [id for number in range(PARTITIONS) for id in await site.submit(number, "emits", 2)]
+    await site.until(lambda: site.ended(*jobs))
+    for id in jobs:
+        heard = await site.front.listen("me", id, (0, 0))
+        assert [(piece.place, piece.data) for piece in heard.pieces] == [((1, n), str(n)) for n in (1, 2, 3)]
 
 
 @pytest.mark.long

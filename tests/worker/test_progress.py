@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relay.model.status import shown_progress
 from relay.worker.progress import LONGEST, words
 
 
@@ -37,3 +38,12 @@ def test_a_message_is_a_short_text() -> None:
     assert message(None) == ""
     assert len(message("x" * 20_000_000)) == LONGEST
     assert words(0.5, Mute()) == ""
+
+
+def test_what_is_shown_of_it_is_what_was_said() -> None:
+    tricky = 'a,"start":1}'
+    told = words(0.5, tricky, start=2, number=7)
+    assert json.loads(told) == {"fraction": 0.5, "message": tricky, "start": 2, "number": 7}
+    assert shown_progress(told) == words(0.5, tricky)
+    for plain in ("", words(1, tricky)):  # of an earlier version
+        assert shown_progress(plain) == plain

@@ -19,9 +19,10 @@ from relay.store.messages import Report
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE
 from relay.worker.end import Ends
+from relay.worker.equipment import Equipment
 from relay.worker.overdue import Overdue
 from relay.worker.place import Place
-from relay.worker.runner import Equipment, Runner
+from relay.worker.runner import Runner
 from relay.worker.shareds import Shareds
 from tests.worker.test_session import claim
 
@@ -256,7 +257,7 @@ def test_what_is_said_of_progress_never_fails_a_job(contexts: list[Context]) -> 
     for fraction in odd:
         contexts[0].progress(fraction)
     contexts[0].progress(1.0000001, "caf\udce9")
-    assert scene.said == [("0-a-1", '{"fraction":1.0,"message":"caf?"}')]
+    assert scene.said == [("0-a-1", '{"fraction":1.0,"message":"caf?","start":1,"number":4}')]
 
 
 def test_the_clock_of_the_machine_is_the_usual_one() -> None:

@@ -14,8 +14,9 @@ from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.roster import Roster
+from relay.worker.arrivals import SOME
 from relay.worker.progress import PROGRESS
-from relay.worker.session import SOME, Session
+from relay.worker.session import Session
 from relay.worker.turn_sender import LARGE, MOST_LOST
 
 JOB = Job("echo", "default", "me", "", 0, 1, "", "", False, "", "{}")

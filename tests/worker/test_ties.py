@@ -14,10 +14,12 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from relay.handlers.sub_job import SubJob, SubmissionTerms
+from relay.model.problems.request import StoreFull
 from relay.worker.aside import Aside, Means
 from relay.worker.checkpoints import LARGEST
+from relay.worker.emitter import MOST_AHEAD
 from relay.worker.programs import no_programs
-from relay.worker.ties import Ties
+from relay.worker.ties import Hearers, Ties
 
 PATIENCE = 10.0
 
@@ -32,12 +34,15 @@ class Reactor:
         self.told: list[tuple[float, str]] = []
         self.kept: list[str] = []
         self.keeping: Deferred[None] = Deferred()
+        self.emitted: list[tuple[int, str]] = []
+        self.emitting: list[Deferred[None]] = []
         self.clock = Clock()
         self.calls: list[tuple[Callable[[], Any], Deferred[Any]]] = []
         self.means = Means(self.clock, self.in_thread, no_programs)
         self.ties = Ties(
             lambda function, *given: self.asked.put((function, given)),
-            *(self.open, self.tell, self.keep),
+            self.open,
+            Hearers(self.tell, self.keep, self.emit),
             aside=lambda: Aside(self.means),
         )
 
@@ -50,6 +55,11 @@ class Reactor:
 
     def tell(self, fraction: float, message: str) -> None:
         self.told.append((fraction, message))
+
+    def emit(self, number: int, said: str) -> Deferred[None]:
+        self.emitted.append((number, said))
+        self.emitting.append(Deferred())
+        return self.emitting[-1]
 
     def keep(self, said: str) -> Deferred[None]:
         self.kept.append(said)
@@ -264,3 +274,82 @@ def test_a_step_and_a_checkpoint_are_kept_together() -> None:
     reactor.ties.checkpoint({"at": 2})
     assert reactor.kept == ['~{"steps":{"a":1}}', '~{"steps":{"a":1},"last":{"at":2}}']
     assert reactor.ties.resumes
+
+
+# -- what is put out --
+
+
+def test_what_is_put_out_is_json_with_a_number(reactor: Reactor) -> None:
+    told = [reactor.ties.emit(data) for data in ("é", {"a": (1, None)})]
+    assert reactor.emitted == [(1, '"é"'), (2, '{"a":[1,null]}')]
+    assert told == reactor.emitting
+    reactor.ties.cancel("timeout")
+    reactor.ties.emit(3)
+    reactor.ties.close()
+    with pytest.raises(CancelledError):
+        reactor.ties.emit(4)
+    assert reactor.emitted[2:] == [(3, "3")]
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), "x" * LARGEST, "\udce9"])
+def test_what_can_not_be_put_out_is_refused_at_once_and_has_no_number(
+    reactor: Reactor, value: object
+) -> None:
+    with pytest.raises(ValueError, match="a piece"):
+        reactor.ties.emit(value)
+    with pytest.raises(ValueError, match="a piece"):
+        in_thread(lambda: reactor.ties.emit(value)).result(PATIENCE)
+    reactor.ties.emit(1)
+    assert reactor.emitted == [(1, "1")]
+
+
+def test_a_thread_goes_on_and_what_it_puts_out_keeps_its_order(reactor: Reactor) -> None:
+    def put_out() -> None:
+        for number in range(1, 4):
+            assert reactor.ties.emit(number).called
+
+    in_thread(put_out).result(PATIENCE)
+    assert reactor.emitted == []
+    reactor.ties.emit("then")
+    reactor.turn()
+    assert reactor.emitted == [(1, "1"), (2, "2"), (3, "3"), (4, '"then"')]
+    assert reactor.asked.empty()
+
+
+def test_a_thread_that_is_far_ahead_waits_for_the_store(reactor: Reactor) -> None:
+    piece = "x" * (LARGEST - 2)
+
+    def put_out() -> None:
+        for _ in range(MOST_AHEAD // LARGEST):
+            reactor.ties.emit(piece)
+
+    running = in_thread(put_out)
+    reactor.turn()
+    reactor.turn()
+    assert len(reactor.emitted) == MOST_AHEAD // LARGEST
+    assert not running.done()
+    for stored in reactor.emitting:
+        stored.callback(None)
+    running.result(PATIENCE)
+
+
+def test_a_thread_hears_of_what_was_not_stored_with_its_next_piece(reactor: Reactor) -> None:
+    in_thread(lambda: reactor.ties.emit(1)).result(PATIENCE)
+    reactor.turn()
+    reactor.emitting[0].errback(StoreFull())
+    with pytest.raises(StoreFull):
+        in_thread(lambda: reactor.ties.emit(2)).result(PATIENCE)
+    reactor.turn()
+    in_thread(lambda: reactor.ties.emit(3)).result(PATIENCE)
+    reactor.turn()
+    assert reactor.emitted == [(1, "1"), (2, "2"), (3, "3")]
+
+
+def test_a_thread_puts_out_nothing_after_the_end(reactor: Reactor) -> None:
+    in_thread(lambda: reactor.ties.emit(1)).result(PATIENCE)
+    reactor.ties.close()
+    reactor.turn()
+    assert reactor.emitted == []
+    for _ in range(2):
+        with pytest.raises(CancelledError):
+            in_thread(lambda: reactor.ties.emit(2)).result(PATIENCE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
+from relay.front.feeds.feeds import Feeds
 from relay.front.hold.places import Places
 from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
@@ -30,5 +31,6 @@ class HoldContext:
     waiters: Waiters
     successor: Successor
     places: Places
+    feeds: Feeds
     events: Events = UNHEARD
     tracing: Tracing = UNTRACED

@@ -29,7 +29,7 @@ from relay.telemetry.trail import HeldSo, Kept
 
 _log = Logger()
 #: how a request ends whose job has not, by whether its client is told to come back at once
-_UNENDED = {False: "incomplete", True: "reattach"}
+UNENDED = {False: "incomplete", True: "reattach"}
 
 
 class Ending(ABC):
@@ -141,9 +141,9 @@ class Ending(ABC):
             return
         if self._exchange is not None:
             reattach = reattach or self._context.jobs.draining
-            self._finish(answers.standing(known, 202, self._context.prefix, reattach), _UNENDED[reattach])
+            self._finish(answers.standing(known, 202, self._context.prefix, reattach), UNENDED[reattach])
         elif self.transport is not None:
-            self._close(envelope.of_standing(known, reattach), _UNENDED[reattach])
+            self._close(envelope.of_standing(known, reattach), UNENDED[reattach])
 
     def _finish(self, answer: HttpAnswer, end: str = "answered", late: float = -1.0) -> None:
         exchange = self._exchange

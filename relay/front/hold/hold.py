@@ -45,17 +45,23 @@ class Hold(Ending):
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
         hold = cls(context, passed.policy, passed.caller, passed.known, waiter)
-        if passed.held:
-            context.places.enter(passed.caller)
-        hold._stream, hold._address, hold._until = in_json(passed.chunked), passed.address, passed.until
-        hold._trail = passed.trail if context.events.wants_asked else None
-        context.doors.admit(passed.address)
-        detached: Any = DetachedSocket(context.clock, connected, hold)
-        detached.write(passed.unsent)
-        hold.transport = detached
-        hold._rest(passed.due - context.clock.seconds())
+        hold._stream = in_json(passed.chunked)
+        hold._take_over(passed, connected)
         waiter.addBoth(hold._ended)
         return hold
+
+    def _take_over(self, passed: Passed, connected: socket.socket) -> None:
+        """Go on with a client of another front, which is committed."""
+        context = self._context
+        if passed.held:
+            context.places.enter(passed.caller)
+        self._address, self._until = passed.address, passed.until
+        self._trail = passed.trail if context.events.wants_asked else None
+        context.doors.admit(passed.address)
+        detached: Any = DetachedSocket(context.clock, connected, self)
+        detached.write(passed.unsent)
+        self.transport = detached
+        self._rest(passed.due - context.clock.seconds())
 
     # -- phase A --
 
@@ -90,7 +96,8 @@ class Hold(Ending):
 
     # -- phase B --
 
-    def _commit(self) -> None:
+    def _commit(self, first: bytes = b"") -> None:
+        """Send the head, and this behind it."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._address = exchange.address
@@ -100,7 +107,7 @@ class Hold(Ending):
             f"Location: {answers.location(self._known.id, self._context.prefix)}\r\n"
             f"{answers.preference_applied(self._policy.applied)}{exchange.answer_head}"
         )
-        eager_write(self.transport, self._stream.head(lines))
+        eager_write(self.transport, self._stream.head(lines) + first)
         self._context.events.committed(self._known.id, self.held())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from relay.http import response
 
+LAST = b"0\r\n\r\n"  #: of the chunks of a body
 _BEAT = b"\n"
 _LINES = (
-    "Content-Type: application/json\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+    "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
     "X-Content-Type-Options: nosniff\r\nRelay-Outcome: in-body\r\nConnection: close\r\n"
 )
 _CHUNKED = "Transfer-Encoding: chunked\r\n"
@@ -18,6 +19,12 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def committed_lines(kind: str, chunked: bool) -> str:
+    """The header lines of a committed answer of this content type."""
+    lines = f"Content-Type: {kind}\r\n{_LINES}"
+    return lines + _CHUNKED if chunked else lines
+
+
 class JsonStream:
     """JSON, in chunks or as it is."""
 
@@ -26,13 +33,13 @@ class JsonStream:
     def __init__(self, chunked: bool) -> None:
         self.chunked = chunked
         self.beat = chunk(_BEAT) if chunked else _BEAT
-        self._lines = _LINES + _CHUNKED if chunked else _LINES
+        self._lines = committed_lines("application/json", chunked)
 
     def head(self, lines: str) -> bytes:
         return response.head(200, lines + self._lines) + self.beat
 
     def end(self, envelope: bytes) -> bytes:
-        return chunk(envelope) + b"0\r\n\r\n" if self.chunked else envelope
+        return chunk(envelope) + LAST if self.chunked else envelope
 
 
 PLAIN, CHUNKED = JsonStream(chunked=False), JsonStream(chunked=True)

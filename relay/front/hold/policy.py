@@ -40,6 +40,17 @@ class HoldPolicies:
         """The policy of a look at an existing job."""
         return self._remember(wait, False)
 
+    def streamed(self, policy: HoldPolicy) -> HoldPolicy:
+        """The same for a request that is told events: it is committed at once."""
+        heartbeat = policy.heartbeat or policy.wait
+        return msgspec.structs.replace(policy, commit=0.0, heartbeat=heartbeat, true_status=False)
+
+    def of_change(self, wait: WaitRequest) -> HoldPolicy:
+        """The policy of a look that waits for a change: it is silent, for the change itself is the answer."""
+        seconds = min(self._settings.max_wait, wait.prefer.wait or 0)
+        applied = f"wait={seconds}, change" if seconds == wait.prefer.wait else "change"
+        return HoldPolicy(seconds, seconds, 0, False, applied, wait.cancel)
+
     def at_the_end(self, policy: HoldPolicy) -> HoldPolicy:
         """The same for a request that comes while the front drains: short, and never committed."""
         wait = min(policy.wait, LAST_WAIT)

@@ -6,6 +6,7 @@
 `probes`       what ``relay doctor`` sends to see what stands between clients and relay
 `about`        health, readiness, and what a problem means
 `holding`      holds a request, or tells where its job stands
+`streaming`    tells events, or answers when something has changed
 `app`          how routes are declared: with Klein, for whom (`relay.serving` finds them)
 =============  ============================================================================================
 """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from relay.front.accept import stream_of
 from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
+from relay.front.routes.streaming import Streaming
 from relay.front.submission import SubmitRequest, read_submission
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
@@ -26,10 +28,16 @@ class JobRoutes(Routes):
     app = new_app()
 
     def __init__(
-        self, jobs: JobService, holding: Holding, settings: Settings, tracing: Tracing = UNTRACED
+        self,
+        jobs: JobService,
+        holding: Holding,
+        streaming: Streaming,
+        settings: Settings,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._jobs = jobs
         self._holding = holding
+        self._streaming = streaming
         self._settings = settings
         self._tracing = tracing
 
@@ -52,6 +60,11 @@ class JobRoutes(Routes):
             request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
+        if "accept" in request.headers and not asked.delay and (form := stream_of(request)):
+            policy = self._streaming.policy(asked.wait)
+            if policy is not None:
+                accepted = await self._jobs.submit(asked, held=True)
+                return await self._streaming.submitted(request, caller, accepted, policy, form)
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
         accepted = await self._jobs.submit(asked, held=policy is not None or soon)
@@ -67,11 +80,20 @@ class JobRoutes(Routes):
         if request.method == "HEAD":
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
         wait = WaitRequest.read(request)
+        if wait.prefer.change and wait.prefer.wait is not None:
+            return await self._streaming.change(request, caller, id, wait)
         policy = self._holding.of_look(wait, caller) if wait.prefer.wait else None
         if policy is None:
             return self._holding.tell(await self._jobs.look(caller.owner, id), 200)
         accepted = await self._jobs.attach(caller.owner, id)
         return self._holding.hold_or_tell(accepted, policy, caller, wait)
+
+    @app.route("/jobs/<id:id>/events", methods=["GET"])
+    async def events(self, request: Request, caller: Caller, id: str) -> Served:
+        """What happens to a job, while it happens."""
+        if request.method == "HEAD":
+            return self._holding.show(await self._jobs.look(caller.owner, id), 200)
+        return await self._streaming.of_job(request, caller, id, WaitRequest.read(request))
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["GET"])
     async def get_by_key(self, request: Request, caller: Caller, name: str, key: str) -> Served:

@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from relay.front.hold.context import HoldContext
+from relay.front.hold.event_hold import EventHold
 from relay.front.hold.hold import Hold
 from relay.front.takeover.passed import Passed
 from relay.front.takeover.predecessor import Predecessor
@@ -84,11 +85,16 @@ class Departure:
         self._sent += 1
         self._leaving.append(hold.reattach())
 
+    def _hold(self, passed: Passed, connected: socket.socket) -> Hold:
+        """A client of another front."""
+        kind = EventHold if passed.stream else Hold
+        return kind.taken_over(self.context, passed, connected)
+
     # -- what the successor does --
 
     def _restore(self, passed: Passed, connected: socket.socket) -> None:
         """It did not take this one."""
-        self._reattach(Hold.taken_over(self.context, passed, connected))
+        self._reattach(self._hold(passed, connected))
 
     def _lost(self) -> None:
         """It takes nobody any more."""
@@ -99,7 +105,7 @@ class Departure:
     # -- what the predecessor does --
 
     def _adopt(self, passed: Passed, connected: socket.socket) -> None:
-        hold = Hold.taken_over(self.context, passed, connected)
+        hold = self._hold(passed, connected)
         if not self._begun:
             self._adopted.append(passed.known.id)
         elif not (self.successor.takes and hold.hand_over(0)):

@@ -3,9 +3,9 @@ them. The clients notice nothing.
 
 Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then 8
 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
-lines: ``ready FORMAT``, from then on clients are taken; ``took N``, the next N clients were taken over; ``back N``, the
-next N can't be; ``stop``, no more are taken. It keeps its own copy of a socket until then, so no client is lost if its
-successor dies.
+lines: ``ready FORMAT``, from then on clients are taken; ``streams``, those who are told events are taken, too; ``took
+N``, the next N clients were taken over; ``back N``, the next N can't be; ``stop``, no more are taken. It keeps its own
+copy of a socket until then, so no client is lost if its successor dies.
 
 A process that has no descriptor left gets the frame without the socket, and no notice of that. The inode tells which
 socket belongs to which client, so that no client gets the answer of another.
@@ -28,7 +28,7 @@ from relay.store.messages import Submission
 
 FORMAT = 2  # of what is handed over: another is not read
 INODE = 8  # bytes
-READY, TOOK, BACK, STOP = "ready", "took", "back", "stop"
+READY, STREAMS, TOOK, BACK, STOP = "ready", "streams", "took", "back", "stop"
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -46,6 +46,8 @@ class Passed(msgspec.Struct, frozen=True):
     name: str = ""  # of its caller, among whose held requests it counts
     held: int = 0  # how many its caller may have held, 0 for any number
     trail: tuple[str, ...] | None = None  # of its request
+    stream: str = ""  # the form in which it is told events (`relay.front.hold.event_streams`), "" for none
+    told: tuple[int, int, int, int] = (0, 0, 0, 0)  # what it was told of these: a `EventPosition`
 
     @property
     def caller(self) -> Caller:

@@ -22,6 +22,7 @@ from relay.front.takeover.passed import (
     INODE,
     READY,
     STOP,
+    STREAMS,
     TOOK,
     Passed,
     adopt,
@@ -59,6 +60,7 @@ class Predecessor(Int32StringReceiver):
     def ready(self) -> None:
         """From now on clients are taken."""
         self._say(f"{READY} {FORMAT}")
+        self._say(STREAMS)
 
     def stop(self) -> None:
         """No more are taken but those that are on their way."""

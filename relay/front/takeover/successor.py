@@ -18,6 +18,7 @@ from relay.front.takeover.passed import (
     FORMAT,
     READY,
     STOP,
+    STREAMS,
     TOOK,
     Passed,
     adopt,
@@ -49,6 +50,8 @@ class Successor(LineOnlyReceiver):
         self._lost = lost
         #: whether clients are taken
         self.takes = False
+        #: whether those are taken, too, who are told events; older fronts do not know these
+        self.takes_streams = False
         self._known: list[Deferred[None]] = []
         self._over = True
         self._queue: deque[Passes] = deque()
@@ -98,6 +101,8 @@ class Successor(LineOnlyReceiver):
         if word == READY:
             self.takes = number == str(FORMAT)
             self._over = not self.takes
+        elif word == STREAMS:
+            self.takes_streams = self.takes
         elif word == TOOK:
             for _ in range(int(number)):
                 self._sent.popleft()[1].close()
@@ -120,7 +125,7 @@ class Successor(LineOnlyReceiver):
 
     def _end(self) -> None:
         """No more are taken; those that are under way still may be."""
-        self.takes, self._over = False, True
+        self.takes, self.takes_streams, self._over = False, False, True
         self._queue.clear()
         self._lost()
 

@@ -96,3 +96,10 @@ class StepTooLarge(RelayError):
     store a result elsewhere and let the step return its address."""
 
     status, slug, title = 500, "step-too-large", "The result of a step is too large"
+
+
+class EmittedTooFast(RelayError):
+    """The job has put out more than the store could take meanwhile: `limit` bytes waited for it. The handler should
+    await what `emit` returns, so that it is no faster than the store."""
+
+    status, slug, title = 500, "emitted-too-fast", "The job puts out more than can be stored"

@@ -6,7 +6,7 @@
 -- answer:    {'OK', now, seq, ids that it may go on with}: those that nobody else holds and that have not ended. What
 --            Redis forgot is registered again. With the last part what the old session held beyond them goes back.
 -- Sent again it answers the same.
--- needs: prelude, writes, jobs, alive, busy, children, deaths, history, kept, letters, lists, mail, ones, places, release,
+-- needs: prelude, writes, jobs, alive, busy, children, deaths, history, letters, lists, mail, news, places, release, restore,
 --        runs, settle, turns
 local old, session = ARG.old, ARG.session
 local lease, roster, count = tonumber(ARG.lease), ARG.roster, tonumber(ARG.count)
@@ -27,24 +27,13 @@ local function place_of_claim(id, job, run)
     or redis.call('ZSCORE', named('suspect', name), id) or score(job[Job.priority], reserve(1) + 1)
 end
 
-local function restore(id, kept, job)
-  redis.call('HSET', K.job, id, kept)
-  weigh(#kept)
-  lives(job[Job.caller], 1)
-  add_child(job[Job.parent], id)
-  if job[Job.key] ~= '' then
-    redis.call('SET', named('idem', job[Job.key]), id .. ' ' .. job[Job.fingerprint], 'NX')
-  end
-  if is_unique(job) then redis.call('SET', named('one', job[Job.unique]), id, 'NX') end
-end
-
 local function take(row)
   local id, kept = row[Held.id], row[Held.kept]
   local known, run = redis.call('HGET', K.job, id), redis.call('HGET', K.run, id)
   local was_given_back = to_blame(old) ~= id and forgive(id, old) -- for our death, which was none
   if not is_free(id, known, run) then return false end
   local job = fields_of(kept)
-  if not known then restore(id, kept, job) end
+  if not known then restore(row, job) end
   local place = digits(tonumber(place_of_claim(id, job, run)))
   if was_given_back then
     redis.call('HINCRBY', K.tries, id, -1)
@@ -56,6 +45,7 @@ local function take(row)
   redis.call('ZREM', named('held', old), id)
   redis.call('ZADD', named('held', session), 0, id)
   if redis.call('HEXISTS', K.cancel, id) == 1 then post(process_of(session), id, Mail.CANCEL) end
+  have_changed({id})
   return true
 end
 
@@ -86,5 +76,5 @@ end
 write_settled()
 write_children()
 write_alive()
-send_mail()
+send_news()
 return {'OK', now, seq, unpack(taken)}

@@ -1,9 +1,12 @@
 -- Attempts: jobs that were claimed begin to run.
--- needs: prelude, claims, runs, times
+-- needs: prelude, claims, listeners, news, runs, times
 
 -- how often each of these was started before: attempts, and starts that counted as none; and what they left to go on from
 local function starts_before(ids)
-  if redis.call('EXISTS', K.tries, K.uncounted) == 0 then return {}, {}, {} end
+  if redis.call('EXISTS', K.tries, K.uncounted, K.listen) == 0 then
+    nobody_listens()
+    return {}, {}, {}
+  end
   return redis.call('HMGET', K.tries, unpack(ids)), redis.call('HMGET', K.uncounted, unpack(ids)),
     redis.call('HMGET', K.checkpoint, unpack(ids))
 end
@@ -46,5 +49,6 @@ local function begin(session, turn)
   redis.call('HSET', K.run, unpack(runs))
   redis.call('ZADD', named('held', session), unpack(held))
   if is_timed then redis.call('ZREM', K.deadline, unpack(ids)) end
+  have_changed(ids)
   return rows, ids
 end

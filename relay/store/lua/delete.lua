@@ -8,6 +8,7 @@ for i = ARG.REST, #ARGV do
   local id = ARGV[i]
   local is_dead = dead and redis.call('ZSCORE', K.dead, id)
   local had_outcome = (is_dead or ended) and redis.call('DEL', named('result', id)) == 1
+  if had_outcome then redis.call('DEL', named('pieces', id), named('cut', id)) end
   if is_dead then ids[#ids + 1] = id end
   if is_dead or had_outcome then count = count + 1 end
 end

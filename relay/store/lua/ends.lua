@@ -1,5 +1,5 @@
 -- How attempts ended, as their worker reports it: only the holder of an attempt (the fence) can end it.
--- needs: prelude, jobs, busy, deaths, history, letters, mail, places, runs, settle, slugs, times
+-- needs: prelude, jobs, busy, deaths, history, letters, mail, news, places, runs, settle, slugs, times
 local refused, let_go = {}, {}
 
 local HOW = {scheduled = How.RETRIED, postponed = How.POSTPONED, queued = How.GIVEN_BACK}
@@ -13,6 +13,7 @@ local function put_back(row, run, kept)
   local latest = deadline_of(kept)
   if latest > 0 then at_time(K.deadline, latest, id) end
   redis.call('HINCRBY', state == 'scheduled' and K.tries or K.uncounted, id, 1)
+  have_changed({id})
   if state ~= 'queued' then
     put_off(id, job[Job.name], now + tonumber(row[Report.delay]))
   else

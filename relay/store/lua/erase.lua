@@ -18,6 +18,8 @@ local function may_go(id)
   return not outcome or outcome[Outcome.owner] == owner
 end
 
+local function forget_log(key) return may_go(string.match(key, ':%a+:(.*)$')) and redis.call('DEL', key) or 0 end
+
 local erase = {
   result = function(key)
     local outcome = outcome_head(key)
@@ -28,6 +30,7 @@ local erase = {
     return may_go(id) and redis.call('DEL', key) or 0
   end,
   one = function(key) return may_go(redis.call('GET', key)) and redis.call('DEL', key) or 0 end,
+  pieces = forget_log, cut = forget_log,
   fair = function(key) return redis.call('ZREM', key, unpack(turns)) > 0 and 1 or 0 end}
 
 local tag = string.sub(K.job, 1, -1 - #'job')

@@ -1,5 +1,5 @@
 -- Notes of jobs that run: how far they are (`progress`), and what their next attempt is given (`checkpoint`).
--- needs: kept, runs
+-- needs: kept, news, runs
 local function keep_checkpoints(session, rows)
   for _, row in ipairs(rows) do
     local id, said = row[Checkpoint.id], row[Checkpoint.said]
@@ -11,8 +11,13 @@ local function keep_checkpoints(session, rows)
 end
 
 local function keep_progress(session, rows)
+  local ids = {}
   for _, row in ipairs(rows) do
     local run = redis.call('HGET', K.run, row[Progress.id])
-    if run and read_run(run) == session then redis.call('HSET', K.progress, row[Progress.id], row[Progress.said]) end
+    if run and read_run(run) == session then
+      redis.call('HSET', K.progress, row[Progress.id], row[Progress.said])
+      ids[#ids + 1] = row[Progress.id]
+    end
   end
+  have_changed(ids)
 end

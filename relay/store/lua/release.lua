@@ -1,6 +1,6 @@
 -- Closes sessions. A closed session's jobs go back at most MOST_BACK a script, whoever runs it: `closing` has the sessions
 -- that still hold some.
--- needs: given_back, portions, turns
+-- needs: given_back, news, portions, turns
 local MOST_BACK = 100
 
 local function close_session(session, crashed)
@@ -25,6 +25,7 @@ local function release_some(session, crashed, most)
       for i, id in ipairs(ids) do
         if runs[i] and jobs[i] then give_back(id, session, crashed, runs[i], jobs[i]) end
       end
+      have_changed(ids)
     end
     looked = looked + #ids
     if #ids < size then

@@ -1,6 +1,7 @@
 -- Ends jobs: collected while a script runs, written at its end in a few commands for all of them.
--- needs: prelude, jobs, alive, busy, children, aside, kept, outcomes, times
-local SPARSE = {K.tries, K.uncounted, K.crash, K.history, K.cancel, K.wait, K.left, K.progress, K.checkpoint, K.parents}
+-- needs: prelude, jobs, alive, busy, children, aside, kept, letters, logs, outcomes, times
+local SPARSE = {
+  K.tries, K.uncounted, K.crash, K.history, K.cancel, K.wait, K.left, K.listen, K.logged, K.progress, K.checkpoint, K.parents}
 local settled = {}
 
 -- payload: JSON of the result or of the problem, a slug of relay's own problems, '' where the state says it all ·
@@ -54,6 +55,7 @@ local function write_settled()
       append(past, redis.call('HMGET', K.history, ...))
     end)
     weigh_checkpoints(ids)
+    part_with_logs(ids, KEEP)
     part_with_children(ids, states)
   end
   for _, packed in ipairs(past) do

@@ -9,7 +9,7 @@
 -- answer:    {'OK', now, seq, 1 if the inbox was there, version of the catalogue, 1 if there is more to do at once, how many
 --             jobs live, bytes of them, 1 if parents in other partitions are to be looked at, how many durable jobs ended
 --             UNTOLD ms ago or before and were not told of, a row of `GivenBack` for each job that was}
--- needs: prelude, beat, writes, due, given_back, letters, mail, orphans, release, settle
+-- needs: prelude, beat, writes, due, given_back, letters, lost_logs, news, orphans, release, settle
 local UNTOLD = 1000
 redis.call('SET', K.terms, ARG.terms)
 read_terms(ARG.terms)
@@ -26,6 +26,7 @@ end
 local more = release() or #late == 100
 write_settled()
 more = cancel_orphans() or more
+part_with_lost_logs(KEEP)
 
 if redis.call('EXISTS', K.job) == 0 then redis.call('DEL', K.bytes, K.alive) end -- whatever was miscounted
 forget_letters(redis.call('ZRANGEBYSCORE', K.dead, '-inf', digits(now - tonumber(ARG.oldest_dead)), 'LIMIT', 0, 100))
@@ -43,7 +44,7 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', K.served, '-inf', forgotten, '
 end
 
 write_settled()
-send_mail()
+send_news()
 local untold = redis.call('ZCOUNT', K.untold, '-inf', digits(now - UNTOLD))
 local told = swept_up(seq, (more or next_due() == 0) and 1 or 0, redis.call('EXISTS', K.abroad), untold)
 append(told, given_back)

@@ -12,8 +12,8 @@
 --            claims (rows of `Claim`), alone (1: it takes nothing beside a suspected job, or to try one)
 --            {'FENCED'}: no such session, its jobs may be another's by now · {'STALE'}: a later turn was taken already
 -- The same number again changes nothing and answers with the same claims, less what has ended since.
--- needs: prelude, calm, attempts, claims, due, ends, letters, line_ends, lists, mail, notes, orphans, serving, settle,
---        suspects, turns
+-- needs: prelude, calm, attempts, claims, due, ends, letters, line_ends, lists, mail, news, notes, orphans, serving,
+--        settle, suspects, turns
 local session, number, lease = ARG.session, tonumber(ARG.number), tonumber(ARG.lease)
 local want, holds, others = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds), tonumber(ARG.others)
 read_terms(ARG.terms)
@@ -61,6 +61,6 @@ else
   redis.call('HDEL', idle, session)
   if left then wake(left, 1) end
 end
-send_mail()
+send_news()
 return Turned{
   more = left and 1 or 0, due = next_due(K.shut), refused = refused, claims = rows, alone = trying and 1 or 0}

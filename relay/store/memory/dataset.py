@@ -13,6 +13,7 @@ from relay.store.member import MOST_LETTERS
 from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
 from relay.store.memory.mail import Post
+from relay.store.memory.news import News
 from relay.store.memory.ones import Ones
 from relay.store.memory.record import EndedJob, LiveJob, Place, following, process_of
 from relay.store.memory.rounds import Rounds
@@ -40,6 +41,7 @@ class DataSet:
         self.served = Declarations(now, self.limits, self.schedules)
         self.stopped = Stopped(now, self.served)
         self.ones = Ones()
+        self.news = News(post, self.standing)
         self.jobs: dict[str, LiveJob] = {}
         self.dead_jobs: dict[str, DeadJob] = {}
         #: called with the name of a job that may be claimed now, and how many sessions are to look
@@ -170,7 +172,7 @@ class DataSet:
             live.job.durable,
         )
         process = process_of(run.session) if run else ""
-        self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history))
+        self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history), live.pieces)
         kept = kept_outcome(outcome, live.job.owner)
         message = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:

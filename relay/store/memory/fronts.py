@@ -7,6 +7,7 @@ from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.store.memory.submitters import MemorySubmitterStore
 from relay.store.messages import Definitions
+from relay.store.pieces import Listened, Place
 
 
 class MemoryFrontStore(MemorySubmitterStore, FrontStore):
@@ -26,6 +27,22 @@ class MemoryFrontStore(MemorySubmitterStore, FrontStore):
 
     async def attach(self, owner: str, id: str) -> JobStatus | Outcome:
         return self._known(id, self._attach(owner, id))
+
+    async def listen(self, owner: str, id: str, after: Place) -> Listened:
+        known = self._known(id, self._attach(owner, id))
+        if isinstance(known, Outcome):
+            ended = self.data.ended(id)
+            assert ended is not None
+            return ended.pieces.listened(known, after)
+        live = self.data.jobs[id]
+        if self.inbox not in live.listening:
+            live.listening.append(self.inbox)
+        return live.pieces.listened(self.data.news.status(live), after)
+
+    async def mute(self, id: str) -> None:
+        live = self.data.jobs.get(id)
+        if live is not None and self.inbox in live.listening:
+            live.listening.remove(self.inbox)
 
     async def cancel(self, owner: str, id: str) -> tuple[JobStatus | Outcome, Outcome | None]:
         before = self._known(id, self.data.standing(owner, id))

@@ -10,6 +10,7 @@ from relay.model.job import Claim, Job
 from relay.model.problems.slugs import slug_of
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
+from relay.store.memory.pieces import PieceLog
 from relay.store.messages import DeadJob, PastAttempt
 
 MOST_PAST = 20  # attempts of a job that are kept
@@ -45,6 +46,8 @@ class LiveJob:
     cancelled: bool = False  # while it runs
     waiting: list[str] = field(default_factory=list)  # inboxes that attached
     left: set[str] = field(default_factory=set)  # inboxes whose clients went away and want it cancelled
+    listening: list[str] = field(default_factory=list)  # inboxes that hear of more than its end
+    pieces: PieceLog = field(default_factory=PieceLog)
     progress: str = ""
     checkpoint: str = ""
     history: list[PastAttempt] = field(default_factory=list)  # that have ended without an outcome
@@ -77,7 +80,7 @@ class LiveJob:
     @property
     def size(self) -> int:
         """Bytes that it takes, roughly."""
-        return len(self.job.arguments) + len(self.checkpoint)
+        return len(self.job.arguments) + len(self.checkpoint) + self.pieces.size
 
     @property
     def line(self) -> tuple[str, str]:
@@ -88,6 +91,11 @@ class LiveJob:
     def inboxes(self) -> list[str]:
         """Those that are told how it ends."""
         return [*([self.job.inbox] if self.job.inbox else []), *self.waiting]
+
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+        return (self.run.attempt if self.run else self.tries) + self.uncounted
 
     def claim(self, run: Run) -> Claim:
         """As its worker is given it."""
@@ -110,6 +118,7 @@ class EndedJob:
     outcome: Outcome
     process: str = ""  # that ran it last
     history: tuple[PastAttempt, ...] = ()  # before the last
+    pieces: PieceLog = field(default_factory=PieceLog)
 
 
 def following(id: str) -> str:

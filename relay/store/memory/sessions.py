@@ -92,6 +92,7 @@ class Sessions:
         taken = {claim.id for claim in claims if self._adopt(claim, old, run[claim.id])}
         if old != name:
             self.close(old, crashed=False)
+        self._data.news.tell()
         return taken
 
     def _adopt(self, claim: Claim, old: str, run: Run) -> bool:
@@ -103,6 +104,7 @@ class Sessions:
             return False
         if live is None:  # it was forgotten
             live = LiveJob(claim.id, claim.job, claim.created, claim.deadline, due=1)
+            live.tries, live.uncounted = claim.attempt - 1, claim.starts - claim.attempt
             live.place = self._data.next_place(claim.job)
             self._data.add(live)
             self._data.ones.restore(live.id, live.job)
@@ -112,6 +114,7 @@ class Sessions:
         live.due, live.state, live.run, live.suspected = 0, State.RUNNING, run, False
         if live.cancelled:
             self._data.post.send(process_of(run.session), MailKind.CANCEL, live.id)
+        self._data.news.changed(live)
         return True
 
     def _forgive(self, live: LiveJob, session: str) -> bool:
@@ -132,6 +135,8 @@ class Sessions:
         held = self.held(name)
         for live in held:
             self._give_back(live, name, crashed)
+            self._data.news.changed(live)
+        self._data.news.tell()
         return [GivenBack(name, live.id, live.job.name) for live in held]
 
     def reap(self, process: str) -> list[GivenBack]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from relay.model.job import Claim
 from relay.model.state import State
@@ -12,6 +13,7 @@ from relay.store.memory.record import LiveJob, Run
 from relay.store.memory.sessions import SUSPECT, MemorySession, Sessions
 from relay.store.memory.suspects import Suspects, alone
 from relay.store.messages import Fenced, How, Report, Turn, Turned
+from relay.store.pieces import Emitted, Piece
 
 MOST_CLAIMS = 100  # of one turn
 GOES_ON = (State.SCHEDULED, State.QUEUED)  # how an attempt ends that is not the last
@@ -29,6 +31,11 @@ class Turns:
 
     def take(self, name: str, turn: Turn) -> Turned:
         """Raises `Fenced`. The same number again changes nothing and answers with the same claims."""
+        turned = self._take(name, turn)
+        self._data.news.tell()
+        return turned
+
+    def _take(self, name: str, turn: Turn) -> Turned:
         session = self._sessions.find(name)
         if session is None:
             raise Fenced("FENCED")
@@ -88,7 +95,26 @@ class Turns:
             live = self._data.jobs.get(id)
             if live is not None and live.run is not None and live.run.session == session.name:
                 live.progress = said
+                self._data.news.changed(live)
         return refused
+
+    def emit(self, name: str, pieces: Sequence[Emitted]) -> list[str]:
+        """Keep what jobs have put out; the ids of those that the session does not hold. Raises `Fenced`."""
+        session = self._sessions.find(name)
+        if session is None:
+            raise Fenced("FENCED")
+        refused, kept = set[str](), dict[str, list[Piece]]()
+        for piece in pieces:
+            live = self._held(session, piece.id, piece.turn)
+            if live is None or live.run is None:
+                refused.add(piece.id)
+                continue
+            new = Piece(live.starts, piece.number, live.run.attempt, piece.data)
+            if live.pieces.add(new):
+                kept.setdefault(piece.id, []).append(new)
+        for id, some in kept.items():
+            self._data.news.pieces(self._data.jobs[id], some)
+        return sorted(refused)
 
     def _held(self, session: MemorySession, id: str, claimed: int) -> LiveJob | None:
         """The job, if this session holds it since that turn."""
@@ -132,6 +158,7 @@ class Turns:
         else:
             live.move(State.SCHEDULED)
             live.due = self._data.now() + end.delay
+        self._data.news.changed(live)
 
     # -- what to do next --
 
@@ -163,6 +190,7 @@ class Turns:
         live.suspected = False
         live.run = Run(session.name, number, self._data.now(), live.tries + 1)
         self.lanes.goes(live)
+        self._data.news.changed(live)
         return live.claim(live.run)
 
     def _due(self) -> float:

@@ -10,6 +10,7 @@ from relay.store.memory.store import MemoryStore
 from relay.store.memory.submitters import MemorySubmitterStore
 from relay.store.messages import JobDefinition, Turn, Turned
 from relay.store.parts import PartStore
+from relay.store.pieces import Emitted
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus
 from relay.store.workers import WorkerStore
@@ -30,6 +31,9 @@ class MemoryWorkerStore(MemorySubmitterStore, PartStore, WorkerStore):
 
     async def turn(self, session: str, turn: Turn) -> Turned:
         return self.store.turns.take(session, turn)
+
+    async def emit(self, session: str, pieces: Sequence[Emitted]) -> list[str]:
+        return self.store.turns.emit(session, pieces)
 
     async def announce(self, ids: Sequence[str]) -> None:
         """They were told: what is in memory is as durable as it gets."""

@@ -1,0 +1,93 @@
+"""Reads what a job has put out, behind what a listener was told."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from relay.front.feeds.course import Course
+from relay.front.feeds.told import JobEvent
+from relay.model.problems.base import RelayError
+from relay.model.problems.request import NoSuchJob, StoreReset
+from relay.model.status import JobStatus, Outcome
+from relay.store.fronts import FrontStore
+from relay.store.pieces import Listened
+from relay.timing.backoff import Backoff
+
+AGAIN = Backoff(0.1, limit=2.0)  # before a store that was away is asked again
+
+
+class Portion(NamedTuple):
+    """What is to be told next. `known`: where the job stands, or how it ended; None where it has to be read once more ·
+    `outcome`: how the job ended, with the last of what it has put out."""
+
+    events: list[JobEvent]
+    more: bool = False
+    outcome: Outcome | None = None
+    known: JobStatus | Outcome | None = None
+
+
+class KnowsEnd(Protocol):
+    """A job whose end somebody hears of."""
+
+    outcome: Outcome | None
+
+
+class LogReading:
+    """Takes a course on. `feed` knows of the end; `is_doubtful`: the store may not know what was told, because the
+    listener alone says so, or because the store may have lost it."""
+
+    __slots__ = ("_clock", "_feed", "_owner", "_store", "course", "is_doubtful")
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        store: FrontStore,
+        feed: KnowsEnd,
+        owner: str,
+        course: Course,
+        is_doubtful: bool,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._feed = feed
+        self._owner = owner
+        self.course = course
+        self.is_doubtful = is_doubtful
+
+    async def next(self) -> Portion:
+        """The next portion, as soon as the store answers."""
+        failures = 0
+        while True:
+            ended = self._feed.outcome
+            try:
+                return await self.read(ended)
+            except RelayError as error:
+                if ended is not None and isinstance(error, NoSuchJob | StoreReset):
+                    return Portion([], outcome=ended)  # nothing is kept of it any more
+            failures += 1
+            await deferLater(self._clock, AGAIN.pause(failures))
+
+    async def read(self, ended: Outcome | None = None) -> Portion:
+        """The next portion. `ended`: how the job ended, if that is known. Raises what `FrontStore.listen` raises."""
+        (starts, number), is_doubtful = self.course.at.piece, self.is_doubtful
+        again = 1 if is_doubtful and number else 0  # the last one must be there, too
+        self.is_doubtful = False
+        try:
+            read = await self._store.listen(self._owner, self.course.id, (starts, number - again))
+        except BaseException:
+            self.is_doubtful |= is_doubtful
+            raise
+        if self._is_lost(read, again == 1):
+            return Portion(self.course.restart(), more=True)
+        outcome = read.known if isinstance(read.known, Outcome) else ended
+        return Portion(self.course.portion(read), read.more, None if read.more else outcome, read.known)
+
+    def _is_lost(self, read: Listened, again: bool) -> bool:
+        """Whether the store does not know what was told."""
+        if not isinstance(read.known, Outcome) and self.course.lost(read.known):
+            return True
+        is_there = read.gap or (bool(read.pieces) and read.pieces[0].place == self.course.at.piece)
+        return again and not is_there
