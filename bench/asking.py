@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import statistics
@@ -19,11 +20,13 @@ _LATER = {"Prefer": "respond-async"}
 
 @dataclass(frozen=True)
 class Asked:
-    """One client: seconds until it had what it wanted, `late` of them after it was there; how often it had to ask."""
+    """One client: seconds until it had what it wanted, `late` of them after it was there; how often it had to ask;
+    bytes that it has sent and was sent."""
 
     seconds: float
     late: float
     requests: int
+    bytes: int = 0
 
 
 class Connection:
@@ -34,6 +37,7 @@ class Connection:
         self._address = parts.hostname, parts.port
         self._source = source
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.bytes = 0  # that were sent and read
 
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -46,7 +50,9 @@ class Connection:
         if data:
             given["Content-Type"] = "application/json"
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), "", ""]
-        writer.write("\r\n".join(lines).encode() + data)
+        request = "\r\n".join(lines).encode() + data
+        self.bytes += len(request)
+        writer.write(request)
         return await asyncio.wait_for(self._read(reader), _PATIENCE)
 
     async def status(self, method: str, path: str, headers: Mapping[str, str]) -> int:
@@ -64,16 +70,20 @@ class Connection:
         return int(head.split()[1])
 
     async def _read(self, reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        raw = await reader.readuntil(b"\r\n\r\n")
+        self.bytes += len(raw)
+        head = raw.decode("latin-1").split("\r\n")
         if head[0].split()[1] not in ("200", "202"):
             raise RuntimeError(f"answered with {head[0]}")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
         if headers.get("transfer-encoding") != "chunked":
+            self.bytes += int(headers["content-length"])
             return headers, await reader.readexactly(int(headers["content-length"]))
         body = b""
-        while size := int(await reader.readline(), 16):
+        while size := int(line := await reader.readline(), 16):
             body += await reader.readexactly(size)
-            await reader.readexactly(2)
+            self.bytes += len(line) + size + len(await reader.readexactly(2))
+        self.bytes += len(line) + 2
         self.close()
         return headers, body
 
@@ -86,35 +96,91 @@ class Connection:
 Client = Callable[[Connection], Awaitable[Asked]]
 
 
-def waiting(path: str, body: Callable[[], Any] = dict) -> Client:
-    """Asks once, and waits for the answer."""
+def waiting(path: str, body: Callable[[], Any] = dict, accept: str = "") -> Client:
+    """Asks once, and waits for the answer; or is told what happens until then, in a form that it accepts."""
+    headers = {"Accept": accept} if accept else {}
 
     async def ask(connection: Connection) -> Asked:
         began = time.monotonic()
-        _, answer = await connection.call("POST", path, body())
-        return _asked(began, answer, 1)
+        _, answer = await connection.call("POST", path, body(), headers)
+        return _asked(began, _last_line(answer), 1, connection)
 
     return ask
 
 
-def polling(path: str, body: Callable[[], Any] = dict) -> Client:
-    """Asks, and asks again every second until it is there."""
+def polling(path: str, body: Callable[[], Any] = dict, pause: float = PAUSE) -> Client:
+    """Asks, and asks again every second, or so often, until it is there."""
 
     async def ask(connection: Connection) -> Asked:
         began, requests = time.monotonic(), 1
         headers, answer = await connection.call("POST", path, body(), _LATER)
         while json.loads(answer)["complete"] is False:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
             _, answer = await connection.call("GET", headers["location"])
             requests += 1
-        return _asked(began, answer, requests)
+        return _asked(began, answer, requests, connection)
 
     return ask
 
 
-def _asked(began: float, answer: bytes, requests: int) -> Asked:
+def hearing_changes(path: str, body: Callable[[], Any] = dict, wait: int = 25) -> Client:
+    """Asks, and asks again as soon as it was told a change, until it is there."""
+
+    async def ask(connection: Connection) -> Asked:
+        began, requests, told = time.monotonic(), 1, dict[str, str]()
+        headers, answer = await connection.call("POST", path, body(), _LATER)
+        location = headers["location"]
+        while json.loads(answer)["complete"] is False:
+            held = {"Prefer": f"wait={wait}, change", **told}
+            headers, answer = await connection.call("GET", location, headers=held)
+            told = {"Last-Event-ID": headers["relay-event-id"]}
+            requests += 1
+        return _asked(began, answer, requests, connection)
+
+    return ask
+
+
+class Pushed:
+    """Clients that ask, go away, and are pushed what they wanted; and the server that they are reached by."""
+
+    def __init__(self, port: int, path: str, body: Callable[[], Any]) -> None:
+        self._port, self._path, self._body = port, path, body
+        self._server: asyncio.Server | None = None
+        self._asked: dict[str, asyncio.Future[bytes]] = {}
+
+    async def ask(self, connection: Connection) -> Asked:
+        """One of them."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        began = time.monotonic()
+        _, answer = await connection.call("POST", self._path, self._body(), _LATER)
+        connection.close()
+        pushed = await asyncio.wait_for(self._of(json.loads(answer)["id"]), _PATIENCE)
+        return _asked(began, pushed, 1, connection)
+
+    def _of(self, id: str) -> asyncio.Future[bytes]:
+        return self._asked.setdefault(id, asyncio.get_running_loop().create_future())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                body = await reader.readexactly(
+                    int(head.partition("content-length: ")[2].partition("\r\n")[0])
+                )
+                self._of(json.loads(body)["id"]).set_result(body)
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def _last_line(answer: bytes) -> bytes:
+    """The envelope: the whole of an answer, or the last line of what was told."""
+    return answer.strip().rpartition(b"\n")[2].removeprefix(b"data: ")
+
+
+def _asked(began: float, answer: bytes, requests: int, connection: Connection) -> Asked:
     seconds = time.monotonic() - began
-    return Asked(seconds, seconds - json.loads(answer).get("elapsed_ms", 0) / 1000, requests)
+    late = seconds - json.loads(answer).get("elapsed_ms", 0) / 1000
+    return Asked(seconds, late, requests, connection.bytes)
 
 
 def ask_all(url: str, count: int, client: Client, begin_within: float = 1.0) -> list[Asked]:

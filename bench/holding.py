@@ -1,4 +1,4 @@
-"""Holds many connections: ``python -m bench.holding URL COUNT SOURCE BODY``.
+"""Holds many connections: ``python -m bench.holding URL COUNT SOURCE BODY [ACCEPT]``.
 
 Each connection comes from SOURCE (a loopback address, so that ports do not run out), posts BODY (or gets), and reads
 heartbeats until the envelope is whole. A line on standard input is a question: how many are connected, committed,
@@ -44,7 +44,7 @@ class Held:
 
 
 class Holder:
-    def __init__(self, url: str, source: str, body: str) -> None:
+    def __init__(self, url: str, source: str, body: str, accept: str = "*/*") -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname, parts.port)
         self._source = source
@@ -52,7 +52,7 @@ class Holder:
         method = "POST" if data else "GET"
         self._request = (
             f"{method} {parts.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n"
+            f"Accept: {accept}\r\nContent-Length: {len(data)}\r\n\r\n"
         ).encode() + data
         self._selector = selectors.EpollSelector()
         self.counts = Counts()
@@ -122,5 +122,5 @@ class Holder:
 
 
 if __name__ == "__main__":
-    url, count, source, body = sys.argv[1:5]
-    Holder(url, source, body).run(int(count))
+    url, count, source, body, *accept = sys.argv[1:]
+    Holder(url, source, body, *accept).run(int(count))

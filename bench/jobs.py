@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from relay import job
+from relay import Context, job
 
 
 @job
@@ -66,3 +67,27 @@ async def slow(seconds: float) -> None:
     from twisted.internet import reactor
 
     await deferLater(reactor, seconds)
+
+
+@job(timeout=600)
+async def tells(context: Context, pieces: int, a_second: float, begin_in: float = 0.0) -> None:
+    """Put out the time, so often and so many times a second, from some seconds on."""
+    from twisted.internet import reactor
+
+    begun = time.monotonic() + begin_in
+    for number in range(pieces):
+        await deferLater(reactor, max(0.0, begun + number / a_second - time.monotonic()))
+        context.emit(time.time())
+
+
+@job(internal=True)
+async def push(context: Context, outcome: dict[str, Any]) -> None:
+    """Post an outcome to the server of its client."""
+    response = await context.http.post(context.settings["push_url"], json=outcome, private=True)
+    await response.content()
+
+
+@job(then=push)
+async def slow_and_pushed(seconds: float) -> None:
+    """Wait for somebody else, while nobody waits for this."""
+    await slow(seconds)

@@ -107,8 +107,8 @@ def two_fronts() -> dict[str, Any]:
 class Holding:
     """A client process that holds connections."""
 
-    def __init__(self, url: str, count: int, source: str, body: str = BODY) -> None:
-        command = [sys.executable, "-m", "bench.holding", url, str(count), source, body]
+    def __init__(self, url: str, count: int, source: str, body: str = BODY, accept: str = "*/*") -> None:
+        command = [sys.executable, "-m", "bench.holding", url, str(count), source, body, accept]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
         )

@@ -14,6 +14,7 @@ import msgspec
 
 from relay.handlers.returned import declared_result
 from relay.model.arguments import foreign
+from relay.model.arguments.patterns import UnlikePattern, schema_for_fronts
 from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
@@ -57,6 +58,15 @@ class ResultType:
             return self._read(payload)
         except msgspec.ValidationError as error:
             raise ResultNotDeclared(str(error)) from None
+
+
+def described(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema (draft 2020-12) that a function's results fit; None where they are not checked."""
+    declared = _declared(function)
+    try:
+        return None if declared is Any else schema_for_fronts(msgspec.json.schema(declared))
+    except UnlikePattern:  # which readers of the schema would understand otherwise
+        return None
 
 
 # -- writing --

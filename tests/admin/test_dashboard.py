@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.browser import CHROMIUM, DRIVER, VIEWS, Browser, ShownRelay, busy_api
+from tests.admin.browser import VIEWS, Browser, ShownRelay, busy_api
+from tests.chromium import CHROMIUM, DRIVER
 from tests.processes import ROOT, eventually
 
 pytestmark = [

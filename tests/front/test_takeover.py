@@ -332,3 +332,24 @@ async def test_an_older_successor_takes_the_others(clients: list[Waiting]) -> No
     assert not fronts.successor.takes_streams
     fronts.there.close()
     await fronts.lost
+
+
+@ensureDeferred
+async def test_a_front_that_waits_for_its_successor_hears_of_all_that_it_takes() -> None:
+    """Else it would send those elsewhere who are told events."""
+    fronts = Fronts()
+    known = fronts.successor.known().addCallback(lambda _: fronts.successor.takes_streams)
+    fronts.predecessor.ready()
+    assert await known
+    await fronts.close()
+
+
+@ensureDeferred
+async def test_a_front_that_waits_for_its_successor_waits_for_its_whole_word() -> None:
+    fronts = Fronts()
+    known = fronts.successor.known()
+    fronts.successor.dataReceived(b"rea")
+    assert not known.called
+    fronts.successor.dataReceived(b"dy %d\n" % FORMAT)
+    assert known.called
+    await fronts.close()

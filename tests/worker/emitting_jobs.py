@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
@@ -56,4 +57,21 @@ async def counts_on_asyncio(context: Context, most: int) -> int:
     for number in range(1, most + 1):
         await asyncio.sleep(0)
         await context.emit(number)
+    return most
+
+
+def is_told() -> bool:
+    return Path("told").exists()
+
+
+@job(timeout=600, retries=2)
+async def counts_in_time(context: Context, most: int, a_second: float) -> int:
+    """At a steady pace, but the last ones when there is a file ``told``. Its progress says which process runs it."""
+    context.progress(0.0, str(os.getpid()))
+    begun = time.monotonic()
+    for number in range(1, most + 1):
+        while number > most - 100 and not is_told():
+            await context.sleep(0.05)
+        context.emit([context.attempt, number])
+        await context.sleep(max(0.0, begun + number / a_second - time.monotonic()))
     return most

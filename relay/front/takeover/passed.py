@@ -3,9 +3,9 @@ them. The clients notice nothing.
 
 Both have one end of a Unix stream socket. The one that leaves sends a frame for each client (4 bytes of length, then 8
 of the socket's inode, then a `Passed` as MessagePack) with the client's socket beside it (``SCM_RIGHTS``). It hears
-lines: ``ready FORMAT``, from then on clients are taken; ``streams``, those who are told events are taken, too; ``took
-N``, the next N clients were taken over; ``back N``, the next N can't be; ``stop``, no more are taken. It keeps its own
-copy of a socket until then, so no client is lost if its successor dies.
+lines: ``ready FORMAT``, from then on clients are taken; ``streams``, said together with it: those who are told events
+are taken, too; ``took N``, the next N clients were taken over; ``back N``, the next N can't be; ``stop``, no more are
+taken. It keeps its own copy of a socket until then, so no client is lost if its successor dies.
 
 A process that has no descriptor left gets the frame without the socket, and no notice of that. The inode tells which
 socket belongs to which client, so that no client gets the answer of another.

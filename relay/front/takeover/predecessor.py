@@ -58,9 +58,8 @@ class Predecessor(Int32StringReceiver):
         adopt(reactor, descriptor, self)
 
     def ready(self) -> None:
-        """From now on clients are taken."""
-        self._say(f"{READY} {FORMAT}")
-        self._say(STREAMS)
+        """From now on clients are taken: all kinds, which is said at once."""
+        self._say(f"{READY} {FORMAT}\n{STREAMS}")
 
     def stop(self) -> None:
         """No more are taken but those that are on their way."""

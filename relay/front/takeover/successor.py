@@ -96,6 +96,13 @@ class Successor(LineOnlyReceiver):
                 self.transport.write(len(data).to_bytes(4, "big") + data)  # type: ignore[union-attr]
         self._tell()
 
+    def dataReceived(self, data: bytes) -> None:
+        """What is said together is heard together: whoever waits to know whom it takes hears of all of them."""
+        super().dataReceived(data)
+        if self.takes or self._over:
+            fire(self._known)
+        self._send()
+
     def lineReceived(self, line: bytes) -> None:
         word, _, number = line.decode().partition(" ")
         if word == READY:
@@ -112,8 +119,6 @@ class Successor(LineOnlyReceiver):
                 self._restore(*self._sent.popleft())
         elif word == STOP:
             self._end()
-        fire(self._known)
-        self._send()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         sent, self._sent = self._sent, deque()
