@@ -62,7 +62,7 @@ class ResultType:
 
 def described(function: Callable[..., Any]) -> dict[str, Any] | None:
     """The JSON Schema (draft 2020-12) that a function's results fit; None where they are not checked."""
-    declared = _declared(function)
+    declared = declared_result(function)
     try:
         return None if declared is Any else schema_for_fronts(msgspec.json.schema(declared))
     except UnlikePattern:  # which readers of the schema would understand otherwise
