@@ -17,6 +17,7 @@ The map of the modules; imports go down only:
 `relay.submitting`   jobs are submitted, and waited for: of fronts and workers
 `relay.store`        the verbs of fronts and workers, each one script: keys, scripts, messages
 `relay.celery`       Celery tasks as jobs
+`relay.client`       calls jobs of a relay elsewhere, as any client does
 `relay.s3`           S3 for handlers; `relay.graph`: Facebook's Graph API
 `relay.handlers`     what authors of jobs import: ``@job``, the context, the registry
 `relay.outbound`     the HTTP client that handlers get

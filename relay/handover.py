@@ -22,19 +22,18 @@ import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import urllib3
 from urllib3.util import Retry, Timeout
 
+from relay.model.addresses import is_token, segment, submission_address
 from relay.model.caller import owner_of_subject
 from relay.model.proofs import HEADER, Signed, prove
 from relay.model.tickets import SHORTEST_SECRET, Ticket, sign
 from relay.net.unix_client import UnixPool
 
 _CONNECT = 2.0  # seconds
-_TOKEN = re.compile(r"[\x21-\x7e]*")
-_IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
 _LONGEST_PREFER = 10_000  # characters
 _PREFERENCE = re.compile(r"(?<![^\s,])(?:(respond-async)|(wait|heartbeat|grace)=\d{1,9})(?![^\s,;])")
 _UNKNOWN = {"type": "about:blank", "title": "relay can't be reached", "status": 503}
@@ -90,7 +89,7 @@ class Handover:
         self._url = "" if self._socket else url.rstrip("/")
         self._secret = secret
         self._token = token.strip()
-        if not _TOKEN.fullmatch(self._token):
+        if not is_token(self._token):
             raise ValueError("the token has characters that a token can't have")
         self._subject = subject
         self._tickets = tickets
@@ -132,12 +131,12 @@ class Handover:
     def look(self, id: str, subject: str = "") -> dict[str, Any]:
         """The envelope of a job, at once. Raises `HandoverError`, with 404 for a job that is not, or no longer,
         known."""
-        return self._ask("GET", f"/jobs/{_segment(id)}", subject=subject)[1]
+        return self._ask("GET", f"/jobs/{segment(id)}", subject=subject)[1]
 
     def cancel(self, id: str, subject: str = "") -> dict[str, Any]:
         """Cancel a job and return its envelope, complete unless its worker is still stopping it. Raises
         `HandoverError`, with 409 for a job that has ended otherwise."""
-        return self._ask("DELETE", f"/jobs/{_segment(id)}", subject=subject)[1]
+        return self._ask("DELETE", f"/jobs/{segment(id)}", subject=subject)[1]
 
     def _send(
         self,
@@ -147,7 +146,7 @@ class Handover:
         headers: Mapping[str, str],
         subject: str,
     ) -> tuple[str, bool]:
-        method, path, given = _addressed(job, key or uuid.uuid4().hex)
+        method, path, given = submission_address(job, key or uuid.uuid4().hex)
         body = json.dumps(dict(arguments or {})).encode()
         headers = {**headers, **given, "Content-Type": "application/json"}
         answer, said = self._ask(method, path, body, headers, subject)
@@ -218,19 +217,6 @@ def _known(prefer: str) -> str:
     for found in _PREFERENCE.finditer(prefer[:_LONGEST_PREFER].lower()):
         known.setdefault(found[1] or found[2], found[0])
     return ", ".join(known.values())
-
-
-def _addressed(job: str, key: str) -> tuple[str, str, dict[str, str]]:
-    """Method, path and headers of a submission. The key arrives as it was given: a header has room for visible ASCII
-    and spaces, a path for all but the slash."""
-    if _IN_HEADER.fullmatch(key):
-        quoted = re.sub(r'(["\\])', r"\\\1", key)
-        return "POST", f"/jobs/{job}", {"Idempotency-Key": f'"{quoted}"'}
-    return "PUT", f"/jobs/{job}/{_segment(key)}", {}
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="", errors="surrogatepass")
 
 
 def as_header(text: str) -> str:

@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 import relay
+import relay.client
 import relay.testing
 from relay.commands.main import COMMANDS, parser_for, whole
 from tests.processes import ROOT, RelayProcess
@@ -171,7 +172,9 @@ def test_the_table_of_metrics_is_current(monkeypatch: pytest.MonkeyPatch) -> Non
     assert FILE.read_text() == table(), "make settings"
 
 
-@pytest.mark.parametrize("package", [relay, relay.testing], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [relay, relay.client, relay.testing], ids=lambda package: package.__name__
+)
 def test_the_reference_has_all_that_applications_import(package: ModuleType) -> None:
     reference = (ROOT / "docs/reference.md").read_text()
     named = set(re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)", reference, re.MULTILINE))

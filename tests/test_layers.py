@@ -32,6 +32,7 @@ BELOW: dict[str, set[str]] = {
     "worker": {
         *("submitting", "handlers", "outbound", "store", "redis", "net", "timing", "telemetry", "model"),
     },
+    "client": {"handlers", "timing", "model"},  # of handlers what a caller that has one has imported already
     "solo": {"front", "worker", "submitting", "handlers", "outbound", "store", "model"},
     "testing": {"solo", "worker", "handlers", "outbound", "store", "net", "model"},
     "process": {
@@ -41,6 +42,7 @@ BELOW: dict[str, set[str]] = {
     },
     "commands": {
         *("process", "admin", "doctor", "operations", "front", "worker", "solo", "handlers", "outbound"),
+        "client",
         *("submitting", "store", "redis", "net", "timing", "telemetry", "model"),
     },
     "telemetry": {"model"},
@@ -150,7 +152,7 @@ def test_no_reactor_is_installed_by_importing(module: str) -> None:
 @pytest.mark.processes
 def test_other_servers_get_no_twisted() -> None:
     code = (
-        "import relay.handover, relay.tickets, sys;"
+        "import relay.handover, relay.tickets, relay.client, relay.client.on_asyncio, sys;"
         "sys.exit(any(name.startswith('twisted') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -167,6 +169,7 @@ KNOWN_TO = {
     "botocore": {"s3"},
     "jwt": {"front"},
     "cryptography": {"front"},
+    "httpx2": {"client"},
     "celery": set(),
     "tomlkit": {"commands"},
     "argcomplete": {"commands"},

@@ -71,6 +71,9 @@ def test_the_wheel_takes_no_name_but_relays(wheel: list[str]) -> None:
     assert [name for name in wheel if name.startswith("twisted")] == ["twisted/plugins/relay_plugin.py"]
     assert {"relay/jobs/__init__.py", "relay/jobs/basic.py", "relay/py.typed"} < set(wheel)
     assert {f"relay/store/lua/{path.name}" for path in (ROOT / "relay/store/lua").iterdir()} < set(wheel)
+    for package in ("admin", "front"):  # what browsers load, and the licences of what is not relay's
+        files = (ROOT / "relay" / package / "static").rglob("*")
+        assert {str(path.relative_to(ROOT)) for path in files if path.is_file()} < set(wheel)
 
 
 @pytest.mark.processes

@@ -12,17 +12,11 @@ from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.model.problems.base import RelayError
 from relay.serving.dispatcher import CallerGate, Dispatcher
+from relay.serving.page_head import page_head, policy
 from relay.serving.routes import PageRoutes
 
-#: scripts and styles are files of this listener's own, and nothing else is loaded, framed or sent anywhere
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEAD = (
-    f"Content-Security-Policy: {POLICY}\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n"
-)
+POLICY = policy()
+HEAD = page_head(POLICY)
 
 
 class Sheltered:

@@ -82,6 +82,14 @@ COMMANDS: dict[str, Command] = {
         "which the fronts have to be started with --probes. Status: 0 if nothing is bad, 3 if something is, 1 if it "
         "could not look at something.",
     ),
+    "submit": Command(
+        "submit a job to a front, wait for it, and write its result",
+        "submit_arguments",
+        "submit_command",
+        "The result is written to standard output as JSON, all else to standard error. Whatever goes wrong on the way, "
+        "the same is sent again under its key. Status: 0 if the job succeeded, 3 if it ended otherwise, 1 if it was "
+        "refused or its outcome is unknown, 130 if it was interrupted: the job goes on.",
+    ),
     "tokens": Command("make and revoke the tokens of callers", "token_arguments", "tokens"),
     "run": Command(
         "run one job here and now, without Redis, and show its result",

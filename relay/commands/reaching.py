@@ -50,7 +50,9 @@ def reach(asked: Namespace, environment: Mapping[str, str]) -> Reach:
         return StoreReach(asked.redis)
     listener = asked.admin or environment.get(f"{PREFIX}ADMIN_URL", "")
     if listener:
-        return ListenerReach(_checked(listener), _token(asked.token_file, environment))
+        return ListenerReach(
+            _checked(listener), token_in(asked.token_file, environment, f"{PREFIX}OPERATOR_TOKEN")
+        )
     settings = from_file(config_path({}, environment))
     url = str(environment.get(f"{PREFIX}REDIS") or settings.get("redis") or _EMBEDDED)
     if url != _EMBEDDED:
@@ -98,10 +100,10 @@ def _checked(url: str) -> str:
     return url
 
 
-def _token(file: str, environment: Mapping[str, str]) -> str:
-    """An operator's token, as it is sent."""
+def token_in(file: str, environment: Mapping[str, str], variable: str) -> str:
+    """The token in a file, or in the environment, as it is sent; "" where there is none. Raises `SettingError`."""
     if not file:
-        return environment.get(f"{PREFIX}OPERATOR_TOKEN", "").strip()
+        return environment.get(variable, "").strip()
     try:
         token = Path(file).read_text(encoding="ascii").strip()
     except (OSError, UnicodeError) as error:

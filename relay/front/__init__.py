@@ -10,7 +10,8 @@
 `submission`   what a client asks for, read off its request; `wait_request`, `prefer`: how it wants to wait
 `job_service`  what a front does for a caller: submit, look, attach, cancel
 `rates`        callers that are at their rate
-`catalogue`    the jobs that workers serve
+`catalogue`    the jobs that workers serve; `visible`: those that a caller may know of
+`openapi`      what a front serves, described for programs; `docs_page`: the page that shows it
 `hold`         **a held request**
 `feeds`        what happens to jobs, told while it happens; `accept`: whether a client wants to hear that
 `answers`      envelopes and problems as whole responses

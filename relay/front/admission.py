@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from relay.front.access import Access
+from relay.front.callers.check import schemes_of
 from relay.front.callers.identities import Identities
 from relay.front.callers.prover import Prover
 from relay.front.credentials import Credentials
@@ -23,6 +24,8 @@ class Admission:
         self._proxies = proxies
         self._refusals = Refusals(clock)
         self.secrets = credentials.secrets
+        #: the schemes of `Authorization` that callers send; None where they need no credentials
+        self.schemes = schemes_of(credentials.checks) if credentials.checks else None
         self.access = Access(
             settings.open,
             proxies,

@@ -12,7 +12,7 @@ from relay.serving.plain_answers import problem as problem
 
 #: statuses of a job's problem on which clients act by themselves (log in again, wait), or by the rule for sending
 #: again: who reads only the status must not do otherwise than who reads the envelope
-_KEPT_INSIDE = frozenset({401, 407, 408, 421, 425, 429, 502, 503, 504})
+KEPT_INSIDE = frozenset({401, 407, 408, 421, 425, 429, 502, 503, 504})
 _RETRY_AFTER = 1  # seconds, of a job that is not done
 
 
@@ -21,7 +21,7 @@ def outcome_status(outcome: Outcome) -> int:
     if outcome.state is State.SUCCEEDED:
         return 200
     status = int(envelope.problem(outcome)["status"])
-    return 500 if status in _KEPT_INSIDE else status
+    return 500 if status in KEPT_INSIDE else status
 
 
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:

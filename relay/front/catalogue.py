@@ -67,6 +67,8 @@ class Catalogue:
         self._served_until: dict[str, float] = {}  # by our clock
         #: whether a worker served anything, when the store was asked last
         self.is_served = False
+        #: rises with each change of what is declared
+        self.changes = 0
         self._waiting: list[Deferred[None]] = []
 
     async def offer(self, name: str, held: bool, local: bool) -> Offer:
@@ -86,6 +88,12 @@ class Catalogue:
         if held and self._is_overdue(name):
             raise NoWorker
         return entry.offer
+
+    def shown(self, local: bool) -> list[Offer]:
+        """The offers that a client on this machine (`local`) or elsewhere may know of, by name. An offer is the same
+        object as long as its declaration is the same."""
+        known = (entry.offer for _, entry in sorted(self._entries.items()))
+        return [offer for offer in known if offer is not None and not _is_hidden(offer, local)]
 
     def problem_type(self, slug: str) -> ProblemType | None:
         """A type of problem that the handler of a job declares; None if no known job declares it."""
@@ -143,7 +151,9 @@ class Catalogue:
             name: until for name, until in self._absent.items() if until > now and name not in declared
         }
         kept = {name: self._entries[name] for name in self._absent}
-        self._entries = kept | {name: self._entry(name, text) for name, text in declared.items()}
+        entries = kept | {name: self._entry(name, text) for name, text in declared.items()}
+        self.changes += entries != self._entries
+        self._entries = entries
         self._served_until = {name: self._served_until.get(name, 0.0) for name in kept} | until
         self.is_served = any(until > now for until in self._served_until.values())
 

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from relay.front.catalogue import Catalogue
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
+from relay.front.visible import VisibleJobs
 from relay.model import ids
 from relay.model.caller import ANYONE, Caller
 from relay.model.digests import digest
@@ -68,6 +69,8 @@ class JobService:
         #: milliseconds since the epoch by Redis' clock, about
         self.now = store.now
         self._rates = Rates(clock.seconds)
+        #: the jobs that a caller may submit
+        self.visible = VisibleJobs(catalogue)
         #: this front is about to end: nobody is held for long
         self.draining = False
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from relay.front.admission import Admission
 from relay.front.browsers import Cors
 from relay.front.caller import Takes
+from relay.front.docs_page import DocsPage
 from relay.front.hold.context import HoldContext
+from relay.front.openapi.document import OpenApi
 from relay.front.readiness import Readiness
 from relay.front.routes.about import HealthRoutes, ProblemRoutes
 from relay.front.routes.app import CONVERTERS, Routes
+from relay.front.routes.describing import DescriptionRoutes, DocsRoutes
 from relay.front.routes.holding import Holding
 from relay.front.routes.jobs import JobRoutes
 from relay.front.routes.probes import ProbeRoutes
@@ -30,6 +33,8 @@ def pages(context: HoldContext, settings: Settings, admission: Admission, readin
         TicketRoutes(jobs, holding, streaming, admission),
         HealthRoutes(context, readiness),
         ProblemRoutes(jobs),
+        DescriptionRoutes(jobs.visible, OpenApi(settings, admission.schemes)),
+        DocsRoutes(DocsPage(context.clock)),
     ]
     if settings.probes:
         proxies = Proxies(settings.trusted_proxy)

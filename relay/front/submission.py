@@ -15,7 +15,8 @@ from relay.serving.json_body import check_json
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
 _KEY_LIMIT = 255  # characters
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_SECONDS = re.compile(r"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")  # a number as programs write it
+_LEAST = 0.001  # seconds: what is less counts as this
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -68,12 +69,13 @@ def _key(request: Request) -> str:
 
 def _seconds(request: Request, name: str, longest: float) -> float:
     key = name.lower()
-    field = request.header(key) if key in request.headers else ""
-    if not field:
+    if key not in request.headers:
         return 0
+    field = request.header(key)
     if not _SECONDS.fullmatch(field) or float(field) > longest:
         raise Malformed(f"{name} must be a number of seconds up to {longest:.0f}, not {field[:50]!r}")
-    return float(field)
+    seconds = float(field)
+    return max(seconds, _LEAST) if seconds else 0
 
 
 def _trace(field: str) -> str:

@@ -25,12 +25,15 @@ class WaitRequest(msgspec.Struct, frozen=True, gc=False):
         return cls(Preferences.parse(fields), _is_cancelled(request))
 
 
-_HEADERS = frozenset({"prefer", "relay-on-disconnect"})
+ON_DISCONNECT = "relay-on-disconnect"
+_HEADERS = frozenset({"prefer", ON_DISCONNECT})
 _PLAIN = WaitRequest()
 
 
 def _is_cancelled(request: Request) -> bool:
-    field = request.header("relay-on-disconnect") or "continue"
+    if ON_DISCONNECT not in request.headers:
+        return False
+    field = request.header(ON_DISCONNECT)
     if field not in ("continue", "cancel"):
         raise Malformed(f"Relay-On-Disconnect must be continue or cancel, not {field!r}")
     return field == "cancel"

@@ -16,11 +16,12 @@ from relay.handlers.annotations import SignatureError
 from relay.handlers.options import HandlerError, JobOptions
 from relay.model.arguments.foreign import build
 from relay.model.limits import Limit
+from relay.model.names import HANDLER_MARK
 from relay.model.problems.base import JobError
 from relay.model.problems.request import BadArguments
 from relay.model.schedule import Schedule
 
-MARK = "__relay_job__"  # the attribute with a handler's `JobOptions`
+MARK = HANDLER_MARK  # the attribute with a handler's `JobOptions`
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -13,6 +13,8 @@ from relay.model.problems.registry import ProblemType
 from relay.model.schedule import Schedule
 from relay.model.state import State
 from relay.model.status import Outcome
+from relay.store.declared import JobDescription
+from relay.store.declared import UniqueDefinition as UniqueDefinition
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
@@ -208,16 +210,7 @@ class LimitDefinition(msgspec.Struct, frozen=True):
         return f"@{self.name} {value}" if value else f"@{self.name}"
 
 
-class UniqueDefinition(msgspec.Struct, frozen=True):
-    """What others join of a job: those with the same arguments `by` (all of them where none is named). Times are
-    milliseconds: for how long they are given its success (`fresh`), and for how long it is held back (`debounce`)."""
-
-    by: tuple[str, ...] = ()
-    fresh: int = 0
-    debounce: int = 0
-
-
-class JobDefinition(msgspec.Struct, frozen=True):
+class JobDefinition(JobDescription, frozen=True):
     """A job as its worker published it."""
 
     name: str

@@ -1,4 +1,8 @@
-"""The roster of a worker: the names of the jobs that it serves, each with its declaration."""
+"""The roster of a worker: the names of the jobs that it serves, each with its declaration.
+
+What is only read (`JobDescription`) is no part of a mark, so an edited docstring does not keep jobs from the workers
+that have the older one.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from relay.store.declared import JobDescription
 from relay.store.messages import JobDefinition
 
 
@@ -31,7 +36,12 @@ class Roster:
 
 
 def _mark(job: JobDefinition) -> str:
-    return _digest(msgspec.json.encode(_settled(msgspec.to_builtins(job)), order="sorted"))
+    counts = {
+        name: value
+        for name, value in msgspec.to_builtins(job).items()
+        if name not in JobDescription.__struct_fields__
+    }
+    return _digest(msgspec.json.encode(_settled(counts), order="sorted"))
 
 
 def _settled(value: Any) -> Any:

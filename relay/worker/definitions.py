@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 from relay.handlers.declare import Handler
 from relay.handlers.options import JobOptions
 from relay.handlers.registry import Registry
 from relay.model.job import JobTemplate
 from relay.model.limits import Limit, Rate
 from relay.model.problems.registry import describe
+from relay.model.text import encodable
 from relay.store.messages import JobDefinition, LimitDefinition, UniqueDefinition
+from relay.worker.result import described
+
+LONGEST_DESCRIPTION = 4000  # characters
 
 
 def served(registry: Registry) -> list[JobDefinition]:
@@ -34,7 +42,15 @@ def definition(registry: Registry, handler: Handler) -> JobDefinition:
         unique=_unique(options),
         schedule=handler.schedule,
         durable=options.durable,
+        description=_docstring(handler.function),
+        result=described(handler.function),
     )
+
+
+def _docstring(function: Callable[..., Any]) -> str:
+    said = getattr(function, "__doc__", None)
+    text = encodable(inspect.cleandoc(said)) if isinstance(said, str) else ""
+    return text if len(text) <= LONGEST_DESCRIPTION else f"{text[: LONGEST_DESCRIPTION - 1]}…"
 
 
 def _template(registry: Registry, name: str) -> JobTemplate | None:

@@ -6,15 +6,15 @@ from __future__ import annotations
 import json
 import re
 from collections import UserList, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred
 
-from relay.handlers.annotations import looked_up
+from relay.handlers.returned import declared_result
 from relay.model.arguments import foreign
+from relay.model.arguments.patterns import UnlikePattern, schema_for_fronts
 from relay.model.problems.job import ResultNotDeclared, ResultNotJson
 from relay.model.text import printable
 
@@ -35,7 +35,7 @@ class ResultType:
     """What the annotation of a function says of its result, as far as it can be said in JSON."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        declared = _declared(function)
+        declared = declared_result(function)
         self._class = declared if isinstance(declared, type) else None
         self._read = msgspec.json.Decoder(declared).decode
         self._decode = _syntax if declared is Any else self._read
@@ -58,6 +58,15 @@ class ResultType:
             return self._read(payload)
         except msgspec.ValidationError as error:
             raise ResultNotDeclared(str(error)) from None
+
+
+def described(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema (draft 2020-12) that a function's results fit; None where they are not checked."""
+    declared = declared_result(function)
+    try:
+        return None if declared is Any else schema_for_fronts(msgspec.json.schema(declared))
+    except UnlikePattern:  # which readers of the schema would understand otherwise
+        return None
 
 
 # -- writing --
@@ -180,26 +189,3 @@ def _what(value: Any) -> str:
             if _is_unwritable({key: 0}):
                 return f"a key of type {type(key).__name__} can't be written as JSON"
     return f"a value of type {type(value).__name__} can't be written as JSON"
-
-
-# -- what was declared --
-
-
-def _declared(function: Callable[..., Any]) -> Any:
-    """The type of a function's result; `Any` where it has none, or one that says nothing of JSON."""
-    try:
-        scope = getattr(function, "__globals__", {})
-        declared = _awaited(looked_up(function.__annotations__["return"], scope))
-        msgspec.json.schema(declared)
-    except Exception:  # none, a name that is not defined when it runs, a class that msgspec does not know
-        return Any
-    return Any if declared is object else declared
-
-
-def _awaited(declared: Any) -> Any:
-    origin, arguments = get_origin(declared), get_args(declared)
-    if declared in (Deferred, Awaitable, Coroutine):
-        return Any
-    if origin is Deferred or origin is Awaitable or origin is Coroutine:
-        return arguments[-1]
-    return declared

@@ -165,12 +165,13 @@ def test_the_help_of_a_command_says_what_it_does(
 def test_a_value_is_what_the_job_takes() -> None:
     schema = handler(takes).schema()
     given = [
-        ("number", "5"),
-        ("text", "5"),
-        ("either", "5"),
-        ("anything", "5"),
-        ("flag", "true"),
-        ("none", "null"),
+        ("number", "5", False),
+        ("text", "5", False),
+        ("either", "5", False),
+        ("anything", "5", False),
+        ("flag", "true", False),
+        ("none", "null", False),
+        ("said", "[5]", True),
     ]
     read = json.loads(run_arguments.arguments_of(given, '{"number": 1, "more": 2}', schema))
     assert read == {
@@ -180,6 +181,7 @@ def test_a_value_is_what_the_job_takes() -> None:
         "anything": 5,
         "flag": True,
         "none": None,
+        "said": [5],
         "more": 2,
     }
     assert run_arguments.value_of("not JSON", "number", schema) == "not JSON"

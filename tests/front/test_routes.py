@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from twisted.logger import LogEvent
@@ -257,6 +258,12 @@ def test_a_ticket_that_is_not_good_lets_nobody_in(
         ({"Idempotency-Key": "k" * 256}, {}, 400, "malformed"),
         ({"Relay-Delay": "soon"}, {}, 400, "malformed"),
         ({"Relay-Delay": "9999999"}, {}, 400, "malformed"),
+        ({"Relay-Delay": "1e999"}, {}, 400, "malformed"),
+        ({"Relay-Delay": "1e"}, {}, 400, "malformed"),
+        ({"Relay-Delay": "0x10"}, {}, 400, "malformed"),
+        ({"Relay-Delay": ""}, {}, 400, "malformed"),
+        ({"Relay-Deadline": ""}, {}, 400, "malformed"),
+        ({"Relay-On-Disconnect": ""}, {}, 400, "malformed"),
         ({"Relay-Deadline": "-1"}, {}, 400, "malformed"),
         ({"Relay-On-Disconnect": "explode"}, {}, 400, "malformed"),
         ({}, b"[1]", 400, "malformed-body"),
@@ -280,6 +287,9 @@ def test_what_can_not_be_read_is_refused(
         {"Content-Encoding": "identity"},
         {"Idempotency-Key": r'"a \"quoted\" key"'},
         {"Relay-Deadline": "0.5"},
+        {"Relay-Deadline": "29.997123417000002"},
+        {"Relay-Delay": "1e-05"},
+        {"Relay-Delay": "1.5E+2"},
         {"Relay-On-Disconnect": "continue"},
         {"traceparent": "nonsense"},
     ],
@@ -288,6 +298,13 @@ def test_what_can_not_be_read_is_refused(
 def test_what_can_be_read_is_taken(scene: Scene, headers: dict[str, str]) -> None:
     assert scene.call("POST", "/jobs/echo", {}, {**headers, **LATER}).status == 202
     assert scene.store.job(scene.last()).trace == ""
+
+
+def test_a_deadline_however_near_is_one(scene: Scene) -> None:
+    """In milliseconds it would be none."""
+    with patch.object(scene.store, "submit", wraps=scene.store.submit) as submit:
+        scene.call("POST", "/jobs/echo", {}, {"Relay-Deadline": "1e-05", **LATER})
+    assert submit.call_args.args[0].deadline == 1
 
 
 def test_a_trace_is_carried_on(scene: Scene) -> None:

@@ -139,7 +139,8 @@ def test_a_path_that_is_not_utf_8_is_400(relay: RelayProcess, path: str) -> None
         ({"Relay-On-Disconnect": "explode"}, "Relay-On-Disconnect"),
         ({"Relay-Delay": "soon"}, "Relay-Delay"),
         ({"Relay-Delay": "-1"}, "Relay-Delay"),
-        ({"Relay-Deadline": "1e3"}, "Relay-Deadline"),
+        ({"Relay-Deadline": "1e"}, "Relay-Deadline"),
+        ({"Relay-Deadline": "1e999"}, "Relay-Deadline"),
         ({"Relay-Deadline": "999999999"}, "Relay-Deadline"),
     ],
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
+from relay.store.messages import JobDefinition
 from relay.store.roster import Roster
 from tests.store.test_store import declared
 
@@ -38,3 +40,19 @@ def test_a_declaration_has_the_same_mark_in_every_process() -> None:
 def test_another_declaration_has_another_mark() -> None:
     marks = [mark for queue in ("one", "two") for _, mark, _ in Roster([declared("echo", queue)])]
     assert marks[0] != marks[1]
+
+
+def test_what_is_only_read_is_no_part_of_the_mark() -> None:
+    """Else jobs would go to the workers with the newest docstring alone, and to those of the newest relay."""
+    plain = declared("echo")
+    told = msgspec.structs.replace(plain, description="It echoes.", result={"type": "string"})
+    first, second = (next(iter(Roster([job]))) for job in (plain, told))
+    assert first[1] == second[1]
+    assert first[2] != second[2]
+
+
+def test_the_mark_is_that_of_earlier_versions() -> None:
+    """Which knew no description: their workers and newer ones get the same jobs while one replaces the other."""
+    assert Roster([JobDefinition("echo", "default", 0, 1, False, None, None, {"type": "object"})]).words == [
+        "echo=gl7u5pgtdqomfdds"
+    ]

@@ -675,6 +675,38 @@ async def test_the_newest_declaration_counts_while_old_workers_say_theirs(
     assert (known.version, queue_of(known)) == (version, "new")
 
 
+def described(text: str) -> Roster:
+    return Roster([msgspec.structs.replace(declared("echo"), description=text)])
+
+
+@ensureDeferred
+async def test_of_two_descriptions_the_newest_is_told_and_both_workers_get_jobs(
+    redis: RedisProcess, make_store: MakeStore, front: Store
+) -> None:
+    old, new = make_store("old"), make_store("new")
+    sessions = [await Session(store, f"{store.inbox}.1").open() for store in (old, new)]
+    rosters = [described("old"), described("new")]
+    await old.publish(rosters[0])
+    old.parts[0]._published_since -= 1  # a millisecond before
+    mark, _, until = declaration(redis)
+    redis.client.hset("{r0}:declared", "echo", f"{mark} {old.parts[0]._published_since} {until}")
+    redis.client.delete(f"{{r0}}:promise:{rosters[0].digest}")
+    await new.publish(rosters[1])
+    version = (await front.catalogue()).version
+    for _ in range(2):
+        redis.client.delete(f"{{r0}}:promise:{rosters[0].digest}")
+        await old.publish(rosters[0])
+        redis.client.delete(f"{{r0}}:promise:{rosters[0].digest}")
+        await new.publish(rosters[1])
+    known = await front.catalogue()
+    (text,) = known.declared.values()
+    assert (msgspec.json.decode(text, type=JobDefinition).description, known.version) == ("new", version)
+    for session, held in zip(sessions, rosters, strict=True):
+        await session.store.adopt("", session.name, 1, held, [])
+        id = await submit(front)
+        assert [claim.id for claim in (await session.turn()).claims] == [id]
+
+
 @ensureDeferred
 async def test_a_job_goes_only_to_workers_with_the_newest_declaration_of_it(
     redis: RedisProcess, make_store: MakeStore, front: Store

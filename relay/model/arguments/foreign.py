@@ -19,7 +19,7 @@ PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
 _MARKS = ("__pydantic_validator__", "__pydantic_core_schema__", "__get_pydantic_core_schema__")
 _FORMATS = ("date", "uuid", "ipv4", "ipv6")  # that say the same to fronts and to pydantic
 _DEFS = "#/$defs/"
-_PREFIX = "pydantic."  # of the names of its parts in a schema, which msgspec's have not
+PREFIX_OF_PARTS = "pydantic."  # of the names of its parts in a schema, which msgspec's have not
 _MOST = 5  # errors that are told
 
 Schema = dict[str, Any]
@@ -86,16 +86,16 @@ class ForeignSchemas:
         if not is_built(cls):
             raise NotImplementedError
         self._classes.append(cls)
-        return {"$ref": f"{_PREFIX}{len(self._classes) - 1}"}
+        return {"$ref": f"{PREFIX_OF_PARTS}{len(self._classes) - 1}"}
 
     def put_into(self, schema: Schema) -> Schema:
         """The schema with pydantic's own in place of the references."""
         if not self._classes:
             return schema
         asked = [(at, "validation", _adapter(cls)) for at, cls in enumerate(self._classes)]
-        made = _pydantic().TypeAdapter.json_schemas(asked, ref_template=f"{_DEFS}{_PREFIX}{{model}}")
-        found = {f"{_PREFIX}{at}": _for_fronts(each) for (at, _), each in made[0].items()}
-        parts = {_PREFIX + name: _for_fronts(each) for name, each in made[1].get("$defs", {}).items()}
+        made = _pydantic().TypeAdapter.json_schemas(asked, ref_template=f"{_DEFS}{PREFIX_OF_PARTS}{{model}}")
+        found = {f"{PREFIX_OF_PARTS}{at}": _for_fronts(each) for (at, _), each in made[0].items()}
+        parts = {PREFIX_OF_PARTS + name: _for_fronts(each) for name, each in made[1].get("$defs", {}).items()}
         placed: Schema = _placed(schema, found)
         return {**placed, "$defs": {**placed.get("$defs", {}), **parts}}
 

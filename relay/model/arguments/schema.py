@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import jsonschema_rs
@@ -44,7 +45,7 @@ def _first_line(error: Exception) -> str:
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
     """Checks JSON against a schema; raises whatever comes of a schema that is not one."""
     return jsonschema_rs.validator_for(
-        schema, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse, mask=MASK
+        schema, _FORMATS, validate_formats=True, pattern_options=_LINEAR, retriever=_refuse, mask=MASK
     )
 
 
@@ -59,6 +60,18 @@ def validator_of(schema: dict[str, Any], argument: str) -> jsonschema_rs.Validat
     """Checks one argument against its part of a published schema; one that is not described fits."""
     described = of_arguments(schema).get("properties", {}).get(argument, {})
     return validator({**described, "$defs": schema.get("$defs", {})})
+
+
+def _is_duration(text: str) -> bool:
+    """What workers decode, and write themselves: with fractions and a sign, without weeks, months and years."""
+    try:
+        msgspec.convert(text, timedelta)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+_FORMATS = {"duration": _is_duration}  # whose own meaning is another one
 
 
 def _refuse(uri: str) -> Any:

@@ -28,13 +28,18 @@ local function read_declaration(name, text)
   if not is_given(declared.schedule) then forget_schedule(name) end
 end
 
+-- what is only read has changed: no part of the mark. The worker that began last has the newest.
+local function is_told_anew(name, declaration, newest)
+  return since > newest and redis.call('HGET', K.serve, name) ~= declaration
+end
+
 -- whether this is the declaration that counts
 local function declare(name, mark, declaration)
   local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '', '^(%S+) (%d+) (%d+)$')
   newest, lapses = tonumber(newest or 0), tonumber(lapses or 0)
   if known ~= mark and newest > since and lapses > now then return false end
-  if known ~= mark then
-    read_declaration(name, declaration)
+  if known ~= mark then read_declaration(name, declaration) end
+  if known ~= mark or is_told_anew(name, declaration, newest) then
     redis.call('HSET', K.serve, name, declaration)
     changed = true
   end

@@ -44,6 +44,8 @@ class Declarations:
         for name, mark, text in roster:
             known = self._declared.get(name)
             if known is not None and known.mark == mark:
+                if since > known.since and known.text != text:  # what is only read has changed
+                    known.text, changed = text, True
                 known.since, known.until = max(known.since, since), now + int(SERVED_TTL * 1000)
             elif known is None or known.since <= since or known.until <= now:
                 self._declare(name, mark, text, max(since, known.since if known else 0))

@@ -6,7 +6,7 @@ import enum
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
@@ -22,6 +22,7 @@ from relay.model.arguments.patterns import UnlikePattern, for_fronts
 from relay.model.arguments.schema import validator
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.submitting.offer import MOST_NESTED
+from relay.worker.result import encode
 from tests.model.arguments.sides import NOTHING, decoded, handler_of, offer_of, taken
 
 
@@ -263,6 +264,31 @@ def test_what_a_schema_can_not_say_is_refused_by_the_front_and_named(
     (misfit,) = caught.value.members["errors"]
     assert misfit["at"] == at
     assert detail in misfit["detail"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        *(
+            (timedelta, timedelta(**{unit: n}))
+            for unit in ("days", "seconds")
+            for n in (0, 3, 1.5, -0.25, 90)
+        ),
+        (timedelta, timedelta(weeks=3, seconds=5, microseconds=7)),
+        (Decimal, Decimal("-1E+5")),
+        (datetime, datetime(2026, 1, 1, 12, 0, 0, 250, UTC)),
+        (time, time(23, 59, 59, 999999)),
+        (date, date(1, 1, 1)),
+        (bytes, b"\0\xff"),
+        (UUID, UUID(int=7)),
+    ],
+    ids=str,
+)
+def test_what_one_job_returns_another_takes(annotation: Any, value: Any) -> None:
+    by = handler_of(annotation)
+    text = taken(offer_of(by), b'{"x": %b}' % encode(value))
+    assert text is not None
+    assert decoded(by, text) == value
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"[":'])

@@ -1,0 +1,54 @@
+"""schemathesis draws requests from the description, good ones and bad ones, and each answer is a described one."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, RelayProcess
+
+pytestmark = pytest.mark.processes
+
+HERE = Path(__file__).parent
+#: paths that are tried by the shorter test: with a key in the path those of one job
+SOME = r"^/(jobs/[a-z]+$|jobs/area/|jobs/\{|tickets|problems|readyz|healthz)"
+
+
+def findings(relay: RelayProcess, tmp_path: Path, examples: int, seed: int, paths: str = "") -> str:
+    """What it says if it finds something, "" for nothing."""
+    words = [
+        *(
+            str(Path(sys.executable).parent / "schemathesis"),
+            "--config-file",
+            str(HERE / "schemathesis.toml"),
+            "run",
+        ),
+        f"http://127.0.0.1:{relay.port}/openapi.json",
+        # a job that was cancelled is there to be looked at, so that check is left out
+        *("--checks", "all", "--exclude-checks", "use_after_free", "--request-timeout", "20", "--no-color"),
+        *("--max-examples", str(examples), "--seed", str(seed)),
+        *(("--include-path-regex", paths) if paths else ()),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.openapi.hooks"}
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
+    assert ("Selected: 17/33" if paths else "Selected: 33/33") in done.stdout
+    return done.stdout[-20_000:] if done.returncode else ""
+
+
+def test_no_answer_is_another_than_described(described_relay: RelayProcess, tmp_path: Path) -> None:
+    assert findings(described_relay, tmp_path, examples=5, seed=1, paths=SOME) == ""
+
+
+@pytest.mark.long
+def test_no_answer_to_many_requests_is_another_than_described(
+    described_relay: RelayProcess, tmp_path: Path
+) -> None:
+    assert findings(described_relay, tmp_path, examples=100, seed=random.randrange(1_000_000)) == ""
