@@ -114,6 +114,12 @@ def ip(*words: str) -> None:
 
 
 @pytest.fixture(scope="module")
+def redis_process(one_redis: RedisProcess) -> RedisProcess:
+    """All hosts reach its socket."""
+    return one_redis
+
+
+@pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
     hosts = Hosts()
     hosts.make()

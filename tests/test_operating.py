@@ -14,7 +14,8 @@ from relay.operations.seen import JobFilter
 from relay.operations.store_operations import StoreOperations
 from relay.redis.address import Address
 from relay.redis.connection import Connection
-from relay.redis.topology import OneServer
+from relay.redis.topology import topology_of
+from relay.store.keys import Keys
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router
@@ -30,9 +31,11 @@ def operator(redis: RedisProcess) -> Iterator[Operator]:
     """Does something as an operator, from a thread."""
     from twisted.internet import reactor
 
-    address = Address.parse(redis.url)
-    partition = Partition(reactor, Connection(reactor, OneServer(reactor, address)))
-    store = RedisOperatorStore(Router([partition]), StoreSettings(keep=60, lease=2, queue_limit=1000))
+    topology = topology_of(reactor, Address.parse(redis.url))
+    partition = Partition(reactor, Connection(reactor, topology.server_of(Keys().tag)))
+    store = RedisOperatorStore(
+        Router([partition], topology), StoreSettings(keep=60, lease=2, queue_limit=1000)
+    )
     store.start()
     yield lambda act: blockingCallFromThread(reactor, ensureDeferred, act(StoreOperations(store)))
     store.stop()
