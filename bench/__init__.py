@@ -13,6 +13,7 @@
 `scale`        what a job costs with several partitions, fronts, workers and servers (`layouts`)
 `scale_model`  what more of them would take, by a simulation (`scale_simulation`, `scale_tables`)
 `idle`         what processes without work cost Redis
+`events`       what it costs to tell clients what happens, and each way to wait (`listening`, `event_tables`)
 `work`         counts work instead of time, for CI
 =============  ==================================================================================================
 

@@ -39,10 +39,13 @@ def running(system: System) -> Iterator[tuple[Group, str]]:
             group.stop()
 
 
-def ask_first(url: str) -> None:
-    """Submit a job that nobody waits for, and give its worker time to begin it."""
-    urlopen(Request(url, b"{}", {"Content-Type": "application/json", **ASYNC}), timeout=10).close()
+def ask_first(url: str, arguments: dict[str, Any] | None = None) -> Any:
+    """Submit a job that nobody waits for, and give its worker time to begin it; its envelope."""
+    body = json.dumps(arguments or {}).encode()
+    with urlopen(Request(url, body, {"Content-Type": "application/json", **ASYNC}), timeout=10) as answer:
+        envelope = json.load(answer)
     time.sleep(1)
+    return envelope
 
 
 def spread(values: list[float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ markers."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,17 @@ PAGES = ("performance", "next-to-django", "from-gunicorn", "from-polling")
 def write(results: Mapping[str, Any]) -> None:
     """Replace what stands between the markers of each table."""
     for page in PAGES:
-        path = DOCS / f"{page}.md"
-        text = path.read_text()
-        for name, table in TABLES.items():
-            marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-            text = marked.sub(lambda found, table=table: found[1] + table(results) + found[2], text)
-        path.write_text(text)
+        write_page(page, results, TABLES)
+
+
+def write_page(page: str, results: Mapping[str, Any], tables: Mapping[str, Callable[[Any], str]]) -> None:
+    """The same on one page."""
+    path = DOCS / f"{page}.md"
+    text = path.read_text()
+    for name, table in tables.items():
+        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = marked.sub(lambda found, table=table: found[1] + table(results) + found[2], text)
+    path.write_text(text)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -108,7 +108,8 @@ def _begin(url: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return ask_first(url)
+            ask_first(url)
+            return
         except HTTPError:
             if time.monotonic() > deadline:
                 raise
