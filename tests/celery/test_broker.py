@@ -29,7 +29,7 @@ def broker(redis: RedisProcess, *rights: str) -> Broker:
     url = redis.url
     if rights:
         redis.client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">secret", "&*", *rights)
-        url = url.replace("unix://", "unix://limited:secret@")
+        url = url.replace("://", "://limited:secret@")
     broker = Broker(reactor, Address.parse(url), "")
     broker.start()
     return broker

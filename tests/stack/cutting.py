@@ -107,10 +107,10 @@ class CuttingProxy:
             while data := await reader.read(1 << 16):
                 if is_first and most is not None:
                     data = data[: most - passed]
+                passed += len(data)
+                if is_first:  # before whoever reads it can look
+                    setattr(cut, counter, passed)
                 writer.write(data)
                 await writer.drain()
-                passed += len(data)
-                if is_first:
-                    setattr(cut, counter, passed)
                 if is_first and passed == most:
                     return

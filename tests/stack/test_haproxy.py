@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 from collections.abc import Iterator
@@ -103,6 +104,15 @@ def test_without_a_key_nothing_is_sent_twice(haproxy: ShippedHAProxy, proxied: F
         proxied.holding().kill()
         assert client.response().status == 502
     assert proxied.jobs() == 1
+
+
+def test_it_shows_what_is_served(haproxy: ShippedHAProxy) -> None:
+    with haproxy.connect() as client:
+        client.request("GET", "/openapi.json")
+        assert "/jobs/{id}" in client.response().json()["paths"]
+        for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui-bundle.js"):
+            client.request("GET", path)
+            assert gzip.decompress(client.response().body)
 
 
 def test_only_this_machine_is_told_how_the_fronts_are(haproxy: ShippedHAProxy) -> None:

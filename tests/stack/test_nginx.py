@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
@@ -298,6 +299,12 @@ def test_the_clients_address_is_what_nginx_says_and_not_what_the_client_says(
 def test_only_what_is_for_clients_is_reached(nginx: Nginx) -> None:
     for path in ("/readyz/", "/", "/nonsense"):
         assert call(nginx, "GET", path).status == 404
+
+
+def test_it_shows_what_is_served(nginx: Nginx) -> None:
+    assert "/jobs/{id}" in call(nginx, "GET", "/openapi.json").json()["paths"]
+    for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui-bundle.js"):
+        assert gzip.decompress(call(nginx, "GET", path).body)
 
 
 def test_only_this_machine_is_told_how_the_fronts_are(plain: Nginx, fronts: Fronts) -> None:
