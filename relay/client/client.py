@@ -41,6 +41,8 @@ class Client:
     def __init__(
         self, url: str, token: str = "", subject: str = "", silence: float = SILENCE, keep: float = KEEP
     ) -> None:
+        #: called with the reason before the same is sent again
+        self.on_trouble: Callable[[str], object] = lambda why: None
         self._asking = Asking(url, token, subject)
         self._keep = keep
         timeout = Timeout(connect=CONNECT, read=silence)
@@ -147,6 +149,8 @@ class Client:
             envelope = course.over()
             if envelope is not None:
                 return envelope
+            if course.trouble:
+                self.on_trouble(course.trouble)
             time.sleep(course.pause)
 
     def _events(self, course: CallCourse) -> Iterator[HeardEvent]:

@@ -41,6 +41,8 @@ class CallCourse:
         self._wrong = ""
         self.request = request
         self.pause = 0.0
+        #: why the same is sent again, "" where that is in order
+        self.trouble = ""
 
     def begun(self, status: int, headers: Mapping[str, str]) -> AnswerReader:
         """The head of an answer is there; what reads its body."""
@@ -56,7 +58,7 @@ class CallCourse:
         """The envelope that ends the call, or None: then `request` is to be sent after `pause`. To be asked when an
         answer has ended, or was lost. Raises `CallRefused`, `OutcomeUnknown`."""
         reader, self._reader = self._reader, None
-        found = None
+        self.trouble, found = "", None
         if reader is not None:
             self._last = reader.last or self._last
             self._attach(reader)
@@ -104,6 +106,7 @@ class CallCourse:
         self.pause = max(_PAUSES.pause(self._failures), self._retry_after())
         if time.monotonic() + self.pause > self._until:
             raise OutcomeUnknown(wrong)
+        self.trouble = wrong
 
     def _retry_after(self) -> float:
         said = self._headers.pop("retry-after", "")

@@ -37,10 +37,8 @@ ALL += [job for job in DESCRIBED if job.name != "area"]
 METHODS = ("get", "put", "post", "delete")
 
 
-def document(
-    *jobs: JobDefinition, schemes: tuple[str, ...] | None = None, events: bool = False, **settings: Any
-) -> Any:
-    made = OpenApi(Settings(**settings), schemes, events).document([Offer(job) for job in jobs])
+def document(*jobs: JobDefinition, schemes: tuple[str, ...] | None = None, **settings: Any) -> Any:
+    made = OpenApi(Settings(**settings), schemes).document([Offer(job) for job in jobs])
     return json.loads(made)
 
 
@@ -125,10 +123,8 @@ def test_all_routes_of_a_front_are_in_it() -> None:
             }, path
 
 
-def test_events_are_in_it_where_they_are_served() -> None:
-    path, job = "/jobs/{id}/events", served("echo")
-    assert path not in document(job)["paths"]
-    whole = document(job, events=True)
+def test_events_are_in_it() -> None:
+    path, whole = "/jobs/{id}/events", document(served("echo"))
     kinds = set(whole["paths"][path]["get"]["responses"]["200"]["content"])
     assert kinds == {"text/event-stream", "application/x-ndjson"}
     assert kinds < set(whole["components"]["responses"]["echo.ended"]["content"])

@@ -4,7 +4,7 @@
 `document`     the whole document for a set of jobs, and what is kept of it
 `jobs`         one job: its operations, its schemas
 `general`      what is about any job, about tickets, about relay itself
-`events`       events of a job, for a front that serves them
+`events`       events of a job
 `schemas`      the schemas that workers publish, as components
 `forms`        what shapes tell beyond that
 `envelopes`    the envelope, problems

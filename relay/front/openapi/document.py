@@ -9,8 +9,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from msgspec import Raw
 
-from relay.front.openapi import envelopes, general, parameters, responses
-from relay.front.openapi.events import EventsPart
+from relay.front.openapi import envelopes, events, general, parameters, responses
 from relay.front.openapi.jobs import JobPart
 from relay.front.openapi.parts import Part
 from relay.model.memo import Memo
@@ -51,10 +50,9 @@ class OpenApi:
     None where callers need no credentials. What is about one job is made once for its declaration, and a document
     once for its jobs."""
 
-    def __init__(self, settings: Settings, schemes: Sequence[str] | None, events: bool = False) -> None:
+    def __init__(self, settings: Settings, schemes: Sequence[str] | None) -> None:
         self._settings = settings
         self._schemes = schemes
-        self._events = EventsPart(events)
         self._jobs: WeakKeyDictionary[Offer, EncodedJob] = WeakKeyDictionary()
         self._documents: Memo[tuple[Offer, ...], bytes] = Memo(MOST_KEPT)
 
@@ -68,7 +66,7 @@ class OpenApi:
     def _job(self, offer: Offer) -> EncodedJob:
         known = self._jobs.get(offer)
         if known is None:
-            part = JobPart(offer.served, self._settings.prefix, self._schemes is not None, self._events)
+            part = JobPart(offer.served, self._settings.prefix, self._schemes is not None)
             known = self._jobs[offer] = EncodedJob(
                 _raw(part.paths), _raw(part.schemas), _raw(part.responses), Raw(_encode(part.tag))
             )
@@ -78,7 +76,7 @@ class OpenApi:
         prefix, callers = self._settings.prefix, self._schemes is not None
         described: Part = {
             "tags": [*(job.tag for job in jobs), *general.TAGS],
-            "paths": {**general.paths(prefix, callers), **self._events.paths(prefix, callers)},
+            "paths": {**general.paths(prefix, callers), **events.paths(prefix, callers)},
             "components": self._shared(),
             **self._security(),
         }
@@ -92,7 +90,7 @@ class OpenApi:
         known = parameters.parameters(self._settings, self._schemes is not None)
         shared = {
             "schemas": envelopes.schemas(),
-            "parameters": {**known, **self._events.parameters()},
+            "parameters": {**known, **events.PARAMETERS},
             "responses": responses.responses(),
             "headers": responses.headers(),
             "links": responses.links(),

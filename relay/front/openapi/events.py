@@ -1,4 +1,4 @@
-"""EventsPart of a job, for a front that serves them: server-sent, or line by line."""
+"""Events of a job: server-sent, or line by line."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ LAST_ID, ANY_JOB = "Last-Event-ID", "Any job"
 SERVER_SENT, LINES = "text/event-stream", "application/x-ndjson"
 _SAID = (
     "`text/event-stream`: the first event has an `id` and no data; then come `queued`, `started`, `retrying`, "
-    "`progress`, `output` (what the handler puts out), and at last `succeeded`, `failed`, `cancelled` or `expired`, "
-    "whose data is the envelope. "
+    "`progress`, `output` (what the handler puts out), `reset`, `gap`, and at last `succeeded`, `failed`, `cancelled` "
+    "or `expired`, whose data is the envelope. "
     "`application/x-ndjson`: a line of JSON for each output, empty lines as heartbeats, the envelope at last."
 )
+_NOBODY: list[Part] = []  # asked for credentials
+#: what a request for events, or for the next change, may say
+PARAMETERS: dict[str, Part] = {
+    LAST_ID: {
+        "name": LAST_ID,
+        "in": "header",
+        "description": "The last event that came, to go on behind it; `?last_event_id=` says the same to events.",
+        "schema": {"type": "string"},
+    }
+}
 
 
-class EventsPart:
-    """Whether a front serves events, and what that adds to its description."""
+def paths(prefix: str, callers: bool) -> dict[str, Part]:
+    """The addresses of events."""
+    return {
+        f"{prefix}/jobs/{{id}}/events": {"get": _listen(callers)},
+        f"{prefix}/tickets/{{ticket}}/events": {"get": _listen_by_ticket()},
+    }
 
-    def __init__(self, served: bool) -> None:
-        self._served = served
 
-    def paths(self, prefix: str, callers: bool) -> dict[str, Part]:
-        """The addresses of events."""
-        return {f"{prefix}/jobs/{{id}}/events": {"get": _listen(callers)}} if self._served else {}
-
-    def parameters(self) -> dict[str, Part]:
-        """What a request for events may say."""
-        if not self._served:
-            return {}
-        said = "The last event that came, to go on behind it; `?last_event_id=` says the same."
-        return {LAST_ID: {"name": LAST_ID, "in": "header", "description": said, "schema": {"type": "string"}}}
-
-    def added(self, answers: dict[str, Part]) -> dict[str, Part]:
-        """The answers with envelopes, which of a submission may be streams."""
-        if not self._served:
-            return answers
-        return {
-            name: {**told, "content": {**told["content"], **_streams()}} if name.endswith(".ended") else told
-            for name, told in answers.items()
-        }
+def added(answers: dict[str, Part]) -> dict[str, Part]:
+    """The answers with envelopes, which of a submission may be streams."""
+    return {
+        name: {**told, "content": {**told["content"], **_streams()}} if name.endswith(".ended") else told
+        for name, told in answers.items()
+    }
 
 
 def _streams() -> Part:
@@ -50,17 +49,29 @@ def _streams() -> Part:
 
 
 def _listen(callers: bool) -> Part:
-    found = responses.of_look(responses.ANY_JOB, callers)
-    statuses = {status: found[status] for status in found if status != "202"}
-    named = parameters.of_look(callers, parameters.ID)
     return {
         "operationId": "listen_to_job",
-        "tags": [ANY_JOB],
         "summary": "Follow a job, event by event",
+        **_followed(parameters.of_look(callers, parameters.ID), callers),
+    }
+
+
+def _listen_by_ticket() -> Part:
+    return {
+        "operationId": "listen_by_ticket",
+        "summary": "Follow the job of a ticket, event by event",
+        "security": _NOBODY,
+        **_followed(parameters.of_look(False, parameters.TICKET), False),
+    }
+
+
+def _followed(named: list[Part], callers: bool) -> Part:
+    told = {
+        "200": {"description": _SAID, "content": _streams()},
+        "204": {"description": "The end was delivered already."},
+    }
+    return {
+        "tags": [ANY_JOB],
         "parameters": [*named, parameter(LAST_ID)],
-        "responses": {
-            **statuses,
-            "200": {"description": _SAID, "content": _streams()},
-            "204": {"description": "The end was delivered already."},
-        },
+        "responses": {**responses.of_look(responses.ANY_JOB, callers), **told},
     }

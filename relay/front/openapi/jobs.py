@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from relay.front.openapi import parameters, responses, schemas
+from relay.front.openapi import events, parameters, responses, schemas
 from relay.front.openapi.envelopes import envelope
-from relay.front.openapi.events import EventsPart
 from relay.front.openapi.forms import with_formats
 from relay.front.openapi.parts import JSON, Part, schema
 from relay.store.messages import JobDefinition
@@ -18,7 +17,7 @@ _NOTES = {
 class JobPart:
     """What one job adds to a document: `paths`, `schemas` and `responses` by name, and its `tag`."""
 
-    def __init__(self, job: JobDefinition, prefix: str, callers: bool, events: EventsPart) -> None:
+    def __init__(self, job: JobDefinition, prefix: str, callers: bool) -> None:
         self._job = job
         self._callers = callers
         self.tag = {"name": job.name, "description": _first_line(job.description)}
