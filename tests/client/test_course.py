@@ -102,6 +102,8 @@ def test_a_location_that_may_be_cut_is_not_believed() -> None:
     assert course.request == submission().request
     assert told(course, 200, b"\n", **AT) is None
     assert course.request.path == "/v1/jobs/0-a"
+    assert told(course, 202, {"complete": False}) is None
+    assert course.trouble == ""
 
 
 def test_the_same_is_sent_again_after_a_pause_that_grows() -> None:
@@ -109,7 +111,7 @@ def test_the_same_is_sent_again_after_a_pause_that_grows() -> None:
     pauses = []
     for _ in range(9):
         course.lost(OSError("reset"))
-        assert course.over() is None
+        assert (course.over(), course.trouble) == (None, "OSError: reset")
         pauses.append(course.pause)
     assert course.request == before
     longest = [1, 2, 4, 8, 16, 32, 60, 60, 60]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.shell import Shell
-from tests.processes import ROOT, RelayProcess, eventually, free_port
+from tests.processes import ROOT, RelayProcess, eventually
 from tests.started import start
 
 pytestmark = pytest.mark.processes
@@ -148,26 +148,3 @@ def test_it_brings_no_twisted() -> None:
         "sys.exit(any(name.startswith('twisted') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_who_reaches_nobody_is_told_and_goes_on(tmp_path: Path) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [
-        sys.executable,
-        "-c",
-        "from relay.commands.main import main; main()",
-        "submit",
-        "echo",
-        "--url",
-        url,
-    ]
-    process = start(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith(
-        f"relay: no answer from {url} yet, so the same is sent again and again ("
-    )
-    process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
-    assert process.stderr.read() == ""

@@ -14,7 +14,8 @@ from relay.front import docs_page
 from relay.front.docs_page import POLICY
 from relay.model.caller import Caller
 from relay.model.token import digest_of, make_token
-from tests.chromium import CHROMIUM, DRIVER, Browser
+from tests.admin.browser import Browser
+from tests.chromium import CHROMIUM, DRIVER
 from tests.front.callers.fakes import Passwords
 from tests.front.scene import Answered, Scene
 from tests.processes import RelayProcess, eventually

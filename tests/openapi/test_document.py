@@ -86,7 +86,6 @@ def leads_somewhere(whole: Any, reference: str) -> bool:
         {"prefix": "/v1"},
         {"schemes": ("Bearer", "Basic")},
         {"schemes": ()},
-        {"events": True},
         {"require_key": True},
     ],
     ids=str,
