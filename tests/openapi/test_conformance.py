@@ -39,7 +39,7 @@ def findings(relay: RelayProcess, tmp_path: Path, examples: int, seed: int, path
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
-    assert ("Selected: 17/33" if paths else "Selected: 33/33") in done.stdout
+    assert ("Selected: 19/35" if paths else "Selected: 35/35") in done.stdout
     return done.stdout[-20_000:] if done.returncode else ""
 
 

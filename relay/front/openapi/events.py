@@ -1,4 +1,5 @@
-"""Events of a job: server-sent, or line by line."""
+"""Events of a job: server-sent, or line by line. A submission is told them, too, where its `Accept` says so; that is
+not described there, because generated clients would no longer know the envelope as the only answer."""
 
 from __future__ import annotations
 
@@ -33,17 +34,9 @@ def paths(prefix: str, callers: bool) -> dict[str, Part]:
     }
 
 
-def added(answers: dict[str, Part]) -> dict[str, Part]:
-    """The answers with envelopes, which of a submission may be streams."""
-    return {
-        name: {**told, "content": {**told["content"], **_streams()}} if name.endswith(".ended") else told
-        for name, told in answers.items()
-    }
-
-
 def _streams() -> Part:
     return {
-        SERVER_SENT: {"schema": {"type": "string"}},
+        SERVER_SENT: {},  # no schema says what a stream is, and each tool takes one for something else
         LINES: {"schema": {"type": "string", "description": "Lines of JSON; the last one is the envelope."}},
     }
 

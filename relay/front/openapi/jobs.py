@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.front.openapi import events, parameters, responses, schemas
+from relay.front.openapi import parameters, responses, schemas
 from relay.front.openapi.envelopes import envelope
 from relay.front.openapi.forms import with_formats
 from relay.front.openapi.parts import JSON, Part, schema
@@ -22,7 +22,7 @@ class JobPart:
         self._callers = callers
         self.tag = {"name": job.name, "description": _first_line(job.description)}
         self.schemas = self._schemas()
-        self.responses = events.added(responses.told(job.name, self._envelope()))
+        self.responses = responses.told(job.name, self._envelope())
         at = f"{prefix}/jobs/{job.name}"
         self.paths = {
             at: {"post": self._submit()},
