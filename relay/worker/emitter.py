@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 
 from relay.worker.thread_waits import FromThread
 
-MOST_AHEAD = 256 << 10  # characters that threads put out until one of them waits for the store
+EACH = 64  # bytes that a piece counts beside its JSON: many small ones take up more than a few large ones
+MOST_AHEAD = 256 << 10  # characters, counted so, that threads put out until one of them waits for the store
 
 
 class Emitter:
@@ -31,7 +32,7 @@ class Emitter:
         self._closed = False
         self._handing = threading.Lock()
         self._handed: list[str] = []  # by threads, and not taken up yet
-        self._ahead = 0  # characters that were handed over since a thread waited
+        self._ahead = 0  # characters, and `EACH`, that were handed over, and that the store does not have
         self._last: Deferred[None] = succeed(None)  # of what was handed over
         self._error: BaseException | None = None  # why something of that was not stored
 
@@ -45,11 +46,9 @@ class Emitter:
         piece before is raised here."""
         with self._handing:
             self._handed.append(said)
-            is_first, self._ahead = len(self._handed) == 1, self._ahead + len(said)
+            is_first, self._ahead = len(self._handed) == 1, self._ahead + len(said) + EACH
             waits = self._ahead >= MOST_AHEAD
-            if waits:
-                self._ahead = 0
-        if waits:
+        if waits:  # as do all threads that come meanwhile
             self._wait(self._stored)
         elif is_first:
             self._from_thread(self._take_up)
@@ -79,6 +78,13 @@ class Emitter:
                 self._last = self._emit(said).addErrback(self._failed)
             except Exception as error:
                 self._error = error
+        if handed:
+            self._last.addCallback(self._have_gone, sum(map(len, handed)) + len(handed) * EACH)
+
+    def _have_gone(self, _: None, size: int) -> None:
+        """So much is stored, or lost: threads may go on."""
+        with self._handing:
+            self._ahead -= size
 
     def _stored(self) -> Deferred[None]:
         """Fires when the store has all that was handed over."""

@@ -22,10 +22,11 @@ from relay.store.parts import SessionStore
 from relay.store.pieces import MOST_READ, READ_BYTES, Emitted
 from relay.timing.backoff import Backoff
 from relay.timing.quiet import Quiet
+from relay.worker.emitter import EACH
 
 GATHER = 0.01  # seconds
 AGAIN = Backoff(0.05, limit=1.0)  # before a store is asked again that gave no answer, or has no memory
-MOST_UNSENT = 4 << 20  # bytes of one job
+MOST_UNSENT = 4 << 20  # bytes of one job, with `EACH` for each piece
 FULL = 10.0  # seconds that a piece waits for a store without memory
 
 
@@ -60,7 +61,7 @@ class Emitting:
         self._held = held
         self._fenced = fenced
         self._nudge = nudge
-        self._sizes: dict[str, int] = {}  # bytes that are unsent of a job
+        self._sizes: dict[str, int] = {}  # bytes that are unsent of a job, with `EACH` for each piece
         self._ending: set[str] = set()  # jobs whose ends wait
         self._session = ""  # "" while none is open
         self._sending: Deferred[None] | None = None
@@ -69,11 +70,11 @@ class Emitting:
     def add(self, id: str, number: int, said: str) -> Deferred[None]:
         """A job puts this out; fires when the store has it. Raises `EmittedTooFast`."""
         size = len(said.encode())
-        before = self._sizes.get(id, 0)
-        if before + size > MOST_UNSENT:
+        after = self._sizes.get(id, 0) + size + EACH
+        if after > MOST_UNSENT:
             raise EmittedTooFast(limit=MOST_UNSENT)
         told: Deferred[None] = Quiet()
-        self._sizes[id] = before + size
+        self._sizes[id] = after
         pieces = self.unsent.setdefault(id, deque())
         pieces.append(Unsent(number, said, size, self._clock.seconds(), told))
         self._begin()
@@ -175,7 +176,7 @@ class Emitting:
     def _drop(self, id: str, pieces: deque[Unsent], error: Exception | None = None) -> None:
         """The first one is no longer to be sent."""
         piece = pieces.popleft()
-        self._sizes[id] -= piece.size
+        self._sizes[id] -= piece.size + EACH
         if not pieces:
             del self.unsent[id], self._sizes[id]
             if id in self._ending:

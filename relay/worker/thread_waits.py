@@ -27,7 +27,7 @@ class ThreadWaits:
         self._from_thread = from_thread
         self._reactors = threading.get_ident()
         self._closed = False
-        self._waiting: dict[Deferred[Any], Future[Any]] = {}
+        self._waiting: dict[Deferred[Any], list[Future[Any]]] = {}  # several threads may wait for one
 
     def wait(self, make: Callable[[], Any]) -> Any:
         """The result of a Deferred that is made in the reactor's thread; blocks the thread of the handler. Raises
@@ -56,8 +56,9 @@ class ThreadWaits:
         self._closed = True
         if self._waiting:
             self._cancel_waiting()
-            for answer in self._waiting.values():  # of what can't be cancelled
-                answer.set_exception(CancelledError("the job is over"))
+            for answers in self._waiting.values():  # of what can't be cancelled
+                for answer in answers:
+                    answer.set_exception(CancelledError("the job is over"))
             self._waiting.clear()
 
     def _begin(self, make: Callable[[], Any], answer: Future[Any]) -> None:
@@ -65,17 +66,17 @@ class ThreadWaits:
             answer.set_exception(CancelledError("the job is over"))
             return
         waiting = maybeDeferred(_made, make)
-        self._waiting[waiting] = answer
-        waiting.addBoth(self._done, waiting)
+        answers = self._waiting.setdefault(waiting, [])
+        answers.append(answer)
+        if len(answers) == 1:
+            waiting.addBoth(self._done, waiting)
 
     def _done(self, result: Any, waiting: Deferred[Any]) -> None:
-        answer = self._waiting.pop(waiting, None)
-        if answer is None:
-            return
-        if isinstance(result, Failure):
-            answer.set_exception(result.value)
-        else:
-            answer.set_result(result)
+        for answer in self._waiting.pop(waiting, ()):
+            if isinstance(result, Failure):
+                answer.set_exception(result.value)
+            else:
+                answer.set_result(result)
 
 
 def _made(make: Callable[[], Any]) -> Any:

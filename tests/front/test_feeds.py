@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from relay.front.feeds import audience, feed
 from relay.front.feeds.feeds import Feeds
 from relay.front.feeds.joining import ROOM
+from relay.front.feeds.log_reads import AT_ONCE
 from relay.front.feeds.told import JobEvent, ToldEvents
 from relay.model.position import NOTHING, read
 from relay.model.problems.request import StoreAway
@@ -37,7 +38,7 @@ class Events:
         self.told: list[JobEvent] = []
 
     def events(self, events: Sequence[JobEvent]) -> bytes:
-        self.told = list(events)
+        self.told += events
         return b""
 
 
@@ -46,6 +47,7 @@ class Listener:
 
     def __init__(self, feeds: Feeds, last: str = "") -> None:
         self.told: list[JobEvent] = []
+        self.heard: list[ToldEvents] = []
         self.ended: Outcome | None = None
         self.failed: Failure | None = None
         self.left = 0  # bytes that its client has not taken
@@ -58,6 +60,7 @@ class Listener:
         form = Events()
         told.formed(form)
         self.told += form.told
+        self.heard.append(told)
 
     def hear_end(self, told: ToldEvents, outcome: Outcome) -> None:
         self.hear(told)
@@ -450,6 +453,17 @@ def test_what_comes_while_one_reads_is_not_read_again(play: Play) -> None:
     play.answer()
     assert play.store.asked == 2
     assert first.pieces() == second.pieces() == [(1, number) for number in range(1, 6)]
+
+
+def test_many_who_come_at_once_have_the_log_read_a_few_times(play: Play) -> None:
+    play.store.start()
+    play.store.emit(7)
+    listeners = [play.listener() for _ in range(200)]
+    play.settle()
+    assert play.store.asked <= 2 * (AT_ONCE + 1)
+    formed = {id(told): told for each in listeners for told in each.heard if [*told]}
+    assert len(formed) <= 2 * (AT_ONCE + 1)
+    assert {tuple(each.pieces()) for each in listeners} == {tuple((1, number) for number in range(1, 8))}
 
 
 def test_an_end_that_comes_while_one_reads_is_told_to_it(play: Play) -> None:

@@ -15,7 +15,9 @@ from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report
 from relay.store.pieces import MOST_READ, READ_BYTES, Emitted
+from relay.worker import emitting
 from relay.worker.checkpoints import LARGEST
+from relay.worker.emitter import EACH
 from relay.worker.emitting import AGAIN, FULL, GATHER, MOST_UNSENT
 from tests.worker import test_checkpoints
 from tests.worker.test_checkpoints import A, B
@@ -170,14 +172,23 @@ def test_a_call_has_so_many_pieces_at_most(stage: Stage) -> None:
 
 
 def test_a_job_that_is_much_faster_than_the_store_is_told(stage: Stage) -> None:
-    fit = MOST_UNSENT // len(LARGE)
+    fit = MOST_UNSENT // (len(LARGE) + EACH)
     stage.emit(A.id, *[LARGE] * fit)
     with pytest.raises(EmittedTooFast):
-        stage.session.emit(A.id, fit + 1, "1")
+        stage.session.emit(A.id, fit + 1, LARGE)
     stage.emit(B.id, LARGE)
     stage.gathered()
     stage.reply()
-    stage.session.emit(A.id, fit + 1, "1")
+    stage.session.emit(A.id, fit + 1, LARGE)
+
+
+def test_many_small_pieces_are_as_much_as_a_few_large_ones(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitting, "MOST_UNSENT", 10 * (1 + EACH))
+    stage.emit(A.id, *["1"] * 10)
+    with pytest.raises(EmittedTooFast):
+        stage.session.emit(A.id, 11, "1")
 
 
 @pytest.mark.parametrize("error", [Fenced("gone"), StoreReset()])

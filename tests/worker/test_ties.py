@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
@@ -15,9 +15,10 @@ from twisted.logger import LogEvent
 
 from relay.handlers.sub_job import SubJob, SubmissionTerms
 from relay.model.problems.request import StoreFull
+from relay.worker import emitter
 from relay.worker.aside import Aside, Means
 from relay.worker.checkpoints import LARGEST
-from relay.worker.emitter import MOST_AHEAD
+from relay.worker.emitter import EACH, MOST_AHEAD
 from relay.worker.programs import no_programs
 from relay.worker.ties import Hearers, Ties
 
@@ -327,6 +328,61 @@ def test_a_thread_that_is_far_ahead_waits_for_the_store(reactor: Reactor) -> Non
     reactor.turn()
     reactor.turn()
     assert len(reactor.emitted) == MOST_AHEAD // LARGEST
+    assert not running.done()
+    for stored in reactor.emitting:
+        stored.callback(None)
+    running.result(PATIENCE)
+
+
+def test_several_threads_that_are_far_ahead_wait_together(
+    reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter, "MOST_AHEAD", 10 * (1 + EACH))
+
+    def put_out() -> None:
+        for _ in range(20):
+            reactor.ties.emit(1)
+
+    running = [in_thread(put_out) for _ in range(5)]
+    most = 0
+    for _ in range(200):
+        try:
+            function, given = reactor.asked.get(timeout=0.1)
+            function(*given)
+        except Empty:  # all of them wait
+            left = [stored for stored in reactor.emitting if not stored.called]
+            most = max(most, len(left))
+            for stored in left:
+                stored.callback(None)
+            if not left:
+                break
+    assert [each.result(PATIENCE) for each in running] == [None] * 5
+    assert len(reactor.emitted) == 100
+    assert 10 <= most <= 10 + 5
+
+
+def test_threads_may_wait_for_the_same(reactor: Reactor) -> None:
+    shared: Deferred[int] = Deferred()
+    waiting = [in_thread(lambda: reactor.ties.wait(lambda: shared)) for _ in range(2)]
+    reactor.turn()
+    reactor.turn()
+    shared.callback(7)
+    assert [each.result(1) for each in waiting] == [7, 7]
+
+
+def test_a_thread_is_far_ahead_with_many_small_pieces_too(
+    reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emitter, "MOST_AHEAD", 10 * (1 + EACH))
+
+    def put_out() -> None:
+        for _ in range(11):
+            reactor.ties.emit(1)
+
+    running = in_thread(put_out)
+    reactor.turn()
+    reactor.turn()
+    assert len(reactor.emitted) == 10
     assert not running.done()
     for stored in reactor.emitting:
         stored.callback(None)

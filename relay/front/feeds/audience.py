@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from relay.front.feeds.crowd import Crowd, with_one, without
+from relay.front.feeds.log_reads import LogReads
 from relay.front.feeds.told import JobEvent, ToldEvents
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
@@ -44,10 +45,12 @@ class Watches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FeedContext:
-    """What all feeds of a front share. `drop` forgets one to which nobody listens any more."""
+    """What all feeds of a front share. `logs` reads what jobs have put out; `drop` forgets a feed to which nobody
+    listens any more."""
 
     clock: IReactorTime
     store: FrontStore
+    logs: LogReads
     prefix: str
     drop: Callable[[Any], None]
 

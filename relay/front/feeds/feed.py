@@ -168,7 +168,7 @@ class Feed(Audience):
         if self._catching is not None:
             self._catching.is_doubtful |= is_doubtful
         elif self._hears:
-            where = self._context.clock, self._context.store
+            where = self._context.clock, self._context.logs
             self._catching = LogReading(*where, self, ANYONE, self.course, is_doubtful)
             ensureDeferred(self._catch_up(self._catching)).addErrback(self.fail)
         elif self._watches and self.outcome is None:
@@ -181,7 +181,7 @@ class Feed(Audience):
         while self._hears and goes_on:
             since = self.mail
             portion = await reading.next()
-            self._tell(portion.events)
+            self._tell([*portion.told])
             if portion.outcome is not None:
                 self._tell_end(self.course.end(portion.outcome), portion.outcome)
             goes_on = portion.more or reading.is_doubtful or self.outcome is not None or since < self._dropped

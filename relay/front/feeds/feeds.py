@@ -11,6 +11,7 @@ from relay.front.feeds.audience import FeedContext
 from relay.front.feeds.course import Course
 from relay.front.feeds.feed import Feed
 from relay.front.feeds.joining import Joining
+from relay.front.feeds.log_reads import LogReads
 from relay.front.feeds.reading import LogReading
 from relay.model.ids import partition_of
 from relay.model.memo import Memo
@@ -35,7 +36,7 @@ class Feeds:
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, store: FrontStore, waiters: Waiters, prefix: str = "") -> None:
-        self._context = FeedContext(clock, store, prefix, self._drop)
+        self._context = FeedContext(clock, store, LogReads(store), prefix, self._drop)
         self._waiters = waiters
         self._by_job: dict[str, Feed] = {}
         self._muted: Memo[str, None] = Memo(_MOST_REMEMBERED)
@@ -60,7 +61,7 @@ class Feeds:
         """A listener of a job, which has to be this owner's, whose client says that it was told this."""
         context, feed = self._context, self.of(id, waiter)
         reading = LogReading(
-            context.clock, context.store, feed, owner, Course(id, at, context.prefix), is_doubtful=True
+            context.clock, context.logs, feed, owner, Course(id, at, context.prefix), is_doubtful=True
         )
         return Joining(context.clock, feed, reading)
 

@@ -82,7 +82,7 @@ class Joining:
             while first.known is None:  # the store does not know what its client says was told
                 self.start = self._reading.course.at
                 again = await self._reading.read(self.feed.outcome)
-                first = again._replace(events=first.events + again.events)
+                first = again._replace(told=ToldEvents([*again.told], first.told))
         except BaseException:
             self.stop()
             raise
@@ -106,7 +106,7 @@ class Joining:
         if portion is None:
             portion = await self._next()
         while portion.outcome is None:
-            joins.hear(ToldEvents(portion.events))
+            joins.hear(portion.told)
             if self._joins is None:  # its client has gone meanwhile
                 return
             is_level = not portion.more and joins.unsent() <= ROOM
@@ -116,8 +116,8 @@ class Joining:
                 return
             portion = await self._next()
         self._leave()
-        last = [*portion.events, *self._reading.course.end(portion.outcome)]
-        joins.hear_end(ToldEvents(last), portion.outcome)
+        last = ToldEvents(self._reading.course.end(portion.outcome), portion.told)
+        joins.hear_end(last, portion.outcome)
 
     async def _next(self) -> Portion:
         """The next portion, once the client has room for it."""

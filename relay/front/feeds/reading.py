@@ -8,11 +8,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from relay.front.feeds.course import Course
-from relay.front.feeds.told import JobEvent
+from relay.front.feeds.log_reads import LogReads
+from relay.front.feeds.told import ToldEvents
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import NoSuchJob, StoreReset
 from relay.model.status import JobStatus, Outcome
-from relay.store.fronts import FrontStore
 from relay.store.pieces import Listened
 from relay.timing.backoff import Backoff
 
@@ -23,7 +23,7 @@ class Portion(NamedTuple):
     """What is to be told next. `known`: where the job stands, or how it ended; None where it has to be read once more ·
     `outcome`: how the job ended, with the last of what it has put out."""
 
-    events: list[JobEvent]
+    told: ToldEvents
     more: bool = False
     outcome: Outcome | None = None
     known: JobStatus | Outcome | None = None
@@ -39,19 +39,19 @@ class LogReading:
     """Takes a course on. `feed` knows of the end; `is_doubtful`: the store may not know what was told, because the
     listener alone says so, or because the store may have lost it."""
 
-    __slots__ = ("_clock", "_feed", "_owner", "_store", "course", "is_doubtful")
+    __slots__ = ("_clock", "_feed", "_logs", "_owner", "course", "is_doubtful")
 
     def __init__(
         self,
         clock: IReactorTime,
-        store: FrontStore,
+        logs: LogReads,
         feed: KnowsEnd,
         owner: str,
         course: Course,
         is_doubtful: bool,
     ) -> None:
         self._clock = clock
-        self._store = store
+        self._logs = logs
         self._feed = feed
         self._owner = owner
         self.course = course
@@ -66,7 +66,7 @@ class LogReading:
                 return await self.read(ended)
             except RelayError as error:
                 if ended is not None and isinstance(error, NoSuchJob | StoreReset):
-                    return Portion([], outcome=ended)  # nothing is kept of it any more
+                    return Portion(ToldEvents([]), outcome=ended)  # nothing is kept of it any more
             failures += 1
             await deferLater(self._clock, AGAIN.pause(failures))
 
@@ -76,14 +76,15 @@ class LogReading:
         again = 1 if is_doubtful and number else 0  # the last one must be there, too
         self.is_doubtful = False
         try:
-            read = await self._store.listen(self._owner, self.course.id, (starts, number - again))
+            found = await self._logs.listen(self._owner, self.course.id, (starts, number - again))
         except BaseException:
             self.is_doubtful |= is_doubtful
             raise
+        read = found.read
         if self._is_lost(read, again == 1):
-            return Portion(self.course.restart(), more=True)
+            return Portion(ToldEvents(self.course.restart()), more=True)
         outcome = read.known if isinstance(read.known, Outcome) else ended
-        return Portion(self.course.portion(read), read.more, None if read.more else outcome, read.known)
+        return Portion(found.take(self.course), read.more, None if read.more else outcome, read.known)
 
     def _is_lost(self, read: Listened, again: bool) -> bool:
         """Whether the store does not know what was told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -28,20 +28,26 @@ class EventForm(Protocol):
 
 
 class ToldEvents:
-    """Some events that are told together."""
+    """Some events that are told together, behind others that were formed for more than these hearers."""
 
-    __slots__ = ("_events", "_formed")
+    __slots__ = ("_before", "_events", "_formed")
 
-    def __init__(self, events: Sequence[JobEvent]) -> None:
+    def __init__(self, events: Sequence[JobEvent], before: ToldEvents | None = None) -> None:
         self._events = events
+        self._before = before
         self._formed: dict[EventForm, bytes] = {}
 
     def formed(self, form: EventForm) -> bytes:
         """What is sent in this form."""
         data = self._formed.get(form)
         if data is None:
-            data = self._formed[form] = form.events(self._events)
+            before = b"" if self._before is None else self._before.formed(form)
+            data = self._formed[form] = before + form.events(self._events)
         return data
+
+    def __iter__(self) -> Iterator[JobEvent]:
+        yield from self._before or ()
+        yield from self._events
 
 
 def one_line(text: bytes) -> bytes:
