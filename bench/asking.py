@@ -145,13 +145,14 @@ class Pushed:
 
     def __init__(self, port: int, path: str, body: Callable[[], Any]) -> None:
         self._port, self._path, self._body = port, path, body
-        self._server: asyncio.Server | None = None
+        self._serving: asyncio.Future[asyncio.Server] | None = None
         self._asked: dict[str, asyncio.Future[bytes]] = {}
 
     async def ask(self, connection: Connection) -> Asked:
         """One of them."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        if self._serving is None:
+            self._serving = asyncio.ensure_future(asyncio.start_server(self._serve, "127.0.0.1", self._port))
+        await self._serving
         began = time.monotonic()
         _, answer = await connection.call("POST", self._path, self._body(), _LATER)
         connection.close()
