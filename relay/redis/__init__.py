@@ -16,5 +16,6 @@
 `health`          what the log says of a Redis: away, back, what it refuses
 `blocking`        a connection that waits for its answers, without a reactor
 `embedded`        a server for this relay alone
+`allocator`       the memory allocator of that server
 ================  ======================================================================================================
 """

@@ -18,6 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from relay.redis.allocator import preloading
+
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
 _SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
@@ -93,7 +95,8 @@ class Embedded:
             "loglevel": "warning",
         }
         words = [self._server, *(word for name, value in options.items() for word in (f"--{name}", value))]
-        return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *words]
+        first = preloading(os.environ) if self._server == _carried() else []
+        return ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh", *first, *words]
 
     def is_advice(self, line: str) -> bool:
         """Whether a line of its log only says how the machine should be set up, as it does at each start."""

@@ -66,6 +66,8 @@ class Opening:
         self.asks_policy: Callable[[Mapping[str, str]], bool] = lambda info: False
         #: called once, before anything was ever opened, if relay can't work with what is there, with the reason
         self.on_unfit: Callable[[str], None] = lambda why: None
+        #: called each time a connection was opened, before verbs are sent on it
+        self.on_open: Callable[[], None] = lambda: None
         #: called when the store may have lost data: what it knows of us may be old, or nothing
         self.on_data_loss: Callable[[], None] = lambda: None
         link.on_up = self.anew
@@ -185,6 +187,7 @@ class Opening:
                 present=present,
             )
             self.on_data_loss()
+        self.on_open()
         self._release()
 
     async def _ask_server(self) -> str:

