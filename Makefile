@@ -62,7 +62,7 @@ lock: .venv/run.stamp  ## write requirements/*.txt again from setup.cfg, each fi
 	$(BIN)/pip install -q uv
 	$(COMPILE) -U requirements/build.in -o requirements/build.txt
 	$(COMPILE) -U --extra embedded --extra test setup.cfg -o requirements/test.txt
-	$(COMPILE) -c requirements/test.txt --extra embedded setup.cfg -o requirements/run.txt
+	$(COMPILE) -c requirements/test.txt --extra embedded --extra push setup.cfg -o requirements/run.txt
 	$(COMPILE) -c requirements/test.txt --extra embedded --extra test --extra check setup.cfg -o requirements/check.txt
 	$(COMPILE) -c requirements/check.txt --extra embedded --extra docs setup.cfg -o requirements/docs.txt
 

@@ -50,7 +50,8 @@ BELOW: dict[str, set[str]] = {
     "doctor": {"store", "redis", "net", "model"},
     "admin": {"operations", "serving", "http", "store", "redis", "net", "timing", "telemetry", "model"},
     "s3": {"handlers", "outbound", "net", "model"},
-    "jobs": {"s3", "graph", "outbound", "model"},
+    "push": {"handlers", "outbound", "timing", "model"},
+    "jobs": {"s3", "graph", "push", "outbound", "model"},
 }
 #: modules at the top: what others call relay by
 TOP: dict[str, set[str]] = {
@@ -167,8 +168,9 @@ KNOWN_TO = {
     "rich": {"commands"},
     "treq": {"outbound", "net"},
     "botocore": {"s3"},
-    "jwt": {"front"},
-    "cryptography": {"front"},
+    "jwt": {"front", "push"},
+    "cryptography": {"front", "push"},
+    "h2": {"push"},
     "httpx2": {"client"},
     "celery": set(),
     "tomlkit": {"commands"},

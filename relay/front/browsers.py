@@ -21,7 +21,7 @@ METHODS = "GET, HEAD, POST, PUT, DELETE"
 #: request headers beside those that every page may send
 SENT = (
     "Authorization, Content-Type, Prefer, Idempotency-Key, Relay-Delay, Relay-Deadline, Relay-On-Disconnect, "
-    "traceparent, tracestate, Last-Event-ID"
+    "Relay-Notify, traceparent, tracestate, Last-Event-ID"
 )
 #: headers of answers that a page may read
 SHOWN = (

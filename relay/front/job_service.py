@@ -156,6 +156,7 @@ class JobService:
             unique=offer.unique(caller.owner, arguments),
             fresh=offer.fresh,
             durable=asked.wait.prefer.durable,
+            notify=asked.notify if offer.served.notifies else "",
         )
 
     async def find(self, owner: str, name: str, key: str) -> str:

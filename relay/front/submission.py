@@ -17,6 +17,7 @@ _BARE = re.compile(r"[\x21\x23-\x7e]+")
 _KEY_LIMIT = 255  # characters
 _SECONDS = re.compile(r"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")  # a number as programs write it
 _LEAST = 0.001  # seconds: what is less counts as this
+_NOTIFY = re.compile(r"[\x21-\x7e]{1,1024}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -31,6 +32,7 @@ class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
     delay: float = 0
     deadline: float = 0
     trace: str = ""
+    notify: str = ""  # whom, if nobody collects the outcome; "" for nobody
 
 
 def read_submission(request: Request, caller: Caller, name: str, key: str, longest: float) -> SubmitRequest:
@@ -45,6 +47,7 @@ def read_submission(request: Request, caller: Caller, name: str, key: str, longe
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
         trace=_trace(request.header("traceparent")),
+        notify=_notify(request),
     )
 
 
@@ -76,6 +79,15 @@ def _seconds(request: Request, name: str, longest: float) -> float:
         raise Malformed(f"{name} must be a number of seconds up to {longest:.0f}, not {field[:50]!r}")
     seconds = float(field)
     return max(seconds, _LEAST) if seconds else 0
+
+
+def _notify(request: Request) -> str:
+    if "relay-notify" not in request.headers:
+        return ""
+    field = request.header("relay-notify")
+    if not _NOTIFY.fullmatch(field):
+        raise Malformed("Relay-Notify must be 1 to 1024 visible ASCII characters without spaces")
+    return field
 
 
 def _trace(field: str) -> str:

@@ -209,6 +209,10 @@ class Handler:
             field.name == argument or not field.required for field in fields
         )
 
+    def has(self, argument: str) -> bool:
+        """Whether the handler has an argument of this name."""
+        return argument in self.signature.arguments.__struct_fields__
+
     def decode(self, arguments: str) -> dict[str, Any]:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
         type = self.signature.arguments

@@ -38,12 +38,13 @@ class JobTemplate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         fresh: int = 0,
         scheduled: int = 0,
         durable: bool = False,
+        notify: str = "",
     ) -> Job:
         """The job that does this for somebody, who may want it to be `durable`."""
         how = self.name, self.queue, owner, inbox, self.priority, self.attempts
         what = *how, key, fingerprint, self.once, trace, arguments, self.lane, then
         who = caller, fair, parent, depth
-        return Job(*what, *who, unique, fresh, scheduled, durable or self.durable)
+        return Job(*what, *who, unique, fresh, scheduled, durable or self.durable, notify)
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +76,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fresh: int = 0  # ms for which they are given its outcome, too, if it succeeded
     scheduled: int = 0  # the firing that it is for; 0 for a job that somebody asked for
     durable: bool = False  # it is accepted, and its outcome told, once a replica or the disk has that
+    notify: str = ""  # what `then`, or this job if it is one, is told of whom to notify; "" for nothing
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -206,7 +206,13 @@ def _with_envelope(job: Job) -> Job:
     """A job that was given an outcome has it, as the store keeps it, in place of its arguments."""
     id, *kept = msgspec.json.decode(job.arguments)
     shown = envelope.of_outcome(read_outcome(id, msgspec.msgpack.encode(kept)))
-    return msgspec.structs.replace(job, arguments=f'{{"outcome":{shown.decode()}}}')
+    return msgspec.structs.replace(job, arguments=arguments_of_then(shown, job.notify))
+
+
+def arguments_of_then(shown: bytes, notify: str) -> str:
+    """The arguments of a job that is given an outcome, of the envelope that shows it, and of whom to notify."""
+    more = f',"notify":{msgspec.json.encode(notify).decode()}' if notify else ""
+    return f'{{"outcome":{shown.decode()}{more}}}'
 
 
 @GIVEN_BACK.reads

@@ -8,11 +8,13 @@ import msgspec
 
 
 class JobDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker published for those who read: the docstring of the handler, and the JSON Schema of its result (None
-    where relay checks none). Two declarations that differ only in this are the same for workers and jobs."""
+    """What a worker published for those who read: the docstring of the handler, the JSON Schema of its result (None
+    where relay checks none), and whether its `then` takes whom to notify. Two declarations that differ only in this are
+    the same for workers and jobs."""
 
     description: str = ""
     result: dict[str, Any] | None = None
+    notifies: bool = False
 
 
 class UniqueDefinition(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ def definition(registry: Registry, handler: Handler) -> JobDefinition:
         unique=_unique(options),
         schedule=handler.schedule,
         durable=options.durable,
+        notifies=_notifies(registry, options.then),
         description=_docstring(handler.function),
         result=described(handler.function),
     )
@@ -62,6 +63,12 @@ def _template(registry: Registry, name: str) -> JobTemplate | None:
     limit = _limit(o)
     lane = limit.lane() if limit else ""
     return JobTemplate(o.name, o.queue, o.priority, o.attempts, o.once, lane, o.durable)
+
+
+def _notifies(registry: Registry, name: str) -> bool:
+    """Whether the job that is given an outcome takes whom to notify."""
+    handler = registry.get(name)
+    return handler is not None and handler.has("notify")
 
 
 def _unique(options: JobOptions) -> UniqueDefinition | None:

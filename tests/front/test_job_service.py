@@ -70,6 +70,14 @@ def test_a_job_is_queued_as_its_worker_declared_it(scene: Scene) -> None:
     assert job.lane.startswith("@graph ")
 
 
+@pytest.mark.parametrize("notifies", [True, False])
+def test_whom_to_notify_is_kept_where_the_job_that_follows_takes_it(scene: Scene, notifies: bool) -> None:
+    follow = JobTemplate("next", "default", 1, 2, False)
+    scene.store.publish([served("echo", then=follow, notifies=notifies)])
+    submitted(scene, msgspec.structs.replace(HELD, notify="device"))
+    assert scene.store.job(scene.last()).notify == ("device" if notifies else "")
+
+
 def test_who_waits_is_waited_for_and_its_submission_kept(scene: Scene) -> None:
     accepted = submitted(scene, HELD)
     assert isinstance(accepted.known, JobStatus)

@@ -47,6 +47,16 @@ async def test_an_outcome_that_nobody_waits_for_is_handed_to_its_job_at_once(
 
 
 @ensureDeferred
+async def test_it_is_told_whom_to_notify(front: Store, worker: Store) -> None:
+    await submit(front, inbox="", then=TELL, notify='a"é')
+    session = await Session(worker).open()
+    await session.turn(10, *succeeded(await session.turn()))
+    claim = await followed(session)
+    assert json.loads(claim.job.arguments)["notify"] == claim.job.notify == 'a"é'
+    assert json.loads(claim.job.arguments)["outcome"]["state"] == "succeeded"
+
+
+@ensureDeferred
 async def test_one_that_somebody_waits_for_is_held_back_a_while(
     redis: RedisProcess, front: Store, worker: Store
 ) -> None:

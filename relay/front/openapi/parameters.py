@@ -11,10 +11,11 @@ from relay.model.settings import Settings
 
 ID, KEY, TICKET, SLUG = "id", "key", "ticket", "slug"
 PREFER, IDEMPOTENCY_KEY, SUBJECT = "Prefer", "Idempotency-Key", "Relay-Subject"
-DELAY, DEADLINE, ON_DISCONNECT, TRACEPARENT = (
+DELAY, DEADLINE, ON_DISCONNECT, NOTIFY, TRACEPARENT = (
     "Relay-Delay",
     "Relay-Deadline",
     "Relay-On-Disconnect",
+    "Relay-Notify",
     "traceparent",
 )
 
@@ -27,6 +28,12 @@ _WAITING = (
     "default and at most. `heartbeat=N`: seconds between heartbeats, 0 for none, {heartbeat:g} by default. `durable`: "
     "accept the job, and tell its outcome, only when a replica or the disk has it. What is unknown, malformed or not "
     "met is ignored, and not in `Preference-Applied`."
+)
+
+
+_NOTIFIED = (
+    "Whom to notify if nobody collects the outcome, such as the token of a device. The job that is given the outcome "
+    "reads it; where there is none that does, it is ignored."
 )
 
 
@@ -45,7 +52,7 @@ def parameters(settings: Settings, callers: bool) -> dict[str, Part]:
 
 def of_submission(callers: bool, key_in_path: bool) -> list[Part]:
     """What a submission may say."""
-    names = [PREFER, DELAY, DEADLINE, ON_DISCONNECT, TRACEPARENT]
+    names = [PREFER, DELAY, DEADLINE, ON_DISCONNECT, NOTIFY, TRACEPARENT]
     return _referred([KEY, *names] if key_in_path else [IDEMPOTENCY_KEY, *names], callers)
 
 
@@ -125,6 +132,9 @@ def _of_submissions(settings: Settings) -> dict[str, Part]:
             DEADLINE,
             "So many seconds from now the job ends as `expired`: no attempt starts later, and none runs on.",
             **seconds,
+        ),
+        NOTIFY: _in_header(
+            NOTIFY, _NOTIFIED, type="string", minLength=1, maxLength=1024, pattern=r"^[\x21-\x7e]+$"
         ),
         TRACEPARENT: _in_header(
             TRACEPARENT,

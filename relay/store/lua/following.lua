@@ -10,7 +10,7 @@ local function follow(id, job, outcome, is_awaited)
   local arguments = cjson.encode({id, unpack(outcome, 1, Outcome.follows)})
   local following = Job{
     JobTemplate = follows, owner = job[Job.owner], trace = job[Job.trace], arguments = arguments, caller = job[Job.caller],
-    fair = job[Job.fair]}
+    fair = job[Job.fair], notify = job[Job.notify] or ''}
   local kept = packed_job(string.format(Kept.FORMAT, now, 0), following)
   redis.call('HSET', K.job, following_id(id), kept)
   weigh(#kept)

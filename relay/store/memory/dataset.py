@@ -8,7 +8,7 @@ from relay.model import envelope
 from relay.model.job import Job
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.store.codec import kept_outcome
+from relay.store.codec import arguments_of_then, kept_outcome
 from relay.store.member import MOST_LETTERS
 from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
@@ -194,9 +194,11 @@ class DataSet:
         """Give an outcome to the job that gets it, at once where nobody waits."""
         if live.job.then is None:
             return
-        arguments = f'{{"outcome":{envelope.of_outcome(outcome).decode()}}}'
+        arguments = arguments_of_then(envelope.of_outcome(outcome), live.job.notify)
         owner, caller, fair = live.job.owner, live.job.caller, live.job.fair
-        job = live.job.then.job(owner, arguments, trace=live.job.trace, caller=caller, fair=fair)
+        job = live.job.then.job(
+            owner, arguments, trace=live.job.trace, caller=caller, fair=fair, notify=live.job.notify
+        )
         now = self.now()
         due = now + (COLLECTED_WITHIN if live.inboxes else 0)
         self.add(LiveJob(following(live.id), job, now, 0, due=due))

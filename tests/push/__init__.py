@@ -1,0 +1,1 @@
+"""Push services, and the jobs that use them."""
