@@ -17,6 +17,8 @@ Every verb has its deadline and raises `StoreAway` when it passes. What has to s
 `keys`         the schema, written once
 `lua/`         the verbs, a file each, with its contract in its head
 `scripts`      puts the verbs together from their parts
+`libraries`    the same for functions that Redis keeps: verbs that run for each job
+`calls`        runs them where a link leads: as functions, as scripts where there are none
 `expansion`    puts keys and positions into their sources
 `layout`       the order of the fields of a record, for both languages
 `codec`        every record, and how Python writes and reads it

@@ -13,6 +13,8 @@ from relay.store.scripts import read, script
 
 #: commands that are sent by other than scripts
 SENT = frozenset({"ping", "select", "info", "eval", "evalsha", "get", "role", "wait", "xread", "xtrim"})
+#: what makes jobs cheaper (`relay.store.calls`); without these rights all goes on
+FASTER = ("fcall", "function|load")
 #: what is asked of Sentinels; the last one by redis-py
 ASKED = (
     "subscribe",
@@ -47,7 +49,7 @@ def acl(user: str = "relay", more: Sequence[str] = (), partitions: int = 1, name
     a store of this name, with so many partitions."""
     sent = ("ping", "select", "info", "eval", "evalsha")
     rest = sorted(rights() - {*sent})
-    words = " ".join(f"+{word}" for word in (*sent, *rest, *more))
+    words = " ".join(f"+{word}" for word in (*sent, *FASTER, *rest, *more))
     keys = " ".join(f"~{Keys(number, partitions, name).tag}*" for number in range(partitions))
     return f"ACL SETUSER {user} on >secret {keys} -@all {words}"
 

@@ -26,7 +26,7 @@ NEW = b"*4\r\n$2\r\nOK\r\n:1000\r\n:0\r\n*1\r\n$3\r\nnew\r\n"
 
 
 def healthy(words: Words) -> bytes | None:
-    return NEW if words[0] == b"EVALSHA" and words[1] != OPEN else plain(words)
+    return NEW if words[0] in (b"EVALSHA", b"FCALL") and words[1] != OPEN else plain(words)
 
 
 class Scene:
