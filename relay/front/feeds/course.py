@@ -88,7 +88,8 @@ class Course:
 
     def end(self, outcome: Outcome) -> list[JobEvent]:
         """How the job ended."""
-        events = self._reset(outcome.attempts, outcome.attempts)  # a start of which nothing was told
+        starts = outcome.starts or outcome.attempts
+        events = self._reset(starts, outcome.attempts)  # a start of which nothing was told
         self.at = self.at.ended
         events.append(self._event(outcome.state.value, envelope.of_outcome(outcome, self.prefix)))
         return events
