@@ -11,6 +11,7 @@ import pytest
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import State
 from relay.store import pieces
+from relay.store.memory.pieces import PieceLog
 from tests.front.event_scene import ACCEPTS, LINES, EventScene, Seen
 
 
@@ -411,6 +412,26 @@ def test_pieces_that_are_not_kept_any_more_are_a_gap(
     assert outputs(second.events()) == [10]
     kept = scene.front.events(run.id, told[3].id)
     assert [event.name for event in kept.events()] == ["", "output", "output", "output"]
+
+
+def test_the_end_does_not_wait_for_a_log_that_can_not_be_read(
+    scene: EventScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = scene.front.post()
+    run = scene.begin()
+    run.emit("a")
+    spoilt = lambda log, known, after: pieces.Listened(known, [], more=False, gap=True)  # noqa: E731
+    monkeypatch.setattr(PieceLog, "listened", spoilt)
+    late = scene.front.events(run.id)
+    back = scene.front.events(run.id, f"1.1.1.0-{mark(run.id)}")
+    asked = len(scene.front.store.listened)
+    scene.pass_time(5)
+    assert len(scene.front.store.listened) - asked < 25  # for the one that is behind the others
+    run.end()
+    scene.pass_time(1)
+    assert viewer.names() == ["", "queued", "started", "output", "gap", "succeeded"]
+    assert late.names() == ["", "started", "gap", "succeeded"]
+    assert back.names() == ["", "gap", "succeeded"]
 
 
 def test_a_log_of_many_portions_is_told_whole(scene: EventScene) -> None:

@@ -78,7 +78,8 @@ class Course:
         """What was read of the log, and behind what earlier starts have put out, where the job stands."""
         known = read.known
         if isinstance(known, Outcome):
-            return self.pieces(read.pieces)
+            is_gap = read.gap and not read.pieces  # there is something, and it can't be read
+            return [JobEvent(GAP, "", b"{}")] if is_gap else self.pieces(read.pieces)
         now = known.starts if present(known).phase == RUNS else known.starts + 1
         before = [piece for piece in read.pieces if piece.starts < now]
         events = self.pieces(before)
