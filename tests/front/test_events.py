@@ -12,6 +12,7 @@ from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import State
 from relay.store import pieces
 from relay.store.memory.pieces import PieceLog
+from relay.store.messages import MailKind
 from tests.front.event_scene import ACCEPTS, LINES, EventScene, Seen
 
 
@@ -633,3 +634,38 @@ def test_a_start_that_did_not_count_was_one_nevertheless(scene: EventScene, emit
     assert outputs(resumed) == ["b"] * emits
     earlier = scene.front.events(run.id, f"1.1.1.0-{mark(run.id)}").events()
     assert [event.name for event in earlier] == ["", "reset", *["output"] * emits, "succeeded"]
+
+
+def test_a_front_that_was_told_too_much_reads_the_rest_and_listens_again(scene: EventScene) -> None:
+    """It hung for a while, so that its inbox has no room: the last that it hears of a job is that there is more."""
+    viewer = scene.front.post()
+    run = scene.begin()
+    looking = scene.front.ask("GET", f"/jobs/{run.id}", headers={"Prefer": "wait=30, change"})
+    run.emit("a")
+    scene.store.data.jobs[run.id].listening = []
+    run.emit("b")
+    run.progress(0.5)
+    scene.store.post.send("front", MailKind.PIECES, run.id, b"")
+    scene.turn()
+    answer = looking.answer()
+    assert answer is not None
+    assert answer.json()["progress"]["fraction"] == 0.5
+    run.emit("c")
+    told = viewer.events()
+    assert outputs(told) == ["a", "b", "c"]
+    asked = len(scene.front.store.listened)
+    run.emit("d")
+    assert outputs(viewer.events()) == ["d"]
+    assert len(scene.front.store.listened) == asked
+
+
+def test_who_only_looks_reads_where_the_job_stands_if_too_much_was_told(scene: EventScene) -> None:
+    scene.front.ask("POST", "/jobs/echo", {}, {"Prefer": "respond-async"})
+    run = scene.begin()
+    looking = scene.front.ask("GET", f"/jobs/{run.id}", headers={"Prefer": "wait=30, change"})
+    scene.store.data.jobs[run.id].listening = []
+    run.progress(0.5)
+    assert looking.answer() is None
+    scene.store.post.send("front", MailKind.PIECES, run.id, b"")
+    scene.turn()
+    assert looking.answer() is not None

@@ -392,3 +392,44 @@ async def test_an_outcome_does_not_say_that_where_not_all_starts_are_kept(
     outcome = await front.look("me", id)
     assert isinstance(outcome, Outcome)
     assert outcome.starts in (0, MOST_PAST + 1)  # the store in memory knows
+
+
+@ensureDeferred
+async def test_a_process_that_reads_nothing_is_told_so_much_at_most_and_every_end(
+    front: Store, worker: Store, make_reader: MakeReader
+) -> None:
+    """And then that there is more, once."""
+    session, id = await begun(front, worker)
+    await front.listen("me", id, START)
+    large, inbox = f'"{"x" * 60_000}"', front.partition.keys.inbox("front")
+    for call in range(40):
+        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    assert await front.partition.command("MEMORY", "USAGE", inbox, "SAMPLES", 0) < 10 << 20
+    await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+    reader = make_reader("front")
+    kinds = []
+    while not kinds or kinds[-1][0] != "o":
+        mail = await reader.next()
+        kinds.append((mail.kind, len(mail.data) > 0))
+    assert kinds[-3:] == [("p", True), ("p", False), ("o", True)]
+
+
+@ensureDeferred
+async def test_who_has_read_what_there_was_is_told_again(
+    front: Store, worker: Store, make_reader: MakeReader
+) -> None:
+    session, id = await begun(front, worker)
+    await front.listen("me", id, START)
+    large = f'"{"x" * 60_000}"'
+    for call in range(40):
+        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    reader = make_reader("front")
+    while (await reader.next()).data:
+        pass
+    last = await front.listen("me", id, (1, 160))
+    assert last.pieces == []
+    await front.partition.command(
+        "XTRIM", front.partition.keys.inbox("front"), "MAXLEN", 0
+    )  # as reading does
+    await emit(session, id, '"again"', first=161)
+    assert read_pieces((await reader.next()).data)[0].data == '"again"'
