@@ -154,7 +154,7 @@ class DataSet:
 
     def settle(self, live: LiveJob, state: State, payload: str = "") -> None:
         """A job ends: keep its outcome, and tell all who wait for it."""
-        now, run = self.now(), live.run
+        now, run, starts = self.now(), live.run, live.starts
         live.move(state)
         del self.jobs[live.id]
         self.ones.end(live.id, live.job, state, now)
@@ -170,10 +170,11 @@ class DataSet:
             payload,
             live.job.then is not None,
             live.job.durable,
+            starts,
         )
         process = process_of(run.session) if run else ""
         self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history), live.pieces)
-        kept = kept_outcome(outcome, live.job.owner)
+        kept = kept_outcome(outcome, live.job.owner, tuple(live.history))
         message = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:
             self.post.send(inbox, *message)
