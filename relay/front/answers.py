@@ -26,7 +26,7 @@ def outcome_status(outcome: Outcome) -> int:
 
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
-    head = about(outcome.id, prefix) + ("Idempotency-Replayed: true\r\n" if replayed else "")
+    head = about(outcome.id, prefix) + idempotency_replayed(replayed)
     body, whose = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
     return HttpAnswer(status, JSON, body, head, *whose)
 
@@ -41,6 +41,11 @@ def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = Fal
 def preference_applied(applied: str) -> str:
     """The header line that says which preferences are met; "" where none is."""
     return f"Preference-Applied: {applied}\r\n" if applied else ""
+
+
+def idempotency_replayed(is_replayed: bool) -> str:
+    """The header line that says that an outcome is one of an earlier submission; "" where it is not."""
+    return "Idempotency-Replayed: true\r\n" if is_replayed else ""
 
 
 def location(id: str, prefix: str) -> str:

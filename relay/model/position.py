@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 
 from relay.model.state import State
-from relay.model.status import JobStatus
+from relay.model.status import JobStatus, Outcome
 
 RUNS, WAITS, ENDED = 1, 2, 3  #: phases; 0 before anything was told
 _NUMBER = r"(0|[1-9][0-9]{0,14})"
@@ -46,6 +46,10 @@ class EventPosition(NamedTuple):
     def ended(self) -> EventPosition:
         """The same once the end was told."""
         return self._replace(phase=ENDED)
+
+    def beyond(self, outcome: Outcome) -> bool:
+        """Whether this is of a start that a job which ended so never had."""
+        return 0 < outcome.starts < self.starts
 
     def without_pieces(self) -> EventPosition:
         """What was told of the job's state."""

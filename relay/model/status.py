@@ -39,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     payload: str  # JSON: the result of a job that succeeded, else its problem
     follows: bool = False  # whether another job gets it if nobody collects it
     durable: bool = False
+    starts: int = 0  # how often it was started, 0 where that is not known
 
 
 def shown_progress(said: str) -> str:

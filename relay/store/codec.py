@@ -23,6 +23,7 @@ from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
 from relay.store.messages import (
+    MOST_PAST,
     Definitions,
     GivenBack,
     How,
@@ -123,6 +124,7 @@ CONSTANTS: dict[str, Constants] = {
     "Listed": LISTED,
     "Detail": DETAIL,
     "PastAttempt": Layout(PastAttempt.__struct_fields__),
+    "History": Literals({"MOST": MOST_PAST}),
     "Terms": Layout("keep bytes arguments"),
     "Kept": Literals({"STAMP": STAMP, "FORMAT": f"%0{STAMP}.0f%0{STAMP}.0f"}),
     "Mail": Literals({kind.name: kind.value for kind in MailKind}),
@@ -172,14 +174,23 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     kept = _decode_outcome(data)
     times = kept.created, kept.started, kept.finished, kept.expires
     how = kept.attempts, kept.payload, kept.follows, kept.durable
-    return Outcome(id, kept.name, kept.state, *times, *how)
+    return Outcome(id, kept.name, kept.state, *times, *how, _starts(kept))
 
 
-def kept_outcome(outcome: Outcome, owner: str) -> bytes:
-    """The outcome of an owner's job as the store keeps it; of its attempts nothing."""
+def _starts(kept: KeptOutcome) -> int:
+    """How often a job was started: its attempts, and those starts that counted as none; 0 if some are not kept."""
+    past = len(kept.history)
+    return max(kept.attempts, past + (kept.started > 0)) if past < MOST_PAST else 0
+
+
+def kept_outcome(outcome: Outcome, owner: str, history: tuple[PastAttempt, ...] = ()) -> bytes:
+    """The outcome of an owner's job as the store keeps it, with its attempts before the last."""
     times = outcome.created, outcome.started, outcome.finished, outcome.expires
     how = outcome.attempts, outcome.payload, outcome.follows
-    return _encode(KeptOutcome(outcome.name, owner, outcome.state, *times, *how, durable=outcome.durable))
+    kept = KeptOutcome(
+        outcome.name, owner, outcome.state, *times, *how, history=history, durable=outcome.durable
+    )
+    return _encode(kept)
 
 
 @TURNED.reads

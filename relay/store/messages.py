@@ -105,6 +105,9 @@ class How(StrEnum):
     DIED = "died"  # its worker did
 
 
+MOST_PAST = 20  # attempts of a job that are kept, the last ones
+
+
 class PastAttempt(msgspec.Struct, frozen=True, array_like=True):
     """An attempt that has ended; the order of the fields is a format. Times are milliseconds. `how`: a `How`, or an
     outcome's state · `problem`: the slug of what it failed with, "" for none · `process`: that ran it. Starts that used

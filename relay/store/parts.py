@@ -14,7 +14,7 @@ from relay.store.durable import announce, check
 from relay.store.given_back import give_back
 from relay.store.messages import Turn, Turned
 from relay.store.partition import Partition
-from relay.store.pieces import KEPT_BYTES, MOST_KEPT, Emitted
+from relay.store.pieces import KEPT_BYTES, MOST_KEPT, Emitted, LogsSpoilt
 from relay.store.portions import portions
 from relay.store.roster import Roster
 from relay.store.schedules import Firing, ScheduleStatus, firing_words, read_schedules
@@ -44,8 +44,8 @@ class SessionStore(Protocol):
 
     async def emit(self, session: str, pieces: Sequence[Emitted]) -> list[str]:
         """Keep what jobs of a session have put out, those of each in order, at most `MOST_READ` pieces: the ids of
-        those that the session does not hold. Pieces that are kept already are passed over. Raises as `turn` does, and
-        `StoreFull`: nothing was kept."""
+        those that the session does not hold. Pieces that are kept already are passed over. Raises as `turn` does,
+        `StoreFull`: nothing was kept, and `LogsSpoilt`: nothing of some jobs was, and all of the others."""
 
     async def announce(self, ids: Sequence[str]) -> None:
         """Tell how durable jobs ended whose ends were taken by a turn, once that is durable. May be called again.
@@ -121,7 +121,10 @@ class RedisPart(PartStore, SessionStore):
         words: list[Any] = [session, MOST_KEPT, KEPT_BYTES]
         for piece in pieces:
             words += piece.id, piece.turn, piece.number, piece.data
-        return [id.decode() for id in (await self.partition.run("emit", words))[1]]
+        spoilt, refused = (map(bytes.decode, ids) for ids in (await self.partition.run("emit", words))[1])
+        if first := next(spoilt, None):
+            raise LogsSpoilt([first, *spoilt], [*refused])
+        return [*refused]
 
     async def announce(self, ids: Sequence[str]) -> None:
         await announce(self.partition, self._terms, ids)

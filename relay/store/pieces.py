@@ -40,6 +40,16 @@ class Emitted(msgspec.Struct, frozen=True, gc=False):
     data: str
 
 
+class LogsSpoilt(Exception):
+    """Nothing can be kept of what these jobs put out: somebody has set the keys of their logs by hand. `refused`: other
+    jobs, which the session does not hold."""
+
+    def __init__(self, ids: list[str], refused: list[str]) -> None:
+        super().__init__(", ".join(ids))
+        self.ids = ids
+        self.refused = refused
+
+
 class Listened(msgspec.Struct, frozen=True, gc=False):
     """Where a job stands, or how it ended, and a portion of what it has put out: each piece follows upon the one before
     it. `more`: there are pieces behind them · `gap`: some in front of them are not kept any more."""

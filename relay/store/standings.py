@@ -61,7 +61,10 @@ def news(status: JobStatus) -> bytes:
 
 
 def read_pieces(data: bytes) -> list[Piece]:
-    """What a job has put out, of `MailKind.PIECES`."""
+    """What a job has put out, of `MailKind.PIECES`; empty where there is more than is told, and no more will be: it has
+    to be read, and the job listened to again."""
+    if not data:
+        return []
     starts, attempt, *rest = _decode(data)
     numbered = zip(rest[::2], rest[1::2], strict=True)
     return [Piece(starts, number, attempt, text) for number, text in numbered]

@@ -14,12 +14,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from relay.model.job import Claim
-from relay.model.problems.job import EmittedTooFast
+from relay.model.problems.job import EmittedTooFast, OutputNotKept
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report
 from relay.store.parts import SessionStore
-from relay.store.pieces import MOST_READ, READ_BYTES, Emitted
+from relay.store.pieces import MOST_READ, READ_BYTES, Emitted, LogsSpoilt
 from relay.timing.backoff import Backoff
 from relay.timing.quiet import Quiet
 from relay.worker.emitter import EACH
@@ -27,6 +27,7 @@ from relay.worker.emitter import EACH
 GATHER = 0.01  # seconds
 AGAIN = Backoff(0.05, limit=1.0)  # before a store is asked again that gave no answer, or has no memory
 MOST_UNSENT = 4 << 20  # bytes of one job, with `EACH` for each piece
+_SPOILT = "Redis refuses what job {id} puts out, because the keys of its log are not relay's: it is lost"
 FULL = 10.0  # seconds that a piece waits for a store without memory
 
 
@@ -63,6 +64,7 @@ class Emitting:
         self._nudge = nudge
         self._sizes: dict[str, int] = {}  # bytes that are unsent of a job, with `EACH` for each piece
         self._ending: set[str] = set()  # jobs whose ends wait
+        self._spoilt: set[str] = set()  # jobs of which nothing can be kept, as was said
         self._session = ""  # "" while none is open
         self._sending: Deferred[None] | None = None
         self._failures = 0  # in a row
@@ -141,6 +143,10 @@ class Emitting:
             await self._pause()
         except (LinkLost, StoreAway):
             await self._pause()
+        except LogsSpoilt as error:
+            self._failures = 0
+            self._sent([row for row in rows if row.id not in error.ids], error.refused)
+            self._drop_spoilt(error.ids)
         else:
             self._failures = 0
             self._sent(rows, refused)
@@ -169,7 +175,7 @@ class Emitting:
                 self._drop(row.id, pieces)
         for id in refused:
             self.forget(id)
-        last = rows[-1].id
+        last = rows[-1].id if rows else ""
         if last in self.unsent:  # it is the others' turn
             self.unsent[last] = self.unsent.pop(last)
 
@@ -190,6 +196,14 @@ class Emitting:
         pieces = self.unsent.get(id, ())
         while pieces and pieces[0].since <= until:
             self._drop(id, pieces, error)
+
+    def _drop_spoilt(self, ids: Sequence[str]) -> None:
+        """What these jobs put out can't be kept; the other jobs, and their ends, go on."""
+        for id in ids:
+            if id not in self._spoilt:
+                self._log.warn(_SPOILT, id=id)
+            self._fail(id, OutputNotKept())
+        self._spoilt = {id for id in (*self._spoilt, *ids) if id in self._held}
 
     def _refuse(self, error: StoreFull) -> None:
         """The store has no memory: those that have waited for it long enough are lost."""

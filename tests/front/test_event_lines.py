@@ -121,8 +121,24 @@ def test_a_client_with_a_ticket_is_told_events(scene: EventScene) -> None:
     viewer = scene.front.ask("GET", f"/tickets/{ticket}/events")
     scene.begin().end()
     assert viewer.names() == ["", "queued", "started", "succeeded"]
+    assert "Idempotency-Replayed" not in viewer.head
     assert scene.front.call("GET", f"/tickets/{ticket}x/events").status == 403
     assert scene.front.call("HEAD", f"/tickets/{ticket}/events").status == 200
+
+
+def test_a_ticket_says_that_its_key_stood_for_a_job_that_had_ended(scene: EventScene) -> None:
+    scene.front.post()
+    run = scene.begin()
+    ticket = tickets.sign(SECRET, tickets.Ticket(run.id, time.time() + 60, "", replayed=True))
+    viewer = scene.front.ask("GET", f"/tickets/{ticket}/events")
+    run.end()
+    last = viewer.events()[-1].id
+    assert "Idempotency-Replayed" not in viewer.head  # as of a held request: the job had not ended
+    viewer = scene.front.ask("GET", f"/tickets/{ticket}/events")
+    assert viewer.names() == ["", "succeeded"]
+    assert "Idempotency-Replayed: true\r\n" in viewer.head
+    answer = scene.front.call("GET", f"/tickets/{ticket}/events", {"Last-Event-ID": last})
+    assert (answer.status, answer.headers["idempotency-replayed"]) == (204, "true")
 
 
 def test_a_look_that_is_no_more_than_a_head_is_not_held(scene: EventScene) -> None:

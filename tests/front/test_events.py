@@ -11,7 +11,9 @@ import pytest
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import State
 from relay.store import pieces
-from tests.front.event_scene import ACCEPTS, EventScene, Seen
+from relay.store.memory.pieces import PieceLog
+from relay.store.messages import MailKind
+from tests.front.event_scene import ACCEPTS, LINES, EventScene, Seen
 
 
 @pytest.fixture
@@ -413,6 +415,26 @@ def test_pieces_that_are_not_kept_any_more_are_a_gap(
     assert [event.name for event in kept.events()] == ["", "output", "output", "output"]
 
 
+def test_the_end_does_not_wait_for_a_log_that_can_not_be_read(
+    scene: EventScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = scene.front.post()
+    run = scene.begin()
+    run.emit("a")
+    spoilt = lambda log, known, after: pieces.Listened(known, [], more=False, gap=True)  # noqa: E731
+    monkeypatch.setattr(PieceLog, "listened", spoilt)
+    late = scene.front.events(run.id)
+    back = scene.front.events(run.id, f"1.1.1.0-{mark(run.id)}")
+    asked = len(scene.front.store.listened)
+    scene.pass_time(5)
+    assert len(scene.front.store.listened) - asked < 25  # for the one that is behind the others
+    run.end()
+    scene.pass_time(1)
+    assert viewer.names() == ["", "queued", "started", "output", "gap", "succeeded"]
+    assert late.names() == ["", "started", "gap", "succeeded"]
+    assert back.names() == ["", "gap", "succeeded"]
+
+
 def test_a_log_of_many_portions_is_told_whole(scene: EventScene) -> None:
     scene.front.post()
     run = scene.begin()
@@ -521,3 +543,129 @@ def test_ids_rise_for_each_listener_whenever_it_comes(scene: EventScene) -> None
         told = [event for event in viewer.events() if event.id]
         assert all(position(a) < position(b) for a, b in itertools.pairwise(told))
         assert outputs(told)[-4:] == ["a", "b", "c", "d"]
+
+
+# -- of jobs that have ended --
+
+KEY = {"Idempotency-Key": "a-key"}
+
+
+@pytest.mark.parametrize("accept", [ACCEPTS, LINES])
+def test_an_outcome_of_an_earlier_submission_is_said_to_be_one(
+    scene: EventScene, accept: dict[str, str]
+) -> None:
+    """Where a plain answer says so: not while the job runs."""
+    first = scene.front.post(KEY)
+    run = scene.begin()
+    for _ in range(2):
+        joined = scene.front.post({**KEY, **accept})
+        joined.body()
+        assert "Idempotency-Replayed" not in first.head + joined.head
+    run.end()
+    again = scene.front.post({**KEY, **accept})
+    assert b'"succeeded"' in again.body()
+    assert "Idempotency-Replayed: true\r\n" in again.head
+    looked = scene.front.events(run.id, headers=accept)
+    looked.body()
+    assert "Idempotency-Replayed" not in looked.head
+
+
+def test_lines_that_can_not_be_told_now_say_so_too(scene: EventScene) -> None:
+    scene = EventScene(max_held=1)
+    scene.front.post(KEY)
+    scene.begin().end()
+    place = scene.front.post()
+    answer = scene.front.post({**KEY, **LINES}).answer()
+    assert answer is not None
+    assert (answer.json()["complete"], answer.headers["idempotency-replayed"]) == (True, "true")
+    assert not place.is_over
+
+
+def test_a_submission_whose_client_has_the_end_is_told_to_stop(scene: EventScene) -> None:
+    """Libraries come back with the request that they began with."""
+    viewer = scene.front.post(KEY)
+    scene.begin().end()
+    last = viewer.events()[-1].id
+    for accept in (ACCEPTS, LINES):
+        answer = scene.front.post({**KEY, **accept, "Last-Event-ID": last}).answer()
+        assert answer is not None
+        assert (answer.status, answer.body, answer.headers["idempotency-replayed"]) == (204, b"", "true")
+        assert answer.headers["location"].startswith("/jobs/0-")
+    assert scene.ids() == []
+
+
+def test_a_submission_that_makes_another_job_is_told_of_that_one(scene: EventScene) -> None:
+    """What its client was told is of the other one."""
+    viewer = scene.front.post()
+    scene.begin().end()
+    last = viewer.events()[-1].id
+    assert scene.front.post({"Last-Event-ID": last}).names() == ["", "queued"]
+
+
+@pytest.mark.parametrize("claimed", ["9.1.0.0", "9.2.0.3", "9.1.7.0", "1.1.7.0", "9.3.0.0", "9.3.7.0"])
+def test_a_client_of_an_ended_job_that_knows_what_never_was_is_told_everything(
+    scene: EventScene, claimed: str
+) -> None:
+    viewer = scene.front.post(KEY)
+    run = scene.begin()
+    run.emit("a", "b")
+    run.end()
+    told = [event for event in viewer.events() if event.name in ("output", "succeeded")]
+    last = {"Last-Event-ID": f"{claimed}-{mark(run.id)}"}
+    for again in (scene.front.events(run.id, headers=last), scene.front.post({**KEY, **last})):
+        assert [event for event in again.events() if event.name not in ("", "reset")] == told
+
+
+@pytest.mark.parametrize("emits", [False, True])
+def test_a_start_that_did_not_count_was_one_nevertheless(scene: EventScene, emits: bool) -> None:
+    """Its worker gave the job back: what its client was told of the second start is true."""
+    viewer = scene.front.post()
+    run = scene.begin()
+    run.emit("a")
+    run.end(State.QUEUED)
+    run = scene.begin()
+    if emits:
+        run.emit("b")
+    viewer.events()
+    run.end()
+    assert run.claim.attempt == 1
+    assert [event.name for event in viewer.events()] == ["succeeded"]
+    resumed = scene.front.events(run.id, f"2.1.0.0-{mark(run.id)}").events()
+    assert outputs(resumed) == ["b"] * emits
+    earlier = scene.front.events(run.id, f"1.1.1.0-{mark(run.id)}").events()
+    assert [event.name for event in earlier] == ["", "reset", *["output"] * emits, "succeeded"]
+
+
+def test_a_front_that_was_told_too_much_reads_the_rest_and_listens_again(scene: EventScene) -> None:
+    """It hung for a while, so that its inbox has no room: the last that it hears of a job is that there is more."""
+    viewer = scene.front.post()
+    run = scene.begin()
+    looking = scene.front.ask("GET", f"/jobs/{run.id}", headers={"Prefer": "wait=30, change"})
+    run.emit("a")
+    scene.store.data.jobs[run.id].listening = []
+    run.emit("b")
+    run.progress(0.5)
+    scene.store.post.send("front", MailKind.PIECES, run.id, b"")
+    scene.turn()
+    answer = looking.answer()
+    assert answer is not None
+    assert answer.json()["progress"]["fraction"] == 0.5
+    run.emit("c")
+    told = viewer.events()
+    assert outputs(told) == ["a", "b", "c"]
+    asked = len(scene.front.store.listened)
+    run.emit("d")
+    assert outputs(viewer.events()) == ["d"]
+    assert len(scene.front.store.listened) == asked
+
+
+def test_who_only_looks_reads_where_the_job_stands_if_too_much_was_told(scene: EventScene) -> None:
+    scene.front.ask("POST", "/jobs/echo", {}, {"Prefer": "respond-async"})
+    run = scene.begin()
+    looking = scene.front.ask("GET", f"/jobs/{run.id}", headers={"Prefer": "wait=30, change"})
+    scene.store.data.jobs[run.id].listening = []
+    run.progress(0.5)
+    assert looking.answer() is None
+    scene.store.post.send("front", MailKind.PIECES, run.id, b"")
+    scene.turn()
+    assert looking.answer() is not None

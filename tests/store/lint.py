@@ -23,7 +23,7 @@ from relay.store.keys import FAMILIES, FIXED
 FOLDER = Path(scripts.__file__).parent / "lua"
 MOST_LINES, WIDEST = 90, 126
 GLOBALS = {"redis", "ARGV", "cjson", "cmsgpack", "string", "table", "math", "K", "ARG", "named", *CONSTANTS}
-GLOBALS |= {"ipairs", "pairs", "pcall", "select", "tonumber", "type", "unpack"}
+GLOBALS |= {"error", "ipairs", "pairs", "pcall", "select", "tonumber", "type", "unpack"}
 _KEYLESS = {"TIME", "SCAN"}  # commands
 
 

@@ -108,7 +108,7 @@ def test_python_reads_an_outcome_that_lua_wrote(redis: RedisProcess) -> None:
     given += ", created = 1, started = 2, finished = 3, expires = 4"
     packed = run(redis, f"return cmsgpack.pack(Outcome{{{given}, payload = 'p'}})")
     assert codec.read_outcome("0-x-1", packed) == Outcome(
-        "0-x-1", "a", State.FAILED, 1, 2, 3, 4, 5, "p", False
+        "0-x-1", "a", State.FAILED, 1, 2, 3, 4, 5, "p", starts=5
     )
     packed = run(redis, f"return cmsgpack.pack(Outcome{{{given}, payload = 'p', follows = true}})")
     assert codec.read_outcome("0-x-1", packed).follows

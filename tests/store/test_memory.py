@@ -45,6 +45,9 @@ LEFT_OUT = {
     # the store in memory does nothing in parts
     "test_large_jobs_are_claimed_a_few_at_a_time",
     "test_a_partition_that_there_is_not_has_nothing",
+    # nor does it keep what a process does not read
+    "test_a_process_that_reads_nothing_is_told_so_much_at_most_and_every_end",
+    "test_who_has_read_what_there_was_is_told_again",
 }
 
 

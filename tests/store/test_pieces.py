@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from relay.model.problems.request import NoSuchJob
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.store.messages import Fenced, Report, Turn
+from relay.store.messages import MOST_PAST, Fenced, Report, Turn
 from relay.store.pieces import KEPT_BYTES, MOST_KEPT, MOST_READ, READ_BYTES, Emitted, Piece
 from relay.store.standings import read_news, read_pieces
 from tests.store.conftest import MakeStore, Reader, Store
@@ -360,3 +360,76 @@ async def test_listening_is_for_the_owner(front: Store, worker: Store) -> None:
         assert (await front.listen("*", id, START)).pieces
         if not verb:
             await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+
+
+@ensureDeferred
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED])
+@pytest.mark.parametrize("runs", [True, False])
+async def test_an_outcome_says_how_often_its_job_was_started(
+    front: Store, worker: Store, state: State, runs: bool
+) -> None:
+    session, id = await begun(front, worker)
+    await again(session, id, state)
+    if runs:
+        await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+    else:
+        await session.turn(0, Report(id, State.SCHEDULED, delay=60_000))
+        await front.cancel("me", id)
+    outcome = (await front.listen("me", id, START)).known
+    assert isinstance(outcome, Outcome)
+    assert outcome.starts == 2
+    assert outcome.starts - outcome.attempts == (state is State.QUEUED)
+
+
+@ensureDeferred
+async def test_an_outcome_does_not_say_that_where_not_all_starts_are_kept(
+    front: Store, worker: Store
+) -> None:
+    session, id = await begun(front, worker)
+    for _ in range(MOST_PAST):
+        await again(session, id, State.QUEUED)
+    await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+    outcome = await front.look("me", id)
+    assert isinstance(outcome, Outcome)
+    assert outcome.starts in (0, MOST_PAST + 1)  # the store in memory knows
+
+
+@ensureDeferred
+async def test_a_process_that_reads_nothing_is_told_so_much_at_most_and_every_end(
+    front: Store, worker: Store, make_reader: MakeReader
+) -> None:
+    """And then that there is more, once."""
+    session, id = await begun(front, worker)
+    await front.listen("me", id, START)
+    large, inbox = f'"{"x" * 60_000}"', front.partition.keys.inbox("front")
+    for call in range(40):
+        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    assert await front.partition.command("MEMORY", "USAGE", inbox, "SAMPLES", 0) < 10 << 20
+    await session.turn(0, Report(id, State.SUCCEEDED, "1"))
+    reader = make_reader("front")
+    kinds = []
+    while not kinds or kinds[-1][0] != "o":
+        mail = await reader.next()
+        kinds.append((mail.kind, len(mail.data) > 0))
+    assert kinds[-3:] == [("p", True), ("p", False), ("o", True)]
+
+
+@ensureDeferred
+async def test_who_has_read_what_there_was_is_told_again(
+    front: Store, worker: Store, make_reader: MakeReader
+) -> None:
+    session, id = await begun(front, worker)
+    await front.listen("me", id, START)
+    large = f'"{"x" * 60_000}"'
+    for call in range(40):
+        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    reader = make_reader("front")
+    while (await reader.next()).data:
+        pass
+    last = await front.listen("me", id, (1, 160))
+    assert last.pieces == []
+    await front.partition.command(
+        "XTRIM", front.partition.keys.inbox("front"), "MAXLEN", 0
+    )  # as reading does
+    await emit(session, id, '"again"', first=161)
+    assert read_pieces((await reader.next()).data)[0].data == '"again"'

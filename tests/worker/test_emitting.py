@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import LogEvent
+from twisted.logger import LogEvent, capturedLogs
 
-from relay.model.problems.job import EmittedTooFast
+from relay.model.problems.job import EmittedTooFast, OutputNotKept
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.model.state import State
 from relay.redis.connection import LinkLost
 from relay.store.messages import Fenced, Report
-from relay.store.pieces import MOST_READ, READ_BYTES, Emitted
+from relay.store.pieces import MOST_READ, READ_BYTES, Emitted, LogsSpoilt
 from relay.worker import emitting
 from relay.worker.checkpoints import LARGEST
 from relay.worker.emitter import EACH
@@ -268,3 +268,32 @@ def test_what_was_cancelled_with_its_handler_is_sent_all_the_same(stage: Stage) 
     stage.gathered()
     stage.reply()
     assert stage.sent() == [[(A.id, 1)]]
+
+
+def test_what_one_job_can_not_put_out_holds_up_nobody(
+    stage: Stage, no_logged_failures: list[LogEvent]
+) -> None:
+    """Its end is told, too."""
+    failed: list[Any] = []
+    (spoilt,) = stage.emit(A.id, "1")
+    spoilt.addErrback(failed.append)
+    (told,) = stage.emit(B.id, "1")
+    for id in (A.id, B.id):
+        stage.session.report(Report(id, State.SUCCEEDED, "1"))
+    stage.gathered()
+    stage.fail(LogsSpoilt([A.id], []))
+    assert failed[0].check(OutputNotKept)
+    assert told.called
+    stage.answer_some()
+    assert sorted(stage.ends()) == sorted([A.id, B.id])
+    stage.clock.advance(10)
+    assert len(stage.sent()) == 1
+
+
+def test_that_nothing_of_a_job_is_kept_is_said_once(stage: Stage) -> None:
+    with capturedLogs() as heard:
+        for number in range(3):
+            stage.emit(A.id, str(number))[0].addErrback(lambda _: None)
+            stage.gathered()
+            stage.fail(LogsSpoilt([A.id], []))
+    assert [event["id"] for event in heard] == [A.id]

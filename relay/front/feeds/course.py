@@ -78,7 +78,8 @@ class Course:
         """What was read of the log, and behind what earlier starts have put out, where the job stands."""
         known = read.known
         if isinstance(known, Outcome):
-            return self.pieces(read.pieces)
+            is_gap = read.gap and not read.pieces  # there is something, and it can't be read
+            return [JobEvent(GAP, "", b"{}")] if is_gap else self.pieces(read.pieces)
         now = known.starts if present(known).phase == RUNS else known.starts + 1
         before = [piece for piece in read.pieces if piece.starts < now]
         events = self.pieces(before)
@@ -88,7 +89,8 @@ class Course:
 
     def end(self, outcome: Outcome) -> list[JobEvent]:
         """How the job ended."""
-        events = self._reset(outcome.attempts, outcome.attempts)  # a start of which nothing was told
+        starts = outcome.starts or outcome.attempts
+        events = self._reset(starts, outcome.attempts)  # a start of which nothing was told
         self.at = self.at.ended
         events.append(self._event(outcome.state.value, envelope.of_outcome(outcome, self.prefix)))
         return events

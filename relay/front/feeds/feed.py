@@ -90,7 +90,7 @@ class Feed(Audience):
         for mail in self._mail[since - self._dropped :]:
             if isinstance(mail, JobStatus):
                 events += course.news(mail)
-            elif not course.lacks(mail[0]):
+            elif mail and not course.lacks(mail[0]):
                 events += course.pieces(mail)
         return events
 
@@ -115,14 +115,20 @@ class Feed(Audience):
     # -- what comes --
 
     def heard(self, mail: Mail) -> None:
-        """By mail: where the job stands, or what it has put out in one start, without a hole."""
+        """By mail: where the job stands, or what it has put out in one start, without a hole; nothing where it
+        has to be read, because this process was told too much before."""
         if self._readers:
             self._keep(mail)
         if isinstance(mail, JobStatus):
-            for each in tuple(self._watches):
-                each.changed(mail)
-        if self._hears and self._catching is None:
+            self._have_changed(mail)
+        if not mail:
+            self.catch_up()
+        elif self._hears and self._catching is None:
             self._apply(mail)
+
+    def _have_changed(self, known: JobStatus) -> None:
+        for each in tuple(self._watches):
+            each.changed(known)
 
     def _keep(self, mail: Mail) -> None:
         if not isinstance(self._mail, list):
@@ -135,7 +141,7 @@ class Feed(Audience):
     def _apply(self, mail: Mail) -> None:
         if isinstance(mail, JobStatus):
             self._tell(self.course.news(mail))
-        elif self.course.lacks(mail[0]):
+        elif not mail or self.course.lacks(mail[0]):
             self.catch_up()
         else:
             self._tell(self.course.pieces(mail))
@@ -182,6 +188,8 @@ class Feed(Audience):
             since = self.mail
             portion = await reading.next()
             self._tell([*portion.told])
+            if isinstance(portion.known, JobStatus):
+                self._have_changed(portion.known)
             if portion.outcome is not None:
                 self._tell_end(self.course.end(portion.outcome), portion.outcome)
             goes_on = portion.more or reading.is_doubtful or self.outcome is not None or since < self._dropped

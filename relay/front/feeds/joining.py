@@ -17,9 +17,13 @@ from relay.front.feeds.told import ToldEvents
 from relay.model.position import EventPosition
 from relay.model.status import JobStatus, Outcome
 from relay.net.outgoing import PATIENCE
+from relay.timing.backoff import Backoff
 
 ROOM = 64 << 10  # bytes that a client has not taken, with which more is read for it
 _LOOK = 0.05  # seconds between looks whether it has
+AGAIN = Backoff(
+    0.05, limit=0.5
+)  # before a log is read again that had nothing, though the others were told more
 
 
 class Joins(Hears, Protocol):
@@ -102,7 +106,7 @@ class Joining:
         self._running.addErrback(self._failed, joins)
 
     async def _run(self, joins: Joins) -> None:
-        portion, self._first = self._first, None
+        portion, self._first, fruitless = self._first, None, 0
         if portion is None:
             portion = await self._next()
         while portion.outcome is None:
@@ -114,16 +118,21 @@ class Joining:
                 joins.has_joined()
                 self._leave()
                 return
-            portion = await self._next()
+            before, is_all = self._reading.course.at, not portion.more
+            portion = await self._next(AGAIN.pause(fruitless) if fruitless else 0.0)
+            fruitless = fruitless + 1 if is_all and self._reading.course.at == before else 0
         self._leave()
         last = ToldEvents(self._reading.course.end(portion.outcome), portion.told)
         joins.hear_end(last, portion.outcome)
 
-    async def _next(self) -> Portion:
-        """The next portion, once the client has room for it."""
+    async def _next(self, pause: float = 0.0) -> Portion:
+        """The next portion, after some seconds and once the client has room for it."""
         assert self._joins is not None
         self._is_waiting = True
         try:
+            if pause:
+                self._read(False)
+                await deferLater(self._clock, pause)
             if self._joins.unsent() > ROOM:
                 self._read(False)
                 await self._has_room(self._joins)

@@ -81,14 +81,16 @@ class LogReading:
             self.is_doubtful |= is_doubtful
             raise
         read = found.read
-        if self._is_lost(read, again == 1):
+        if self._is_lost(read, is_doubtful):
             return Portion(ToldEvents(self.course.restart()), more=True)
         outcome = read.known if isinstance(read.known, Outcome) else ended
         return Portion(found.take(self.course), read.more, None if read.more else outcome, read.known)
 
-    def _is_lost(self, read: Listened, again: bool) -> bool:
+    def _is_lost(self, read: Listened, is_doubtful: bool) -> bool:
         """Whether the store does not know what was told."""
-        if not isinstance(read.known, Outcome) and self.course.lost(read.known):
+        known, at = read.known, self.course.at
+        if isinstance(known, JobStatus) and self.course.lost(known):
             return True
-        is_there = read.gap or (bool(read.pieces) and read.pieces[0].place == self.course.at.piece)
-        return again and not is_there
+        if is_doubtful and at.pieces:
+            return not read.gap and (not read.pieces or read.pieces[0].place != at.piece)
+        return is_doubtful and isinstance(known, Outcome) and at.beyond(known)

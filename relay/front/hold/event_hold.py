@@ -41,9 +41,10 @@ def soon() -> int:
 
 
 class EventHold(Hold):
-    """Tells one client the events of one job, from `begin` on. `joining` brings it to all who listen to the job."""
+    """Tells one client the events of one job, from `begin` on. `joining` brings it to all who listen to the job; `head`
+    has header lines of its own."""
 
-    __slots__ = ("_feed", "_form", "_joining")
+    __slots__ = ("_feed", "_form", "_head", "_joining")
 
     def __init__(
         self,
@@ -53,9 +54,11 @@ class EventHold(Hold):
         known: JobStatus,
         form: EventStream,
         joining: Joining,
+        head: str = "",
     ) -> None:
         super().__init__(context, policy, caller, known, joining.feed.waiter or _OVER)  # which all share
         self._stream = self._form = form
+        self._head = head
         self._feed: Feed | None = joining.feed
         self._joining: Joining | None = joining
 
@@ -79,7 +82,7 @@ class EventHold(Hold):
         if exchange.trail is not None:
             self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
         assert joining is not None
-        self._commit(self._form.first(written(joining.at, self._known.id)))
+        self._commit(self._form.first(written(joining.at, self._known.id)), self._head)
         if self._joining is not None:  # else it was handed over, or sent elsewhere
             joining.run(self)
 

@@ -96,8 +96,8 @@ class Hold(Ending):
 
     # -- phase B --
 
-    def _commit(self, first: bytes = b"") -> None:
-        """Send the head, and this behind it."""
+    def _commit(self, first: bytes = b"", more: str = "") -> None:
+        """Send the head, with more header lines, and this behind it."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._address = exchange.address
@@ -105,7 +105,7 @@ class Hold(Ending):
         lines = (
             f"Date: {date(int(time.time()))}\r\nRelay-Job-Id: {self._known.id}\r\n"
             f"Location: {answers.location(self._known.id, self._context.prefix)}\r\n"
-            f"{answers.preference_applied(self._policy.applied)}{exchange.answer_head}"
+            f"{answers.preference_applied(self._policy.applied)}{more}{exchange.answer_head}"
         )
         eager_write(self.transport, self._stream.head(lines) + first)
         self._context.events.committed(self._known.id, self.held())

@@ -73,11 +73,11 @@ class Holding:
         applied = ["respond-async"] * wait.prefer.respond_async + ["durable"] * wait.prefer.durable
         return told.with_head(answers.preference_applied(", ".join(applied)))
 
-    def tell(self, known: JobStatus | Outcome, status: int) -> HttpAnswer:
+    def tell(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> HttpAnswer:
         """Where a job stands; an outcome is collected."""
         if isinstance(known, Outcome):
             self._context.jobs.collected(known)
-        return self.show(known, status)
+        return self.show(known, status, replayed=replayed)
 
     def show(self, known: JobStatus | Outcome, status: int, *, replayed: bool = False) -> HttpAnswer:
         """Where a job stands, for one who only looks."""

@@ -46,28 +46,35 @@ class Streaming:
     async def submitted(
         self, request: Request, caller: Caller, accepted: Accepted, policy: HoldPolicy, form: str
     ) -> Served:
-        """Tell the events of a job that was submitted, or joined, just now."""
-        known, waiter = accepted.known, accepted.waiter
+        """Tell the events of a job that was submitted, or joined, just now; nothing if its client has
+        the end."""
+        known, waiter, replayed = accepted.known, accepted.waiter, accepted.replayed
+        if _has_end(known, self._told(request, known.id)):
+            return self._nothing_more(known.id, replayed)
         if self._can_stream(caller):
+            how = policy, form, replayed
             try:
-                return await self._stream(request, caller, known.id, policy, form, waiter)
+                return await self._stream(request, caller, known.id, *how, waiter)
             except (StoreAway, NoSuchJob, StoreReset):  # it was there a moment ago
-                return self._later(known, form)
+                return self._later(known, form, replayed)
         leave(waiter)
-        return self._later(known, form)
+        return self._later(known, form, replayed)
 
-    async def of_job(self, request: Request, caller: Caller, id: str, wait: WaitRequest) -> Served:
-        """Tell the events of a job, from where its client was told of it. Raises what `JobService.look` raises."""
-        form = stream_of(request, EVENTS)
+    async def of_job(
+        self, request: Request, caller: Caller, id: str, wait: WaitRequest, replayed: bool = False
+    ) -> Served:
+        """Tell the events of a job, from where its client was told of it; `replayed`: it had ended before it was asked
+        for. Raises what `JobService.look` raises."""
+        form, told = stream_of(request, EVENTS), self._told(request, id)
         try:
-            if self._told(request, id).phase == ENDED or not self._can_stream(caller):
+            if told.phase == ENDED or not self._can_stream(caller):
                 known = await self._context.jobs.look(caller.owner, id)
-                if isinstance(known, Outcome) and self._told(request, id).phase == ENDED:
-                    return HttpAnswer(NO_CONTENT, "", b"", answers.about(id, self._context.prefix), id)
+                if _has_end(known, told):
+                    return self._nothing_more(id, replayed)
                 if not self._can_stream(caller):
-                    return self._later(known, form)
+                    return self._later(known, form, replayed)
             check_owner(caller.owner, id)
-            return await self._stream(request, caller, id, self._policies.of_look(wait), form)
+            return await self._stream(request, caller, id, self._policies.of_look(wait), form, replayed)
         except StoreAway:
             if form != EVENTS:
                 raise
@@ -80,13 +87,15 @@ class Streaming:
         id: str,
         policy: HoldPolicy | None,
         form: str,
+        replayed: bool,
         waiter: Deferred[Outcome] | None = None,
     ) -> EventHold:
         assert policy is not None, "a look is always held"
         joining = self._context.feeds.joining(caller.owner, id, self._told(request, id), waiter)
         known = await joining.begin()
         how = self._policies.streamed(policy), caller, _live(known), event_stream(form, request.chunked)
-        return EventHold(self._context, *how, joining)
+        head = answers.idempotency_replayed(replayed and isinstance(known, Outcome))
+        return EventHold(self._context, *how, joining, head)
 
     def _told(self, request: Request, id: str) -> EventPosition:
         """What a client says that it was told."""
@@ -96,11 +105,16 @@ class Streaming:
         leaves = self._context.jobs.draining and not self._context.successor.takes_streams
         return self._holding.has_room(caller) and not leaves
 
-    def _later(self, known: JobStatus | Outcome, form: str) -> HttpAnswer:
+    def _nothing_more(self, id: str, replayed: bool) -> HttpAnswer:
+        """The client has the end."""
+        head = answers.about(id, self._context.prefix) + answers.idempotency_replayed(replayed)
+        return HttpAnswer(NO_CONTENT, "", b"", head, id)
+
+    def _later(self, known: JobStatus | Outcome, form: str, replayed: bool) -> HttpAnswer:
         """This front has no room, or leaves: the client is to come back."""
         if form == EVENTS:
             return self._come_back(known.id)
-        return self._holding.tell(known, 200 if isinstance(known, Outcome) else 202)
+        return self._holding.tell(known, 200 if isinstance(known, Outcome) else 202, replayed=replayed)
 
     def _come_back(self, id: str) -> HttpAnswer:
         """For clients that would never do so after an error."""
@@ -137,6 +151,11 @@ class Streaming:
     def _changed(self, known: JobStatus | Outcome, before: EventPosition, applied: str) -> HttpAnswer:
         at = event_id(told(known, before), known.id)
         return self._holding.tell(known, 200).with_head(at + answers.preference_applied(applied))
+
+
+def _has_end(known: JobStatus | Outcome, told: EventPosition) -> bool:
+    """Whether a client that was told this has nothing more to hear."""
+    return isinstance(known, Outcome) and told.phase == ENDED and not told.beyond(known)
 
 
 def _asked(request: Request) -> str:

@@ -51,10 +51,11 @@ class TicketRoutes(Routes):
     @app.route("/tickets/<string:ticket>/events", methods=["GET"])
     async def events(self, request: Request, caller: Caller, ticket: str) -> Served:
         """What happens to the job, while it happens. Raises `Forbidden` for a bad ticket."""
-        caller, (id, _, preferred, *_) = self._read(request, caller, ticket)
+        caller, (id, _, preferred, replayed, _) = self._read(request, caller, ticket)
         if request.method == "HEAD":
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
-        return await self._streaming.of_job(request, caller, id, WaitRequest.read(request, preferred))
+        wait = WaitRequest.read(request, preferred)
+        return await self._streaming.of_job(request, caller, id, wait, replayed)
 
     def _read(self, request: Request, caller: Caller, ticket: str) -> tuple[Caller, Ticket]:
         """What a ticket says, and who has it."""

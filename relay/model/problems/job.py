@@ -98,6 +98,13 @@ class StepTooLarge(RelayError):
     status, slug, title = 500, "step-too-large", "The result of a step is too large"
 
 
+class OutputNotKept(RelayError):
+    """The store refuses what the job puts out, because somebody has changed by hand what the store has of it. The
+    operator's log says which job it is. Other jobs go on."""
+
+    status, slug, title = 500, "output-not-kept", "What the job puts out can't be kept"
+
+
 class EmittedTooFast(RelayError):
     """The job has put out more than the store could take meanwhile: `limit` bytes waited for it. The handler should
     await what `emit` returns, so that it is no faster than the store."""

@@ -2,7 +2,7 @@
 -- `Job.parent` says so). `children` has their ids, `parents` the live jobs that have some, `orphans` those that ended so.
 -- A parent may live in another partition than its sub-job. It can't tell here that it has ended, so `abroad` has when it is
 -- to be looked at next (see `abroad.lua`).
--- needs: prelude
+-- needs: prelude, spoilt
 local born = {} -- of this script: by parent, a score and an id for each
 local has_orphans = false -- whether this script has made some
 
@@ -20,7 +20,8 @@ end
 
 -- How a job has ended, as far as that is kept; nil for one that lives, or is not known (the store has lost it).
 local function end_of(id)
-  local outcome = redis.call('HEXISTS', K.job, id) == 0 and redis.call('GET', named('result', id))
+  if redis.call('HEXISTS', K.job, id) == 1 then return nil end
+  local outcome = unless_spoilt(redis.pcall('GET', named('result', id)), false)
   return outcome and cmsgpack.unpack(outcome)[Outcome.state] or nil
 end
 
@@ -31,7 +32,7 @@ local function write_children()
     if abroad then redis.call('ZADD', K.abroad, 'NX', digits(now + LOOK), parent) end
     if state ~= 'succeeded' then
       redis.call('HSET', K.parents, parent, '1')
-      each_slice(ids, 2000, function(...) redis.call('ZADD', named('children', parent), ...) end)
+      each_slice(ids, 2000, function(...) unless_spoilt(redis.pcall('ZADD', named('children', parent), ...)) end)
       if state then redis.call('ZADD', K.orphans, 0, parent) end
     end
   end
@@ -48,7 +49,7 @@ end
 -- A sub-job has ended.
 local function remove_child(parent, id)
   if not parent or parent == '' then return end
-  if redis.call('ZREM', named('children', parent), id) == 0 then return end
+  if unless_spoilt(redis.pcall('ZREM', named('children', parent), id), 0) == 0 then return end
   if redis.call('EXISTS', named('children', parent)) == 0 then forget_children(parent) end
 end
 

@@ -1,10 +1,8 @@
--- Attempts of a live job that have ended without an outcome, oldest first: `history` has the last MOST_PAST of them, rows of
--- `PastAttempt` (times in ms; the slug of what it failed with, '' for none; the process that ran it). A job that succeeds
+-- Attempts of a live job that have ended without an outcome, oldest first: `history` has the last History.MOST of them, rows
+-- of `PastAttempt` (times in ms; the slug of what it failed with, '' for none; the process that ran it). A job that succeeds
 -- at once has none. They go on with its outcome, and with the dead job that it becomes.
 -- They count as bytes of their job.
 -- needs: prelude, kept, mail
-local MOST_PAST = 20
-
 local function past_attempts(id)
   local packed = redis.call('HGET', K.history, id)
   return packed and cmsgpack.unpack(packed) or {}
@@ -18,7 +16,7 @@ end
 -- The attempts of a job, this one behind them, as they are kept.
 local function packed_with(id, row)
   local rows = past_attempts(id)
-  if #rows >= MOST_PAST then table.remove(rows, 1) end
+  if #rows >= History.MOST then table.remove(rows, 1) end
   rows[#rows + 1] = row
   return cmsgpack.pack(rows)
 end

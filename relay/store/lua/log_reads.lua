@@ -1,12 +1,14 @@
 -- Portions of what a job has put out.
--- needs: prelude, logs
+-- needs: prelude, logs, spoilt
 
 -- Rows of `Piece` after a place, each following upon the one before it; whether there are more behind them; whether some are
--- missing in front of them.
+-- missing in front of them. A log that is spoilt has none, and all are missing.
 local function pieces_after(id, place, most, most_bytes)
   local rows, bytes = {}, 0
-  local gap = is_behind(read_place(redis.call('GET', named('cut', id))), place)
-  local entries = redis.call('XRANGE', named('pieces', id), '(' .. place_text(place), '+', 'COUNT', most + 1)
+  local gap = is_behind(read_place(unless_spoilt(redis.pcall('GET', named('cut', id)), nil)), place)
+  local entries = unless_spoilt(
+    redis.pcall('XRANGE', named('pieces', id), '(' .. place_text(place), '+', 'COUNT', most + 1), nil)
+  if not entries then return rows, false, true end
   for nth, entry in ipairs(entries) do
     local at, data = read_place(entry[1]), entry[2][2]
     bytes = bytes + #data

@@ -1,6 +1,6 @@
 -- Mail to processes: collected while a script runs, one entry for each inbox at its end.
 -- An inbox that does not exist is never made by a writer: its owner is gone, or will make it and attach.
--- needs: prelude
+-- needs: prelude, spoilt
 local mail, wanted = {}, {}
 
 local function post(inbox, id, text)
@@ -32,7 +32,7 @@ local function send_mail()
   for name, most in pairs(wanted) do wake_idle(name, math.min(most, 1000)) end
   for inbox, entries in pairs(mail) do
     each_slice(entries, 2000, function(...)
-      redis.call('XADD', named('inbox', inbox), 'NOMKSTREAM', '*', ...)
+      unless_spoilt(redis.pcall('XADD', named('inbox', inbox), 'NOMKSTREAM', '*', ...))
     end)
   end
 end

@@ -1,5 +1,5 @@
 -- Submissions that were sent before, or whose key was: what is known of their job, as a `Receipt`; nil where nothing is.
--- needs: waiters
+-- needs: spoilt, waiters
 local added = {} -- ids of jobs that this script has added
 
 local function recall(id, inbox)
@@ -9,12 +9,12 @@ local function recall(id, inbox)
     add_waiter(id, kept, inbox)
     return Receipt{known = 'known', id = id}
   end
-  local outcome = redis.call('GET', named('result', id))
+  local outcome = unless_spoilt(redis.pcall('GET', named('result', id)), false)
   return outcome and Receipt{known = 'done', id = id, outcome = outcome} or nil
 end
 
 local function recall_key(digest, fingerprint, inbox)
-  local found = digest ~= '' and redis.call('GET', named('idem', digest))
+  local found = digest ~= '' and unless_spoilt(redis.pcall('GET', named('idem', digest)), false)
   if not found then return nil end
   local id, stored = string.match(found, '^(%S+) (%S+)$')
   local known = recall(id, inbox)

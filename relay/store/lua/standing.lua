@@ -1,6 +1,6 @@
 -- What is known of a job, if it is this owner's ('*' is anyone).
 -- {'none'} · {'done', outcome} · a row of `Standing`, times in ms
--- needs: jobs, aside, places, portions, runs
+-- needs: jobs, aside, places, portions, runs, spoilt
 local function place_in_line(id, job)
   if redis.call('ZSCORE', K.delay, id) then return 'scheduled', 0 end
   local rank = redis.call('ZRANK', line_of(job[Job.name], job[Job.lane]), id)
@@ -28,7 +28,7 @@ local function standing(id, owner)
       state = state, name = job[Job.name], created = created_of(kept), started = 0, attempts = tries,
       position = position, progress = progress, durable = job[Job.durable] and 1 or 0}, kept
   end
-  local outcome = redis.call('GET', named('result', id))
+  local outcome = unless_spoilt(redis.pcall('GET', named('result', id)), false)
   if outcome then read_bytes = read_bytes + #outcome end
   if outcome and (owner == '*' or cmsgpack.unpack(outcome)[Outcome.owner] == owner) then return {'done', outcome} end
   return {'none'}

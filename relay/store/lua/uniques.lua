@@ -1,7 +1,7 @@
 -- Submissions that ask for what another job does already (`Job.unique`): they join it. One with a `debounce` (ms) is held
 -- back, and while nobody has begun it the next one takes its place: its arguments count, and it is held back anew, up to
 -- LONGEST times the debounce after the first.
--- needs: prelude, allowances, jobs, kept, places, repeats, times
+-- needs: prelude, allowances, jobs, kept, places, repeats, spoilt, times
 local LONGEST = 10
 local JOINED = 86400000 -- ms that the key of a submission stands for the job that it joined
 
@@ -64,7 +64,7 @@ end
 -- A `Receipt` where there is one that it joins. That counts for the rate of its caller, unless it was sent `again`.
 local function join(row, inbox, room, again)
   if row[Submission.unique] == '' then return nil end
-  local id = redis.call('GET', named('one', row[Submission.unique]))
+  local id = unless_spoilt(redis.pcall('GET', named('one', row[Submission.unique])), false)
   if not id then return nil end
   local allowed = not again and row[Submission.caller] ~= '' and allowance_of(row[Submission.caller])
   local refused = allowed and slowed(allowed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from relay.model import envelope
 from relay.model.job import Job
@@ -154,7 +155,7 @@ class DataSet:
 
     def settle(self, live: LiveJob, state: State, payload: str = "") -> None:
         """A job ends: keep its outcome, and tell all who wait for it."""
-        now, run = self.now(), live.run
+        now, run, starts = self.now(), live.run, live.starts
         live.move(state)
         del self.jobs[live.id]
         self.ones.end(live.id, live.job, state, now)
@@ -170,10 +171,11 @@ class DataSet:
             payload,
             live.job.then is not None,
             live.job.durable,
+            starts,
         )
         process = process_of(run.session) if run else ""
         self._ended[live.id] = EndedJob(live.job.owner, outcome, process, tuple(live.history), live.pieces)
-        kept = kept_outcome(outcome, live.job.owner)
+        kept = kept_outcome(outcome, live.job.owner, tuple(live.history))
         message = (MailKind.OUTCOME, live.id, kept) if len(kept) <= LARGE else (MailKind.LARGE, live.id)
         for inbox in live.inboxes:
             self.post.send(inbox, *message)
@@ -192,16 +194,18 @@ class DataSet:
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
         """Give an outcome to the job that gets it, at once where nobody waits."""
-        if live.job.then is None:
+        job, now = live.job, self.now()
+        if job.then is None:
             return
-        arguments = arguments_of_then(envelope.of_outcome(outcome), live.job.notify)
-        owner, caller, fair = live.job.owner, live.job.caller, live.job.fair
-        job = live.job.then.job(
-            owner, arguments, trace=live.job.trace, caller=caller, fair=fair, notify=live.job.notify
-        )
-        now = self.now()
+        same: dict[str, Any] = {
+            "trace": job.trace,
+            "caller": job.caller,
+            "fair": job.fair,
+            "notify": job.notify,
+        }
+        arguments = arguments_of_then(envelope.of_outcome(outcome), job.notify)
         due = now + (COLLECTED_WITHIN if live.inboxes else 0)
-        self.add(LiveJob(following(live.id), job, now, 0, due=due))
+        self.add(LiveJob(following(live.id), job.then.job(job.owner, arguments, **same), now, 0, due=due))
 
     def collect(self, id: str) -> bool:
         """Somebody has this outcome: whether a job that would have been given it was dropped."""

@@ -11,9 +11,8 @@ from relay.model.problems.slugs import slug_of
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
 from relay.store.memory.pieces import PieceLog
-from relay.store.messages import DeadJob, PastAttempt
+from relay.store.messages import MOST_PAST, DeadJob, PastAttempt
 
-MOST_PAST = 20  # attempts of a job that are kept
 Place = tuple[int, int]  # in a line: minus the priority, and when it came
 
 
