@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from relay.model import envelope
 from relay.model.job import Job
@@ -194,18 +193,10 @@ class DataSet:
 
     def _follow(self, live: LiveJob, outcome: Outcome) -> None:
         """Give an outcome to the job that gets it, at once where nobody waits."""
-        job, now = live.job, self.now()
-        if job.then is None:
-            return
-        same: dict[str, Any] = {
-            "trace": job.trace,
-            "caller": job.caller,
-            "fair": job.fair,
-            "notify": job.notify,
-        }
-        arguments = arguments_of_then(envelope.of_outcome(outcome), job.notify)
-        due = now + (COLLECTED_WITHIN if live.inboxes else 0)
-        self.add(LiveJob(following(live.id), job.then.job(job.owner, arguments, **same), now, 0, due=due))
+        if live.job.then is not None:
+            arguments = arguments_of_then(envelope.of_outcome(outcome), live.job.notify)
+            due = self.now() + (COLLECTED_WITHIN if live.inboxes else 0)
+            self.add(LiveJob(following(live.id), live.follower(arguments), self.now(), 0, due=due))
 
     def collect(self, id: str) -> bool:
         """Somebody has this outcome: whether a job that would have been given it was dropped."""

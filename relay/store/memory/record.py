@@ -102,6 +102,14 @@ class LiveJob:
         times = self.created, self.deadline, run.started
         return Claim(self.id, self.job, run.attempt, *times, starts, self.checkpoint)
 
+    def follower(self, arguments: str) -> Job:
+        """The job that is given its outcome, as these arguments; it has one (`Job.then`)."""
+        job, then = self.job, self.job.then
+        assert then is not None
+        return then.job(
+            job.owner, arguments, trace=job.trace, caller=job.caller, fair=job.fair, notify=job.notify
+        )
+
     def standing(self, position: int) -> JobStatus:
         """As its owner is shown it."""
         started, attempts = (self.run.started, self.run.attempt) if self.run else (0, self.tries)
