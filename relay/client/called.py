@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from relay.model.arguments.foreign import written
-from relay.model.names import HANDLER_MARK, JOB_NAME
+from relay.model.names import JOB_NAME, job_name_of
 
 _write = msgspec.json.Encoder(enc_hook=written).encode
 
@@ -21,7 +21,7 @@ class CalledJob:
 
     def __init__(self, wanted: str | Callable[..., Any]) -> None:
         self._handler = None if isinstance(wanted, str) else wanted
-        self.name = wanted if isinstance(wanted, str) else _name_of(wanted)
+        self.name = wanted if isinstance(wanted, str) else job_name_of(wanted)
         if not JOB_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not the name of a job")
 
@@ -49,15 +49,6 @@ class CalledJob:
 
         declared = declared_result(self._handler)
         return result if declared is Any else msgspec.json.decode(msgspec.json.encode(result), type=declared)
-
-
-def _name_of(function: Any) -> str:
-    options = getattr(function, HANDLER_MARK, None)
-    if options is None:
-        shown = getattr(function, "__qualname__", None) or f"a value of type {type(function).__name__}"
-        raise TypeError(f"{shown} is not a job: give the function that has @job, or the job's name")
-    name: str = options.name
-    return name
 
 
 def _names_of(function: Callable[..., Any], name: str) -> tuple[str, ...]:

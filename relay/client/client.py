@@ -34,17 +34,24 @@ class Client:
 
     `token`: of ``--tokens``, or a JWT · `subject`: for whom all this is done, with a trusted token · `silence`: seconds
     without a byte after which an answer is given up and asked for again; longer than relay's ``--heartbeat`` (8) ·
-    `keep`: relay's ``--keep``, in seconds, for which an outcome is asked for again and again. One client serves all
-    threads of a process. Raises `ValueError` for what can't be an address, a token, or a subject.
+    `keep`: relay's ``--keep``, in seconds, for which an outcome is asked for again and again · `on_trouble`: is called
+    with the reason each time before the same is sent again because there was no whole answer; what it raises ends the
+    call. One client serves all threads of a process. Raises `ValueError` for what can't be an address, a token, or a
+    subject.
     """
 
     def __init__(
-        self, url: str, token: str = "", subject: str = "", silence: float = SILENCE, keep: float = KEEP
+        self,
+        url: str,
+        token: str = "",
+        subject: str = "",
+        silence: float = SILENCE,
+        keep: float = KEEP,
+        on_trouble: Callable[[str], object] | None = None,
     ) -> None:
-        #: called with the reason before the same is sent again
-        self.on_trouble: Callable[[str], object] = lambda why: None
         self._asking = Asking(url, token, subject)
         self._keep = keep
+        self._on_trouble = on_trouble
         timeout = Timeout(connect=CONNECT, read=silence)
         self._pool = urllib3.PoolManager(maxsize=10, retries=False, timeout=timeout)
 
@@ -149,8 +156,8 @@ class Client:
             envelope = course.over()
             if envelope is not None:
                 return envelope
-            if course.trouble:
-                self.on_trouble(course.trouble)
+            if course.trouble and self._on_trouble is not None:
+                self._on_trouble(course.trouble)
             time.sleep(course.pause)
 
     def _events(self, course: CallCourse) -> Iterator[HeardEvent]:

@@ -29,14 +29,21 @@ _LIMITS = httpx2.Limits(
 
 
 class AsyncClient:
-    """A `Client` for asyncio: the same arguments, the same methods, to be awaited. A call that is cancelled waits no
-    more; the job goes on, and the same key finds it again."""
+    """A `Client` for asyncio: the same arguments (`on_trouble` is a plain function), the same methods, to be awaited. A
+    call that is cancelled waits no more; the job goes on, and the same key finds it again."""
 
     def __init__(
-        self, url: str, token: str = "", subject: str = "", silence: float = SILENCE, keep: float = KEEP
+        self,
+        url: str,
+        token: str = "",
+        subject: str = "",
+        silence: float = SILENCE,
+        keep: float = KEEP,
+        on_trouble: Callable[[str], object] | None = None,
     ) -> None:
         self._asking = Asking(url, token, subject)
         self._keep = keep
+        self._on_trouble = on_trouble
         self._http = httpx2.AsyncClient(
             base_url=self._asking.origin,
             timeout=httpx2.Timeout(CONNECT, read=silence, write=silence, pool=None),
@@ -129,6 +136,8 @@ class AsyncClient:
             envelope = course.over()
             if envelope is not None:
                 return envelope
+            if course.trouble and self._on_trouble is not None:
+                self._on_trouble(course.trouble)
             await asyncio.sleep(course.pause)
 
     async def _events(self, course: CallCourse) -> AsyncGenerator[HeardEvent]:

@@ -15,13 +15,9 @@ Given = list[tuple[str, str, bool]]  # name, value, and whether the value is sai
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument("name", metavar="NAME", type=job_name, help="name of the job")
-    parser.add_argument(
-        "arguments",
-        metavar="ARG=VALUE",
-        nargs="*",
-        type=pair,
-        help="an argument: a text, or JSON where the job takes something else, as in n=5 or tags='[\"a\"]'; "
+    add_call(
+        parser,
+        "an argument: a text, or JSON where the job takes something else, as in n=5 or tags='[\"a\"]'; "
         "ARG:=VALUE is JSON in any case",
     )
     parser.add_argument("--json", default="", metavar="OBJECT", help="arguments as a JSON object")
@@ -40,7 +36,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="try the job again as often as it declares")
 
 
-def pair(text: str) -> tuple[str, str, bool]:
+def add_call(parser: ArgumentParser, about_argument: str) -> None:
+    """Add the name of a job, as `name`, and its arguments, as `arguments`, which are `Given`."""
+    parser.add_argument("name", metavar="NAME", type=job_name, help="name of the job")
+    parser.add_argument("arguments", metavar="ARG=VALUE", nargs="*", type=_pair, help=about_argument)
+
+
+def _pair(text: str) -> tuple[str, str, bool]:
     """An argument among the words of a command line: its name, its value, and whether that is said to be JSON. Raises
     `ArgumentTypeError`."""
     name, equals, value = text.partition("=")

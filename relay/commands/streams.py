@@ -73,4 +73,10 @@ def _taken(stream: TextIO | None, number: int, kind: type[TextIOWrapper]) -> Tex
         return kind(os.fdopen(number, "wb"), "utf-8", _OTHERWISE, line_buffering=True)
     if type(stream) is not TextIOWrapper:  # whoever called has put something else there
         return stream
-    return kind(stream.buffer, stream.encoding, _OTHERWISE, line_buffering=stream.line_buffering)
+    return kind(
+        stream.buffer,
+        stream.encoding,
+        _OTHERWISE,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,  # instead of lines, with PYTHONUNBUFFERED
+    )

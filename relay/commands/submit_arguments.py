@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 
-from relay.commands.command_line import job_name
 from relay.commands.operator_arguments import word
-from relay.commands.run_arguments import pair
+from relay.commands.run_arguments import add_call
 
 USUAL_URL = "http://127.0.0.1:8080"
 MOST_SECONDS = 366 * 86_400.0
@@ -15,13 +14,8 @@ MOST_SECONDS = 366 * 86_400.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument("name", metavar="NAME", type=job_name, help="name of the job")
-    parser.add_argument(
-        "arguments",
-        metavar="ARG=VALUE",
-        nargs="*",
-        type=pair,
-        help="an argument: ARG=TEXT, or ARG:=JSON for all that is no text, as in n:=5 or tags:='[\"a\"]'",
+    add_call(
+        parser, "an argument: ARG=TEXT, or ARG:=JSON for all that is no text, as in n:=5 or tags:='[\"a\"]'"
     )
     parser.add_argument(
         "--json",

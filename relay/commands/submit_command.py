@@ -41,10 +41,9 @@ class SubmittingCommand:
     def __init__(self, asked: Namespace) -> None:
         self._asked = asked
         self._arguments = _arguments(asked)
-        url = asked.url or os.environ.get(f"{PREFIX}URL", "") or USUAL_URL
+        self._url = asked.url or os.environ.get(f"{PREFIX}URL", "") or USUAL_URL
         token = token_in(asked.token_file, os.environ, f"{PREFIX}TOKEN")
-        self._client = Client(url, token, asked.subject or "")
-        self._client.on_trouble = lambda why: self._tell_trouble(url, why)
+        self._client = Client(self._url, token, asked.subject or "", on_trouble=self._tell_trouble)
         self._is_told = False
 
     def run(self) -> int:
@@ -58,10 +57,10 @@ class SubmittingCommand:
             terms = CallTerms(asked.key or "", asked.delay, asked.deadline, _show if asked.events else None)
             return self._ended(client.outcome(asked.name, self._arguments, terms))
 
-    def _tell_trouble(self, url: str, why: str) -> None:
+    def _tell_trouble(self, why: str) -> None:
         if not self._is_told:
             self._is_told = True
-            _say(f"no answer from {url} yet, so the same is sent again and again ({why})", 0)
+            _say(f"no answer from {self._url} yet, so the same is sent again and again ({why})", 0)
 
     def _ended(self, envelope: dict[str, Any]) -> int:
         succeeded = envelope["state"] == State.SUCCEEDED.value

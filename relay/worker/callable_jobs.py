@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from relay.handlers.declare import MARK
 from relay.handlers.registry import Registry
+from relay.model.names import job_name_of
 from relay.model.problems.job import BadSubJobArguments, ResultNotJson
 from relay.model.problems.request import BadArguments, MalformedBody
 from relay.submitting.offer import Arguments, Offer
@@ -55,20 +55,11 @@ class CallableJobs:
 
     def find(self, wanted: str | Callable[..., Any]) -> CallableJob:
         """A job by its name or its handler. Raises `LookupError` or `TypeError`, which say what to change."""
-        name = wanted if isinstance(wanted, str) else self._name_of(wanted)
+        name = wanted if isinstance(wanted, str) else job_name_of(wanted)
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = CallableJob(self._registry, name)
         return known
-
-    @staticmethod
-    def _name_of(function: Any) -> str:
-        options = getattr(function, MARK, None)
-        if options is None:
-            shown = getattr(function, "__qualname__", None) or f"a value of type {type(function).__name__}"
-            raise TypeError(f"{shown} is not a job: give the function that has @job, or the job's name")
-        name: str = options.name
-        return name
 
 
 def _unknown(registry: Registry, name: str) -> str:

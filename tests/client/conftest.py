@@ -1,38 +1,6 @@
-"""A relay whose jobs note each time that they run, and a proxy that cuts."""
+"""What tests of clients have together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.processes import RelayProcess
-from tests.stack.cutting import CuttingProxy
-
-
-@pytest.fixture(scope="package")
-def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    directory = tmp_path_factory.mktemp("counting")
-    options = [
-        "--grace",
-        "0.2",
-        "--heartbeat",
-        "0.5",
-        "--max-wait",
-        "1",
-        "--set",
-        f"counted={directory}/counted",
-    ]
-    modules = ["--jobs", "tests.stack.counted_jobs", "--jobs", "tests.sample_jobs"]
-    relay = RelayProcess(directory, "all", *options, *modules, "--concurrency", "1000")
-    relay.start()
-    yield relay
-    assert relay.stop() == 0
-    assert relay.tracebacks() == 0, relay.log_tail()
-
-
-@pytest.fixture(scope="package")
-def proxy(counting: RelayProcess) -> Iterator[CuttingProxy]:
-    proxy = CuttingProxy(counting.port)
-    yield proxy
-    proxy.close()
+from tests.stack.counting import counting as counting
+from tests.stack.counting import proxy as proxy

@@ -175,18 +175,29 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.client.course._PAUSES", Backoff(0.02, limit=0.1))
 
 
-def by_threads(cuts: list[Cut], call: Callable[[Client, Cut], Any]) -> list[Any]:
+def test_why_the_same_is_sent_again_is_told(proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each that was in vain."""
+    quicken(monkeypatch)
+    for through in (by_threads, by_tasks):
+        cut = Cut(request=0)
+        proxy.open(cut)
+        told: list[str] = []
+        through([cut], lambda client, cut: client.call(sample_jobs.tell), on_trouble=told.append)
+        assert len(told) == 1
+
+
+def by_threads(cuts: list[Cut], call: Callable[[Client, Cut], Any], **terms: Any) -> list[Any]:
     def one(cut: Cut) -> Any:
-        with Client(f"http://127.0.0.1:{cut.port}") as client:
+        with Client(f"http://127.0.0.1:{cut.port}", **terms) as client:
             return call(client, cut)
 
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(one, cuts))
 
 
-def by_tasks(cuts: list[Cut], call: Callable[[Any, Cut], Awaitable[Any]]) -> list[Any]:
+def by_tasks(cuts: list[Cut], call: Callable[[Any, Cut], Awaitable[Any]], **terms: Any) -> list[Any]:
     async def one(cut: Cut, places: asyncio.Semaphore) -> Any:
-        async with places, AsyncClient(f"http://127.0.0.1:{cut.port}") as client:
+        async with places, AsyncClient(f"http://127.0.0.1:{cut.port}", **terms) as client:
             return await call(client, cut)
 
     async def all() -> list[Any]:

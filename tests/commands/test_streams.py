@@ -49,3 +49,13 @@ def test_streams_that_are_closed_take_whatever_is_written() -> None:
 def test_letters_that_an_encoding_does_not_have_are_shown_by_their_numbers() -> None:
     ran = python('print("\\u2192")', PYTHONIOENCODING="ascii")
     assert (ran.stdout, ran.stderr) == ("\\u2192\n", "")
+
+
+@pytest.mark.parametrize(("unbuffered", "output"), [("", ""), ("1", "result\n")])
+def test_remarks_are_written_at_once_and_results_where_python_is_told_so(
+    unbuffered: str, output: str
+) -> None:
+    """As in most images of containers: ``PYTHONUNBUFFERED``."""
+    program = 'sys.stderr.write("remark\\n"); print("result"); import os; os._exit(0)'
+    ran = python(program, PYTHONUNBUFFERED=unbuffered)
+    assert (ran.stdout, ran.stderr) == (output, "remark\n")

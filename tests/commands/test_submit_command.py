@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,6 +111,27 @@ def test_arguments_come_from_standard_input(relay: RelayProcess) -> None:
         check=True,
     )
     assert json.loads(done.stdout) == "grüße"
+
+
+def test_that_nobody_answers_is_said_once_while_the_same_is_sent_again() -> None:
+    body = b'{"complete": true, "state": "succeeded", "result": "5"}'
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-m", "relay.commands.main", "submit", "echo", "message=5"]
+        submitting = start(
+            command, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2):
+            server.accept()[0].close()
+        assert submitting.stderr is not None
+        assert select.select([submitting.stderr], [], [], 20)[0], "it is said before there is an answer"
+        with server.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            output, said = submitting.communicate(timeout=20)
+    assert said.startswith(f"relay: no answer from {url} yet, so the same is sent again and again (")
+    assert (submitting.returncode, output, said.count("\n")) == (0, '"5"\n', 1)
 
 
 def test_who_is_interrupted_leaves_the_job(relay: RelayProcess, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two fronts and a worker beside one Redis, for proxies to stand in front of."""
+"""Two fronts and a worker beside one Redis, for proxies to stand in front of; a relay for clients that are cut."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import RedisProcess, RelayProcess, eventually, free_port
+from tests.stack.counting import counting as counting
+from tests.stack.counting import proxy as proxy
 from tests.stack.proxies import ProxiedFront
 
 SECRET = "a secret that django and relay share"

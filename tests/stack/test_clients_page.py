@@ -135,35 +135,6 @@ def compiled(files: Path) -> str:
     return path
 
 
-@pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    directory = tmp_path_factory.mktemp("relay")
-    options = [
-        "--grace",
-        "0.2",
-        "--heartbeat",
-        "0.5",
-        "--max-wait",
-        "1",
-        "--set",
-        f"counted={directory}/counted",
-    ]
-    relay = RelayProcess(
-        directory, "all", *options, "--jobs", "tests.stack.counted_jobs", "--concurrency", "1000"
-    )
-    relay.start()
-    yield relay
-    assert relay.stop() == 0
-    assert relay.tracebacks() == 0, relay.log_tail()
-
-
-@pytest.fixture(scope="module")
-def proxy(relay: RelayProcess) -> Iterator[CuttingProxy]:
-    proxy = CuttingProxy(relay.port)
-    yield proxy
-    proxy.close()
-
-
 class Trial:
     """Runs jobs of one kind by one client, a cut each."""
 
@@ -230,10 +201,10 @@ def test_a_cut_costs_nothing_but_time(
     name: str,
     every: bool,
     programs: Callable[[str], list[str]],
-    relay: RelayProcess,
+    counting: RelayProcess,
     proxy: CuttingProxy,
 ) -> None:
-    kind, trial = KINDS[name], Trial(relay, proxy, programs(client), client)
+    kind, trial = KINDS[name], Trial(counting, proxy, programs(client), client)
     whole = Cut()
     trial.run(kind, [whole])
 

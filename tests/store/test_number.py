@@ -57,15 +57,22 @@ async def make(server: RedisProcess, redis: RedisProcess) -> Any:
     await gatherResults([store.stop() for store in made])
 
 
+@pytest_twisted.async_fixture
+async def learned(make: Make) -> RedisFrontStore:
+    """A store of three partitions that has made all of them."""
+    store = make(3)
+    for number in range(3):
+        await store.sweep(number)
+    return store
+
+
 @ensureDeferred
 async def test_nothing_is_made_by_a_wrong_number_while_the_first_partition_is_away(
-    make: Make, server: RedisProcess, redis: RedisProcess
+    learned: RedisFrontStore, make: Make, server: RedisProcess, redis: RedisProcess
 ) -> None:
-    right = make(3)
-    for number in range(3):
-        await right.sweep(number)
-    await right.stop()
-    there = set(redis.client.keys("*")) - {right_inbox.encode() for right_inbox in _inboxes(right)}
+    await learned.stop()
+    inboxes = {Keys(number, 3).inbox(learned.inbox).encode() for number in range(3)}
+    there = set(redis.client.keys("*")) - inboxes
     server.signal(signal.SIGSTOP)
     wrong = make(4)
     for number in range(1, 4):
@@ -75,21 +82,14 @@ async def test_nothing_is_made_by_a_wrong_number_while_the_first_partition_is_aw
     for number in range(4):
         with pytest.raises(StoreAway):
             await wrong.sweep(number)
-    assert set(redis.client.keys("*")) - {inbox.encode() for inbox in _inboxes(right)} == there
-
-
-def _inboxes(store: RedisFrontStore) -> list[str]:
-    return [Keys(number, 3).inbox(store.inbox) for number in range(3)]
+    assert set(redis.client.keys("*")) - inboxes == there
 
 
 @ensureDeferred
 async def test_what_is_there_is_used_while_the_first_partition_is_away_and_the_rest_is_made_once_it_is_back(
-    make: Make, server: RedisProcess, redis: RedisProcess
+    learned: RedisFrontStore, make: Make, server: RedisProcess, redis: RedisProcess
 ) -> None:
-    first = make(3)
-    for number in range(3):
-        await first.sweep(number)
-    await first.stop()
+    await learned.stop()
     lost = Keys(2, 3)
     redis.client.delete(*redis.client.keys(f"{lost.tag}*"))
     server.signal(signal.SIGSTOP)
@@ -106,15 +106,12 @@ async def test_what_is_there_is_used_while_the_first_partition_is_away_and_the_r
 
 @ensureDeferred
 async def test_who_has_learned_the_number_makes_a_partition_anew_that_was_lost(
-    make: Make, server: RedisProcess, redis: RedisProcess
+    learned: RedisFrontStore, server: RedisProcess, redis: RedisProcess
 ) -> None:
-    store = make(3)
-    for number in range(3):
-        await store.sweep(number)
     server.signal(signal.SIGSTOP)
     redis.client.flushall()
     for number in (1, 2):
-        await store.sweep(number)
+        await learned.sweep(number)
         assert redis.client.get(Keys(number, 3).layout) == b"2/3"
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from relay.front.openapi.envelopes import ANYTHING
 from relay.front.openapi.parts import Part, schema
 from relay.model.arguments.foreign import PREFIX_OF_PARTS
 from relay.model.arguments.schema import KEYWORD, of_arguments
+from relay.model.arguments.subschemas import rewritten
 
 _DEFS = "#/$defs/"
-_DATA = frozenset({"default", "enum", "const", "examples"})  # keywords whose values are no schemas
-_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})  # whose keys are names
 #: what programs write and read in forms that have no name, or are narrower than what their name says
 _DURATION = r"^[-+]?P(\d{1,9}D(T{time})?|T{time})$".replace(
     "{time}",
@@ -80,26 +78,28 @@ def _named(defs: Mapping[str, Part], behind: str, taken: set[str]) -> dict[str, 
     return names
 
 
-def _moved(part: Any, renamed: Callable[[str], str]) -> Any:
+def _moved(whole: Part, renamed: Callable[[str], str]) -> Part:
     """A schema with its references to where its definitions are now."""
-    if isinstance(part, list):
-        return [_moved(each, renamed) for each in part]
-    if not isinstance(part, dict):
+
+    def moved(part: Part) -> Part:
+        form = _FORMS.get(str(part.get("format")), {})
+        shown = {key: value for key, value in part.items() if not (form and key == "format")}
+        if (
+            shown.get("items") is False and "maxItems" in shown
+        ):  # which says the same, and more generators read
+            del shown["items"]
+        if isinstance(shown.get("$ref"), str):
+            shown["$ref"] = renamed(shown["$ref"])
+        return {**form, **_with_tags(shown, renamed)}
+
+    made: Part = rewritten(whole, moved)
+    return made
+
+
+def _with_tags(part: Part, renamed: Callable[[str], str]) -> Part:
+    """With the references by which texts in them tell types apart."""
+    tags = part.get("discriminator")
+    if not isinstance(tags, dict) or not isinstance(tags.get("mapping"), dict):
         return part
-    form = _FORMS.get(str(part.get("format")), {})
-    shown = {key: value for key, value in part.items() if not (form and key == "format")}
-    if shown.get("items") is False and "maxItems" in shown:  # which says the same, and more generators read
-        del shown["items"]
-    return {**form, **{key: _member(key, value, renamed) for key, value in shown.items()}}
-
-
-def _member(key: str, value: Any, renamed: Callable[[str], str]) -> Any:
-    if key in _DATA:
-        return value
-    if key == "$ref" and isinstance(value, str):
-        return renamed(value)
-    if key in _BY_NAME and isinstance(value, dict):
-        return {name: _moved(each, renamed) for name, each in value.items()}
-    if key == "discriminator" and isinstance(value, dict) and isinstance(value.get("mapping"), dict):
-        return {**value, "mapping": {name: renamed(str(ref)) for name, ref in value["mapping"].items()}}
-    return _moved(value, renamed)
+    mapping = {name: renamed(str(ref)) for name, ref in tags["mapping"].items()}
+    return {**part, "discriminator": {**tags, "mapping": mapping}}

@@ -13,7 +13,8 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from relay.model.arguments.patterns import DATA, UnlikePattern, for_fronts
+from relay.model.arguments.patterns import UnlikePattern, for_fronts
+from relay.model.arguments.subschemas import Schema, rewritten
 
 PACKAGES = ("pydantic", "pydantic_core", "annotated_types")
 _MARKS = ("__pydantic_validator__", "__pydantic_core_schema__", "__get_pydantic_core_schema__")
@@ -21,8 +22,6 @@ _FORMATS = ("date", "uuid", "ipv4", "ipv6")  # that say the same to fronts and t
 _DEFS = "#/$defs/"
 PREFIX_OF_PARTS = "pydantic."  # of the names of its parts in a schema, which msgspec's have not
 _MOST = 5  # errors that are told
-
-Schema = dict[str, Any]
 
 
 class _Adapted(type):
@@ -96,7 +95,7 @@ class ForeignSchemas:
         made = _pydantic().TypeAdapter.json_schemas(asked, ref_template=f"{_DEFS}{PREFIX_OF_PARTS}{{model}}")
         found = {f"{PREFIX_OF_PARTS}{at}": _for_fronts(each) for (at, _), each in made[0].items()}
         parts = {PREFIX_OF_PARTS + name: _for_fronts(each) for name, each in made[1].get("$defs", {}).items()}
-        placed: Schema = _placed(schema, found)
+        placed = _placed(schema, found)
         return {**placed, "$defs": {**placed.get("$defs", {}), **parts}}
 
 
@@ -136,32 +135,31 @@ def _told(error: dict[str, Any]) -> str:
     return f"{place}: {error['msg']}" if place else str(error["msg"])
 
 
-def _placed(schema: Any, found: dict[str, Schema]) -> Any:
+def _placed(schema: Schema, found: dict[str, Schema]) -> Schema:
     """With the schema of each reference; what stands beside the reference goes before what it has itself."""
-    if isinstance(schema, list):
-        return [_placed(each, found) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    placed = {key: each if key in DATA else _placed(each, found) for key, each in schema.items()}
-    named = placed.get("$ref", "")
-    return {**found[named], **{k: v for k, v in placed.items() if k != "$ref"}} if named in found else placed
+
+    def placed(part: Schema) -> Schema:
+        named = part.get("$ref", "")
+        return {**found[named], **{k: v for k, v in part.items() if k != "$ref"}} if named in found else part
+
+    made: Schema = rewritten(schema, placed)
+    return made
 
 
 def _for_fronts(schema: Any) -> Any:
     """Without what fronts would understand otherwise: they leave that to pydantic."""
-    if isinstance(schema, list):
-        return [_for_fronts(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: each if key in DATA else _for_fronts(each) for key, each in schema.items()}
-    if isinstance(kept.get("format"), str) and kept["format"] not in _FORMATS:
-        del kept["format"]
-    if isinstance(kept.get("pattern"), str):
+    return rewritten(schema, _left)
+
+
+def _left(schema: Schema) -> Schema:
+    if isinstance(schema.get("format"), str) and schema["format"] not in _FORMATS:
+        del schema["format"]
+    if isinstance(schema.get("pattern"), str):
         try:
-            kept["pattern"] = for_fronts(kept["pattern"])
+            schema["pattern"] = for_fronts(schema["pattern"])
         except UnlikePattern:
-            del kept["pattern"]
-    return kept
+            del schema["pattern"]
+    return schema
 
 
 def written(value: Any) -> Any:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from relay.model.arguments.subschemas import Schema, rewritten
+
 _TOKEN = re.compile(
     r"""
       \\(?P<escaped>.)
@@ -32,7 +34,6 @@ _ALONE = {
 }
 _IN_SET = {"s": _SPACES}
 _IN_NEGATED_SET = {"s": _ALL_SPACES, "d": _ALL_DIGITS, "w": _ALL_OF_WORDS}
-DATA = ("default", "enum", "const", "examples")  # keywords whose values are no schemas
 
 
 class UnlikePattern(ValueError):
@@ -41,39 +42,34 @@ class UnlikePattern(ValueError):
 
 def schema_for_fronts(schema: Any) -> Any:
     """A JSON Schema with its patterns written for fronts; raises `UnlikePattern`."""
-    if isinstance(schema, list):
-        return [schema_for_fronts(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: each
-        if key in DATA
-        else for_fronts(each)
-        if key == "pattern" and isinstance(each, str)
-        else schema_for_fronts(each)
-        for key, each in schema.items()
-    }
+    return rewritten(schema, _with_pattern)
+
+
+def _with_pattern(schema: Schema) -> Schema:
+    if isinstance(schema.get("pattern"), str):
+        schema["pattern"] = for_fronts(schema["pattern"])
+    return schema
 
 
 def for_fronts(pattern: str) -> str:
     """The pattern for fronts; raises `UnlikePattern`."""
     try:
-        return _TOKEN.sub(_rewritten, pattern)
+        return _TOKEN.sub(_written_token, pattern)
     except UnlikePattern as error:
         raise UnlikePattern(f"pattern {pattern!r}: {error}") from None
 
 
-def _rewritten(token: re.Match[str]) -> str:
+def _written_token(token: re.Match[str]) -> str:
     if token["escaped"]:
         return _ALONE.get(token["escaped"]) or _checked(token[0], "bBAZ0123456789")
     if token["set"] is not None:
-        return _rewritten_set(token["negated"], token["set"])
+        return _written_set(token["negated"], token["set"])
     if token["possessive"] or token["group"] not in ("(?:", "(?P<"):
         raise UnlikePattern(f"fronts do not support {token[0]}")
     return token[0]
 
 
-def _rewritten_set(negated: str, members: str) -> str:
+def _written_set(negated: str, members: str) -> str:
     twice = re.search(r"\[|&&|--|~~|\|\|", re.sub(r"\\.", "", members, flags=re.DOTALL))
     if twice:
         raise UnlikePattern(f"write \\{twice[0][0]} for {twice[0][0]} within […]")
