@@ -87,7 +87,7 @@ _REMEDIES = {
     "OOM": "raise maxmemory, or delete what is not relay's; relay's own bounds are --queue-limit and --queue-bytes",
     "READONLY": "name the primary with --redis, or promote this one: REPLICAOF NO ONE",
     "NOREPLICAS": "bring its replicas back, or lower min-replicas-to-write",
-    "BUSY": "SCRIPT KILL ends the script that it runs",
+    "BUSY": "SCRIPT KILL ends the script that it runs, FUNCTION KILL the function",
 }
 
 

@@ -15,6 +15,7 @@ from relay.redis.mistakes import SENTINEL, mistake
 from relay.redis.refusal import ELSEWHERE, LATER, word_of
 from relay.store import demands
 from relay.store.keys import Keys
+from relay.store.libraries import verb_of
 from relay.store.scripts import KEYS
 
 if TYPE_CHECKING:
@@ -217,9 +218,9 @@ def _slow(told: Any) -> Iterator[Slow]:
 
 
 def _called(command: str) -> str:
-    """What was called: its name, or which script of relay's."""
+    """What was called: its name, or which script or function of relay's."""
     name, _, rest = command.partition(" ")
-    verb = demands.verbs().get(rest[:_HASH].lower())
+    verb = demands.verbs().get(rest[:_HASH].lower()) or verb_of(rest)
     if verb:
         return f"relay's {verb}"
     return "relay's first call of a script" if KEYS[:_SHOWN] in rest else name.upper()

@@ -45,6 +45,7 @@ _BLOCK = re.compile(r"\A(local [\w, ]+ )?do (.*) end\s*\Z", re.DOTALL)
 _STATEMENT = re.compile(r"^(?=[A-Za-z])(?!(?:end|else|elseif|until)\b)", re.MULTILINE)
 _KEPT = re.compile(r"(?:local )?(?:function\b|[A-Z_]+(?:, [A-Z_]+)* = [\d', ]+\s*\Z)")
 _VARIABLES = re.compile(r"local (\w+(?:, *\w+)*)( *=)?")
+_NAME = re.compile(r"relay_([a-z_]+)_[0-9a-f]{12}\b")
 
 
 class Library(NamedTuple):
@@ -62,6 +63,12 @@ def library(verb: str) -> Library:
     tail = _TAIL.format(name=name, flag=f"'{flag(verb)}'" if flag(verb) else "")
     text = "".join([_HEAD, *map(_part, parts), f"local function verb()\n{own}\nend\n", tail])
     return Library(f"#!lua name=relay_{verb}\n" + _KEY.sub(r"K.\1", text), name)
+
+
+def verb_of(function: str) -> str:
+    """The verb of a function of any version, by its name; "" for others."""
+    named = _NAME.match(function)
+    return named[1] if named else ""
 
 
 def _part(block: str) -> str:

@@ -16,6 +16,7 @@ from relay.model.settings import Settings
 from relay.redis.address import Address
 from relay.store import demands
 from relay.store.keys import Keys
+from relay.store.libraries import library
 from relay.store.scripts import script
 from tests.processes import RedisProcess, eventually
 
@@ -209,11 +210,15 @@ def test_the_data_of_a_relay_and_its_slow_scripts_are_recognized(redis: RedisPro
     redis.client.config_set("slowlog-log-slower-than", 0)
     redis.client.eval(script("open").text, 2, *Keys().declared, "k7", "", -1, "", 1)
     redis.client.evalsha(script("open").sha, 2, *Keys().declared, "k7", "", -1, "", 1)
+    redis.client.function_load(library("submit").text, replace=True)
+    redis.client.fcall(library("submit").function, len(Keys().declared), *Keys().declared, Keys().tag, "old")
     state = look_at_redis(Address.parse(redis.url))
     redis.client.config_set("slowlog-log-slower-than", 10_000)
     redis.client.slowlog_reset()
     assert (state.layout, state.epoch) == (demands.layout(), "k7")
-    assert {"relay's open", "relay's first call of a script"} <= {each.what for each in state.slow}
+    assert {"relay's open", "relay's submit", "relay's first call of a script"} <= {
+        each.what for each in state.slow
+    }
     assert len(state.trips) == 20
 
 
