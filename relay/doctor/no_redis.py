@@ -11,7 +11,7 @@ from relay.redis.address import Address
 _STATES = {
     "T": "it was stopped (SIGSTOP, a debugger): kill -CONT {pid}",
     "D": "it waits for its disk: look at iostat -x 1, dmesg, and its volume",
-    "R": "it is busy, maybe with a long command or script: SLOWLOG GET afterwards; SCRIPT KILL or FUNCTION KILL ends it",
+    "R": "it is busy, maybe with a long script: SLOWLOG GET afterwards; SCRIPT KILL or FUNCTION KILL ends it",
     "S": "it waits for something: look at its log",
 }
 _PEER = struct.Struct("3i")  # pid, uid, gid
