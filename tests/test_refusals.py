@@ -77,7 +77,7 @@ TROUBLES: dict[str, tuple[Callable[[valkey.Valkey], Any], Callable[[valkey.Valke
         set_to("min-replicas-to-write", 0),
         "refuses: NOREPLICAS",
     ),
-    "no rights to scripts": (allow("-evalsha", "-eval"), allow("+@all"), "refuses: NOPERM"),
+    "no rights to scripts": (allow("-evalsha", "-eval", "-fcall"), allow("+@all"), "refuses: NOPERM"),
     "no rights to streams": (allow("-xread"), allow("+@all"), "refuses: NOPERM .*xread"),
     "a script without end": (loop, lambda client: client.script_kill(), "refuses: BUSY"),
     "another policy": (others_policy, set_to("maxmemory-policy", "noeviction"), "is not used: maxmemory"),
