@@ -17,9 +17,13 @@ pytestmark = pytest.mark.processes
 HERE = Path(__file__).parent
 #: paths that are tried by the shorter test: with a key in the path those of one job
 SOME = r"^/(jobs/[a-z]+$|jobs/area/|jobs/\{|tickets|problems|readyz|healthz)"
+OF_TICKETS = "^/tickets/"
+SELECTED = {"": 35, SOME: 19, OF_TICKETS: 2}  # operations
 
 
-def findings(relay: RelayProcess, tmp_path: Path, examples: int, seed: int, paths: str = "") -> str:
+def findings(
+    relay: RelayProcess, tickets: list[str], tmp_path: Path, examples: int, seed: int, paths: str = ""
+) -> str:
     """What it says if it finds something, "" for nothing."""
     words = [
         *(
@@ -33,22 +37,32 @@ def findings(relay: RelayProcess, tmp_path: Path, examples: int, seed: int, path
         *("--checks", "all", "--exclude-checks", "use_after_free", "--request-timeout", "20", "--no-color"),
         *("--max-examples", str(examples), "--seed", str(seed)),
         *(("--include-path-regex", paths) if paths else ()),
+        *(("--phases", "coverage,fuzzing") if paths == OF_TICKETS else ()),  # which no link leads to
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.openapi.hooks"}
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.openapi.hooks", "TICKETS": " ".join(tickets)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **hooks}
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
-    assert ("Selected: 19/35" if paths else "Selected: 35/35") in done.stdout
+    assert f"Selected: {SELECTED[paths]}/35" in done.stdout
     return done.stdout[-20_000:] if done.returncode else ""
 
 
-def test_no_answer_is_another_than_described(described_relay: RelayProcess, tmp_path: Path) -> None:
-    assert findings(described_relay, tmp_path, examples=5, seed=1, paths=SOME) == ""
+def test_no_answer_is_another_than_described(
+    described_relay: RelayProcess, tickets: list[str], tmp_path: Path
+) -> None:
+    assert findings(described_relay, tickets, tmp_path, examples=5, seed=1, paths=SOME) == ""
+
+
+def test_no_answer_to_a_ticket_is_another_than_described(
+    described_relay: RelayProcess, tickets: list[str], tmp_path: Path
+) -> None:
+    assert findings(described_relay, tickets, tmp_path, examples=25, seed=1, paths=OF_TICKETS) == ""
 
 
 @pytest.mark.long
 def test_no_answer_to_many_requests_is_another_than_described(
-    described_relay: RelayProcess, tmp_path: Path
+    described_relay: RelayProcess, tickets: list[str], tmp_path: Path
 ) -> None:
-    assert findings(described_relay, tmp_path, examples=100, seed=random.randrange(1_000_000)) == ""
+    assert findings(described_relay, tickets, tmp_path, examples=100, seed=random.randrange(1_000_000)) == ""
