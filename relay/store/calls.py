@@ -17,7 +17,7 @@ from relay.store.libraries import FUNCTIONS, library
 from relay.store.scripts import evaluate
 
 #: seconds until a function is looked for again that was refused, or that another version of relay took away
-AGAIN = 600.0
+AGAIN = 60.0
 _LACKING = ("Function not found", "unknown command")
 
 

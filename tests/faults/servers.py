@@ -156,7 +156,7 @@ class Servers:
         self.back.append(time.monotonic())
 
     def forget_scripts(self) -> None:
-        self._on_redis(lambda redis: redis.script_flush())
+        self._on_redis(lambda redis: (redis.script_flush(), redis.function_flush()))
 
     def flush(self) -> None:
         self._on_redis(lambda redis: redis.flushall())
