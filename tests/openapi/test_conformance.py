@@ -42,7 +42,7 @@ def findings(
     hooks = {"SCHEMATHESIS_HOOKS": "tests.openapi.hooks", "TICKETS": " ".join(tickets)}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **hooks}
     done = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1500, check=False
     )
     assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
     assert f"Selected: {SELECTED[paths]}/35" in done.stdout
@@ -65,4 +65,4 @@ def test_no_answer_to_a_ticket_is_another_than_described(
 def test_no_answer_to_many_requests_is_another_than_described(
     described_relay: RelayProcess, tickets: list[str], tmp_path: Path
 ) -> None:
-    assert findings(described_relay, tickets, tmp_path, examples=100, seed=random.randrange(1_000_000)) == ""
+    assert findings(described_relay, tickets, tmp_path, examples=40, seed=random.randrange(1_000_000)) == ""
