@@ -7,12 +7,13 @@ is run at the beginning of each call, so that nothing is left of the call before
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from relay.store.scripts import blocks, flag, script
+from relay.store.scripts import blocks, flag
 
 #: the verbs that are worth it
 FUNCTIONS = frozenset({"submit", "turn", "emit"})
@@ -30,7 +31,7 @@ local function keys_of(tag)
 end
 """
 _TAIL = """\
-redis.register_function{{function_name = '{name}', flags = {{{flag}}}, callback = function(keys, arguments)
+redis.register_function{function_name = 'NAME', flags = {%s}, callback = function(keys, arguments)
   KEYS, ARGV, TAG = keys, arguments, string.sub(keys[1], 1, -6)
   K = keys_of(TAG)
   for _, begin in ipairs(BEGINS) do
@@ -38,8 +39,9 @@ redis.register_function{{function_name = '{name}', flags = {{{flag}}}, callback 
     if answer then return answer end
   end
   return verb()
-end}}
+end}
 """
+_NAMELESS = "'NAME'"
 _KEY = re.compile(r"\bTAG \.\. '(\w+)'")
 _BLOCK = re.compile(r"\A(local [\w, ]+ )?do (.*) end\s*\Z", re.DOTALL)
 _STATEMENT = re.compile(r"^(?=[A-Za-z])(?!(?:end|else|elseif|until)\b)", re.MULTILINE)
@@ -59,16 +61,20 @@ class Library(NamedTuple):
 def library(verb: str) -> Library:
     """The library of a verb: it has the keys and the arguments of its script, and answers the same."""
     *parts, own = blocks(verb)
-    name = f"relay_{verb}_{script(verb).sha[:12]}"
-    tail = _TAIL.format(name=name, flag=f"'{flag(verb)}'" if flag(verb) else "")
-    text = "".join([_HEAD, *map(_part, parts), f"local function verb()\n{own}\nend\n", tail])
-    return Library(f"#!lua name=relay_{verb}\n" + _KEY.sub(r"K.\1", text), name)
+    made = "".join([_HEAD, *map(_part, parts), f"local function verb()\n{own}\nend\n", _TAIL % _flags(verb)])
+    text = _KEY.sub(r"K.\1", made)
+    name = f"relay_{verb}_{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]}"
+    return Library(f"#!lua name=relay_{verb}\n{text.replace(_NAMELESS, repr(name))}", name)
 
 
 def verb_of(function: str) -> str:
     """The verb of a function of any version, by its name; "" for others."""
     named = _NAME.match(function)
     return named[1] if named else ""
+
+
+def _flags(verb: str) -> str:
+    return f"'{flag(verb)}'" if flag(verb) else ""
 
 
 def _part(block: str) -> str:
