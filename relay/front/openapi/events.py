@@ -1,5 +1,6 @@
-"""Events of a job: server-sent, or line by line. A submission is told them, too, where its `Accept` says so; that is
-not described there, because generated clients would no longer know the envelope as the only answer."""
+"""Events of a job: server-sent, or line by line. A submission is told them, too, where its `Accept` says so, or 204 if
+its client has the end; neither is described there, because generated clients would no longer know the envelope as the
+only answer."""
 
 from __future__ import annotations
 
