@@ -17,6 +17,7 @@ import relay
 import relay.client
 import relay.testing
 from relay.commands.main import COMMANDS, parser_for, whole
+from relay.front.browsers import SENT, SHOWN
 from tests.processes import ROOT, RelayProcess
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -135,6 +136,25 @@ def test_commands_are_such_as_there_are(page: Path) -> None:
         else:
             wrong.append(" ".join(words))
     assert not wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_submissions_by_curl_say_that_they_are_json(page: Path) -> None:
+    """curl calls the body a form's, unless it is told otherwise, and relay refuses that (415)."""
+    lines = [
+        line
+        for _, block in FENCE.findall(page.read_text())
+        for line in block.replace("\\\n", " ").split("\n")
+    ]
+    sent = [line for line in lines if re.search(r"\bcurl .*(-d|--data\S*) .*/jobs/", line)]
+    sent += [line for line in lines if re.search(r"\bcurl .*/jobs/.* (-d|--data\S*) ", line)]
+    assert [line for line in sent if "content-type: application/json" not in line.lower()] == []
+
+
+def test_the_headers_of_web_pages_are_in_the_docs() -> None:
+    page = (ROOT / "docs/http.md").read_text().partition("## Web pages")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w-]+)`", page))
+    assert {*SENT.split(", "), *SHOWN.split(", ")} - named == set()
 
 
 def test_every_problem_type_and_setting_is_in_the_docs() -> None:
