@@ -21,9 +21,8 @@ from relay.timing.backoff import Backoff
 
 ROOM = 64 << 10  # bytes that a client has not taken, with which more is read for it
 _LOOK = 0.05  # seconds between looks whether it has
-AGAIN = Backoff(
-    0.05, limit=0.5
-)  # before a log is read again that had nothing, though the others were told more
+#: before a log is read again that had nothing, though the others were told more
+AGAIN = Backoff(0.05, limit=0.5)
 
 
 class Joins(Hears, Protocol):

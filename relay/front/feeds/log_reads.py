@@ -56,10 +56,9 @@ class LogReads:
 
     def __init__(self, store: FrontStore) -> None:
         self._store = store
-        self._turns: dict[int, DeferredSemaphore] = {}  # by partition, as are
-        self._waiting: dict[
-            int, dict[LogWanted, list[Deferred[LogRead]]]
-        ] = {}  # who wants what is not read yet
+        # by partition: the reads that are under way, and who wants what is not read yet
+        self._turns: dict[int, DeferredSemaphore] = {}
+        self._waiting: dict[int, dict[LogWanted, list[Deferred[LogRead]]]] = {}
 
     async def listen(self, owner: str, id: str, after: Place) -> LogRead:
         """As `FrontStore.listen`, once it has its turn. Raises as that does; `StoreAway`, too, if the store is found to

@@ -84,10 +84,8 @@ def _moved(whole: Part, renamed: Callable[[str], str]) -> Part:
     def moved(part: Part) -> Part:
         form = _FORMS.get(str(part.get("format")), {})
         shown = {key: value for key, value in part.items() if not (form and key == "format")}
-        if (
-            shown.get("items") is False and "maxItems" in shown
-        ):  # which says the same, and more generators read
-            del shown["items"]
+        if shown.get("items") is False and "maxItems" in shown:
+            del shown["items"]  # `maxItems` says the same, and more generators read it
         if isinstance(shown.get("$ref"), str):
             shown["$ref"] = renamed(shown["$ref"])
         return {**form, **_with_tags(shown, renamed)}
