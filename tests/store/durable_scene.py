@@ -18,7 +18,8 @@ from tests.store.conftest import Store
 from tests.topologies.node import Node
 
 TERMS = StoreSettings(60, 10, 1000)
-SOON = 0.3  # seconds for a proof
+PATIENT = 20  # seconds for a proof that comes, on a machine however busy
+HASTY = 0.3  # for one that does not come
 
 
 class Pair:
@@ -49,7 +50,7 @@ class Pair:
             node.stop()
 
 
-def durable_store(url: str, name: str, seconds: float = SOON) -> Store:
+def durable_store(url: str, name: str, seconds: float = PATIENT) -> Store:
     """The verbs of a process, at a server."""
     from twisted.internet import reactor
 
@@ -62,7 +63,7 @@ def durable_store(url: str, name: str, seconds: float = SOON) -> Store:
 
 
 @asynccontextmanager
-async def stores_at(url: str, *names: str, seconds: float = SOON) -> AsyncIterator[list[Store]]:
+async def stores_at(url: str, *names: str, seconds: float = PATIENT) -> AsyncIterator[list[Store]]:
     """Stores that were started, and are stopped afterwards."""
     made = [durable_store(url, name, seconds) for name in names]
     for store in made:

@@ -46,7 +46,7 @@ def server(server: RedisProcess) -> RedisProcess:
 
 @asynccontextmanager
 async def store_at(server: RedisProcess) -> AsyncIterator[Store]:
-    async with stores_at(f"unix://{server.socket}", "front", seconds=1.5) as (store,):
+    async with stores_at(f"unix://{server.socket}", "front") as (store,):
         await store.sweep()
         yield store
 
