@@ -71,6 +71,13 @@ class Catalogue:
         self.changes = 0
         self._waiting: list[Deferred[None]] = []
 
+    def known_offer(self, name: str, held: bool, local: bool) -> Offer | None:
+        """What `offer` returns, where it does so without asking the store; None otherwise."""
+        entry = self._entries.get(name)
+        if entry is None or entry.offer is None or (held and self._is_overdue(name)):
+            return None
+        return None if _is_hidden(entry.offer, local) else entry.offer
+
     async def offer(self, name: str, held: bool, local: bool) -> Offer:
         """The offer of this name, for a client on this machine (`local`) or elsewhere. Raises `UnknownJob`. Raises
         `NoWorker` if no worker has served a job that will be waited for (`held`), if its declaration can't be read, and

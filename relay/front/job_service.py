@@ -10,6 +10,7 @@ import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from relay.front.catalogue import Catalogue
 from relay.front.rates import Rates
@@ -32,7 +33,7 @@ from relay.submitting.offer import Arguments, Offer
 from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters, leave
 from relay.telemetry.events import UNHEARD, Events
-from relay.timing.fork import fork
+from relay.timing.fork import pass_on
 
 _LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away
@@ -46,6 +47,18 @@ class Accepted:
     known: JobStatus | Outcome
     waiter: Deferred[Outcome] | None = None
     replayed: bool = False
+
+
+class Accepting(Deferred[Accepted]):
+    """Fires when a submission was accepted. `waits` is what waits for its job until then, if anything does. Whoever
+    cancels this wants no more of either."""
+
+    waits: Deferred[Any] | None = None
+
+
+def _let_go(accepting: Deferred[Accepted]) -> None:
+    assert isinstance(accepting, Accepting)
+    leave(accepting.waits)
 
 
 class JobService:
@@ -74,48 +87,75 @@ class JobService:
         #: this front is about to end: nobody is held for long
         self.draining = False
 
-    async def submit(self, asked: SubmitRequest, held: bool) -> Accepted:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises `JobNotAllowed`, `TooLarge`, and what
-        `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
+    def submit(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
+        """Submit a job; `held` if a client waits for it, or is about to. Raises, or fails with, `JobNotAllowed`,
+        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise. Once it is on its way to the
+        store it goes on, though the Deferred is cancelled."""
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
         if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
-        offer = await self._catalogue.offer(asked.name, held, caller.local)
+        offer = self._catalogue.known_offer(asked.name, held, caller.local)
+        if offer is None or len(asked.body) > _LONG:
+            return Deferred.fromCoroutine(self._submit_later(asked, offer, held))
+        return self._send(asked, offer, offer.read(asked.body), held)
+
+    async def _submit_later(self, asked: SubmitRequest, offer: Offer | None, held: bool) -> Accepted:
+        """The same for a job that is not known yet, and for a body that takes its time."""
+        if offer is None:
+            offer = await self._catalogue.offer(asked.name, held, asked.caller.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
+        return await self._send(asked, offer, arguments, held)
+
+    def _send(
+        self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool
+    ) -> Deferred[Accepted]:
         job = self._job(asked, offer, arguments, held)
-        id = ids.marked(self._store.mint(_pin(job, caller)), caller.owner)
-        waiter = self._waiters.wait(id) if held else None
+        id = ids.marked(self._store.mint(_pin(job, asked.caller)), asked.caller.owner)
         submission = submission_of(asked, id, job, offer.debounce)
-        self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
-        submitting = self._store.submit(submission)
-        try:
-            receipt = await fork(submitting)
-        except BaseException as error:
-            leave(waiter)
-            self._not_submitted(asked, submitting, error)
-            raise
+        accepting = Accepting(_let_go)
+        if held:
+            accepting.waits = self._waiters.wait(id)
+            self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
+        self._store.submit(submission).addBoth(self._submitted, accepting, asked, submission)
+        return accepting
+
+    def _submitted(
+        self, receipt: Receipt | Failure, accepting: Accepting, asked: SubmitRequest, submission: Submission
+    ) -> Failure | None:
+        """The store has answered."""
+        if isinstance(receipt, Failure):
+            return self._not_submitted(receipt, accepting, asked)
+        if accepting.called:  # the client went while it was on its way
+            if asked.wait.cancel:
+                self.abandon(receipt.id)
+            return None
+        job, waiter = submission.job, accepting.waits
         self._events.submitted(job.name, asked.caller.name, receipt.new)
         if receipt.new:
             state = State.SCHEDULED if submission.delay else State.QUEUED
-            return Accepted(JobStatus(id, job.name, state, receipt.now, durable=job.durable), waiter)
+            known = JobStatus(receipt.id, job.name, state, receipt.now, durable=job.durable)
+            accepting.callback(Accepted(known, waiter))
+            return None
         leave(waiter)
         if receipt.outcome is not None:
-            return Accepted(receipt.outcome, replayed=True)
-        return await self._known(asked, msgspec.structs.replace(submission, id=receipt.id), held)
+            accepting.callback(Accepted(receipt.outcome, replayed=True))
+            return None
+        joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
+        accepting.waits = Deferred.fromCoroutine(joined).addBoth(pass_on, accepting)
+        return None
 
-    def _not_submitted(
-        self, asked: SubmitRequest, submitting: Deferred[Receipt], error: BaseException
-    ) -> None:
-        """A submission was refused, or nobody waits for its receipt any more."""
-        if isinstance(error, RateExceeded):
-            self._rates.refused(asked.caller, error)
-        if asked.wait.cancel and not submitting.called:  # the client went while it was on its way
-            submitting.addCallback(lambda receipt: self.abandon(receipt.id))
-        submitting.addErrback(lambda failure: failure.trap(RelayError))
+    def _not_submitted(self, failure: Failure, accepting: Accepting, asked: SubmitRequest) -> Failure | None:
+        """A submission was refused."""
+        leave(accepting.waits)
+        if isinstance(failure.value, RateExceeded):
+            self._rates.refused(asked.caller, failure.value)
+        if not pass_on(failure, accepting) and not failure.check(RelayError):
+            return failure  # nobody else hears of it
+        return None
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would

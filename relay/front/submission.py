@@ -16,6 +16,7 @@ _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
 _BARE = re.compile(r"[\x21\x23-\x7e]+")
 _KEY_LIMIT = 255  # characters
 _SECONDS = re.compile(r"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")  # a number as programs write it
+_HEADERS = frozenset({"idempotency-key", "relay-delay", "relay-deadline", "relay-notify", "traceparent"})
 _LEAST = 0.001  # seconds: what is less counts as this
 _NOTIFY = re.compile(r"[\x21-\x7e]{1,1024}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -38,12 +39,15 @@ class SubmitRequest(msgspec.Struct, frozen=True, gc=False):
 def read_submission(request: Request, caller: Caller, name: str, key: str, longest: float) -> SubmitRequest:
     """Read a submission, whose delay and deadline may have so many seconds; raises `Malformed`, `NotJson`."""
     check_json(request)
+    wait = WaitRequest.read(request)
+    if not key and request.headers.keys().isdisjoint(_HEADERS):
+        return SubmitRequest(caller, name, request.body, "", wait)
     return SubmitRequest(
         caller=caller,
         name=name,
         body=request.body,
         key=check_key(key) if key else _key(request),
-        wait=WaitRequest.read(request),
+        wait=wait,
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
         trace=_trace(request.header("traceparent")),

@@ -91,7 +91,7 @@ def _random_names(size: int) -> Iterator[str]:
     length = size * 8 // 5
     while True:
         many = random_name(size * 256)
-        yield from (many[first : first + length] for first in range(0, len(many), length))
+        yield from [many[first : first + length] for first in range(0, len(many), length)]
 
 
 _names = _random_names(_SIZE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -43,23 +44,11 @@ class CallerGate(Protocol):
 
 
 class Route(NamedTuple):
-    """Where a request goes: for whom, the routes that it belongs to, its name, the values in the address."""
+    """Where a request goes: for whom, what answers it, the values in the address."""
 
     takes: Any
-    routes: Any
-    name: str
+    answer: Callable[..., Any]
     arguments: Mapping[str, Any]
-
-
-class NoRoute:
-    """Stands for the routes of an address that is not served. A caller that is not allowed does not hear that."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def execute_endpoint(self, name: str, request: Request, caller: Any) -> Served:
-        """Raises what is wrong with the address."""
-        raise self._error
 
 
 class Dispatcher:
@@ -82,10 +71,9 @@ class Dispatcher:
         self._otherwise = otherwise
         self._events = events
         self._remembered: Memo[tuple[str, bytes], Route] = Memo(_MOST_REMEMBERED)
-        self._bound: dict[PageRoutes, Any] = {some: some.app for some in routes}
         known = Map(converters=converters, merge_slashes=False)
-        for some, bound in self._bound.items():
-            for rule in bound.url_map.iter_rules():
+        for some in routes:
+            for rule in some.app.url_map.iter_rules():
                 added = rule.empty()
                 added.endpoint = some, rule.endpoint
                 known.add(added)
@@ -118,8 +106,8 @@ class Dispatcher:
                 raise NotFound
             (some, name), arguments = self._addresses.match(path, request.method)
         except (HTTPException, RelayError) as error:
-            return Route(self._otherwise, NoRoute(error), "", {})
-        route = Route(some.takes, self._bound[some], name, arguments)
+            return Route(self._otherwise, _refusing(error), {})
+        route = Route(some.takes, getattr(some, name), arguments)
         if arguments.keys() == {"name"} and len(request.target) <= _LONGEST_REMEMBERED:
             self._remembered[asked] = route
         return route
@@ -146,7 +134,16 @@ def _call(caller: Any, request: Request, route: Route) -> Served | Deferred[Serv
     request.caller = caller.name
     if request.trail is not None:
         request.trail.owner = caller.owner
-    served: Served | Deferred[Served] = route.routes.execute_endpoint(
-        route.name, request, caller, **route.arguments
+    served: Served | Deferred[Served] | CoroutineType[Any, Any, Served] = route.answer(
+        request, caller, **route.arguments
     )
-    return served
+    return Deferred.fromCoroutine(served) if isinstance(served, CoroutineType) else served
+
+
+def _refusing(error: Exception) -> Callable[..., Served]:
+    """Answers for an address that is not served: a caller that is not allowed does not hear that."""
+
+    def answer(request: Request, caller: Any) -> Served:
+        raise error
+
+    return answer

@@ -29,9 +29,10 @@ def read_json(request: Request, kind: type[Read]) -> Read:
 
 def check_json(request: Request) -> None:
     """Raise `NotJson` for a body that says it is something else."""
-    encoding = request.header("content-encoding")
-    if encoding and encoding.lower() != "identity":
-        raise NotJson(f"Content-Encoding {encoding} is not supported")
+    if "content-encoding" in request.headers:
+        encoding = request.header("content-encoding")
+        if encoding and encoding.lower() != "identity":
+            raise NotJson(f"Content-Encoding {encoding} is not supported")
     content_type = request.header("content-type")
     if content_type in ("application/json", ""):
         return

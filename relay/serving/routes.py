@@ -20,7 +20,8 @@ def klein_app(converters: Mapping[str, Any]) -> Any:
 
 
 class PageRoutes:
-    """Some routes. Each is called with the request, who calls, and what its address says."""
+    """Some routes. Each is called with the request, who calls, and what its address says. It answers at once, or with
+    a Deferred, or is a coroutine."""
 
     app: ClassVar[Any]
     #: whom they are for, as the gate of their server asks it

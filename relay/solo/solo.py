@@ -186,7 +186,7 @@ class _Offers:
         self._declared = {each.name: each for each in declared}
         self._offers: dict[str, Offer] = {}
 
-    async def offer(self, name: str, held: bool, local: bool) -> Offer:
+    def known_offer(self, name: str, held: bool, local: bool) -> Offer:
         if name not in self._declared:
             raise UnknownJob(f"there is no job {name!r} here: {', '.join(sorted(self._declared))}")
         if name not in self._offers:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
 from relay.front.job_service import COME_BACK, Accepted
 from relay.front.submission import SubmitRequest
@@ -33,7 +33,7 @@ def scene() -> Scene:
 def begun(scene: Scene, order: SubmitRequest, held: bool = True) -> tuple[Deferred[Any], list[Any]]:
     """A submission, and what came of it."""
     told: list[Any] = []
-    submitting = Deferred.fromCoroutine(scene.desk.submit(order, held))
+    submitting = maybeDeferred(scene.desk.submit, order, held)
     submitting.addBoth(told.append)
     return submitting, told
 

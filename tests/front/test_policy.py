@@ -55,7 +55,7 @@ def test_alike_terms_are_one_object_and_not_all_that_was_ever_asked_for_is_kept(
     assert book.of_submission(asked) != book.of_submission(WaitRequest(Preferences(wait=10)))
     for wait in range(1, 3000):
         book.of_submission(WaitRequest(Preferences(wait=wait)))
-    assert len(book._known) <= 1000
+    assert len(book._of_submissions) <= 1000
 
 
 @pytest.mark.parametrize("wait", [1, 600])

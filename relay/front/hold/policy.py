@@ -30,15 +30,20 @@ class HoldPolicies:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: Memo[tuple[WaitRequest, bool], HoldPolicy | None] = Memo(_MOST_REMEMBERED)
+        self._of_submissions: Memo[WaitRequest, HoldPolicy | None] = Memo(_MOST_REMEMBERED)
+        self._of_looks: Memo[WaitRequest, HoldPolicy | None] = Memo(_MOST_REMEMBERED)
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
         """The policy of a submission; None if the client does not want to wait."""
-        return self._remember(wait, True)
+        if wait not in self._of_submissions:
+            self._of_submissions[wait] = self._make(wait, True)
+        return self._of_submissions[wait]
 
     def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
         """The policy of a look at an existing job."""
-        return self._remember(wait, False)
+        if wait not in self._of_looks:
+            self._of_looks[wait] = self._make(wait, False)
+        return self._of_looks[wait]
 
     def streamed(self, policy: HoldPolicy) -> HoldPolicy:
         """The same for a request that is told events: it is committed at once."""
@@ -55,12 +60,6 @@ class HoldPolicies:
         """The same for a request that comes while the front drains: short, and never committed."""
         wait = min(policy.wait, LAST_WAIT)
         return msgspec.structs.replace(policy, wait=wait, commit=wait, applied="")
-
-    def _remember(self, wait: WaitRequest, submission: bool) -> HoldPolicy | None:
-        asked = wait, submission
-        if asked not in self._known:
-            self._known[asked] = self._make(*asked)
-        return self._known[asked]
 
     def _make(self, asked: WaitRequest, submission: bool) -> HoldPolicy | None:
         settings, prefer, cancel = self._settings, asked.prefer, asked.cancel

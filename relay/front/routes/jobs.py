@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from relay.front.accept import stream_of
-from relay.front.job_service import JobService
+from relay.front.hold.policy import HoldPolicy
+from relay.front.job_service import Accepted, JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
 from relay.front.routes.streaming import Streaming
@@ -42,16 +44,16 @@ class JobRoutes(Routes):
         self._tracing = tracing
 
     @app.route("/jobs/<name:name>", methods=["POST"])
-    async def post(self, request: Request, caller: Caller, name: str) -> Served:
+    def post(self, request: Request, caller: Caller, name: str) -> Deferred[Served]:
         """Submit a job."""
-        return await self._submit(request, caller, name)
+        return self._submit(request, caller, name)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
-    async def put(self, request: Request, caller: Caller, name: str, key: str) -> Served:
+    def put(self, request: Request, caller: Caller, name: str, key: str) -> Deferred[Served]:
         """Submit a job under a key of the client's choice."""
-        return await self._submit(request, caller, name, key)
+        return self._submit(request, caller, name, key)
 
-    async def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Served:
+    def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Deferred[Served]:
         asked = read_submission(request, caller, name, key, self._settings.max_delay)
         if self._tracing is not UNTRACED:
             asked = self._traced(asked, request.method)
@@ -63,12 +65,17 @@ class JobRoutes(Routes):
         if "accept" in request.headers and not asked.delay and (form := stream_of(request)):
             policy = self._streaming.policy(asked.wait)
             if policy is not None:
-                accepted = await self._jobs.submit(asked, held=True)
-                return await self._streaming.submitted(request, caller, accepted, policy, form)
+                how = caller, policy, form
+                return self._jobs.submit(asked, held=True).addCallback(self._stream, request, *how)
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
-        accepted = await self._jobs.submit(asked, held=policy is not None or soon)
-        return self._holding.hold_or_tell(accepted, policy, caller, asked.wait)
+        accepting = self._jobs.submit(asked, held=policy is not None or soon)
+        return accepting.addCallback(self._holding.hold_or_tell, policy, caller, asked.wait)
+
+    def _stream(
+        self, accepted: Accepted, request: Request, caller: Caller, policy: HoldPolicy, form: str
+    ) -> Deferred[Served]:
+        return Deferred.fromCoroutine(self._streaming.submitted(request, caller, accepted, policy, form))
 
     def _traced(self, asked: SubmitRequest, method: str) -> SubmitRequest:
         """The same with the traceparent that its job carries."""
