@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from relay.admin.operators import AdminTakes
 from relay.http.exchange import Pages, Served
@@ -29,6 +30,10 @@ class Sheltered:
         """Have a request served."""
         request.answer_head = HEAD
         return self._pages.serve(request)
+
+    def failed(self, failure: Failure, request: Request) -> HttpAnswer:
+        """The answer to a request that failed later."""
+        return self._pages.failed(failure, request)
 
     def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""

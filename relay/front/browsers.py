@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from relay.http.exchange import Pages, Served
 from relay.http.request import Request
@@ -53,6 +54,10 @@ class Cors:
             return self._preflight(request)
         request.answer_head = self._head(request.headers)
         return self._pages.serve(request)
+
+    def failed(self, failure: Failure, request: Request) -> HttpAnswer:
+        """The answer to a request that failed later."""
+        return self._pages.failed(failure, request)
 
     def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""

@@ -114,7 +114,8 @@ class JobService:
         self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool
     ) -> Deferred[Accepted]:
         job = self._job(asked, offer, arguments, held)
-        id = ids.marked(self._store.mint(_pin(job, asked.caller)), asked.caller.owner)
+        pin = _pin(job, asked.caller) if self._store.partitions > 1 else ""
+        id = ids.marked(self._store.mint(pin), asked.caller.owner)
         submission = submission_of(asked, id, job, offer.debounce)
         accepting = Accepting(_let_go)
         if held:

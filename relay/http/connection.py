@@ -137,12 +137,21 @@ class ClientConnection(Told):
         self.answer_head = request.answer_head
         if isinstance(served, Deferred):
             self._working = served
-            served.addCallback(self._served).addErrback(self._failed)
+            served.addBoth(self._found, request)
         else:
             self._served(served)
 
-    def _served(self, served: Served) -> None:
+    def _found(self, served: Served | Failure, request: Request) -> None:
+        """What a request is answered with took its time."""
         self._working = None
+        try:
+            if isinstance(served, Failure):
+                served = self._connections.pages.failed(served, request)
+            self._served(served)
+        except Exception:
+            self._failed(Failure())
+
+    def _served(self, served: Served) -> None:
         if isinstance(served, HttpAnswer):
             self.respond(served)
             return

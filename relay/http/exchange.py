@@ -61,5 +61,8 @@ class Pages(Protocol):
     def serve(self, request: Request) -> Served | Deferred[Served]:
         """What a request is answered with, or by whom."""
 
+    def failed(self, failure: Failure, request: Request) -> HttpAnswer:
+        """The answer to a request for which such a Deferred failed. Raises what has none: its client has gone."""
+
     def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`; `headers` are those that had come."""

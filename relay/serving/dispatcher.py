@@ -85,11 +85,10 @@ class Dispatcher:
             route = self._route(request)
             caller = self._gate.authenticate(request, route.takes)
             if isinstance(caller, Deferred):  # it is found out
-                return caller.addCallback(_call, request, route).addErrback(self._refused, request)
-            served = _call(caller, request, route)
+                return caller.addCallback(_call, request, route)
+            return _call(caller, request, route)
         except Exception:
-            return self._refused(Failure(), request)
-        return served.addErrback(self._refused, request) if isinstance(served, Deferred) else served
+            return self.failed(Failure(), request)
 
     def refuse(self, error: RelayError, headers: Mapping[str, list[str]]) -> HttpAnswer:
         """The answer to a request that can't be served, because of `error`."""
@@ -112,7 +111,8 @@ class Dispatcher:
             self._remembered[asked] = route
         return route
 
-    def _refused(self, failure: Failure, request: Request) -> HttpAnswer:
+    def failed(self, failure: Failure, request: Request) -> HttpAnswer:
+        """The answer to a request that can't be served, or failed later. Raises `CancelledError`."""
         error = failure.value
         if isinstance(error, CancelledError):  # the client has gone
             raise error

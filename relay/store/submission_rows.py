@@ -16,19 +16,18 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def submission_words(item: Submission) -> tuple[str | bytes | int, ...]:
-    """As the submit script takes it."""
+    """As the submit script takes it; "" for a caller of whom nothing is counted."""
     job = item.job
     where = job.name, job.priority, job.lane
     when, one = (item.delay, item.deadline), (job.unique, item.debounce)
     who = item.id, job.key, job.fingerprint
-    return *who, *where, *when, _caller(item), *one, job.parent, _encode(job)
+    caller = _caller(item) if job.caller or item.rate.window or job.fair else ""
+    return *who, *where, *when, caller, *one, job.parent, _encode(job)
 
 
 def _caller(item: Submission) -> str:
-    """What its caller may take, and whose turn it is, as ``allowances.lua`` reads it; "" for neither."""
+    """What its caller may take, and whose turn it is, as ``allowances.lua`` reads it."""
     job, rate = item.job, item.rate
-    if not (job.caller or rate.window or job.fair):
-        return ""
     most = (item.queued or ANY_NUMBER) if job.caller else 0
     name = job.caller or item.caller
     limits = f"{rate.calls} {rate.window * 1000:.0f} {most} {len(name.encode())}"

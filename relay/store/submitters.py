@@ -99,7 +99,7 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         size = len(submission.job.arguments) + OVERHEAD
-        submissions = self._submissions[self._router.of_id(submission.id)]
+        submissions = self._submissions[self._only or self._router.of_id(submission.id)]
         if submission.job.durable:
             return durably(submissions, submission, size)
         return submissions.add(submission, size)

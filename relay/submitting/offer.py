@@ -161,7 +161,7 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 def _has_too_many_values(body: bytes) -> bool:
     """Each value stands behind a comma, or is the first behind a bracket; not all of these are within texts."""
-    if _values(body) < MOST_VALUES:
+    if len(body) < MOST_VALUES or _values(body) < MOST_VALUES:
         return False
     texts = (body.count(b'"') - body.count(b'\\"')) // 2
     return texts > 2 * MOST_VALUES or _values(_TEXTS.sub(b"", body)) >= MOST_VALUES
