@@ -25,6 +25,7 @@ from relay.push import (
     apns_sender,
 )
 from relay.push.apns import TOO_OFTEN
+from relay.push.channel import SECONDS
 from relay.push.signing import PERIOD
 from tests.outbound.conftest import Scene
 from tests.push.apns_server import DEVICE, TOPIC, Apns
@@ -211,28 +212,25 @@ async def test_what_the_server_did_not_look_at_is_sent_again_at_once(
 
 
 @ensureDeferred
-async def test_what_was_cut_is_left_to_the_next_attempt_which_has_a_new_connection(
-    scene: Scene, apns: Apns, sender: ApnsSender
-) -> None:
-    apns.trouble.append("cut")
-    with pytest.raises(UpstreamError) as caught:
-        await sender.send(context_of(scene), DEVICE, message())
-    assert (caught.value.type, caught.value.retryable) == ("upstream-cut", True)
-    await sender.send(context_of(scene), DEVICE, message())
-    assert apns.connections == 2
-
-
-@ensureDeferred
-async def test_a_server_that_falls_silent_is_left_for_a_new_connection(
-    scene: Scene, apns: Apns, sender: ApnsSender, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("trouble", "patience", "type"), [("cut", SECONDS, "upstream-cut"), ("silence", 0.3, "upstream-timeout")]
+)
+async def test_what_got_no_answer_is_left_to_the_next_attempt_which_has_a_new_connection(
+    scene: Scene,
+    apns: Apns,
+    sender: ApnsSender,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
+    patience: float,
+    type: str,
 ) -> None:
     await sender.send(context_of(scene), DEVICE, message())
-    monkeypatch.setattr("relay.push.channel.SECONDS", 0.3)
-    apns.trouble.append("silence")
-    with pytest.raises(UpstreamError) as caught:
-        await sender.send(context_of(scene), DEVICE, message())
-    assert caught.value.type == "upstream-timeout"
-    monkeypatch.setattr("relay.push.channel.SECONDS", 15.0)
+    apns.trouble.append(trouble)
+    with monkeypatch.context() as shortened:
+        shortened.setattr("relay.push.channel.SECONDS", patience)
+        with pytest.raises(UpstreamError) as caught:
+            await sender.send(context_of(scene), DEVICE, message())
+    assert (caught.value.type, caught.value.retryable) == (type, True)
     await sender.send(context_of(scene), DEVICE, message())
     assert apns.connections == 2
 
