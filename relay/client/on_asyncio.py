@@ -23,9 +23,8 @@ from relay.client.reading import HeardEvent
 from relay.client.typed import AsyncCall, AsyncSubmission
 
 _ORDINARY = CallTerms()
-_LIMITS = httpx2.Limits(
-    max_connections=None, max_keepalive_connections=20
-)  # held calls do not wait for each other
+# held calls do not wait for each other
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 
 
 class AsyncClient:
