@@ -81,21 +81,25 @@ class Client:
         delay: float = 0.0,
         deadline: float = 0.0,
         heard: Callable[[HeardEvent], object] | None = None,
+        notify: str = "",
     ) -> SyncCall:
         """A `call` on other terms. `key`: stored by the caller before, so that the same call after a crash finds the
         same job; one is made where it is "" · `delay`: seconds after which the job begins · `deadline`: seconds from
         now after which it is ended as expired · `heard`: is called with each event while the job runs, in their order,
-        with none twice; what it raises ends the call, and the job goes on."""
-        return self._calls(CallTerms(key, delay, deadline, heard))
+        with none twice; what it raises ends the call, and the job goes on · `notify`: whom, if nobody collects the
+        outcome, such as the token of a device; the job's `then` is told."""
+        return self._calls(CallTerms(key, delay, deadline, heard, notify))
 
     @property
     def submit(self) -> SyncSubmission:
         """Submit a job and return its id: nobody waits. Raises what `call` raises, but for `CallFailed`."""
         return self._submits(_ORDINARY)
 
-    def submitting(self, key: str = "", delay: float = 0.0, deadline: float = 0.0) -> SyncSubmission:
+    def submitting(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, notify: str = ""
+    ) -> SyncSubmission:
         """A `submit` on other terms, which are those of `calling`."""
-        return self._submits(CallTerms(key, delay, deadline))
+        return self._submits(CallTerms(key, delay, deadline, notify=notify))
 
     def look(self, id: str) -> dict[str, Any]:
         """The envelope of a job, at once. Raises `CallRefused`, with 404 for a job that is not, or no longer, known."""

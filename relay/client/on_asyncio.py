@@ -71,18 +71,21 @@ class AsyncClient:
         delay: float = 0.0,
         deadline: float = 0.0,
         heard: Callable[[HeardEvent], object] | None = None,
+        notify: str = "",
     ) -> AsyncCall:
         """As `Client.calling`; `heard` is a plain function."""
-        return self._calls(CallTerms(key, delay, deadline, heard))
+        return self._calls(CallTerms(key, delay, deadline, heard, notify))
 
     @property
     def submit(self) -> AsyncSubmission:
         """As `Client.submit`."""
         return self._submits(_ORDINARY)
 
-    def submitting(self, key: str = "", delay: float = 0.0, deadline: float = 0.0) -> AsyncSubmission:
+    def submitting(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, notify: str = ""
+    ) -> AsyncSubmission:
         """As `Client.submitting`."""
-        return self._submits(CallTerms(key, delay, deadline))
+        return self._submits(CallTerms(key, delay, deadline, notify=notify))
 
     async def look(self, id: str) -> dict[str, Any]:
         """As `Client.look`."""

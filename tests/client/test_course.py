@@ -68,6 +68,18 @@ def test_a_submission() -> None:
     assert (headers["Relay-Delay"], headers["Relay-Deadline"]) == ("1.5", "60")
 
 
+def test_a_submission_says_whom_to_notify() -> None:
+    longest = "x" * 1024
+    assert submission(notify=longest).request.headers["Relay-Notify"] == longest
+    assert "Relay-Notify" not in submission().request.headers
+
+
+@pytest.mark.parametrize("notify", ["a b", "é", "x" * 1025, "x\r\nAccept: y"])
+def test_what_can_be_nobody_to_notify_is_not_sent(notify: str) -> None:
+    with pytest.raises(ValueError, match="whom to notify"):
+        submission(notify=notify)
+
+
 def test_a_key_is_made_where_there_is_none() -> None:
     keys = {submission(key="").request.headers["Idempotency-Key"] for _ in range(2)}
     assert len(keys) == 2
