@@ -10,10 +10,11 @@ from pathlib import Path
 import jwt
 import pytest
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
 from relay.model.problems.raised import NotConfigured
 from relay.outbound import UpstreamError
+from relay.outbound.host import OPENS_AFTER
 from relay.push import (
     ApnsSender,
     CredentialsRefused,
@@ -231,6 +232,49 @@ async def test_what_got_no_answer_is_left_to_the_next_attempt_which_has_a_new_co
         with pytest.raises(UpstreamError) as caught:
             await sender.send(context_of(scene), DEVICE, message())
     assert (caught.value.type, caught.value.retryable) == (type, True)
+    await sender.send(context_of(scene), DEVICE, message())
+    assert apns.connections == 2
+
+
+@ensureDeferred
+async def test_calls_are_told_without_the_device(scene: Scene, apns: Apns, sender: ApnsSender) -> None:
+    await sender.send(context_of(scene), DEVICE, message())
+    for trouble, error in (((410, "Unregistered"), TokenGone), ("cut", UpstreamError)):
+        apns.trouble.append(trouble)  # type: ignore[arg-type]
+        with pytest.raises(error):
+            await sender.send(context_of(scene), DEVICE, message())
+    told = [(host, method, status) for host, method, status, _, _ in scene.events.calls]
+    assert told == [("127.0.0.1", "POST", status) for status in (200, 410, 0)]
+    assert {url for *_, url in scene.events.calls} == {f"{apns.url}/3/device"}
+
+
+@ensureDeferred
+async def test_a_service_that_keeps_failing_is_left_alone_for_a_while(
+    scene: Scene, apns: Apns, sender: ApnsSender
+) -> None:
+    for _ in range(OPENS_AFTER):
+        apns.trouble.append((503, "Shutdown"))
+        with pytest.raises(PushUnavailable):
+            await sender.send(context_of(scene), DEVICE, message())
+    with pytest.raises(UpstreamError) as caught:
+        await sender.send(context_of(scene), DEVICE, message())
+    assert (caught.value.type, caught.value.retryable) == ("upstream-unavailable", True)
+    assert len(apns.asked) == OPENS_AFTER
+
+
+@ensureDeferred
+async def test_one_connection_that_is_cut_is_no_reason_to_leave_the_service_alone(
+    scene: Scene, apns: Apns, sender: ApnsSender
+) -> None:
+    await sender.send(context_of(scene), DEVICE, message())
+    apns.trouble.append("cut")
+    sent = [
+        Deferred.fromCoroutine(sender.send(context_of(scene), DEVICE, message()))
+        for _ in range(2 * OPENS_AFTER)
+    ]
+    ended = await DeferredList(sent, consumeErrors=True)
+    assert {failure.value.type for well, failure in ended if not well} == {"upstream-cut"}
+    assert len([well for well, _ in ended if not well]) > OPENS_AFTER
     await sender.send(context_of(scene), DEVICE, message())
     assert apns.connections == 2
 
