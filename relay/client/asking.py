@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from relay.client.reading import EVENTS, HeardEvent
-from relay.model.addresses import is_token, segment, submission_address
+from relay.model.addresses import is_notify, is_token, segment, submission_address
 from relay.model.caller import owner_of_subject
 
 WHOLE = "application/json"
@@ -29,17 +29,21 @@ class CallRequest(NamedTuple):
 class CallTerms:
     """How a job is submitted. `key`: by which relay knows the submission again; one is made where it is "" · `delay`,
     `deadline`: seconds from now, 0 for none · `heard`: is called with each event; None: nothing is told before the
-    end."""
+    end · `notify`: whom, if nobody collects the outcome; "" for nobody."""
 
     key: str = ""
     delay: float = 0.0
     deadline: float = 0.0
     heard: Callable[[HeardEvent], object] | None = None
+    notify: str = ""
 
     def lines(self) -> dict[str, str]:
-        """The headers that say so."""
+        """The headers that say so. Raises `ValueError` for what can't be whom to notify."""
+        if self.notify and not is_notify(self.notify):
+            raise ValueError("whom to notify is said in 1 to 1024 visible ASCII characters without spaces")
         times = {"Relay-Delay": self.delay, "Relay-Deadline": self.deadline}
-        return {name: f"{seconds:.3f}".rstrip("0").rstrip(".") for name, seconds in times.items() if seconds}
+        said = {name: f"{seconds:.3f}".rstrip("0").rstrip(".") for name, seconds in times.items() if seconds}
+        return {**said, "Relay-Notify": self.notify} if self.notify else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Asking:
         return "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
 
     def job(self, name: str, arguments: bytes, terms: CallTerms, waits: bool) -> CallRequest:
-        """For a new job. Raises `ValueError` for a key that can't be one."""
+        """For a new job. Raises `ValueError` for a key that can't be one, and what `CallTerms.lines` raises."""
         method, path, key = submission_address(name, terms.key or str(uuid.uuid4()))
         headers = {**self._headers(terms), **terms.lines(), **key, "Content-Type": WHOLE}
         if not waits:

@@ -17,7 +17,7 @@ from urllib3.util import Timeout
 
 from relay.client.asking import Asking, CallRequest, CallTerms
 from relay.client.called import CalledJob
-from relay.client.course import CallCourse
+from relay.client.course import CallCourse, Patience
 from relay.client.problems import CallFailed
 from relay.client.reading import HeardEvent
 from relay.client.typed import SyncCall, SyncSubmission
@@ -50,8 +50,7 @@ class Client:
         on_trouble: Callable[[str], object] | None = None,
     ) -> None:
         self._asking = Asking(url, token, subject)
-        self._keep = keep
-        self._on_trouble = on_trouble
+        self._patience = Patience(keep, on_trouble)
         timeout = Timeout(connect=CONNECT, read=silence)
         self._pool = urllib3.PoolManager(maxsize=10, retries=False, timeout=timeout)
 
@@ -82,21 +81,25 @@ class Client:
         delay: float = 0.0,
         deadline: float = 0.0,
         heard: Callable[[HeardEvent], object] | None = None,
+        notify: str = "",
     ) -> SyncCall:
         """A `call` on other terms. `key`: stored by the caller before, so that the same call after a crash finds the
         same job; one is made where it is "" · `delay`: seconds after which the job begins · `deadline`: seconds from
         now after which it is ended as expired · `heard`: is called with each event while the job runs, in their order,
-        with none twice; what it raises ends the call, and the job goes on."""
-        return self._calls(CallTerms(key, delay, deadline, heard))
+        with none twice; what it raises ends the call, and the job goes on · `notify`: whom, if nobody collects the
+        outcome, such as the token of a device; the job's `then` is told."""
+        return self._calls(CallTerms(key, delay, deadline, heard, notify))
 
     @property
     def submit(self) -> SyncSubmission:
         """Submit a job and return its id: nobody waits. Raises what `call` raises, but for `CallFailed`."""
         return self._submits(_ORDINARY)
 
-    def submitting(self, key: str = "", delay: float = 0.0, deadline: float = 0.0) -> SyncSubmission:
+    def submitting(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, notify: str = ""
+    ) -> SyncSubmission:
         """A `submit` on other terms, which are those of `calling`."""
-        return self._submits(CallTerms(key, delay, deadline))
+        return self._submits(CallTerms(key, delay, deadline, notify=notify))
 
     def look(self, id: str) -> dict[str, Any]:
         """The envelope of a job, at once. Raises `CallRefused`, with 404 for a job that is not, or no longer, known."""
@@ -104,8 +107,8 @@ class Client:
 
     def wait(self, id: str) -> dict[str, Any]:
         """The envelope of a job once it is complete, whatever its state. Raises `CallRefused`, `OutcomeUnknown`."""
-        course = CallCourse(self._asking, self._asking.of_job("GET", id, waits=True), _ORDINARY, self._keep)
-        return self._follow(course, None)
+        request = self._asking.of_job("GET", id, waits=True)
+        return self._follow(CallCourse(self._asking, request, _ORDINARY, self._patience))
 
     def cancel(self, id: str) -> dict[str, Any]:
         """Cancel a job and return its envelope, complete unless its worker is still stopping it. Raises `CallRefused`,
@@ -136,28 +139,25 @@ class Client:
         def submit(handler: str | Callable[..., Any], /, *args: Any, **arguments: Any) -> str:
             called = CalledJob(handler)
             request = self._asking.job(called.name, called.arguments(args, arguments), terms, waits=False)
-            return str(self._follow(CallCourse(self._asking, request, terms, self._keep, False), None)["id"])
+            return str(self._follow(CallCourse(self._asking, request, terms, self._patience, False))["id"])
 
         return submit
 
     def _waited(self, called: CalledJob, body: bytes, terms: CallTerms) -> dict[str, Any]:
         request = self._asking.job(called.name, body, terms, waits=True)
-        return self._follow(CallCourse(self._asking, request, terms, self._keep), terms.heard)
+        return self._follow(CallCourse(self._asking, request, terms, self._patience))
 
     def _asked(self, method: str, id: str) -> dict[str, Any]:
         request = self._asking.of_job(method, id)
-        return self._follow(CallCourse(self._asking, request, _ORDINARY, self._keep, False), None)
+        return self._follow(CallCourse(self._asking, request, _ORDINARY, self._patience, False))
 
-    def _follow(self, course: CallCourse, heard: Callable[[HeardEvent], object] | None) -> dict[str, Any]:
+    def _follow(self, course: CallCourse) -> dict[str, Any]:
         while True:
             for event in self._events(course):
-                if heard is not None:
-                    heard(event)
+                course.tell(event)
             envelope = course.over()
             if envelope is not None:
                 return envelope
-            if course.trouble and self._on_trouble is not None:
-                self._on_trouble(course.trouble)
             time.sleep(course.pause)
 
     def _events(self, course: CallCourse) -> Iterator[HeardEvent]:

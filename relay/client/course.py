@@ -6,12 +6,12 @@ The rule is that of docs/http.md: the body first, the status only where the body
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from relay.client.asking import Asking, CallRequest, CallTerms
 from relay.client.problems import CallRefused, OutcomeUnknown
-from relay.client.reading import EVENTS, AnswerReader
+from relay.client.reading import EVENTS, AnswerReader, HeardEvent
 from relay.timing.backoff import Backoff
 
 AGAIN = frozenset({429, 502, 503, 504})
@@ -21,19 +21,32 @@ _LOST = 410  # relay lost the job with its data
 _LONGEST_PAUSE = 3600.0  # seconds, whatever an answer says
 
 
+class Patience(NamedTuple):
+    """How long the same is sent again: until `keep` seconds after relay was last heard to have the job. `on_trouble` is
+    called with the reason each time there was no whole answer."""
+
+    keep: float
+    on_trouble: Callable[[str], object] | None = None
+
+
 class CallCourse:
     """`request` is what to send, `pause` after how many seconds. `until_complete`: whether the job's end is waited for,
-    or any envelope will do. It is given up `keep` seconds after relay was last heard to have the job."""
+    or any envelope will do."""
 
     def __init__(
-        self, asking: Asking, request: CallRequest, terms: CallTerms, keep: float, until_complete: bool = True
+        self,
+        asking: Asking,
+        request: CallRequest,
+        terms: CallTerms,
+        patience: Patience,
+        until_complete: bool = True,
     ) -> None:
         self._asking = asking
         self._first = request
         self._terms = terms
-        self._keep = keep
+        self._keep, self._on_trouble = patience
         self._until_complete = until_complete
-        self._until = time.monotonic() + keep
+        self._until = time.monotonic() + self._keep
         self._failures = 0
         self._last = ""  # id of the last event
         self._reader: AnswerReader | None = None
@@ -41,8 +54,6 @@ class CallCourse:
         self._wrong = ""
         self.request = request
         self.pause = 0.0
-        #: why the same is sent again, "" where that is in order
-        self.trouble = ""
 
     def begun(self, status: int, headers: Mapping[str, str]) -> AnswerReader:
         """The head of an answer is there; what reads its body."""
@@ -50,15 +61,20 @@ class CallCourse:
         self._reader = AnswerReader(self._headers.get("content-type", ""))
         return self._reader
 
+    def tell(self, event: HeardEvent) -> None:
+        """An event was read; whoever wants to hear of it does so now."""
+        if self._terms.heard is not None:
+            self._terms.heard(event)
+
     def lost(self, error: BaseException) -> None:
         """There is no more of an answer, or there was none at all. `over` is still to be asked."""
         self._wrong = f"{type(error).__name__}: {error}"
 
     def over(self) -> dict[str, Any] | None:
         """The envelope that ends the call, or None: then `request` is to be sent after `pause`. To be asked when an
-        answer has ended, or was lost. Raises `CallRefused`, `OutcomeUnknown`."""
+        answer has ended, or was lost. Raises `CallRefused`, `OutcomeUnknown`, and what `on_trouble` raises."""
         reader, self._reader = self._reader, None
-        self.trouble, found = "", None
+        found = None
         if reader is not None:
             self._last = reader.last or self._last
             self._attach(reader)
@@ -106,7 +122,8 @@ class CallCourse:
         self.pause = max(_PAUSES.pause(self._failures), self._retry_after())
         if time.monotonic() + self.pause > self._until:
             raise OutcomeUnknown(wrong)
-        self.trouble = wrong
+        if self._on_trouble is not None:
+            self._on_trouble(wrong)
 
     def _retry_after(self) -> float:
         said = self._headers.pop("retry-after", "")

@@ -17,15 +17,14 @@ import httpx2
 from relay.client.asking import Asking, CallTerms
 from relay.client.called import CalledJob
 from relay.client.client import CONNECT, KEEP, SILENCE
-from relay.client.course import CallCourse
+from relay.client.course import CallCourse, Patience
 from relay.client.problems import CallFailed
 from relay.client.reading import HeardEvent
 from relay.client.typed import AsyncCall, AsyncSubmission
 
 _ORDINARY = CallTerms()
-_LIMITS = httpx2.Limits(
-    max_connections=None, max_keepalive_connections=20
-)  # held calls do not wait for each other
+# held calls do not wait for each other
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 
 
 class AsyncClient:
@@ -42,8 +41,7 @@ class AsyncClient:
         on_trouble: Callable[[str], object] | None = None,
     ) -> None:
         self._asking = Asking(url, token, subject)
-        self._keep = keep
-        self._on_trouble = on_trouble
+        self._patience = Patience(keep, on_trouble)
         self._http = httpx2.AsyncClient(
             base_url=self._asking.origin,
             timeout=httpx2.Timeout(CONNECT, read=silence, write=silence, pool=None),
@@ -73,18 +71,21 @@ class AsyncClient:
         delay: float = 0.0,
         deadline: float = 0.0,
         heard: Callable[[HeardEvent], object] | None = None,
+        notify: str = "",
     ) -> AsyncCall:
         """As `Client.calling`; `heard` is a plain function."""
-        return self._calls(CallTerms(key, delay, deadline, heard))
+        return self._calls(CallTerms(key, delay, deadline, heard, notify))
 
     @property
     def submit(self) -> AsyncSubmission:
         """As `Client.submit`."""
         return self._submits(_ORDINARY)
 
-    def submitting(self, key: str = "", delay: float = 0.0, deadline: float = 0.0) -> AsyncSubmission:
+    def submitting(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, notify: str = ""
+    ) -> AsyncSubmission:
         """As `Client.submitting`."""
-        return self._submits(CallTerms(key, delay, deadline))
+        return self._submits(CallTerms(key, delay, deadline, notify=notify))
 
     async def look(self, id: str) -> dict[str, Any]:
         """As `Client.look`."""
@@ -92,8 +93,8 @@ class AsyncClient:
 
     async def wait(self, id: str) -> dict[str, Any]:
         """As `Client.wait`."""
-        course = CallCourse(self._asking, self._asking.of_job("GET", id, waits=True), _ORDINARY, self._keep)
-        return await self._follow(course)
+        request = self._asking.of_job("GET", id, waits=True)
+        return await self._follow(CallCourse(self._asking, request, _ORDINARY, self._patience))
 
     async def cancel(self, id: str) -> dict[str, Any]:
         """As `Client.cancel`."""
@@ -105,7 +106,7 @@ class AsyncClient:
         async def call(handler: str | Callable[..., Any], /, *args: Any, **arguments: Any) -> Any:
             called = CalledJob(handler)
             request = self._asking.job(called.name, called.arguments(args, arguments), terms, waits=True)
-            envelope = await self._follow(CallCourse(self._asking, request, terms, self._keep), terms.heard)
+            envelope = await self._follow(CallCourse(self._asking, request, terms, self._patience))
             if envelope["state"] != "succeeded":
                 raise CallFailed(envelope)
             return called.result(envelope)
@@ -116,28 +117,23 @@ class AsyncClient:
         async def submit(handler: str | Callable[..., Any], /, *args: Any, **arguments: Any) -> str:
             called = CalledJob(handler)
             request = self._asking.job(called.name, called.arguments(args, arguments), terms, waits=False)
-            envelope = await self._follow(CallCourse(self._asking, request, terms, self._keep, False))
+            envelope = await self._follow(CallCourse(self._asking, request, terms, self._patience, False))
             return str(envelope["id"])
 
         return submit
 
     async def _asked(self, method: str, id: str) -> dict[str, Any]:
         request = self._asking.of_job(method, id)
-        return await self._follow(CallCourse(self._asking, request, _ORDINARY, self._keep, False))
+        return await self._follow(CallCourse(self._asking, request, _ORDINARY, self._patience, False))
 
-    async def _follow(
-        self, course: CallCourse, heard: Callable[[HeardEvent], object] | None = None
-    ) -> dict[str, Any]:
+    async def _follow(self, course: CallCourse) -> dict[str, Any]:
         while True:
             async with aclosing(self._events(course)) as events:
                 async for event in events:
-                    if heard is not None:
-                        heard(event)
+                    course.tell(event)
             envelope = course.over()
             if envelope is not None:
                 return envelope
-            if course.trouble and self._on_trouble is not None:
-                self._on_trouble(course.trouble)
             await asyncio.sleep(course.pause)
 
     async def _events(self, course: CallCourse) -> AsyncGenerator[HeardEvent]:

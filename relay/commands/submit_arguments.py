@@ -42,6 +42,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         ("--deadline", "seconds from now after which the job ends as expired"),
     ):
         parser.add_argument(option, type=_seconds, default=0.0, metavar="SECONDS", help=what)
+    parser.add_argument(
+        "--notify",
+        type=word,
+        metavar="WHOM",
+        help="whom to notify if nobody collects the outcome, such as the token of a device",
+    )
     _add_front(parser)
 
 

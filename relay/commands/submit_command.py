@@ -49,12 +49,14 @@ class SubmittingCommand:
     def run(self) -> int:
         """The exit status. Raises `CallRefused`, `OutcomeUnknown`."""
         asked = self._asked
+        key, notify = asked.key or "", asked.notify or ""
         with self._client as client:
             if asked.asynchronous:
-                submit = client.submitting(asked.key or "", asked.delay, asked.deadline)
+                submit = client.submitting(key, asked.delay, asked.deadline, notify)
                 _write(submit(asked.name, **self._arguments))
                 return 0
-            terms = CallTerms(asked.key or "", asked.delay, asked.deadline, _show if asked.events else None)
+            heard = _show if asked.events else None
+            terms = CallTerms(key, asked.delay, asked.deadline, heard, notify)
             return self._ended(client.outcome(asked.name, self._arguments, terms))
 
     def _tell_trouble(self, why: str) -> None:

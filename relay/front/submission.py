@@ -8,6 +8,7 @@ import msgspec
 
 from relay.front.wait_request import WaitRequest
 from relay.http.request import Request
+from relay.model.addresses import is_notify
 from relay.model.caller import Caller
 from relay.model.problems.request import Malformed
 from relay.serving.json_body import check_json
@@ -18,7 +19,6 @@ _KEY_LIMIT = 255  # characters
 _SECONDS = re.compile(r"\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")  # a number as programs write it
 _HEADERS = frozenset({"idempotency-key", "relay-delay", "relay-deadline", "relay-notify", "traceparent"})
 _LEAST = 0.001  # seconds: what is less counts as this
-_NOTIFY = re.compile(r"[\x21-\x7e]{1,1024}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -51,7 +51,7 @@ def read_submission(request: Request, caller: Caller, name: str, key: str, longe
         delay=_seconds(request, "Relay-Delay", longest),
         deadline=_seconds(request, "Relay-Deadline", longest),
         trace=_trace(request.header("traceparent")),
-        notify=_notify(request),
+        notify=check_notify(request.header("relay-notify")) if "relay-notify" in request.headers else "",
     )
 
 
@@ -60,6 +60,13 @@ def check_key(key: str) -> str:
     if len(key) > _KEY_LIMIT:
         raise Malformed(f"the key has {len(key)} characters, more than {_KEY_LIMIT}")
     return key
+
+
+def check_notify(notify: str) -> str:
+    """Whom to notify, if that can be sent; raises `Malformed`."""
+    if not is_notify(notify):
+        raise Malformed("Relay-Notify must be 1 to 1024 visible ASCII characters without spaces")
+    return notify
 
 
 def _key(request: Request) -> str:
@@ -83,15 +90,6 @@ def _seconds(request: Request, name: str, longest: float) -> float:
         raise Malformed(f"{name} must be a number of seconds up to {longest:.0f}, not {field[:50]!r}")
     seconds = float(field)
     return max(seconds, _LEAST) if seconds else 0
-
-
-def _notify(request: Request) -> str:
-    if "relay-notify" not in request.headers:
-        return ""
-    field = request.header("relay-notify")
-    if not _NOTIFY.fullmatch(field):
-        raise Malformed("Relay-Notify must be 1 to 1024 visible ASCII characters without spaces")
-    return field
 
 
 def _trace(field: str) -> str:

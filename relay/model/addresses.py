@@ -1,4 +1,4 @@
-"""Where a client finds things at a front: paths, and the key of a submission."""
+"""Where a client finds things at a front, and what it can send: paths, keys, tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 _TOKEN = re.compile(r"[\x21-\x7e]*")
+_NOTIFY = re.compile(r"[\x21-\x7e]{1,1024}")
 _IN_HEADER = re.compile(r"[\x20-\x7e]+")  # keys; others go into the path
 
 
@@ -26,3 +27,8 @@ def segment(text: str) -> str:
 def is_token(text: str) -> bool:
     """Whether a text can be sent as a bearer token; "" for none."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def is_notify(text: str) -> bool:
+    """Whether a text can be sent as whom to notify (``Relay-Notify``)."""
+    return _NOTIFY.fullmatch(text) is not None

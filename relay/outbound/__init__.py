@@ -17,7 +17,8 @@
 
 `url` checks what is called, `options` says what can be said of a call. `decoder` decompresses, `headers`, `response`
 and `charset` make text of it. `pieces` reads a body as slowly as it is wanted, `announced` what APIs say of their
-limits; `problems` names what Twisted and treq raise, `upstreams` has what all calls of a worker share.
+limits; `problems` names what Twisted and treq raise, `upstreams` has what all calls of a worker share. `watching` has
+what counts for calls of another client, too.
 """
 
 from __future__ import annotations

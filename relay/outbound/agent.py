@@ -16,11 +16,9 @@ from zope.interface import implementer
 from relay.model.problems.upstream import UpstreamError
 from relay.outbound.body import Body
 from relay.outbound.ear import DEAF, Ear
-from relay.outbound.host import Host, Hosts
+from relay.outbound.host import FAILING, Host, Hosts
 from relay.outbound.problems import explain
 from relay.timing.timers import stop_timer
-
-_FAILING = (502, 503, 504)  # what counts against a host
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ class Call:
             self.over(error)
             raise error from None
         self._sending = None
-        if response.code in _FAILING:
+        if response.code in FAILING:
             self._host.breaker.failed(self._clock.seconds())
             self._admitted = False
         self._phase = "body"
@@ -188,14 +186,8 @@ class Call:
         stop_timer(self._timer)
         self._host.calls.discard(self)
         self._host.places.release()
-        if not self._admitted:
-            return
-        if error is None or (isinstance(error, UpstreamError) and not error.retryable):
-            self._host.breaker.succeeded()  # it answers; what it says is another matter
-        elif isinstance(error, UpstreamError):
-            self._host.breaker.failed(self._clock.seconds())
-        else:
-            self._host.breaker.gave_up()
+        if self._admitted:
+            self._host.breaker.ended(error, self._clock.seconds())
 
     def _give_up(self) -> None:
         self.abort(UpstreamError("upstream-timeout", _WAITED[self._phase], phase=self._phase))

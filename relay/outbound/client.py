@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, Unpack
 
@@ -27,11 +27,12 @@ from relay.outbound.ear import Ear
 from relay.outbound.host import Hosts
 from relay.outbound.job import AttemptOfJob
 from relay.outbound.learning import Learning, LimitedAnswer, Teachers
-from relay.outbound.options import CallOptions, GivenHeaders, OptionsOfCall, Url
+from relay.outbound.options import CallOptions, GivenHeaders, OptionsOfCall, Url, is_repeatable
 from relay.outbound.problems import explain
 from relay.outbound.redirects import Redirects
 from relay.outbound.response import MAX_JSON, Response, UpstreamResponse
-from relay.outbound.url import checked
+from relay.outbound.url import ascii_of, checked
+from relay.outbound.watching import Answered, OtherCalls
 from relay.telemetry.events import UNHEARD, Events
 from relay.telemetry.tracing import UNTRACED, Tracing
 from relay.timing.backoff import Backoff
@@ -119,9 +120,15 @@ class Http(TreqClient):
     async def limited(self, url: str, pause: float = 0.0, own: bool = False) -> None:
         """An API said in words of its own that it lets nobody through, for so many seconds or for a time that it does
         not tell: the next call waits for it. `own` as in `request`."""
-        asked = _ascii(checked(url))
+        asked = ascii_of(checked(url))
         answer = LimitedAnswer(asked, own or self._learning.is_own(asked), Learned(pause=pause))
         await self._learning.refused(answer, self._until)
+
+    async def watch(self, method: str, url: str, make: Callable[[], Awaitable[Answered]]) -> Answered:
+        """A call that another client makes: `make` gives its answer, which has a `status`, or raises `UpstreamError`.
+        It is counted and traced under `url`, and not made while its host keeps failing (`upstream-unavailable`)."""
+        others = OtherCalls(self._clock, self._shared.hosts, self._ear())
+        return await others.call(method, ascii_of(checked(url)), make)
 
     def finish(self, work: Callable[[Http], Coroutine[Any, Any, Result]]) -> Deferred[Result]:
         """Do work that has to come to its end even if the attempt ends meanwhile, with a client that has `EXTRA`
@@ -152,7 +159,7 @@ class Http(TreqClient):
 
     async def _call(self, method: str, given: Any, options: dict[str, Any]) -> Response:
         url = checked(given)
-        asked = _ascii(url)
+        asked = ascii_of(url)
         safe = options.pop("idempotent", None)
         safe = method in _SAFE if safe is None else safe
         options["headers"] = self._headers(method, str(given), options.get("headers"))
@@ -160,7 +167,7 @@ class Http(TreqClient):
         while True:
             await self._learning.enter(asked, self._until)
             tries += 1
-            last = tries >= (TRIES if safe and _is_repeatable(options) else 1)
+            last = tries >= (TRIES if safe and is_repeatable(options) else 1)
             sent = self._hop(options)
             try:
                 response = await self._send(sent, method, url, options)
@@ -169,7 +176,7 @@ class Http(TreqClient):
                     raise
                 continue
             answer = self._learning.read(response, asked, options.get("own", False))
-            if response.code == 429 and _is_repeatable(options):  # it was refused, so nothing came of it
+            if response.code == 429 and is_repeatable(options):  # it was refused, so nothing came of it
                 tries -= 1
                 await self._learning.refused(answer, self._until)
             elif response.code in _AGAIN and not last:
@@ -209,10 +216,12 @@ class Http(TreqClient):
         times = Times(self._until, options.get("stall", STALL))
         limit = options.get("max_bytes", MAX_BYTES)
         under = self._shared.private if options.get("private") else self._shared.agent
-        ear = Ear(self._shared.events, self._job.idempotency_key, self._shared.tracing)
-        agent = JobAgent(self._clock, under, self._shared.hosts, times, limit, ear)
+        agent = JobAgent(self._clock, under, self._shared.hosts, times, limit, self._ear())
         self._open = [*(other for other in self._open if not other.over), agent]
         return agent
+
+    def _ear(self) -> Ear:
+        return Ear(self._shared.events, self._job.idempotency_key, self._shared.tracing)
 
     async def _pause(self, tries: int, wanted: float) -> bool:
         """Wait before another try; False if there is no time for it."""
@@ -237,13 +246,3 @@ class Http(TreqClient):
         self._calls[f"{method} {url}"] += 1
         call = f"{method} {url} {self._calls[f'{method} {url}']}"
         return f"{self._job.idempotency_key}-{hashlib.blake2b(call.encode(), digest_size=6).hexdigest()}"
-
-
-def _ascii(url: EncodedURL) -> bytes:
-    return url.to_text().encode("ascii")
-
-
-def _is_repeatable(options: dict[str, Any]) -> bool:
-    """Whether the body can be sent a second time: not one that is read from a file."""
-    data = options.get("data")
-    return not options.get("files") and (data is None or isinstance(data, bytes | str | dict | list | tuple))

@@ -15,6 +15,7 @@ from relay.timing.backoff import Backoff
 
 OPENS_AFTER = 10  # failures in a row
 PROBE = Backoff(5.0, limit=60.0)  # before a host that keeps failing is probed
+FAILING = (502, 503, 504)  # statuses that speak against a host
 MOST_HOSTS = 5_000  # kept in mind
 
 
@@ -71,6 +72,15 @@ class Breaker:
         if self._failures == OPENS_AFTER:
             self._tell(True)
 
+    def ended(self, error: BaseException | None, now: float) -> None:
+        """A call has ended with this error, or without."""
+        if error is None or (isinstance(error, UpstreamError) and not error.retryable):
+            self.succeeded()  # it answers; what it says is another matter
+        elif isinstance(error, UpstreamError):
+            self.failed(now)
+        else:
+            self.gave_up()
+
     def gave_up(self) -> None:
         """The call was ended by ourselves: it says nothing about the host."""
         self._probing = False
@@ -95,7 +105,7 @@ class Host:
 
     @property
     def idle(self) -> bool:
-        return self.breaker.closed and self.places.tokens == self.places.limit
+        return self.breaker.closed and not self.calls and self.places.tokens == self.places.limit
 
 
 class Hosts:

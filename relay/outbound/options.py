@@ -58,3 +58,9 @@ class CallOptions(OptionsOfCall, total=False):
     """All."""
 
     headers: GivenHeaders | None
+
+
+def is_repeatable(options: Mapping[str, Any]) -> bool:
+    """Whether the body can be sent a second time: not one that is read from a file."""
+    data = options.get("data")
+    return not options.get("files") and (data is None or isinstance(data, bytes | str | dict | list | tuple))

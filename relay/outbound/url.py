@@ -28,6 +28,11 @@ class _URL(EncodedURL):
         return named.replace(host=self.host.lower())
 
 
+def ascii_of(url: EncodedURL) -> bytes:
+    """A URL that was `checked`, as it is sent."""
+    return url.to_text().encode("ascii")
+
+
 def checked(given: Any) -> EncodedURL:
     """A URL as a handler gives it (text, bytes, or hyperlink's), in ASCII; raises `UpstreamError` (`bad-url`)."""
     try:

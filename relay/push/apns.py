@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ import msgspec
 
 from relay.handlers.context import Context
 from relay.model.problems.raised import NotConfigured
+from relay.outbound import Http
 from relay.push.fcm_token import object_of
 from relay.push.message import LONGEST_COLLAPSE_ID, Pushed, PushMessage
 from relay.push.problems import CredentialsRefused, PushError, PushRefused, PushUnavailable, TokenGone
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 URL = "https://api.push.apple.com"
 MOST = 4096  # bytes of a message
 TOO_OFTEN = 60.0  # seconds until a message follows on one too many, where Apple names no time
+_DEVICES = "/3/device"  # what follows is the device's own, and nobody else's to read
 _TOKEN = re.compile(r"[0-9A-Fa-f]{8,400}")
 _NEEDED = ("apns_key", "apns_key_id", "apns_team", "apns_topic")
 _GONE = {"Unregistered", "ExpiredToken", "BadDeviceToken", "DeviceTokenNotForTopic"}
@@ -36,7 +38,9 @@ _PASSING = {"IdleTimeout"}
 
 
 class PostChannel(Protocol):
-    """A channel to Apple."""
+    """A channel to Apple, at `origin`."""
+
+    origin: str
 
     async def post(self, path: str, headers: list[tuple[str, str]], body: bytes) -> Http2Answer: ...
 
@@ -60,7 +64,8 @@ class ApnsSender:
         if len(body) > MOST:
             raise PushRefused(f"the message has {len(body)} bytes, more than {MOST}", "PayloadTooLarge")
         id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{context.idempotency_key} {token}"))
-        answer = await self._post(f"/3/device/{token}", [*self._headers(message), ("apns-id", id)], body)
+        headers = [*self._headers(message), ("apns-id", id)]
+        answer = await self._post(context.http, f"{_DEVICES}/{token}", headers, body)
         if answer.status != 200:
             error = refusal(answer)
             if isinstance(error, CredentialsRefused):
@@ -72,13 +77,17 @@ class ApnsSender:
         """Close the connection."""
         self._channel.close()
 
-    async def _post(self, path: str, headers: list[tuple[str, str]], body: bytes) -> Http2Answer:
+    async def _post(self, http: Http, path: str, headers: list[tuple[str, str]], body: bytes) -> Http2Answer:
         """Post, and once more with a new token where the first was too old."""
-        shown = self._key.token()
-        answer = await self._channel.post(path, [*headers, ("authorization", f"bearer {shown}")], body)
+
+        def post() -> Awaitable[Http2Answer]:
+            return self._channel.post(path, [*headers, ("authorization", f"bearer {shown}")], body)
+
+        watched, shown = f"{self._channel.origin}{_DEVICES}", self._key.token()
+        answer = await http.watch("POST", watched, post)
         if _reason(answer) == "ExpiredProviderToken" and self._key.renew(shown):
-            renewed = ("authorization", f"bearer {self._key.token()}")
-            answer = await self._channel.post(path, [*headers, renewed], body)
+            shown = self._key.token()
+            answer = await http.watch("POST", watched, post)
         return answer
 
     def _headers(self, message: PushMessage) -> list[tuple[str, str]]:

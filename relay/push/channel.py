@@ -28,7 +28,8 @@ class Channel:
     def __init__(self, reactor: Any, url: str, is_private: bool) -> None:
         self._reactor = reactor
         self._authority = urlsplit(url).netloc
-        self._uri = URI.fromBytes(f"https://{self._authority}/".encode("ascii"))
+        self.origin = f"https://{self._authority}"
+        self._uri = URI.fromBytes(f"{self.origin}/".encode("ascii"))
         self._endpoints = Endpoints(reactor, is_private)
         self._connection: Http2Connection | None = None
         self._connecting = MadeOnce(self._connect, 0, reactor.seconds)

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from relay.front.caller import LOCAL
 from relay.front.job_service import JobService
-from relay.front.submission import SubmitRequest
+from relay.front.submission import SubmitRequest, check_key, check_notify
 from relay.front.wait_request import WaitRequest
 from relay.handlers import MARK
 from relay.handlers.hooks import Hooks
@@ -132,14 +132,23 @@ class Solo:
         return result
 
     def submit(
-        self, name: str, arguments: bytes, key: str = "", delay: float = 0.0, deadline: float = 0.0
+        self,
+        name: str,
+        arguments: bytes,
+        key: str = "",
+        delay: float = 0.0,
+        deadline: float = 0.0,
+        notify: str = "",
     ) -> Deferred[KeptJob]:
-        """A job, by its name and the JSON of its arguments; times are seconds from now. Fails with what a client would
-        be answered: `UnknownJob`, `BadArguments`, …"""
-        asked = SubmitRequest(LOCAL, name, arguments, key, WaitRequest(), delay, deadline)
+        """A job, by its name and the JSON of its arguments; times are seconds from now, `notify` is whom its `then` is
+        told to notify. Fails with what a client would be answered: `UnknownJob`, `BadArguments`, …"""
+        asked = SubmitRequest(LOCAL, name, arguments, key, WaitRequest(), delay, deadline, notify=notify)
         return ensureDeferred(self._submit(asked))
 
     async def _submit(self, asked: SubmitRequest) -> KeptJob:
+        check_key(asked.key)
+        if asked.notify:
+            check_notify(asked.notify)
         accepted = await self._service.submit(asked, held=False)
         self.look()
         return self.jobs[accepted.known.id]

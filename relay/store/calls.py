@@ -28,18 +28,17 @@ class Calls:
         self._clock = clock
         self._link = link
         self._keys = keys
-        self._loading: set[str] = set()
-        self._load_from: dict[str, float] = {}  # by verb, from when on its library is sent again
-        self._call_from: dict[str, float] = {}  # by verb, from when on its function is called again
+        self._sent: dict[str, float] = {}  # by verb, when its library was sent last
+        self._lacking: set[str] = set()  # verbs whose function is not there, although that was sent
 
     def forget(self) -> None:
         """What was found so far: the link may lead to another server."""
-        self._load_from.clear()
-        self._call_from.clear()
+        self._sent.clear()
+        self._lacking.clear()
 
     async def run(self, verb: str, *words: Any) -> Reply:
         """What a verb answers; raises what `Connection.command` does."""
-        if verb not in FUNCTIONS or self._clock.seconds() < self._call_from.get(verb, 0):
+        if verb not in FUNCTIONS or (verb in self._lacking and self._was_sent(verb)):
             return await evaluate(self._link, self._keys, verb, *words)
         keys = self._keys.declared
         try:
@@ -53,22 +52,20 @@ class Calls:
 
     async def _loads(self, verb: str) -> bool:
         """Send its library, unless that was done a while ago or is under way; whether its function is there now."""
-        if verb in self._loading:
+        self._lacking.add(verb)
+        if self._was_sent(verb):
             return False
-        now = self._clock.seconds()
-        if now < self._load_from.get(verb, 0):
-            self._call_from[verb] = self._load_from[verb]
-            return False
-        self._loading.add(verb)
+        self._sent[verb] = self._clock.seconds()
         try:
             await self._link.command("FUNCTION", "LOAD", "REPLACE", library(verb).text)
         except Refused:
-            self._call_from[verb] = now + AGAIN
             return False
-        finally:
-            self._loading.discard(verb)
-        self._load_from[verb] = now + AGAIN
+        self._lacking.discard(verb)
         return True
+
+    def _was_sent(self, verb: str) -> bool:
+        """Whether its library was sent a while ago, so that it is not sent again yet."""
+        return self._clock.seconds() < self._sent.get(verb, -AGAIN) + AGAIN
 
 
 def _is_lacking(refusal: Refused) -> bool:

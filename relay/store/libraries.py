@@ -7,13 +7,12 @@ is run at the beginning of each call, so that nothing is left of the call before
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from relay.store.scripts import blocks, flag
+from relay.store.scripts import blocks, flag, sha1
 
 #: the verbs that are worth it
 FUNCTIONS = frozenset({"submit", "turn", "emit"})
@@ -63,7 +62,7 @@ def library(verb: str) -> Library:
     *parts, own = blocks(verb)
     made = "".join([_HEAD, *map(_part, parts), f"local function verb()\n{own}\nend\n", _TAIL % _flags(verb)])
     text = _KEY.sub(r"K.\1", made)
-    name = f"relay_{verb}_{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]}"
+    name = f"relay_{verb}_{sha1(text.encode())[:12]}"
     return Library(f"#!lua name=relay_{verb}\n{text.replace(_NAMELESS, repr(name))}", name)
 
 
@@ -74,7 +73,7 @@ def verb_of(function: str) -> str:
 
 
 def _flags(verb: str) -> str:
-    return f"'{flag(verb)}'" if flag(verb) else ""
+    return f"'{flags}'" if (flags := flag(verb)) else ""
 
 
 def _part(block: str) -> str:

@@ -42,10 +42,15 @@ class Script(NamedTuple):
 @cache
 def script(verb: str) -> Script:
     """The script of a verb. It declares `relay.store.keys.Keys.declared`, which say where it has to run."""
-    head = f"#!lua flags={flag(verb)}\n" if flag(verb) else "#!lua\n"
+    head = f"#!lua flags={flags}\n" if (flags := flag(verb)) else "#!lua\n"
     *below, own = blocks(verb)
     text = "".join([head, KEYS, *below, BEGIN, own, END]).encode()
-    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+    return Script(text, sha1(text))
+
+
+def sha1(text: bytes) -> str:
+    """The hash by which Redis knows a text, and no secret: 40 hexadecimal digits."""
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 
 def blocks(verb: str) -> list[str]:

@@ -103,13 +103,18 @@ class Relay:
         """Submit a job, by its handler or its name. Raises what a client would be answered: `BadArguments`, …"""
         return self.submission()(job, **arguments)
 
-    def submission(self, key: str = "", delay: float = 0.0, deadline: float = 0.0) -> Callable[..., Ran]:
-        """Like `submit`, with an idempotency key, and seconds from now until it may begin, and must have ended."""
+    def submission(
+        self, key: str = "", delay: float = 0.0, deadline: float = 0.0, notify: str = ""
+    ) -> Callable[..., Ran]:
+        """Like `submit`, with an idempotency key, seconds from now until it may begin, and must have ended, and whom to
+        notify, which the job's `then` is told."""
 
         def submit(job: str | Callable[..., Any], /, **arguments: Any) -> Ran:
             name = name_of(job)
             text = encode(arguments)
-            return self._ran(self._driver.run(lambda: self._solo.submit(name, text, key, delay, deadline)))
+            return self._ran(
+                self._driver.run(lambda: self._solo.submit(name, text, key, delay, deadline, notify))
+            )
 
         return submit
 

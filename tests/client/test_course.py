@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from relay.client.asking import Asking, CallRequest, CallTerms
-from relay.client.course import CallCourse
+from relay.client.course import CallCourse, Patience
 from relay.client.problems import CallFailed, CallRefused, OutcomeUnknown
 
 DONE = {"id": "0-a", "job": "area", "state": "succeeded", "complete": True, "result": 6}
@@ -34,10 +35,10 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Now:
     return now
 
 
-def submission(**terms: Any) -> CallCourse:
+def submission(on_trouble: Callable[[str], object] | None = None, **terms: Any) -> CallCourse:
     terms = {"key": "order-17", **terms}
     request = asking.job("area", b"{}", CallTerms(**terms), waits=True)
-    return CallCourse(asking, request, CallTerms(**terms), keep=3600)
+    return CallCourse(asking, request, CallTerms(**terms), Patience(3600, on_trouble))
 
 
 def told(
@@ -65,6 +66,18 @@ def test_a_submission() -> None:
     assert submission(key="grün/1").request[:2] == ("PUT", "/v1/jobs/area/gr%C3%BCn%2F1")
     headers = submission(delay=1.5, deadline=60).request.headers
     assert (headers["Relay-Delay"], headers["Relay-Deadline"]) == ("1.5", "60")
+
+
+def test_a_submission_says_whom_to_notify() -> None:
+    longest = "x" * 1024
+    assert submission(notify=longest).request.headers["Relay-Notify"] == longest
+    assert "Relay-Notify" not in submission().request.headers
+
+
+@pytest.mark.parametrize("notify", ["a b", "é", "x" * 1025, "x\r\nAccept: y"])
+def test_what_can_be_nobody_to_notify_is_not_sent(notify: str) -> None:
+    with pytest.raises(ValueError, match="whom to notify"):
+        submission(notify=notify)
 
 
 def test_a_key_is_made_where_there_is_none() -> None:
@@ -97,23 +110,26 @@ def test_no_location_leads_to_another_server() -> None:
 
 def test_a_location_that_may_be_cut_is_not_believed() -> None:
     """A head that ends too early is whole to Python's http.client, the value of its last line included."""
-    course = submission()
+    trouble: list[str] = []
+    course = submission(trouble.append)
     assert told(course, 200, b"", Location="/v1/jobs/0-") is None
     assert course.request == submission().request
     assert told(course, 200, b"\n", **AT) is None
     assert course.request.path == "/v1/jobs/0-a"
+    assert len(trouble) == 2
     assert told(course, 202, {"complete": False}) is None
-    assert course.trouble == ""
+    assert len(trouble) == 2
 
 
 def test_the_same_is_sent_again_after_a_pause_that_grows() -> None:
-    course, before = submission(), submission().request
+    trouble: list[str] = []
+    course, before = submission(trouble.append), submission().request
     pauses = []
     for _ in range(9):
         course.lost(OSError("reset"))
-        assert (course.over(), course.trouble) == (None, "OSError: reset")
+        assert course.over() is None
         pauses.append(course.pause)
-    assert course.request == before
+    assert (course.request, trouble) == (before, ["OSError: reset"] * 9)
     longest = [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert all(most / 2 <= pause <= most for pause, most in zip(pauses, longest, strict=True))
 
@@ -194,7 +210,8 @@ def test_any_envelope_ends_what_does_not_wait() -> None:
     request = asking.job("area", b"{}", CallTerms(), waits=False)
     assert request.headers["Prefer"] == "respond-async"
     assert (
-        told(CallCourse(asking, request, CallTerms(), 3600, until_complete=False), 202, WAITS, **AT) == WAITS
+        told(CallCourse(asking, request, CallTerms(), Patience(3600), until_complete=False), 202, WAITS, **AT)
+        == WAITS
     )
 
 

@@ -91,6 +91,7 @@ def test_what_is_refused_says_why(relay: RelayProcess, shell: Shell) -> None:
         (("echo", "--token-file", "nowhere"), "--token-file nowhere: No such file"),
         (("echo", "message"), "'message' is not of the form ARG=VALUE"),
         (("echo", "--delay", "soon"), "'soon' is not a number of seconds"),
+        (("echo", "--notify", "a b"), "whom to notify is said in 1 to 1024"),
         (("Echo",), "'Echo' is not the name of a job"),
         (("echo", "--async", "--events"), "not allowed with"),
     ],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from relay.client import AsyncClient, Client
 from tests.certificates import write_authority
 from tests.processes import LoggedProcess, RelayProcess, eventually
 from tests.push import apns_server, fcm_server
@@ -104,6 +108,48 @@ def test_googles_phone_gets_one_push_that_says_how_the_job_ended(
     assert pushed(pushing, id)["state"] == "succeeded"
     with pytest.raises(queue.Empty):
         fcm.taken.get_nowait()
+
+
+def by_threads(relay: RelayProcess) -> str:
+    with Client(f"http://127.0.0.1:{relay.port}") as client:
+        return client.submitting(notify=fcm_server.DEVICE)("paint", text="x")
+
+
+def by_tasks(relay: RelayProcess) -> str:
+    async def submit() -> str:
+        async with AsyncClient(f"http://127.0.0.1:{relay.port}") as client:
+            return await client.submitting(notify=fcm_server.DEVICE)("paint", text="x")
+
+    return asyncio.run(submit())
+
+
+def by_command(relay: RelayProcess) -> str:
+    words = ["submit", "paint", "text=x", "--async", "--notify", fcm_server.DEVICE]
+    command = [sys.executable, "-m", "relay.commands.main", *words, "--url", f"http://127.0.0.1:{relay.port}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize("submit", [by_threads, by_tasks, by_command])
+def test_python_and_a_shell_name_a_device(
+    pushing: RelayProcess, fcm: Fcm, submit: Callable[[RelayProcess], str]
+) -> None:
+    id = submit(pushing)
+    taken = fcm.taken.get(timeout=20)
+    assert (taken["token"], taken["data"]["job_id"]) == (fcm_server.DEVICE, id)
+    assert pushed(pushing, id)["state"] == "succeeded"
+
+
+def test_who_stops_waiting_is_pushed(pushing: RelayProcess, fcm: Fcm) -> None:
+    async def give_up() -> None:
+        async with AsyncClient(f"http://127.0.0.1:{pushing.port}") as client:
+            begun = asyncio.Event()
+            call = client.calling(notify=fcm_server.DEVICE, heard=lambda event: begun.set())
+            waiting = asyncio.ensure_future(call("paint", text="x", seconds=1))
+            await begun.wait()
+            waiting.cancel()
+
+    asyncio.run(give_up())
+    assert fcm.taken.get(timeout=20)["token"] == fcm_server.DEVICE
 
 
 def test_a_client_that_has_its_answer_is_not_pushed(pushing: RelayProcess, fcm: Fcm) -> None:

@@ -9,6 +9,7 @@ import pytest_twisted
 
 from relay.model.limits import Learned
 from relay.outbound import AttemptOfJob, Http, Upstreams
+from relay.telemetry.events import Events
 from tests.outbound.hostile import Hostile
 from tests.outbound.misbehaving import Misbehaving
 
@@ -30,12 +31,27 @@ class Limits:
         self.grants.append((0, learned.pause))
 
 
+class HeardCalls(Events):
+    """What is told of calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int, str, str]] = []  # host, method, status, job, URL
+        self.breakers: list[tuple[str, bool]] = []
+
+    def called(self, host: str, method: str, status: int, seconds: float, id: str, url: str) -> None:
+        self.calls.append((host, method, status, id, url))
+
+    def breaker(self, host: str, is_open: bool) -> None:
+        self.breakers.append((host, is_open))
+
+
 class Scene:
     def __init__(self, reactor: Any) -> None:
         self.api = Misbehaving(reactor)
         self.limits = Limits()
+        self.events = HeardCalls()
         self.reactor = reactor
-        self.upstreams = Upstreams(reactor, self.limits, allow_private=True, per_host=4)
+        self.upstreams = Upstreams(reactor, self.limits, allow_private=True, per_host=4, events=self.events)
         self.clients: list[Http] = []
 
     def job(self, seconds: float = 20, **job: Any) -> Http:

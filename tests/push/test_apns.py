@@ -10,10 +10,11 @@ from pathlib import Path
 import jwt
 import pytest
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
 from relay.model.problems.raised import NotConfigured
 from relay.outbound import UpstreamError
+from relay.outbound.host import OPENS_AFTER
 from relay.push import (
     ApnsSender,
     CredentialsRefused,
@@ -25,6 +26,7 @@ from relay.push import (
     apns_sender,
 )
 from relay.push.apns import TOO_OFTEN
+from relay.push.channel import SECONDS
 from relay.push.signing import PERIOD
 from tests.outbound.conftest import Scene
 from tests.push.apns_server import DEVICE, TOPIC, Apns
@@ -211,28 +213,68 @@ async def test_what_the_server_did_not_look_at_is_sent_again_at_once(
 
 
 @ensureDeferred
-async def test_what_was_cut_is_left_to_the_next_attempt_which_has_a_new_connection(
-    scene: Scene, apns: Apns, sender: ApnsSender
+@pytest.mark.parametrize(
+    ("trouble", "patience", "type"), [("cut", SECONDS, "upstream-cut"), ("silence", 0.3, "upstream-timeout")]
+)
+async def test_what_got_no_answer_is_left_to_the_next_attempt_which_has_a_new_connection(
+    scene: Scene,
+    apns: Apns,
+    sender: ApnsSender,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
+    patience: float,
+    type: str,
 ) -> None:
-    apns.trouble.append("cut")
-    with pytest.raises(UpstreamError) as caught:
-        await sender.send(context_of(scene), DEVICE, message())
-    assert (caught.value.type, caught.value.retryable) == ("upstream-cut", True)
+    await sender.send(context_of(scene), DEVICE, message())
+    apns.trouble.append(trouble)
+    with monkeypatch.context() as shortened:
+        shortened.setattr("relay.push.channel.SECONDS", patience)
+        with pytest.raises(UpstreamError) as caught:
+            await sender.send(context_of(scene), DEVICE, message())
+    assert (caught.value.type, caught.value.retryable) == (type, True)
     await sender.send(context_of(scene), DEVICE, message())
     assert apns.connections == 2
 
 
 @ensureDeferred
-async def test_a_server_that_falls_silent_is_left_for_a_new_connection(
-    scene: Scene, apns: Apns, sender: ApnsSender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_calls_are_told_without_the_device(scene: Scene, apns: Apns, sender: ApnsSender) -> None:
     await sender.send(context_of(scene), DEVICE, message())
-    monkeypatch.setattr("relay.push.channel.SECONDS", 0.3)
-    apns.trouble.append("silence")
+    for trouble, error in (((410, "Unregistered"), TokenGone), ("cut", UpstreamError)):
+        apns.trouble.append(trouble)  # type: ignore[arg-type]
+        with pytest.raises(error):
+            await sender.send(context_of(scene), DEVICE, message())
+    told = [(host, method, status) for host, method, status, _, _ in scene.events.calls]
+    assert told == [("127.0.0.1", "POST", status) for status in (200, 410, 0)]
+    assert {url for *_, url in scene.events.calls} == {f"{apns.url}/3/device"}
+
+
+@ensureDeferred
+async def test_a_service_that_keeps_failing_is_left_alone_for_a_while(
+    scene: Scene, apns: Apns, sender: ApnsSender
+) -> None:
+    for _ in range(OPENS_AFTER):
+        apns.trouble.append((503, "Shutdown"))
+        with pytest.raises(PushUnavailable):
+            await sender.send(context_of(scene), DEVICE, message())
     with pytest.raises(UpstreamError) as caught:
         await sender.send(context_of(scene), DEVICE, message())
-    assert caught.value.type == "upstream-timeout"
-    monkeypatch.setattr("relay.push.channel.SECONDS", 15.0)
+    assert (caught.value.type, caught.value.retryable) == ("upstream-unavailable", True)
+    assert len(apns.asked) == OPENS_AFTER
+
+
+@ensureDeferred
+async def test_one_connection_that_is_cut_is_no_reason_to_leave_the_service_alone(
+    scene: Scene, apns: Apns, sender: ApnsSender
+) -> None:
+    await sender.send(context_of(scene), DEVICE, message())
+    apns.trouble.append("cut")
+    sent = [
+        Deferred.fromCoroutine(sender.send(context_of(scene), DEVICE, message()))
+        for _ in range(2 * OPENS_AFTER)
+    ]
+    ended = await DeferredList(sent, consumeErrors=True)
+    assert {failure.value.type for well, failure in ended if not well} == {"upstream-cut"}
+    assert len([well for well, _ in ended if not well]) > OPENS_AFTER
     await sender.send(context_of(scene), DEVICE, message())
     assert apns.connections == 2
 

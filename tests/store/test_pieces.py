@@ -47,6 +47,16 @@ async def say(session: Session, id: str, said: str) -> None:
     await session.store.turn(session.name, Turn(session.number, 0, progress=((id, said),), holds=1))
 
 
+async def begun_unread(front: Store, worker: Store) -> tuple[Session, str]:
+    """A job that has put out 160 large pieces, which were told to a front that reads nothing."""
+    session, id = await begun(front, worker)
+    await front.listen("me", id, START)
+    large = f'"{"x" * 60_000}"'
+    for call in range(40):
+        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    return session, id
+
+
 async def data_after(front: Store, id: str, *place: int) -> list[str]:
     return [piece.data for piece in (await front.listen("me", id, place or START)).pieces]
 
@@ -399,11 +409,8 @@ async def test_a_process_that_reads_nothing_is_told_so_much_at_most_and_every_en
     front: Store, worker: Store, make_reader: MakeReader
 ) -> None:
     """And then that there is more, once."""
-    session, id = await begun(front, worker)
-    await front.listen("me", id, START)
-    large, inbox = f'"{"x" * 60_000}"', front.partition.keys.inbox("front")
-    for call in range(40):
-        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    session, id = await begun_unread(front, worker)
+    inbox = front.partition.keys.inbox("front")
     assert await front.partition.command("MEMORY", "USAGE", inbox, "SAMPLES", 0) < 10 << 20
     await session.turn(0, Report(id, State.SUCCEEDED, "1"))
     reader = make_reader("front")
@@ -418,11 +425,7 @@ async def test_a_process_that_reads_nothing_is_told_so_much_at_most_and_every_en
 async def test_who_has_read_what_there_was_is_told_again(
     front: Store, worker: Store, make_reader: MakeReader
 ) -> None:
-    session, id = await begun(front, worker)
-    await front.listen("me", id, START)
-    large = f'"{"x" * 60_000}"'
-    for call in range(40):
-        await emit(session, id, *[large] * 4, first=1 + 4 * call)
+    session, id = await begun_unread(front, worker)
     reader = make_reader("front")
     while (await reader.next()).data:
         pass

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from relay import Context, JobError, job
-from relay.model.problems.request import KeyReused
+from relay.model.problems.request import KeyReused, Malformed
 from relay.testing import Answer, Relay, run
 
 APIS = {"https://slow.example/": Answer(json={}, delay=10), "https://fast.example/": {"fast": True}}
@@ -25,6 +25,16 @@ def told(outcome: dict[str, Any]) -> str:
 @job(then=told, timeout=100)
 async def calls(context: Context, url: str) -> Any:
     return await (await context.http.get(url)).json()
+
+
+@job
+def notified(outcome: dict[str, Any], notify: str = "") -> list[str]:
+    return [outcome["state"], notify]
+
+
+@job(then=notified)
+def pushes() -> None:
+    pass
 
 
 @job(most=1, per="account")
@@ -88,6 +98,21 @@ def test_a_key_stands_for_one_job() -> None:
         assert submit(calls, url="https://fast.example/").id == submit(calls, url="https://fast.example/").id
         with pytest.raises(KeyReused):
             submit(calls, url="https://slow.example/")
+
+
+def test_the_job_that_follows_is_told_whom_to_notify() -> None:
+    with Relay(pushes) as relay:
+        for notify in ("ios:T1", ""):
+            relay.submission(notify=notify)(pushes)
+        relay.run_until_idle()
+        told = [following.value() for following in relay.submitted(notified)]
+        assert told == [["succeeded", "ios:T1"], ["succeeded", ""]]
+
+
+@pytest.mark.parametrize("refused", [{"notify": "a b"}, {"key": "k" * 256}])
+def test_what_a_client_could_not_send_is_refused(refused: dict[str, str]) -> None:
+    with Relay(pushes) as relay, pytest.raises(Malformed):
+        relay.submission(**refused)(pushes)  # type: ignore[arg-type]
 
 
 def test_a_job_can_be_cancelled() -> None:

@@ -317,17 +317,24 @@ def test_a_thread_goes_on_and_what_it_puts_out_keeps_its_order(reactor: Reactor)
     assert reactor.asked.empty()
 
 
-def test_a_thread_that_is_far_ahead_waits_for_the_store(reactor: Reactor) -> None:
-    piece = "x" * (LARGEST - 2)
+@pytest.mark.parametrize(
+    ("piece", "fit", "most"),
+    [("x" * (LARGEST - 2), MOST_AHEAD // LARGEST, MOST_AHEAD), (1, 10, 10 * (1 + EACH))],
+    ids=["large", "small"],
+)
+def test_a_thread_that_is_far_ahead_waits_for_the_store(
+    reactor: Reactor, monkeypatch: pytest.MonkeyPatch, piece: object, fit: int, most: int
+) -> None:
+    monkeypatch.setattr(emitter, "MOST_AHEAD", most)
 
     def put_out() -> None:
-        for _ in range(MOST_AHEAD // LARGEST):
+        for _ in range(fit + 1):
             reactor.ties.emit(piece)
 
     running = in_thread(put_out)
     reactor.turn()
     reactor.turn()
-    assert len(reactor.emitted) == MOST_AHEAD // LARGEST
+    assert len(reactor.emitted) == fit
     assert not running.done()
     for stored in reactor.emitting:
         stored.callback(None)
@@ -368,25 +375,6 @@ def test_threads_may_wait_for_the_same(reactor: Reactor) -> None:
     reactor.turn()
     shared.callback(7)
     assert [each.result(1) for each in waiting] == [7, 7]
-
-
-def test_a_thread_is_far_ahead_with_many_small_pieces_too(
-    reactor: Reactor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(emitter, "MOST_AHEAD", 10 * (1 + EACH))
-
-    def put_out() -> None:
-        for _ in range(11):
-            reactor.ties.emit(1)
-
-    running = in_thread(put_out)
-    reactor.turn()
-    reactor.turn()
-    assert len(reactor.emitted) == 10
-    assert not running.done()
-    for stored in reactor.emitting:
-        stored.callback(None)
-    running.result(PATIENCE)
 
 
 def test_a_thread_hears_of_what_was_not_stored_with_its_next_piece(reactor: Reactor) -> None:

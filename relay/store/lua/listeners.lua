@@ -1,6 +1,7 @@
 -- Who listens to jobs that live: inboxes that are told of more than the end. `listen` has them, by job.
 -- One whose process does not read what it is told hears of a job, at last, that there is more, and then of its end only: it
--- reads the rest where that is kept, and so listens again. What it is told takes up a few times PILED at most.
+-- reads the rest where that is kept, and so listens again. PILED is no hard limit: what piles up is taken to be as large as
+-- what comes now (25 MiB were seen; docs/events.md).
 -- needs: prelude, mail, spoilt
 local PILED, MOST_UNREAD = 8388608, 10000 -- bytes, as if all that is unread were as large as what comes now; messages
 local unread, posted = {}, {} -- by inbox: how many messages are in it, and bytes that this script adds
