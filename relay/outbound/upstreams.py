@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent
 
-from relay.net.api_connection import Pool
+from relay.net.api_pool import Pool
 from relay.outbound.client import EXTRA, Common, Http
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
