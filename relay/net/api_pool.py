@@ -46,3 +46,20 @@ class Pool(HTTPConnectionPool):
         """A server of which nothing is kept takes no memory: clients name as many as they like."""
         if not self._connections.get(key, True):
             del self._connections[key]
+
+
+class Once:
+    """The connections of a pool, for requests that are not sent again when a kept one turns out to be closed: Twisted
+    sends all again whose method is safe to repeat."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.persistent = pool.persistent
+
+    def getConnection(self, key: Hashable, endpoint: Any) -> Deferred[Any]:
+        """As the pool's."""
+        self._pool.retryAutomatically = False
+        try:
+            return self._pool.getConnection(key, endpoint)
+        finally:
+            self._pool.retryAutomatically = True

@@ -139,6 +139,7 @@ async def test_what_comes_unasked_is_the_answer_to_nothing(
         ("POST", {"data": b"x"}, [0, 0]),
         ("POST", {}, [0, 0]),
         ("PATCH", {"data": b"x"}, [0, 0]),
+        ("GET", {"idempotent": False}, [0, 0]),
     ],
 )
 async def test_a_request_on_a_connection_that_is_closed_is_sent_again_if_that_is_safe(
