@@ -10,6 +10,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
 from twisted.web._newclient import HEADER, STATUS, HTTP11ClientProtocol
@@ -17,12 +19,14 @@ from twisted.web.http import _ChunkedTransferDecoder
 from zope.interface import implementer
 
 from relay.net.persistence import idle_seconds
+from relay.timing.timers import stop_timer
 
 HEAD = 256 << 10  # bytes of an answer's heads, those of 1xx answers included
 LINES = 2_000  # of these heads
 FRAMING = 256 << 10  # bytes around the chunks of a body, and
 FRAMING_PER_BYTE = 16  # so many for each byte of it
 AT_ONCE = 32 << 10  # bytes that are read before other work of the reactor has its turn
+CLOSING = 3.0  # seconds that a peer has to close its side, too
 _PORTION = 4096  # bytes of a head that are parsed before they are counted again
 
 
@@ -40,6 +44,8 @@ class ApiConnection(HTTP11ClientProtocol):
     _bytes = 0  # of heads
     _lines = 0
     _socket: Any  # the transport below TLS
+    _lose: Callable[[], None]  # its transport's own
+    _late: IDelayedCall | None = None
     _is_aborted = False
     _has_more = False  # came together with what is parsed
     idle_seconds = 0.0  # for how long it may be idle, and take another request then
@@ -51,6 +57,8 @@ class ApiConnection(HTTP11ClientProtocol):
             transport = transport.transport
         transport.bufferSize = AT_ONCE
         self._socket = transport
+        self._lose = self.transport.loseConnection  # type: ignore[union-attr]
+        self.transport.loseConnection = self._close  # type: ignore[union-attr,method-assign]
 
     @property
     def is_usable(self) -> bool:
@@ -98,7 +106,20 @@ class ApiConnection(HTTP11ClientProtocol):
                 0.0 if is_over else idle_seconds(answer.version, answer.code, parser.connHeaders)
             )
             request.persistent = request.persistent and self.idle_seconds > 0
+        is_early = self._state == "TRANSMITTING"
         super()._finishResponse(rest)
+        if is_early:  # the rest of the request is not wanted, and might never be read
+            self._abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        stop_timer(self._late)
+        super().connectionLost(reason)
+
+    def _close(self) -> None:
+        """Close as TLS and TCP have it, which wait for the peer; one that neither answers nor reads is cut."""
+        if self._late is None and self.state != "CONNECTION_LOST":
+            self._late = self._socket.reactor.callLater(CLOSING, self._abort)
+            self._lose()
 
     def _abort(self) -> None:
         self._is_aborted = True

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import treq
 from pytest_twisted import ensureDeferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
 from twisted.web.client import Agent
 
+from relay.net import api_connection
+from relay.net.api_connection import ApiConnection
 from relay.net.api_pool import Pool
 from relay.outbound import UpstreamError
 from relay.outbound.guard import Endpoints
+from tests.certificates import write_authority
 from tests.outbound.conftest import Scene
 from tests.outbound.hostile import CHUNKED, OK, STALL, Hostile
 
@@ -188,3 +198,88 @@ async def test_a_connection_is_idle_for_less_than_its_server_says(
     await hostile.all_closed()
     assert hostile.by == [0, 0]
     assert not pool._connections  # nothing is left of a server
+
+
+def test_a_connection_that_is_gone_is_not_cut_later() -> None:
+    for is_ours in (True, False):
+        connection, transport = ApiConnection(), Transport()
+        connection.makeConnection(transport)
+        if is_ours:
+            transport.loseConnection()
+            assert len(transport.reactor.getDelayedCalls()) == 1
+        connection.connectionLost(Failure(ConnectionDone()))
+        transport.loseConnection()
+        assert transport.reactor.getDelayedCalls() == []
+
+
+class Transport(StringTransport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.reactor = Clock()
+
+
+@ensureDeferred
+async def test_an_answer_before_the_end_of_its_request_is_the_last_of_its_connection(
+    scene: Scene, hostile: Hostile
+) -> None:
+    for size in (LARGE, 1):
+        hostile.answer(OK + FINE, STALL)
+        assert await ask(scene, hostile, data=bytes(size)) == b"fine"
+    assert hostile.by == [0, 1]
+    await scene.upstreams.close()
+    await hostile.all_closed()
+    assert hostile.received < LARGE
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    certificates = write_authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates["ca"]))
+    monkeypatch.setattr(api_connection, "CLOSING", 0.05)
+    with Silent(certificates["server"]) as silent:
+        yield silent
+
+
+@ensureDeferred
+@pytest.mark.parametrize("told", [b"Connection: close\r\n", b""])
+async def test_a_tls_peer_that_does_not_close_is_cut(scene: Scene, silent: Silent, told: bytes) -> None:
+    answering = deferToThread(silent.answer, OK + told + FINE)
+    response = await scene.job().get(silent.url)
+    assert await response.content() == b"fine"
+    await scene.upstreams.close()  # the idle ones
+    assert await answering.addTimeout(5, scene.reactor) == "closed"
+
+
+class Silent:
+    """Answers a request over TLS, and never says that it closes."""
+
+    def __init__(self, certificate: Path) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(10)
+        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}/"
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._socket.close()
+
+    def answer(self, answer: bytes) -> str:
+        """What became of the connection: "closed", or "open" after some seconds."""
+        accepted, _ = self._socket.accept()
+        accepted.settimeout(2)
+        with self._context.wrap_socket(accepted, server_side=True) as secure:
+            secure.recv(1 << 16)
+            secure.sendall(answer)
+            with socket.socket(fileno=secure.detach()) as below:
+                below.settimeout(2)
+                try:
+                    while below.recv(1 << 16):  # what TLS says at its end
+                        pass
+                except TimeoutError:
+                    return "open"
+                except OSError:  # it was cut
+                    pass
+        return "closed"
