@@ -44,9 +44,10 @@ class ApiConnection(HTTP11ClientProtocol):
     _bytes = 0  # of heads
     _lines = 0
     _socket: Any  # the transport below TLS
-    _lose: Callable[[], None]  # its transport's own
+    _lose: Callable[[], None]  # its transport's own,
+    _cut: Callable[[], None]  # and its other one
     _late: IDelayedCall | None = None
-    _is_aborted = False
+    _is_ended = False  # by us
     _has_more = False  # came together with what is parsed
     idle_seconds = 0.0  # for how long it may be idle, and take another request then
 
@@ -57,14 +58,15 @@ class ApiConnection(HTTP11ClientProtocol):
             transport = transport.transport
         transport.bufferSize = AT_ONCE
         self._socket = transport
-        self._lose = self.transport.loseConnection  # type: ignore[union-attr]
-        self.transport.loseConnection = self._close  # type: ignore[union-attr,method-assign]
+        above: Any = self.transport
+        self._lose, self._cut = above.loseConnection, above.abortConnection
+        above.loseConnection, above.abortConnection = self._close, self._abort
 
     @property
     def is_usable(self) -> bool:
         """Whether it can take a request: its peer has not closed it, nor sent what nobody asked for, not even within
         this turn of the reactor, which has read neither yet."""
-        return self.state == "QUIESCENT" and not self._is_aborted and not has_come(self._socket.getHandle())
+        return self.state == "QUIESCENT" and not self._is_ended and not has_come(self._socket.getHandle())
 
     def request(self, request: Any) -> Any:
         """Send a request; fires with the response."""
@@ -101,7 +103,7 @@ class ApiConnection(HTTP11ClientProtocol):
         request: Any = self._currentRequest
         if parser is not None and request is not None:
             answer = parser.response
-            is_over = bool(rest) or self._has_more
+            is_over = bool(rest) or self._has_more or self._is_ended
             self.idle_seconds = (
                 0.0 if is_over else idle_seconds(answer.version, answer.code, parser.connHeaders)
             )
@@ -117,13 +119,14 @@ class ApiConnection(HTTP11ClientProtocol):
 
     def _close(self) -> None:
         """Close as TLS and TCP have it, which wait for the peer; one that neither answers nor reads is cut."""
+        self._is_ended = True
         if self._late is None and self.state != "CONNECTION_LOST":
             self._late = self._socket.reactor.callLater(CLOSING, self._abort)
             self._lose()
 
     def _abort(self) -> None:
-        self._is_aborted = True
-        self.transport.abortConnection()  # type: ignore[union-attr]
+        self._is_ended = True
+        self._cut()
 
     def _count(self, data: bytes) -> None:
         self._bytes += len(data)

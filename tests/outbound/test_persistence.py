@@ -122,6 +122,18 @@ async def test_a_head_has_no_body(scene: Scene, hostile: Hostile, rest: bytes, b
 
 
 @ensureDeferred
+async def test_a_connection_that_is_cut_at_the_end_of_its_answer_is_not_kept(
+    scene: Scene, hostile: Hostile
+) -> None:
+    hostile.answer(OK + b"Content-Encoding: gzip\r\n" + FINE, STALL)
+    with pytest.raises(UpstreamError) as caught:
+        await ask(scene, hostile)
+    assert caught.value.type == "upstream-encoding"
+    await hostile.all_closed()
+    assert [pool._connections for pool in scene.upstreams._pools] == [{}, {}]
+
+
+@ensureDeferred
 @pytest.mark.parametrize("sent", [OK + b"Content-Length: 4\r\n\r\nevil", b"\r\n", b""])
 async def test_what_comes_unasked_is_the_answer_to_nothing(
     scene: Scene, hostile: Hostile, sent: bytes
