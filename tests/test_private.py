@@ -22,7 +22,7 @@ from twisted.internet.process import Process
 from twisted.logger import FileLogObserver, LegacyLogObserverWrapper, globalLogBeginner
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.web._newclient import HTTP11ClientProtocol, HTTPClientParser, TransportProxyProducer
+from twisted.web._newclient import HTTP11ClientProtocol, HTTPClientParser, Request, TransportProxyProducer
 from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http import _ChunkedTransferDecoder
 from txredisapi import RedisProtocol
@@ -48,16 +48,21 @@ PINNED: list[tuple[type, str, str]] = [
     ),
     (
         HTTP11ClientProtocol,
-        "_parser _state _responseDeferred _finishedRequest _currentRequest _disconnectParser",
-        "api_connection: answers of APIs that have no end",
+        "_parser _state _responseDeferred _finishedRequest _currentRequest _disconnectParser _finishResponse",
+        "api_connection: answers of APIs that have no end, or are followed by more",
     ),
     (
         HTTPClientParser,
-        "MAX_LENGTH state _transferDecoders _log",
-        "api_connection: bounds of heads and chunks",
+        "MAX_LENGTH state _transferDecoders _log response connHeaders",
+        "api_connection: bounds of heads and chunks; whether a connection is kept",
     ),
-    (HTTPConnectionPool, "_factory", "api_connection: the pool makes bounded connections"),
-    (_HTTP11ClientFactory, "_quiescentCallback", "api_connection: connections are used again"),
+    (
+        HTTPConnectionPool,
+        "_factory _connections _timeouts _putConnection _removeConnection",
+        "api_pool: the pool makes bounded connections, and keeps those that can be used again",
+    ),
+    (_HTTP11ClientFactory, "_quiescentCallback", "api_pool: connections are used again"),
+    (Request, "persistent", "api_connection: an answer can end its connection"),
     (_ChunkedTransferDecoder, "dataReceived", "api_connection: what is around chunks is counted"),
     (TransportProxyProducer, "_producer", "private.abort_body: a body that is not wanted is cut at once"),
     (ClientService, "_log", "private.QuietClientService: a Redis that is away is logged once"),
