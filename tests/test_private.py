@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 STANDARD = sys.stdlib_module_names
 #: of packages: what each class has to have, and what of relay's depends on it
 PINNED: list[tuple[type, str, str]] = [
-    (tcp.Connection, "dataBuffer _tempDataBuffer disconnecting writeSomeData", "eager: answers at once"),
+    (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
     (tcp.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
     (unix.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
