@@ -18,6 +18,7 @@ from treq.client import HTTPClient
 from treq.response import _Response
 from twisted.application.internet import ClientService
 from twisted.internet import task, tcp, unix
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.process import Process
 from twisted.logger import FileLogObserver, LegacyLogObserverWrapper, globalLogBeginner
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
@@ -34,10 +35,11 @@ ROOT = Path(__file__).parents[1]
 STANDARD = sys.stdlib_module_names
 #: of packages: what each class has to have, and what of relay's depends on it
 PINNED: list[tuple[type, str, str]] = [
-    (tcp.Connection, "dataBuffer _tempDataBuffer disconnecting writeSomeData", "eager: answers at once"),
+    (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
     (tcp.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
     (unix.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
+    (AsyncioSelectorReactor, "_readOrWrite _log", "reactors: the same on an event loop"),
     (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, detached"),
     (HAProxyProtocolWrapper, "_parser _proxyInfo wrappedProtocol", "proxied: who asks, behind a proxy"),
     (TLSMemoryBIOFactory, "protocol wrappedFactory", "tls: the order of PROXY and TLS"),
@@ -80,6 +82,11 @@ PINNED: list[tuple[type, str, str]] = [
     (HTTPConnection, "_new_conn", "unix_client: relay.handover over a unix socket"),
     (Klein, "execute_endpoint url_map", "serving.dispatcher: Klein's routes without twisted.web"),
 ]
+if sys.platform == "linux":
+    from twisted.internet.epollreactor import EPollReactor
+
+    used = "_poller _selectables _doReadOrWrite doIteration"
+    PINNED.append((EPollReactor, used, "epoll: what is ready is called directly"))
 
 
 @cache
