@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -94,13 +92,15 @@ class Waiters:
 
     def tell(self, outcome: Outcome) -> None:
         """Fire all waiters of this job."""
-        for waiter in self._empty(outcome.id):
+        waiting = self._by_job.pop(outcome.id, None)
+        for waiter in waiting.waiters if waiting is not None else ():
             if not waiter.called:  # else one before it has had it leave
                 waiter.callback(outcome)
 
     def fail(self, id: str, error: Exception) -> None:
         """The outcome of this job can't be known: fail its waiters."""
-        for waiter in self._empty(id):
+        waiting = self._by_job.pop(id, None)
+        for waiter in waiting.waiters if waiting is not None else ():
             if not waiter.called:
                 waiter.errback(error)
 
@@ -137,10 +137,6 @@ class Waiters:
         early = self._early.get(id) or self._older_early.get(id)
         if early is not None:
             self.tell(read_outcome(id, early))
-
-    def _empty(self, id: str) -> Iterable[Waiter]:
-        waiting = self._by_job.pop(id, None)
-        return () if waiting is None else waiting.waiters
 
     def _leave(self, waiter: Deferred[Outcome]) -> None:
         assert isinstance(waiter, Waiter)
