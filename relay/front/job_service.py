@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 
@@ -44,6 +46,8 @@ class JobService:
         self._waiters = waiters
         #: milliseconds since the epoch by Redis' clock, about
         self.now = store.now
+        #: called with an outcome that a client has received
+        self.collected = partial(collect, store)
         #: the jobs that a caller may submit
         self.visible = VisibleJobs(catalogue)
         #: this front is about to end: nobody is held for long
@@ -78,10 +82,6 @@ class JobService:
     def problem_type(self, slug: str) -> ProblemType | None:
         """What a type of problem means, relay's own or one that a job declares; None if it is not known."""
         return builtin().get(slug) or self._catalogue.problem_type(slug)
-
-    def collected(self, outcome: Outcome) -> None:
-        """A client has received the outcome of its job."""
-        collect(self._store, outcome)
 
     def abandon(self, id: str) -> None:
         """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job

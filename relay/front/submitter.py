@@ -91,8 +91,7 @@ class Submitter:
         submission = submission_of(asked, id, job, offer.debounce)
         accepting = Accepting(let_go)
         if held:
-            accepting.waits = self._waiters.wait(id)
-            self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
+            accepting.waits = self._waiters.wait(id, submission)  # a repair may come before the answer
         self._store.submit(submission).addBoth(self._submitted, accepting, asked, submission)
         return accepting
 
