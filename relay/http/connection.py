@@ -185,7 +185,7 @@ class ClientConnection(Receiving):
         """Notice a client that goes while nothing is read. If a client has sent more than is kept behind a request that
         is held without heartbeats, what it sends is read and discarded from then on, and no further request is served,
         as behind a hold that was committed."""
-        if not self._intake.paused or self._responder is None:
+        if self._responder is None:
             return
         if not self._doubted and has_gone(self.transport):
             self._doubted = True  # what it sent before may still be read
