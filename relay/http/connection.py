@@ -111,13 +111,13 @@ class ClientConnection(Receiving):
         self.answer_head = request.answer_head
         if isinstance(served, Deferred):
             self._working = served
-            served.addBoth(self._found, request)
+            served.addBoth(self.go_on, request)
         else:
             self._served(served)
 
-    def _found(self, served: Served | Failure, request: Request) -> None:
+    def go_on(self, served: Served | Failure, request: Request) -> None:
         """What a request is answered with took its time."""
-        self._working = None
+        self._working = self._responder = None
         try:
             if isinstance(served, Failure):
                 served = self._connections.pages.failed(served, request)
@@ -139,7 +139,7 @@ class ClientConnection(Receiving):
         than relay knows."""
         if self._life in BUSY:  # else the client has gone, and nobody looks for an answer any more
             self._log.failure("a request could not be answered", failure)
-            self._tell_unanswered("cut")
+            self.tell_unanswered("cut")
             self.abortConnection()
 
     def respond(self, response: HttpAnswer) -> None:
@@ -210,7 +210,7 @@ class ClientConnection(Receiving):
         self._detach()
         super().connectionLost(reason)
         if working is not None:
-            self._tell_unanswered("abandoned")
+            self.tell_unanswered("abandoned")
             working.cancel()
         if responder is not None:
             responder.connectionLost()
