@@ -131,7 +131,7 @@ class Submitter:
         self._events.submitted(job.name, asked.caller.name, receipt.new)
         if receipt.new:
             state = State.SCHEDULED if submission.delay else State.QUEUED
-            known = JobStatus(receipt.id, job.name, state, receipt.now, durable=job.durable)
+            known = JobStatus(submission.id, job.name, state, receipt.now, durable=job.durable)
             accepting.tell(Accepted(known, waiter))
             return
         leave(waiter)
