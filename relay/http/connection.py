@@ -160,7 +160,8 @@ class ClientConnection(Receiving):
         if self._owes_continue:
             self.proceed()
         self.deadline = self._began + (REQUEST_TIME if self._intake.reading else self._connections.keepalive)
-        self.advance()
+        if self._intake.backlog or self._intake.paused:
+            self.advance()
 
     def _linger(self) -> None:
         """The last response was written; the client closes once it has it, unless it has closed its side already."""
