@@ -141,17 +141,18 @@ class JobLines(EventLines):
         if self._failures and how in _GOOD:
             return
         waited = (claim.started - claim.created) / 1000 if claim.started else 0.0
-        form = self._json if self._is_json else self._text
-        self._batch.add(form(claim, how.replace(" ", "-"), problem, waited, seconds, size))
-
-    def _text(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
+        how = how.replace(" ", "-")
+        if self._is_json:
+            self._batch.add(self._json(claim, how, problem, waited, seconds, size))
+            return
         job = claim.job
         known = self._words  # a look there costs half a call of `_word`
-        return (
+        self._batch.add(
             f"{local(int(self._now()))} [{self._title} {JOB}#info] id={claim.id} job={job.name} end={how} "
             f"problem={known.get(problem) or self._word(problem[:_PROBLEM])} attempt={claim.attempt}/{job.attempts} "
-            f"owner={known.get(job.owner) or self._word(job.owner)} queue={job.queue} waited={waited:.3f} "
-            f"ran={ran:.3f} taken={len(job.arguments)} made={size} parent={job.parent or '-'} trace={job.trace or '-'}"
+            f"owner={known.get(job.owner) or self._word(job.owner)} queue={job.queue} "
+            f"waited={waited:.3f} ran={seconds:.3f} taken={len(job.arguments)} made={size} "
+            f"parent={job.parent or '-'} trace={job.trace or '-'}"
         )
 
     def _json(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
@@ -192,14 +193,15 @@ class RequestLines(EventLines):
             return
         if self._failures and 0 < asked.status < 400 and asked.end not in _UNANSWERED:
             return
-        self._batch.add(self._json(asked) if self._is_json else self._text(asked))
-
-    def _text(self, a: Asked) -> str:
-        known, trace = self._words, quoted(a.trace[:_TRACE]) if a.trace else "-"
+        if self._is_json:
+            self._batch.add(self._json(asked))
+            return
+        a, known = asked, self._words  # a look there costs half a call of `_word`
+        trace = quoted(a.trace[:_TRACE]) if a.trace else "-"
         seconds = f"{a.seconds:.3f}"  # to format a number takes long, and within the grace three are the same
         held = seconds if a.held == a.seconds else f"{a.held:.3f}"
         silent = seconds if a.silent == a.seconds else f"{a.silent:.3f}"
-        return (
+        self._batch.add(
             f"{local(int(self._now()))} [{self._title} {REQUEST}#info] "
             f"method={known.get(a.method) or self._word(a.method[:_METHOD])} "
             f"path={known.get(a.path) or self._word(a.path)} status={a.status} end={a.end} "
