@@ -21,7 +21,7 @@ from relay.http.response import HttpAnswer
 from relay.model import envelope
 from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
-from relay.model.state import State
+from relay.model.state import SUCCEEDED
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
 from relay.submitting.waiters import Waiter
@@ -100,7 +100,7 @@ class Ending(ABC):
     def _answer(self, outcome: Outcome) -> None:
         late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._exchange is not None:
-            is_told = self._policy.true_status and outcome.state is not State.SUCCEEDED
+            is_told = self._policy.true_status and outcome.state is not SUCCEEDED
             status = answers.outcome_status(outcome) if is_told else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
