@@ -168,13 +168,13 @@ class JobLines(EventLines):
             end=how,
             attempt=claim.attempt,
             attempts=job.attempts,
-            owner=self._word(job.owner),
+            owner=self._words.get(job.owner) or self._word(job.owner),
             queue=job.queue,
             waited=_thousandths(waited),
             ran=_thousandths(ran),
             taken=len(job.arguments),
             made=size,
-            problem=self._word(problem[:_PROBLEM]),
+            problem=self._word(problem[:_PROBLEM]) if problem else "",
             parent=job.parent,
             trace=job.trace,
         )
@@ -214,7 +214,9 @@ class RequestLines(EventLines):
         )
 
     def _json(self, a: Asked) -> str:
-        method, path = self._word(a.method[:_METHOD]), self._word(a.path)
+        known = self._words
+        method = known.get(a.method) or self._word(a.method[:_METHOD])
+        seconds = _thousandths(a.seconds)
         line = RequestLine(
             time=utc(self._now()),
             level="info",
@@ -222,22 +224,22 @@ class RequestLines(EventLines):
             logger=REQUEST,
             message=f"{method} {a.job or '-'} {a.status}",
             method=method,
-            path=path,
+            path=known.get(a.path) or self._word(a.path),
             status=a.status,
             end=a.end,
-            address=self._word(a.address[:_ADDRESS]),
-            seconds=_thousandths(a.seconds),
-            held=_thousandths(a.held),
-            silent=_thousandths(a.silent),
+            address=known.get(a.address) or self._word(a.address[:_ADDRESS]),
+            seconds=seconds,
+            held=seconds if a.held == a.seconds else _thousandths(a.held),
+            silent=seconds if a.silent == a.seconds else _thousandths(a.silent),
             late=_thousandths(a.late),
             beats=a.beats,
             sent=a.sent,
             id=a.id,
             job=a.job,
-            owner=self._word(a.owner),
-            problem=self._word(a.problem[:_PROBLEM]),
+            owner=known.get(a.owner) or self._word(a.owner),
+            problem=self._word(a.problem[:_PROBLEM]) if a.problem else "",
             key=a.key,
-            trace=plain(a.trace[:_TRACE]),
+            trace=plain(a.trace[:_TRACE]) if a.trace else "",
             closed=OPEN if a.closed == OPEN else _thousandths(a.closed),  # the very default is left out
         )
         return msgspec.json.encode(line).decode()
