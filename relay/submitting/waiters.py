@@ -56,7 +56,8 @@ class Waiters:
         return [id for id in self._by_job if partition_of(id) == partition]
 
     def wait(self, id: str, submission: Submission | None = None) -> Waiter:
-        """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
+        """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known. A `submission`
+        is kept as by `keep`."""
         waiter = Waiter(self._canceller)
         waiter.id = id
         if self._by_job.setdefault(id, waiter) is not waiter:

@@ -100,8 +100,8 @@ class Ending(ABC):
     def _answer(self, outcome: Outcome) -> None:
         late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._exchange is not None:
-            is_told = self._policy.true_status and outcome.state is not SUCCEEDED
-            status = answers.outcome_status(outcome) if is_told else 200
+            failed = outcome.state is not SUCCEEDED
+            status = answers.outcome_status(outcome) if failed and self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
             body = envelope.of_outcome(outcome, self._context.prefix)
