@@ -21,7 +21,7 @@ from relay.store.messages import Report
 from relay.timing.timers import stop_timer
 from relay.worker.around import Surrounded
 from relay.worker.causes import with_causes
-from relay.worker.coroutines import Box, called, is_awaitable, run_boxed
+from relay.worker.coroutines import Box, called, run_boxed
 from relay.worker.current import CURRENT
 from relay.worker.place import Place
 from relay.worker.ties import Ties
@@ -48,7 +48,6 @@ class Attempt:
     """
 
     _log = Logger()
-
     is_free = False
     _has_end = False
     _running: Deferred[Any] | None = None
@@ -89,7 +88,7 @@ class Attempt:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
             made = self._variables.run(self._call)
-            is_later = is_awaitable(made)
+            is_later = hasattr(type(made), "__await__")
         except BaseException:
             made, is_later = Failure(), False
         if is_later:  # a Deferred: whatever else can be awaited was made one
@@ -147,8 +146,8 @@ class Attempt:
             boxed = partial(called, self._handler.function, arguments)
             return self._place.in_thread(partial(copy_context().run, boxed))
         made = self._handler.function(**arguments)
-        is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
-        return run_boxed(made) if is_later else made
+        kind = type(made)  # an object may say anything of its class
+        return run_boxed(made) if hasattr(kind, "__await__") and not issubclass(kind, Deferred) else made
 
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""
@@ -168,9 +167,8 @@ class Attempt:
         try:
             running.cancel()
         except BaseException:
-            self._log.failure(
-                "job {id} could not be cancelled", with_causes(Failure()), LogLevel.error, id=self.claim.id
-            )
+            text = "job {id} could not be cancelled"
+            self._log.failure(text, with_causes(Failure()), LogLevel.error, id=self.claim.id)
 
     # -- its end --
 
@@ -243,12 +241,8 @@ class Attempt:
         try:
             ties.close()
         except BaseException:
-            self._log.failure(
-                "what belongs to job {id} could not be closed",
-                with_causes(Failure()),
-                LogLevel.error,
-                id=self.claim.id,
-            )
+            text = "what belongs to job {id} could not be closed"
+            self._log.failure(text, with_causes(Failure()), LogLevel.error, id=self.claim.id)
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         """One timer at a time."""

@@ -126,8 +126,9 @@ class Runner:
         if end is not None and self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
             self._tell(attempt, end, end.how)
-            self._reports.report(end)  # with its place, if that is free
-            self._say_if_empty()
+            self._reports.report(end)
+            if self._emptied is not None:
+                self._say_if_empty()
         elif attempt.is_free:
             self._reports.nudge()
 
