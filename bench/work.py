@@ -42,8 +42,7 @@ def main(role: str, given: list[str]) -> None:
         if name in options:
             options[name] = [options[name]]
     settings = Settings.read(options, {})
-    if role == "worker":
-        waiting.install(settings)
+    waiting.install(role, settings)
     from twisted.internet import reactor
 
     from relay.process import service

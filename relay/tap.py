@@ -140,8 +140,7 @@ def _settings(role: str, given: dict[str, Any], chosen: str) -> Settings:
     variables.check(os.environ)
     options = {name: value for name, value in given.items() if name != "config"}
     settings = Settings.read(options, os.environ, config_path(given))
-    if role == "worker":
-        waiting.install(settings, chosen)
+    waiting.install(role, settings, chosen)
     return settings
 
 

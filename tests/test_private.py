@@ -18,11 +18,12 @@ from treq.client import HTTPClient
 from treq.response import _Response
 from twisted.application.internet import ClientService
 from twisted.internet import task, tcp, unix
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.process import Process
 from twisted.logger import FileLogObserver, LegacyLogObserverWrapper, globalLogBeginner
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.web._newclient import HTTP11ClientProtocol, HTTPClientParser, TransportProxyProducer
+from twisted.web._newclient import HTTP11ClientProtocol, HTTPClientParser, Request, TransportProxyProducer
 from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http import _ChunkedTransferDecoder
 from txredisapi import RedisProtocol
@@ -34,10 +35,11 @@ ROOT = Path(__file__).parents[1]
 STANDARD = sys.stdlib_module_names
 #: of packages: what each class has to have, and what of relay's depends on it
 PINNED: list[tuple[type, str, str]] = [
-    (tcp.Connection, "dataBuffer _tempDataBuffer disconnecting writeSomeData", "eager: answers at once"),
+    (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
     (tcp.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
     (unix.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
+    (AsyncioSelectorReactor, "_readOrWrite _log", "reactors: the same on an event loop"),
     (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, detached"),
     (HAProxyProtocolWrapper, "_parser _proxyInfo wrappedProtocol", "proxied: who asks, behind a proxy"),
     (TLSMemoryBIOFactory, "protocol wrappedFactory", "tls: the order of PROXY and TLS"),
@@ -48,16 +50,21 @@ PINNED: list[tuple[type, str, str]] = [
     ),
     (
         HTTP11ClientProtocol,
-        "_parser _state _responseDeferred _finishedRequest _currentRequest _disconnectParser",
-        "api_connection: answers of APIs that have no end",
+        "_parser _state _responseDeferred _finishedRequest _currentRequest _disconnectParser _finishResponse",
+        "api_connection: answers of APIs that have no end, or are followed by more",
     ),
     (
         HTTPClientParser,
-        "MAX_LENGTH state _transferDecoders _log",
-        "api_connection: bounds of heads and chunks",
+        "MAX_LENGTH state _transferDecoders _log response connHeaders",
+        "api_connection: bounds of heads and chunks; whether a connection is kept",
     ),
-    (HTTPConnectionPool, "_factory", "api_connection: the pool makes bounded connections"),
-    (_HTTP11ClientFactory, "_quiescentCallback", "api_connection: connections are used again"),
+    (
+        HTTPConnectionPool,
+        "_factory _connections _timeouts _putConnection _removeConnection",
+        "api_pool: the pool makes bounded connections, and keeps those that can be used again",
+    ),
+    (_HTTP11ClientFactory, "_quiescentCallback", "api_pool: connections are used again"),
+    (Request, "persistent", "api_connection: an answer can end its connection"),
     (_ChunkedTransferDecoder, "dataReceived", "api_connection: what is around chunks is counted"),
     (TransportProxyProducer, "_producer", "private.abort_body: a body that is not wanted is cut at once"),
     (ClientService, "_log", "private.QuietClientService: a Redis that is away is logged once"),
@@ -75,6 +82,11 @@ PINNED: list[tuple[type, str, str]] = [
     (HTTPConnection, "_new_conn", "unix_client: relay.handover over a unix socket"),
     (Klein, "execute_endpoint url_map", "serving.dispatcher: Klein's routes without twisted.web"),
 ]
+if sys.platform == "linux":
+    from twisted.internet.epollreactor import EPollReactor
+
+    used = "_poller _selectables _doReadOrWrite doIteration"
+    PINNED.append((EPollReactor, used, "epoll: what is ready is called directly"))
 
 
 @cache

@@ -17,7 +17,7 @@ def run(asked: Namespace) -> NoReturn:
     """Run the job, and exit with its status."""
     try:
         settings = _settings(asked)
-        waiting.install(settings)
+        waiting.install("worker", settings)
     except SettingError as error:
         _refuse(str(error))
     from relay.commands.one_run import NotBegun, OneRun  # which import the reactor

@@ -26,9 +26,13 @@ def outcome_status(outcome: Outcome) -> int:
 
 def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) -> HttpAnswer:
     """A job's outcome."""
-    head = about(outcome.id, prefix) + idempotency_replayed(replayed)
-    body, whose = envelope.of_outcome(outcome, prefix), (outcome.id, outcome.name, envelope.slug_of(outcome))
-    return HttpAnswer(status, JSON, body, head, *whose)
+    head = about(outcome.id, prefix)
+    if replayed:
+        head += idempotency_replayed(replayed)
+    slug = "" if outcome.state is State.SUCCEEDED else envelope.slug_of(outcome)
+    return HttpAnswer(
+        status, JSON, envelope.of_outcome(outcome, prefix), head, outcome.id, outcome.name, slug
+    )
 
 
 def standing(standing: JobStatus, status: int, prefix: str, reattach: bool = False) -> HttpAnswer:
@@ -55,4 +59,4 @@ def location(id: str, prefix: str) -> str:
 
 def about(id: str, prefix: str) -> str:
     """The header lines that answers about a job have in common."""
-    return f"Relay-Job-Id: {id}\r\nLocation: {location(id, prefix)}\r\nRelay-Source: job\r\n"
+    return f"Relay-Job-Id: {id}\r\nLocation: {prefix}/jobs/{id}\r\nRelay-Source: job\r\n"

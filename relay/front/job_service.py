@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
-import msgspec
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
+from relay.front.accepted import Accepted, accepted
 from relay.front.catalogue import Catalogue
-from relay.front.rates import Rates
-from relay.front.submission import SubmitRequest
+from relay.front.submitter import Submitter
 from relay.front.visible import VisibleJobs
 from relay.model import ids
-from relay.model.caller import ANYONE, Caller
+from relay.model.caller import ANYONE
 from relay.model.digests import digest
-from relay.model.job import Job
 from relay.model.problems.base import RelayError
-from relay.model.problems.caller import JobNotAllowed, RateExceeded
 from relay.model.problems.registry import ProblemType, builtin
-from relay.model.problems.request import AlreadyComplete, NoSuchJob, StoreAway, StoreReset, TooLarge
+from relay.model.problems.request import AlreadyComplete, NoSuchJob
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
-from relay.store.messages import Receipt, Submission
-from relay.store.placing import pin_of
-from relay.submitting.offer import Arguments, Offer
 from relay.submitting.outcomes import collect
-from relay.submitting.waiters import Waiters, leave
+from relay.submitting.waiters import Waiters
 from relay.telemetry.events import UNHEARD, Events
-from relay.timing.fork import pass_on
 
 _LONG = 64 << 10  # bytes of a body
 COME_BACK = 5.0  # seconds for a client that went away
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A submission was accepted, or a job was found: what is known of it, and the Deferred of its outcome for a caller
-    that waits."""
-
-    known: JobStatus | Outcome
-    waiter: Deferred[Outcome] | None = None
-    replayed: bool = False
-
-
-class Accepting(Deferred[Accepted]):
-    """Fires when a submission was accepted. `waits` is what waits for its job until then, if anything does. Whoever
-    cancels this wants no more of either."""
-
-    waits: Deferred[Any] | None = None
-
-
-def _let_go(accepting: Deferred[Accepted]) -> None:
-    assert isinstance(accepting, Accepting)
-    leave(accepting.waits)
 
 
 class JobService:
@@ -77,128 +44,17 @@ class JobService:
         self._store = store
         self._catalogue = catalogue
         self._waiters = waiters
-        self._fair = fair  # owners take turns
-        self._events = events
         #: milliseconds since the epoch by Redis' clock, about
         self.now = store.now
-        self._rates = Rates(clock.seconds)
+        #: called with an outcome that a client has received
+        self.collected = partial(collect, store)
         #: the jobs that a caller may submit
         self.visible = VisibleJobs(catalogue)
         #: this front is about to end: nobody is held for long
         self.draining = False
-
-    def submit(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises, or fails with, `JobNotAllowed`,
-        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise. Once it is on its way to the
-        store it goes on, though the Deferred is cancelled."""
-        caller = asked.caller
-        if caller.jobs is not None or caller.allowance.body:
-            check_allowed(asked)
-        if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
-            self._rates.check(caller)
-        offer = self._catalogue.known_offer(asked.name, held, caller.local)
-        if offer is None or len(asked.body) > _LONG:
-            return Deferred.fromCoroutine(self._submit_later(asked, offer, held))
-        return self._send(asked, offer, offer.read(asked.body), held)
-
-    async def _submit_later(self, asked: SubmitRequest, offer: Offer | None, held: bool) -> Accepted:
-        """The same for a job that is not known yet, and for a body that takes its time."""
-        if offer is None:
-            offer = await self._catalogue.offer(asked.name, held, asked.caller.local)
-        arguments = offer.read(asked.body)
-        if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
-            await deferLater(self._clock, 0)
-        return await self._send(asked, offer, arguments, held)
-
-    def _send(
-        self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool
-    ) -> Deferred[Accepted]:
-        job = self._job(asked, offer, arguments, held)
-        pin = _pin(job, asked.caller) if self._store.partitions > 1 else ""
-        id = ids.marked(self._store.mint(pin), asked.caller.owner)
-        submission = submission_of(asked, id, job, offer.debounce)
-        accepting = Accepting(_let_go)
-        if held:
-            accepting.waits = self._waiters.wait(id)
-            self._waiters.keep(id, submission)  # before it is answered: a repair may come in between
-        self._store.submit(submission).addBoth(self._submitted, accepting, asked, submission)
-        return accepting
-
-    def _submitted(
-        self, receipt: Receipt | Failure, accepting: Accepting, asked: SubmitRequest, submission: Submission
-    ) -> Failure | None:
-        """The store has answered."""
-        if isinstance(receipt, Failure):
-            return self._not_submitted(receipt, accepting, asked)
-        if accepting.called:  # the client went while it was on its way
-            if asked.wait.cancel:
-                self.abandon(receipt.id)
-            return None
-        job, waiter = submission.job, accepting.waits
-        self._events.submitted(job.name, asked.caller.name, receipt.new)
-        if receipt.new:
-            state = State.SCHEDULED if submission.delay else State.QUEUED
-            known = JobStatus(receipt.id, job.name, state, receipt.now, durable=job.durable)
-            accepting.callback(Accepted(known, waiter))
-            return None
-        leave(waiter)
-        if receipt.outcome is not None:
-            accepting.callback(Accepted(receipt.outcome, replayed=True))
-            return None
-        joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
-        accepting.waits = Deferred.fromCoroutine(joined).addBoth(pass_on, accepting)
-        return None
-
-    def _not_submitted(self, failure: Failure, accepting: Accepting, asked: SubmitRequest) -> Failure | None:
-        """A submission was refused."""
-        leave(accepting.waits)
-        if isinstance(failure.value, RateExceeded):
-            self._rates.refused(asked.caller, failure.value)
-        if not pass_on(failure, accepting) and not failure.check(RelayError):
-            return failure  # nobody else hears of it
-        return None
-
-    async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
-        """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would
-        do as well as the first."""
-        waiter = self._waiters.wait(submission.id) if held else None
-        self._waiters.keep(submission.id, submission)
-        try:
-            accepted = await self._accept(self._store.look(asked.caller.owner, submission.id), waiter)
-        except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
-            raise StoreAway from error
-        return replace(accepted, replayed=isinstance(accepted.known, Outcome))
-
-    async def _accept(
-        self, found: Coroutine[Any, Any, JobStatus | Outcome], waiter: Deferred[Outcome] | None
-    ) -> Accepted:
-        try:
-            known = await found
-        except BaseException:
-            leave(waiter)
-            raise
-        if isinstance(known, Outcome):
-            leave(waiter)
-            waiter = None
-        return Accepted(known, waiter)
-
-    def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
-        caller = asked.caller
-        return offer.template(arguments).job(
-            caller.owner,
-            arguments.text,
-            inbox=self._store.inbox if held else "",
-            key=digest(caller.owner, asked.name, asked.key) if asked.key else "",
-            fingerprint=offer.fingerprint(arguments) if asked.key else "",
-            trace=asked.trace,
-            then=offer.served.then,
-            caller=caller.name if caller.allowance.queued else "",
-            fair=self._fair,
-            unique=offer.unique(caller.owner, arguments),
-            fresh=offer.fresh,
-            durable=asked.wait.prefer.durable,
-            notify=asked.notify if offer.served.notifies else "",
-        )
+        submitter = Submitter(clock, store, catalogue, waiters, fair, events, self.abandon)
+        #: see `Submitter.submit`
+        self.submit = submitter.submit
 
     async def find(self, owner: str, name: str, key: str) -> str:
         """The id of the job that a key stands for; raises `NoSuchJob`."""
@@ -212,7 +68,7 @@ class JobService:
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job. Raises what `look` raises."""
         check_owner(owner, id)
-        return await self._accept(self._store.attach(owner, id), self._waiters.wait(id))
+        return await accepted(self._store.attach(owner, id), self._waiters.wait(id))
 
     async def cancel(self, owner: str, id: str) -> JobStatus | Outcome:
         """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises
@@ -227,10 +83,6 @@ class JobService:
         """What a type of problem means, relay's own or one that a job declares; None if it is not known."""
         return builtin().get(slug) or self._catalogue.problem_type(slug)
 
-    def collected(self, outcome: Outcome) -> None:
-        """A client has received the outcome of its job."""
-        collect(self._store, outcome)
-
     def abandon(self, id: str) -> None:
         """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
         unless another client waits for it."""
@@ -241,29 +93,7 @@ class JobService:
             ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
 
 
-def _pin(job: Job, caller: Caller) -> str:
-    """What decides where this caller's job lives."""
-    is_limited = caller.allowance.rate.calls or caller.allowance.queued
-    return pin_of(job, caller.name if is_limited else "")
-
-
-def check_allowed(asked: SubmitRequest) -> None:
-    """Raise `JobNotAllowed` for a job that its caller may not call, whether it exists or not, and `TooLarge`."""
-    caller, most = asked.caller, asked.caller.allowance.body
-    if not caller.may_call(asked.name):
-        raise JobNotAllowed(f"this caller may not call {asked.name!r}")
-    if most and len(asked.body) > most:
-        raise TooLarge(limit=most)
-
-
 def check_owner(owner: str, id: str) -> None:
     """Raise `NoSuchJob` for an id that bears the mark of another owner."""
     if owner != ANYONE and not ids.may_belong(id, owner):
         raise NoSuchJob
-
-
-def submission_of(asked: SubmitRequest, id: str, job: Job, debounce: int = 0) -> Submission:
-    """The submission of this job, with the limits of its caller; it is held back for so many milliseconds at least."""
-    delay, deadline = max(int(asked.delay * 1000), debounce), int(asked.deadline * 1000)
-    allowance = asked.caller.allowance
-    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)

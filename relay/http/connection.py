@@ -18,48 +18,38 @@ from zope.interface import implementer
 from relay.http.connections import Connections
 from relay.http.exchange import Responder, Served
 from relay.http.intake import Intake
-from relay.http.life import BUSY, CLOSING, DETACHED, IDLE, LAST, READING, SERVING, TRANSITIONS, Life
+from relay.http.life import BUSY, CLOSING, DETACHED, IDLE, LAST, READING, SERVING
 from relay.http.lingering import Lingering
+from relay.http.receiving import REQUEST_TIME, Receiving
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer, render
-from relay.http.told import Told
 from relay.net.eager import eager_write
 from relay.net.outgoing import has_gone
 from relay.net.private import replace_protocol
 
 AT_ONCE = 50  # pipelined requests served in one turn of the reactor
-REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
-REQUEST_RATE = 1 << 10  # bytes of its body
-LAST_REQUEST = 5.0  # seconds for another request on a connection that is about to close
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @implementer(IHalfCloseableProtocol)
-class ClientConnection(Told):
+class ClientConnection(Receiving):
     """One connection, and the exchange that is under way on it."""
 
     _log = Logger()
 
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
-        self._life = IDLE
         self._intake = Intake(connections, self)
         self._bodyless = False  # what is served is HEAD
         self.chunked = False  #: whether the request that is served may be answered in chunks
         self.answer_head = ""  #: header lines that its answer gets
         self._working: Deferred[Any] | None = None  # what finds its answer
         self._responder: Responder | None = None
-        self._advancing = self._owes_continue = False
+        self._advancing = False
         self._doubted = False  # whether the client may have gone, by what was seen during this exchange
-        self._began = 0.0  # when the request that is being read began, by the clock
 
     def __repr__(self) -> str:
         does = f"serving {self._responder!r}" if self._responder is not None else self._life.name.lower()
         return f"<{type(self).__name__} of {self.address}, {does}>"
-
-    def _become(self, life: Life) -> None:
-        assert life in TRANSITIONS[self._life], f"{self!r} can't become {life.name}"
-        self._life = life
 
     def connectionMade(self) -> None:
         self._connections.add(self)
@@ -70,25 +60,6 @@ class ClientConnection(Told):
         if not self._intake.stopped:
             self._intake.read(data)
             self.advance()
-
-    def began(self) -> None:
-        """The first byte of a request is here."""
-        self._began = self._connections.now()
-        if self._life not in BUSY:
-            self.deadline = self._began + REQUEST_TIME
-        if self._life is IDLE:
-            self._become(READING)
-
-    def grew(self, size: int) -> None:
-        """So many bytes of a request's body are here."""
-        if self._life not in BUSY:
-            self.deadline = self._began + REQUEST_TIME + size / REQUEST_RATE
-
-    def proceed(self) -> None:
-        """Ask for the body, after the answers to what came before."""
-        self._owes_continue = self._life in BUSY or bool(self._intake.backlog or self._intake.found)
-        if not self._owes_continue:
-            eager_write(self.transport, _CONTINUE)
 
     def readConnectionLost(self) -> None:
         """The client has closed its side. It may still read, so its requests are answered."""
@@ -105,34 +76,37 @@ class ClientConnection(Told):
         """Serve what waits, one after the other; a response that is there at once comes back here."""
         if self._advancing:
             return
-        self._advancing = True
+        intake, self._advancing = self._intake, True
         try:
             for _ in range(AT_ONCE):
-                if self._life in BUSY or self._intake.clogged or not self._intake.backlog:
+                if self._life in BUSY or intake.clogged or not intake.backlog:
                     break
-                self._next()
+                item = intake.backlog.pop(0)
+                if isinstance(item, Request):
+                    self._serve(item)
+                else:
+                    self._refuse(item)
+                if intake.unread:
+                    intake.read()
             else:  # others have their turn
                 self._connections.clock.callLater(0, self.advance)
         finally:
             self._advancing = False
-        self._intake.regulate()
+        if intake.backlog or intake.unread or intake.paused:
+            intake.regulate()
 
-    def _next(self) -> None:
-        item = self._intake.backlog.next()
-        if isinstance(item, Refusal):
-            self._become(LAST)
-            self._bodyless, self.answer_head = item.method == "HEAD", ""
-            self.respond(self._refused(item))
-        else:
-            self._serve(item)
-            if self._intake.unread:
-                self._intake.read_on()
+    def _refuse(self, refusal: Refusal) -> None:
+        self._become(LAST)
+        self._bodyless, self.answer_head = refusal.method == "HEAD", ""
+        self.respond(self._refused(refusal))
 
     def _serve(self, request: Request) -> None:
-        self._become(SERVING if request.keep_alive else LAST)
+        self._life = SERVING if request.keep_alive else LAST
         self._bodyless, self.chunked = request.method == "HEAD", request.chunked
         self.deadline = 0.0
-        self._follow(request)
+        request.transport, request.address = self.transport, self.address
+        if self._connections.events.wants_asked:
+            self.trail = request.trail = self._trail(request)
         served = self._connections.pages.serve(request)
         self.answer_head = request.answer_head
         if isinstance(served, Deferred):
@@ -173,24 +147,20 @@ class ClientConnection(Told):
         responder, self._responder = self._responder, None
         if responder is None:
             self._tell(response)
-        closing = self._life is LAST or self._is_last()
+        is_ending = self._intake.ended or self._connections.closing is not None
+        closing = self._life is LAST or (is_ending and self._intake.is_over())
         eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))
         if closing:
             self._linger()
             return
-        self._become(READING if self._intake.reading else IDLE)
+        assert self._life is SERVING, f"{self!r} has nothing to answer"
+        self._life = READING if self._intake.reading else IDLE
         self._progress, self._doubted = None, False
         self._began = self._connections.now()  # of what is being read: until now it waited for us
         if self._owes_continue:
             self.proceed()
         self.deadline = self._began + (REQUEST_TIME if self._intake.reading else self._connections.keepalive)
         self.advance()
-
-    def _is_last(self) -> bool:
-        """Whether no other request will be served, so that the response says that the connection closes."""
-        if self._intake.backlog or self._intake.unread:
-            return False
-        return self._intake.ended or (self._connections.closing is not None and not self._intake.reading)
 
     def _linger(self) -> None:
         """The last response was written; the client closes once it has it, unless it has closed its side already."""
@@ -210,12 +180,6 @@ class ClientConnection(Told):
         self._connections.forget(self)
         self._detach()
         return transport  # type: ignore[no-any-return]
-
-    def close_when_idle(self) -> None:
-        """Close after the answer that is due, or the next one, because a client may be sending a request just now,
-        which would be lost if the connection closed at once."""
-        if self._life not in BUSY and not self._intake.reading:
-            self.deadline = self._connections.now() + LAST_REQUEST
 
     def look(self) -> None:
         """Notice a client that goes while nothing is read. If a client has sent more than is kept behind a request that

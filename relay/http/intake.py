@@ -8,10 +8,8 @@ from typing import Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from relay.http.backlog import Backlog
 from relay.http.connections import Connections
 from relay.http.parser import RequestParser, Sink
-from relay.http.request import Refusal, Request
 from relay.net.outgoing import PATIENCE
 
 REST = 0.25  # seconds, half to one and a half times, before more of a body in tiny chunks is read
@@ -28,13 +26,11 @@ class Source(Sink, Protocol):
 class Intake(RequestParser):
     """The incoming side of one connection; its transport tells it when the client does not read what it is sent."""
 
-    __slots__ = ("_connections", "_paused_at", "_resting", "backlog", "clogged", "ended", "paused")
+    __slots__ = ("_connections", "_paused_at", "_resting", "clogged", "ended", "paused")
 
     def __init__(self, connections: Connections, source: Source) -> None:
         super().__init__(source, connections.body_limit)
         self._connections = connections
-        #: what waits to be served
-        self.backlog = Backlog()
         #: the client does not read what it is sent
         self.clogged = False
         self._resting = False  # we had much work with what came
@@ -45,10 +41,7 @@ class Intake(RequestParser):
         self.ended = False
 
     def has_room(self) -> bool:
-        return not (self.clogged or self._resting or self.backlog.is_full)
-
-    def take(self, item: Request | Refusal) -> None:
-        self.backlog.add(item)
+        return not (self.clogged or self._resting or (self.backlog and self.backlog.is_full()))
 
     def rest(self) -> None:
         self._resting = True
@@ -67,16 +60,14 @@ class Intake(RequestParser):
 
     def _go_on_reading(self) -> None:
         if self._sink is not None:
-            self.read_on()
+            self.read()
             self._sink.advance()
 
     def stopProducing(self) -> None:
         """The connection is lost, of which it is told as well."""
 
     def regulate(self) -> None:
-        """Read no more than can be kept."""
-        if not (self.backlog or self.unread or self.paused):
-            return
+        """Read no more than can be kept, where something waits or nothing is read."""
         full = bool(self.unread) or not self.has_room()
         transport = None if self._sink is None else self._sink.transport
         if transport is None or full == self.paused or self.ended:
@@ -87,14 +78,13 @@ class Intake(RequestParser):
         else:
             transport.resumeProducing()
 
+    def is_over(self) -> bool:
+        """Whether the last request is being served, on a connection that ends."""
+        return not (self.backlog or self.unread) and (self.ended or not self.reading)
+
     def is_stuck(self) -> bool:
         """Whether nothing was read for so long that it will not be noticed if the client goes."""
         return self.paused and self._connections.now() - self._paused_at > PATIENCE
-
-    def stop(self) -> None:
-        """Read nothing more, and let go of all that was read and not served."""
-        super().stop()
-        self.backlog.clear()
 
     def discard(self) -> None:
         """Read on and discard: nothing of what comes is served."""

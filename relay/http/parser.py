@@ -1,6 +1,6 @@
 """From bytes to requests: llhttp (httptools) parses; heads, trailers and bodies have their limits.
 
-What llhttp calls only notes what it found. Requests are handed on once it has returned: an error on the way back
+What llhttp calls only notes what it found. Requests are served once it has returned: an error on the way back
 through it would arrive wrapped, or not at all.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import httptools
 from twisted.logger import Logger
 
+from relay.http.backlog import Backlog
 from relay.http.framing import misframed, named
 from relay.http.request import METHODS, Refusal, Request
 from relay.http.upgrade import without_offer
@@ -50,7 +51,7 @@ class RequestParser(ABC):
     _log = Logger()
     __slots__ = (
         *("_body", "_body_limit", "_headers", "_in_head", "_padded", "_parser", "_pieces", "_sink", "_size"),
-        *("_target", "found", "reading", "stopped", "unread"),
+        *("_target", "backlog", "reading", "stopped", "unread"),
     )
 
     def __init__(self, sink: Sink, body_limit: int) -> None:
@@ -61,8 +62,8 @@ class RequestParser(ABC):
         self.reading = False
         #: not parsed yet
         self.unread = b""
-        #: by what was parsed last
-        self.found: list[Request | Refusal] = []
+        #: what was found: requests that are here, whole, and at their end maybe what can't be one, or must not be read
+        self.backlog = Backlog()
         self._pieces = 0  # of bodies, in what was parsed last
         #: nothing more is read
         self.stopped = False
@@ -79,10 +80,6 @@ class RequestParser(ABC):
     # -- whoever keeps what is found --
 
     @abstractmethod
-    def take(self, item: Request | Refusal) -> None:
-        """A request is here, whole; or what comes is none, or must not be read whole."""
-
-    @abstractmethod
     def rest(self) -> None:
         """What comes is laborious: there should be no room for more in a while."""
 
@@ -91,28 +88,22 @@ class RequestParser(ABC):
         """Whether more requests can be taken."""
 
     def stop(self) -> None:
-        """Read nothing more, and let go of what was read in part."""
+        """Read nothing more, and let go of all that was read and not served."""
         self.stopped = True
         self._parser = None
+        self.backlog.clear()
 
     # -- bytes --
 
-    def read(self, data: bytes) -> None:
-        """Take what has come, as far as there is room; the rest with `read_on`."""
-        self.unread = self.unread + data if self.unread else data
-        self.read_on()
-
-    def read_on(self) -> None:
-        """Parse what was left, as long as there is room."""
+    def read(self, data: bytes = b"") -> None:
+        """Parse what was left and what has come, as long as there is room."""
+        self.unread += data
         while self.unread and not self.stopped and self.has_room():
             part, self.unread = self.unread[:_PART], self.unread[_PART:]
             self._pieces = 0
             self._parse(part)
             if self._pieces > _MANY:
                 self.rest()
-            found, self.found = self.found, []
-            for item in found:
-                self.take(item)
         if self.stopped:
             self.unread = b""
 
@@ -138,6 +129,8 @@ class RequestParser(ABC):
             self._padded += len(part)
             if self._padded > PADDED_LIMIT:
                 self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
+        elif self._pieces and not self.stopped:
+            self._sink.grew(len(self._body))
 
     def _break_off(self) -> None:
         """An error of our own: nobody can tell where the next request begins."""
@@ -164,12 +157,7 @@ class RequestParser(ABC):
         if not self.stopped:
             self.stopped = True
             method = self._parser.get_method().decode() if self._parser is not None else ""
-            self.found.append(Refusal(error, method, self._target, self._headers))
-
-    def _grow(self, more: int, limit: int) -> None:
-        self._size += more
-        if self._size > limit:
-            self._refuse(HeadTooLarge(limit=limit))
+            self.backlog.append(Refusal(error, method, self._target, self._headers))
 
     # -- what llhttp calls --
 
@@ -178,18 +166,22 @@ class RequestParser(ABC):
         self._sink.began()
 
     def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
         self._target += url
-        self._grow(len(url), HEAD_LIMIT)
+        self._size += len(url)
+        if self._size > HEAD_LIMIT:
+            self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
-        cost = len(name) + len(value) + _LINE_COST
-        if self._in_head:
+        limit = TRAILER_LIMIT
+        if self._in_head:  # a trailer is no header (RFC 9110, 6.5.1)
+            limit = HEAD_LIMIT
             key = name.decode("latin-1").lower()
             self._headers.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
-            self._grow(cost, HEAD_LIMIT)
-        else:  # a trailer, which is no header (RFC 9110, 6.5.1)
-            self._grow(cost, TRAILER_LIMIT)
+        self._size += len(name) + len(value) + _LINE_COST
+        if self._size > limit:
+            self._refuse(HeadTooLarge(limit=limit))
 
     def on_headers_complete(self) -> None:
         """The head is here: whether its request is read."""
@@ -197,25 +189,21 @@ class RequestParser(ABC):
         self._size = 0
         if self.stopped or self._parser.should_upgrade():
             return
-        error = misframed(self._parser.get_http_version(), self._headers)
+        headers, version = self._headers, self._parser.get_http_version()
+        is_usual = version == "1.1" and "transfer-encoding" not in headers
+        error = None if is_usual else misframed(version, headers)
         if error is not None:
             self._refuse(error)
-            return
-        if self._fits(int(self._headers.get("content-length", ["0"])[0])) and self._expects():
-            self._sink.proceed()
-
-    def _expects(self) -> bool:
-        expected = self._headers.get("expect", [""])[0].lower()
-        return expected == "100-continue" and self._parser.get_http_version() == "1.1"
-
-    def _fits(self, size: int) -> bool:
-        if size > self._body_limit:
+        elif "content-length" in headers and int(headers["content-length"][0]) > self._body_limit:
             self._refuse(TooLarge(limit=self._body_limit))
-        return not self.stopped
+        elif "expect" in headers and headers["expect"][0].lower() == "100-continue" and version == "1.1":
+            self._sink.proceed()
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
-        if not self._fits(len(self._body) + len(data)):
+        if len(self._body) + len(data) > self._body_limit:
+            self._refuse(TooLarge(limit=self._body_limit))
+        if self.stopped:
             return
         self._pieces += 1
         if not self._body:
@@ -224,7 +212,6 @@ class RequestParser(ABC):
             if isinstance(self._body, bytes):  # one piece after the other costs as much as all in one
                 self._body = bytearray(self._body)
             self._body += data
-        self._sink.grew(len(self._body))
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -234,6 +221,6 @@ class RequestParser(ABC):
         version = parser.get_http_version()
         keep_alive = parser.should_keep_alive() and version == "1.1"
         method, body = parser.get_method().decode(), bytes(self._body)
-        self.found.append(Request(method, self._target, version, self._headers, body, keep_alive))
+        self.backlog.append(Request(method, self._target, version, self._headers, body, keep_alive))
         self._begin()
         self.reading = False

@@ -36,16 +36,16 @@ class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
 def render(answer: HttpAnswer, closing: bool, bodyless: bool = False, more: str = "") -> bytes:
     """An answer as bytes; `bodyless` for HEAD, whose answer has the length nevertheless. `more`: further header
     lines."""
-    kind, length = f"Content-Type: {answer.kind}\r\n", f"Content-Length: {len(answer.body)}\r\n"
-    if answer.status == NO_CONTENT:
+    status, body = answer.status, answer.body
+    kind, length = f"Content-Type: {answer.kind}\r\n", f"Content-Length: {len(body)}\r\n"
+    if status == NO_CONTENT:
         kind = length = ""
-    written = head(
-        answer.status,
-        f"Date: {date(int(time.time()))}\r\n{kind}{answer.head}{more}"
+    written = (
+        f"{_status_line(status)}Date: {date(int(time.time()))}\r\n{kind}{answer.head}{more}"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{length}"
-        f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n",
-    )
-    return written if bodyless else written + answer.body
+        f"{'Connection: close' if closing else 'Connection: keep-alive'}\r\n\r\n"
+    ).encode("latin-1")
+    return written if bodyless else written + body
 
 
 def head(status: int, lines: str) -> bytes:

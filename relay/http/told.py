@@ -20,12 +20,6 @@ class Told(Watched):
         #: what is remembered of the request that is served, if anybody hears of its end
         self.trail: Trail | None = None
 
-    def _follow(self, request: Request) -> None:
-        """A request is served from now on."""
-        request.transport, request.address = self.transport, self.address
-        if self._connections.events.wants_asked:
-            self.trail = request.trail = self._trail(request)
-
     def _refused(self, refusal: Refusal) -> HttpAnswer:
         """The answer to what is not a request that can be served."""
         if self._connections.events.wants_asked:

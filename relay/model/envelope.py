@@ -50,13 +50,13 @@ def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
             job=outcome.name,
             state=outcome.state,
             complete=True,
-            result=Raw(outcome.payload.encode()) if succeeded else UNSET,
+            result=Raw(outcome.payload) if succeeded else UNSET,
             error=UNSET if succeeded else Raw(_encode(problem(outcome, prefix))),
             attempts=outcome.attempts,
-            created=_time(outcome.created),
-            started=_time(outcome.started),
-            finished=_time(outcome.finished),
-            expires=_time(outcome.expires),
+            created=_time(outcome.created // 1000),
+            started=_time(outcome.started // 1000),
+            finished=_time(outcome.finished // 1000),
+            expires=_time(outcome.expires // 1000),
             elapsed_ms=outcome.finished - outcome.created,
             durable=outcome.durable or UNSET,
         )
@@ -72,8 +72,8 @@ def of_standing(standing: JobStatus, reattach: bool = False) -> bytes:
             state=standing.state,
             complete=False,
             attempts=standing.attempts,
-            created=_time(standing.created),
-            started=_time(standing.started),
+            created=_time(standing.created // 1000),
+            started=_time(standing.started // 1000),
             position=standing.position or UNSET,
             progress=Raw(shown_progress(standing.progress).encode()) if standing.progress else UNSET,
             durable=standing.durable or UNSET,
@@ -104,10 +104,6 @@ def slug_of(outcome: Outcome) -> str:
     return _ENDED[outcome.state].slug if outcome.state in _ENDED else outcome.payload
 
 
-def _time(milliseconds: int) -> str | UnsetType:
-    return _second(milliseconds // 1000) if milliseconds else UNSET
-
-
 @lru_cache(maxsize=1000)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+def _time(seconds: int) -> str | UnsetType:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else UNSET

@@ -17,6 +17,7 @@
 `adopted_process`  a child process that another program started
 `redis_protocol`   txredisapi's protocol, with bytes in and bytes out
 `api_connection`   Twisted's HTTP client connection, with bounds
+`api_pool`         such connections, kept for further requests; `persistence`: whether an answer lets them be
 `treq_client`      treq's client, over an agent of one's own
 `bodies`           answers that are read whole, with bounds; `documents`: small ones over https; `posts`: of questions
 =================  ===================================================================================================

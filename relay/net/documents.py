@@ -14,7 +14,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.web.client import Agent
 
-from relay.net.api_connection import Pool
+from relay.net.api_pool import Pool
 from relay.net.bodies import NotFetched, Uncompressed, drop, explain, header, late, whole_body
 from relay.net.client_tls import NamedServers
 

@@ -14,20 +14,15 @@ from twisted.internet.tcp import Connection
 
 def eager_write(transport: Any, data: bytes) -> None:
     """Write `data` behind all that was written before."""
-    if isinstance(transport, Connection) and _has_nothing_to_write(transport):
-        sent = transport.writeSomeData(data)
-        if (
-            isinstance(sent, int) and sent > 0
-        ):  # after an error Twisted meets the same, and tells the protocol
-            data = data[sent:]
+    if (
+        isinstance(transport, Connection)
+        and transport.connected
+        and not (transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting)
+    ):
+        try:
+            sent = transport.socket.send(data)
+        except OSError:  # no room, or an end that Twisted meets, too, and tells the protocol
+            sent = 0
+        data = data[sent:]
     if data:
         transport.write(data)
-
-
-def _has_nothing_to_write(transport: Any) -> bool:
-    return (
-        transport.connected
-        and not transport.dataBuffer
-        and not transport._tempDataBuffer
-        and not transport.disconnecting
-    )

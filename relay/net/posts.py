@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.client import Agent, FileBodyProducer
 from twisted.web.http_headers import Headers
 
-from relay.net.api_connection import Pool
+from relay.net.api_pool import Pool
 from relay.net.bodies import Uncompressed, explain, header, late, whole_body
 from relay.net.client_tls import NamedServers
 

@@ -19,6 +19,7 @@ from typing import Any
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.main import installReactor
 from twisted.logger import Logger
+from twisted.python import log
 
 LOOPS = ("asyncio", "uvloop")  # those with an event loop
 LOOK = 0.1  # seconds between looks for the end of a program, where the system does not tell
@@ -42,10 +43,20 @@ def install(name: str) -> None:
     try:
         if name in LOOPS:
             installReactor(LoopReactor(new_loop(name)))
+        elif name == "epoll":
+            installReactor(importlib.import_module("relay.net.epoll").DirectEPollReactor())
         else:
             importlib.import_module(f"twisted.internet.{name}reactor").install()
     except (ImportError, AttributeError) as error:
         raise ReactorError(f"this machine has none ({error})") from error
+
+
+def install_default() -> None:
+    """Install the reactor that Twisted would choose for this machine, unless there is one already."""
+    from twisted.internet import default
+
+    if _REACTOR not in sys.modules:
+        install(_named(default.install.__module__))
 
 
 def check(name: str) -> None:
@@ -76,11 +87,15 @@ def new_loop(name: str) -> asyncio.AbstractEventLoop:
 
 def name_of(reactor: Any) -> str:
     """Its name, as `install` takes it."""
-    kind = type(reactor).__module__.rpartition(".")[2].removesuffix("reactor")
     loop = loop_of(reactor)
     if loop is not None:
-        kind = "uvloop" if type(loop).__module__.partition(".")[0] == "uvloop" else "asyncio"
-    return kind
+        return "uvloop" if type(loop).__module__.partition(".")[0] == "uvloop" else "asyncio"
+    return _named(type(reactor).__module__)
+
+
+def _named(module: str) -> str:
+    """The name of the reactor that a module has."""
+    return module.rpartition(".")[2].removesuffix("reactor")
 
 
 def loop_of(reactor: Any) -> asyncio.AbstractEventLoop | None:
@@ -130,6 +145,15 @@ class LoopReactor(AsyncioSelectorReactor):
             if self.running:
                 self._log.error("something has stopped the event loop: it goes on")
 
+    def _readOrWrite(self, selectable: Any, read: bool) -> None:
+        """Of a descriptor that is ready; one that fails ends by itself."""
+        try:
+            super()._readOrWrite(selectable, read)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # of its `connectionLost`
+            log.err()
+
     def callFromThread(self, f: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Nothing happens once the reactor has ended: threads may outlive it."""
         if not self.loop.is_closed():
@@ -167,6 +191,11 @@ def _reap(process: Any) -> None:
         process.reapProcess()
 
 
+def _direct(callback: Callable[..., Any], *args: Any) -> tuple[Any, ...]:
+    """What the reactor wants called, without what tells Twisted's log the name of a descriptor (`relay.net.epoll`)."""
+    return args[1:] if callback is log.callWithLogger else (callback, *args)
+
+
 class _Scheduling:
     """An event loop as its reactor uses it."""
 
@@ -181,10 +210,10 @@ class _Scheduling:
         return getattr(self._loop, name)
 
     def add_reader(self, fd: int, callback: Callable[..., Any], *args: Any) -> None:
-        self.context.copy().run(self._loop.add_reader, fd, callback, *args)
+        self.context.copy().run(self._loop.add_reader, fd, *_direct(callback, *args))
 
     def add_writer(self, fd: int, callback: Callable[..., Any], *args: Any) -> None:
-        self.context.copy().run(self._loop.add_writer, fd, callback, *args)
+        self.context.copy().run(self._loop.add_writer, fd, *_direct(callback, *args))
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
         return self._loop.call_at(when, callback, *args, context=self.context.copy())

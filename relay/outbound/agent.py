@@ -208,6 +208,7 @@ class WatchedProducer:
         self._original = original
         self._exchange = exchange
         self._consumer: Any = None
+        self._is_stopped = False
         self.length = original.length
 
     def startProducing(self, consumer: Any) -> Deferred[None]:
@@ -230,4 +231,7 @@ class WatchedProducer:
         self._original.resumeProducing()
 
     def stopProducing(self) -> None:
-        self._original.stopProducing()
+        """Twisted's transport and its request say so both, and treq's multipart bodies bear it once."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._original.stopProducing()

@@ -50,7 +50,7 @@ _log = Logger()
 
 Result = TypeVar("Result")
 _WITH_KEY = ("POST", "PATCH")
-_NOT_TREQS = ("max_bytes", "stall", "private", "own")
+_NOT_TREQS = ("max_bytes", "stall", "idempotent", "private", "own")
 _OWN = (*_NOT_TREQS, "allow_redirects", "browser_like_redirects")  # these are not treq's here
 
 
@@ -59,8 +59,9 @@ class Common:
     """What the clients of all attempts of a worker share."""
 
     clock: IReactorTime
-    agent: IAgent
-    private: IAgent  # connects to private addresses, too
+    agent: Callable[
+        [bool, bool], IAgent
+    ]  # private addresses, too? again, if a kept connection turns out closed?
     hosts: Hosts
     teachers: Teachers
     events: Events = UNHEARD
@@ -81,7 +82,7 @@ class Http(TreqClient):
     """
 
     def __init__(self, shared: Common, job: AttemptOfJob) -> None:
-        super().__init__(shared.agent)
+        super().__init__(shared.agent(False, True))
         self._shared = shared
         self._clock = shared.clock
         self._job = job
@@ -160,8 +161,7 @@ class Http(TreqClient):
     async def _call(self, method: str, given: Any, options: dict[str, Any]) -> Response:
         url = checked(given)
         asked = ascii_of(url)
-        safe = options.pop("idempotent", None)
-        safe = method in _SAFE if safe is None else safe
+        safe = method in _SAFE if options.get("idempotent") is None else options["idempotent"]
         options["headers"] = self._headers(method, str(given), options.get("headers"))
         tries = 0
         while True:
@@ -215,7 +215,7 @@ class Http(TreqClient):
     def _hop(self, options: dict[str, Any]) -> JobAgent:
         times = Times(self._until, options.get("stall", STALL))
         limit = options.get("max_bytes", MAX_BYTES)
-        under = self._shared.private if options.get("private") else self._shared.agent
+        under = self._shared.agent(bool(options.get("private")), options.get("idempotent") is not False)
         agent = JobAgent(self._clock, under, self._shared.hosts, times, limit, self._ear())
         self._open = [*(other for other in self._open if not other.over), agent]
         return agent

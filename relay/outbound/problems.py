@@ -7,7 +7,7 @@ from service_identity import CertificateError, VerificationError
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError, TimeoutError
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.error import InfiniteRedirection, PageRedirect, RedirectWithNoLocation, SchemeNotSupported
 
 from relay.model.problems.base import JobError
@@ -41,7 +41,7 @@ def _named(error: BaseException, causes: list[BaseException]) -> Exception:
             return UpstreamError("upstream-timeout", "no connection in time", phase="connect")
         case ConnectError():
             return UpstreamError("upstream-unreachable", text)
-        case ResponseNeverReceived():
+        case RequestTransmissionFailed() | ResponseNeverReceived():
             return UpstreamError("upstream-cut", text)
         case ResponseFailed():
             return _of_response(causes, text)

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 from twisted.web.client import Agent
 
-from relay.net.api_connection import Pool
+from relay.net.api_pool import Once, Pool
 from relay.outbound.client import EXTRA, Common, Http
 from relay.outbound.gate import Gate, Limiter
 from relay.outbound.guard import Endpoints
@@ -39,12 +39,17 @@ class Upstreams:
             _pool(reactor),
             _pool(reactor),
         ]  # apart, for else a guarded call could use an open connection
-        guarded, private = (
-            Agent.usingEndpointFactory(reactor, Endpoints(reactor, allowed), pool)
-            for allowed, pool in zip((allow_private, True), self._pools, strict=True)
-        )
+        agents = {
+            (private, again): Agent.usingEndpointFactory(
+                reactor, Endpoints(reactor, private or allow_private), pool if again else Once(pool)
+            )
+            for private, pool in zip((False, True), self._pools, strict=True)
+            for again in (False, True)
+        }
         teachers = Teachers(reactor, Gate(reactor, limiter))
-        self._shared = Common(reactor, guarded, private, self.hosts, teachers, events, tracing)
+        self._shared = Common(
+            reactor, lambda private, again: agents[private, again], self.hosts, teachers, events, tracing
+        )
 
     def client(self, job: AttemptOfJob) -> Http:
         """The client of one attempt, to be closed with it."""

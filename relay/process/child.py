@@ -45,8 +45,7 @@ def main(role: str) -> None:
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     parent = Parent(handed.control)
     try:
-        if role == "worker":
-            waiting.install(settings)
+        waiting.install(role, settings)
         from twisted.internet import reactor
 
         clock.steady(reactor)

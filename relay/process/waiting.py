@@ -1,4 +1,7 @@
-"""What a worker waits with: the reactor that its settings name, installed before anything else asks for one."""
+"""What a process waits with: its reactor, installed before anything else asks for one.
+
+A worker has the one that its settings name; others have the one that is best for this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,15 @@ from relay.model.settings import SettingError, Settings
 from relay.net import reactors
 
 
-def install(settings: Settings, chosen: str = "") -> None:
-    """For the process of a worker; `chosen` is what twistd's own ``--reactor`` has installed. Raises `SettingError`."""
+def install(role: str, settings: Settings, chosen: str = "") -> None:
+    """For a process of this role; `chosen` is what twistd's own ``--reactor`` has installed. Raises `SettingError`."""
+    if role == "worker":
+        _install_a_workers(settings, chosen)
+    else:
+        reactors.install_default()
+
+
+def _install_a_workers(settings: Settings, chosen: str) -> None:
     wanted = settings.reactor
     if chosen and wanted not in (Settings().reactor, chosen):
         raise SettingError(f"--reactor {wanted}: twistd's own --reactor says {chosen}: leave one of them out")

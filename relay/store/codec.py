@@ -173,15 +173,11 @@ def kept_job(claim: Claim) -> bytes:
 def read_outcome(id: str, data: bytes) -> Outcome:
     """The outcome of a job, from what `kept_outcome` or ``settle.lua`` wrote."""
     kept = _decode_outcome(data)
-    times = kept.created, kept.started, kept.finished, kept.expires
-    how = kept.attempts, kept.payload, kept.follows, kept.durable
-    return Outcome(id, kept.name, kept.state, *times, *how, _starts(kept))
-
-
-def _starts(kept: KeptOutcome) -> int:
-    """How often a job was started: its attempts, and those starts that counted as none; 0 if some are not kept."""
     past = len(kept.history)
-    return max(kept.attempts, past + (kept.started > 0)) if past < MOST_PAST else 0
+    # its attempts, and those starts that counted as none; 0 if some are not kept
+    starts = max(kept.attempts, past + (kept.started > 0)) if past < MOST_PAST else 0
+    what = id, kept.name, kept.state, kept.created, kept.started, kept.finished, kept.expires
+    return Outcome(*what, kept.attempts, kept.payload, kept.follows, kept.durable, starts)
 
 
 def kept_outcome(outcome: Outcome, owner: str, history: tuple[PastAttempt, ...] = ()) -> bytes:

@@ -44,8 +44,8 @@ class Inbox(Protocol):
 
 
 class RedisInbox:
-    """Reads the stream `key` and calls `deliver` with the mail, a message at a time: one that can't be delivered takes
-    no other along."""
+    """Reads the stream `key` and calls `deliver` with the mail of each read. Where that raises, the mail is delivered
+    again, a message at a time, so that one that can't be delivered takes no other along."""
 
     _log = Logger()
 
@@ -140,20 +140,34 @@ class RedisInbox:
         if not entries:
             return None
         self._unheard = None
-        for _, pairs in entries:
-            for id, text in zip(pairs[::2], pairs[1::2], strict=True):
-                self._hand_over(id, text)
+        self._hand_over(self._mail(entries))
         self._beats = self._beats + 1 if len(entries) == 1 and entries[0][1] == _BEAT else 0
         last: bytes = entries[-1][0]
         return last
 
-    def _hand_over(self, id: bytes, text: bytes) -> None:
+    def _mail(self, entries: list[Any]) -> list[Message]:
+        """The messages of entries, but those that can't be read."""
+        mail = []
+        for _, pairs in entries:
+            for id, text in zip(pairs[::2], pairs[1::2], strict=True):
+                try:
+                    mail.append(Message(chr(text[0]), id.decode(), text[1:]))
+                except Exception:
+                    self._undelivered(id.decode("utf-8", "replace"))
+        return mail
+
+    def _hand_over(self, mail: list[Message]) -> None:
         try:
-            self._deliver([Message(chr(text[0]), id.decode(), text[1:])])
+            self._deliver(mail)
         except Exception:
-            self._log.failure(
-                "a message for job {id} could not be delivered", id=id.decode("utf-8", "replace")
-            )
+            for message in mail:
+                try:
+                    self._deliver([message])
+                except Exception:
+                    self._undelivered(message.id)
+
+    def _undelivered(self, id: str) -> None:
+        self._log.failure("a message for job {id} could not be delivered", id=id)
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -44,7 +44,7 @@ class Submissions(Batch[Submission, Receipt]):
         limits of its caller hold."""
         words: list[Any] = [*self._rooms[self.partition], self.inbox, int(again)]
         for item in items:
-            words.extend(submission_words(item))
+            words += submission_words(item)
 
         def receipts(answer: tuple[int, list[Any]]) -> Sequence[Receipt | Exception]:
             now, rows = answer

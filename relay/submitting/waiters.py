@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -20,44 +18,17 @@ class Waiter(Deferred[Outcome]):
     id = ""
 
 
-FEW = 8  # waiters of one job, nearly always one: a tuple is small, but taking one out of many takes its time
-
-
-class Waiting:
-    """The waiters of one job, and its submission, kept for resending if the store loses the job."""
-
-    __slots__ = ("resubmission", "waiters")
-
-    def __init__(self) -> None:
-        self.resubmission: Submission | None = None
-        self.waiters: tuple[Waiter, ...] | dict[Waiter, None] = ()
-
-    def add(self, waiter: Waiter) -> None:
-        """Another one waits."""
-        if len(self.waiters) == FEW:
-            self.waiters = dict.fromkeys(self.waiters)
-        if isinstance(self.waiters, dict):
-            self.waiters[waiter] = None
-        else:
-            self.waiters += (waiter,)
-
-    def discard(self, waiter: Waiter) -> None:
-        """One waits no more."""
-        if isinstance(self.waiters, dict):
-            self.waiters.pop(waiter, None)
-        else:
-            self.waiters = tuple(other for other in self.waiters if other is not waiter)
-
-
 class Waiters:
-    """Each waiter has its own Deferred; cancelling it only takes the waiter out.
+    """Each waiter has its own Deferred; cancelling it only takes the waiter out. The submission of a job is kept while
+    it is waited for, to be sent again if the store loses the job.
 
     An outcome can arrive before its waiter is registered, because the answer to a submission whose key stands for
     another job may be slower. So outcomes without a waiter are kept for one to two turns.
     """
 
     def __init__(self) -> None:
-        self._by_job: dict[str, Waiting] = {}
+        self._by_job: dict[str, Waiter | dict[Waiter, None]] = {}  # nearly always one, which takes no dict
+        self._submissions: dict[str, Submission] = {}
         self._early: dict[str, bytes] = {}
         self._older_early: dict[str, bytes] = {}
         self._canceller = self._leave
@@ -74,16 +45,24 @@ class Waiters:
         loss of data asks for them."""
         return [id for id in self._by_job if partition_of(id) == partition]
 
-    def wait(self, id: str) -> Waiter:
+    def wait(self, id: str, submission: Submission | None = None) -> Waiter:
         """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
         waiter = Waiter(self._canceller)
         waiter.id = id
-        waiting = self._by_job.get(id)
-        if waiting is None:
-            waiting = self._by_job[id] = Waiting()
-        waiting.add(waiter)
-        self._tell_early(id)
+        if self._by_job.setdefault(id, waiter) is not waiter:
+            self._join(waiter)
+        if submission is not None:
+            self._submissions[id] = submission
+        if self._early or self._older_early:
+            self._tell_early(id)
         return waiter
+
+    def _join(self, waiter: Waiter) -> None:
+        """Another one waits for a job."""
+        others = self._by_job[waiter.id]
+        if not isinstance(others, dict):
+            others = self._by_job[waiter.id] = {others: None}
+        others[waiter] = None
 
     def arrived(self, id: str, kept: bytes) -> None:
         """An outcome came, as the store keeps it."""
@@ -94,13 +73,17 @@ class Waiters:
 
     def tell(self, outcome: Outcome) -> None:
         """Fire all waiters of this job."""
-        for waiter in self._empty(outcome.id):
+        self._submissions.pop(outcome.id, None)
+        found = self._by_job.pop(outcome.id, ())
+        for waiter in (found,) if isinstance(found, Waiter) else found:
             if not waiter.called:  # else one before it has had it leave
                 waiter.callback(outcome)
 
     def fail(self, id: str, error: Exception) -> None:
         """The outcome of this job can't be known: fail its waiters."""
-        for waiter in self._empty(id):
+        self._submissions.pop(id, None)
+        found = self._by_job.pop(id, ())
+        for waiter in (found,) if isinstance(found, Waiter) else found:
             if not waiter.called:
                 waiter.errback(error)
 
@@ -112,25 +95,21 @@ class Waiters:
 
     def keep(self, id: str, submission: Submission) -> None:
         """Keep a submission while its job has waiters."""
-        waiting = self._by_job.get(id)
-        if waiting is not None:
-            waiting.resubmission = submission
+        if id in self._by_job:
+            self._submissions[id] = submission
 
     def resubmission(self, id: str) -> Submission | None:
-        waiting = self._by_job.get(id)
-        return None if waiting is None else waiting.resubmission
+        return self._submissions.get(id)
 
     def move(self, id: str, other: str) -> None:
         """The waiters of one job wait for another from now on, for which its submission does as well."""
-        moved = self._by_job.pop(id, None)
-        if moved is None:
-            return
-        waiting = self._by_job.setdefault(other, Waiting())
-        for waiter in moved.waiters:
+        moved, submission = self._by_job.pop(id, ()), self._submissions.pop(id, None)
+        for waiter in (moved,) if isinstance(moved, Waiter) else moved:
             waiter.id = other
-            waiting.add(waiter)
-        if moved.resubmission is not None and waiting.resubmission is None:
-            waiting.resubmission = msgspec.structs.replace(moved.resubmission, id=other)
+            if self._by_job.setdefault(other, waiter) is not waiter:
+                self._join(waiter)
+        if submission is not None and other not in self._submissions:
+            self.keep(other, msgspec.structs.replace(submission, id=other))
         self._tell_early(other)
 
     def _tell_early(self, id: str) -> None:
@@ -138,18 +117,14 @@ class Waiters:
         if early is not None:
             self.tell(read_outcome(id, early))
 
-    def _empty(self, id: str) -> Iterable[Waiter]:
-        waiting = self._by_job.pop(id, None)
-        return () if waiting is None else waiting.waiters
-
     def _leave(self, waiter: Deferred[Outcome]) -> None:
         assert isinstance(waiter, Waiter)
-        waiting = self._by_job.get(waiter.id)
-        if waiting is None:
-            return
-        waiting.discard(waiter)
-        if not waiting.waiters:
+        found = self._by_job.get(waiter.id)
+        if isinstance(found, dict):
+            found.pop(waiter, None)
+        if found is waiter or found == {}:
             del self._by_job[waiter.id]
+            self._submissions.pop(waiter.id, None)
 
 
 def leave(waiter: Deferred[Outcome] | None) -> None:

@@ -1,27 +1,24 @@
-"""The times of lines, which are many within a second."""
+"""The times of lines, which are many within a second: what does not change within one is made once."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import localtime, strftime
 
 
-class Stamp:
-    """The time of a line; what does not change within a second is made once."""
+@lru_cache(maxsize=2)
+def local(second: int) -> str:
+    """Seconds since 1970 as the log has them: local time."""
+    return strftime("%Y-%m-%dT%H:%M:%S%z", localtime(second))
 
-    def __init__(self, is_json: bool) -> None:
-        self._is_json = is_json
-        self._second = -1
-        self._text = ""
 
-    def of(self, now: float) -> str:
-        """As in the log: RFC 3339 in UTC with microseconds for JSON, else local time with seconds."""
-        second = int(now)
-        if second != self._second:
-            self._second, self._text = second, self._of_second(second)
-        return f"{self._text}.{int((now - second) * 1e6):06}Z" if self._is_json else self._text
+def utc(now: float) -> str:
+    """Seconds since 1970 as the log in JSON has them: RFC 3339 in UTC, with microseconds."""
+    second = int(now)
+    return f"{_utc(second)}.{int((now - second) * 1e6):06}Z"
 
-    def _of_second(self, second: int) -> str:
-        if self._is_json:
-            return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return strftime("%Y-%m-%dT%H:%M:%S%z", localtime(second))
+
+@lru_cache(maxsize=2)
+def _utc(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -48,7 +48,7 @@ class StubbedUpstreams(Upstreams):
 
     def client(self, job: AttemptOfJob) -> Http:
         agent = StubbedAgent(self._timer, job.idempotency_key, self._answer)
-        return Http(replace(self._shared, agent=agent, private=agent), job)
+        return Http(replace(self._shared, agent=lambda private, again: agent), job)
 
     async def _answer(self, request: ApiRequest) -> Answer | BaseException:
         self.calls.append(request)

@@ -12,11 +12,12 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from relay.front import answers
 from relay.front.access import Access
-from relay.http.connection import LAST_REQUEST, REQUEST_TIME, ClientConnection
+from relay.http.connection import ClientConnection
 from relay.http.connections import Connections
 from relay.http.forwarding import Proxies
 from relay.http.lingering import LINGER_TIME
 from relay.http.parser import HEAD_LIMIT, TRAILER_LIMIT
+from relay.http.receiving import LAST_REQUEST, REQUEST_TIME
 from relay.http.request import Request
 from relay.http.response import HttpAnswer
 from relay.http.site import Site

@@ -35,10 +35,13 @@ class Sending(Protocol):
         self._asked = b""
         self._pieces: Iterator[bytes] = iter(())
         self.factory.open += 1
+        self.factory.connections.append(self)
 
     def dataReceived(self, data: bytes) -> None:
         self._asked += data
+        self.factory.received += len(data)
         if b"\r\n\r\n" in self._asked:
+            self.factory.by.append(self.factory.connections.index(self))
             self.factory.asked.append(self._asked.decode("latin-1"))
             self._asked = b""
             self._pieces = iter(self.factory.answers.pop(0))
@@ -71,7 +74,9 @@ class Hostile(Factory):
         self.reactor = reactor
         self.answers: list[Iterable[bytes]] = []
         self.asked: list[str] = []
-        self.open = self.sent = 0
+        self.by: list[int] = []  # which connection each request came by, the first being 0
+        self.connections: list[Sending] = []
+        self.open = self.sent = self.received = 0
         self._over: list[Deferred[None]] = []
         self._port = reactor.listenTCP(0, self, interface="127.0.0.1")
         self.host = f"127.0.0.1:{self._port.getHost().port}"
@@ -93,12 +98,15 @@ class Hostile(Factory):
         for waiting in over:
             waiting.callback(None)
 
-    async def stop(self) -> None:
-        await self._port.stopListening()
+    async def all_closed(self) -> None:
         if self.open:
             waiting: Deferred[None] = Deferred()
             self._over.append(waiting)
             await waiting.addTimeout(10, self.reactor)
+
+    async def stop(self) -> None:
+        await self._port.stopListening()
+        await self.all_closed()
 
 
 def packed(text: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -52,6 +53,19 @@ async def test_an_answer_that_is_too_much_ends_a_request_that_is_still_sent(
     with pytest.raises(UpstreamError) as caught:
         await scene.job().post(hostile.answer(OK, then=LINE), data=bytes(20 << 20))
     assert caught.value.type == "upstream-too-large"
+
+
+@ensureDeferred
+@pytest.mark.parametrize("option", ["data", "files"])
+async def test_a_large_body_that_is_cut_has_its_problem_type(
+    scene: Scene, hostile: Hostile, option: str
+) -> None:
+    hostile.answer()
+    body = bytes(20 << 20)
+    options: Any = {option: body if option == "data" else {"file": ("name", BytesIO(body))}}
+    with pytest.raises(UpstreamError) as caught:
+        await scene.job().post(hostile.url, **options)
+    assert caught.value.type == "upstream-cut"
 
 
 @ensureDeferred

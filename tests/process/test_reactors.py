@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -197,6 +198,23 @@ def test_a_worker_without_a_terminal_runs_jobs(
 
 
 # -- the choice --
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
+@pytest.mark.parametrize(
+    ("twistds", "reactor"),
+    [([], "relay.net.epoll.DirectEPollReactor"), (["--reactor", "poll"], "twisted.internet.pollreactor")],
+    ids=["by default", "poll"],
+)
+def test_a_front_has_what_is_best_for_the_machine_unless_twistd_is_told_another(
+    tmp_path: Path, redis: RedisProcess, twistds: list[str], reactor: str
+) -> None:
+    front = RelayProcess(tmp_path, "front", "--redis", redis.url, "--log-level", "debug")
+    front._command[1:1] = twistds
+    front.start()
+    front.wait_for(f"reactor class: {reactor}")
+    assert front.call("GET", "/absent").status == 404
+    assert front.stop() == 0
 
 
 def test_twistds_own_option_counts_where_relays_is_left_out(tmp_path: Path, redis: RedisProcess) -> None:

@@ -32,6 +32,7 @@ class Scene:
         self.read: bytes | None = None
         self.trim = b":0\r\n"
         self.heard: list[Message] = []
+        self.delivered: list[list[Message]] = []
         self.ended: list[Failure] = []
         link = Connection(self.redis.clock, self.redis)
         self.inbox = RedisInbox(self.redis.clock, link, "box", self.deliver)
@@ -45,6 +46,7 @@ class Scene:
         return self.trim if words[0] == b"XTRIM" else plain(words)
 
     def deliver(self, mail: list[Message]) -> None:
+        self.delivered.append(mail)
         for message in mail:
             if message.kind == "!":
                 raise ValueError
@@ -107,12 +109,31 @@ def test_a_redis_that_refuses_for_long_is_asked_about_once_a_second(
     no_logged_failures.clear()
 
 
+def read(*messages: tuple[bytes, bytes]) -> bytes:
+    """What XREAD answers with one entry of these: ids and texts."""
+    words = b"".join(bulk(id) + bulk(text) for id, text in messages)
+    fields = b"*%d\r\n" % (2 * len(messages)) + words
+    return b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n*2\r\n" + bulk(b"5-0") + fields
+
+
+def test_the_mail_of_one_read_is_delivered_together(scene: Scene) -> None:
+    scene.redis.push(read((b"a", b"o1"), (b"b", b"o2")))
+    assert scene.delivered == [[Message("o", "a", b"1"), Message("o", "b", b"2")]]
+
+
+def test_what_stands_around_a_message_that_can_not_be_delivered_is_delivered(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    scene.redis.push(read((b"before", b"w"), (b"bad", b"!"), (b"\xff", b"w"), (b"after", b"w")))
+    assert [mail.id for mail in scene.heard] == ["before", "after"]
+    assert [event["id"] for event in no_logged_failures] == ["\ufffd", "bad"]
+    no_logged_failures.clear()
+
+
 def test_a_message_that_can_not_be_delivered_takes_no_other_along(
     scene: Scene, no_logged_failures: list[LogEvent]
 ) -> None:
-    pairs = (b"bad", b"!"), (b"empty", b""), (b"good", b"w")
-    words = b"".join(bulk(id) + bulk(text) for id, text in pairs)
-    scene.redis.push(b"*1\r\n*2\r\n" + bulk(b"box") + b"*1\r\n*2\r\n" + bulk(b"5-0") + b"*6\r\n" + words)
+    scene.redis.push(read((b"bad", b"!"), (b"empty", b""), (b"good", b"w")))
     assert [mail.id for mail in scene.heard] == ["good"]
     assert scene.reads()[-1] == b"5-0"
     assert len(no_logged_failures) == 2

@@ -55,7 +55,7 @@ class FakePartition:
 
     async def run(self, verb: str, words: Any) -> tuple[int, list[Any]]:
         self.asked.append((verb, *words))
-        return NOW, [[b"new"]] * ((len(words) - 4) // 9)
+        return NOW, [[b"new"]] * ((len(words) - 4) // 2)
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         if self.is_away:

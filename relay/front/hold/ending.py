@@ -21,11 +21,12 @@ from relay.http.response import HttpAnswer
 from relay.model import envelope
 from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
+from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.net.eager import eager_write
 from relay.submitting.waiters import Waiter
-from relay.telemetry.events import OPEN
-from relay.telemetry.trail import HeldSo, Kept
+from relay.telemetry.events import OPEN, Asked
+from relay.telemetry.trail import Kept
 
 _log = Logger()
 #: how a request ends whose job has not, by whether its client is told to come back at once
@@ -99,7 +100,9 @@ class Ending(ABC):
     def _answer(self, outcome: Outcome) -> None:
         late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._exchange is not None:
-            status = answers.outcome_status(outcome) if self._policy.true_status else 200
+            status = 200
+            if self._policy.true_status and outcome.state is not State.SUCCEEDED:
+                status = answers.outcome_status(outcome)
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
             body = envelope.of_outcome(outcome, self._context.prefix)
@@ -152,7 +155,9 @@ class Ending(ABC):
             self._tell(self._trail, answer.status, end, answer.problem, len(answer.body), late)
         self._over()
         assert exchange is not None
-        exchange.respond(answer.with_head(answers.preference_applied(self._policy.applied)))
+        if self._policy.applied:
+            answer = answer.with_head(answers.preference_applied(self._policy.applied))
+        exchange.respond(answer)
 
     def _close(self, body: bytes, end: str = "answered", problem: str = "", late: float = -1.0) -> None:
         transport = self.transport
@@ -187,20 +192,34 @@ class Ending(ABC):
     def _tell(
         self, trail: Kept, status: int, end: str, problem: str = "", sent: int = 0, late: float = 0.0
     ) -> None:
-        """Somebody wants to hear how it ends. Call it before `_over`."""
+        """Somebody wants to hear how it ends; heartbeats are reckoned, not counted. Call it before `_over`."""
         self._trail = None
-        self._so(max(0.0, late)).tell(self._context.events, trail, status, end, problem, sent)
-
-    def _so(self, late: float) -> HeldSo:
-        """How it was held until now; heartbeats are reckoned, not counted."""
-        known, policy, held, exchange = self._known, self._policy, self.held(), self._exchange
-        about = known.id, known.name, self._caller.owner
+        known, policy, exchange = self._known, self._policy, self._exchange
+        seconds = silent = self.held()
+        beats, address = 0, self._address
         if exchange is not None:
-            ends = self._closed, late
-            return HeldSo(*about, exchange.address, held, held, *ends, committed=False, beats=0)
-        beats = 1 + int((held - policy.commit) / policy.heartbeat) if policy.heartbeat else 1
-        ends = self._closed, late
-        return HeldSo(*about, self._address, held, policy.commit, *ends, committed=True, beats=beats)
+            address = exchange.address
+        else:
+            silent = policy.commit
+            beats = 1 + int((seconds - silent) / policy.heartbeat) if policy.heartbeat else 1
+        method, path, *more = trail
+        address, trace, key = more or (address, "", "")
+        about = method, path, status, seconds, known.id, known.name, self._caller.owner, address, trace
+        self._context.events.asked(
+            Asked(
+                *about,
+                held=seconds,
+                committed=exchange is None,
+                beats=beats,
+                end=end,
+                problem=problem,
+                silent=silent,
+                late=max(0.0, late),
+                sent=sent,
+                key=key,
+                closed=self._closed,
+            )
+        )
 
     def held(self) -> float:
         """For how many seconds it has been held."""

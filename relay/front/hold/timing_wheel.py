@@ -23,6 +23,16 @@ class Timed(Protocol):
         """The item's time has come; it is not in the wheel any more."""
 
 
+class Slot(set[Timed]):
+    """What is called in one tick, with the number of that, which all of it shares."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class Wheel:
     """Calls each item when its time has come, at most a tick late and never early."""
 
@@ -31,7 +41,7 @@ class Wheel:
     def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
         self._clock = clock
         self._tick = tick
-        self._slots: dict[int, set[Timed]] = {}
+        self._slots: dict[int, Slot] = {}
         self._turned = self._slot_at(clock.seconds())
         self._count = 0
         self._planned: float | None = None  # the time that is being served, which may be a moment ago
@@ -53,8 +63,12 @@ class Wheel:
     def put(self, item: Timed, delay: float) -> None:
         """Call the item in `delay` seconds: from the time that it was to be called at, if it is being called."""
         now = self._clock.seconds() if self._planned is None else self._planned
-        item.slot = max(self._turned + 1, ceil((now + delay) / self._tick))
-        self._slots.setdefault(item.slot, set()).add(item)
+        number = max(self._turned + 1, ceil((now + delay) / self._tick))
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._slots[number] = Slot(number)
+        slot.add(item)
+        item.slot = slot.number
         self._count += 1
 
     def due(self, item: Timed) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from relay.front import answers
+from relay.front.accepted import Accepted
 from relay.front.hold.context import HoldContext
 from relay.front.hold.hold import Hold
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
-from relay.front.job_service import Accepted
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served
 from relay.http.response import HttpAnswer

@@ -6,8 +6,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from relay.front.accept import stream_of
+from relay.front.accepted import Accepted
 from relay.front.hold.policy import HoldPolicy
-from relay.front.job_service import Accepted, JobService
+from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
 from relay.front.routes.streaming import Streaming

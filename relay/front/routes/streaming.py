@@ -8,12 +8,13 @@ from twisted.internet.defer import Deferred
 
 from relay.front import answers
 from relay.front.accept import stream_of
+from relay.front.accepted import Accepted
 from relay.front.hold.change_hold import ChangeHold, LastNews, event_id, told
 from relay.front.hold.context import HoldContext
 from relay.front.hold.event_hold import EventHold, soon
 from relay.front.hold.event_streams import EVENTS, event_stream
 from relay.front.hold.policy import HoldPolicies, HoldPolicy
-from relay.front.job_service import Accepted, check_owner
+from relay.front.job_service import check_owner
 from relay.front.routes.holding import Holding
 from relay.front.wait_request import WaitRequest
 from relay.http.exchange import Served

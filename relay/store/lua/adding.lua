@@ -3,6 +3,13 @@
 local room, room_bytes, bytes = 0, 0, 0 -- for how many jobs there is room, and for how many bytes of them; of those added
 local jobs, ready = {}, {}
 
+-- A submission among the arguments: its row, in MessagePack, and its job.
+local function submission_at(place)
+  local row = cmsgpack.unpack(ARGV[place])
+  row[Submission.job] = ARGV[place + 1]
+  return row
+end
+
 local function read_room(most_jobs, most_bytes)
   room = tonumber(most_jobs) - redis.call('HLEN', K.job)
   room_bytes = tonumber(most_bytes) - tonumber(redis.call('GET', K.bytes) or 0)
@@ -10,7 +17,7 @@ end
 
 local function stand_in_line(row, place, allowed)
   local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
-  local delay = tonumber(row[Submission.delay])
+  local delay = row[Submission.delay]
   if delay > 0 then
     put_off(id, name, now + delay)
     return
@@ -36,7 +43,7 @@ end
 local function keep_added(id, kept, row)
   bytes, added[id] = bytes + #kept, true
   if row[Submission.unique] ~= '' then stand_for(row[Submission.unique], id) end
-  if row[Submission.debounce] ~= '0' then -- another one of this script may take its place
+  if row[Submission.debounce] > 0 then -- another one of this script may take its place
     redis.call('HSET', K.job, id, kept)
     return
   end
@@ -45,7 +52,7 @@ local function keep_added(id, kept, row)
 end
 
 local function add(place, row)
-  local id, digest, deadline = row[Submission.id], row[Submission.key], tonumber(row[Submission.deadline])
+  local id, digest, deadline = row[Submission.id], row[Submission.key], row[Submission.deadline]
   local latest = deadline > 0 and now + deadline or 0
   local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
@@ -57,7 +64,7 @@ local function add(place, row)
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
   if latest > 0 then at_time(K.deadline, latest, id) end
   add_child(row[Submission.parent], id)
-  stand_in_line(row, score(tonumber(row[Submission.priority]), place), allowed)
+  stand_in_line(row, score(row[Submission.priority], place), allowed)
   return Receipt{known = 'new'}
 end
 

@@ -35,9 +35,9 @@ end
 
 -- `room` is how many bytes there are for more; nil where there are too few.
 local function take_place(id, kept, row, room)
-  local old, created, debounce = fields_of(kept), created_of(kept), tonumber(row[Submission.debounce])
+  local old, created, debounce = fields_of(kept), created_of(kept), row[Submission.debounce]
   local new = merged(old, fields_of(string.rep('0', 2 * Kept.STAMP) .. row[Submission.job]))
-  local latest = tonumber(row[Submission.deadline])
+  local latest = row[Submission.deadline]
   if latest > 0 then latest = now + latest end
   local changed = packed_job(string.format(Kept.FORMAT, created, latest), new)
   if #changed - #kept > room then return nil end
@@ -45,7 +45,7 @@ local function take_place(id, kept, row, room)
   weigh(#changed - #kept)
   set_deadline(id, latest)
   if redis.call('ZSCORE', K.delay, id) then
-    at_time(K.delay, math.min(now + math.max(debounce, tonumber(row[Submission.delay])), created + LONGEST * debounce), id)
+    at_time(K.delay, math.min(now + math.max(debounce, row[Submission.delay]), created + LONGEST * debounce), id)
   else
     move_line(id, old, new)
   end
@@ -54,7 +54,7 @@ end
 
 local function join_one(id, row, inbox, room)
   local kept = redis.call('HGET', K.job, id)
-  if tonumber(row[Submission.debounce]) > 0 then
+  if row[Submission.debounce] > 0 then
     if not kept or is_begun(id) then return nil end
     if not take_place(id, kept, row, room) then return Receipt{known = 'full'} end
   end

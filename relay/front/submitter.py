@@ -1,0 +1,188 @@
+"""Submissions, from what a client sent to what the store answered. No coroutine stands on the way of one whose job is
+known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from relay.front.accepted import Accepted, Accepting, accepted, let_go
+from relay.front.catalogue import Catalogue
+from relay.front.rates import Rates
+from relay.front.submission import SubmitRequest
+from relay.model import ids
+from relay.model.caller import Caller
+from relay.model.digests import digest
+from relay.model.job import Job
+from relay.model.problems.base import RelayError
+from relay.model.problems.caller import JobNotAllowed, RateExceeded
+from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset, TooLarge
+from relay.model.state import State
+from relay.model.status import JobStatus, Outcome
+from relay.store.fronts import FrontStore
+from relay.store.messages import Receipt, Submission
+from relay.store.placing import pin_of
+from relay.submitting.offer import Arguments, Offer
+from relay.submitting.waiters import Waiters, leave
+from relay.telemetry.events import Events
+from relay.timing.fork import pass_on
+
+_LONG = 64 << 10  # bytes of a body
+
+
+class Submitter:
+    """Submits jobs for callers. `abandon` is called with the id of a job that its client wanted for itself alone, and
+    did not wait for."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        store: FrontStore,
+        catalogue: Catalogue,
+        waiters: Waiters,
+        fair: bool,
+        events: Events,
+        abandon: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._catalogue = catalogue
+        self._waiters = waiters
+        self._fair = fair  # owners take turns
+        self._events = events
+        self._abandon = abandon
+        self._rates = Rates(clock.seconds)
+
+    def submit(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
+        """Submit a job; `held` if a client waits for it, or is about to. Raises, or fails with, `JobNotAllowed`,
+        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise. Once it is on its way to the
+        store it goes on, though the Deferred is cancelled."""
+        caller = asked.caller
+        if caller.jobs is not None or caller.allowance.body:
+            check_allowed(asked)
+        if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
+            self._rates.check(caller)
+        offer = self._catalogue.known_offer(asked.name, held, caller.local)
+        if offer is None or len(asked.body) > _LONG:
+            return Deferred.fromCoroutine(self._submit_later(asked, offer, held))
+        return self._send(asked, offer, offer.read(asked.body), held)
+
+    async def _submit_later(self, asked: SubmitRequest, offer: Offer | None, held: bool) -> Accepted:
+        """The same for a job that is not known yet, and for a body that takes its time."""
+        if offer is None:
+            offer = await self._catalogue.offer(asked.name, held, asked.caller.local)
+        arguments = offer.read(asked.body)
+        if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
+            await deferLater(self._clock, 0)
+        return await self._send(asked, offer, arguments, held)
+
+    def _send(
+        self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool
+    ) -> Deferred[Accepted]:
+        job = self._job(asked, offer, arguments, held)
+        pin = _pin(job, asked.caller) if self._store.partitions > 1 else ""
+        id = ids.marked(self._store.mint(pin), asked.caller.owner)
+        submission = submission_of(asked, id, job, offer.debounce)
+        accepting = Accepting(let_go)
+        if held:
+            accepting.waits = self._waiters.wait(id, submission)  # a repair may come before the answer
+        self._store.submit(submission).addBoth(self._submitted, accepting, asked, submission)
+        return accepting
+
+    def _submitted(
+        self, receipt: Receipt | Failure, accepting: Accepting, asked: SubmitRequest, submission: Submission
+    ) -> Failure | None:
+        """The store has answered."""
+        if isinstance(receipt, Failure):
+            return self._not_submitted(receipt, accepting, asked)
+        if not accepting.called:
+            try:
+                self._accept(receipt, accepting, asked, submission)
+            except Exception:
+                pass_on(Failure(), accepting)
+        elif asked.wait.cancel:  # the client went while it was on its way
+            self._abandon(receipt.id)
+        return None
+
+    def _accept(
+        self, receipt: Receipt, accepting: Accepting, asked: SubmitRequest, submission: Submission
+    ) -> None:
+        job, waiter = submission.job, accepting.waits
+        self._events.submitted(job.name, asked.caller.name, receipt.new)
+        if receipt.new:
+            state = State.SCHEDULED if submission.delay else State.QUEUED
+            known = JobStatus(receipt.id, job.name, state, receipt.now, durable=job.durable)
+            accepting.callback(Accepted(known, waiter))
+            return
+        leave(waiter)
+        if receipt.outcome is not None:
+            accepting.callback(Accepted(receipt.outcome, replayed=True))
+            return
+        joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
+        accepting.waits = Deferred.fromCoroutine(joined).addBoth(pass_on, accepting)
+
+    def _not_submitted(self, failure: Failure, accepting: Accepting, asked: SubmitRequest) -> Failure | None:
+        """A submission was refused."""
+        leave(accepting.waits)
+        if isinstance(failure.value, RateExceeded):
+            self._rates.refused(asked.caller, failure.value)
+        if not pass_on(failure, accepting) and not failure.check(RelayError):
+            return failure  # nobody else hears of it
+        return None
+
+    async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
+        """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would
+        do as well as the first."""
+        waiter = self._waiters.wait(submission.id) if held else None
+        self._waiters.keep(submission.id, submission)
+        try:
+            known = await accepted(self._store.look(asked.caller.owner, submission.id), waiter)
+        except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
+            raise StoreAway from error
+        return replace(known, replayed=isinstance(known.known, Outcome))
+
+    def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
+        caller = asked.caller
+        return offer.template(arguments).job(
+            caller.owner,
+            arguments.text,
+            inbox=self._store.inbox if held else "",
+            key=digest(caller.owner, asked.name, asked.key) if asked.key else "",
+            fingerprint=offer.fingerprint(arguments) if asked.key else "",
+            trace=asked.trace,
+            then=offer.served.then,
+            caller=caller.name if caller.allowance.queued else "",
+            fair=self._fair,
+            unique=offer.unique(caller.owner, arguments),
+            fresh=offer.fresh,
+            durable=asked.wait.prefer.durable,
+            notify=asked.notify if offer.served.notifies else "",
+        )
+
+
+def _pin(job: Job, caller: Caller) -> str:
+    """What decides where this caller's job lives."""
+    is_limited = caller.allowance.rate.calls or caller.allowance.queued
+    return pin_of(job, caller.name if is_limited else "")
+
+
+def check_allowed(asked: SubmitRequest) -> None:
+    """Raise `JobNotAllowed` for a job that its caller may not call, whether it exists or not, and `TooLarge`."""
+    caller, most = asked.caller, asked.caller.allowance.body
+    if not caller.may_call(asked.name):
+        raise JobNotAllowed(f"this caller may not call {asked.name!r}")
+    if most and len(asked.body) > most:
+        raise TooLarge(limit=most)
+
+
+def submission_of(asked: SubmitRequest, id: str, job: Job, debounce: int = 0) -> Submission:
+    """The submission of this job, with the limits of its caller; it is held back for so many milliseconds at least."""
+    delay, deadline = max(int(asked.delay * 1000), debounce), int(asked.deadline * 1000)
+    allowance = asked.caller.allowance
+    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)

@@ -1,0 +1,33 @@
+"""Twisted's reactor on epoll, which calls what is ready directly.
+
+Twisted's own calls each descriptor that is ready through ``twisted.python.log.callWithLogger``: nine calls of functions
+for each event, which tell ``twisted.python.log`` the name of the descriptor ("system"). relay's log does not have it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor  # an ImportError where the system has no epoll
+from twisted.python import log
+
+
+class DirectEPollReactor(EPollReactor):
+    """Each descriptor that fails ends by itself, as with Twisted's."""
+
+    def doPoll(self, timeout: Any) -> None:
+        """Wait so many seconds, None for ever, until something is ready, and call all that is."""
+        for descriptor, event in self._poller.poll(
+            -1 if timeout is None else timeout, len(self._selectables)
+        ):
+            selectable = self._selectables.get(descriptor)
+            if selectable is None:  # what was called before has closed it
+                continue
+            try:
+                self._doReadOrWrite(selectable, descriptor, event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # of its `connectionLost`: the others have their turn
+                log.err()
+
+    doIteration = doPoll
