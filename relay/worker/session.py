@@ -85,7 +85,7 @@ class Session:
     def report(self, end: Report) -> None:
         """An attempt has ended."""
         self._ends.append(end)
-        if end.state.complete and self._checkpoints.last:
+        if self._checkpoints.last and end.state.complete:
             self._checkpoints.forget(end.id)
         self.nudge()
 
@@ -204,7 +204,7 @@ class Session:
         checkpoints = self._checkpoints.take(end.id for end in ends) if self._checkpoints.last else []
         left_behind = self._checkpoints.last and self._checkpoints.left()
         self._nudged = bool(ready or self._progress or left_behind)
-        said = tuple((end, self._held[end.id][1]) for end in ends)
+        said = tuple([(end, self._held[end.id][1]) for end in ends])
         want = 0 if self._closing else self._room()
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
         turn = Turn(number, want, said, progress, len(self._held) - len(ends), left)
