@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from relay.redis.connection import Connection, Refused, Reply
+from relay.redis.refusal import HALF_MOVED
 from relay.store.keys import Keys
 from relay.store.libraries import FUNCTIONS, library
 from relay.store.scripts import evaluate
 
 #: seconds until a function is looked for again that was refused, or that another version of relay took away
 AGAIN = 60.0
+_MOVES, _BETWEEN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
 _LACKING = ("Function not found", "unknown command")
 
 
@@ -36,18 +41,44 @@ class Calls:
         self._sent.clear()
         self._lacking.clear()
 
-    async def run(self, verb: str, *words: Any) -> Reply:
-        """What a verb answers; raises what `Connection.command` does."""
+    def run(self, verb: str, *words: Any) -> Deferred[Reply]:
+        """What a verb answers; fails with what `Connection.command` does. While half of a slot's keys are elsewhere it
+        is sent again, for 1.5 s."""
+        return self._once(verb, words).addErrback(self._moved, verb, words, self._clock.seconds() + _MOVES)
+
+    def _moved(
+        self, failure: Failure, verb: str, words: tuple[Any, ...], until: float
+    ) -> Failure | Deferred[Reply]:
+        if not isinstance(failure.value, Refused) or failure.value.word not in HALF_MOVED:
+            return failure
+        return Deferred.fromCoroutine(self._run_moved(verb, words, until))
+
+    async def _run_moved(self, verb: str, words: tuple[Any, ...], until: float) -> Reply:
+        while True:
+            await deferLater(self._clock, _BETWEEN)
+            is_last = self._clock.seconds() >= until
+            try:
+                return await self._once(verb, words)
+            except Refused as refusal:
+                if is_last or refusal.word not in HALF_MOVED:
+                    raise
+
+    def _once(self, verb: str, words: tuple[Any, ...]) -> Deferred[Reply]:
         if verb not in FUNCTIONS or (verb in self._lacking and self._was_sent(verb)):
-            return await evaluate(self._link, self._keys, verb, *words)
+            return Deferred.fromCoroutine(evaluate(self._link, self._keys, verb, *words))
         keys = self._keys.declared
-        try:
-            return await self._link.command("FCALL", library(verb).function, len(keys), *keys, *words)
-        except Refused as refusal:
-            if not _is_lacking(refusal):
-                raise
+        called = self._link.command("FCALL", library(verb).function, len(keys), *keys, *words)
+        return called.addErrback(self._not_called, verb, words)
+
+    def _not_called(self, failure: Failure, verb: str, words: tuple[Any, ...]) -> Failure | Deferred[Reply]:
+        if not isinstance(failure.value, Refused) or not _is_lacking(failure.value):
+            return failure
+        return Deferred.fromCoroutine(self._run_without(verb, words))
+
+    async def _run_without(self, verb: str, words: tuple[Any, ...]) -> Reply:
+        """The same where the function is not there."""
         if await self._loads(verb):
-            return await self.run(verb, *words)
+            return await self._once(verb, words)
         return await evaluate(self._link, self._keys, verb, *words)
 
     async def _loads(self, verb: str) -> bool:

@@ -76,6 +76,7 @@ class RedisInbox:
         self._reading.addErrback(self._ended)
 
     def stop(self) -> Deferred[None]:
+        """Read nothing more, and close the connection."""
         self._silence.stop()
         if self._reading is not None:
             self._reading.cancel()

@@ -7,14 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
 from relay.model import ids
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import StoreAway, StoreFull, StoreReset
 from relay.redis.connection import Connection, LinkLost, Refused, Reply
-from relay.redis.refusal import HALF_MOVED, says_refusal
+from relay.redis.refusal import says_refusal
 from relay.store.calls import Calls
 from relay.store.durability import Durability
 from relay.store.keys import Keys
@@ -24,7 +24,6 @@ from relay.telemetry.events import UNHEARD, Events
 
 _TAKES = frozenset({"submit", "writable"})  # verbs that Redis refuses while it has no memory for a job
 _FILLS = frozenset({"submit", "emit"})  # verbs whose callers hear that it has none
-_MOVES, _AGAIN = 1.5, 0.1  # seconds that a verb waits for a slot that is half moved, and between two tries
 _MISSED = 5.0  # seconds for which those who ask several go on without one that gave no answer
 DEADLINE = 1.8  # seconds for one verb, so that a client hears of a store that is away within 2
 
@@ -157,29 +156,32 @@ class Partition:
         )
         return answer
 
-    async def run(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
+    def run(self, verb: str, words: Sequence[Any]) -> Deferred[tuple[int, list[Any]]]:
         """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
-        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out). While half
-        of a slot's keys are elsewhere it is sent again, for 1.5 s."""
-        until = 0.0
-        while True:
-            if not self._opening.done:
-                await self._opening.wait()
-            epoch, began = self._opening.epoch, self.clock.seconds()
-            try:
-                reply = await self._calls.run(verb, self.keys.tag, epoch, *words)
-                break
-            except Refused as refusal:
-                until = until or began + _MOVES
-                if refusal.word not in HALF_MOVED or began >= until:
-                    raise self._refused(verb, refusal) from refusal
-            await deferLater(self.clock, _AGAIN)
+        out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
+        if not self._opening.done:
+            return Deferred.fromCoroutine(self._run_later(verb, words))
+        epoch, began = self._opening.epoch, self.clock.seconds()
+        running = self._calls.run(verb, self.keys.tag, epoch, *words)
+        return running.addCallbacks(self._ran, self._not_ran, (verb, epoch, began), {}, (verb,))
+
+    async def _run_later(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
+        while not self._opening.done:
+            await self._opening.wait()
+        return await self.run(verb, words)
+
+    def _ran(self, reply: Reply, verb: str, epoch: str, began: float) -> tuple[int, list[Any]]:
         self._heard = self.clock.seconds()
         self._late = 0
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
         return self._read(verb, epoch, reply)
+
+    def _not_ran(self, failure: Failure, verb: str) -> Failure:
+        if isinstance(failure.value, Refused):
+            raise self._refused(verb, failure.value) from failure.value
+        return failure
 
     def _refused(self, verb: str, refusal: Refused) -> RelayError:
         """What a verb raises that was refused."""

@@ -50,4 +50,4 @@ class Submissions(Batch[Submission, Receipt]):
             now, rows = answer
             return [read_receipt(item, now, row) for item, row in zip(items, rows, strict=True)]
 
-        return Deferred.fromCoroutine(self.partition.run("submit", words)).addCallback(receipts)
+        return self.partition.run("submit", words).addCallback(receipts)

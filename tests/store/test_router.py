@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from relay.model.limits import Learned, Rate
@@ -53,9 +53,9 @@ class FakePartition:
     def minted_elsewhere(self, id: str) -> bool:
         return "-other-" in id
 
-    async def run(self, verb: str, words: Any) -> tuple[int, list[Any]]:
+    def run(self, verb: str, words: Any) -> Deferred[tuple[int, list[Any]]]:
         self.asked.append((verb, *words))
-        return NOW, [[b"new"]] * ((len(words) - 4) // 2)
+        return succeed((NOW, [[b"new"]] * ((len(words) - 4) // 2)))
 
     async def verb(self, verb: str, *words: Any) -> list[Any]:
         if self.is_away:
