@@ -28,6 +28,12 @@ def replace_protocol(transport: Any, protocol: Any) -> None:
     setattr(transport, "wrappedProtocol" if is_wrapper else "protocol", protocol)
 
 
+def end_writing(transport: Any) -> None:
+    """Close our side once all was written, and the connection once the other side has closed, too. Where one side can't
+    close alone, both do."""
+    getattr(transport, "loseWriteConnection", transport.loseConnection)()
+
+
 def abort_body(producer: Any) -> None:
     """Close the connection that the body of an answer comes through, at once: what is told its reader as its transport
     offers only `loseConnection`, which waits for a TLS peer that may never answer."""
