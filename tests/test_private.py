@@ -73,7 +73,7 @@ PINNED: list[tuple[type, str, str]] = [
     (Process, "proto pid pipes _reactor", "adopted_process: children outlive a restart of the supervisor"),
     (
         RedisProtocol,
-        "_build_command tryConvertData replyQueue replyReceived connected",
+        "_reader replyReceived connected",
         "redis_protocol: bytes in, bytes out",
     ),
     (HTTPClient, "_cookiejar _request_headers _data_to_body_producer", "treq_client: cookies over redirects"),

@@ -1,14 +1,17 @@
-"""What a caller is told of a job that was accepted or found, and the Deferred of its outcome."""
+"""What a caller is told of a job that was accepted or found, and a submission until then."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from relay.front.submission import SubmitRequest
 from relay.model.status import JobStatus, Outcome
+from relay.store.messages import Receipt, Submission
 from relay.submitting.waiters import leave
 
 
@@ -22,17 +25,45 @@ class Accepted:
     replayed: bool = False
 
 
-class Accepting(Deferred[Accepted]):
-    """Fires when a submission was accepted. `waits` is what waits for its job until then, if anything does. Whoever
-    cancels this wants no more of either."""
+class Accepting:
+    """A submission on its way to the store. It is told the answer as a Deferred would be (`relay.store.batch.Hearer`);
+    `told` hears what came of it, once, unless it was cancelled before. `waits` is what waits for its job, if anything
+    does."""
 
-    waits: Deferred[Any] | None = None
+    __slots__ = ("_receive", "asked", "called", "submission", "told", "waits")
+
+    def __init__(self, asked: SubmitRequest, told: Hear, receive: Receive) -> None:
+        self.asked = asked
+        self.told: Hear | None = told
+        self.called = False  # whether the store has answered
+        self.submission: Submission | None = None
+        self.waits: Deferred[Any] | None = None
+        self._receive = receive
+
+    def callback(self, receipt: Receipt) -> None:
+        """The store has accepted it."""
+        self.called = True
+        self._receive(self, receipt)
+
+    def errback(self, error: Exception | Failure) -> None:
+        """The store has refused it, or does not answer."""
+        self.called = True
+        self._receive(self, error if isinstance(error, Failure) else Failure(error))
+
+    def tell(self, accepted: Accepted | Failure) -> None:
+        """What came of it is known."""
+        told, self.told = self.told, None
+        if told is not None:
+            told(accepted)
+
+    def cancel(self) -> None:
+        """Whoever asked has gone. The submission goes on, if it is on its way."""
+        self.told = None
+        leave(self.waits)
 
 
-def let_go(accepting: Deferred[Accepted]) -> None:
-    """Its canceller."""
-    assert isinstance(accepting, Accepting)
-    leave(accepting.waits)
+Hear = Callable[[Accepted | Failure], None]
+Receive = Callable[[Accepting, Receipt | Failure], None]
 
 
 async def accepted(

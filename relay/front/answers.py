@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relay.http.response import HttpAnswer
 from relay.model import envelope
-from relay.model.state import State
+from relay.model.state import SUCCEEDED
 from relay.model.status import JobStatus, Outcome
 from relay.serving.plain_answers import JSON
 from relay.serving.plain_answers import json as json
@@ -18,7 +18,7 @@ _RETRY_AFTER = 1  # seconds, of a job that is not done
 
 def outcome_status(outcome: Outcome) -> int:
     """The status of a submission that waited for this outcome."""
-    if outcome.state is State.SUCCEEDED:
+    if outcome.state is SUCCEEDED:
         return 200
     status = int(envelope.problem(outcome)["status"])
     return 500 if status in KEPT_INSIDE else status
@@ -29,7 +29,7 @@ def outcome(outcome: Outcome, status: int, prefix: str, replayed: bool = False) 
     head = about(outcome.id, prefix)
     if replayed:
         head += idempotency_replayed(replayed)
-    slug = "" if outcome.state is State.SUCCEEDED else envelope.slug_of(outcome)
+    slug = "" if outcome.state is SUCCEEDED else envelope.slug_of(outcome)
     return HttpAnswer(
         status, JSON, envelope.of_outcome(outcome, prefix), head, outcome.id, outcome.name, slug
     )

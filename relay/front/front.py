@@ -187,11 +187,11 @@ class Front(Service):
     # -- what the front hears --
 
     def _told(self, mail: list[Message], partition: int = 0) -> None:
-        for message in mail:
-            if message.kind in OF_FEEDS:
-                self._feeds.hear(message)
-            else:
-                self._outcomes.hear(message)
+        self._outcomes.hear(mail, self._told_more)
+
+    def _told_more(self, message: Message) -> None:
+        if message.kind in OF_FEEDS:
+            self._feeds.hear(message)
 
     async def _swept(self, partition: int, swept: Sweep) -> None:
         await self._catalogue.hear(swept.version, partition)

@@ -53,8 +53,8 @@ class JobService:
         #: this front is about to end: nobody is held for long
         self.draining = False
         submitter = Submitter(clock, store, catalogue, waiters, fair, events, self.abandon)
-        #: see `Submitter.submit`
-        self.submit = submitter.submit
+        #: see `Submitter`
+        self.submit, self.submitted = submitter.submit, submitter.submitted
 
     async def find(self, owner: str, name: str, key: str) -> str:
         """The id of the job that a key stands for; raises `NoSuchJob`."""

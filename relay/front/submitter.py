@@ -10,9 +10,10 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from relay.front.accepted import Accepted, Accepting, accepted, let_go
+from relay.front.accepted import Accepted, Accepting, Hear, accepted
 from relay.front.catalogue import Catalogue
 from relay.front.rates import Rates
 from relay.front.submission import SubmitRequest
@@ -31,7 +32,6 @@ from relay.store.placing import pin_of
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.waiters import Waiters, leave
 from relay.telemetry.events import Events
-from relay.timing.fork import pass_on
 
 _LONG = 64 << 10  # bytes of a body
 
@@ -39,6 +39,8 @@ _LONG = 64 << 10  # bytes of a body
 class Submitter:
     """Submits jobs for callers. `abandon` is called with the id of a job that its client wanted for itself alone, and
     did not wait for."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -59,82 +61,93 @@ class Submitter:
         self._abandon = abandon
         self._rates = Rates(clock.seconds)
 
-    def submit(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises, or fails with, `JobNotAllowed`,
-        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise. Once it is on its way to the
-        store it goes on, though the Deferred is cancelled."""
+    def submit(self, asked: SubmitRequest, held: bool, told: Hear) -> Accepting:
+        """Submit a job; `held` if a client waits for it, or is about to. Raises, or tells, `JobNotAllowed`, `TooLarge`,
+        and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
         if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
+        accepting = Accepting(asked, told, self._received)
         offer = self._catalogue.known_offer(asked.name, held, caller.local)
         if offer is None or len(asked.body) > _LONG:
-            return Deferred.fromCoroutine(self._submit_later(asked, offer, held))
-        return self._send(asked, offer, offer.read(asked.body), held)
+            self._submit_later(accepting, offer, held)
+        else:
+            self._send(accepting, offer, offer.read(asked.body), held)
+        return accepting
 
-    async def _submit_later(self, asked: SubmitRequest, offer: Offer | None, held: bool) -> Accepted:
+    def submitted(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
+        """The same as a Deferred."""
+        answer: Deferred[Accepted] = Deferred(lambda _: accepting.cancel())
+        accepting = self.submit(
+            asked, held, lambda accepted: answer.callback(accepted)
+        )  # which may be a Failure
+        return answer
+
+    def _submit_later(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
         """The same for a job that is not known yet, and for a body that takes its time."""
+        preparing = Deferred.fromCoroutine(self._prepare(accepting, offer, held))
+        preparing.addErrback(accepting.tell)
+        if not preparing.called:
+            accepting.waits = preparing
+
+    async def _prepare(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
+        asked = accepting.asked
         if offer is None:
             offer = await self._catalogue.offer(asked.name, held, asked.caller.local)
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
-        return await self._send(asked, offer, arguments, held)
+        accepting.waits = None
+        self._send(accepting, offer, arguments, held)
 
-    def _send(
-        self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool
-    ) -> Deferred[Accepted]:
+    def _send(self, accepting: Accepting, offer: Offer, arguments: Arguments, held: bool) -> None:
+        asked = accepting.asked
         job = self._job(asked, offer, arguments, held)
         pin = _pin(job, asked.caller) if self._store.partitions > 1 else ""
         id = ids.marked(self._store.mint(pin), asked.caller.owner)
-        submission = submission_of(asked, id, job, offer.debounce)
-        accepting = Accepting(let_go)
+        accepting.submission = submission = submission_of(asked, id, job, offer.debounce)
         if held:
             accepting.waits = self._waiters.wait(id, submission)  # a repair may come before the answer
-        self._store.submit(submission).addBoth(self._submitted, accepting, asked, submission)
-        return accepting
+        self._store.submit_telling(submission, accepting)
 
-    def _submitted(
-        self, receipt: Receipt | Failure, accepting: Accepting, asked: SubmitRequest, submission: Submission
-    ) -> Failure | None:
+    def _received(self, accepting: Accepting, receipt: Receipt | Failure) -> None:
         """The store has answered."""
         if isinstance(receipt, Failure):
-            return self._not_submitted(receipt, accepting, asked)
-        if not accepting.called:
+            self._refused(accepting, receipt)
+        elif accepting.told is not None:
             try:
-                self._accept(receipt, accepting, asked, submission)
+                self._accept(accepting, receipt)
             except Exception:
-                pass_on(Failure(), accepting)
-        elif asked.wait.cancel:  # the client went while it was on its way
+                accepting.tell(Failure())
+        elif accepting.asked.wait.cancel:  # the client went while it was on its way
             self._abandon(receipt.id)
-        return None
 
-    def _accept(
-        self, receipt: Receipt, accepting: Accepting, asked: SubmitRequest, submission: Submission
-    ) -> None:
-        job, waiter = submission.job, accepting.waits
+    def _accept(self, accepting: Accepting, receipt: Receipt) -> None:
+        asked, submission, waiter = accepting.asked, accepting.submission, accepting.waits
+        assert submission is not None
+        job = submission.job
         self._events.submitted(job.name, asked.caller.name, receipt.new)
         if receipt.new:
             state = State.SCHEDULED if submission.delay else State.QUEUED
-            known = JobStatus(receipt.id, job.name, state, receipt.now, durable=job.durable)
-            accepting.callback(Accepted(known, waiter))
+            known = JobStatus(submission.id, job.name, state, receipt.now, durable=job.durable)
+            accepting.tell(Accepted(known, waiter))
             return
         leave(waiter)
         if receipt.outcome is not None:
-            accepting.callback(Accepted(receipt.outcome, replayed=True))
+            accepting.tell(Accepted(receipt.outcome, replayed=True))
             return
         joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
-        accepting.waits = Deferred.fromCoroutine(joined).addBoth(pass_on, accepting)
+        accepting.waits = Deferred.fromCoroutine(joined).addBoth(accepting.tell)
 
-    def _not_submitted(self, failure: Failure, accepting: Accepting, asked: SubmitRequest) -> Failure | None:
-        """A submission was refused."""
+    def _refused(self, accepting: Accepting, failure: Failure) -> None:
         leave(accepting.waits)
         if isinstance(failure.value, RateExceeded):
-            self._rates.refused(asked.caller, failure.value)
-        if not pass_on(failure, accepting) and not failure.check(RelayError):
-            return failure  # nobody else hears of it
-        return None
+            self._rates.refused(accepting.asked.caller, failure.value)
+        if accepting.told is None and not failure.check(RelayError):
+            self._log.failure("a submission failed whose client had gone", failure)
+        accepting.tell(failure)
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would

@@ -215,12 +215,11 @@ class Handler:
 
     def decode(self, arguments: str) -> dict[str, Any]:
         """JSON arguments as the values that the parameters are annotated with; raises `BadArguments`."""
-        type = self.signature.arguments
         try:
-            decoded = msgspec.json.decode(arguments, type=type, dec_hook=build)
+            decoded = msgspec.json.decode(arguments, type=self.signature.arguments, dec_hook=build)
         except (msgspec.MsgspecError, TypeError, RecursionError) as error:  # a list has no place in a set
             raise BadArguments(str(error)) from error
-        return {field: getattr(decoded, field) for field in type.__struct_fields__}
+        return msgspec.structs.asdict(decoded)
 
 
 def _in_a_line(text: str) -> str:

@@ -114,13 +114,13 @@ class ClientConnection(Receiving):
         self.answer_head = request.answer_head
         if isinstance(served, Deferred):
             self._working = served
-            served.addBoth(self._found, request)
+            served.addBoth(self.go_on, request)
         else:
             self._served(served)
 
-    def _found(self, served: Served | Failure, request: Request) -> None:
+    def go_on(self, served: Served | Failure, request: Request) -> None:
         """What a request is answered with took its time."""
-        self._working = None
+        self._working = self._responder = None
         try:
             if isinstance(served, Failure):
                 served = self._connections.pages.failed(served, request)
@@ -142,7 +142,7 @@ class ClientConnection(Receiving):
         than relay knows."""
         if self._life in BUSY:  # else the client has gone, and nobody looks for an answer any more
             self._log.failure("a request could not be answered", failure)
-            self._tell_unanswered("cut")
+            self.tell_unanswered("cut")
             self.abortConnection()
 
     def respond(self, response: HttpAnswer) -> None:
@@ -163,7 +163,8 @@ class ClientConnection(Receiving):
         if self._owes_continue:
             self.proceed()
         self.deadline = self._began + (REQUEST_TIME if self._intake.reading else self._connections.keepalive)
-        self.advance()
+        if self._intake.backlog or self._intake.paused:
+            self.advance()
 
     def _linger(self) -> None:
         """The last response was written; the client closes once it has it, unless it has closed its side already."""
@@ -188,7 +189,7 @@ class ClientConnection(Receiving):
         """Notice a client that goes while nothing is read. If a client has sent more than is kept behind a request that
         is held without heartbeats, what it sends is read and discarded from then on, and no further request is served,
         as behind a hold that was committed."""
-        if not self._intake.paused or self._responder is None:
+        if self._responder is None:
             return
         if not self._doubted and has_gone(self.transport):
             self._doubted = True  # what it sent before may still be read
@@ -213,7 +214,7 @@ class ClientConnection(Receiving):
         self._detach()
         super().connectionLost(reason)
         if working is not None:
-            self._tell_unanswered("abandoned")
+            self.tell_unanswered("abandoned")
             working.cancel()
         if responder is not None:
             responder.connectionLost()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -24,7 +25,7 @@ class Limited(Protocol):
     deadline: float
 
     def look(self) -> None:
-        """Notice what no event tells."""
+        """Notice what no event tells of one that is `Connections.paused`."""
 
     def on_deadline(self) -> None:
         """The deadline has passed."""
@@ -59,6 +60,8 @@ class Connections:
         self.asked: Memo[tuple[str, bytes], tuple[str, str]] = Memo(_MOST_REMEMBERED)
         #: fires when the last connection has closed, once `close` was called
         self.closing: Deferred[None] | None = None
+        #: those on which nothing is read at the moment
+        self.paused: set[Limited] = set()
         self._all: set[Limited] = set()
         self._looking = recurring(clock, self._look)
 
@@ -80,6 +83,7 @@ class Connections:
     def forget(self, connection: Limited) -> None:
         """A connection has closed, or was taken over."""
         self._all.discard(connection)
+        self.paused.discard(connection)
         if not self._all and self.closing is not None and not self.closing.called:
             self.closing.callback(None)
 
@@ -93,11 +97,13 @@ class Connections:
         return self.closing
 
     def _look(self) -> None:
+        self._call_all([each.look for each in self.paused])
         now = self.now()
-        for connection in list(self._all):
+        self._call_all([each.on_deadline for each in self._all if 0 < each.deadline <= now])
+
+    def _call_all(self, calls: list[Callable[[], None]]) -> None:
+        for call in calls:
             try:
-                connection.look()
-                if 0 < connection.deadline <= now:
-                    connection.on_deadline()
+                call()
             except Exception:  # the others have deadlines, too
                 self._log.failure("the time limit of a connection could not be enforced")

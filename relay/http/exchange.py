@@ -32,6 +32,12 @@ class Exchange(Protocol):
     def respond(self, response: HttpAnswer) -> None:
         """Answer with a whole response; the connection goes on with the next request."""
 
+    def go_on(self, served: Served | Failure, request: Request) -> None:
+        """Answer with this, or have it answer: what it is was found out only now."""
+
+    def tell_unanswered(self, end: str) -> None:
+        """Tell that it will have no answer (``end`` as in `relay.telemetry.events.Asked`)."""
+
     def take_over(self, protocol: Any) -> ITCPTransport:
         """Have a protocol speak on the connection from now on; the exchange is over."""
 

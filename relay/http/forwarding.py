@@ -71,7 +71,8 @@ class Proxies:
 
 def forwarded(request: Request) -> str:
     """The header or protocol that shows that a request came through a proxy; "" if none."""
-    if _proxied(request.transport) is not None:
+    is_plain = not hasattr(request.transport, "wrappedProtocol")  # neither PROXY nor TLS came before
+    if not is_plain and _proxied(request.transport) is not None:
         return "PROXY"
     return _telling(tuple(request.headers))
 

@@ -74,8 +74,10 @@ class Intake(RequestParser):
             return
         self.paused, self._paused_at = full, self._connections.now()
         if full:
+            self._connections.paused.add(self._sink)
             transport.pauseProducing()
         else:
+            self._connections.paused.discard(self._sink)
             transport.resumeProducing()
 
     def is_over(self) -> bool:
@@ -91,6 +93,7 @@ class Intake(RequestParser):
         self.stop()
         self.unread, self.paused = b"", False
         if self._sink is not None:
+            self._connections.paused.discard(self._sink)
             self._sink.transport.resumeProducing()
 
     def let_go(self) -> None:

@@ -16,6 +16,7 @@ from relay.http.backlog import Backlog
 from relay.http.framing import misframed, named
 from relay.http.request import METHODS, Refusal, Request
 from relay.http.upgrade import without_offer
+from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import HeadTooLarge, MethodRefused, TooLarge
 
@@ -26,6 +27,8 @@ _LINE_COST = 4  # bytes of a header beside its name and value: a colon, a space,
 _PART = 8 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
 _NO_HEADERS: dict[str, list[str]] = {}  # before there is a head
 _MANY = 512  # pieces of bodies in a part: each costs as much as a large one
+_LONGEST_REMEMBERED = 64  # bytes of a header's name
+_names: Memo[bytes, str] = Memo(1000)  #: of headers, in lower case, by how they are sent
 
 
 class Sink(Protocol):
@@ -51,8 +54,8 @@ class RequestParser(ABC):
 
     _log = Logger()
     __slots__ = (
-        *("_body", "_body_limit", "_headers", "_in_head", "_padded", "_parser", "_pieces", "_sink", "_size"),
-        *("_target", "backlog", "reading", "stopped", "unread"),
+        *("_body", "_body_limit", "_headers", "_padded", "_parser", "_pieces", "_sink", "_size", "_target"),
+        *("_version", "backlog", "reading", "stopped", "unread"),
     )
 
     def __init__(self, sink: Sink, body_limit: int) -> None:
@@ -76,7 +79,7 @@ class RequestParser(ABC):
         self._body: bytes | bytearray = b""
         self._size = 0  # of the head, then of the trailers
         self._padded = 0
-        self._in_head = True
+        self._version = ""  # until the head is here
 
     # -- whoever keeps what is found --
 
@@ -111,7 +114,7 @@ class RequestParser(ABC):
     def _parse(self, part: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
-        began_in_head = self._in_head
+        began_in_head = not self._version
         try:
             self._parser.feed_data(part)
         except httptools.HttpParserUpgrade as upgrade:
@@ -126,7 +129,7 @@ class RequestParser(ABC):
             self._break_off()
         if not self.reading:
             self._parser = None
-        elif began_in_head and self._in_head:
+        elif began_in_head and not self._version:
             self._padded += len(part)
             if self._padded > PADDED_LIMIT:
                 self._refuse(HeadTooLarge(limit=HEAD_LIMIT))
@@ -176,9 +179,9 @@ class RequestParser(ABC):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         limit = TRAILER_LIMIT
-        if self._in_head:  # a trailer is no header (RFC 9110, 6.5.1)
+        if not self._version:  # a trailer is no header (RFC 9110, 6.5.1)
             limit = HEAD_LIMIT
-            key = name.decode("latin-1").lower()
+            key = _names.get(name) or _lower(name)
             self._headers.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
         self._size += len(name) + len(value) + _LINE_COST
         if self._size > limit:
@@ -186,11 +189,10 @@ class RequestParser(ABC):
 
     def on_headers_complete(self) -> None:
         """The head is here: whether its request is read."""
-        self._in_head = False
-        self._size = 0
+        headers, version = self._headers, self._parser.get_http_version()
+        self._version, self._size = version, 0
         if self.stopped or self._parser.should_upgrade():
             return
-        headers, version = self._headers, self._parser.get_http_version()
         is_usual = version == "1.1" and "transfer-encoding" not in headers
         error = None if is_usual else misframed(version, headers)
         if error is not None:
@@ -219,9 +221,16 @@ class RequestParser(ABC):
         parser = self._parser
         if self.stopped or parser.should_upgrade():
             return
-        version = parser.get_http_version()
-        keep_alive = parser.should_keep_alive() and version == "1.1"
+        keep_alive = parser.should_keep_alive() and self._version == "1.1"
         method, body = parser.get_method().decode(), bytes(self._body)
-        self.backlog.append(Request(method, self._target, version, self._headers, body, keep_alive))
+        self.backlog.append(Request(method, self._target, self._version, self._headers, body, keep_alive))
         self._begin()
         self.reading = False
+
+
+def _lower(name: bytes) -> str:
+    """The name of a header in lower case, one object for all requests where many send it."""
+    lower = name.decode("latin-1").lower()
+    if len(name) <= _LONGEST_REMEMBERED:
+        _names[name] = lower
+    return lower

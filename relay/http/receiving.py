@@ -26,6 +26,7 @@ class Receiving(Told):
         self._began = 0.0  # when the request that is being read began, by the clock
 
     def _become(self, life: Life) -> None:
+        """Where it could be wrong: what is clear from the line before is set as it is."""
         assert life in TRANSITIONS[self._life], f"{self!r} can't become {life.name}"
         self._life = life
 

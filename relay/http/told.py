@@ -42,7 +42,7 @@ class Told(Watched):
                 sent=len(answer.body),
             )
 
-    def _tell_unanswered(self, end: str) -> None:
+    def tell_unanswered(self, end: str) -> None:
         """It will have no answer."""
         self._connections.events.request_ended(0, end)
         if self.trail is not None:

@@ -49,7 +49,7 @@ class Watched:
             self.transport.abortConnection()
 
     def look(self) -> None:
-        """Notice what no event tells."""
+        """Notice what no event tells while nothing is read."""
 
     def close_when_idle(self) -> None:
         """Close as soon as the response that is due is out."""

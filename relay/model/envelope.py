@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import JobCancelled, JobExpired, JobFailed
 from relay.model.problems.registry import catalogue
-from relay.model.state import State
+from relay.model.state import SUCCEEDED, State
 from relay.model.status import JobStatus, Outcome, shown_progress
 
 _encode = msgspec.json.Encoder().encode
@@ -43,7 +43,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
     """The envelope of a job that has ended; `prefix` is put before relative problem types."""
-    succeeded = outcome.state is State.SUCCEEDED
+    succeeded = outcome.state is SUCCEEDED
     return _encode(
         Envelope(
             id=outcome.id,
@@ -96,7 +96,7 @@ def problem(outcome: Outcome, prefix: str = "") -> dict[str, Any]:
 
 def slug_of(outcome: Outcome) -> str:
     """The slug of the problem of a job that did not succeed, or what a handler gave for its type; "" for a success."""
-    if outcome.state is State.SUCCEEDED:
+    if outcome.state is SUCCEEDED:
         return ""
     if outcome.payload.startswith("{"):
         error: dict[str, Any] = msgspec.json.decode(outcome.payload)

@@ -22,6 +22,9 @@ class State(StrEnum):
         return not TRANSITIONS[self]
 
 
+#: each answer asks for it, and to find it in its class takes as long as a call
+SUCCEEDED = State.SUCCEEDED
+
 #: From each state, the states that a job can go to next. Whatever has no way out is complete.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.CANCELLED, State.EXPIRED}),

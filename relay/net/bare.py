@@ -49,6 +49,12 @@ def bare(transport: Any, owner: SocketOwner) -> Any:
     return below
 
 
+def end_writing(transport: Any) -> None:
+    """Close our side once all was written, and the connection once the other side has closed, too. Where one side can't
+    close alone, both do."""
+    getattr(transport, "loseWriteConnection", transport.loseConnection)()
+
+
 def cut(transport: Any) -> None:
     """Cut a connection, now. Whoever speaks on one in TLS hears of it in the next turn of the reactor."""
     if isinstance(transport, ClientSocket):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from twisted.application.internet import ClientService
-from twisted.internet import task
+from twisted.internet import task, tcp
 from twisted.logger import (
     FileLogObserver,
     ILogObserver,
@@ -28,10 +29,12 @@ def replace_protocol(transport: Any, protocol: Any) -> None:
     setattr(transport, "wrappedProtocol" if is_wrapper else "protocol", protocol)
 
 
-def end_writing(transport: Any) -> None:
-    """Close our side once all was written, and the connection once the other side has closed, too. Where one side can't
-    close alone, both do."""
-    getattr(transport, "loseWriteConnection", transport.loseConnection)()
+def read_directly(transport: Any, protocol: Any) -> None:
+    """Have a plain client's transport give what comes to its protocol itself, not through those that an endpoint and a
+    `ClientService` put between them, and read it as it comes: through a Unix socket nobody passes descriptors here."""
+    if tcp.Connection in type(transport).__mro__:
+        transport.protocol.dataReceived = protocol.dataReceived
+        transport.doRead = partial(tcp.Connection.doRead, transport)
 
 
 def abort_body(producer: Any) -> None:

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import hiredis
 import txredisapi
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 
 class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
-    """Commands are packed by hiredis, and what comes is left as it is."""
+    """Commands are packed by hiredis, and what comes is left as it is. Each waits in a queue with one Deferred:
+    txredisapi's own makes three of them, and some thirty calls."""
 
     def __init__(self) -> None:
         super().__init__(charset=None, convertNumbers=False)
+        self._asked: deque[tuple[Deferred[Any], Callable[[], None] | None]] = deque()
 
-    def _build_command(self, *words: Any, **_: Any) -> bytes:
-        packed: bytes = hiredis.pack_command(words)
-        return packed
-
-    def tryConvertData(self, data: Any) -> Any:
-        return data
+    def execute_command(self, *words: Any, heard: Callable[[], None] | None = None) -> Deferred[Any]:
+        """Send a command; fires with its reply. Whoever cancels this does not wait for that any more. `heard` is called
+        when the reply has come, or never will. Raises `txredisapi.ConnectionError` where there is no connection."""
+        if not self.connected:
+            raise txredisapi.ConnectionError("Not connected")
+        self.transport.write(hiredis.pack_command(words))
+        answer: Deferred[Any] = Deferred()
+        self._asked.append((answer, heard))
+        return answer
 
     def connectionMade(self) -> None:
         """The handshake is for whoever extends this: txredisapi's own would select a database."""
         self.connected = 1
 
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Raises `ValueError` for a reply that nothing asked for, and `txredisapi.InvalidData`."""
+        reader = self._reader
+        reader.feed(data)
+        while (reply := reader.gets()) is not False:
+            self.replyReceived(reply)
+
+    def replyReceived(self, reply: Any) -> None:
+        """A reply has come; an exception is one that refuses."""
+        if not self._asked:
+            raise ValueError("an answer that nothing asked for")
+        answer, heard = self._asked.popleft()
+        if heard is not None:
+            heard()
+        if answer.called:
+            return
+        if isinstance(reply, Exception):
+            answer.errback(reply)
+        else:
+            answer.callback(reply)
+
     def connectionLost(self, why: Failure) -> None:
         """All that wait for a reply hear why there is none."""
         self.connected = 0
-        while self.replyQueue.waiting:
-            super().replyReceived(txredisapi.ConnectionError(why_lost(why)))
+        while self._asked:
+            self.replyReceived(txredisapi.ConnectionError(why_lost(why)))
         super().connectionLost(why)
-
-    def replyReceived(self, reply: Any) -> None:
-        """Raises `ValueError` for a reply that nothing asked for."""
-        if not self.replyQueue.waiting:
-            raise ValueError("an answer that nothing asked for")
-        super().replyReceived(reply)
 
 
 def why_lost(why: Failure) -> str:

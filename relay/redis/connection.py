@@ -99,19 +99,16 @@ class Connection:
             self._waiting[waiting] = (words, blocking)
             return waiting
         try:
-            sent: Deferred[Reply] = self._connection.execute_command(*words)
+            heard = None if blocking else self._answered
+            answer: Deferred[Reply] = self._connection.execute_command(*words, heard=heard)
         except Exception as error:  # its descriptor is gone, say: nothing will ever be heard of it
             self.drop(f"it can't be written to: {error!r}")
             return fail(LinkLost(repr(error)))
-        if blocking:
-            return sent.addErrback(self._read_failure)
-        if not self._unanswered:
-            self._heard = self._clock.seconds()
-        self._unanswered += 1
-        # one that can be cancelled while the server still owes us a reply
-        answer: Deferred[Reply] = Deferred()
-        sent.addBoth(self._answered, answer)
-        return answer
+        if not blocking:
+            if not self._unanswered:
+                self._heard = self._clock.seconds()
+            self._unanswered += 1
+        return answer.addErrback(self._read_failure)
 
     def drop(self, why: str) -> None:
         """Give the present connection up for another, or the one that is being greeted."""
@@ -126,10 +123,10 @@ class Connection:
     def _forget(self, waiting: Deferred[Reply]) -> None:
         self._waiting.pop(waiting, None)
 
-    def _answered(self, result: Any, answer: Deferred[Reply]) -> None:
+    def _answered(self) -> None:
+        """A reply has come that the server owed us, also to a command that was cancelled."""
         self._unanswered -= 1
         self._heard = self._clock.seconds()
-        pass_on(self._read_failure(result) if isinstance(result, Failure) else result, answer)
 
     def _read_failure(self, failure: Failure) -> Failure:
         """Tell a connection that is of no use from a command that failed."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from relay.net.eager import eager_write
-from relay.net.private import QuietClientService
+from relay.net.private import QuietClientService, read_directly
 from relay.net.redis_protocol import RedisProtocol, why_lost
 
 
@@ -38,6 +38,7 @@ class RedisConnection(RedisProtocol):
         self._owner = owner
 
     def makeConnection(self, transport: Any) -> None:
+        read_directly(transport, self)
         super().makeConnection(EagerTransport(transport))
 
     def connectionMade(self) -> None:
@@ -45,6 +46,7 @@ class RedisConnection(RedisProtocol):
         self._owner.made(self)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """What a server says."""
         try:
             super().dataReceived(data, unpause)
         except Exception as error:  # what it says is not Redis' protocol: no reply can be told from the next

@@ -149,7 +149,7 @@ class Solo:
         check_key(asked.key)
         if asked.notify:
             check_notify(asked.notify)
-        accepted = await self._service.submit(asked, held=False)
+        accepted = await self._service.submitted(asked, held=False)
         self.look()
         return self.jobs[accepted.known.id]
 

@@ -4,7 +4,7 @@ are sent together."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,10 +16,21 @@ from relay.timing.timers import stop_timer
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Said = TypeVar("Said", contravariant=True)
 
 #: sends items, the flag saying whether they may have been sent before; answers in the same order, an
 #: exception among them standing for the failure of its item alone
 Send = Callable[[list[Item], bool], Deferred[Sequence[Answer | Exception]]]
+
+
+class Hearer(Protocol[Said]):
+    """Whoever is told an answer once, as a Deferred is. Where it is `called` already, nobody waits for it."""
+
+    called: bool
+
+    def callback(self, answer: Said, /) -> None: ...
+
+    def errback(self, error: Exception | Failure, /) -> None: ...
 
 
 class Batch(Generic[Item, Answer]):
@@ -56,6 +67,11 @@ class Batch(Generic[Item, Answer]):
     def add(self, item: Item, size: int) -> Deferred[Answer]:
         """Send an item of `size` bytes; fires with its answer."""
         answer: Deferred[Answer] = Deferred()
+        self.put(item, size, answer)
+        return answer
+
+    def put(self, item: Item, size: int, answer: Hearer[Answer]) -> None:
+        """The same for whoever is told the answer."""
         if self._open is not None and self._open.size + size > self._most_bytes:
             self._close()
         group = self._open
@@ -66,7 +82,6 @@ class Batch(Generic[Item, Answer]):
         group.size += size
         if not self._under_way or len(group.items) >= self._enough:
             self._close()
-        return answer
 
     def _close(self) -> None:
         """Send the open group, if there is one."""
@@ -129,7 +144,7 @@ class Group(Generic[Item, Answer]):
     __slots__ = ("items", "late", "sending", "size", "timer")
 
     def __init__(self) -> None:
-        self.items: list[tuple[Deferred[Answer], Item]] = []
+        self.items: list[tuple[Hearer[Answer], Item]] = []
         self.size = 0
         self.timer: Any = None
         self.sending: Deferred[Any] | None = None

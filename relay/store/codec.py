@@ -36,6 +36,7 @@ from relay.store.messages import (
 )
 
 STAMP: Final = 13  # digits of a time (ms) in front of a kept job: when it was made, its deadline
+_NEVER: Final = b"0" * STAMP
 #: stands for a job whose record can't be read: nobody serves that name
 UNREADABLE = Job("", "", "", "", 0, 1, "", "", False, "", "{}")
 
@@ -139,7 +140,7 @@ _decode_outcome = msgspec.msgpack.Decoder(KeptOutcome).decode
 
 def end_words(end: Report, turn: int) -> tuple[str | int, ...]:
     """An end as a turn takes it, with the turn that had claimed the job."""
-    state = end.state.value
+    state: str = end.state
     if end.uncounted or end.dead or end.undone:
         state = "postponed" if end.uncounted else "dead" if end.dead else "undone"
     return end.id, turn, state, end.payload, end.delay, end.problem
@@ -199,14 +200,16 @@ def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], al
 @CLAIM.reads
 def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
     """A claim, as a turn hands it out."""
-    created, deadline = int(kept[:STAMP]), int(kept[STAMP : 2 * STAMP])
+    created, latest = int(kept[:STAMP]), kept[STAMP : 2 * STAMP]
+    deadline = 0 if latest == _NEVER else int(latest)
     try:
         job = _decode_job(kept[2 * STAMP :])
         if job.arguments.startswith("["):
             job = _with_envelope(job)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         job = UNREADABLE  # the claims beside it are not to suffer
-    return Claim(id.decode(), job, attempt, created, deadline, started, starts, checkpoint.decode())
+    left = checkpoint.decode() if checkpoint else ""
+    return Claim(id.decode(), job, attempt, created, deadline, started, starts, left)
 
 
 def _with_envelope(job: Job) -> Job:

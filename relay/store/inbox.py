@@ -1,8 +1,8 @@
 """A process' inbox: a stream of its own, read by one blocking command at a time on a connection of its own.
 
-Messages that were read are trimmed together with the next read, beats some at a time. After a connection was lost, the
-stream is read again from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong,
-reading goes on.
+What was read is trimmed some reads at a time, together with the next read. After a connection was lost, the stream is
+read again from its start, so nothing is missed, and readers must accept a message twice. Whatever goes wrong, reading
+goes on.
 
 Each sweep writes into the inbox, so a reader that hears nothing for seconds after one reads from the wrong server (a
 former master) or over a dead connection: it reads on over another connection.
@@ -20,7 +20,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
-from relay.store.messages import MailKind, Message
+from relay.store.messages import Message
 from relay.timing.backoff import Backoff
 
 DEAF = 5  # seconds in which a reader hears what a sweep wrote
@@ -28,8 +28,8 @@ AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
 _BLOCK = 5.0  # seconds that one read waits
 _MOST = 500  # entries of one read
 _START = b"0"
-_BEAT = [b"-", MailKind.BEAT.value.encode()]  # of an entry: its fields and values
-_MOST_BEATS = 16  # that are trimmed together, for a command more for each would cost as much as the beats
+#: reads, and bytes of messages, that are trimmed together: a command more for each read costs as much as the read
+_MOST_READS, _MOST_BYTES = 16, 32 << 10
 
 
 class Inbox(Protocol):
@@ -62,7 +62,7 @@ class RedisInbox:
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
         self._unheard: float | None = None  # since when; None: nothing is
-        self._beats = 0  # that were read, one at a time, and not trimmed
+        self._reads = self._bytes = 0  # that were not trimmed
         #: called when reading has ended though it was not stopped
         self.on_end: Callable[[Failure], None] = lambda failure: self._log.failure(
             "an inbox is no longer read", failure
@@ -120,8 +120,8 @@ class RedisInbox:
             await deferLater(self._clock, AGAIN.pause(failures))
 
     def _wait(self, seen: bytes) -> Deferred[Any]:
-        if seen != _START and (self._beats == 0 or self._beats >= _MOST_BEATS):
-            self._beats = 0
+        if seen != _START and (self._reads >= _MOST_READS or self._bytes >= _MOST_BYTES):
+            self._reads = self._bytes = 0
             self._link.command("XTRIM", self._key, "MINID", _after(seen)).addErrback(self._not_trimmed)
         block = int(_BLOCK * 1000)
         words = ("XREAD", "COUNT", _MOST, "BLOCK", block, "STREAMS", self._key, seen)
@@ -141,7 +141,7 @@ class RedisInbox:
             return None
         self._unheard = None
         self._hand_over(self._mail(entries))
-        self._beats = self._beats + 1 if len(entries) == 1 and entries[0][1] == _BEAT else 0
+        self._reads += 1
         last: bytes = entries[-1][0]
         return last
 
@@ -151,6 +151,7 @@ class RedisInbox:
         for _, pairs in entries:
             for id, text in zip(pairs[::2], pairs[1::2], strict=True):
                 try:
+                    self._bytes += len(text)
                     mail.append(Message(chr(text[0]), id.decode(), text[1:]))
                 except Exception:
                     self._undelivered(id.decode("utf-8", "replace"))

@@ -47,6 +47,10 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     outcome: Outcome | None = None
 
 
+#: how an attempt ended whose job goes on
+_GOES_ON = {State.SCHEDULED: "retried", State.QUEUED: "given back"}
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """How one attempt ended: an outcome's state, or `SCHEDULED` (try again) or `QUEUED` (given back)."""
 
@@ -66,9 +70,9 @@ class Report(msgspec.Struct, frozen=True, gc=False):
             return "dead"
         if self.undone:
             return "undone"
-        if self.state is State.SCHEDULED:
-            return "postponed" if self.uncounted else "retried"
-        return "given back" if self.state is State.QUEUED else self.state
+        if self.uncounted and self.state is State.SCHEDULED:
+            return "postponed"
+        return _GOES_ON.get(self.state, self.state)
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -15,10 +15,11 @@ def portions(items: Sequence[Any], size: Callable[[Any], int], most: int = MOST_
     group: list[Any] = []
     total = 0
     for item in items:
-        if group and (len(group) >= most or total + size(item) > MOST_BYTES):
+        bytes_of_item = size(item)
+        if group and (len(group) >= most or total + bytes_of_item > MOST_BYTES):
             yield group
             group, total = [], 0
         group.append(item)
-        total += size(item)
+        total += bytes_of_item
     if group:
         yield group

@@ -11,6 +11,7 @@ from relay.model.problems.request import StoreAway
 from relay.model.status import JobStatus, Outcome
 from relay.store import codec
 from relay.store.any_partition import AnyPartition
+from relay.store.batch import Hearer
 from relay.store.durable import check, durably, endured
 from relay.store.member import MemberStore
 from relay.store.messages import Receipt, Submission, Sweep
@@ -48,6 +49,10 @@ class SubmitterStore(Protocol):
     def submit(self, submission: Submission) -> Deferred[Receipt]:
         """Add a job. Raises `KeyReused`, `QueueFull`, `StoreFull`; for a durable one `NotDurable`, with its id where it
         was added."""
+
+    def submit_telling(self, submission: Submission, told: Hearer[Receipt]) -> None:
+        """The same without a Deferred."""
+        self.submit(submission).addCallbacks(told.callback, told.errback)
 
     def check(self, submission: Submission) -> None:
         """Raise `NotDurable`, without an id, for one that has to be durable and that `submit` would not add, because
@@ -98,11 +103,18 @@ class RedisSubmitterStore(MemberStore, SubmitterStore):
         return self._router.of_id(id).minted_elsewhere(id)
 
     def submit(self, submission: Submission) -> Deferred[Receipt]:
+        submissions = self._submissions[self._router.of_id(submission.id)]
         size = len(submission.job.arguments) + OVERHEAD
-        submissions = self._submissions[self._only or self._router.of_id(submission.id)]
         if submission.job.durable:
             return durably(submissions, submission, size)
         return submissions.add(submission, size)
+
+    def submit_telling(self, submission: Submission, told: Hearer[Receipt]) -> None:
+        if submission.job.durable:
+            super().submit_telling(submission, told)
+            return
+        submissions = self._submissions[self._only or self._router.of_id(submission.id)]
+        submissions.put(submission, len(submission.job.arguments) + OVERHEAD, told)
 
     def check(self, submission: Submission) -> None:
         check(self._router.of_id(submission.id), submission.job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -16,6 +18,7 @@ from relay.submitting.recovery import Recovery
 from relay.submitting.waiters import Waiters
 
 EARLY = 5.0  # seconds that an outcome is kept which came before anybody waited for it, once to twice
+_OUTCOME = MailKind.OUTCOME.value  # to find it in its class takes as long as a call
 
 
 class Outcomes:
@@ -29,16 +32,19 @@ class Outcomes:
         self._fetching = Fetching(clock, store, self.waiters, self.recovery.soon)
         store.on_data_loss.append(self.recovery.soon)
 
-    def hear(self, message: Message) -> None:
-        """A message of the inbox; those of other kinds say nothing of outcomes."""
-        if message.kind == MailKind.OUTCOME:
-            try:
-                self.waiters.arrived(message.id, message.data)
-            except Exception:
-                self._log.failure("the outcome of job {id} can't be read", id=message.id)
-                self.waiters.fail(message.id, InternalError())
-        elif message.kind == MailKind.LARGE:
-            self._fetching.fetch(message.id)
+    def hear(self, mail: Iterable[Message], others: Callable[[Message], None]) -> None:
+        """Mail of the inbox; `others` hears what says nothing of outcomes."""
+        for message in mail:
+            if message.kind == _OUTCOME:
+                try:
+                    self.waiters.arrived(message.id, message.data)
+                except Exception:
+                    self._log.failure("the outcome of job {id} can't be read", id=message.id)
+                    self.waiters.fail(message.id, InternalError())
+            elif message.kind == MailKind.LARGE:
+                self._fetching.fetch(message.id)
+            else:
+                others(message)
 
     def stop(self) -> None:
         """Repair and fetch nothing more."""

@@ -13,9 +13,20 @@ from relay.store.messages import Submission
 
 class Waiter(Deferred[Outcome]):
     """Fires with the outcome of a job, `id`, which may be another than at first (`Waiters.move`). It knows its job, so
-    that all waiters share one canceller."""
+    that all waiters share one canceller. `submission`: of its job, if it is the only one that waits for that."""
 
     id = ""
+    submission: Submission | None = None
+
+
+class SeveralWaiters(dict[Waiter, None]):
+    """Those who wait for one job, with its submission."""
+
+    __slots__ = ("submission",)
+
+    def __init__(self, first: Waiter) -> None:
+        super().__init__({first: None})
+        self.submission = first.submission
 
 
 class Waiters:
@@ -27,8 +38,7 @@ class Waiters:
     """
 
     def __init__(self) -> None:
-        self._by_job: dict[str, Waiter | dict[Waiter, None]] = {}  # nearly always one, which takes no dict
-        self._submissions: dict[str, Submission] = {}
+        self._by_job: dict[str, Waiter | SeveralWaiters] = {}  # nearly always one
         self._early: dict[str, bytes] = {}
         self._older_early: dict[str, bytes] = {}
         self._canceller = self._leave
@@ -46,13 +56,14 @@ class Waiters:
         return [id for id in self._by_job if partition_of(id) == partition]
 
     def wait(self, id: str, submission: Submission | None = None) -> Waiter:
-        """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known."""
+        """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known. A `submission`
+        is kept as by `keep`."""
         waiter = Waiter(self._canceller)
         waiter.id = id
         if self._by_job.setdefault(id, waiter) is not waiter:
             self._join(waiter)
         if submission is not None:
-            self._submissions[id] = submission
+            self._by_job[id].submission = submission
         if self._early or self._older_early:
             self._tell_early(id)
         return waiter
@@ -60,8 +71,8 @@ class Waiters:
     def _join(self, waiter: Waiter) -> None:
         """Another one waits for a job."""
         others = self._by_job[waiter.id]
-        if not isinstance(others, dict):
-            others = self._by_job[waiter.id] = {others: None}
+        if isinstance(others, Waiter):
+            others = self._by_job[waiter.id] = SeveralWaiters(others)
         others[waiter] = None
 
     def arrived(self, id: str, kept: bytes) -> None:
@@ -73,7 +84,6 @@ class Waiters:
 
     def tell(self, outcome: Outcome) -> None:
         """Fire all waiters of this job."""
-        self._submissions.pop(outcome.id, None)
         found = self._by_job.pop(outcome.id, ())
         for waiter in (found,) if isinstance(found, Waiter) else found:
             if not waiter.called:  # else one before it has had it leave
@@ -81,7 +91,6 @@ class Waiters:
 
     def fail(self, id: str, error: Exception) -> None:
         """The outcome of this job can't be known: fail its waiters."""
-        self._submissions.pop(id, None)
         found = self._by_job.pop(id, ())
         for waiter in (found,) if isinstance(found, Waiter) else found:
             if not waiter.called:
@@ -96,20 +105,25 @@ class Waiters:
     def keep(self, id: str, submission: Submission) -> None:
         """Keep a submission while its job has waiters."""
         if id in self._by_job:
-            self._submissions[id] = submission
+            self._by_job[id].submission = submission
 
     def resubmission(self, id: str) -> Submission | None:
-        return self._submissions.get(id)
+        found = self._by_job.get(id)
+        return None if found is None else found.submission
 
     def move(self, id: str, other: str) -> None:
         """The waiters of one job wait for another from now on, for which its submission does as well."""
-        moved, submission = self._by_job.pop(id, ()), self._submissions.pop(id, None)
+        moved = self._by_job.pop(id, None)
+        if moved is None:
+            return
+        submission = self.resubmission(other)
+        if submission is None and moved.submission is not None:
+            submission = msgspec.structs.replace(moved.submission, id=other)
         for waiter in (moved,) if isinstance(moved, Waiter) else moved:
             waiter.id = other
             if self._by_job.setdefault(other, waiter) is not waiter:
                 self._join(waiter)
-        if submission is not None and other not in self._submissions:
-            self.keep(other, msgspec.structs.replace(submission, id=other))
+        self._by_job[other].submission = submission
         self._tell_early(other)
 
     def _tell_early(self, id: str) -> None:
@@ -120,11 +134,10 @@ class Waiters:
     def _leave(self, waiter: Deferred[Outcome]) -> None:
         assert isinstance(waiter, Waiter)
         found = self._by_job.get(waiter.id)
-        if isinstance(found, dict):
+        if isinstance(found, SeveralWaiters):
             found.pop(waiter, None)
         if found is waiter or found == {}:
             del self._by_job[waiter.id]
-            self._submissions.pop(waiter.id, None)
 
 
 def leave(waiter: Deferred[Outcome] | None) -> None:

@@ -141,17 +141,18 @@ class JobLines(EventLines):
         if self._failures and how in _GOOD:
             return
         waited = (claim.started - claim.created) / 1000 if claim.started else 0.0
-        form = self._json if self._is_json else self._text
-        self._batch.add(form(claim, how.replace(" ", "-"), problem, waited, seconds, size))
-
-    def _text(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
+        how = how.replace(" ", "-")
+        if self._is_json:
+            self._batch.add(self._json(claim, how, problem, waited, seconds, size))
+            return
         job = claim.job
         known = self._words  # a look there costs half a call of `_word`
-        return (
+        self._batch.add(
             f"{local(int(self._now()))} [{self._title} {JOB}#info] id={claim.id} job={job.name} end={how} "
             f"problem={known.get(problem) or self._word(problem[:_PROBLEM])} attempt={claim.attempt}/{job.attempts} "
-            f"owner={known.get(job.owner) or self._word(job.owner)} queue={job.queue} waited={waited:.3f} "
-            f"ran={ran:.3f} taken={len(job.arguments)} made={size} parent={job.parent or '-'} trace={job.trace or '-'}"
+            f"owner={known.get(job.owner) or self._word(job.owner)} queue={job.queue} "
+            f"waited={waited:.3f} ran={seconds:.3f} taken={len(job.arguments)} made={size} "
+            f"parent={job.parent or '-'} trace={job.trace or '-'}"
         )
 
     def _json(self, claim: Claim, how: str, problem: str, waited: float, ran: float, size: int) -> str:
@@ -167,13 +168,13 @@ class JobLines(EventLines):
             end=how,
             attempt=claim.attempt,
             attempts=job.attempts,
-            owner=self._word(job.owner),
+            owner=self._words.get(job.owner) or self._word(job.owner),
             queue=job.queue,
             waited=_thousandths(waited),
             ran=_thousandths(ran),
             taken=len(job.arguments),
             made=size,
-            problem=self._word(problem[:_PROBLEM]),
+            problem=self._word(problem[:_PROBLEM]) if problem else "",
             parent=job.parent,
             trace=job.trace,
         )
@@ -192,14 +193,15 @@ class RequestLines(EventLines):
             return
         if self._failures and 0 < asked.status < 400 and asked.end not in _UNANSWERED:
             return
-        self._batch.add(self._json(asked) if self._is_json else self._text(asked))
-
-    def _text(self, a: Asked) -> str:
-        known, trace = self._words, quoted(a.trace[:_TRACE]) if a.trace else "-"
+        if self._is_json:
+            self._batch.add(self._json(asked))
+            return
+        a, known = asked, self._words  # a look there costs half a call of `_word`
+        trace = quoted(a.trace[:_TRACE]) if a.trace else "-"
         seconds = f"{a.seconds:.3f}"  # to format a number takes long, and within the grace three are the same
         held = seconds if a.held == a.seconds else f"{a.held:.3f}"
         silent = seconds if a.silent == a.seconds else f"{a.silent:.3f}"
-        return (
+        self._batch.add(
             f"{local(int(self._now()))} [{self._title} {REQUEST}#info] "
             f"method={known.get(a.method) or self._word(a.method[:_METHOD])} "
             f"path={known.get(a.path) or self._word(a.path)} status={a.status} end={a.end} "
@@ -212,7 +214,9 @@ class RequestLines(EventLines):
         )
 
     def _json(self, a: Asked) -> str:
-        method, path = self._word(a.method[:_METHOD]), self._word(a.path)
+        known = self._words
+        method = known.get(a.method) or self._word(a.method[:_METHOD])
+        seconds = _thousandths(a.seconds)
         line = RequestLine(
             time=utc(self._now()),
             level="info",
@@ -220,22 +224,22 @@ class RequestLines(EventLines):
             logger=REQUEST,
             message=f"{method} {a.job or '-'} {a.status}",
             method=method,
-            path=path,
+            path=known.get(a.path) or self._word(a.path),
             status=a.status,
             end=a.end,
-            address=self._word(a.address[:_ADDRESS]),
-            seconds=_thousandths(a.seconds),
-            held=_thousandths(a.held),
-            silent=_thousandths(a.silent),
+            address=known.get(a.address) or self._word(a.address[:_ADDRESS]),
+            seconds=seconds,
+            held=seconds if a.held == a.seconds else _thousandths(a.held),
+            silent=seconds if a.silent == a.seconds else _thousandths(a.silent),
             late=_thousandths(a.late),
             beats=a.beats,
             sent=a.sent,
             id=a.id,
             job=a.job,
-            owner=self._word(a.owner),
-            problem=self._word(a.problem[:_PROBLEM]),
+            owner=known.get(a.owner) or self._word(a.owner),
+            problem=self._word(a.problem[:_PROBLEM]) if a.problem else "",
             key=a.key,
-            trace=plain(a.trace[:_TRACE]),
+            trace=plain(a.trace[:_TRACE]) if a.trace else "",
             closed=OPEN if a.closed == OPEN else _thousandths(a.closed),  # the very default is left out
         )
         return msgspec.json.encode(line).decode()

@@ -39,11 +39,8 @@ class Arrivals:
             claim, since = self.claimed.popleft()
             held, _ = self._held.get(claim.id, (None, 0))
             if held is claim:  # it may have been lost, or lost and claimed again, meanwhile
-                self._begin(claim, since)
-
-    def _begin(self, claim: Claim, since: float) -> None:
-        try:
-            self._runner.take(claim, since)
-        except Exception:
-            self._log.failure("job {id} could not be started", id=claim.id)
-            self._report(Report(claim.id, State.FAILED, JobFailed.slug))
+                try:
+                    self._runner.take(claim, since)
+                except Exception:
+                    self._log.failure("job {id} could not be started", id=claim.id)
+                    self._report(Report(claim.id, State.FAILED, JobFailed.slug))

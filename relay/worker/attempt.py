@@ -21,8 +21,8 @@ from relay.store.messages import Report
 from relay.timing.timers import stop_timer
 from relay.worker.around import Surrounded
 from relay.worker.causes import with_causes
-from relay.worker.coroutines import Box, called, is_awaitable, run_boxed
-from relay.worker.current import call, context_of
+from relay.worker.coroutines import Box, called, run_boxed
+from relay.worker.current import CURRENT
 from relay.worker.place import Place
 from relay.worker.ties import Ties
 
@@ -39,7 +39,8 @@ POSTPONED = 15.0  # seconds that it waits where the worker ends meanwhile
 
 
 class Attempt:
-    """Runs a handler once. `end` fires when the attempt has ended, `free` when its handler has really ended.
+    """Runs a handler once. `hear` is told of its end. `is_free` says whether its handler has really ended: if it had
+    not by then, `hear` is told again when it has, with None.
 
     A handler that is stopped has `GRACE` seconds to clean up. If it runs on after that and no other attempt follows,
     the attempt ends without it. Otherwise the end waits for the handler, at most `LINGER` seconds, so that the job does
@@ -47,36 +48,38 @@ class Attempt:
     """
 
     _log = Logger()
+    is_free = False
+    _has_end = False
+    _running: Deferred[Any] | None = None
+    _stopped: State | None = None
+    _leaving = False
+    _waits = False  # for what the handler shares with others, and was not made yet
+    _expires = math.inf  # by the clock
+    _timer: IDelayedCall | None = None
+    _surrounded: Surrounded | None = None
 
     def __init__(
         self,
         place: Place,
         claim: Claim,
         handler: Handler,
+        hear: Callable[[Attempt, Report | None], None],
         context: Context | None = None,
         ties: Ties | None = None,
     ) -> None:
         self.claim = claim
-        self.end: Deferred[Report] = Deferred()
-        self.free: Deferred[None] = Deferred()
         self._place = place
         self._handler = handler
+        self._hear = hear
         self._context = context
         self._ties = ties
-        self._running: Deferred[Any] | None = None
-        self._stopped: State | None = None
-        self._leaving = False
-        self._waits = False  # for what the handler shares with others, and was not made yet
         #: by the clock
         self.began = place.clock.seconds()
-        self._expires = math.inf  # likewise
-        self._timer: IDelayedCall | None = None
-        self._variables = context_of(claim)
-        self._surrounded: Surrounded | None = None
+        self._variables = copy_context()  # one that a job sets is not seen by the next
 
     def __repr__(self) -> str:
-        does = "over" if self.free.called else "begins" if self._running is None else "running"
-        if self._stopped is not None and not self.free.called:
+        does = "over" if self.is_free else "begins" if self._running is None else "running"
+        if self._stopped is not None and not self.is_free:
             does = f"stopped ({_WHY[self._stopped]})"
         claim = self.claim
         return f"<{type(self).__name__} {claim.attempt} of job {claim.id} ({claim.job.name}), {does}>"
@@ -84,10 +87,11 @@ class Attempt:
     def begin(self, left: float = math.inf) -> None:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
-            made = call(self.claim, self._variables, self._call)
+            made = self._variables.run(self._call)
+            is_later = hasattr(type(made), "__await__")
         except BaseException:
-            made = Failure()
-        if issubclass(type(made), Deferred):  # an object may say anything of its class, or raise
+            made, is_later = Failure(), False
+        if is_later:  # a Deferred: whatever else can be awaited was made one
             self._running = made
             made.addBoth(self._over)
         else:
@@ -102,7 +106,7 @@ class Attempt:
         """Cancel the handler, because its time is over (`FAILED`), its deadline has passed (`EXPIRED`), the job was
         cancelled (`CANCELLED`), is given back (`QUEUED`) or put off (`SCHEDULED`). The first reason counts, except that
         a cancellation overrides it."""
-        if self._running is None or self.end.called:
+        if self._running is None or self._has_end:
             return
         again = self._stopped is not None
         if not again or why is State.CANCELLED:
@@ -127,12 +131,14 @@ class Attempt:
     # -- the call --
 
     def _call(self) -> Any:
+        CURRENT.set(self.claim)
         if self._place.around is not None and self._surrounded is None:
             self._surrounded = self._place.around(self.claim)
         arguments = self._handler.decode(self.claim.job.arguments)
-        if self._handler.context:
-            arguments[self._handler.context] = self._context
-        shared = self._handler.signature.shared
+        signature = self._handler.signature
+        if signature.context:
+            arguments[signature.context] = self._context
+        shared = signature.shared
         if shared and not self._place.shareds.fill(arguments, shared):
             self._waits = True
             return self._place.shareds.bring(shared).addCallback(self._call_later)
@@ -140,13 +146,13 @@ class Attempt:
             boxed = partial(called, self._handler.function, arguments)
             return self._place.in_thread(partial(copy_context().run, boxed))
         made = self._handler.function(**arguments)
-        is_later = is_awaitable(made) and not issubclass(type(made), Deferred)
-        return run_boxed(made) if is_later else made
+        kind = type(made)  # an object may say anything of its class
+        return run_boxed(made) if hasattr(kind, "__await__") and not issubclass(kind, Deferred) else made
 
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""
         self._waits = False
-        made = call(self.claim, self._variables.copy(), self._call)  # they may be in use, by `begin`
+        made = self._variables.copy().run(self._call)  # they may be in use, by `begin`
         return made if issubclass(type(made), Deferred) else Box(made)
 
     def _resumes(self) -> bool:
@@ -161,9 +167,8 @@ class Attempt:
         try:
             running.cancel()
         except BaseException:
-            self._log.failure(
-                "job {id} could not be cancelled", with_causes(Failure()), LogLevel.error, id=self.claim.id
-            )
+            text = "job {id} could not be cancelled"
+            self._log.failure(text, with_causes(Failure()), LogLevel.error, id=self.claim.id)
 
     # -- its end --
 
@@ -177,23 +182,23 @@ class Attempt:
             self._surrounded = None
         if self._ties is not None and self._waits_for_sub_jobs(self._ties, outcome):
             return
-        stop_timer(self._timer)
-        try:
-            if self.end.called:
-                self._place.ends.late(self.claim, outcome)
-            else:
-                resumes = self._stopped is not None and self._resumes()
-                self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
-            if self._stopped is not None:
-                self._place.overdue.remove(self.claim)
-            if self._place.tasks.running:
-                self._place.tasks.end(self.claim, quietly=self._stopped is not None)
-        finally:
-            self.free.callback(None)
+        if self._timer is not None:
+            stop_timer(self._timer)
+        self.is_free = True
+        if self._has_end:
+            self._place.ends.late(self.claim, outcome)
+            self._hear(self, None)
+        else:
+            resumes = self._stopped is not None and self._resumes()
+            self._tell(self._place.ends.of(self.claim, self._handler, outcome, self._stopped, resumes))
+        if self._stopped is not None:
+            self._place.overdue.remove(self.claim)
+        if self._place.tasks.running:
+            self._place.tasks.end(self.claim, quietly=self._stopped is not None)
 
     def _waits_for_sub_jobs(self, ties: Ties, outcome: Any) -> bool:
         """A job does not end before the store has all that it has submitted."""
-        unstored = None if self.end.called or issubclass(type(outcome), Failure) else ties.unstored()
+        unstored = None if self._has_end or issubclass(type(outcome), Failure) else ties.unstored()
         if unstored is None:
             return False
         self._running = unstored
@@ -227,20 +232,17 @@ class Attempt:
         self._tell(end)
 
     def _tell(self, end: Report) -> None:
+        self._has_end = True
         if self._ties is not None:
             self._close(self._ties)
-        self.end.callback(end)
+        self._hear(self, end)
 
     def _close(self, ties: Ties) -> None:
         try:
             ties.close()
         except BaseException:
-            self._log.failure(
-                "what belongs to job {id} could not be closed",
-                with_causes(Failure()),
-                LogLevel.error,
-                id=self.claim.id,
-            )
+            text = "what belongs to job {id} could not be closed"
+            self._log.failure(text, with_causes(Failure()), LogLevel.error, id=self.claim.id)
 
     def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         """One timer at a time."""

@@ -21,7 +21,8 @@ from relay.worker.thread_waits import FromThread
 class Reports(Protocol):
     """What hears of the attempts' ends."""
 
-    def report(self, end: Report) -> None: ...
+    def report(self, end: Report) -> None:
+        """An attempt has ended, and its place may be free."""
 
     def progress(self, id: str, said: str) -> None: ...
 
@@ -29,7 +30,8 @@ class Reports(Protocol):
 
     def emit(self, id: str, number: int, said: str) -> Deferred[None]: ...
 
-    def nudge(self) -> None: ...
+    def nudge(self) -> None:
+        """A place may be free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 
-class Lately:
+class Lately(set[str]):
     """Those that were added since the last `forget` but one."""
 
     def __init__(self) -> None:
-        self._new: set[str] = set()
-        self._old: set[str] = set()
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._new or name in self._old
+        super().__init__()
+        self._new: set[str] = set()  # since the last one
 
     def add(self, name: str) -> None:
         """Keep a name until the next `forget` but one."""
+        super().add(name)
         self._new.add(name)
 
     def forget(self) -> None:
         """Forget those that were old already."""
-        self._old, self._new = self._new, set()
+        self.intersection_update(self._new)
+        self._new = set()

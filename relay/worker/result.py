@@ -8,6 +8,7 @@ import re
 from collections import UserList, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ LONGEST_PLACE = 200  # characters
 def encode(value: Any) -> bytes:
     """Any value as JSON. Raises `ResultNotJson`, which says what can't be written, and where."""
     try:
-        return _encode_strictly(value)
+        return _encode(value) if type(value) in _PLAIN else _encode_strictly(value)
     except Exception as error:
         raise ResultNotJson(_explain(value, error)) from None
 
@@ -87,6 +88,8 @@ def _plain(value: Any) -> Any:
     return foreign.written(value)
 
 
+#: what is JSON as it is written, with nothing left to check
+_PLAIN = frozenset({NoneType, bool, int, str})
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 _pack = msgspec.msgpack.Encoder(enc_hook=_plain).encode
 _MAYBE_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,6 +12,7 @@ from relay.model.job import Claim
 from relay.model.problems.job import JobFailed
 from relay.model.state import State
 from relay.store.messages import Report
+from relay.telemetry.tracing import UNTRACED
 from relay.timing.draining import Drain
 from relay.worker.attempt import GRACE, Attempt
 from relay.worker.equipment import Equipment, Reports
@@ -53,22 +53,21 @@ class Runner:
         if self._leaving:
             self._not_begun(claim, Report(claim.id, State.QUEUED))
             return
-        left = _left(claim, self._equipment.now) - (self._place.clock.seconds() - since)
+        left = self._left(claim, since) if claim.deadline else math.inf
         if left <= 0:  # its time passed while it waited here
             self._not_begun(claim, self._place.ends.of_stop(claim, State.EXPIRED))
             return
-        claim = self._equipment.tracing.attempt(claim)
+        if self._equipment.tracing is not UNTRACED:
+            claim = self._equipment.tracing.attempt(claim)
         ties = context = None
-        if handler.context:
+        if handler.signature.context:
             seconds = min(handler.options.timeout, left)
             notes = Notes(claim.checkpoint)
             ties = self._provisions.ties(claim, handler, seconds, notes)
             context = self._provisions.context(claim, handler, seconds, ties, notes)
-        attempt = Attempt(self._place, claim, handler, context, ties)
+        attempt = Attempt(self._place, claim, handler, self._hear, context, ties)
         self._attempts[claim.id] = attempt
         self._running.add(attempt)
-        attempt.free.addCallback(self._freed, attempt)
-        attempt.end.addCallback(self._ended, attempt)
         try:
             attempt.begin(left)
         except BaseException:  # a mistake of ours must not take a place for ever
@@ -76,6 +75,11 @@ class Runner:
             self._running.discard(attempt)
             self._tell(attempt, Report(claim.id, State.FAILED, problem=JobFailed.slug), "failed")
             raise
+
+    def _left(self, claim: Claim, since: float) -> float:
+        """Seconds to the deadline of a job, told by Redis' clock, if that is known."""
+        started = claim.started / 1000 if claim.started else self._equipment.now()
+        return claim.deadline / 1000 - started - (self._place.clock.seconds() - since)
 
     def _not_begun(self, claim: Claim, end: Report) -> None:
         self._equipment.events.ended(claim, end.how, end.problem, 0.0, len(end.payload))
@@ -113,22 +117,24 @@ class Runner:
 
     # -- what attempts do --
 
-    def _ended(self, end: Report, attempt: Attempt) -> None:
-        if self._attempts.get(end.id) is attempt:
+    def _hear(self, attempt: Attempt, end: Report | None) -> None:
+        """An attempt has its end, or had it before, and its handler has ended, too (None)."""
+        if attempt.is_free:
+            self._running.discard(attempt)
+            if self._waiting:
+                self._waiting.pop(id(attempt.claim), None)
+        if end is not None and self._attempts.get(end.id) is attempt:
             del self._attempts[end.id]
             self._tell(attempt, end, end.how)
             self._reports.report(end)
-            self._say_if_empty()
+            if self._emptied is not None:
+                self._say_if_empty()
+        elif attempt.is_free:
+            self._reports.nudge()
 
     def _tell(self, attempt: Attempt, end: Report, how: str) -> None:
         seconds = self._place.clock.seconds() - attempt.began
         self._equipment.events.ended(attempt.claim, how, end.problem, seconds, len(end.payload))
-
-    def _freed(self, _: None, attempt: Attempt) -> None:
-        self._running.discard(attempt)
-        if self._waiting:
-            self._waiting.pop(id(attempt.claim), None)
-        self._reports.nudge()
 
     def _holds(self, claim: Claim) -> bool:
         """Whether the attempt at a claim has no end yet."""
@@ -155,11 +161,3 @@ class Runner:
     def _say_if_empty(self) -> None:
         if self._emptied is not None and not self._attempts and not self._emptied.called:
             self._emptied.callback(None)
-
-
-def _left(claim: Claim, now: Callable[[], float]) -> float:
-    """Seconds to the deadline of a job, told by Redis' clock, if that is known."""
-    if not claim.deadline:
-        return math.inf
-    started = claim.started / 1000 if claim.started else now()
-    return claim.deadline / 1000 - started

@@ -19,6 +19,7 @@ from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
+from relay.timing.timers import Alarm
 from relay.worker.arrivals import Arrivals
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import USUAL, ClaimRunner, Rests
@@ -27,6 +28,7 @@ from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
 from relay.worker.untold import Untold
 
+_NOT_VALID = "session {name} is no longer valid ({error}); another one is opened"
 _NOT_CLOSED = "session {name} could not be closed, and ends with its lease: {error}"
 
 
@@ -61,6 +63,7 @@ class Session:
         self._stale = False
         self._closing = False
         self._sleeping: Deferred[None] | None = None
+        self._alarm = Alarm(clock, self._wake)
 
     def __repr__(self) -> str:
         counts = f"holds {len(self._held)} jobs, {self.not_begun} of them not begun, {len(self._ends)} ends to tell"
@@ -85,7 +88,7 @@ class Session:
     def report(self, end: Report) -> None:
         """An attempt has ended."""
         self._ends.append(end)
-        if end.state.complete and self._checkpoints.last:
+        if self._checkpoints.last and end.state.complete:
             self._checkpoints.forget(end.id)
         self.nudge()
 
@@ -129,21 +132,17 @@ class Session:
                 await self._turns()
                 continue
             except (Fenced, StoreReset) as error:
-                self._log.warn(
-                    "session {name} is no longer valid ({error}); another one is opened",
-                    name=self._name,
-                    error=repr(error),
-                )
+                self._log.warn(_NOT_VALID, name=self._name, error=repr(error))
                 continue
             except (StoreAway, LinkLost):
                 pass
             except CancelledError:
-                self._emitting.stop()
+                self._stop()
                 raise
             except Exception:  # a mistake of ours, or of Redis': what is held is offered to another session
                 self._log.failure("session {name} failed", name=self._name)
             await self._sender.pause()
-        self._emitting.stop()
+        self._stop()
         if self._name:
             await self._leave()
             await self._untold.told()
@@ -204,7 +203,7 @@ class Session:
         checkpoints = self._checkpoints.take(end.id for end in ends) if self._checkpoints.last else []
         left_behind = self._checkpoints.last and self._checkpoints.left()
         self._nudged = bool(ready or self._progress or left_behind)
-        said = tuple((end, self._held[end.id][1]) for end in ends)
+        said = tuple([(end, self._held[end.id][1]) for end in ends])
         want = 0 if self._closing else self._room()
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
         turn = Turn(number, want, said, progress, len(self._held) - len(ends), left)
@@ -235,7 +234,16 @@ class Session:
 
     async def _sleep(self, seconds: float) -> None:
         self._sleeping = Deferred()
+        self._alarm.set(seconds)
         try:
-            await self._sleeping.addTimeout(seconds, self._clock, lambda *_: None)
+            await self._sleeping
         finally:
             self._sleeping = None
+
+    def _wake(self) -> None:
+        if self._sleeping is not None and not self._sleeping.called:
+            self._sleeping.callback(None)
+
+    def _stop(self) -> None:
+        self._emitting.stop()
+        self._alarm.stop()

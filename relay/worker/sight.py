@@ -15,7 +15,7 @@ from twisted.internet import defer
 
 import twisted
 from relay.model.job import Claim
-from relay.worker.current import CURRENT, call
+from relay.worker.current import CURRENT
 
 _RELAY = str(Path(__file__).parent.parent) + "/"
 _WORKER = str(Path(__file__).parent) + "/"
@@ -77,9 +77,8 @@ def look(thread: int, origins: Origins) -> Sight:
 def _claim_of(frame: FrameType) -> Claim | None:
     """The job for which a frame runs. Only frames of relay and Twisted are looked into."""
     file = frame.f_code.co_filename
-    if frame.f_code is call.__code__:
-        found: Any = frame.f_locals.get("claim")
-    elif file == defer.__file__:  # it runs a coroutine or a generator, in the context that it was begun in
+    found: Any
+    if file == defer.__file__:  # it runs a coroutine or a generator, in the context that it was begun in
         contexts = (value for value in frame.f_locals.values() if isinstance(value, Context))
         found = next((context.get(CURRENT) for context in contexts), None)
     elif file.startswith(_WORKER):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -187,15 +188,15 @@ class Worker(Service):
     # -- what the worker is told, and what it tells --
 
     def _told(self, mail: list[Message], partition: int = 0) -> None:
-        for message in mail:
-            if message.kind == MailKind.WAKE:
-                self._sessions.wake(partition)
-            elif message.kind == MailKind.CANCEL:
-                self._cancel(message.id)
-            elif message.kind in WHETHER_QUIET:
-                self._be_quiet(WHETHER_QUIET[message.kind])
-            else:
-                self._outcomes.hear(message)
+        self._outcomes.hear(mail, partial(self._told_more, partition))
+
+    def _told_more(self, partition: int, message: Message) -> None:
+        if message.kind == MailKind.WAKE:
+            self._sessions.wake(partition)
+        elif message.kind == MailKind.CANCEL:
+            self._cancel(message.id)
+        elif message.kind in WHETHER_QUIET:
+            self._be_quiet(WHETHER_QUIET[message.kind])
 
     def _be_quiet(self, on: bool) -> None:
         self.is_quiet, what = on, "nothing more" if on else "jobs again"

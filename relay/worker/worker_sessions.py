@@ -83,8 +83,9 @@ class WorkerSessions:
     # -- `Reports` --
 
     def report(self, end: Report) -> None:
-        """An attempt has ended."""
+        """An attempt has ended, and its place may be free."""
         self._lending.shares[partition_of(end.id)].report(end)
+        self._lending.look()
 
     def progress(self, id: str, said: str) -> None:
         """How far a job is, as JSON."""

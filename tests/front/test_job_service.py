@@ -34,7 +34,7 @@ def scene() -> Scene:
 def begun(scene: Scene, order: SubmitRequest, held: bool = True) -> tuple[Deferred[Any], list[Any]]:
     """A submission, and what came of it."""
     told: list[Any] = []
-    submitting = maybeDeferred(scene.desk.submit, order, held)
+    submitting = maybeDeferred(scene.desk.submitted, order, held)
     submitting.addBoth(told.append)
     return submitting, told
 

@@ -281,6 +281,27 @@ def test_an_error_of_our_own_is_logged_and_ends_the_connection(
     no_logged_failures.clear()
 
 
+@pytest.mark.parametrize("goes", [False, True])
+def test_only_a_connection_on_which_nothing_is_read_is_looked_at(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    looks: list[ClientConnection] = []
+    monkeypatch.setattr(ClientConnection, "look", lambda connection: looks.append(connection))
+    scene.hold = True
+    scene.send(GET % 0)
+    scene.pass_time(1)
+    assert looks == []
+    scene.send(b"".join(GET % n for n in range(1500)))
+    scene.pass_time(1)
+    assert looks == [scene.connection] * 4
+    scene.hold = False
+    scene.transport.loseConnection() if goes else scene.held[0].callback(answers.json("ok"))
+    scene.pass_time(1)
+    looks.clear()
+    scene.pass_time(1)
+    assert (looks, scene.site.connections.paused) == ([], set())
+
+
 # -- times --
 
 

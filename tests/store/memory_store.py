@@ -12,6 +12,7 @@ from relay.model.job import Job
 from relay.model.problems.request import KeyReused, NoSuchJob, QueueFull, StoreReset
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
+from relay.store.batch import Hearer
 from relay.store.messages import Definitions, JobDefinition, Receipt, Submission
 
 
@@ -111,6 +112,9 @@ class ScriptedFrontStore:
             return succeed(self._add(submission, again=False))
         except Exception as error:
             return fail(error)
+
+    def submit_telling(self, submission: Submission, told: Hearer[Receipt]) -> None:
+        self.submit(submission).addCallbacks(told.callback, told.errback)
 
     async def submit_again(self, submissions: Sequence[Submission]) -> list[Receipt | Exception]:
         answers: list[Receipt | Exception] = []

@@ -142,10 +142,23 @@ def test_a_message_that_can_not_be_delivered_takes_no_other_along(
 
 def test_mail_that_can_not_be_trimmed_is_told(scene: Scene, no_logged_failures: list[LogEvent]) -> None:
     scene.trim = b"-NOPERM no\r\n"
-    scene.redis.push(entry(1))
-    scene.redis.push(entry(2))
-    assert len(scene.heard) == 2
+    for number in range(1, 18):
+        scene.redis.push(entry(number))
+    assert len(scene.heard) == 17
     assert len(no_logged_failures) == 1
+    no_logged_failures.clear()
+
+
+def test_what_was_read_in_part_is_trimmed_once_all_of_it_is_read(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    large = b"*2\r\n" + bulk(b"1-0") + b"*2\r\n" + bulk(b"id") + bulk(b"o" + b"x" * (32 << 10))
+    odd = b"*2\r\n" + bulk(b"2-0") + b"*1\r\n" + bulk(b"id")
+    scene.redis.push(b"*1\r\n*2\r\n" + bulk(b"box") + b"*2\r\n" + large + odd)
+    scene.redis.turn(1)
+    assert scene.reads()[-1] == b"0"
+    scene.redis.push(entry(3))
+    assert [b"XTRIM", b"box", b"MINID", b"3-1"] in scene.redis.asked
     no_logged_failures.clear()
 
 
@@ -221,18 +234,19 @@ def test_one_that_is_swept_less_often_is_given_up_after_fewer_beats(scene: Scene
     assert scene.redis.connects == 2
 
 
-def test_beats_are_trimmed_some_at_a_time_and_messages_at_once(scene: Scene) -> None:
+def test_what_was_read_is_trimmed_some_reads_at_a_time_and_what_is_large_at_once(scene: Scene) -> None:
     def trims() -> int:
         return sum(words[0] == b"XTRIM" for words in scene.redis.asked)
 
     def comes(number: int, *what: bytes) -> None:
         scene.redis.push(entry(number, *what))
 
-    comes(1)
+    for number in range(1, 16):
+        comes(number, *([b"-", b"h"] if number % 2 else []))
+    assert trims() == 0
+    comes(16)
     assert trims() == 1
-    for number in range(2, 2 + 32):
-        comes(number, b"-", b"h")
-    assert trims() == 3
-    comes(40, b"-", b"h")
-    comes(41)
-    assert trims() == 4
+    comes(17, b"id", b"o" + b"x" * (32 << 10))
+    assert trims() == 2
+    comes(18)
+    assert trims() == 2

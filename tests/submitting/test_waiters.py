@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
+from relay.model.job import Job
 from relay.model.status import Outcome
+from relay.store.messages import Submission
 from relay.submitting.waiters import Waiters
 
 KEPT = msgspec.msgpack.encode(["echo", "me", "succeeded", 1, 2, 3, 4, 1, "null"])
@@ -83,3 +85,33 @@ def test_one_whose_job_is_lost_may_have_others_leave() -> None:
     third.addErrback(lambda failure: failed.append(str(failure.value)))  # type: ignore[arg-type]
     room.fail("1", ValueError("lost"))
     assert (left, failed) == ([], ["lost"])
+
+
+def submission(id: str) -> Submission:
+    return Submission(id, Job("echo", "fast", "me", "", 0, 1, "", "", False, "", "{}"))
+
+
+def test_a_submission_is_kept_while_anybody_waits_for_its_job() -> None:
+    room = Waiters()
+    first = room.wait("1", submission("1"))
+    second = room.wait("1")
+    for waiter in (first, second):
+        told(waiter)
+        assert room.resubmission("1") == submission("1")
+        waiter.cancel()
+    assert room.resubmission("1") is None
+    told(room.wait("1"))
+    assert room.resubmission("1") is None
+
+
+def test_those_who_wait_for_another_job_from_now_on_keep_its_submission_or_their_own() -> None:
+    room = Waiters()
+    moved = [told(room.wait("1", submission("1"))), told(room.wait("1"))]
+    room.move("1", "2")
+    assert room.resubmission("2") == submission("2")
+    other = told(room.wait("3", submission("3")))
+    room.move("2", "3")
+    assert (room.resubmission("2"), room.resubmission("3")) == (None, submission("3"))
+    room.arrived("3", KEPT)
+    assert [*moved, other] == [["3"]] * 3
+    assert len(room) == 0

@@ -48,12 +48,19 @@ class Scene:
         place = Place(self.clock, self.in_thread, ends, self.overdue, self.shareds, self.tasks)
         ties: Any = self
         context = Context("0-a-b", 1, 1, 0.0, "0-a-b", "", None, {}, None, Logger(), ties)
-        self.attempt = Attempt(place, claim, self.handler, context, ties)
+        self.attempt = Attempt(place, claim, self.handler, self.hear, context, ties)
         self.threads: list[tuple[Callable[..., Any], Deferred[Any]]] = []
         self.ends: list[Report] = []
         self.freed: list[None] = []
-        self.attempt.end.addCallback(self.ends.append)
-        self.attempt.free.addCallback(self.freed.append)
+        self.free: Deferred[None] = Deferred()
+        self.free.addCallback(self.freed.append)
+
+    def hear(self, attempt: Attempt, end: Report | None) -> None:
+        """What the attempt tells its runner, which this stands in for."""
+        if end is not None:
+            self.ends.append(end)
+        if attempt.is_free:
+            self.free.callback(None)
 
     def close(self) -> None:
         """What the attempt does with its ties, which this stands in for."""

@@ -138,7 +138,7 @@ def test_a_task_that_swallows_its_cancellation_is_overdue_and_takes_its_place_un
         assert (scene.end.state, scene.freed) == (State.CANCELLED, [])
         assert scene.overdue.has(scene.attempt.claim)
         told.set()
-        await ended(scene.attempt.free)
+        await ended(scene.free)
 
     scene = begun(swallows, stop)
     assert not scene.overdue.has(scene.attempt.claim)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import anyio
@@ -19,7 +19,7 @@ from twisted.logger import LogEvent
 from relay.model.job import Claim, Job
 from relay.net.reactors import new_loop
 from relay.worker.coroutines import Running, has_loop, is_coroutine, prepare, run
-from relay.worker.current import call, context_of
+from relay.worker.current import CURRENT
 from tests.worker.loops import ended, on_loop, outcome, turns
 
 CLAIM = Claim("0-a-b", Job("p", "q", "me", "", 0, 1, "", "", False, "", "{}"), 1, 1, 0)
@@ -465,7 +465,11 @@ def test_tasks_are_told_of_although_their_factory_was_replaced() -> None:
         loop = asyncio.get_running_loop()
         prepare(loop, lambda claim, task: told.append(task))
         loop.set_task_factory(None)
-        return await ended(call(CLAIM, context_of(CLAIM), lambda: run(begins())))
+        return await ended(copy_context().run(begun))
+
+    def begun() -> Deferred[bool]:
+        CURRENT.set(CLAIM)
+        return run(begins())
 
     async def begins() -> bool:
         task = asyncio.create_task(asyncio.sleep(0))

@@ -35,6 +35,7 @@ class Scene:
     def __init__(self) -> None:
         self.clock = Clock()
         self.ends: list[Report] = []
+        self.busy: list[int] = []  # places that were taken when an end was reported
         self.said: list[tuple[str, str]] = []
         self.threads: list[Deferred[Any]] = []
         self.upstreams = Mock()
@@ -46,6 +47,7 @@ class Scene:
 
     def report(self, end: Report) -> None:
         self.ends.append(end)
+        self.busy.append(self.runner.busy())
 
     def progress(self, id: str, said: str) -> None:
         self.said.append((id, said))
@@ -162,6 +164,16 @@ def test_a_place_is_taken_until_the_handler_is_over() -> None:
     assert not scene.runner.stop("0-a-1", State.CANCELLED)
     scene.threads[0].callback(None)
     assert scene.runner.busy() == 0
+
+
+def test_an_end_is_reported_once_its_place_is_free() -> None:
+    """The turn that tells it can ask for another job."""
+    scene, later = Scene(), Deferred[None]()
+    scene.begin(1, job(name="echo")(lambda: None))
+    scene.begin(2, job(name="echo")(lambda: later))
+    assert scene.runner.busy() == 1
+    later.callback(None)
+    assert scene.busy == [0, 0]
 
 
 def test_a_job_that_another_has_is_stopped_and_not_reported() -> None:

@@ -21,10 +21,9 @@ from relay.http.response import HttpAnswer
 from relay.model import envelope
 from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
-from relay.model.state import State
+from relay.model.state import SUCCEEDED
 from relay.model.status import JobStatus, Outcome
-from relay.net.bare import cut
-from relay.net.private import end_writing
+from relay.net.bare import cut, end_writing
 from relay.net.socket_owner import SocketOwner
 from relay.submitting.waiters import Waiter
 from relay.telemetry.events import OPEN, Asked
@@ -51,8 +50,7 @@ class Ending(SocketOwner):
         "_trail",
         "_until",
         "_waiter",
-        "slot",
-        "transport",
+        *("slot", "transport"),
     )
 
     def __init__(
@@ -102,9 +100,8 @@ class Ending(SocketOwner):
     def _answer(self, outcome: Outcome) -> None:
         late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
         if self._exchange is not None:
-            status = 200
-            if self._policy.true_status and outcome.state is not State.SUCCEEDED:
-                status = answers.outcome_status(outcome)
+            failed = outcome.state is not SUCCEEDED
+            status = answers.outcome_status(outcome) if failed and self._policy.true_status else 200
             self._finish(answers.outcome(outcome, status, self._context.prefix), late=late)
         elif self.transport is not None:
             body = envelope.of_outcome(outcome, self._context.prefix)
@@ -197,19 +194,25 @@ class Ending(SocketOwner):
         """Somebody wants to hear how it ends; heartbeats are reckoned, not counted. Call it before `_over`."""
         self._trail = None
         known, policy, exchange = self._known, self._policy, self._exchange
-        seconds = silent = self.held()
-        beats, address = 0, self._address
+        seconds = self._context.clock.seconds() - self._until + policy.wait
         if exchange is not None:
-            address = exchange.address
+            address, silent, beats = exchange.address, seconds, 0
         else:
-            silent = policy.commit
+            address, silent = self._address, policy.commit
             beats = 1 + int((seconds - silent) / policy.heartbeat) if policy.heartbeat else 1
         method, path, *more = trail
         address, trace, key = more or (address, "", "")
-        about = method, path, status, seconds, known.id, known.name, self._caller.owner, address, trace
         self._context.events.asked(
             Asked(
-                *about,
+                method,
+                path,
+                status,
+                seconds,
+                known.id,
+                known.name,
+                self._caller.owner,
+                address,
+                trace,
                 held=seconds,
                 committed=exchange is None,
                 beats=beats,

@@ -67,13 +67,13 @@ class Hold(Ending):
 
     def begin(self, exchange: Exchange) -> None:
         """Begin to hold the request."""
+        context, policy = self._context, self._policy
         if self._caller.allowance.held:
-            self._context.places.enter(self._caller)
-        self._exchange, self._until = exchange, self._context.clock.seconds() + self._policy.wait
+            context.places.enter(self._caller)
+        self._exchange, self._until = exchange, context.clock.seconds() + policy.wait
         if exchange.trail is not None:
             self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
-        self._stream = in_json(exchange.chunked)
-        self._rest(self._policy.commit)
+        context.wheel.put(self, min(policy.commit, policy.wait))
         assert self._waiter is not None
         self._waiter.addBoth(self._ended)
 
@@ -81,7 +81,8 @@ class Hold(Ending):
         """The wheel's call: the end of the wait, the commit, or a heartbeat is due."""
         if self._context.clock.seconds() >= self._until:
             self._run_out()
-        elif self.transport is None:
+        elif self._exchange is not None:
+            self._stream = in_json(self._exchange.chunked)
             self._commit()
         else:
             self._beat(self._policy.heartbeat)

@@ -22,8 +22,7 @@ from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
 from relay.http.response import HttpAnswer, date
 from relay.model.caller import Caller
-from relay.net.bare import bare, cut
-from relay.net.private import end_writing
+from relay.net.bare import bare, cut, end_writing
 from relay.net.socket_owner import SocketOwner
 from relay.telemetry.trail import Trail
 

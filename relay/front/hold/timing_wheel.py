@@ -43,12 +43,13 @@ class Wheel:
         self._tick = tick
         self._slots: dict[int, Slot] = {}
         self._turned = self._slot_at(clock.seconds())
-        self._count = 0
+        #: how many wait
+        self.count = 0
         self._planned: float | None = None  # the time that is being served, which may be a moment ago
         self._turning = recurring(clock, self._turn)
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[Timed]:
         """A snapshot of all that waits."""
@@ -69,7 +70,7 @@ class Wheel:
             slot = self._slots[number] = Slot(number)
         slot.add(item)
         item.slot = slot.number
-        self._count += 1
+        self.count += 1
 
     def due(self, item: Timed) -> float:
         """When the item is called, by the clock."""
@@ -81,7 +82,7 @@ class Wheel:
         if slot is None or item not in slot:
             return
         slot.remove(item)
-        self._count -= 1
+        self.count -= 1
         if not slot:
             del self._slots[item.slot]
 

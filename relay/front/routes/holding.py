@@ -42,7 +42,7 @@ class Holding:
     def _is_full(self, caller: Caller) -> bool:
         if caller.allowance.held and self._has_enough(caller):
             return True
-        return len(self._context.wheel) >= self._settings.max_held
+        return self._context.wheel.count >= self._settings.max_held
 
     def _has_enough(self, caller: Caller) -> bool:
         """Whether as many requests of this caller are held as may be."""

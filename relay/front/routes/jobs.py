@@ -11,6 +11,7 @@ from relay.front.hold.policy import HoldPolicy
 from relay.front.job_service import JobService
 from relay.front.routes.app import Routes, new_app
 from relay.front.routes.holding import Holding
+from relay.front.routes.on_its_way import OnItsWay
 from relay.front.routes.streaming import Streaming
 from relay.front.submission import SubmitRequest, read_submission
 from relay.front.wait_request import WaitRequest
@@ -45,16 +46,18 @@ class JobRoutes(Routes):
         self._tracing = tracing
 
     @app.route("/jobs/<name:name>", methods=["POST"])
-    def post(self, request: Request, caller: Caller, name: str) -> Deferred[Served]:
+    def post(self, request: Request, caller: Caller, name: str) -> Served | Deferred[Served]:
         """Submit a job."""
         return self._submit(request, caller, name)
 
     @app.route("/jobs/<name:name>/<string:key>", methods=["PUT"])
-    def put(self, request: Request, caller: Caller, name: str, key: str) -> Deferred[Served]:
+    def put(self, request: Request, caller: Caller, name: str, key: str) -> Served | Deferred[Served]:
         """Submit a job under a key of the client's choice."""
         return self._submit(request, caller, name, key)
 
-    def _submit(self, request: Request, caller: Caller, name: str, key: str = "") -> Deferred[Served]:
+    def _submit(
+        self, request: Request, caller: Caller, name: str, key: str = ""
+    ) -> Served | Deferred[Served]:
         asked = read_submission(request, caller, name, key, self._settings.max_delay)
         if self._tracing is not UNTRACED:
             asked = self._traced(asked, request.method)
@@ -67,11 +70,12 @@ class JobRoutes(Routes):
             policy = self._streaming.policy(asked.wait)
             if policy is not None:
                 how = caller, policy, form
-                return self._jobs.submit(asked, held=True).addCallback(self._stream, request, *how)
+                return self._jobs.submitted(asked, held=True).addCallback(self._stream, request, *how)
         policy = None if asked.delay else self._holding.of_submission(asked.wait, caller)
         soon = asked.wait.prefer.wait == 0 and not asked.delay  # somebody will attach, here or elsewhere
-        accepting = self._jobs.submit(asked, held=policy is not None or soon)
-        return accepting.addCallback(self._holding.hold_or_tell, policy, caller, asked.wait)
+        on_its_way = OnItsWay(self._holding, request, caller, policy, asked.wait)
+        on_its_way.accepting = self._jobs.submit(asked, policy is not None or soon, on_its_way.told)
+        return on_its_way
 
     def _stream(
         self, accepted: Accepted, request: Request, caller: Caller, policy: HoldPolicy, form: str
