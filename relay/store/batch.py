@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.redis.connection import LinkLost
-from relay.timing.timers import stop_timer
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -57,6 +56,7 @@ class Batch(Generic[Item, Answer]):
         self._most_bytes = most_bytes
         self._open: Group[Item, Answer] | None = None
         self._under_way: set[Group[Item, Answer]] = set()
+        self._timer: IDelayedCall | None = None  # one for all groups
 
     @property
     def is_open(self) -> bool:
@@ -76,8 +76,9 @@ class Batch(Generic[Item, Answer]):
             self._close()
         group = self._open
         if group is None:
-            group = self._open = Group()
-            group.timer = self._clock.callLater(self._deadline, self._late, group)
+            group = self._open = Group(self._clock.seconds() + self._deadline)
+            if self._timer is None:
+                self._timer = self._clock.callLater(self._deadline, self._look)
         group.items.append((answer, item))
         group.size += size
         if not self._under_way or len(group.items) >= self._enough:
@@ -121,6 +122,17 @@ class Batch(Generic[Item, Answer]):
             )
             self._answered([error] * len(group.items), group)
 
+    def _look(self) -> None:
+        """A group may be late by now."""
+        now, self._timer = self._clock.seconds(), None
+        groups = [*self._under_way] if self._open is None else [*self._under_way, self._open]
+        for group in groups:
+            if group.until <= now and not group.late:
+                self._late(group)
+        left = [group.until - now for group in groups if not group.late]
+        if left:
+            self._timer = self._clock.callLater(min(left), self._look)
+
     def _late(self, group: Group[Item, Answer]) -> None:
         group.late = True
         if group is self._open:
@@ -133,7 +145,6 @@ class Batch(Generic[Item, Answer]):
 
     def _done(self, group: Group[Item, Answer]) -> None:
         self._under_way.discard(group)
-        stop_timer(group.timer)
         if not self._under_way:
             self._close()
 
@@ -141,11 +152,11 @@ class Batch(Generic[Item, Answer]):
 class Group(Generic[Item, Answer]):
     """Items that are sent together."""
 
-    __slots__ = ("items", "late", "sending", "size", "timer")
+    __slots__ = ("items", "late", "sending", "size", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, until: float) -> None:
+        self.until = until  # when it is late, by the clock
         self.items: list[tuple[Hearer[Answer], Item]] = []
         self.size = 0
-        self.timer: Any = None
         self.sending: Deferred[Any] | None = None
         self.late = False

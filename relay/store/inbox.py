@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
 from relay.store.messages import Message
 from relay.timing.backoff import Backoff
+from relay.timing.timers import Alarm
 
 DEAF = 5  # seconds in which a reader hears what a sweep wrote
 AGAIN = Backoff(0.1, limit=1.0)  # before a Redis that refuses is asked again
@@ -61,6 +62,7 @@ class RedisInbox:
         self._key = key
         self._deliver = deliver
         self._reading: Deferred[None] | None = None
+        self._silence = Alarm(clock, lambda: link.drop("the inbox is silent"))
         self._unheard: float | None = None  # since when; None: nothing is
         self._reads = self._bytes = 0  # that were not trimmed
         #: called when reading has ended though it was not stopped
@@ -74,6 +76,7 @@ class RedisInbox:
         self._reading.addErrback(self._ended)
 
     def stop(self) -> Deferred[None]:
+        self._silence.stop()
         if self._reading is not None:
             self._reading.cancel()
         return self._link.stop()
@@ -101,10 +104,6 @@ class RedisInbox:
             except LinkLost:
                 seen = _START
                 continue
-            except TimeoutError:
-                self._link.drop("the inbox is silent")
-                seen = _START
-                continue
             except CancelledError:
                 raise
             except Refused as refusal:
@@ -127,7 +126,9 @@ class RedisInbox:
         words = ("XREAD", "COUNT", _MOST, "BLOCK", block, "STREAMS", self._key, seen)
         waiting = self._link.command(*words, blocking=True)
         if self._link.up:
-            waiting.addTimeout(_BLOCK + SILENCE, self._clock)
+            self._silence.set(_BLOCK + SILENCE)
+        else:
+            self._silence.stop()
         return waiting
 
     def _not_trimmed(self, failure: Failure) -> None:

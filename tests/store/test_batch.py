@@ -78,6 +78,22 @@ def test_what_has_no_answer_in_time_fails_and_is_not_sent_again() -> None:
     assert wire.batches()[-1] == (["d"], False)
     wire.answer()
     assert got == ["D"]
+    clock.advance(2)
+    assert clock.getDelayedCalls() == []
+
+
+def test_each_has_its_own_time() -> None:
+    wire, clock = Wire(), Clock()
+    batch: Batch[str, str] = Batch(clock, wire.send, 2)
+    first = results(add(batch, "a"))
+    clock.advance(1)
+    second = results(add(batch, "b"))
+    clock.advance(1)
+    assert [failure.type for failure in first] == [StoreAway]
+    clock.advance(0.5)
+    assert second == []
+    clock.advance(0.5)
+    assert [failure.type for failure in second] == [StoreAway]
     assert clock.getDelayedCalls() == []
 
 
@@ -152,4 +168,5 @@ def test_answers_that_are_not_one_for_each_item_are_nobodys() -> None:
     wire.answer()
     wire.sent[-1][2].callback(["A"])
     assert [failure.type for failure in got[1:]] == [StoreAway, StoreAway]
+    clock.advance(2)
     assert clock.getDelayedCalls() == []
