@@ -37,10 +37,9 @@ STANDARD = sys.stdlib_module_names
 PINNED: list[tuple[type, str, str]] = [
     (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
-    (tcp.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
-    (unix.Server, "dataBuffer _tempDataBuffer socket fileno protocol", "detached: a held client's socket"),
+    (tcp.Port, "transport factory", "bare: a client's socket"),
     (AsyncioSelectorReactor, "_readOrWrite _log", "reactors: the same on an event loop"),
-    (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, detached"),
+    (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, bare"),
     (HAProxyProtocolWrapper, "_parser _proxyInfo wrappedProtocol", "proxied: who asks, behind a proxy"),
     (TLSMemoryBIOFactory, "protocol wrappedFactory", "tls: the order of PROXY and TLS"),
     (

@@ -23,7 +23,6 @@ from relay.http.lingering import Lingering
 from relay.http.receiving import REQUEST_TIME, Receiving
 from relay.http.request import Refusal, Request
 from relay.http.response import HttpAnswer, render
-from relay.net.eager import eager_write
 from relay.net.outgoing import has_gone
 from relay.net.private import replace_protocol
 
@@ -35,6 +34,10 @@ class ClientConnection(Receiving):
     """One connection, and the exchange that is under way on it."""
 
     _log = Logger()
+    __slots__ = (
+        *("_advancing", "_bodyless", "_doubted", "_intake", "_responder", "_working"),
+        *("answer_head", "chunked"),
+    )
 
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
@@ -53,7 +56,7 @@ class ClientConnection(Receiving):
 
     def connectionMade(self) -> None:
         self._connections.add(self)
-        self.transport.registerProducer(self._intake, True)  # type: ignore[union-attr]
+        self.transport.registerProducer(self._intake, True)
         self.deadline = self._connections.now() + self._connections.keepalive
 
     def dataReceived(self, data: bytes) -> None:
@@ -149,7 +152,7 @@ class ClientConnection(Receiving):
             self._tell(response)
         is_ending = self._intake.ended or self._connections.closing is not None
         closing = self._life is LAST or (is_ending and self._intake.is_over())
-        eager_write(self.transport, render(response, closing, self._bodyless, self.answer_head))
+        self.transport.write(render(response, closing, self._bodyless, self.answer_head))
         if closing:
             self._linger()
             return
@@ -203,7 +206,7 @@ class ClientConnection(Receiving):
         self._become(CLOSING)
         self._intake.stop()
         self._progress = None
-        self.transport.unregisterProducer()  # type: ignore[union-attr]  # which would keep it open
+        self.transport.unregisterProducer()  # which would keep it open
         super().close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

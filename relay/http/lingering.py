@@ -16,6 +16,8 @@ LINGER_BYTES = 16 << 20
 class Lingering(Watched):
     """Discards what comes from a client. Its end is noticed, because what comes is read."""
 
+    __slots__ = ("_left",)
+
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
         self._left = LINGER_BYTES

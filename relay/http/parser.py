@@ -25,6 +25,7 @@ PADDED_LIMIT = 64 << 10  # bytes of a head with all that stands between those
 TRAILER_LIMIT = 8 << 10  # bytes of the names and values of trailers, which are not kept
 _LINE_COST = 4  # bytes of a header beside its name and value: a colon, a space, the end of the line
 _PART = 8 << 10  # bytes parsed at once: what is pipelined is not taken apart long before it is served
+_NO_HEADERS: dict[str, list[str]] = {}  # before there is a head
 _MANY = 512  # pieces of bodies in a part: each costs as much as a large one
 _LONGEST_REMEMBERED = 64  # bytes of a header's name
 _names: Memo[bytes, str] = Memo(1000)  #: of headers, in lower case, by how they are sent
@@ -74,7 +75,7 @@ class RequestParser(ABC):
 
     def _begin(self) -> None:
         self._target = b""
-        self._headers: dict[str, list[str]] = {}
+        self._headers = _NO_HEADERS
         self._body: bytes | bytearray = b""
         self._size = 0  # of the head, then of the trailers
         self._padded = 0
@@ -165,7 +166,7 @@ class RequestParser(ABC):
     # -- what llhttp calls --
 
     def on_message_begin(self) -> None:
-        self.reading = True
+        self.reading, self._headers = True, {}
         self._sink.began()
 
     def on_url(self, url: bytes) -> None:

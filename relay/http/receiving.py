@@ -6,7 +6,6 @@ from relay.http.connections import Connections
 from relay.http.intake import Intake
 from relay.http.life import BUSY, IDLE, READING, TRANSITIONS, Life
 from relay.http.told import Told
-from relay.net.eager import eager_write
 
 REQUEST_TIME = 60.0  # seconds from a request's first byte to its last, and one more for each:
 REQUEST_RATE = 1 << 10  # bytes of its body
@@ -18,6 +17,7 @@ class Receiving(Told):
     """Has what comes from a client at `address` read."""
 
     _intake: Intake
+    __slots__ = ("_began", "_life", "_owes_continue")
 
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
@@ -47,7 +47,7 @@ class Receiving(Told):
         """Ask for the body, after the answers to what came before."""
         self._owes_continue = self._life in BUSY or bool(self._intake.backlog)
         if not self._owes_continue:
-            eager_write(self.transport, _CONTINUE)
+            self.transport.write(_CONTINUE)
 
     def close_when_idle(self) -> None:
         """Close after the answer that is due, or the next one, because a client may be sending a request just now,

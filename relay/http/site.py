@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sys import intern
+from typing import Any
 
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from relay.http.connection import ClientConnection
@@ -24,7 +25,7 @@ class Site(Factory):
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         address = intern(address_of(addr))  # one text for all connections of a client
         if self.connections.doors.enter(address):
             return ClientConnection(self.connections, address)

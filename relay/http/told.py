@@ -15,6 +15,8 @@ _LONGEST_REMEMBERED = 100  # bytes of a target
 class Told(Watched):
     """Speaks to a client at `address`."""
 
+    __slots__ = ("trail",)
+
     def __init__(self, connections: Connections, address: str) -> None:
         super().__init__(connections, address)
         #: what is remembered of the request that is served, if anybody hears of its end

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from twisted.internet.protocol import Protocol, connectionDone
+from typing import Any
+
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from relay.http.connections import Connections
 from relay.net.outgoing import PATIENCE, Progress
 
 
-class Watched(Protocol):
-    """Speaks to a client at `address`."""
+@implementer(IProtocol)
+class Watched:
+    """Speaks to a client at `address`. It has slots, as each client has one."""
+
+    __slots__ = ("__weakref__", "_connections", "_is_told", "_progress", "address", "deadline", "transport")
 
     def __init__(self, connections: Connections, address: str) -> None:
         self._connections = connections
+        self.transport: Any = None  #: until it is connected, and once it is not any more
         #: of the client
         self.address = address
         self._progress: Progress | None = None  # of what the client is sent, since its deadline passed
         self._is_told = False  # to close
         #: by the clock; 0 for none
         self.deadline = 0.0
+
+    def makeConnection(self, transport: Any) -> None:
+        self.transport = transport
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        """The client is there."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """It has sent something."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._connections.forget(self)
@@ -28,7 +46,7 @@ class Watched(Protocol):
     def abortConnection(self) -> None:
         """Cut the connection."""
         if self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]
+            self.transport.abortConnection()
 
     def look(self) -> None:
         """Notice what no event tells while nothing is read."""

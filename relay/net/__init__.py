@@ -5,7 +5,8 @@
 =================  ===================================================================================================
 `private`          small functions over private attributes
 `eager`            writes at once if the socket has room
-`detached`         the socket of a held client, without Twisted's transport
+`client_socket`    the socket of a client, and its transport; `socket_owner`: who waits on it; `socket_names`
+`bare`             which connections are on one
 `outgoing`         what is on its way to a client, and whether it still moves
 `tls`              TLS on listening sockets; `client_tls`: to servers; `proxied`: the PROXY protocol
 `unixport`         a unix socket that several processes serve

@@ -1,7 +1,7 @@
 """Writing at once.
 
 Twisted's ``transport.write`` keeps what it is given until the reactor says that the socket can be written to: two
-calls of epoll and one more turn of the loop for each answer. Nearly always the socket has room, so `eager_write`
+calls of epoll and one more turn of the loop for each command. Nearly always the socket has room, so `eager_write`
 tries first, and leaves to Twisted what does not fit.
 """
 

@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 from relay.model.settings import SettingError, Settings
+from relay.net.bare import accept_bare
 from relay.net.proxied import with_headers
 from relay.net.tls import BAD_CERTIFICATES, arranged, mistake_of, over_tls
 from relay.net.unixport import UnixPort
@@ -156,6 +157,7 @@ class _Adopter:
             port = UnixPort.serving(self._reactor, descriptor, served, self._at_end)
         else:
             port = self._reactor.adoptStreamPort(descriptor, family, served)
+        accept_bare(port)
         self._socket.close()
         return port
 

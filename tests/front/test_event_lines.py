@@ -237,7 +237,7 @@ def test_a_front_before_this_version_is_given_nobody_who_is_told_events(
     scene: EventScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would go on as if they waited for an envelope alone."""
-    monkeypatch.setattr(hold_module, "DetachedSocket", Viewer)  # as if these connections could be handed over
+    monkeypatch.setattr(hold_module, "ClientSocket", Viewer)  # as if these connections could be handed over
     viewer = scene.front.post()
     viewer.events()
     (hold,) = scene.front.service._wheel

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
@@ -16,6 +16,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, c
 from twisted.internet.protocol import Factory, Protocol
 
 from relay.model.settings import SettingError, Settings
+from relay.net.client_socket import ClientSocket
+from relay.net.outgoing import socket_of
 from relay.process import sockets
 from relay.process.binder import Binder
 from tests.certificates import write_certificate
@@ -194,3 +196,37 @@ async def test_a_unix_socket_goes_with_the_last_who_serves_it(is_ours: bool, tmp
     assert await client.read == b"hello"
     await listening.stopListening()
     assert path.exists() is not is_ours
+
+
+class Noting(Protocol):
+    """Notes on what it is."""
+
+    transports: ClassVar[list[Any]] = []
+
+    def connectionMade(self) -> None:
+        self.transports.append(self.transport)
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+@ensureDeferred
+@pytest.mark.parametrize("proxied", ["", "haproxy:"])
+@pytest.mark.parametrize("kind", ["tcp", "unix", "ssl"])
+async def test_a_client_is_on_a_socket_of_its_own_unless_it_is_in_tls(
+    kind: str, proxied: str, tmp_path: Path
+) -> None:
+    from twisted.internet import reactor
+
+    pem = write_certificate(tmp_path)
+    serves = {
+        "tcp": HERE,
+        "unix": f"unix:{tmp_path}/a.sock",
+        "ssl": f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}",
+    }[kind]
+    bound = bind(serves)
+    name = bound.getsockname()
+    endpoint = sockets.BoundEndpoint(reactor, f"{proxied}{serves}", bound)
+    listening = await endpoint.listen(Factory.forProtocol(Noting))
+    to = UNIXClientEndpoint(reactor, name) if kind == "unix" else TCP4ClientEndpoint(reactor, *name)
+    await (await connectProtocol(to, Reading())).read
+    assert isinstance(socket_of(Noting.transports.pop()), ClientSocket) is (kind != "ssl")
+    await listening.stopListening()

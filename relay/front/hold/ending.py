@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -23,7 +23,8 @@ from relay.model.caller import Caller
 from relay.model.problems.base import RelayError
 from relay.model.state import SUCCEEDED
 from relay.model.status import JobStatus, Outcome
-from relay.net.eager import eager_write
+from relay.net.bare import cut, end_writing
+from relay.net.socket_owner import SocketOwner
 from relay.submitting.waiters import Waiter
 from relay.telemetry.events import OPEN, Asked
 from relay.telemetry.trail import Kept
@@ -33,7 +34,7 @@ _log = Logger()
 UNENDED = {False: "incomplete", True: "reattach"}
 
 
-class Ending(ABC):
+class Ending(SocketOwner):
     """What a hold knows, and how it tells its client the end."""
 
     __slots__ = (
@@ -49,8 +50,7 @@ class Ending(ABC):
         "_trail",
         "_until",
         "_waiter",
-        "slot",
-        "transport",
+        *("slot", "transport"),
     )
 
     def __init__(
@@ -165,9 +165,9 @@ class Ending(ABC):
             self._tell(self._trail, 200, end, problem, len(body), late)
         self._over()
         assert transport is not None
-        eager_write(transport, self._stream.end(body))
+        transport.write(self._stream.end(body))
         self._context.parting.add(self, transport)
-        transport.loseConnection()
+        end_writing(transport)
 
     def _break_off(self, failure: Failure) -> None:
         """relay failed: an answer cut short says *unknown, ask again*, anything else would be a lie."""
@@ -178,7 +178,7 @@ class Ending(ABC):
             self._end(200 if self._exchange is None else 0, "cut")
         self._over()
         if broken is not None:
-            broken.abortConnection()
+            cut(broken)
 
     def _end(self, status: int, end: str) -> None:
         """It ends without an answer. Call it before `_over`."""

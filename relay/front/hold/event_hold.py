@@ -23,7 +23,7 @@ from relay.model import envelope
 from relay.model.caller import Caller
 from relay.model.position import NOTHING, EventPosition, written
 from relay.model.status import JobStatus, Outcome
-from relay.net.eager import eager_write
+from relay.net.bare import cut
 from relay.net.outgoing import waiting
 from relay.telemetry.events import OPEN
 
@@ -96,9 +96,9 @@ class EventHold(Hold):
         try:
             data = told.formed(self._form)
             if data:
-                eager_write(self.transport, data)
+                self.transport.write(data)
                 if self._joining is None and waiting(self.transport) > MOST_UNSENT:
-                    self.transport.abortConnection()
+                    cut(self.transport)
         except Exception:
             self._break_off(Failure())
 
@@ -126,7 +126,7 @@ class EventHold(Hold):
 
     def give_up(self) -> None:
         if self.transport is not None:
-            self.transport.abortConnection()
+            cut(self.transport)
 
     # -- how it ends before its job does --
 

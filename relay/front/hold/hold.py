@@ -25,8 +25,8 @@ from relay.front.hold.json_stream import in_json
 from relay.front.takeover.passed import Passed
 from relay.http.exchange import Exchange
 from relay.http.response import date
-from relay.net.detached import DetachedSocket, can_be_detached, detach
-from relay.net.eager import eager_write
+from relay.net.bare import bare, cut, is_bare
+from relay.net.client_socket import ClientSocket
 from relay.telemetry.events import OPEN
 
 PROBE = 1.0  # seconds between two heartbeats that find out whether a client still reads
@@ -58,9 +58,9 @@ class Hold(Ending):
         self._address, self._until = passed.address, passed.until
         self._trail = passed.trail if context.events.wants_asked else None
         context.doors.admit(passed.address)
-        detached: Any = DetachedSocket(context.clock, connected, self)
-        detached.write(passed.unsent)
-        self.transport = detached
+        client: Any = ClientSocket(context.clock, connected, self)
+        client.write(passed.unsent)
+        self.transport = client
         self._rest(passed.due - context.clock.seconds())
 
     # -- phase A --
@@ -88,7 +88,7 @@ class Hold(Ending):
             self._beat(self._policy.heartbeat)
 
     def _beat(self, pause: float) -> None:
-        eager_write(self.transport, self._stream.beat)
+        self.transport.write(self._stream.beat)  # type: ignore[union-attr]
         self._context.events.beat()
         self._rest(pause)
 
@@ -102,13 +102,13 @@ class Hold(Ending):
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._address = exchange.address
-        self.transport = detach(exchange.take_over(self), self)
+        self.transport = bare(exchange.take_over(self), self)
         lines = (
             f"Date: {date(int(time.time()))}\r\nRelay-Job-Id: {self._known.id}\r\n"
             f"Location: {answers.location(self._known.id, self._context.prefix)}\r\n"
             f"{answers.preference_applied(self._policy.applied)}{more}{exchange.answer_head}"
         )
-        eager_write(self.transport, self._stream.head(lines) + first)
+        self.transport.write(self._stream.head(lines) + first)
         self._context.events.committed(self._known.id, self.held())
         self._rest(self._policy.heartbeat)
         if self._context.successor.takes and not self.hand_over(0):
@@ -120,8 +120,8 @@ class Hold(Ending):
         if self._exchange is not None:
             due = self._context.wheel.due(self)
             in_time = due < self._until and due <= self._context.clock.seconds() + seconds
-            return in_time and can_be_detached(self._exchange.transport)
-        if not isinstance(self.transport, DetachedSocket):
+            return in_time and is_bare(self._exchange.transport)
+        if not isinstance(self.transport, ClientSocket):
             return False
         self._context.successor.give(self)
         return True
@@ -130,12 +130,10 @@ class Hold(Ending):
         """Let go of the client, which belongs to another front from now on. None if the client was answered or has
         gone."""
         client, context = self.transport, self._context
-        detached = (
-            client.detach() if isinstance(client, DetachedSocket) and self._waiter is not None else None
-        )
-        if detached is None:
+        given = client.give_away() if isinstance(client, ClientSocket) and self._waiter is not None else None
+        if given is None:
             return None
-        connected, unsent = detached
+        connected, unsent = given
         self._see_move()
         passed = Passed(
             known=self._known,
@@ -157,9 +155,6 @@ class Hold(Ending):
         self._over()
         return passed, connected
 
-    def dataReceived(self, data: bytes) -> None:
-        """Ignore what a client sends after its request: the connection closes with the answer."""
-
     def half_closed(self) -> None:
         """The client has closed its side: some clients do so after their request, others have gone. A client that has
         gone answers a heartbeat with a reset, which the next heartbeat meets. A hold without a heartbeat soon can't
@@ -167,7 +162,7 @@ class Hold(Ending):
         if self._closed == OPEN:
             self._closed = self.held()
         if not self._policy.heartbeat and self._until - self._context.clock.seconds() > LONGEST_DOUBT:
-            (self.transport or self._exchange).abortConnection()  # type: ignore[union-attr]
+            cut(self.transport or self._exchange)
         elif self.transport is not None and self._policy.heartbeat:
             self._context.wheel.drop(self)
             self._beat(PROBE)

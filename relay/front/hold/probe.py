@@ -22,8 +22,8 @@ from relay.front.hold.stream import Stream
 from relay.http.exchange import Exchange
 from relay.http.response import HttpAnswer, date
 from relay.model.caller import Caller
-from relay.net.detached import detach
-from relay.net.eager import eager_write
+from relay.net.bare import bare, cut, end_writing
+from relay.net.socket_owner import SocketOwner
 from relay.telemetry.trail import Trail
 
 NAME = "-probe"  # in place of a job's id: neither a job nor an id can be called so
@@ -48,7 +48,7 @@ def about(prefix: str) -> str:
     )
 
 
-class ProbeHold:
+class ProbeHold(SocketOwner):
     """One probe, which counts among the held requests. `told` makes the body of its answer."""
 
     __slots__ = (
@@ -110,15 +110,15 @@ class ProbeHold:
         if self.transport is None:
             self._commit()
         else:
-            eager_write(self.transport, self._stream.beat)
+            self.transport.write(self._stream.beat)
 
     def _commit(self) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._address = exchange.address
-        self.transport = detach(exchange.take_over(self), self)
+        self.transport = bare(exchange.take_over(self), self)
         lines = f"Date: {date(int(time.time()))}\r\n{about(self._context.prefix)}{exchange.answer_head}"
-        eager_write(self.transport, self._stream.head(lines))
+        self.transport.write(self._stream.head(lines))
 
     def _end(self) -> None:
         exchange, transport, answer = self._exchange, self.transport, self._answer()
@@ -127,9 +127,9 @@ class ProbeHold:
         if exchange is not None:
             exchange.respond(answer)
         elif transport is not None:
-            eager_write(transport, self._stream.end(answer.body))
+            transport.write(self._stream.end(answer.body))
             self._context.parting.add(self, transport)
-            transport.loseConnection()
+            end_writing(transport)
 
     def _answer(self) -> HttpAnswer:
         return HttpAnswer(200, "application/json", self._told(), about(self._context.prefix))
@@ -148,14 +148,11 @@ class ProbeHold:
             self._context.places.leave(self._caller)
         self._caller = self._exchange = self.transport = None
 
-    def dataReceived(self, data: bytes) -> None:
-        """Ignore what a client sends after its request."""
-
     def half_closed(self) -> None:
         """Whoever asks with a probe waits for all of it: this client has gone."""
         left: Any = self.transport or self._exchange
         if left is not None:
-            left.abortConnection()
+            cut(left)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client has gone."""
