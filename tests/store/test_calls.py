@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from relay.redis.connection import Connection, Refused
@@ -48,7 +47,7 @@ class Scene:
         """What so many calls at once are answered, and what Redis was asked."""
         before, said = len(self.redis.asked), list[Any]()
         for _ in range(times):
-            Deferred.fromCoroutine(self.calls.run(verb, "tag", "epoch")).addBoth(said.append)
+            self.calls.run(verb, "tag", "epoch").addBoth(said.append)
         self.redis.turn()
         return said, self.redis.verbs()[before:]
 
