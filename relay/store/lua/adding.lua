@@ -3,13 +3,6 @@
 local room, room_bytes, bytes = 0, 0, 0 -- for how many jobs there is room, and for how many bytes of them; of those added
 local jobs, ready = {}, {}
 
--- A submission among the arguments: its row, in MessagePack, and its job.
-local function submission_at(place)
-  local row = cmsgpack.unpack(ARGV[place])
-  row[Submission.job] = ARGV[place + 1]
-  return row
-end
-
 local function read_room(most_jobs, most_bytes)
   room = tonumber(most_jobs) - redis.call('HLEN', K.job)
   room_bytes = tonumber(most_bytes) - tonumber(redis.call('GET', K.bytes) or 0)
@@ -51,10 +44,17 @@ local function keep_added(id, kept, row)
   jobs[#jobs + 1] = kept
 end
 
+local undated -- of this script: what stands before a job without a deadline
+local function stamps(latest)
+  if latest > 0 then return string.format(Kept.FORMAT, now, latest) end
+  undated = undated or string.format(Kept.FORMAT, now, 0)
+  return undated
+end
+
 local function add(place, row)
   local id, digest, deadline = row[Submission.id], row[Submission.key], row[Submission.deadline]
   local latest = deadline > 0 and now + deadline or 0
-  local kept = string.format(Kept.FORMAT, now, latest) .. row[Submission.job]
+  local kept = stamps(latest) .. row[Submission.job]
   if room < 1 or room_bytes - bytes < #kept then return Receipt{known = 'full'} end
   local allowed = row[Submission.caller] ~= '' and allowance_of(row[Submission.caller])
   local refused = allowed and admit(allowed)

@@ -35,12 +35,13 @@ local function begin(session, turn)
   if #claims == 0 then return rows, ids end
   for i, taken in ipairs(claims) do ids[i] = taken[1] end
   local tries, more, left = starts_before(ids)
+  local started = digits(now)
   for i, taken in ipairs(claims) do
     local id, kept, place, name = unpack(taken)
     local attempt = tonumber(tries[i] or 0) + 1
     local starts = attempt + tonumber(more[i] or 0)
     runs[#runs + 1] = id
-    runs[#runs + 1] = run_of(session, turn, digits(now), attempt, place, name)
+    runs[#runs + 1] = run_of(session, turn, started, attempt, place, name)
     held[#held + 1] = 0
     held[#held + 1] = id
     append(rows, Claim{

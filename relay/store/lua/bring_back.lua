@@ -1,7 +1,7 @@
 -- bring_back: runs a dead job again, as another job; it is no dead job any more.
 -- arguments: tag, epoch, most_jobs, most_bytes, dead (its id), then a `Submission`
 -- answer:    {'OK', now, seq, 1 if it was a dead job, a `Receipt` (see submit.lua) where it was}. Refused, it stays dead.
--- needs: prelude, writes, adding, letters, mail
+-- needs: prelude, writes, adding, letters, lists, mail
 local dead, row = ARG.dead, submission_at(ARG.REST)
 if not redis.call('ZSCORE', K.dead, dead) then return {'OK', now, seq, 0} end
 read_room(ARG.most_jobs, ARG.most_bytes)

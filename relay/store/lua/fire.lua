@@ -3,7 +3,7 @@
 -- arguments: tag, epoch, most_jobs, most_bytes, name, seen (when it was due, -1: it had no schedule), next (when it is due
 --            next, ms), text (the schedule as it is from now on), at (the firing, ms), then at most one `Submission`
 -- answer:    {'OK', now, seq, 1 if it went on}: not where another did that, where it is paused, or the queue is full
--- needs: prelude, writes, adding, mail
+-- needs: prelude, writes, adding, lists, mail
 local name = ARG.name
 local due = string.match(redis.call('HGET', K.schedule, name) or '', '^%S+') or '-1'
 if due ~= ARG.seen then return {'OK', now, seq, 0} end

@@ -7,3 +7,10 @@ local function counted_rows(at, width)
   for i = 1, count do rows[i] = row_at(at + 1 + (i - 1) * width, width) end
   return rows, at + 1 + count * width
 end
+
+-- A submission among the arguments: its row, in MessagePack, and its job.
+local function submission_at(place)
+  local row = cmsgpack.unpack(ARGV[place])
+  row[Submission.job] = ARGV[place + 1]
+  return row
+end

@@ -7,7 +7,7 @@
 --            job · {'done', id, outcome} · {'clash'}: the key was used with other arguments · {'full'} · of a caller with
 --            limits: {'slow', ms until it may add the next one} · {'crowded'}: as many of its jobs live as may
 -- A refused job leaves nothing behind: no key, and nothing is counted. Sent again with again = 1 it adds nothing twice.
--- needs: prelude, writes, adding, mail
+-- needs: prelude, writes, adding, lists, mail
 local inbox, again = ARG.inbox, ARG.again == '1'
 local count = (#ARGV + 1 - ARG.REST) / 2
 local first_place = reserve(count)
