@@ -26,8 +26,10 @@ from relay.store.messages import (
     MOST_PAST,
     Definitions,
     GivenBack,
+    Handed,
     How,
     MailKind,
+    Message,
     PastAttempt,
     Report,
     Turn,
@@ -200,6 +202,18 @@ def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], al
 @CLAIM.reads
 def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
     """A claim, as a turn hands it out."""
+    left = checkpoint.decode() if checkpoint else ""
+    return _claim_of(id.decode(), kept, attempt, started, starts, left)
+
+
+def read_handed(message: Message) -> Handed:
+    """A job that was handed to a session, of a message of `MailKind.HANDED`: ``SESSION TURN JOB``. It began when it was
+    submitted, with the first attempt."""
+    session, number, kept = message.data.split(b" ", 2)
+    return Handed(session.decode(), int(number), _claim_of(message.id, kept, 1, int(kept[:STAMP]), 1, ""))
+
+
+def _claim_of(id: str, kept: bytes, attempt: int, started: int, starts: int, left: str) -> Claim:
     created, latest = int(kept[:STAMP]), kept[STAMP : 2 * STAMP]
     deadline = 0 if latest == _NEVER else int(latest)
     try:
@@ -208,8 +222,7 @@ def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, 
             job = _with_envelope(job)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         job = UNREADABLE  # the claims beside it are not to suffer
-    left = checkpoint.decode() if checkpoint else ""
-    return Claim(id.decode(), job, attempt, created, deadline, started, starts, left)
+    return Claim(id, job, attempt, created, deadline, started, starts, left)
 
 
 def _with_envelope(job: Job) -> Job:

@@ -82,7 +82,7 @@ fair:name      zset    ``priority owner``, by the last place that it got in this
 fair:name:l    zset    the same of a lane
 takers:name    zset    roster that has the name, by the time until which a session with it has promised to be there
 promise:roster string  when the worker began to publish that did so last, of those with this roster; expires in 2 s
-idle:roster    hash    session → free places, of sessions that found too little work
+idle:roster    hash    session → free places, of those that found too little work (and until when it may be handed some)
 children:id    zset    a job's sub-jobs that live, are not detached, and were not told to stop with it; one score
 held:session   zset    ids that the session runs, all with the same score
 blame:session  string  id of the job that is to blame for the session's death, its neighbours are not; expires

@@ -78,7 +78,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 class Turn(msgspec.Struct, frozen=True):
     """A worker's turn: what has ended (and which turn had claimed it: with the session, the fence), how far jobs are
     (id, JSON), how many more are wanted, what jobs left to go on from (id, turn that claimed it, JSON). `passes`: the
-    session was woken while it had no place, so that another is to look at what waits."""
+    session was woken while it had no place, so that another is to look at what waits. `heard`: of how many jobs it
+    knows that the store has handed to it since its last turn; -1: it takes none that are handed."""
 
     number: int
     want: int
@@ -88,6 +89,15 @@ class Turn(msgspec.Struct, frozen=True):
     checkpoints: tuple[tuple[str, int, str], ...] = ()
     others: int = 0  # jobs of the worker in other sessions, -1: none, but others may be about to claim some
     passes: bool = False
+    heard: int = -1
+
+
+class Handed(msgspec.Struct, frozen=True, gc=False):
+    """A job that the store has handed to a session, claimed by its turn `number`."""
+
+    session: str
+    number: int
+    claim: Claim
 
 
 class Turned(msgspec.Struct, frozen=True):
@@ -184,6 +194,7 @@ class MailKind(StrEnum):
     LARGE = "r"  # there is an outcome, too large to be sent along
     CANCEL = "c"
     WAKE = "w"
+    HANDED = "j"  # it was handed to a session
     NEWS = "n"  # where a job stands now, for who listens to it
     PIECES = "p"  # what it has put out, likewise
     BEAT = "h"

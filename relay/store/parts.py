@@ -113,7 +113,7 @@ class RedisPart(PartStore, SessionStore):
 
     async def turn(self, session: str, turn: Turn) -> Turned:
         words: list[Any] = [session, turn.number, self._lease, self._lease_of_nothing, self._terms]
-        words += turn.want, turn.holds, turn.others, int(turn.passes)
+        words += turn.want, turn.holds, turn.others, int(turn.passes), turn.heard
         answer = (await self.partition.run("turn", words + codec.turn_words(turn)))[1]
         return codec.read_turned(*answer)
 

@@ -114,7 +114,7 @@ class Share(SessionStore):
         lent = self._lender.borrow(self, turn.want)
         woken, self._was_woken = self._was_woken, False
         others, passes = self._lender.others(self), woken and not lent
-        turn = msgspec.structs.replace(turn, want=lent, others=others, passes=passes)
+        turn = msgspec.structs.replace(turn, want=lent, others=others, passes=passes, heard=-1)
         try:
             turned = await self._part.turn(session, turn)
         except BaseException:

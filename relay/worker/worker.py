@@ -18,6 +18,7 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
 from relay.model.state import State
+from relay.store.codec import read_handed
 from relay.store.membership import Membership
 from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
 from relay.store.roster import Roster
@@ -191,7 +192,9 @@ class Worker(Service):
         self._outcomes.hear(mail, partial(self._told_more, partition))
 
     def _told_more(self, partition: int, message: Message) -> None:
-        if message.kind == MailKind.WAKE:
+        if message.kind == MailKind.HANDED:
+            self._sessions.hand(partition, read_handed(message))
+        elif message.kind == MailKind.WAKE:
             self._sessions.wake(partition)
         elif message.kind == MailKind.CANCEL:
             self._cancel(message.id)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from relay.model.ids import partition_of
-from relay.store.messages import Report
+from relay.store.messages import Handed, Report
 from relay.store.parts import PartStore
 from relay.store.roster import Roster
 from relay.worker.claiming import ClaimRunner, Rests
@@ -75,6 +75,10 @@ class WorkerSessions:
             self._lending.shares[partition].wake()
         else:
             self._all[partition].nudge()
+
+    def hand(self, partition: int, handed: Handed) -> None:
+        """A job was handed to the session in a partition."""
+        self._all[partition].hand(handed)
 
     def resync(self, partition: int) -> None:
         """A partition may have lost what it knew of its session."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_twisted
 from hypothesis import HealthCheck, settings
@@ -28,7 +29,8 @@ from relay.model.problems.caller import RateExceeded, TooManyQueued
 from relay.model.problems.request import KeyReused
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
-from relay.store.messages import Fenced, Receipt, Report, Submission, Turn, Turned
+from relay.store.codec import read_handed
+from relay.store.messages import Fenced, Message, Receipt, Report, Submission, Turn, Turned
 from relay.store.standings import read_standing
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
@@ -98,6 +100,9 @@ class ModelSession:
     process: str
     number: int = 1
     claims: dict[str, Claim] = field(default_factory=dict)
+    last: Turn | None = None
+    claimed: list[str] = field(default_factory=list)  # by the last turn
+    handed: list[str] = field(default_factory=list)  # since then
 
 
 class Machine(RuleBasedStateMachine):
@@ -126,6 +131,7 @@ class Machine(RuleBasedStateMachine):
         self.opened = 0
         self.minted = 0
         for process in ("p", "q"):
+            self.redis.client.xadd(f"{{r0}}:inbox:{process}", {"-": "h"})
             self.do_open(process, lost=False)
         for _ in range(jobs):
             self.do_submit(ModelJob(0, 2, False, "", ""), later=False, lost=False)
@@ -187,6 +193,7 @@ class Machine(RuleBasedStateMachine):
     def do_submit(self, job: ModelJob, later: bool, lost: bool) -> None:
         job.id = self.mint()
         submission = job.submission(LATER if later else 0)
+        idle = self.idle()
         for again in (False, True) if lost else (False,):
             (receipt,) = self.do(self.send(submission, again))
         same, fingerprint = self.known_by_key(job)
@@ -200,6 +207,7 @@ class Machine(RuleBasedStateMachine):
             assert receipt.id == submission.id
             self.took[job.caller] += 1
             self.add(job, later)
+            self.hand(job, idle)
         elif fingerprint != job.fingerprint:
             assert isinstance(receipt, KeyReused)
         else:
@@ -252,6 +260,34 @@ class Machine(RuleBasedStateMachine):
         if job.unique:
             self.ones[job.unique] = job.id
         job.state = State.SCHEDULED if later else State.QUEUED
+
+    def idle(self) -> dict[str, bool]:
+        """The sessions that wait for jobs, and whether they may be handed some."""
+        redis = self.redis.client
+        found = [redis.hgetall(key) for key in redis.scan_iter("{r0}:idle:*")]
+        return {name.decode(): b" " in said for said in found for name, said in said.items()}
+
+    def hand(self, job: ModelJob, idle: dict[str, bool]) -> None:
+        """A job that was added begins at once where the idle session that is told of it takes jobs, and all is well."""
+        told = idle.keys() - self.idle().keys()
+        run = self.redis.client.hget("{r0}:run", job.id)
+        assert len(told) == (len(idle) > 0 and job.state is State.QUEUED)
+        is_odd = job.caller or self.is_stopped or self.trial or self.waiting(suspected=True)
+        inboxes = {name for name in told if self.redis.client.exists(f"{{r0}}:inbox:{name.split('.')[0]}")}
+        if is_odd or not any(idle[name] for name in inboxes):
+            assert run is None
+            return
+        (name,) = told
+        session = self.sessions[name]
+        ((_, mail),) = self.redis.client.xrevrange(f"{{r0}}:inbox:{session.process}", count=1)
+        text = mail[job.id.encode()]
+        handed = read_handed(Message(chr(text[0]), job.id, text[1:]))
+        assert (text[:1], handed.session, handed.number) == (b"j", name, session.number)
+        assert (handed.claim.job, handed.claim.attempt, handed.claim.starts) == (job.submission().job, 1, 1)
+        self.move(job.id, State.RUNNING)
+        job.holder, job.turn, job.attempt = name, session.number, 1
+        session.claims[job.id] = handed.claim
+        session.handed.append(job.id)
 
     def mint(self) -> str:
         """An id in the order of submission, so that a case is the same when it is run again."""
@@ -332,11 +368,16 @@ class Machine(RuleBasedStateMachine):
         successor.claims[id] = claim
 
     @precondition(lambda self: self.sessions)
-    @rule(data=st.data(), want=st.integers(0, 4), lost=st.booleans())
-    def turn(self, data: st.DataObject, want: int, lost: bool) -> None:
+    @rule(
+        data=st.data(), want=st.integers(0, 4), lost=st.booleans(), hears=st.sampled_from([True, True, False])
+    )
+    def turn(self, data: st.DataObject, want: int, lost: bool, hears: bool) -> None:
+        """`hears`: the session was told of what it was handed."""
         name = data.draw(st.sampled_from(list(self.sessions)))
         session = self.sessions[name]
-        held = [id for id, job in self.jobs.items() if job.holder == name]
+        heard = len(session.handed) * hears if data.draw(st.sampled_from([True, True, False])) else -1
+        unheard = set(session.handed) if heard < len(session.handed) else set()
+        held = [id for id, job in self.jobs.items() if job.holder == name and id not in unheard]
         ended = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
         states = st.sampled_from(
             [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.SCHEDULED, State.QUEUED]
@@ -355,6 +396,7 @@ class Machine(RuleBasedStateMachine):
         ]
         others = [(id, self.jobs[id].turn, '"foreign"') for id in foreign]
         turn = Turn(session.number, want, tuple(ends), holds=holds, checkpoints=tuple(checkpoints + others))
+        turn = msgspec.structs.replace(turn, heard=heard)
         for id, _, said in checkpoints:
             self.jobs[id].checkpoint = said
         turned: Turned = self.do(self.store.turn(name, turn))
@@ -362,7 +404,11 @@ class Machine(RuleBasedStateMachine):
         for end, _ in ends[: len(ended)]:
             self.settle(session, end)
         self.promote()
-        expected = self.claim(name, session, want, holds)
+        again = [id for id in session.handed if id in unheard and self.jobs[id].holder == name]
+        expected = self.claim(name, session, max(0, want - len(again)), holds + len(again)) + again
+        for id in again:
+            self.jobs[id].turn = session.number
+        session.last, session.claimed, session.handed = turn, expected, []
         assert [claim.id for claim in turned.claims] == expected
         for claim in turned.claims:
             job = self.jobs[claim.id]
@@ -375,6 +421,17 @@ class Machine(RuleBasedStateMachine):
             assert again.refused == []
         with pytest.raises(Fenced):
             self.do(self.store.turn(name, Turn(session.number - 1, 9)))
+
+    @precondition(lambda self: any(session.last for session in self.sessions.values()))
+    @rule(data=st.data())
+    def send_a_turn_again(self, data: st.DataObject) -> None:
+        """What it claimed is told as before, and what was handed since; less what is not held any more."""
+        asking = {name: session.last for name, session in self.sessions.items() if session.last}
+        name = data.draw(st.sampled_from(list(asking)))
+        session = self.sessions[name]
+        again = self.do(self.store.turn(name, asking[name]))
+        own = [id for id in session.claimed + session.handed if self.jobs[id].holder == name]
+        assert [claim.id for claim in again.claims] == own
 
     def end(self, id: str, state: State, at_once: bool) -> Report:
         return Report(id, state, f'"{id}"', 0 if at_once else LATER)

@@ -1,36 +1,11 @@
 -- Jobs that a script adds, of rows of `Submission`: collected, and written at its end in a few commands for all of them.
--- needs: prelude, writes, allowances, children, fair, kept, mail, ones, places, repeats, times, uniques
+-- needs: prelude, writes, allowances, children, kept, ones, queueing, repeats, times, uniques
 local room, room_bytes, bytes = 0, 0, 0 -- for how many jobs there is room, and for how many bytes of them; of those added
-local jobs, ready = {}, {}
+local jobs = {}
 
 local function read_room(most_jobs, most_bytes)
   room = tonumber(most_jobs) - redis.call('HLEN', K.job)
   room_bytes = tonumber(most_bytes) - tonumber(redis.call('GET', K.bytes) or 0)
-end
-
-local function stand_in_line(row, place, allowed)
-  local id, name, lane = row[Submission.id], row[Submission.name], row[Submission.lane]
-  local delay = row[Submission.delay]
-  if delay > 0 then
-    put_off(id, name, now + delay)
-    return
-  end
-  wake(name, 1)
-  if allowed and allowed.owner ~= '' then
-    place = place_in_turn(name, lane, row[Submission.priority], allowed.owner, place)
-  end
-  if lane ~= '' then
-    enqueue(id, {[Job.name] = name, [Job.lane] = lane}, place)
-    return
-  end
-  local places = ready[name]
-  if not places then
-    places = {}
-    ready[name] = places
-  end
-  raise_name(name, place)
-  places[#places + 1] = place
-  places[#places + 1] = id
 end
 
 local function keep_added(id, kept, row)
@@ -64,7 +39,7 @@ local function add(place, row)
   if digest ~= '' then redis.call('SET', named('idem', digest), id .. ' ' .. row[Submission.fingerprint]) end
   if latest > 0 then at_time(K.deadline, latest, id) end
   add_child(row[Submission.parent], id)
-  stand_in_line(row, score(row[Submission.priority], place), allowed)
+  stand_in_line(row, kept, score(row[Submission.priority], place), allowed)
   return Receipt{known = 'new'}
 end
 
@@ -79,9 +54,6 @@ local function write_added()
   weigh(bytes)
   write_admitted()
   write_children()
-  write_turns()
   each_slice(jobs, 2000, function(...) redis.call('HSET', K.job, ...) end)
-  for name, places in pairs(ready) do
-    each_slice(places, 2000, function(...) redis.call('ZADD', line_of(name, ''), ...) end)
-  end
+  write_lines()
 end

@@ -1,5 +1,5 @@
 -- Attempts: jobs that were claimed begin to run.
--- needs: prelude, claims, listeners, news, runs, times
+-- needs: prelude, claims, listeners, news, runs, times, turns
 
 -- how often each of these was started before: attempts, and starts that counted as none; and what they left to go on from
 local function starts_before(ids)
@@ -52,4 +52,19 @@ local function begin(session, turn)
   if is_timed then redis.call('ZREM', K.deadline, unpack(ids)) end
   have_changed(ids)
   return rows, ids
+end
+
+-- Jobs that a session was handed after its turn `last`, if it has heard of fewer: what `claims` has of those that it holds.
+local function unheard(session, last, claimed, heard)
+  local rows, ids, _, behind = {}, {}, string.find(claimed, HANDED, 1, true)
+  if not behind then return rows end
+  for id in string.gmatch(string.sub(claimed, behind + 1), '%S+') do ids[#ids + 1] = id end
+  if #ids <= heard then return rows end
+  local jobs, runs = redis.call('HMGET', K.job, unpack(ids)), redis.call('HMGET', K.run, unpack(ids))
+  for i, id in ipairs(ids) do
+    if jobs[i] and is_fenced(runs[i], session, last) then
+      rows[#rows + 1] = {id, jobs[i], select(4, read_run(runs[i])), name_of_run(runs[i])}
+    end
+  end
+  return rows
 end

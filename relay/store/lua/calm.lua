@@ -1,7 +1,7 @@
 -- A turn that says nothing, of a session that holds nothing, while no job waits and nothing is due. That is what an idle
 -- worker takes every second, so it is answered before the rest of the script is even read.
--- arguments: tag, epoch, session, number, lease, of_nothing (ms), terms, want, holds, others, passes, then what else a turn
---            says
+-- arguments: tag, epoch, session, number, lease, of_nothing (ms), terms, want, holds, others, passes, heard, then what else
+--            a turn says
 -- needs: prelude, turns
 local says_nothing = #ARGV == ARG.REST + 2 and ARG.holds == '0' and ARG.passes == '0' and tonumber(ARG.want) > 0
 
@@ -23,7 +23,7 @@ local function take_calm_turn(roster)
     redis.call('ZADD', K.session, 'XX', digits(now + lease), ARG.session)
   end
   keep_turn(ARG.session, ARG.number, roster, {})
-  if redis.call('HGET', idle, ARG.session) ~= ARG.want then redis.call('HSET', idle, ARG.session, ARG.want) end
+  say_idle(idle, ARG.session, ARG.want, ARG.heard)
 end
 
 if says_nothing then

@@ -18,18 +18,28 @@ local function process_of(session) return string.match(session, '^(.*)%.%d+$') e
 -- There is new work of a name: as many idle sessions that serve it are woken when the script ends.
 local function wake(name, most) wanted[name] = (wanted[name] or 0) + most end
 
-local function wake_idle(name, most)
+-- Sessions that serve a name and wait for jobs, so many at the most, with what they said in their last turns. They are not
+-- idle any more: they are about to be told something.
+local function take_idle(name, most)
+  local taken = {}
   for _, roster in ipairs(redis.call('ZRANGEBYSCORE', named('takers', name), '(' .. digits(now), '+inf')) do
-    local idle = redis.call('HRANDFIELD', named('idle', roster), most)
-    if #idle > 0 then redis.call('HDEL', named('idle', roster), unpack(idle)) end
-    for _, session in ipairs(idle) do post(process_of(session), '-', Mail.WAKE) end
-    most = most - #idle
-    if most < 1 then return end
+    local idle, key = redis.call('HRANDFIELD', named('idle', roster), most, 'WITHVALUES'), named('idle', roster)
+    for i = 1, #idle, 2 do
+      redis.call('HDEL', key, idle[i])
+      taken[#taken + 1] = {idle[i], idle[i + 1]}
+    end
+    most = most - #idle / 2
+    if most < 1 then break end
   end
+  return taken
 end
 
+local function wake_session(session) post(process_of(session), '-', Mail.WAKE) end
+
 local function send_mail()
-  for name, most in pairs(wanted) do wake_idle(name, math.min(most, 1000)) end
+  for name, most in pairs(wanted) do
+    for _, idle in ipairs(take_idle(name, math.min(most, 1000))) do wake_session(idle[1]) end
+  end
   for inbox, entries in pairs(mail) do
     each_slice(entries, 2000, function(...)
       unless_spoilt(redis.pcall('XADD', named('inbox', inbox), 'NOMKSTREAM', '*', ...))

@@ -33,12 +33,15 @@ local function is_told_anew(name, declaration, newest)
   return since > newest and redis.call('HGET', K.serve, name) ~= declaration
 end
 
--- whether this is the declaration that counts
-local function declare(name, mark, declaration)
+-- Whether this is the declaration that counts. Who has another does not take the job any more.
+local function declare(name, mark, declaration, takers)
   local known, newest, lapses = string.match(redis.call('HGET', K.declared, name) or '', '^(%S+) (%d+) (%d+)$')
   newest, lapses = tonumber(newest or 0), tonumber(lapses or 0)
   if known ~= mark and newest > since and lapses > now then return false end
-  if known ~= mark then read_declaration(name, declaration) end
+  if known ~= mark then
+    redis.call('DEL', takers)
+    read_declaration(name, declaration)
+  end
   if known ~= mark or is_told_anew(name, declaration, newest) then
     redis.call('HSET', K.serve, name, declaration)
     changed = true
@@ -54,7 +57,7 @@ for at = ARG.REST, #ARGV, Declaration.COUNT do
   local row = row_at(at, Declaration.COUNT)
   local name, takers = row[Declaration.name], named('takers', row[Declaration.name])
   redis.call('ZREMRANGEBYSCORE', takers, '-inf', digits(now))
-  if declare(name, row[Declaration.mark], row[Declaration.text]) then
+  if declare(name, row[Declaration.mark], row[Declaration.text], takers) then
     redis.call('ZADD', K.served, until_then, name)
     redis.call('ZADD', takers, until_then, roster)
     redis.call('PEXPIRE', takers, KEEP_TAKERS)

@@ -2,7 +2,8 @@
 -- turn: a worker reports what has ended, keeps its lease, and takes new jobs, all at once.
 -- arguments: tag, epoch, session, number, lease (ms), of_nothing (the lease of a session that holds no job, ms), terms, want,
 --            holds (jobs beyond those that end here), others (jobs of the worker in other sessions, see `suspects.lua`),
---            passes (1: it was woken, and has no place: another is to look), then three lists, each after its length:
+--            passes (1: it was woken, and has no place: another is to look), heard (how many jobs it was handed since
+--            its last turn, as far as it knows; -1: it takes none), then three lists, each after its length:
 --            ends (rows of `End`, at most 100), progresses (`Progress`), checkpoints (`Checkpoint`)
 --            An end's state is an outcome's, or `dead` (failed for good, and kept as a dead job), or
 --            `undone` (failed, and nothing was done: its key is free again), or `scheduled` (try
@@ -42,11 +43,15 @@ if #let_go > 0 then redis.call('ZREM', named('held', session), unpack(let_go)) e
 -- 2. what to do next: a fair share of what waits
 serve_as(session)
 reopen_lanes()
+local handed = unheard(session, last, claimed_last, tonumber(ARG.heard))
+want, holds = math.max(0, want - #handed), holds + #handed
 local trying, left = tries_suspects(session, want, holds, others), nil
 if not trying and want > 0 then
   left = claim_some(want)
   settle_lines()
 end
+local places = want - #claims
+append(claims, handed)
 if ARG.passes == '1' then left = first_open() end
 local rows, taken = begin(session, number)
 write_settled() -- what turned out to be late
@@ -55,8 +60,8 @@ if has_roster() then keep_turn(session, number, roster, taken) end
 
 -- 3. who else should look: this session when it has places left, else one that is idle
 local idle = named('idle', roster)
-if #taken < want and not left and not trying then
-  redis.call('HSET', idle, session, want - #taken)
+if places > 0 and not left and not trying then
+  say_idle(idle, session, places, ARG.heard)
 else
   redis.call('HDEL', idle, session)
   if left then wake(left, 1) end
