@@ -1,30 +1,34 @@
-"""Jobs that a session has claimed, until they are begun."""
+"""Jobs that a session has claimed, or was handed, until they are begun."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
 from relay.model.job import Claim
 from relay.model.problems.job import JobFailed
 from relay.model.state import State
-from relay.store.messages import Report
+from relay.store.messages import Handed, Report
+from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import ClaimRunner
+from relay.worker.handed import HandedJobs
 
 SOME = 32  # jobs that are begun before the next turn
 
 
 class Arrivals:
-    """Of one session. `held` has its jobs, `report` is told of those that can't be begun."""
+    """Of one session. `held` has its jobs, with the turns that claimed them; `report` is told of those that can't be
+    begun."""
 
     _log = Logger()
 
     def __init__(
         self,
         runner: ClaimRunner,
-        held: Mapping[str, tuple[Claim, int]],
+        held: dict[str, tuple[Claim, int]],
+        checkpoints: Checkpoints,
         report: Callable[[Report], None],
     ) -> None:
         #: those that were not begun yet, and since when they were claimed
@@ -32,6 +36,27 @@ class Arrivals:
         self._runner = runner
         self._held = held
         self._report = report
+        self._checkpoints = checkpoints
+        self.handed = HandedJobs()
+
+    def take(self, claims: Iterable[Claim], number: int, since: float) -> None:
+        """What the session's turn `number` has claimed, at `since` or later, by the clock."""
+        for claim in claims:
+            if claim.id in self.handed and claim.id in self._held:  # heard of while the turn was under way
+                self._held[claim.id] = (self._held[claim.id][0], number)
+                continue
+            self._held[claim.id] = (claim, number)
+            if claim.checkpoint:
+                self._checkpoints.keep(claim.id, claim.checkpoint)
+            self.claimed.append((claim, since))
+        self.handed.answered(number)
+
+    def hand(self, session: str, jobs: Iterable[Handed], now: float) -> None:
+        """What the store has handed to the session, as it says."""
+        for job in jobs:
+            if job.session == session and self.handed.hears(job):
+                self._held[job.claim.id] = (job.claim, job.number)
+                self.claimed.append((job.claim, now))
 
     def begin_some(self) -> None:
         """Begin a few: what ends at once is told while the others are begun."""

@@ -7,7 +7,7 @@ opens another session and offers what it holds: the jobs that it runs, and the e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -26,7 +26,6 @@ from relay.worker.arrivals import Arrivals
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import USUAL, ClaimRunner, Rests
 from relay.worker.emitting import Emitting
-from relay.worker.handed import HandedJobs
 from relay.worker.progress import LastWords
 from relay.worker.turn_sender import TurnSender
 from relay.worker.untold import Untold
@@ -57,11 +56,10 @@ class Session:
         self._name = ""
         self._opened = 0
         self._held: dict[str, tuple[Claim, int]] = {}  # with the turn that claimed it
-        self._arrivals = Arrivals(runner, self._held, self.report)
-        self._handed = HandedJobs()
         self._ends: list[Report] = []
         self._progress = LastWords(clock, self.nudge)
         self._checkpoints, self._untold = Checkpoints(), Untold(clock, store)
+        self._arrivals = Arrivals(runner, self._held, self._checkpoints, self.report)
         self._emitting = Emitting(clock, store, self._held, self.resync, self.nudge)
         self._nudged = False
         self._stale = False
@@ -110,12 +108,10 @@ class Session:
         """What a job puts out, as JSON; fires when the store has it. Its end is told after that."""
         return self._emitting.add(id, number, said)
 
-    def hand(self, handed: Handed) -> None:
-        """The store has handed it a job: begin it, and take a turn, as for more."""
-        if handed.session == self._name and self._handed.hears(handed):
-            self._held[handed.claim.id] = (handed.claim, handed.number)
-            self._arrivals.claimed.append((handed.claim, self._clock.seconds()))
-            self.nudge()
+    def hand(self, handed: Iterable[Handed]) -> None:
+        """The store has handed it jobs: begin them, and take a turn, as for more."""
+        self._arrivals.hand(self._name, handed, self._clock.seconds())
+        self.nudge()
 
     def nudge(self) -> None:
         """There is something to report or to claim: take a turn soon."""
@@ -166,7 +162,7 @@ class Session:
         claims = [*(claim for claim, _ in self._held.values()), *self._untold.claims()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)
         self._name, self._opened = name, self._opened + 1
-        self._handed.opened(1)
+        self._arrivals.handed.opened(1)
         for claim in claims:
             if claim.id in taken:
                 self._held[claim.id] = (claim, 1)
@@ -192,24 +188,13 @@ class Session:
             turning = Deferred.fromCoroutine(self._turn(number))
             self._arrivals.begin_some()  # while the store is at work
             turned = await turning
-            self._take(turned.claims, number, sent)
+            self._arrivals.take(turned.claims, number, sent)
             self._arrivals.begin_some()
             if not self._nudged and not self._arrivals.claimed and not (turned.more and self._room() > 0):
                 is_idle = rests.slot >= 0 and not self._held
                 rest = rests.until(self._clock.seconds()) if is_idle else rests.holding
                 await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
                 self._arrivals.begin_some()  # of what it was handed: what ends at once is told by the next turn
-
-    def _take(self, claims: Sequence[Claim], number: int, since: float) -> None:
-        for claim in claims:
-            if claim.id in self._handed and claim.id in self._held:  # heard of while the turn was under way
-                self._held[claim.id] = (self._held[claim.id][0], number)
-                continue
-            self._held[claim.id] = (claim, number)
-            if claim.checkpoint:
-                self._checkpoints.keep(claim.id, claim.checkpoint)
-            self._arrivals.claimed.append((claim, since))
-        self._handed.answered(number)
 
     def _room(self) -> int:
         return max(0, self._runner.room() - len(self._arrivals.claimed))
@@ -226,7 +211,7 @@ class Session:
         said = tuple([(end, self._held[end.id][1]) for end in ends])
         want = 0 if self._closing else self._room()
         left = tuple([(id, self._held[id][1], words) for id, words in checkpoints])
-        heard = self._handed.sent(number)
+        heard = self._arrivals.handed.sent(number)
         turn = Turn(number, want, said, progress, len(self._held) - len(ends), left, heard=heard)
         try:
             turned = await self._sender.send(self._name, turn)

@@ -37,6 +37,7 @@ from relay.worker.shareds import Shareds
 from relay.worker.tools import WorkerTools
 from relay.worker.worker_sessions import WorkerSessions
 
+_HANDED = MailKind.HANDED.value
 _LEAVE = 5.0  # seconds for the last words, and at least as many for what is closed
 
 
@@ -189,12 +190,12 @@ class Worker(Service):
     # -- what the worker is told, and what it tells --
 
     def _told(self, mail: list[Message], partition: int = 0) -> None:
+        if handed := [read_handed(message) for message in mail if message.kind == _HANDED]:
+            self._sessions.hand(partition, handed)
         self._outcomes.hear(mail, partial(self._told_more, partition))
 
     def _told_more(self, partition: int, message: Message) -> None:
-        if message.kind == MailKind.HANDED:
-            self._sessions.hand(partition, read_handed(message))
-        elif message.kind == MailKind.WAKE:
+        if message.kind == MailKind.WAKE:
             self._sessions.wake(partition)
         elif message.kind == MailKind.CANCEL:
             self._cancel(message.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
@@ -76,8 +76,8 @@ class WorkerSessions:
         else:
             self._all[partition].nudge()
 
-    def hand(self, partition: int, handed: Handed) -> None:
-        """A job was handed to the session in a partition."""
+    def hand(self, partition: int, handed: Iterable[Handed]) -> None:
+        """Jobs were handed to sessions in a partition."""
         self._all[partition].hand(handed)
 
     def resync(self, partition: int) -> None:

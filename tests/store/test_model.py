@@ -399,13 +399,23 @@ class Machine(RuleBasedStateMachine):
         turn = msgspec.structs.replace(turn, heard=heard)
         for id, _, said in checkpoints:
             self.jobs[id].checkpoint = said
+        turned = self.do_turn(name, turn, foreign, unheard)
+        if lost:
+            again = self.do(self.store.turn(name, turn))
+            assert again.claims == turned.claims
+            assert again.refused == []
+        with pytest.raises(Fenced):
+            self.do(self.store.turn(name, Turn(session.number - 1, 9)))
+
+    def do_turn(self, name: str, turn: Turn, foreign: list[str], unheard: set[str]) -> Turned:
+        session = self.sessions[name]
         turned: Turned = self.do(self.store.turn(name, turn))
         assert turned.refused == foreign
-        for end, _ in ends[: len(ended)]:
+        for end, _ in turn.ends[: len(turn.ends) - len(foreign)]:
             self.settle(session, end)
         self.promote()
         again = [id for id in session.handed if id in unheard and self.jobs[id].holder == name]
-        expected = self.claim(name, session, max(0, want - len(again)), holds + len(again)) + again
+        expected = self.claim(name, session, max(0, turn.want - len(again)), turn.holds + len(again)) + again
         for id in again:
             self.jobs[id].turn = session.number
         session.last, session.claimed, session.handed = turn, expected, []
@@ -415,12 +425,28 @@ class Machine(RuleBasedStateMachine):
             assert (claim.attempt, claim.starts) == (job.tries + 1, job.tries + job.uncounted + 1)
             assert claim.checkpoint == job.checkpoint
         session.claims |= {claim.id: claim for claim in turned.claims}
-        if lost:
-            again = self.do(self.store.turn(name, turn))
-            assert again.claims == turned.claims
-            assert again.refused == []
-        with pytest.raises(Fenced):
-            self.do(self.store.turn(name, Turn(session.number - 1, 9)))
+        return turned
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), lost=st.booleans(), hears=st.booleans())
+    def end_all(self, data: st.DataObject, lost: bool, hears: bool) -> None:
+        """A session ends what it holds and asks for more, until there is none: then it may be handed some, of which it
+        hears, or not."""
+        name = data.draw(st.sampled_from(list(self.sessions)))
+        session = self.sessions[name]
+        for _ in range(20):
+            held = [id for id, job in self.jobs.items() if job.holder == name]
+            ends = tuple((self.end(id, State.SUCCEEDED, True), self.jobs[id].turn) for id in held)
+            session.number += 1
+            turn = Turn(session.number, 9, ends, heard=len(session.handed))
+            if not self.do_turn(name, turn, [], set()).claims:
+                break
+        self.do_submit(ModelJob(0, 2, False, "", ""), later=False, lost=lost)
+        session.number += 1
+        known = len([id for id, job in self.jobs.items() if job.holder == name]) - len(session.handed)
+        unheard = set() if hears else set(session.handed)
+        holds, heard = known + len(session.handed) * hears, len(session.handed) * hears
+        self.do_turn(name, Turn(session.number, 2, holds=holds, heard=heard), [], unheard)
 
     @precondition(lambda self: any(session.last for session in self.sessions.values()))
     @rule(data=st.data())

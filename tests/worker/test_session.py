@@ -12,7 +12,8 @@ from relay.model.job import Claim, Job
 from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.redis.connection import LinkLost
-from relay.store.messages import Fenced, Report, Turn, Turned
+from relay.store.codec import kept_job, read_handed
+from relay.store.messages import Fenced, Message, Report, Turn, Turned
 from relay.store.roster import Roster
 from relay.worker.arrivals import SOME
 from relay.worker.progress import PROGRESS
@@ -237,3 +238,108 @@ def test_who_meets_a_session_in_a_debugger_sees_its_name_and_what_it_holds() -> 
     )
     other: Any = Session(Clock(), store, Roster([]), Hands())  # type: ignore[arg-type]
     assert "not opened" in repr(other)
+
+
+class Handing(Store):
+    """Answers turns when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[tuple[Turn, Deferred[Turned]]] = []
+
+    async def turn(self, *given: Any) -> Turned:
+        answer: Deferred[Turned] = Deferred()
+        self.turns.append((given[-1], answer))
+        return await answer
+
+    @property
+    def last(self) -> Turn:
+        return self.turns[-1][0]
+
+    def answer(self, *claims: Claim) -> None:
+        self.turns[-1][1].callback(Turned([*claims], [], False, -1))
+
+
+class AtOnce(Hands):
+    """Each job ends as soon as it is begun."""
+
+    session: Session
+
+    def take(self, claim: Claim, since: float) -> None:
+        super().take(claim, since)
+        self.session.report(Report(claim.id, State.SUCCEEDED, "1"))
+
+
+def handing(hands: Hands) -> tuple[Handing, Session]:
+    store: Any = Handing()
+    session = Session(Clock(), store, Roster([]), hands)
+    Deferred.fromCoroutine(session.run()).addErrback(lambda _: None)
+    return store, session
+
+
+def told(*numbers: int, turn: int = 2, session: str = "worker.1") -> list[Message]:
+    kept = kept_job(claim(0))
+    return [Message("j", claim(number).id, f"{session} {turn} ".encode() + kept) for number in numbers]
+
+
+def hear(session: Session, *mail: Message) -> None:
+    session.hand([read_handed(message) for message in mail])
+
+
+def test_jobs_that_are_handed_and_end_at_once_are_told_by_one_turn() -> None:
+    hands = AtOnce()
+    store, hands.session = handing(hands)
+    assert store.last.heard == 0
+    store.answer()
+    hear(hands.session, *told(1, 2, 3))
+    assert [taken.id for taken in hands.taken] == [claim(number).id for number in (1, 2, 3)]
+    assert len(store.turns) == 2
+    assert [(end.id, number) for end, number in store.last.ends] == [(taken.id, 2) for taken in hands.taken]
+    assert (store.last.heard, store.last.holds) == (3, 0)
+
+
+def test_a_job_that_is_handed_and_runs_on_is_begun_before_the_next_turn_which_counts_it() -> None:
+    hands = Hands()
+    store, session = handing(hands)
+    store.answer()
+    hear(session, *told(1))
+    assert [taken.id for taken in hands.taken] == [claim(1).id]
+    assert (store.last.heard, store.last.holds) == (1, 1)
+    store.answer()
+    session.nudge()
+    assert (store.last.heard, store.last.holds) == (0, 1)
+
+
+def test_what_is_handed_before_the_answer_to_its_turn_is_begun_once_and_counted_by_the_turn_after() -> None:
+    hands = Hands()
+    store, session = handing(hands)
+    hear(session, *told(1))
+    store.answer()
+    assert [taken.id for taken in hands.taken] == [claim(1).id]
+    assert store.last.heard == 1
+
+
+def test_a_job_that_the_next_turn_claims_again_is_begun_once_and_belongs_to_that_turn() -> None:
+    hands = Hands()
+    store, session = handing(hands)
+    store.answer()
+    session.nudge()
+    hear(session, *told(1))
+    store.answer(claim(1))
+    assert [taken.id for taken in hands.taken] == [claim(1).id]
+    session.report(Report(claim(1).id, State.SUCCEEDED, "1"))
+    store.answer()
+    assert [number for _, number in store.last.ends] == [3]
+    assert store.last.heard == 0
+
+
+def test_mail_that_comes_twice_or_late_begins_nothing() -> None:
+    hands = AtOnce()
+    store, hands.session = handing(hands)
+    store.answer()
+    for _ in range(2):
+        hear(hands.session, *told(1))
+    assert len(hands.taken) == 1
+    store.answer()
+    hear(hands.session, *told(1), *told(2), *told(3, turn=9), *told(4, turn=3, session="worker.7"))
+    assert len(hands.taken) == 1
