@@ -18,11 +18,11 @@ from relay.front.credentials import Credentials
 from relay.front.front import Front, FrontTools
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
+from relay.store.mail import MailKind
 from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.operators import MemoryOperatorStore
 from relay.store.memory.store import MemoryStore
 from relay.store.memory.workers import MemoryWorkerStore
-from relay.store.messages import MailKind
 from relay.store.terms import StoreSettings
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker

@@ -32,8 +32,9 @@ from relay.net.outgoing import Parting
 from relay.store.fronts import FrontStore
 from relay.store.inbox import Inbox
 from relay.store.inboxes import Deliver
+from relay.store.mail import Message
 from relay.store.membership import Membership
-from relay.store.messages import Message, Sweep
+from relay.store.messages import Sweep
 from relay.store.partition import why_away
 from relay.submitting.outcomes import EARLY, Outcomes
 from relay.submitting.sweeping import Sweeping

@@ -21,7 +21,8 @@ from relay.operations.operations import NotPossible, Operations
 from relay.operations.seen import Done, JobFilter
 from relay.store.found import Slice
 from relay.store.gathering import PartitionAway
-from relay.store.messages import DeadJob, MailKind
+from relay.store.mail import MailKind
+from relay.store.messages import DeadJob
 from relay.store.operators import OperatorStore
 
 ERASED = ("all", "dead", "ended")  # what is erased of an owner, one after the other

@@ -10,7 +10,8 @@ from relay.store import codec
 from relay.store.durable import check
 from relay.store.found import Erased
 from relay.store.gathering import PartitionAway, anywhere, everywhere, naming
-from relay.store.messages import DeadJob, MailKind, Submission
+from relay.store.mail import MailKind
+from relay.store.messages import DeadJob, Submission
 from relay.store.operator_rows import text
 from relay.store.partition import Partition
 from relay.store.portions import MOST_ITEMS

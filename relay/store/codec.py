@@ -22,14 +22,12 @@ from relay.model.limits import Learned, Rate
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.layout import Constants, Layout, Literals, ReplyLayout, lua
+from relay.store.mail import MailKind
 from relay.store.messages import (
     MOST_PAST,
     Definitions,
     GivenBack,
-    Handed,
     How,
-    MailKind,
-    Message,
     PastAttempt,
     Report,
     Turn,
@@ -202,18 +200,11 @@ def read_turned(more: int, due: int, refused: list[bytes], claims: list[Any], al
 @CLAIM.reads
 def read_claim(id: bytes, kept: bytes, attempt: int, starts: int, started: int, checkpoint: bytes) -> Claim:
     """A claim, as a turn hands it out."""
-    left = checkpoint.decode() if checkpoint else ""
-    return _claim_of(id.decode(), kept, attempt, started, starts, left)
+    return claim_of(id.decode(), kept, attempt, started, starts, checkpoint.decode())
 
 
-def read_handed(message: Message) -> Handed:
-    """A job that was handed to a session, of a message of `MailKind.HANDED`: ``SESSION TURN JOB``. It began when it was
-    submitted, with the first attempt."""
-    session, number, kept = message.data.split(b" ", 2)
-    return Handed(session.decode(), int(number), _claim_of(message.id, kept, 1, int(kept[:STAMP]), 1, ""))
-
-
-def _claim_of(id: str, kept: bytes, attempt: int, started: int, starts: int, left: str) -> Claim:
+def claim_of(id: str, kept: bytes, attempt: int, started: int, starts: int, left: str) -> Claim:
+    """The claim of a job as it is kept."""
     created, latest = int(kept[:STAMP]), kept[STAMP : 2 * STAMP]
     deadline = 0 if latest == _NEVER else int(latest)
     try:

@@ -20,7 +20,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from relay.redis.connection import SILENCE, Connection, LinkLost, Refused
-from relay.store.messages import Message
+from relay.store.mail import Message
 from relay.timing.backoff import Backoff
 from relay.timing.timers import Alarm
 

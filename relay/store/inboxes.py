@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, gatherResults
 
 from relay.store.inbox import Inbox, RedisInbox
-from relay.store.messages import Message
+from relay.store.mail import Message
 
 
 class Deliver(Protocol):

@@ -92,14 +92,6 @@ class Turn(msgspec.Struct, frozen=True):
     heard: int = -1
 
 
-class Handed(msgspec.Struct, frozen=True, gc=False):
-    """A job that the store has handed to a session, claimed by its turn `number`."""
-
-    session: str
-    number: int
-    claim: Claim
-
-
 class Turned(msgspec.Struct, frozen=True):
     """The answer to a turn."""
 
@@ -185,32 +177,6 @@ class Sweep(msgspec.Struct, frozen=True):
 
 class Fenced(Exception):
     """The session is no longer known: what it held may be another's by now."""
-
-
-class MailKind(StrEnum):
-    """What a message of an inbox tells of its job: the first character of what is sent."""
-
-    OUTCOME = "o"
-    LARGE = "r"  # there is an outcome, too large to be sent along
-    CANCEL = "c"
-    WAKE = "w"
-    HANDED = "j"  # it was handed to a session
-    NEWS = "n"  # where a job stands now, for who listens to it
-    PIECES = "p"  # what it has put out, likewise
-    BEAT = "h"
-    QUIET = "q"  # claim nothing more
-    GO_ON = "g"  # claim again
-
-
-WHETHER_QUIET = {MailKind.QUIET.value: True, MailKind.GO_ON.value: False}
-
-
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message of an inbox; its kind is a `MailKind`."""
-
-    kind: str
-    id: str
-    data: bytes
 
 
 class LimitDefinition(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import InternalError
 from relay.model.status import Outcome
-from relay.store.messages import MailKind, Message
+from relay.store.mail import MailKind, Message
 from relay.store.submitters import SubmitterStore
 from relay.submitting.fetching import Fetching
 from relay.submitting.recovery import Recovery

@@ -10,7 +10,8 @@ from twisted.logger import Logger
 from relay.model.job import Claim
 from relay.model.problems.job import JobFailed
 from relay.model.state import State
-from relay.store.messages import Handed, Report
+from relay.store.handing import HandedJob
+from relay.store.messages import Report
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import ClaimRunner
 from relay.worker.handed import HandedJobs
@@ -51,7 +52,7 @@ class Arrivals:
             self.claimed.append((claim, since))
         self.handed.answered(number)
 
-    def hand(self, session: str, jobs: Iterable[Handed], now: float) -> None:
+    def hand(self, session: str, jobs: Iterable[HandedJob], now: float) -> None:
         """What the store has handed to the session, as it says."""
         for job in jobs:
             if job.session == session and self.handed.hears(job):

@@ -6,7 +6,7 @@ claims the others again with that turn. What is told of an older turn after that
 
 from __future__ import annotations
 
-from relay.store.messages import Handed
+from relay.store.handing import HandedJob
 
 
 class HandedJobs:
@@ -36,7 +36,7 @@ class HandedJobs:
         if self._heard:
             self._heard = {id: turn for id, turn in self._heard.items() if turn >= number}
 
-    def hears(self, handed: Handed) -> bool:
+    def hears(self, handed: HandedJob) -> bool:
         """Whether this is the first that is heard of a job that may begin."""
         id, number = handed.claim.id, handed.number
         if not self._answered <= number <= self._sent or id in self._heard:

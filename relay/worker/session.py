@@ -17,11 +17,12 @@ from relay.model.job import Claim
 from relay.model.problems.base import RelayError
 from relay.model.problems.request import StoreAway, StoreReset
 from relay.redis.connection import LinkLost
-from relay.store.messages import Fenced, Handed, Report, Turn, Turned
+from relay.store.handing import HandedJob
+from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.parts import SessionStore
 from relay.store.portions import MOST_ENDS, portions
 from relay.store.roster import Roster
-from relay.timing.timers import Alarm
+from relay.timing.naps import Nap
 from relay.worker.arrivals import Arrivals
 from relay.worker.checkpoints import Checkpoints
 from relay.worker.claiming import USUAL, ClaimRunner, Rests
@@ -64,8 +65,7 @@ class Session:
         self._nudged = False
         self._stale = False
         self._closing = False
-        self._sleeping: Deferred[None] | None = None
-        self._alarm = Alarm(clock, self._wake)
+        self._nap = Nap(clock)
 
     def __repr__(self) -> str:
         counts = f"holds {len(self._held)} jobs, {self.not_begun} of them not begun, {len(self._ends)} ends to tell"
@@ -108,7 +108,7 @@ class Session:
         """What a job puts out, as JSON; fires when the store has it. Its end is told after that."""
         return self._emitting.add(id, number, said)
 
-    def hand(self, handed: Iterable[Handed]) -> None:
+    def hand(self, handed: Iterable[HandedJob]) -> None:
         """The store has handed it jobs: begin them, and take a turn, as for more."""
         self._arrivals.hand(self._name, handed, self._clock.seconds())
         self.nudge()
@@ -116,8 +116,7 @@ class Session:
     def nudge(self) -> None:
         """There is something to report or to claim: take a turn soon."""
         self._nudged = True
-        if self._sleeping is not None and not self._sleeping.called:
-            self._sleeping.callback(None)
+        self._nap.wake()
 
     def resync(self) -> None:
         """The store may have lost what it knew of this session."""
@@ -193,7 +192,7 @@ class Session:
             if not self._nudged and not self._arrivals.claimed and not (turned.more and self._room() > 0):
                 is_idle = rests.slot >= 0 and not self._held
                 rest = rests.until(self._clock.seconds()) if is_idle else rests.holding
-                await self._sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
+                await self._nap.sleep(rest if turned.due < 0 else min(rest, turned.due + 0.001))
                 self._arrivals.begin_some()  # of what it was handed: what ends at once is told by the next turn
 
     def _room(self) -> int:
@@ -238,18 +237,6 @@ class Session:
     def _done(self) -> bool:
         return self._closing and not self._ends
 
-    async def _sleep(self, seconds: float) -> None:
-        self._sleeping = Deferred()
-        self._alarm.set(seconds)
-        try:
-            await self._sleeping
-        finally:
-            self._sleeping = None
-
-    def _wake(self) -> None:
-        if self._sleeping is not None and not self._sleeping.called:
-            self._sleeping.callback(None)
-
     def _stop(self) -> None:
         self._emitting.stop()
-        self._alarm.stop()
+        self._nap.stop()

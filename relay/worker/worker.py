@@ -18,9 +18,10 @@ from relay.model.problems.base import RelayError
 from relay.model.problems.job import NotServed
 from relay.model.settings import Settings
 from relay.model.state import State
-from relay.store.codec import read_handed
+from relay.store.handing import read_handed
+from relay.store.mail import WHETHER_QUIET, MailKind, Message
 from relay.store.membership import Membership
-from relay.store.messages import WHETHER_QUIET, MailKind, Message, Report
+from relay.store.messages import Report
 from relay.store.roster import Roster
 from relay.submitting.outcomes import Outcomes
 from relay.submitting.sweeping import Sweeping

@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from relay.model.ids import partition_of
-from relay.store.messages import Handed, Report
+from relay.store.handing import HandedJob
+from relay.store.messages import Report
 from relay.store.parts import PartStore
 from relay.store.roster import Roster
 from relay.worker.claiming import ClaimRunner, Rests
@@ -76,7 +77,7 @@ class WorkerSessions:
         else:
             self._all[partition].nudge()
 
-    def hand(self, partition: int, handed: Iterable[Handed]) -> None:
+    def hand(self, partition: int, handed: Iterable[HandedJob]) -> None:
         """Jobs were handed to sessions in a partition."""
         self._all[partition].hand(handed)
 

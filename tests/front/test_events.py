@@ -11,8 +11,8 @@ import pytest
 from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.state import State
 from relay.store import pieces
+from relay.store.mail import MailKind
 from relay.store.memory.pieces import PieceLog
-from relay.store.messages import MailKind
 from tests.front.event_scene import ACCEPTS, LINES, EventScene, Seen
 
 

@@ -23,7 +23,7 @@ from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.net.outgoing import PATIENCE
-from relay.store.messages import MailKind, Message
+from relay.store.mail import MailKind, Message
 from relay.store.pieces import Listened, Piece, Place
 from relay.store.standings import news, told_pieces
 from relay.submitting.waiters import Waiters

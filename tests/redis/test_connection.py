@@ -18,7 +18,7 @@ from relay.redis.refusal import ELSEWHERE, Refused
 from relay.redis.topology import OneServer
 from relay.store.demands import unfit
 from relay.store.inbox import RedisInbox
-from relay.store.messages import Message
+from relay.store.mail import Message
 from relay.store.partition import Partition
 from relay.store.terms import StoreSettings
 from tests.processes import PATIENCE, RedisProcess

@@ -16,7 +16,7 @@ from relay.redis.topology import Topology, topology_of
 from relay.store.fronts import RedisFrontStore
 from relay.store.inbox import RedisInbox
 from relay.store.keys import Keys
-from relay.store.messages import Message
+from relay.store.mail import Message
 from relay.store.operators import RedisOperatorStore
 from relay.store.partition import Partition
 from relay.store.router import Router

@@ -8,7 +8,8 @@ from pytest_twisted import ensureDeferred
 from relay.model.problems.request import NoSuchJob, QueueFull
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.store.messages import MailKind, Report, Submission
+from relay.store.mail import MailKind
+from relay.store.messages import Report, Submission
 from relay.store.operators import RedisOperatorStore
 from relay.store.roster import Roster
 from relay.store.router import Router

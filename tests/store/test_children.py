@@ -8,7 +8,8 @@ from pytest_twisted import ensureDeferred
 from relay.model.job import Claim
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.store.messages import MailKind, Receipt, Report, Submission
+from relay.store.mail import MailKind
+from relay.store.messages import Receipt, Report, Submission
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store
 from tests.store.test_recovery import outcome, standing

@@ -15,7 +15,8 @@ from relay.store import codec, scripts
 from relay.store.expansion import arguments, expanded
 from relay.store.keys import Keys
 from relay.store.layout import Layout, ReplyLayout, lua
-from relay.store.messages import DeadJob, MailKind, PastAttempt, Report, Submission, Turn
+from relay.store.mail import MailKind
+from relay.store.messages import DeadJob, PastAttempt, Report, Submission, Turn
 from relay.store.submission_rows import ANY_NUMBER, submission_words
 from tests.processes import RedisProcess
 from tests.store.conftest import Store

@@ -13,7 +13,7 @@ from relay.store.found import EVERYTHING, Part
 from relay.store.fronts import RedisFrontStore
 from relay.store.gathering import PartitionAway
 from relay.store.keys import Keys
-from relay.store.messages import MailKind
+from relay.store.mail import MailKind
 from relay.store.operators import RedisOperatorStore
 from relay.store.router import Router
 from relay.store.terms import StoreSettings

@@ -11,8 +11,8 @@ from pytest_twisted import ensureDeferred
 from relay.model.job import Claim
 from relay.model.limits import Rate
 from relay.model.state import State
-from relay.store.codec import read_handed
-from relay.store.messages import Handed, Report, Submission
+from relay.store.handing import HandedJob, read_handed
+from relay.store.messages import Report, Submission
 from relay.store.roster import Roster
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Reader, Store
@@ -28,7 +28,7 @@ async def idle(store: Store, name: str = "worker.1", want: int = 10) -> Session:
     return session
 
 
-async def handed(reader: Reader) -> Handed:
+async def handed(reader: Reader) -> HandedJob:
     message = await reader.next()
     assert message.kind == "j"
     return read_handed(message)

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from relay.redis.connection import Connection
 from relay.store.inbox import DEAF, RedisInbox
-from relay.store.messages import Message
+from relay.store.mail import Message
 from tests.redis.memory import MemoryRedis, Words, bulk, plain
 
 

@@ -11,7 +11,7 @@ from relay.model.problems.request import NoSuchJob
 from relay.model.state import State
 from relay.model.status import Outcome
 from relay.store.codec import read_outcome
-from relay.store.messages import Message
+from relay.store.mail import Message
 from tests.store.conftest import MakeStore, Reader, Store
 from tests.store.test_store import Session, submit, succeeded
 

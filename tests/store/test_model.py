@@ -29,8 +29,9 @@ from relay.model.problems.caller import RateExceeded, TooManyQueued
 from relay.model.problems.request import KeyReused
 from relay.model.state import TRANSITIONS, State
 from relay.model.status import JobStatus, Outcome
-from relay.store.codec import read_handed
-from relay.store.messages import Fenced, Message, Receipt, Report, Submission, Turn, Turned
+from relay.store.handing import read_handed
+from relay.store.mail import Message
+from relay.store.messages import Fenced, Receipt, Report, Submission, Turn, Turned
 from relay.store.standings import read_standing
 from tests.processes import RedisProcess
 from tests.store.conftest import MakeStore, Store

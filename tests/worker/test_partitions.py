@@ -22,7 +22,8 @@ from relay.process.stores import Partitions, inboxes_of
 from relay.redis.address import Address
 from relay.redis.topology import OneServer, Server
 from relay.store.fronts import RedisFrontStore
-from relay.store.messages import Message, Submission
+from relay.store.mail import Message
+from relay.store.messages import Submission
 from relay.store.router import Router
 from relay.store.terms import terms_of
 from relay.store.workers import RedisWorkerStore

@@ -12,8 +12,10 @@ from relay.model.job import Claim, Job
 from relay.model.problems.request import StoreAway
 from relay.model.state import State
 from relay.redis.connection import LinkLost
-from relay.store.codec import kept_job, read_handed
-from relay.store.messages import Fenced, Message, Report, Turn, Turned
+from relay.store.codec import kept_job
+from relay.store.handing import read_handed
+from relay.store.mail import Message
+from relay.store.messages import Fenced, Report, Turn, Turned
 from relay.store.roster import Roster
 from relay.worker.arrivals import SOME
 from relay.worker.progress import PROGRESS

@@ -14,7 +14,8 @@ from relay.handlers.hooks import hooks_of
 from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.model.state import State
-from relay.store.messages import Message, Report
+from relay.store.mail import Message
+from relay.store.messages import Report
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
 from tests.worker.test_session import claim

@@ -19,7 +19,7 @@ from relay.model.position import EventPosition
 from relay.model.problems.base import RelayError
 from relay.model.status import Outcome
 from relay.store.fronts import FrontStore
-from relay.store.messages import MailKind, Message
+from relay.store.mail import MailKind, Message
 from relay.store.standings import read_news, read_pieces
 from relay.submitting.waiters import Waiters, leave
 

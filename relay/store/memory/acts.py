@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from relay.model.status import JobStatus, Outcome
 from relay.store.acts import Acts
 from relay.store.found import Erased
+from relay.store.mail import MailKind
 from relay.store.memory.dataset import ANYONE
 from relay.store.memory.fronts import MemoryFrontStore
 from relay.store.memory.record import process_of
 from relay.store.memory.store import MemoryStore
-from relay.store.messages import DeadJob, MailKind, Submission
+from relay.store.messages import DeadJob, Submission
 
 
 class MemoryActs(Acts):

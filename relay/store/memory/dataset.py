@@ -9,6 +9,7 @@ from relay.model.job import Job
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.store.codec import arguments_of_then, kept_outcome
+from relay.store.mail import MailKind
 from relay.store.member import MOST_LETTERS
 from relay.store.memory.allowances import Allowances
 from relay.store.memory.limits import Limits
@@ -20,7 +21,7 @@ from relay.store.memory.rounds import Rounds
 from relay.store.memory.schedules import Schedules
 from relay.store.memory.served import Declarations
 from relay.store.memory.stopped import Stopped
-from relay.store.messages import DeadJob, MailKind
+from relay.store.messages import DeadJob
 from relay.store.terms import StoreSettings
 
 COLLECTED_WITHIN = 10_000  # ms in which an outcome that somebody waits for is not given to another job

@@ -10,8 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from relay.store.inbox import Inbox
+from relay.store.mail import MailKind, Message
 from relay.store.member import INBOX_TTL
-from relay.store.messages import MailKind, Message
 
 Deliver = Callable[[list[Message]], None]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from relay.model.status import JobStatus, Outcome
+from relay.store.mail import MailKind
 from relay.store.memory.mail import Post
 from relay.store.memory.record import LiveJob
-from relay.store.messages import MailKind
 from relay.store.pieces import Piece
 from relay.store.standings import news, told_pieces
 

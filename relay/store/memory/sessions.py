@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from relay.model.job import Claim
 from relay.model.state import State
+from relay.store.mail import MailKind
 from relay.store.memory.dataset import DataSet
 from relay.store.memory.record import LiveJob, Run, process_of
-from relay.store.messages import GivenBack, How, MailKind
+from relay.store.messages import GivenBack, How
 from relay.store.roster import Roster
 
 SUSPECT, MOST_DEATHS = 3, 5  # of workers under a job, until it runs alone, and until it is a dead job
