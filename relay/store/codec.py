@@ -64,7 +64,9 @@ _blank = {field: lua(getattr(UNREADABLE, field)) for field in Job.__struct_field
 JOB = Layout(Job.__struct_fields__, **_blank)
 LETTER = Layout("died cause kept sessions cut history")
 DEAD = Layout(("id", *LETTER.fields))
-SUBMISSION = Layout("id key fingerprint name priority lane delay deadline caller unique debounce parent job")
+SUBMISSION = Layout(
+    "id key fingerprint name priority lane delay deadline caller unique debounce parent asks job"
+)
 END = Layout("id turn state payload delay problem")
 PROGRESS = Layout("id said")
 CHECKPOINT = Layout("id turn said")

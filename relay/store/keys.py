@@ -91,7 +91,7 @@ log:scope      zset    what went under a limit, by when
 pace:caller    string  until when (ms) what a caller has submitted lasts, at its rate; expires
 allow:scope    hash    what an API was learned to say: ``calls``, ``window``, ``until`` (nobody goes before); expires
 inbox:name     stream  what a process is told: fields are job ids (``-`` for none), values a letter and data: see
-                       `relay.store.messages.MailKind`
+                       `relay.store.mail.MailKind`
 pieces:id      stream  what a job has put out, an entry for each piece: see ``lua/logs.lua``; expires with its outcome
 cut:id         string  place of the last piece of that which is kept no more; expires with it
 result:id      string  the outcome, MessagePack; expires

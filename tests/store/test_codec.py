@@ -134,6 +134,7 @@ def test_python_writes_rows_in_the_order_of_their_records() -> None:
     assert submission.pop("id") == "id"
     assert [submission.pop(field) for field in ("delay", "deadline", "debounce")] == [8, 9, 3]
     assert submission.pop("caller") == f"0 0 {ANY_NUMBER} 1 hc"
+    assert submission.pop("asks") is True
     assert submission == {field: getattr(JOB, field) for field in submission}
     end = named(codec.END, codec.end_words(Report("id", State.FAILED, "p", 6, problem="w"), 3))
     assert end == {"id": "id", "turn": 3, "state": "failed", "payload": "p", "delay": 6, "problem": "w"}

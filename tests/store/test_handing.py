@@ -156,6 +156,7 @@ NOT_HANDED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "one that a limit holds back": ({"lane": "@limit"}, {}),
     "one of a caller with limits": ({"caller": "me"}, {"caller": "me", "rate": Rate(9, 9.0), "queued": 9}),
     "one that another may take the place of": ({"unique": "u"}, {"debounce": 60_000, "delay": 60_000}),
+    "one that must not run twice": ({"once": True}, {}),
     "one that waits for its time": ({}, {"delay": 60_000}),
 }
 

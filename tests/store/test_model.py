@@ -273,7 +273,14 @@ class Machine(RuleBasedStateMachine):
         told = idle.keys() - self.idle().keys()
         run = self.redis.client.hget("{r0}:run", job.id)
         assert len(told) == (len(idle) > 0 and job.state is State.QUEUED)
-        is_odd = job.caller or self.is_stopped or self.trial or self.waiting(suspected=True)
+        is_odd = (
+            job.caller
+            or job.fair
+            or job.once
+            or self.is_stopped
+            or self.trial
+            or self.waiting(suspected=True)
+        )
         inboxes = {name for name in told if self.redis.client.exists(f"{{r0}}:inbox:{name.split('.')[0]}")}
         if is_odd or not any(idle[name] for name in inboxes):
             assert run is None

@@ -9,7 +9,7 @@ local function stand_in_line(row, kept, place, allowed)
     put_off(id, name, now + delay)
     return
   end
-  if lane == '' and not allowed and row[Submission.deadline] == 0 and row[Submission.debounce] == 0 then
+  if not row[Submission.asks] then
     local jobs = free[name] or {}
     local count = #jobs
     free[name], jobs[count + 1], jobs[count + 2], jobs[count + 3] = jobs, place, id, kept
