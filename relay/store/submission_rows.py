@@ -23,8 +23,8 @@ def submission_words(item: Submission) -> tuple[bytes, bytes]:
 
 def submission_row(item: Submission) -> tuple[str | int, ...]:
     """Its values in the order of `codec.SUBMISSION`, but for the job; "" for a caller of whom nothing is counted.
-    `asks`: a session has to ask for it, rather than be handed it. (One that must not run twice would fail with a session
-    that has died before it was told.)"""
+    `asks`: a session has to ask for it: it is not handed to one. (One that must not run twice would fail with a
+    session that has died before it was told.)"""
     job = item.job
     where = job.name, job.priority, job.lane
     when, one = (item.delay, item.deadline), (job.unique, item.debounce)

@@ -646,7 +646,9 @@ class Machine(RuleBasedStateMachine):
         assert self.do(self.store.adopt(old, name, 1, ECHO, [*claims.values()])) == set(claims)
         self.sessions[name] = ModelSession(session.process, claims=claims)
         for job in held:
+            claim = claims[job.id]
             self.forget(job)
+            job.tries, job.uncounted = claim.attempt - 1, claim.starts - claim.attempt
             job.state, job.holder, job.turn, job.place = State.RUNNING, name, 1, self.next_place(job)
             self.jobs[job.id] = job
             if job.unique:
