@@ -263,10 +263,14 @@ class Machine(RuleBasedStateMachine):
         job.state = State.SCHEDULED if later else State.QUEUED
 
     def idle(self) -> dict[str, bool]:
-        """The sessions that wait for jobs, and whether they may be handed some."""
+        """The session that waits for jobs, and whether it may be handed some. Of several all but the first have been
+        woken, for which is told of a job is chance, and a case is to be the same when it is run again."""
         redis = self.redis.client
-        found = [redis.hgetall(key) for key in redis.scan_iter("{r0}:idle:*")]
-        return {name.decode(): b" " in said for said in found for name, said in said.items()}
+        (key,) = [*redis.scan_iter("{r0}:idle:*")] or ["{r0}:idle:none"]
+        others = sorted(redis.hkeys(key))[1:]
+        if others:
+            redis.hdel(key, *others)
+        return {name.decode(): b" " in said for name, said in redis.hgetall(key).items()}
 
     def hand(self, job: ModelJob, idle: dict[str, bool]) -> None:
         """A job that was added begins at once where the idle session that is told of it takes jobs, and all is well."""
