@@ -22,13 +22,14 @@ def submission_words(item: Submission) -> tuple[bytes, bytes]:
 
 
 def submission_row(item: Submission) -> tuple[str | int, ...]:
-    """Its values in the order of `codec.SUBMISSION`, but for the job; "" for a caller of whom nothing is counted."""
+    """Its values in the order of `codec.SUBMISSION`, with "" in place of the job, and for a caller of whom nothing is
+    counted."""
     job = item.job
     where = job.name, job.priority, job.lane
     when, one = (item.delay, item.deadline), (job.unique, item.debounce)
     who = item.id, job.key, job.fingerprint
     caller = _caller(item) if job.caller or item.rate.window or job.fair else ""
-    return *who, *where, *when, caller, *one, job.parent
+    return *who, *where, *when, caller, *one, job.parent, ""
 
 
 def _caller(item: Submission) -> str:
