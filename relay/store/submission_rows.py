@@ -22,16 +22,16 @@ def submission_words(item: Submission) -> tuple[bytes, bytes]:
 
 
 def submission_row(item: Submission) -> tuple[str | int, ...]:
-    """Its values in the order of `codec.SUBMISSION`, but for the job; "" for a caller of whom nothing is counted.
-    `asks`: a session has to ask for it: it is not handed to one. (One that must not run twice would fail with a
-    session that has died before it was told.)"""
+    """Its values in the order of `codec.SUBMISSION`, with "" in place of the job, and for a caller of whom nothing is
+    counted. `asks`: a session has to ask for it: it is not handed to one. (One that must not run twice would fail with
+    a session that has died before it was told.)"""
     job = item.job
     where = job.name, job.priority, job.lane
     when, one = (item.delay, item.deadline), (job.unique, item.debounce)
     who = item.id, job.key, job.fingerprint
     caller = _caller(item) if job.caller or item.rate.window or job.fair else ""
     asks = bool(job.lane or caller or item.delay or item.deadline or item.debounce or job.once)
-    return *who, *where, *when, caller, *one, job.parent, asks
+    return *who, *where, *when, caller, *one, job.parent, asks, ""
 
 
 def _caller(item: Submission) -> str:

@@ -31,7 +31,7 @@ JOB = Job(
 )
 
 
-def run(redis: RedisProcess, source: str, *words: Any, parts: tuple[str, ...] = ("jobs",)) -> Any:
+def run(redis: RedisProcess, source: str, *words: Any, parts: tuple[str, ...] = ("arrays", "jobs")) -> Any:
     """What a piece of Lua returns, with these parts before it."""
     texts = [scripts.KEYS, *(expanded(scripts.read(part)) for part in parts), expanded(source)]
     return redis.client.eval("\n".join(texts), 2, *Keys().declared, *words)
@@ -53,6 +53,30 @@ def test_lua_reads_a_job_that_python_wrote(redis: RedisProcess) -> None:
     local job, created, deadline = fields_of(ARGV[1]), created_of(ARGV[1]), deadline_of(ARGV[1])
     return cmsgpack.pack({{created, deadline, {fields}}})"""
     assert msgspec.msgpack.decode(run(redis, source, kept)) == [1234, 5678, *msgspec.to_builtins(JOB)]
+
+
+VALUES = msgspec.to_builtins(JOB)
+#: of records by their fields: the head of those with more than 15 is longer
+LENGTHS = [12, 15, 16, len(VALUES), len(VALUES) + 3]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_lua_reads_jobs_of_other_versions(redis: RedisProcess, length: int) -> None:
+    kept = b"0" * 2 * codec.STAMP + msgspec.msgpack.encode([*VALUES, "new", None, 8][:length])
+    known = min(length, len(VALUES))
+    source = f"local job = fields_of(ARGV[1]) return cmsgpack.pack(#job, unpack(job, 1, {known}))"
+    unpacked = msgspec.msgpack.decode(b"\xdc" + (known + 1).to_bytes(2, "big") + run(redis, source, kept))
+    assert unpacked == [known, *VALUES[:known]]
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"\x07", b"plain text", b"\xa1x", b"\xc1", b"\x80", b"\x90", b"\xdc\x00"]
+)
+def test_lua_does_not_read_what_is_no_job(redis: RedisProcess, record: bytes) -> None:
+    whole = msgspec.msgpack.encode(VALUES)
+    source = "local job = fields_of(ARGV[1]) return {job[Job.name], job[Job.arguments]}"
+    assert run(redis, source, b"0" * 2 * codec.STAMP + record) == [b"", b"{}"]
+    assert run(redis, source, b"0" * 2 * codec.STAMP + whole[: len(whole) // 3]) == [b"", b"{}"]
 
 
 def test_python_reads_a_job_that_lua_wrote(redis: RedisProcess) -> None:
@@ -130,8 +154,8 @@ def named(record: Layout, words: Any) -> dict[str, Any]:
 def test_python_writes_rows_in_the_order_of_their_records() -> None:
     row, job = map(msgspec.msgpack.decode, submission_words(Submission("id", JOB, 8, 9, debounce=3)))
     assert msgspec.convert(job, Job) == JOB
-    submission = dict(zip(codec.SUBMISSION.fields[:-1], row, strict=True))
-    assert submission.pop("id") == "id"
+    submission = named(codec.SUBMISSION, row)
+    assert (submission.pop("id"), submission.pop("job")) == ("id", "")
     assert [submission.pop(field) for field in ("delay", "deadline", "debounce")] == [8, 9, 3]
     assert submission.pop("caller") == f"0 0 {ANY_NUMBER} 1 hc"
     assert submission.pop("asks") is True

@@ -4,9 +4,8 @@ local refused, let_go = {}, {}
 
 local HOW = {scheduled = How.RETRIED, postponed = How.POSTPONED, queued = How.GIVEN_BACK}
 
-local function put_back(row, run, kept)
-  local id, state = row[Report.id], row[Report.state]
-  local job, session, started, attempt, place = fields_of(kept), read_run(run)
+local function put_back(row, kept, session, started, attempt, place)
+  local id, state, job = row[Report.id], row[Report.state], fields_of(kept)
   keep_attempt(id, attempt_row(HOW[state], row[Report.problem], session, attempt, started))
   redis.call('HDEL', K.run, id)
   vacate(id, job)
@@ -22,14 +21,13 @@ local function put_back(row, run, kept)
   end
 end
 
-local function end_attempt(row, run, kept)
+local function end_attempt(row, kept, session, started, attempt, place)
   local id, state, payload = row[Report.id], row[Report.state], row[Report.payload]
-  local session, started, attempt = read_run(run)
   local goes_on = state == 'scheduled' or state == 'postponed' or state == 'queued'
   if goes_on and redis.call('HEXISTS', K.cancel, id) == 1 then
     settle(id, kept, 'cancelled', '', attempt, started, session)
   elseif goes_on then
-    put_back(row, run, kept)
+    put_back(row, kept, session, started, attempt, place)
   else
     if state == 'undone' then
       local key = fields_of(kept)[Job.key]
@@ -52,10 +50,10 @@ local function end_attempts(session, rows)
   for i, row in ipairs(rows) do ids[i] = row[Report.id] end
   local runs, jobs = redis.call('HMGET', K.run, unpack(ids)), redis.call('HMGET', K.job, unpack(ids))
   for i, row in ipairs(rows) do
-    local id = row[Report.id]
-    if not done[id] and jobs[i] and is_fenced(runs[i], session, row[Report.turn]) then
+    local id, holder, started, attempt, place, turn = row[Report.id], read_run(runs[i] or '')
+    if not done[id] and jobs[i] and holder == session and turn == row[Report.turn] then
       done[id], let_go[#let_go + 1] = true, id
-      end_attempt(row, runs[i], jobs[i])
+      end_attempt(row, jobs[i], session, started, attempt, place)
     else
       refused[#refused + 1] = id
     end

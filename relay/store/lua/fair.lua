@@ -51,9 +51,9 @@ local function forget_turns(line, first, round)
   if #gone > 0 then redis.call('ZREM', line.turns_key, unpack(gone)) end
 end
 
--- Where a job of an owner goes that would go to this place if there were no turns; places are digits.
-local function place_in_turn(name, lane, priority, owner, place)
-  local line = line_with_turns(name, lane)
+-- Where a job of an owner goes, as digits, that would go to this place if there were no turns.
+local function place_in_turn(name, lane, priority, owner, where)
+  local line, place = line_with_turns(name, lane), digits(where)
   local turn, rounds = turn_of(line, priority, owner), line.opened[priority] or {}
   local round = next_round(line, turn, rounds, place)
   if not round then
@@ -70,7 +70,7 @@ end
 local function open_round(name, lane, priority, place)
   local line = lines[lane == '' and name or name .. ':' .. lane]
   local rounds = line and line.opened[priority]
-  if rounds then rounds[#rounds + 1] = place end
+  if rounds then rounds[#rounds + 1] = digits(place) end
 end
 
 local function write_turns()

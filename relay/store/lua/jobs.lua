@@ -1,11 +1,12 @@
 -- Jobs as they are kept: created and deadline (Kept.STAMP digits each), then MessagePack of `relay.model.job.Job`.
+-- needs: arrays
 local function created_of(kept) return tonumber(string.sub(kept, 1, Kept.STAMP)) or 0 end
 local function deadline_of(kept) return tonumber(string.sub(kept, Kept.STAMP + 1, 2 * Kept.STAMP)) or 0 end
 
 local UNREADABLE = Job{} -- nobody serves its name; the others go on
 local function fields_of(kept)
-  local is_job, job = pcall(cmsgpack.unpack, string.sub(kept, 2 * Kept.STAMP + 1))
-  if is_job and type(job) == 'table' and job[Job.lane] then return job end
+  local is_job, job = pcall(array_at, kept, 2 * Kept.STAMP + 1, Job.COUNT)
+  if is_job and job and job[Job.lane] then return job end
   return UNREADABLE
 end
 

@@ -1,4 +1,5 @@
 -- Lists among the arguments of a verb: rows of so many values, from an argument on.
+-- needs: arrays
 local function row_at(first, width) return {unpack(ARGV, first, first + width - 1)} end
 
 -- The rows of a list that has their count in front, and where the next list begins.
@@ -10,7 +11,7 @@ end
 
 -- A submission among the arguments: its row, in MessagePack, and its job.
 local function submission_at(place)
-  local row = cmsgpack.unpack(ARGV[place])
+  local row = array_at(ARGV[place], 1, Submission.COUNT)
   row[Submission.job] = ARGV[place + 1]
   return row
 end

@@ -11,17 +11,25 @@ local function write_key(job, state)
   end
 end
 
-local function write_outcome(ended, job, waiting, past)
-  local id, kept, ending = unpack(ended)
+local lasts -- of this script: until when its outcomes are kept, as digits
+local processes = {[''] = ''} -- of this script: by session
+local function process_that_ran(session)
+  processes[session] = processes[session] or process_of(session) or ''
+  return processes[session]
+end
+
+local function write_outcome(ended, waiting, past)
+  local id, kept, job, ending = unpack(ended)
   local state, is_durable = ending[Ending.state], job[Job.durable] or nil
   lives(job[Job.caller], -1)
   local fields = Outcome{
     Ending = ending, name = job[Job.name], owner = job[Job.owner], created = created_of(kept), expires = now + KEEP,
-    follows = job[Job.then_] and true or false, process = process_of(ending[Ending.session]) or '',
+    follows = job[Job.then_] and true or false, process = process_that_ran(ending[Ending.session]),
     history = past and cmsgpack.unpack(past) or is_durable and {}, durable = is_durable}
   if job[Job.then_] then follow(id, job, fields, waiting or job[Job.inbox] ~= '') end
   local outcome = cmsgpack.pack(fields)
-  redis.call('SET', named('result', id), outcome, 'PX', KEEP)
+  lasts = lasts or digits(now + KEEP)
+  redis.call('SET', named('result', id), outcome, 'PXAT', lasts)
   if is_unique(job) then stand_no_more(id, job, state) end
   write_key(job, state)
   remove_child(job[Job.parent], id)

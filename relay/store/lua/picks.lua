@@ -29,10 +29,11 @@ end
 local function open_first(open, first, chunk)
   if first.lanes then
     local lane = next_of(first)
-    if first.place then insert(open, first) end
+    put_right(open)
     add_line(open, line_of(first.name, lane), chunk, first.name, lane)
     return
   end
+  table.remove(open, 1)
   add_line(open, line_of(first.name, ''), chunk, first.name, '')
   local lanes = open_line(named('lanes', first.name), 16, {name = first.name, lanes = true})
   if lanes.place then insert(open, lanes) end
@@ -56,13 +57,15 @@ end
 local function pick(open, most)
   local ids, from = {}, {}
   while #ids < most and #open > 0 and #touched < MOST_LINES do
-    local first = table.remove(open, 1)
+    local first = open[1]
     if not first.is_line then
       open_first(open, first, most)
     elseif has_room(first) then
-      from[#from + 1] = {first, digits(first.place)}
+      from[#from + 1] = {first, place_of(first)}
       ids[#ids + 1] = next_of(first)
-      if first.place then insert(open, first) end
+      put_right(open)
+    else
+      table.remove(open, 1)
     end
   end
   return ids, from

@@ -21,7 +21,7 @@ local function raise_lane(name, lane, place)
   raise_name(name, place)
 end
 
--- A place is given as digits.
+-- A place is given as a number, or as digits.
 local function enqueue(id, job, place)
   local name, lane = job[Job.name], job[Job.lane]
   redis.call('ZADD', line_of(name, lane), place, id)

@@ -7,10 +7,10 @@ end
 
 local function name_of_run(run) return string.match(run, '^%S+ %S+ %S+ %S+ %S+ (%S+)') end
 
--- session, started (ms), attempt, place
+-- session, started (ms), attempt, place, turn
 local function read_run(run)
-  local session, started, attempt, place = string.match(run, '^(%S+) %S+ (%S+) (%S+) (%S+)')
-  return session, tonumber(started), tonumber(attempt), place
+  local session, turn, started, attempt, place = string.match(run, '^(%S+) (%S+) (%S+) (%S+) (%S+)')
+  return session, tonumber(started), tonumber(attempt), place, turn
 end
 
 local function is_fenced(run, session, turn)
