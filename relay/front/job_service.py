@@ -68,7 +68,7 @@ class JobService:
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job. Raises what `look` raises."""
         check_owner(owner, id)
-        return await accepted(self._store.attach(owner, id), self._waiters.wait(id))
+        return await accepted(self._store.attach(owner, id), self._waiters.enter(id))
 
     async def cancel(self, owner: str, id: str) -> JobStatus | Outcome:
         """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises

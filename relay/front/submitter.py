@@ -4,7 +4,6 @@ known."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -61,15 +60,15 @@ class Submitter:
         self._abandon = abandon
         self._rates = Rates(clock.seconds)
 
-    def submit(self, asked: SubmitRequest, held: bool, told: Hear) -> Accepting:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises, or tells, `JobNotAllowed`, `TooLarge`,
-        and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
+    def submit(self, asked: SubmitRequest, held: bool, hear: Hear) -> Accepting:
+        """Submit a job; `held` if a client waits for it, or is about to. Raises, or has heard, `JobNotAllowed`,
+        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
         if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
-        accepting = Accepting(asked, told, self._received)
+        accepting = Accepting(asked, hear, self._received)
         offer = self._catalogue.known_offer(asked.name, held, caller.local)
         if offer is None or len(asked.body) > _LONG:
             self._submit_later(accepting, offer, held)
@@ -90,7 +89,7 @@ class Submitter:
         preparing = Deferred.fromCoroutine(self._prepare(accepting, offer, held))
         preparing.addErrback(accepting.tell)
         if not preparing.called:
-            accepting.waits = preparing
+            accepting.going_on = preparing
 
     async def _prepare(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
         asked = accepting.asked
@@ -99,7 +98,7 @@ class Submitter:
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
-        accepting.waits = None
+        accepting.going_on = None
         self._send(accepting, offer, arguments, held)
 
     def _send(self, accepting: Accepting, offer: Offer, arguments: Arguments, held: bool) -> None:
@@ -109,14 +108,14 @@ class Submitter:
         id = ids.marked(self._store.mint(pin), asked.caller.owner)
         accepting.submission = submission = submission_of(asked, id, job, offer.debounce)
         if held:
-            accepting.waits = self._waiters.wait(id, submission)  # a repair may come before the answer
+            accepting.waiter = self._waiters.enter(id, submission)  # a repair may come before the answer
         self._store.submit_telling(submission, accepting)
 
     def _received(self, accepting: Accepting, receipt: Receipt | Failure) -> None:
         """The store has answered."""
         if isinstance(receipt, Failure):
             self._refused(accepting, receipt)
-        elif accepting.told is not None:
+        elif accepting.hear is not None:
             try:
                 self._accept(accepting, receipt)
             except Exception:
@@ -125,7 +124,7 @@ class Submitter:
             self._abandon(receipt.id)
 
     def _accept(self, accepting: Accepting, receipt: Receipt) -> None:
-        asked, submission, waiter = accepting.asked, accepting.submission, accepting.waits
+        asked, submission, waiter = accepting.asked, accepting.submission, accepting.waiter
         assert submission is not None
         job = submission.job
         self._events.submitted(job.name, asked.caller.name, receipt.new)
@@ -139,26 +138,27 @@ class Submitter:
             accepting.tell(Accepted(receipt.outcome, replayed=True))
             return
         joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
-        accepting.waits = Deferred.fromCoroutine(joined).addBoth(accepting.tell)
+        accepting.waiter = None
+        accepting.going_on = Deferred.fromCoroutine(joined).addBoth(accepting.tell)
 
     def _refused(self, accepting: Accepting, failure: Failure) -> None:
-        leave(accepting.waits)
+        leave(accepting.waiter)
         if isinstance(failure.value, RateExceeded):
             self._rates.refused(accepting.asked.caller, failure.value)
-        if accepting.told is None and not failure.check(RelayError):
+        if accepting.hear is None and not failure.check(RelayError):
             self._log.failure("a submission failed whose client had gone", failure)
         accepting.tell(failure)
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would
         do as well as the first."""
-        waiter = self._waiters.wait(submission.id) if held else None
+        waiter = self._waiters.enter(submission.id) if held else None
         self._waiters.keep(submission.id, submission)
         try:
             known = await accepted(self._store.look(asked.caller.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
-        return replace(known, replayed=isinstance(known.known, Outcome))
+        return msgspec.structs.replace(known, replayed=isinstance(known.known, Outcome))
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
         caller = asked.caller
