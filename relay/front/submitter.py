@@ -196,6 +196,8 @@ def check_allowed(asked: SubmitRequest) -> None:
 
 def submission_of(asked: SubmitRequest, id: str, job: Job, debounce: int = 0) -> Submission:
     """The submission of this job, with the limits of its caller; it is held back for so many milliseconds at least."""
-    delay, deadline = max(int(asked.delay * 1000), debounce), int(asked.deadline * 1000)
-    allowance = asked.caller.allowance
-    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)
+    delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
+    caller = asked.caller
+    held_back = delay if delay > debounce else debounce
+    most = caller.allowance.rate, caller.allowance.queued
+    return Submission(id, job, held_back, deadline, caller.name, *most, debounce)

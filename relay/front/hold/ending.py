@@ -98,7 +98,8 @@ class Ending(SocketOwner):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
-        late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
+        since = self._context.jobs.now() - outcome.finished
+        late = since / 1000 if since > 0 else 0.0
         if self._exchange is not None:
             failed = outcome.state is not SUCCEEDED
             status = answers.outcome_status(outcome) if failed and self._policy.true_status else 200
@@ -217,7 +218,7 @@ class Ending(SocketOwner):
                 end=end,
                 problem=problem,
                 silent=silent,
-                late=max(0.0, late),
+                late=late if late > 0.0 else 0.0,
                 sent=sent,
                 key=key,
                 closed=self._closed,

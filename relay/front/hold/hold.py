@@ -73,7 +73,7 @@ class Hold(Ending):
         self._exchange, self._until = exchange, context.clock.seconds() + policy.wait
         if exchange.trail is not None:
             self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
-        context.wheel.put(self, min(policy.commit, policy.wait))
+        context.wheel.put(self, policy.commit if policy.commit < policy.wait else policy.wait)
         assert self._waiter is not None
         self._waiter.hear(self._ended)
 
