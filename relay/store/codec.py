@@ -176,11 +176,11 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     past = len(kept.history)
     # its attempts, and those starts that counted as none; 0 if some are not kept
     starts = past + 1 if kept.started > 0 else past
-    if starts < kept.attempts or past >= MOST_PAST:
-        starts = kept.attempts if past < MOST_PAST else 0
+    if starts < kept.attempts:
+        starts = kept.attempts
     times = kept.created, kept.started, kept.finished, kept.expires
-    how = kept.attempts, kept.payload, kept.follows
-    return Outcome(id, kept.name, kept.state, *times, *how, kept.durable, starts)
+    how = kept.attempts, kept.payload, kept.follows, kept.durable
+    return Outcome(id, kept.name, kept.state, *times, *how, starts if past < MOST_PAST else 0)
 
 
 def kept_outcome(outcome: Outcome, owner: str, history: tuple[PastAttempt, ...] = ()) -> bytes:
