@@ -3,10 +3,8 @@ known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -30,14 +28,14 @@ from relay.store.messages import Receipt, Submission
 from relay.store.placing import pin_of
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.waiters import Waiters, leave
-from relay.telemetry.events import Events
+from relay.telemetry.events import UNHEARD, Events
 
 _LONG = 64 << 10  # bytes of a body
+COME_BACK = 5.0  # seconds for a client that went away
 
 
 class Submitter:
-    """Submits jobs for callers. `abandon` is called with the id of a job that its client wanted for itself alone, and
-    did not wait for."""
+    """Submits jobs for callers, and takes back what their clients do not wait for."""
 
     _log = Logger()
 
@@ -47,9 +45,8 @@ class Submitter:
         store: FrontStore,
         catalogue: Catalogue,
         waiters: Waiters,
-        fair: bool,
-        events: Events,
-        abandon: Callable[[str], None],
+        fair: bool = False,
+        events: Events = UNHEARD,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -57,7 +54,6 @@ class Submitter:
         self._waiters = waiters
         self._fair = fair  # owners take turns
         self._events = events
-        self._abandon = abandon
         self._rates = Rates(clock.seconds)
 
     def submit(self, asked: SubmitRequest, held: bool, hear: Hear) -> Accepting:
@@ -69,11 +65,13 @@ class Submitter:
         if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
         accepting = Accepting(asked, hear, self._received)
-        offer = self._catalogue.known_offer(asked.name, held, caller.local)
-        if offer is None or len(asked.body) > _LONG:
-            self._submit_later(accepting, offer, held)
+        known = self._catalogue.known(asked.name, held, caller.local)
+        if not isinstance(known, Offer):
+            self._submit_later(accepting, None, held)
+        elif len(asked.body) > _LONG:
+            self._submit_later(accepting, known, held)
         else:
-            self._send(accepting, offer, offer.read(asked.body), held)
+            self._send(accepting, known, known.read(asked.body), held)
         return accepting
 
     def submitted(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
@@ -83,6 +81,15 @@ class Submitter:
             asked, held, lambda accepted: answer.callback(accepted)
         )  # which may be a Failure
         return answer
+
+    def abandon(self, id: str) -> None:
+        """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
+        unless another client waits for it."""
+        self._clock.callLater(COME_BACK, self._cancel, id)
+
+    def _cancel(self, id: str) -> None:
+        if id not in self._waiters:
+            ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
 
     def _submit_later(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
         """The same for a job that is not known yet, and for a body that takes its time."""
@@ -121,7 +128,7 @@ class Submitter:
             except Exception:
                 accepting.tell(Failure())
         elif accepting.asked.wait.cancel:  # the client went while it was on its way
-            self._abandon(receipt.id)
+            self.abandon(receipt.id)
 
     def _accept(self, accepting: Accepting, receipt: Receipt) -> None:
         asked, submission, waiter = accepting.asked, accepting.submission, accepting.waiter

@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
 from relay.front.accepted import Accepted
-from relay.front.job_service import COME_BACK
 from relay.front.submission import SubmitRequest
+from relay.front.submitter import COME_BACK
 from relay.front.wait_request import WaitRequest
 from relay.model.caller import Caller
 from relay.model.digests import digest
