@@ -71,36 +71,34 @@ class Catalogue:
         self.changes = 0
         self._waiting: list[Deferred[None]] = []
 
-    def known_offer(self, name: str, held: bool, local: bool) -> Offer | None:
-        """What `offer` returns, where it does so without asking the store; None otherwise."""
+    def known(self, name: str, held: bool, local: bool) -> Offer | RelayError:
+        """What `offer` returns, or raises, as far as that is known without asking the store."""
         entry = self._entries.get(name)
-        if entry is None or entry.offer is None or (held and self._is_overdue(name)):
-            return None
-        return None if _is_hidden(entry.offer, local) else entry.offer
+        if entry is None:
+            return _not_served(name) if self._entries else NoWorker("no worker has registered yet")
+        offer = entry.offer
+        if offer is None:
+            return NoWorker("the declaration of this job can't be read; the front's log says why")
+        if not offer.is_for(local):
+            return _not_served(name)
+        return NoWorker() if held and self._is_overdue(name) else offer
 
     async def offer(self, name: str, held: bool, local: bool) -> Offer:
         """The offer of this name, for a client on this machine (`local`) or elsewhere. Raises `UnknownJob`. Raises
         `NoWorker` if no worker has served a job that will be waited for (`held`), if its declaration can't be read, and
         until the first worker has registered."""
-        entry = self._entries.get(name)
-        if entry is None or (held and self._is_overdue(name)):
+        if name not in self._entries or (held and self._is_overdue(name)):
             await self.refresh()
-            entry = self._entries.get(name)
-        if not self._entries:
-            raise NoWorker("no worker has registered yet")
-        if entry is None or (entry.offer is not None and _is_hidden(entry.offer, local)):
-            raise UnknownJob(f"no worker serves {name!r} for this caller")
-        if entry.offer is None:
-            raise NoWorker("the declaration of this job can't be read; the front's log says why")
-        if held and self._is_overdue(name):
-            raise NoWorker
-        return entry.offer
+        known = self.known(name, held, local)
+        if isinstance(known, RelayError):
+            raise known
+        return known
 
     def shown(self, local: bool) -> list[Offer]:
         """The offers that a client on this machine (`local`) or elsewhere may know of, by name. An offer is the same
         object as long as its declaration is the same."""
         known = (entry.offer for _, entry in sorted(self._entries.items()))
-        return [offer for offer in known if offer is not None and not _is_hidden(offer, local)]
+        return [offer for offer in known if offer is not None and offer.is_for(local)]
 
     def problem_type(self, slug: str) -> ProblemType | None:
         """A type of problem that the handler of a job declares; None if no known job declares it."""
@@ -183,5 +181,5 @@ class Catalogue:
         return self._clock.seconds() > self._served_until.get(name, 0.0)
 
 
-def _is_hidden(offer: Offer, local: bool) -> bool:
-    return offer.served.internal or (offer.served.local and not local)
+def _not_served(name: str) -> UnknownJob:
+    return UnknownJob(f"no worker serves {name!r} for this caller")

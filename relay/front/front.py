@@ -21,6 +21,7 @@ from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
+from relay.front.submitter import Submitter
 from relay.front.takeover.departure import Departure
 from relay.http.connections import Connections
 from relay.http.doors import Doors
@@ -76,14 +77,9 @@ class Front(Service):
         self._outcomes = Outcomes(tools.clock, tools.store)
         self._catalogue = Catalogue(tools.clock, tools.store)
         self._readiness = Readiness(tools.clock.seconds, self._catalogue, tools.store.partitions)
-        self._jobs = JobService(
-            tools.clock,
-            tools.store,
-            self._catalogue,
-            self._outcomes.waiters,
-            settings.fair,
-            tools.events,
-        )
+        shared = tools.store, self._catalogue, self._outcomes.waiters
+        submitter = Submitter(tools.clock, *shared, settings.fair, tools.events)
+        self._jobs = JobService(*shared, submitter)
         self._feeds = Feeds(tools.clock, tools.store, self._outcomes.waiters, settings.prefix)
         self._outcomes.recovery.on_repair.append(self._feeds.repaired)
         self._wheel = Wheel(tools.clock)

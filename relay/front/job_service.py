@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from twisted.internet.defer import ensureDeferred
-from twisted.internet.interfaces import IReactorTime
-
 from relay.front.accepted import Accepted, accepted
 from relay.front.catalogue import Catalogue
 from relay.front.submitter import Submitter
@@ -14,7 +11,6 @@ from relay.front.visible import VisibleJobs
 from relay.model import ids
 from relay.model.caller import ANYONE
 from relay.model.digests import digest
-from relay.model.problems.base import RelayError
 from relay.model.problems.registry import ProblemType, builtin
 from relay.model.problems.request import AlreadyComplete, NoSuchJob
 from relay.model.state import State
@@ -22,25 +18,14 @@ from relay.model.status import JobStatus, Outcome
 from relay.store.fronts import FrontStore
 from relay.submitting.outcomes import collect
 from relay.submitting.waiters import Waiters
-from relay.telemetry.events import UNHEARD, Events
-
-_LONG = 64 << 10  # bytes of a body
-COME_BACK = 5.0  # seconds for a client that went away
 
 
 class JobService:
-    """Serves callers with the store, the catalogue and the registry of waiters."""
+    """Serves callers with the store, the catalogue, the registry of waiters, and what submits for them."""
 
     def __init__(
-        self,
-        clock: IReactorTime,
-        store: FrontStore,
-        catalogue: Catalogue,
-        waiters: Waiters,
-        fair: bool = False,
-        events: Events = UNHEARD,
+        self, store: FrontStore, catalogue: Catalogue, waiters: Waiters, submitter: Submitter
     ) -> None:
-        self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._waiters = waiters
@@ -52,9 +37,8 @@ class JobService:
         self.visible = VisibleJobs(catalogue)
         #: this front is about to end: nobody is held for long
         self.draining = False
-        submitter = Submitter(clock, store, catalogue, waiters, fair, events, self.abandon)
         #: see `Submitter`
-        self.submit, self.submitted = submitter.submit, submitter.submitted
+        self.submit, self.submitted, self.abandon = submitter.submit, submitter.submitted, submitter.abandon
 
     async def find(self, owner: str, name: str, key: str) -> str:
         """The id of the job that a key stands for; raises `NoSuchJob`."""
@@ -68,7 +52,7 @@ class JobService:
     async def attach(self, owner: str, id: str) -> Accepted:
         """Wait for a job. Raises what `look` raises."""
         check_owner(owner, id)
-        return await accepted(self._store.attach(owner, id), self._waiters.wait(id))
+        return await accepted(self._store.attach(owner, id), self._waiters.enter(id))
 
     async def cancel(self, owner: str, id: str) -> JobStatus | Outcome:
         """Cancel a job. Returns its outcome if it has one now, else its state while its worker stops it. Raises
@@ -82,15 +66,6 @@ class JobService:
     def problem_type(self, slug: str) -> ProblemType | None:
         """What a type of problem means, relay's own or one that a job declares; None if it is not known."""
         return builtin().get(slug) or self._catalogue.problem_type(slug)
-
-    def abandon(self, id: str) -> None:
-        """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
-        unless another client waits for it."""
-        self._clock.callLater(COME_BACK, self._abandon, id)
-
-    def _abandon(self, id: str) -> None:
-        if id not in self._waiters:
-            ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
 
 
 def check_owner(owner: str, id: str) -> None:

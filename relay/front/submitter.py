@@ -3,11 +3,8 @@ known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -31,14 +28,14 @@ from relay.store.messages import Receipt, Submission
 from relay.store.placing import pin_of
 from relay.submitting.offer import Arguments, Offer
 from relay.submitting.waiters import Waiters, leave
-from relay.telemetry.events import Events
+from relay.telemetry.events import UNHEARD, Events
 
 _LONG = 64 << 10  # bytes of a body
+COME_BACK = 5.0  # seconds for a client that went away
 
 
 class Submitter:
-    """Submits jobs for callers. `abandon` is called with the id of a job that its client wanted for itself alone, and
-    did not wait for."""
+    """Submits jobs for callers, and takes back what their clients do not wait for."""
 
     _log = Logger()
 
@@ -48,9 +45,8 @@ class Submitter:
         store: FrontStore,
         catalogue: Catalogue,
         waiters: Waiters,
-        fair: bool,
-        events: Events,
-        abandon: Callable[[str], None],
+        fair: bool = False,
+        events: Events = UNHEARD,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -58,23 +54,24 @@ class Submitter:
         self._waiters = waiters
         self._fair = fair  # owners take turns
         self._events = events
-        self._abandon = abandon
         self._rates = Rates(clock.seconds)
 
-    def submit(self, asked: SubmitRequest, held: bool, told: Hear) -> Accepting:
-        """Submit a job; `held` if a client waits for it, or is about to. Raises, or tells, `JobNotAllowed`, `TooLarge`,
-        and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
+    def submit(self, asked: SubmitRequest, held: bool, hear: Hear) -> Accepting:
+        """Submit a job; `held` if a client waits for it, or is about to. Raises, or has heard, `JobNotAllowed`,
+        `TooLarge`, and what `Catalogue.offer`, `Offer.read` and `FrontStore.submit` raise."""
         caller = asked.caller
         if caller.jobs is not None or caller.allowance.body:
             check_allowed(asked)
         if caller.allowance.rate.calls and not asked.key:  # one with a key may be known, and no new job
             self._rates.check(caller)
-        accepting = Accepting(asked, told, self._received)
-        offer = self._catalogue.known_offer(asked.name, held, caller.local)
-        if offer is None or len(asked.body) > _LONG:
-            self._submit_later(accepting, offer, held)
+        accepting = Accepting(asked, hear, self._received)
+        known = self._catalogue.known(asked.name, held, caller.local)
+        if not isinstance(known, Offer):
+            self._submit_later(accepting, None, held)
+        elif len(asked.body) > _LONG:
+            self._submit_later(accepting, known, held)
         else:
-            self._send(accepting, offer, offer.read(asked.body), held)
+            self._send(accepting, known, known.read(asked.body), held)
         return accepting
 
     def submitted(self, asked: SubmitRequest, held: bool) -> Deferred[Accepted]:
@@ -85,12 +82,21 @@ class Submitter:
         )  # which may be a Failure
         return answer
 
+    def abandon(self, id: str) -> None:
+        """A client whose job is to be cancelled with it went away: give it some time to come back, then cancel the job
+        unless another client waits for it."""
+        self._clock.callLater(COME_BACK, self._cancel, id)
+
+    def _cancel(self, id: str) -> None:
+        if id not in self._waiters:
+            ensureDeferred(self._store.abandon(id)).addErrback(lambda failure: failure.trap(RelayError))
+
     def _submit_later(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
         """The same for a job that is not known yet, and for a body that takes its time."""
         preparing = Deferred.fromCoroutine(self._prepare(accepting, offer, held))
         preparing.addErrback(accepting.tell)
         if not preparing.called:
-            accepting.waits = preparing
+            accepting.going_on = preparing
 
     async def _prepare(self, accepting: Accepting, offer: Offer | None, held: bool) -> None:
         asked = accepting.asked
@@ -99,7 +105,7 @@ class Submitter:
         arguments = offer.read(asked.body)
         if len(asked.body) > _LONG:  # what comes next takes its time, too: others have their turn
             await deferLater(self._clock, 0)
-        accepting.waits = None
+        accepting.going_on = None
         self._send(accepting, offer, arguments, held)
 
     def _send(self, accepting: Accepting, offer: Offer, arguments: Arguments, held: bool) -> None:
@@ -109,23 +115,23 @@ class Submitter:
         id = ids.marked(self._store.mint(pin), asked.caller.owner)
         accepting.submission = submission = submission_of(asked, id, job, offer.debounce)
         if held:
-            accepting.waits = self._waiters.wait(id, submission)  # a repair may come before the answer
+            accepting.waiter = self._waiters.enter(id, submission)  # a repair may come before the answer
         self._store.submit_telling(submission, accepting)
 
     def _received(self, accepting: Accepting, receipt: Receipt | Failure) -> None:
         """The store has answered."""
         if isinstance(receipt, Failure):
             self._refused(accepting, receipt)
-        elif accepting.told is not None:
+        elif accepting.hear is not None:
             try:
                 self._accept(accepting, receipt)
             except Exception:
                 accepting.tell(Failure())
         elif accepting.asked.wait.cancel:  # the client went while it was on its way
-            self._abandon(receipt.id)
+            self.abandon(receipt.id)
 
     def _accept(self, accepting: Accepting, receipt: Receipt) -> None:
-        asked, submission, waiter = accepting.asked, accepting.submission, accepting.waits
+        asked, submission, waiter = accepting.asked, accepting.submission, accepting.waiter
         assert submission is not None
         job = submission.job
         self._events.submitted(job.name, asked.caller.name, receipt.new)
@@ -139,26 +145,27 @@ class Submitter:
             accepting.tell(Accepted(receipt.outcome, replayed=True))
             return
         joined = self._known(asked, msgspec.structs.replace(submission, id=receipt.id), waiter is not None)
-        accepting.waits = Deferred.fromCoroutine(joined).addBoth(accepting.tell)
+        accepting.waiter = None
+        accepting.going_on = Deferred.fromCoroutine(joined).addBoth(accepting.tell)
 
     def _refused(self, accepting: Accepting, failure: Failure) -> None:
-        leave(accepting.waits)
+        leave(accepting.waiter)
         if isinstance(failure.value, RateExceeded):
             self._rates.refused(accepting.asked.caller, failure.value)
-        if accepting.told is None and not failure.check(RelayError):
+        if accepting.hear is None and not failure.check(RelayError):
             self._log.failure("a submission failed whose client had gone", failure)
         accepting.tell(failure)
 
     async def _known(self, asked: SubmitRequest, submission: Submission, held: bool) -> Accepted:
         """The submission joined a job, or its key stands for one that lives; were it forgotten, this submission would
         do as well as the first."""
-        waiter = self._waiters.wait(submission.id) if held else None
+        waiter = self._waiters.enter(submission.id) if held else None
         self._waiters.keep(submission.id, submission)
         try:
             known = await accepted(self._store.look(asked.caller.owner, submission.id), waiter)
         except (NoSuchJob, StoreReset) as error:  # it was there a moment ago
             raise StoreAway from error
-        return replace(known, replayed=isinstance(known.known, Outcome))
+        return msgspec.structs.replace(known, replayed=isinstance(known.known, Outcome))
 
     def _job(self, asked: SubmitRequest, offer: Offer, arguments: Arguments, held: bool) -> Job:
         caller = asked.caller
@@ -196,6 +203,8 @@ def check_allowed(asked: SubmitRequest) -> None:
 
 def submission_of(asked: SubmitRequest, id: str, job: Job, debounce: int = 0) -> Submission:
     """The submission of this job, with the limits of its caller; it is held back for so many milliseconds at least."""
-    delay, deadline = max(int(asked.delay * 1000), debounce), int(asked.deadline * 1000)
-    allowance = asked.caller.allowance
-    return Submission(id, job, delay, deadline, asked.caller.name, allowance.rate, allowance.queued, debounce)
+    delay, deadline = int(asked.delay * 1000), int(asked.deadline * 1000)
+    caller = asked.caller
+    held_back = delay if delay > debounce else debounce
+    most = caller.allowance.rate, caller.allowance.queued
+    return Submission(id, job, held_back, deadline, caller.name, *most, debounce)

@@ -182,7 +182,11 @@ class RequestParser(ABC):
         if not self._version:  # a trailer is no header (RFC 9110, 6.5.1)
             limit = HEAD_LIMIT
             key = _names.get(name) or _lower(name)
-            self._headers.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
+            text, headers = value.strip(b" \t").decode("latin-1"), self._headers
+            if key in headers:
+                headers[key].append(text)
+            else:
+                headers[key] = [text]
         self._size += len(name) + len(value) + _LINE_COST
         if self._size > limit:
             self._refuse(HeadTooLarge(limit=limit))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from http import HTTPStatus
+from typing import final
 
 import msgspec
 
 NO_CONTENT = 204  # such an answer has neither a body nor a length (RFC 9110, 8.6)
 
 
+@final
 class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
     """A whole response; `head` has the header lines that are this one's own, each with its line break. For those who
     hear of the request's end `id` and `job` say which job it is about, and `problem` is the slug of what was refused,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from relay.model.memo import Memo
 from relay.model.problems.base import RelayError
 from relay.model.problems.job import JobCancelled, JobExpired, JobFailed
 from relay.model.problems.registry import catalogue
@@ -41,6 +41,18 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     reattach: bool | UnsetType = UNSET  # this server is going away: attach again, at another
 
 
+class ShownTimes(Memo[int, str | UnsetType]):
+    """How times (seconds since 1970) are shown: in each of them many jobs begin or end."""
+
+    def __missing__(self, seconds: int) -> str | UnsetType:
+        shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else UNSET
+        self[seconds] = shown
+        return shown
+
+
+_TIMES = ShownTimes(1000)
+
+
 def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
     """The envelope of a job that has ended; `prefix` is put before relative problem types."""
     succeeded = outcome.state is SUCCEEDED
@@ -53,10 +65,10 @@ def of_outcome(outcome: Outcome, prefix: str = "") -> bytes:
             result=Raw(outcome.payload) if succeeded else UNSET,
             error=UNSET if succeeded else Raw(_encode(problem(outcome, prefix))),
             attempts=outcome.attempts,
-            created=_time(outcome.created // 1000),
-            started=_time(outcome.started // 1000),
-            finished=_time(outcome.finished // 1000),
-            expires=_time(outcome.expires // 1000),
+            created=_TIMES[outcome.created // 1000],
+            started=_TIMES[outcome.started // 1000],
+            finished=_TIMES[outcome.finished // 1000],
+            expires=_TIMES[outcome.expires // 1000],
             elapsed_ms=outcome.finished - outcome.created,
             durable=outcome.durable or UNSET,
         )
@@ -72,8 +84,8 @@ def of_standing(standing: JobStatus, reattach: bool = False) -> bytes:
             state=standing.state,
             complete=False,
             attempts=standing.attempts,
-            created=_time(standing.created // 1000),
-            started=_time(standing.started // 1000),
+            created=_TIMES[standing.created // 1000],
+            started=_TIMES[standing.started // 1000],
             position=standing.position or UNSET,
             progress=Raw(shown_progress(standing.progress).encode()) if standing.progress else UNSET,
             durable=standing.durable or UNSET,
@@ -102,8 +114,3 @@ def slug_of(outcome: Outcome) -> str:
         error: dict[str, Any] = msgspec.json.decode(outcome.payload)
         return str(error["type"]).removeprefix("/problems/")
     return _ENDED[outcome.state].slug if outcome.state in _ENDED else outcome.payload
-
-
-@lru_cache(maxsize=1000)
-def _time(seconds: int) -> str | UnsetType:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else UNSET

@@ -84,8 +84,11 @@ class Dispatcher:
         try:
             route = self._route(request)
             caller = self._gate.authenticate(request, route.takes)
-            if isinstance(caller, Deferred):  # it is found out
-                return caller.addCallback(_call, request, route)
+            if hasattr(
+                caller, "addCallback"
+            ):  # it is found out (`isinstance` of Deferred takes six times as long)
+                served: Deferred[Served] = caller.addCallback(_call, request, route)
+                return served
             return _call(caller, request, route)
         except Exception:
             return self.failed(Failure(), request)
@@ -97,8 +100,9 @@ class Dispatcher:
     def _route(self, request: Request) -> Route:
         """The route of a request. Routes of submissions are cached, because there are few."""
         asked = request.method, request.target
-        if asked in self._remembered:
-            return self._remembered[asked]
+        known = self._remembered.get(asked)
+        if known is not None:
+            return known
         try:
             path = request.path()
             if path.startswith("//"):  # which would be taken for a single slash

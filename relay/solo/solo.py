@@ -14,6 +14,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from relay.front.caller import LOCAL
 from relay.front.job_service import JobService
 from relay.front.submission import SubmitRequest, check_key, check_notify
+from relay.front.submitter import Submitter
 from relay.front.wait_request import WaitRequest
 from relay.handlers import MARK
 from relay.handlers.hooks import Hooks
@@ -91,8 +92,11 @@ class Solo:
         self.store = MemoryStore(tools.clock, _terms(settings), int(tools.now * 1000), _AGE)
         self.store.data.on_add = self._added
         self.store.data.on_end = self._over
-        front = MemoryFrontStore(self.store, "")
-        self._service: Any = JobService(tools.clock, front, _Offers(registry, retried), Waiters())  # type: ignore[arg-type]
+        front: Any = MemoryFrontStore(self.store, "")
+        offers: Any = _Offers(registry, retried)
+        waiters = Waiters()
+        submitter = Submitter(tools.clock, front, offers, waiters)
+        self._service = JobService(front, offers, waiters, submitter)
         self.worker = self._worker(tools, registry)
         self.worker.ready.chainDeferred(self.ready)
 
@@ -195,7 +199,7 @@ class _Offers:
         self._declared = {each.name: each for each in declared}
         self._offers: dict[str, Offer] = {}
 
-    def known_offer(self, name: str, held: bool, local: bool) -> Offer:
+    def known(self, name: str, held: bool, local: bool) -> Offer:
         if name not in self._declared:
             raise UnknownJob(f"there is no job {name!r} here: {', '.join(sorted(self._declared))}")
         if name not in self._offers:

@@ -177,9 +177,12 @@ def read_outcome(id: str, data: bytes) -> Outcome:
     kept = _decode_outcome(data)
     past = len(kept.history)
     # its attempts, and those starts that counted as none; 0 if some are not kept
-    starts = max(kept.attempts, past + (kept.started > 0)) if past < MOST_PAST else 0
-    what = id, kept.name, kept.state, kept.created, kept.started, kept.finished, kept.expires
-    return Outcome(*what, kept.attempts, kept.payload, kept.follows, kept.durable, starts)
+    starts = past + 1 if kept.started > 0 else past
+    if starts < kept.attempts:
+        starts = kept.attempts
+    times = kept.created, kept.started, kept.finished, kept.expires
+    how = kept.attempts, kept.payload, kept.follows, kept.durable
+    return Outcome(id, kept.name, kept.state, *times, *how, starts if past < MOST_PAST else 0)
 
 
 def kept_outcome(outcome: Outcome, owner: str, history: tuple[PastAttempt, ...] = ()) -> bytes:

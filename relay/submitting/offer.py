@@ -62,6 +62,10 @@ class Offer:
         self._names = frozenset(described.get("properties", ()))
         self._is_complete = described.get("additionalProperties") is False  # there are no other arguments
 
+    def is_for(self, local: bool) -> bool:
+        """Whether clients may know of it: those on this machine (`local`), or elsewhere."""
+        return not self.served.internal and (local or not self.served.local)
+
     def read(self, body: bytes) -> Arguments:
         """The arguments in a body. Raises `MalformedBody`, or `BadArguments` with each misfit."""
         body = body.removeprefix(BOM_UTF8).strip() or b"{}"

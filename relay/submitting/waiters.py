@@ -1,9 +1,13 @@
-"""The registry of waiters: for each job, the Deferreds that wait for its outcome."""
+"""The registry of waiters: for each job, those who wait for its outcome."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from relay.model.ids import partition_of
 from relay.model.status import Outcome
@@ -11,12 +15,50 @@ from relay.store.codec import read_outcome
 from relay.store.messages import Submission
 
 
-class Waiter(Deferred[Outcome]):
-    """Fires with the outcome of a job, `id`, which may be another than at first (`Waiters.move`). It knows its job, so
-    that all waiters share one canceller. `submission`: of its job, if it is the only one that waits for that."""
+class Waiter:
+    """Waits for the outcome of a job, `id`, which may be another than at first (`Waiters.move`). It is told once, as a
+    Deferred is, and costs a fifth of one. `submission`: of its job, if it is the only one that waits for that."""
 
-    id = ""
-    submission: Submission | None = None
+    _log = Logger()
+    __slots__ = ("_hear", "_left", "_result", "called", "id", "submission")
+
+    def __init__(self, id: str, left: Callable[[Waiter], None]) -> None:
+        self.id = id
+        self.submission: Submission | None = None
+        self.called = False  # whether it is told, or has left
+        self._left = left
+        self._hear: Callable[[Outcome | Failure], object] | None = None
+        self._result: Outcome | Failure | None = None  # until somebody hears it
+
+    def hear(self, hear: Callable[[Outcome | Failure], object]) -> None:
+        """Have this one called with the outcome, or with what keeps it from being known: at once, if that is here."""
+        self._hear = hear
+        if self._result is not None:
+            self._pass_on(self._result)
+
+    def callback(self, result: Outcome | Failure) -> None:
+        """It is known how the job has ended, or that this can't be known."""
+        if self.called:
+            return
+        self.called = True
+        if self._hear is None:
+            self._result = result
+        else:
+            self._pass_on(result)
+
+    def _pass_on(self, result: Outcome | Failure) -> None:
+        hear, self._hear, self._result = self._hear, None, None
+        try:
+            hear(result)  # type: ignore[misc]
+        except Exception:  # the others who wait are told all the same
+            self._log.failure("the outcome of job {id} could not be told", id=self.id)
+
+    def cancel(self) -> None:
+        """Wait no more: nobody hears anything."""
+        self._hear = self._result = None
+        if not self.called:
+            self.called = True
+            self._left(self)
 
 
 class SeveralWaiters(dict[Waiter, None]):
@@ -30,8 +72,8 @@ class SeveralWaiters(dict[Waiter, None]):
 
 
 class Waiters:
-    """Each waiter has its own Deferred; cancelling it only takes the waiter out. The submission of a job is kept while
-    it is waited for, to be sent again if the store loses the job.
+    """Each waiter is told by itself; cancelling it only takes it out. The submission of a job is kept while it is
+    waited for, to be sent again if the store loses the job.
 
     An outcome can arrive before its waiter is registered, because the answer to a submission whose key stands for
     another job may be slower. So outcomes without a waiter are kept for one to two turns.
@@ -41,7 +83,7 @@ class Waiters:
         self._by_job: dict[str, Waiter | SeveralWaiters] = {}  # nearly always one
         self._early: dict[str, bytes] = {}
         self._older_early: dict[str, bytes] = {}
-        self._canceller = self._leave
+        self._left = self._leave
 
     def __len__(self) -> int:
         """How many jobs are waited for."""
@@ -55,11 +97,10 @@ class Waiters:
         loss of data asks for them."""
         return [id for id in self._by_job if partition_of(id) == partition]
 
-    def wait(self, id: str, submission: Submission | None = None) -> Waiter:
-        """Fires with the job's outcome, or fails with the `RelayError` that keeps it from being known. A `submission`
-        is kept as by `keep`."""
-        waiter = Waiter(self._canceller)
-        waiter.id = id
+    def enter(self, id: str, submission: Submission | None = None) -> Waiter:
+        """One who waits for a job from now on, and hears its outcome, or the `RelayError` that keeps it from being
+        known. A `submission` is kept as by `keep`."""
+        waiter = Waiter(id, self._left)
         if self._by_job.setdefault(id, waiter) is not waiter:
             self._join(waiter)
         if submission is not None:
@@ -67,6 +108,13 @@ class Waiters:
         if self._early or self._older_early:
             self._tell_early(id)
         return waiter
+
+    def wait(self, id: str, submission: Submission | None = None) -> Deferred[Outcome]:
+        """The same as a Deferred, which fails with the error."""
+        waiter = self.enter(id, submission)
+        answer: Deferred[Outcome] = Deferred(lambda _: waiter.cancel())
+        waiter.hear(answer.callback)  # which takes a Failure, too
+        return answer
 
     def _join(self, waiter: Waiter) -> None:
         """Another one waits for a job."""
@@ -78,23 +126,22 @@ class Waiters:
     def arrived(self, id: str, kept: bytes) -> None:
         """An outcome came, as the store keeps it."""
         if id in self._by_job:
-            self.tell(read_outcome(id, kept))
+            self._tell(id, read_outcome(id, kept))
         else:
             self._early[id] = kept
 
     def tell(self, outcome: Outcome) -> None:
-        """Fire all waiters of this job."""
-        found = self._by_job.pop(outcome.id, ())
-        for waiter in (found,) if isinstance(found, Waiter) else found:
-            if not waiter.called:  # else one before it has had it leave
-                waiter.callback(outcome)
+        """Tell all waiters of this job."""
+        self._tell(outcome.id, outcome)
 
     def fail(self, id: str, error: Exception) -> None:
         """The outcome of this job can't be known: fail its waiters."""
+        self._tell(id, Failure(error))
+
+    def _tell(self, id: str, result: Outcome | Failure) -> None:
         found = self._by_job.pop(id, ())
         for waiter in (found,) if isinstance(found, Waiter) else found:
-            if not waiter.called:
-                waiter.errback(error)
+            waiter.callback(result)  # nothing happens if one before it has had it leave
 
     def turn(self) -> None:
         """Drop old outcomes without a waiter."""
@@ -131,8 +178,7 @@ class Waiters:
         if early is not None:
             self.tell(read_outcome(id, early))
 
-    def _leave(self, waiter: Deferred[Outcome]) -> None:
-        assert isinstance(waiter, Waiter)
+    def _leave(self, waiter: Waiter) -> None:
         found = self._by_job.get(waiter.id)
         if isinstance(found, SeveralWaiters):
             found.pop(waiter, None)
@@ -140,8 +186,10 @@ class Waiters:
             del self._by_job[waiter.id]
 
 
-def leave(waiter: Deferred[Outcome] | None) -> None:
+def leave(waiter: Waiter | Deferred[Outcome] | None) -> None:
     """Stop waiting."""
-    if waiter is not None:
+    if isinstance(waiter, Waiter):
+        waiter.cancel()
+    elif waiter is not None:
         waiter.addErrback(lambda _: None)
         waiter.cancel()

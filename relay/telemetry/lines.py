@@ -16,7 +16,7 @@ import msgspec
 from relay.model.job import Claim
 from relay.model.memo import Memo
 from relay.telemetry.events import OPEN, Asked, Events
-from relay.telemetry.stamp import local, utc
+from relay.telemetry.stamp import local, shown, utc
 from relay.telemetry.words import LONGEST_WORD, plain, quoted
 
 PAUSE = 0.1  # seconds
@@ -198,9 +198,9 @@ class RequestLines(EventLines):
             return
         a, known = asked, self._words  # a look there costs half a call of `_word`
         trace = quoted(a.trace[:_TRACE]) if a.trace else "-"
-        seconds = f"{a.seconds:.3f}"  # to format a number takes long, and within the grace three are the same
-        held = seconds if a.held == a.seconds else f"{a.held:.3f}"
-        silent = seconds if a.silent == a.seconds else f"{a.silent:.3f}"
+        seconds = shown(a.seconds)  # within the grace three are the same
+        held = seconds if a.held == a.seconds else shown(a.held)
+        silent = seconds if a.silent == a.seconds else shown(a.silent)
         self._batch.add(
             f"{local(int(self._now()))} [{self._title} {REQUEST}#info] "
             f"method={known.get(a.method) or self._word(a.method[:_METHOD])} "
@@ -208,8 +208,8 @@ class RequestLines(EventLines):
             f"problem={known.get(a.problem) or self._word(a.problem[:_PROBLEM])} id={a.id or '-'} "
             f"job={a.job or '-'} owner={known.get(a.owner) or self._word(a.owner)} "
             f"address={known.get(a.address) or self._word(a.address[:_ADDRESS])} "
-            f"seconds={seconds} held={held} silent={silent} late={a.late:.3f} "
-            f"closed={'-' if a.closed == OPEN else f'{a.closed:.3f}'} "
+            f"seconds={seconds} held={held} silent={silent} late={shown(a.late)} "
+            f"closed={'-' if a.closed == OPEN else shown(a.closed)} "
             f"beats={a.beats} sent={a.sent} key={a.key or '-'} trace={trace}"
         )
 

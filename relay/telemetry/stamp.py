@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from time import localtime, strftime
 
+from relay.model.memo import Memo
+
 
 @lru_cache(maxsize=2)
 def local(second: int) -> str:
@@ -22,3 +24,19 @@ def utc(now: float) -> str:
 @lru_cache(maxsize=2)
 def _utc(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class ShownSeconds(Memo[int, str]):
+    """How thousandths of a second are shown as seconds, which takes as long as a line's other values together."""
+
+    def __missing__(self, thousandths: int) -> str:
+        self[thousandths] = shown = f"{thousandths / 1000:.3f}"
+        return shown
+
+
+_SECONDS = ShownSeconds(10_000)
+
+
+def shown(seconds: float) -> str:
+    """Seconds that something took, with three decimals."""
+    return _SECONDS[int(seconds * 1000 + 0.5)]

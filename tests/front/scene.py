@@ -21,6 +21,7 @@ from relay.front.hold.timing_wheel import Wheel
 from relay.front.job_service import JobService
 from relay.front.pages import pages
 from relay.front.readiness import Readiness
+from relay.front.submitter import Submitter
 from relay.front.takeover.successor import Successor
 from relay.http.connections import Connections
 from relay.http.doors import Doors
@@ -93,7 +94,8 @@ class Scene:
         self.room, self.wheel = Waiters(), Wheel(self.clock)
         self.wheel.start()
         self.catalogue = Catalogue(self.clock, store)
-        self.desk = JobService(self.clock, store, self.catalogue, self.room, events=self.events)
+        submitter = Submitter(self.clock, store, self.catalogue, self.room, events=self.events)
+        self.desk = JobService(store, self.catalogue, self.room, submitter)
         self.readiness = Readiness(self.clock.seconds, self.catalogue)
         self.places = Places()
         self.successor = Successor(Mock(), Mock())

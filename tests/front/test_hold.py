@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -30,7 +29,7 @@ from relay.model.problems.request import StoreAway, StoreReset
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
 from relay.net.outgoing import PATIENCE, Parting
-from relay.submitting.waiters import Waiters
+from relay.submitting.waiters import Waiter, Waiters
 
 ID = "0-epoch-random"
 STANDING = JobStatus(ID, "resize", State.RUNNING, 1_000_000, 1_001_000, 1)
@@ -98,8 +97,8 @@ class Scene:
         self.wheel = Wheel(self.clock)
         self.wheel.start()
         self.jobs = StillRunning()
-        self.left: list[Deferred[Outcome]] = []
-        self.waiter: Deferred[Outcome] = Deferred(self.left.append) if room is None else room.wait(ID)
+        self.left: list[Waiter] = []
+        self.waiter = Waiter(ID, self.left.append) if room is None else room.enter(ID)
         self.doors = doors(self.clock)
         context = HoldContext(  # type: ignore[arg-type]
             self.clock,
@@ -357,12 +356,12 @@ def test_without_heartbeats_a_client_that_closed_its_side_is_waited_for_a_moment
 
 def test_an_outcome_that_will_never_be_known_is_a_problem_in_the_grace_and_a_cut_after_it() -> None:
     scene = Scene(TERMS)
-    scene.waiter.errback(StoreReset())
+    scene.waiter.callback(Failure(StoreReset()))
     assert scene.transport.take().startswith(b"HTTP/1.1 410 ")
     scene = Scene(TERMS)
     scene.pass_time(6)
     scene.transport.take()
-    scene.waiter.errback(StoreReset())
+    scene.waiter.callback(Failure(StoreReset()))
     assert scene.transport.aborted
     assert scene.transport.take() == b""
 

@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
 from relay.front.accepted import Accepted
-from relay.front.job_service import COME_BACK
 from relay.front.submission import SubmitRequest
+from relay.front.submitter import COME_BACK
 from relay.front.wait_request import WaitRequest
 from relay.model.caller import Caller
 from relay.model.digests import digest
@@ -87,7 +87,7 @@ def test_who_waits_is_waited_for_and_its_submission_kept(scene: Scene) -> None:
     assert kept is not None
     assert kept.job == scene.store.job(scene.last())
     told: list[Outcome] = []
-    accepted.waiter.addCallback(told.append)
+    accepted.waiter.hear(told.append)
     assert told == [scene.end()] or told[0].state is State.SUCCEEDED
 
 
@@ -98,7 +98,7 @@ def test_an_outcome_that_is_quicker_than_the_receipt_is_told(scene: Scene) -> No
     assert told == []
     answers[0].callback(None)
     waited: list[Any] = []
-    told[0].waiter.addCallback(waited.append)
+    told[0].waiter.hear(waited.append)
     assert waited == [outcome]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import LogEvent
 
 from relay.model.job import Job
 from relay.model.status import Outcome
@@ -115,3 +116,23 @@ def test_those_who_wait_for_another_job_from_now_on_keep_its_submission_or_their
     room.arrived("3", KEPT)
     assert [*moved, other] == [["3"]] * 3
     assert len(room) == 0
+
+
+def test_one_that_fails_to_hear_of_the_end_takes_no_other_along(no_logged_failures: list[LogEvent]) -> None:
+    room = Waiters()
+    room.enter("1").hear(lambda _: 1 / 0)
+    second = told(room.wait("1"))
+    room.arrived("1", KEPT)
+    assert second == ["1"]
+    assert [event["id"] for event in no_logged_failures] == ["1"]
+    no_logged_failures.clear()
+
+
+def test_what_is_known_before_anybody_hears_of_it_is_kept_for_that_one_alone() -> None:
+    room = Waiters()
+    waiter, left, heard = room.enter("1"), room.enter("1"), list[object]()
+    room.arrived("1", KEPT)
+    left.cancel()
+    for each in (left, waiter):
+        each.hear(heard.append)
+    assert [getattr(each, "id", None) for each in heard] == ["1"]

@@ -7,7 +7,7 @@ between what was read and what comes.
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.python.failure import Failure
 
 from relay.front.feeds.audience import Audience, FeedContext, Hears, Watches
@@ -19,6 +19,7 @@ from relay.model.caller import ANYONE
 from relay.model.problems.base import RelayError
 from relay.model.status import JobStatus, Outcome
 from relay.store.pieces import Piece
+from relay.submitting.waiters import Waiter
 
 MOST_MAIL = 1000  # messages that are kept while somebody reads
 BEYOND = (1 << 52, 0)  # no piece comes after this
@@ -40,8 +41,8 @@ class Feed(Audience):
         self.course = Course(id, prefix=context.prefix)
         #: how the job ended, once that is known
         self.outcome: Outcome | None = None
-        #: fires with that; None where it has fired
-        self.waiter: Deferred[Outcome] | None = None
+        #: hears that; None where it has
+        self.waiter: Waiter | None = None
         #: whether the store tells this process about the job
         self.is_told = False
         self._watches: Crowd[Watches] = ()
@@ -210,10 +211,10 @@ class Feed(Audience):
 
     # -- the end --
 
-    def attend(self, waiter: Deferred[Outcome]) -> None:
+    def attend(self, waiter: Waiter) -> None:
         """Hear of the end by this."""
         self.waiter = waiter
-        waiter.addBoth(self._ended)
+        waiter.hear(self._ended)
 
     def _ended(self, result: Outcome | Failure) -> None:
         """What is left of the log is told before the end is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -17,11 +17,10 @@ from relay.model.ids import partition_of
 from relay.model.memo import Memo
 from relay.model.position import EventPosition
 from relay.model.problems.base import RelayError
-from relay.model.status import Outcome
 from relay.store.fronts import FrontStore
 from relay.store.mail import MailKind, Message
 from relay.store.standings import read_news, read_pieces
-from relay.submitting.waiters import Waiters, leave
+from relay.submitting.waiters import Waiter, Waiters, leave
 
 #: the kinds of mail that is about what happens to jobs
 OF_FEEDS = frozenset({MailKind.NEWS.value, MailKind.PIECES.value})
@@ -44,20 +43,18 @@ class Feeds:
     def __len__(self) -> int:
         return len(self._by_job)
 
-    def of(self, id: str, waiter: Deferred[Outcome] | None = None) -> Feed:
-        """The feed of a job. `waiter` fires with its outcome, if there is one already; it belongs to the feed then."""
+    def of(self, id: str, waiter: Waiter | None = None) -> Feed:
+        """The feed of a job. `waiter` hears its outcome, if there is one already; it belongs to the feed then."""
         feed = self._by_job.get(id)
         if feed is None:
             feed = self._by_job[id] = Feed(self._context, id)
             self._muted.pop(id, None)
-            feed.attend(waiter or self._waiters.wait(id))
+            feed.attend(waiter or self._waiters.enter(id))
         else:
             leave(waiter)
         return feed
 
-    def joining(
-        self, owner: str, id: str, at: EventPosition, waiter: Deferred[Outcome] | None = None
-    ) -> Joining:
+    def joining(self, owner: str, id: str, at: EventPosition, waiter: Waiter | None = None) -> Joining:
         """A listener of a job, which has to be this owner's, whose client says that it was told this."""
         context, feed = self._context, self.of(id, waiter)
         reading = LogReading(

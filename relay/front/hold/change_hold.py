@@ -3,7 +3,6 @@ before that, so its answer has a true head, which says what the client was told.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from relay.front import answers
@@ -15,6 +14,7 @@ from relay.http.response import HttpAnswer
 from relay.model.caller import Caller
 from relay.model.position import NOTHING, EventPosition, present, written
 from relay.model.status import JobStatus, Outcome
+from relay.submitting.waiters import Waiter
 
 
 def event_id(position: EventPosition, id: str) -> str:
@@ -52,7 +52,7 @@ class ChangeHold(Hold):
         policy: HoldPolicy,
         caller: Caller,
         known: JobStatus,
-        waiter: Deferred[Outcome],
+        waiter: Waiter,
         feed: Feed,
     ) -> None:
         super().__init__(context, policy, caller, known, waiter)

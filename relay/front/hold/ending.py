@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import msgspec
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -59,13 +59,13 @@ class Ending(SocketOwner):
         policy: HoldPolicy,
         caller: Caller,
         known: JobStatus,
-        waiter: Deferred[Outcome],
+        waiter: Waiter,
     ) -> None:
         self._context = context
         self._policy = policy
         self._caller = caller
         self._known = known
-        self._waiter: Deferred[Outcome] | None = waiter
+        self._waiter: Waiter | None = waiter
         self._exchange: Exchange | None = None
         self.transport: ITCPTransport | None = None
         self._gone: Deferred[None] | None = None
@@ -98,7 +98,8 @@ class Ending(SocketOwner):
             self._break_off(Failure())
 
     def _answer(self, outcome: Outcome) -> None:
-        late = max(0.0, (self._context.jobs.now() - outcome.finished) / 1000)
+        since = self._context.jobs.now() - outcome.finished
+        late = since / 1000 if since > 0 else 0.0
         if self._exchange is not None:
             failed = outcome.state is not SUCCEEDED
             status = answers.outcome_status(outcome) if failed and self._policy.true_status else 200
@@ -112,8 +113,6 @@ class Ending(SocketOwner):
             self._context.jobs.collected(outcome)
 
     def _refuse(self, failure: Failure) -> None:
-        if failure.check(CancelledError):  # by ourselves
-            return
         error = failure.value
         if self._exchange is None or not isinstance(error, RelayError):
             failure.raiseException()
@@ -219,7 +218,7 @@ class Ending(SocketOwner):
                 end=end,
                 problem=problem,
                 silent=silent,
-                late=max(0.0, late),
+                late=late if late > 0.0 else 0.0,
                 sent=sent,
                 key=key,
                 closed=self._closed,
@@ -238,8 +237,9 @@ class Ending(SocketOwner):
 
     def _see_move(self) -> None:
         """Its job may be another by now: after Redis forgot the first one, its key stood for that."""
-        if isinstance(self._waiter, Waiter) and self._waiter.id != self._known.id:
-            self._known = msgspec.structs.replace(self._known, id=self._waiter.id)
+        waiter = self._waiter
+        if waiter is not None and waiter.id and waiter.id != self._known.id:
+            self._known = msgspec.structs.replace(self._known, id=waiter.id)
 
     def _over(self) -> None:
         """It holds nobody any more. May be called again."""

@@ -6,7 +6,6 @@ import random
 import socket
 
 import msgspec
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from relay.front.feeds.feed import Feed
@@ -25,6 +24,7 @@ from relay.model.position import NOTHING, EventPosition, written
 from relay.model.status import JobStatus, Outcome
 from relay.net.bare import cut
 from relay.net.outgoing import waiting
+from relay.submitting.waiters import Waiter
 from relay.telemetry.events import OPEN
 
 MOST_UNSENT = (
@@ -32,7 +32,7 @@ MOST_UNSENT = (
 )  # bytes that a client has not taken, with which it is cut: it reads the rest when it comes back
 #: ms, at random, after which a client comes back whose front could not, or can no longer, serve it
 SOON = (1000, 4000)
-_OVER: Deferred[Outcome] = Deferred()  # stands for the waiter of a job that has ended
+_OVER = Waiter("", lambda _: None)  # stands for the waiter of a job that has ended
 
 
 def soon() -> int:

@@ -7,7 +7,7 @@ C   over       answered, or the client went away
 ==  =========  =======================================================================================
 
 In phase A the client's connection stays in place and sends the answer. To commit, the hold takes over the transport, so
-that in phase B a waiting client costs its transport, this object, and a Deferred.
+that in phase B a waiting client costs its transport, this object, and a `Waiter`.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Hold(Ending):
     @classmethod
     def taken_over(cls, context: HoldContext, passed: Passed, connected: socket.socket) -> Hold:
         """A committed hold that another front handed over."""
-        waiter = context.waiters.wait(passed.known.id)
+        waiter = context.waiters.enter(passed.known.id)
         if passed.submission is not None:
             context.waiters.keep(passed.known.id, passed.submission)
         hold = cls(context, passed.policy, passed.caller, passed.known, waiter)
         hold._stream = in_json(passed.chunked)
         hold._take_over(passed, connected)
-        waiter.addBoth(hold._ended)
+        waiter.hear(hold._ended)
         return hold
 
     def _take_over(self, passed: Passed, connected: socket.socket) -> None:
@@ -73,9 +73,9 @@ class Hold(Ending):
         self._exchange, self._until = exchange, context.clock.seconds() + policy.wait
         if exchange.trail is not None:
             self._trail, exchange.trail = exchange.trail.kept(exchange.address), None
-        context.wheel.put(self, min(policy.commit, policy.wait))
+        context.wheel.put(self, policy.commit if policy.commit < policy.wait else policy.wait)
         assert self._waiter is not None
-        self._waiter.addBoth(self._ended)
+        self._waiter.hear(self._ended)
 
     def on_time(self) -> None:
         """The wheel's call: the end of the wait, the commit, or a heartbeat is due."""

@@ -22,6 +22,7 @@ class HoldPolicy(msgspec.Struct, frozen=True, gc=False):
     cancel: bool = False  # whether the job is cancelled when the client goes away
 
 
+_UNKNOWN = HoldPolicy(0, 0, 0, False)
 LAST_WAIT = 3.0  # seconds that a request is held if it comes while the front drains
 
 
@@ -35,15 +36,17 @@ class HoldPolicies:
 
     def of_submission(self, wait: WaitRequest) -> HoldPolicy | None:
         """The policy of a submission; None if the client does not want to wait."""
-        if wait not in self._of_submissions:
-            self._of_submissions[wait] = self._make(wait, True)
-        return self._of_submissions[wait]
+        known = self._of_submissions.get(wait, _UNKNOWN)
+        if known is _UNKNOWN:
+            known = self._of_submissions[wait] = self._make(wait, True)
+        return known
 
     def of_look(self, wait: WaitRequest) -> HoldPolicy | None:
         """The policy of a look at an existing job."""
-        if wait not in self._of_looks:
-            self._of_looks[wait] = self._make(wait, False)
-        return self._of_looks[wait]
+        known = self._of_looks.get(wait, _UNKNOWN)
+        if known is _UNKNOWN:
+            known = self._of_looks[wait] = self._make(wait, False)
+        return known
 
     def streamed(self, policy: HoldPolicy) -> HoldPolicy:
         """The same for a request that is told events: it is committed at once."""

@@ -64,7 +64,9 @@ class Wheel:
     def put(self, item: Timed, delay: float) -> None:
         """Call the item in `delay` seconds: from the time that it was to be called at, if it is being called."""
         now = self._clock.seconds() if self._planned is None else self._planned
-        number = max(self._turned + 1, ceil((now + delay) / self._tick))
+        number = ceil((now + delay) / self._tick)
+        if number <= self._turned:
+            number = self._turned + 1
         slot = self._slots.get(number)
         if slot is None:
             slot = self._slots[number] = Slot(number)

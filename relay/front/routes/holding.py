@@ -57,7 +57,7 @@ class Holding:
     ) -> Served:
         """Hold the request until the job ends. Answer at once if it has ended, or if the client does not wait."""
         known = accepted.known
-        if isinstance(known, Outcome):
+        if not isinstance(known, JobStatus):
             status = answers.outcome_status(known) if policy is None or policy.true_status else 200
             self._context.jobs.collected(known)
             return self.show(known, status, replayed=accepted.replayed)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from twisted.internet.defer import Deferred
-
 from relay.front import answers
 from relay.front.accept import stream_of
 from relay.front.accepted import Accepted
@@ -27,7 +25,7 @@ from relay.model.problems.request import NoSuchJob, StoreAway, StoreReset
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.model.status import JobStatus, Outcome
-from relay.submitting.waiters import leave
+from relay.submitting.waiters import Waiter, leave
 
 
 class Streaming:
@@ -89,7 +87,7 @@ class Streaming:
         policy: HoldPolicy | None,
         form: str,
         replayed: bool,
-        waiter: Deferred[Outcome] | None = None,
+        waiter: Waiter | None = None,
     ) -> EventHold:
         assert policy is not None, "a look is always held"
         joining = self._context.feeds.joining(caller.owner, id, self._told(request, id), waiter)
@@ -128,7 +126,7 @@ class Streaming:
         """Answer when the job stands otherwise than its client was told, or than it stands now. Raises what
         `JobService.look` raises."""
         check_owner(caller.owner, id)
-        waiter: Deferred[Outcome] | None = self._context.waiters.wait(id)
+        waiter: Waiter | None = self._context.waiters.enter(id)
         feed, last = self._context.feeds.of(id), LastNews()
         feed.enter(last)
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+import msgspec
 
 from relay.front.admission import Admission
 from relay.front.caller import Takes
@@ -45,7 +46,7 @@ class TicketRoutes(Routes):
             return self._holding.show(await self._jobs.look(caller.owner, id), 200)
         wait = WaitRequest.read(request, preferred)
         policy = self._holding.of_submission(wait, caller)
-        accepted = replace(await self._jobs.attach(caller.owner, id), replayed=replayed)
+        accepted = msgspec.structs.replace(await self._jobs.attach(caller.owner, id), replayed=replayed)
         return self._holding.hold_or_tell(accepted, policy, caller, wait)
 
     @app.route("/tickets/<string:ticket>/events", methods=["GET"])
