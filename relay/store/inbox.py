@@ -102,7 +102,10 @@ class RedisInbox:
 
     def _heard(self, reply: Any, seen: bytes) -> None:
         try:
-            seen = self._take(reply) or seen
+            entries = reply[0][1] if reply else None
+            if entries:  # a stream may be there and have none
+                self._take(entries)
+                seen = entries[-1][0]
         except Exception as error:
             self._odd(error)
         else:
@@ -151,16 +154,15 @@ class RedisInbox:
         if isinstance(failure.value, Refused):
             self._link.health.refused(failure.value)
 
-    def _take(self, reply: Any) -> bytes | None:
-        """Deliver what was read; the last entry's id, None without one (a stream may be there and have no entry)."""
-        entries = reply[0][1] if reply else None
-        if not entries:
-            return None
+    def _take(self, entries: list[Any]) -> None:
+        """Deliver what was read."""
         self._unheard = None
-        self._hand_over(self._mail(entries))
+        mail = self._mail(entries)
+        try:
+            self._deliver(mail)
+        except Exception:
+            self._deliver_each(mail)
         self._reads += 1
-        last: bytes = entries[-1][0]
-        return last
 
     def _mail(self, entries: list[Any]) -> list[Message]:
         """The messages of entries, but those that can't be read."""
@@ -174,15 +176,12 @@ class RedisInbox:
                     self._undelivered(id.decode("utf-8", "replace"))
         return mail
 
-    def _hand_over(self, mail: list[Message]) -> None:
-        try:
-            self._deliver(mail)
-        except Exception:
-            for message in mail:
-                try:
-                    self._deliver([message])
-                except Exception:
-                    self._undelivered(message.id)
+    def _deliver_each(self, mail: list[Message]) -> None:
+        for message in mail:
+            try:
+                self._deliver([message])
+            except Exception:
+                self._undelivered(message.id)
 
     def _undelivered(self, id: str) -> None:
         self._log.failure("a message for job {id} could not be delivered", id=id)
