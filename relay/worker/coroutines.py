@@ -18,8 +18,8 @@ from relay.net import reactors
 from relay.worker.stepping import SteppedCoroutine
 
 Result = TypeVar("Result")
-#: what most functions return: to find that a type lacks an attribute takes as long as a few calls
-_PLAIN = frozenset({bool, dict, float, int, list, str, tuple, type(None)})
+#: types of what most functions return, which can't be awaited: to find that a type lacks something takes long
+PLAIN = frozenset({bool, dict, float, int, list, str, tuple, type(None)})
 Made = Callable[[Claim, "asyncio.Task[Any]"], None]
 _told_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Made] = WeakKeyDictionary()
 
@@ -68,8 +68,7 @@ def is_coroutine(made: Any) -> bool:
 
 def is_awaitable(made: Any) -> bool:
     """Whether something can be awaited, by its type, for an object may say anything of its class."""
-    kind = type(made)
-    return kind not in _PLAIN and hasattr(kind, "__await__")
+    return hasattr(type(made), "__await__")
 
 
 class Running(Deferred[Box]):
