@@ -38,7 +38,7 @@ PINNED: list[tuple[type, str, str]] = [
     (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
     (tcp.Port, "transport factory", "bare: a client's socket"),
-    (AsyncioSelectorReactor, "_readOrWrite _log", "reactors: the same on an event loop"),
+    (AsyncioSelectorReactor, "_disconnectSelectable _log", "reactors: the same on an event loop"),
     (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, bare"),
     (HAProxyProtocolWrapper, "_parser _proxyInfo wrappedProtocol", "proxied: who asks, behind a proxy"),
     (TLSMemoryBIOFactory, "protocol wrappedFactory", "tls: the order of PROXY and TLS"),
@@ -84,7 +84,7 @@ PINNED: list[tuple[type, str, str]] = [
 if sys.platform == "linux":
     from twisted.internet.epollreactor import EPollReactor
 
-    used = "_poller _selectables _doReadOrWrite doIteration"
+    used = "_poller _selectables _doReadOrWrite doIteration timeout threadCallQueue _justStopped running"
     PINNED.append((EPollReactor, used, "epoll: what is ready is called directly"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.application.internet import ClientService
 from twisted.internet import task, tcp
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import (
     FileLogObserver,
     ILogObserver,
@@ -33,8 +34,21 @@ def read_directly(transport: Any, protocol: Any) -> None:
     """Have a plain client's transport give what comes to its protocol itself, not through those that an endpoint and a
     `ClientService` put between them, and read it as it comes: through a Unix socket nobody passes descriptors here."""
     if tcp.Connection in type(transport).__mro__:
-        transport.protocol.dataReceived = protocol.dataReceived
-        transport.doRead = partial(tcp.Connection.doRead, transport)
+        transport.doRead = partial(_read, transport, protocol.dataReceived)
+
+
+def _read(transport: Any, hear: Callable[[bytes], None]) -> Exception | None:
+    """What comes through a socket now; why it is closed, if it is."""
+    try:
+        data = transport.socket.recv(transport.bufferSize)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError:
+        return CONNECTION_LOST
+    if not data:
+        return CONNECTION_DONE
+    hear(data)
+    return None
 
 
 def abort_body(producer: Any) -> None:

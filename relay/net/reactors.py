@@ -145,10 +145,10 @@ class LoopReactor(AsyncioSelectorReactor):
             if self.running:
                 self._log.error("something has stopped the event loop: it goes on")
 
-    def _readOrWrite(self, selectable: Any, read: bool) -> None:
-        """Of a descriptor that is ready; one that fails ends by itself."""
+    def _disconnectSelectable(self, selectable: Any, *how: Any) -> None:
+        """End a descriptor that has failed, whatever it makes of that."""
         try:
-            super()._readOrWrite(selectable, read)
+            super()._disconnectSelectable(selectable, *how)
         except KeyboardInterrupt:
             raise
         except BaseException:  # of its `connectionLost`

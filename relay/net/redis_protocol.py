@@ -12,6 +12,14 @@ from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+#: makes what the Deferred of a command fails with, of the error that its reply is, or why there is none
+ReadError = Callable[[Exception], Exception]
+
+
+def as_it_is(error: Exception) -> Exception:
+    """An error that nobody reads."""
+    return error
+
 
 class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
     """Commands are packed by hiredis, and what comes is left as it is. Each waits in a queue with one Deferred:
@@ -19,16 +27,19 @@ class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(charset=None, convertNumbers=False)
-        self._asked: deque[tuple[Deferred[Any], Callable[[], None] | None]] = deque()
+        self._asked: deque[tuple[Deferred[Any], Callable[[], None] | None, ReadError]] = deque()
 
-    def execute_command(self, *words: Any, heard: Callable[[], None] | None = None) -> Deferred[Any]:
+    def execute_command(
+        self, *words: Any, heard: Callable[[], None] | None = None, read: ReadError = as_it_is
+    ) -> Deferred[Any]:
         """Send a command; fires with its reply. Whoever cancels this does not wait for that any more. `heard` is called
-        when the reply has come, or never will. Raises `txredisapi.ConnectionError` where there is no connection."""
+        when the reply has come, or never will; an error is told as what `read` makes of it. Raises
+        `txredisapi.ConnectionError` where there is no connection."""
         if not self.connected:
             raise txredisapi.ConnectionError("Not connected")
         self.transport.write(hiredis.pack_command(words))
         answer: Deferred[Any] = Deferred()
-        self._asked.append((answer, heard))
+        self._asked.append((answer, heard, read))
         return answer
 
     def connectionMade(self) -> None:
@@ -36,23 +47,31 @@ class RedisProtocol(txredisapi.RedisProtocol):  # type: ignore[misc]
         self.connected = 1
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Raises `ValueError` for a reply that nothing asked for, and `txredisapi.InvalidData`."""
+        """What a server says."""
         reader = self._reader
-        reader.feed(data)
-        while (reply := reader.gets()) is not False:
-            self.replyReceived(reply)
+        try:
+            reader.feed(data)
+            while (reply := reader.gets()) is not False:
+                self.replyReceived(reply)
+        except Exception as error:
+            self.misread(error)
+
+    def misread(self, error: Exception) -> None:
+        """What the server says is not Redis' protocol, so that no reply can be told from the next: `ValueError` for one
+        that nothing asked for, or `txredisapi.InvalidData`. For whoever extends this."""
+        raise error
 
     def replyReceived(self, reply: Any) -> None:
         """A reply has come; an exception is one that refuses."""
         if not self._asked:
             raise ValueError("an answer that nothing asked for")
-        answer, heard = self._asked.popleft()
+        answer, heard, read = self._asked.popleft()
         if heard is not None:
             heard()
         if answer.called:
             return
         if isinstance(reply, Exception):
-            answer.errback(reply)
+            answer.errback(read(reply))
         else:
             answer.callback(reply)
 

@@ -53,6 +53,8 @@ class Connection:
         self._service = Reconnecting(server, ProtocolFactory(self), self._not_made, self._pause, clock)
         self._clock = clock
         self._connection: RedisConnection | None = None
+        #: whether there is a connection that commands go out on at once
+        self.up = False
         self._greeted: RedisConnection | None = None  # one that is being greeted
         self._made = 0.0  # when the present connection was
         self._failures = 0  # in a row
@@ -71,10 +73,6 @@ class Connection:
         self.on_broken: Callable[[str], None] = lambda why: None
         #: called when the server refuses the greeting
         self.on_refused: Callable[[Refused], None] = self.health.refused
-
-    @property
-    def up(self) -> bool:
-        return self._connection is not None
 
     def start(self) -> None:
         self._service.startService()
@@ -100,7 +98,7 @@ class Connection:
             return waiting
         try:
             heard = None if blocking else self._answered
-            answer: Deferred[Reply] = self._connection.execute_command(*words, heard=heard)
+            answer: Deferred[Reply] = self._connection.execute_command(*words, heard=heard, read=self._read)
         except Exception as error:  # its descriptor is gone, say: nothing will ever be heard of it
             self.drop(f"it can't be written to: {error!r}")
             return fail(LinkLost(repr(error)))
@@ -108,7 +106,7 @@ class Connection:
             if not self._unanswered:
                 self._heard = self._clock.seconds()
             self._unanswered += 1
-        return answer.addErrback(self._read_failure)
+        return answer
 
     def drop(self, why: str) -> None:
         """Give the present connection up for another, or the one that is being greeted."""
@@ -128,23 +126,22 @@ class Connection:
         self._unanswered -= 1
         self._heard = self._clock.seconds()
 
-    def _read_failure(self, failure: Failure) -> Failure:
+    def _read(self, error: Exception) -> Exception:
         """Tell a connection that is of no use from a command that failed."""
-        error = failure.value
         told: Exception
         if isinstance(error, txredisapi.ConnectionError):
             told = LinkLost(str(error))
         elif isinstance(error, txredisapi.ResponseError):
-            told = self._read(str(error))
+            told = self._read_said(str(error))
         else:
-            return failure
+            return error
         if isinstance(told, Elsewhere):
             self._server.led_astray(str(told))
             self.drop(str(told))
         told.__cause__ = error
-        return Failure(told)
+        return told
 
-    def _read(self, said: str) -> Elsewhere | Refused:
+    def _read_said(self, said: str) -> Elsewhere | Refused:
         """What a refusal means, and what is wrong with the address if it comes from that."""
         mistake = self._server.mistake(said)
         told = read_refusal(f"{said.strip()}: {mistake}" if mistake else said)
@@ -167,7 +164,7 @@ class Connection:
         """A connection is no longer of use."""
         if self._connection is not connection:
             return  # it was never greeted, or was dropped
-        self._connection = None
+        self._connection, self.up = None, False
         if not self._stopping:
             self.on_lost()
         if self._clock.seconds() - self._made > _LASTING:
@@ -197,7 +194,7 @@ class Connection:
         except Exception as error:
             self._not_greeted(connection, error)
             return
-        self._connection, self._greeted = connection, None
+        self._connection, self.up, self._greeted = connection, True, None
         self._made, self._turned_away = self._clock.seconds(), False
         self.health.up(self)
         try:
@@ -211,7 +208,7 @@ class Connection:
     def _not_greeted(self, connection: RedisConnection, error: Exception) -> None:
         self._greeted = None
         connection.transport.abortConnection()
-        refusal = self._read(str(error)) if isinstance(error, txredisapi.ResponseError) else error
+        refusal = self._read_said(str(error)) if isinstance(error, txredisapi.ResponseError) else error
         if isinstance(refusal, Elsewhere):
             self._server.led_astray(str(refusal))
         if not isinstance(refusal, Refused):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -45,13 +46,10 @@ class RedisConnection(RedisProtocol):
         super().connectionMade()
         self._owner.made(self)
 
-    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """What a server says."""
-        try:
-            super().dataReceived(data, unpause)
-        except Exception as error:  # what it says is not Redis' protocol: no reply can be told from the next
-            self._owner.lost(self, f"what it says can't be read: {error}")
-            self.transport.abortConnection()
+    def misread(self, error: Exception) -> None:
+        """No reply can be told from the next any more."""
+        self._owner.lost(self, f"what it says can't be read: {error}")
+        self.transport.abortConnection()
 
     def connectionLost(self, why: Failure) -> None:
         self._owner.lost(self, why_lost(why))
@@ -75,9 +73,8 @@ class EagerTransport:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-
-    def write(self, data: bytes) -> None:
-        eager_write(self._transport, data)
+        #: called with bytes
+        self.write = partial(eager_write, transport)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -73,7 +73,7 @@ class Batch(Generic[Item, Answer]):
     def put(self, item: Item, size: int, answer: Hearer[Answer]) -> None:
         """The same for whoever is told the answer."""
         if self._open is not None and self._open.size + size > self._most_bytes:
-            self._close()
+            self._close(self._open)
         group = self._open
         if group is None:
             group = self._open = Group(self._clock.seconds() + self._deadline)
@@ -82,14 +82,13 @@ class Batch(Generic[Item, Answer]):
         group.items.append((answer, item))
         group.size += size
         if not self._under_way or len(group.items) >= self._enough:
-            self._close()
+            self._close(group)
 
-    def _close(self) -> None:
-        """Send the open group, if there is one."""
-        group, self._open = self._open, None
-        if group is not None:
-            self._under_way.add(group)
-            self._go(group, again=False)
+    def _close(self, group: Group[Item, Answer]) -> None:
+        """Send the open group."""
+        self._open = None
+        self._under_way.add(group)
+        self._go(group, again=False)
 
     def _go(self, group: Group[Item, Answer], again: bool) -> None:
         group.items = [(answer, item) for answer, item in group.items if not answer.called]
@@ -145,8 +144,8 @@ class Batch(Generic[Item, Answer]):
 
     def _done(self, group: Group[Item, Answer]) -> None:
         self._under_way.discard(group)
-        if not self._under_way:
-            self._close()
+        if self._open is not None and not self._under_way:
+            self._close(self._open)
 
 
 class Group(Generic[Item, Answer]):

@@ -44,42 +44,37 @@ class Calls:
     def run(self, verb: str, *words: Any) -> Deferred[Reply]:
         """What a verb answers; fails with what `Connection.command` does. While half of a slot's keys are elsewhere it
         is sent again, for 1.5 s."""
-        return self._once(verb, words).addErrback(self._moved, verb, words, self._clock.seconds() + _MOVES)
+        return self._once(verb, words).addErrback(self._not_run, verb, words)
 
-    def _moved(
-        self, failure: Failure, verb: str, words: tuple[Any, ...], until: float
-    ) -> Failure | Deferred[Reply]:
-        if not isinstance(failure.value, Refused) or failure.value.word not in HALF_MOVED:
+    def _not_run(self, failure: Failure, verb: str, words: tuple[Any, ...]) -> Failure | Deferred[Reply]:
+        if not isinstance(failure.value, Refused):
             return failure
-        return Deferred.fromCoroutine(self._run_moved(verb, words, until))
+        return Deferred.fromCoroutine(self._run_refused(verb, words, failure.value))
 
-    async def _run_moved(self, verb: str, words: tuple[Any, ...], until: float) -> Reply:
+    async def _run_refused(self, verb: str, words: tuple[Any, ...], refusal: Refused) -> Reply:
+        """What it answers in the end, or the last refusal: where its function is not there, that is sent, or else its
+        script is run; where half of a slot has moved, all of it will have soon."""
+        until, is_script = self._clock.seconds() + _MOVES, verb not in FUNCTIONS
         while True:
-            await deferLater(self._clock, _BETWEEN)
-            is_last = self._clock.seconds() >= until
+            if not is_script and _is_lacking(refusal):
+                is_script = not await self._loads(verb)
+            elif refusal.word in HALF_MOVED and self._clock.seconds() < until:
+                await deferLater(self._clock, _BETWEEN)
+            else:
+                raise refusal
             try:
-                return await self._once(verb, words)
-            except Refused as refusal:
-                if is_last or refusal.word not in HALF_MOVED:
-                    raise
+                return await (self._evaluated(verb, words) if is_script else self._once(verb, words))
+            except Refused as error:
+                refusal = error
 
     def _once(self, verb: str, words: tuple[Any, ...]) -> Deferred[Reply]:
         if verb not in FUNCTIONS or (verb in self._lacking and self._was_sent(verb)):
-            return Deferred.fromCoroutine(evaluate(self._link, self._keys, verb, *words))
+            return self._evaluated(verb, words)
         keys = self._keys.declared
-        called = self._link.command("FCALL", library(verb).function, len(keys), *keys, *words)
-        return called.addErrback(self._not_called, verb, words)
+        return self._link.command("FCALL", library(verb).function, len(keys), *keys, *words)
 
-    def _not_called(self, failure: Failure, verb: str, words: tuple[Any, ...]) -> Failure | Deferred[Reply]:
-        if not isinstance(failure.value, Refused) or not _is_lacking(failure.value):
-            return failure
-        return Deferred.fromCoroutine(self._run_without(verb, words))
-
-    async def _run_without(self, verb: str, words: tuple[Any, ...]) -> Reply:
-        """The same where the function is not there."""
-        if await self._loads(verb):
-            return await self._once(verb, words)
-        return await evaluate(self._link, self._keys, verb, *words)
+    def _evaluated(self, verb: str, words: tuple[Any, ...]) -> Deferred[Reply]:
+        return Deferred.fromCoroutine(evaluate(self._link, self._keys, verb, *words))
 
     async def _loads(self, verb: str) -> bool:
         """Send its library, unless that was done a while ago or is under way; whether its function is there now."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
@@ -61,7 +61,8 @@ class RedisInbox:
         self._link = link
         self._key = key
         self._deliver = deliver
-        self._reading: Deferred[None] | None = None
+        self._reading: Deferred[Any] | None = None
+        self._failures = 0  # of reads in a row
         self._silence = Alarm(clock, lambda: link.drop("the inbox is silent"))
         self._unheard: float | None = None  # since when; None: nothing is
         self._reads = self._bytes = 0  # that were not trimmed
@@ -72,8 +73,7 @@ class RedisInbox:
 
     def start(self) -> None:
         self._link.start()
-        self._reading = ensureDeferred(self._read())
-        self._reading.addErrback(self._ended)
+        self._read(_START)
 
     def stop(self) -> Deferred[None]:
         """Read nothing more, and close the connection."""
@@ -95,29 +95,47 @@ class RedisInbox:
 
     # -- reading --
 
-    async def _read(self) -> None:
-        seen, failures = _START, 0
-        while True:
-            try:
-                seen = self._take(await self._wait(seen)) or seen
-                failures = 0
-                continue
-            except LinkLost:
-                seen = _START
-                continue
-            except CancelledError:
-                raise
-            except Refused as refusal:
+    def _read(self, seen: bytes) -> None:
+        """Read what comes after this entry, and so on."""
+        self._reading = waiting = self._wait(seen)
+        waiting.addCallbacks(self._heard, self._failed, (seen,)).addErrback(self._ended)
+
+    def _heard(self, reply: Any, seen: bytes) -> None:
+        try:
+            entries = reply[0][1] if reply else None
+            if entries:  # a stream may be there and have none
+                self._take(entries)
+                seen = entries[-1][0]
+        except Exception as error:
+            self._odd(error)
+        else:
+            self._failures = 0
+            self._read(seen)
+
+    def _failed(self, failure: Failure) -> Failure | None:
+        match failure.value:
+            case LinkLost():
+                self._read(_START)
+            case Refused() as refusal:
                 self._link.health.refused(refusal)
-            except Exception as error:
-                self._link.health.complain(
-                    "odd inbox",
-                    LogLevel.error,
-                    "sent a message that can't be read: {error}",
-                    error=repr(error),
-                )
-            seen, failures = _START, failures + 1
-            await deferLater(self._clock, AGAIN.pause(failures))
+                self._read_later()
+            case Exception() as error if not isinstance(error, CancelledError):
+                self._odd(error)
+            case _:
+                return failure
+        return None
+
+    def _odd(self, error: Exception) -> None:
+        self._link.health.complain(
+            "odd inbox", LogLevel.error, "sent a message that can't be read: {error}", error=repr(error)
+        )
+        self._read_later()
+
+    def _read_later(self) -> None:
+        """Read again from the start, later the more reads have failed."""
+        self._failures += 1
+        self._reading = deferLater(self._clock, AGAIN.pause(self._failures), self._read, _START)
+        self._reading.addErrback(self._ended)
 
     def _wait(self, seen: bytes) -> Deferred[Any]:
         if seen != _START and (self._reads >= _MOST_READS or self._bytes >= _MOST_BYTES):
@@ -136,16 +154,15 @@ class RedisInbox:
         if isinstance(failure.value, Refused):
             self._link.health.refused(failure.value)
 
-    def _take(self, reply: Any) -> bytes | None:
-        """Deliver what was read; the last entry's id, None without one (a stream may be there and have no entry)."""
-        entries = reply[0][1] if reply else None
-        if not entries:
-            return None
+    def _take(self, entries: list[Any]) -> None:
+        """Deliver what was read."""
         self._unheard = None
-        self._hand_over(self._mail(entries))
+        mail = self._mail(entries)
+        try:
+            self._deliver(mail)
+        except Exception:
+            self._deliver_each(mail)
         self._reads += 1
-        last: bytes = entries[-1][0]
-        return last
 
     def _mail(self, entries: list[Any]) -> list[Message]:
         """The messages of entries, but those that can't be read."""
@@ -159,15 +176,12 @@ class RedisInbox:
                     self._undelivered(id.decode("utf-8", "replace"))
         return mail
 
-    def _hand_over(self, mail: list[Message]) -> None:
-        try:
-            self._deliver(mail)
-        except Exception:
-            for message in mail:
-                try:
-                    self._deliver([message])
-                except Exception:
-                    self._undelivered(message.id)
+    def _deliver_each(self, mail: list[Message]) -> None:
+        for message in mail:
+            try:
+                self._deliver([message])
+            except Exception:
+                self._undelivered(message.id)
 
     def _undelivered(self, id: str) -> None:
         self._log.failure("a message for job {id} could not be delivered", id=id)

@@ -160,15 +160,10 @@ class Partition:
         """The same without a deadline, for a caller that sends again after `LinkLost` (the script may have been carried
         out), starts again after `StoreReset`, and waits after `StoreAway` (the script was not carried out)."""
         if not self._opening.done:
-            return Deferred.fromCoroutine(self._run_later(verb, words))
+            return self._opening.wait().addCallback(lambda _: self.run(verb, words))
         epoch, began = self._opening.epoch, self.clock.seconds()
         running = self._calls.run(verb, self.keys.tag, epoch, *words)
         return running.addCallbacks(self._ran, self._not_ran, (verb, epoch, began), {}, (verb,))
-
-    async def _run_later(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
-        while not self._opening.done:
-            await self._opening.wait()
-        return await self.run(verb, words)
 
     def _ran(self, reply: Reply, verb: str, epoch: str, began: float) -> tuple[int, list[Any]]:
         self._heard = self.clock.seconds()
@@ -176,7 +171,12 @@ class Partition:
         if self.is_full and verb in _TAKES:
             self.is_full = False
         self.events.script_run(verb, self._heard - began)
-        return self._read(verb, epoch, reply)
+        match reply:
+            case [b"OK", int(now), int(seq), *answer]:
+                self._moment = now
+                self._opening.heard(seq)
+                return now, answer
+        raise self._not_done(verb, epoch, reply)
 
     def _not_ran(self, failure: Failure, verb: str) -> Failure:
         if isinstance(failure.value, Refused):
@@ -192,19 +192,15 @@ class Partition:
         self.events.store_away(verb)
         return StoreAway()
 
-    def _read(self, verb: str, epoch: str, reply: Reply) -> tuple[int, list[Any]]:
-        """What a script answered to one that took the data set to be of this epoch."""
+    def _not_done(self, verb: str, epoch: str, reply: Reply) -> Exception:
+        """What a verb raises that took the data set to be of this epoch, and was not carried out."""
         match reply:
-            case [b"OK", int(now), int(seq), *answer]:
-                self._moment = now
-                self._opening.heard(seq)
-                return now, answer
             case [b"EPOCH", *_]:
                 if epoch == self.epoch:  # else that was noticed by another
                     self._opening.anew()
-                raise StoreReset
+                return StoreReset()
             case [bytes(status)]:
-                raise Fenced(status.decode("utf-8", "replace"))
+                return Fenced(status.decode("utf-8", "replace"))
         self._link.health.complain(
             "odd",
             LogLevel.error,
@@ -212,7 +208,7 @@ class Partition:
             verb=verb,
             reply=repr(reply)[:200],
         )
-        raise StoreAway
+        return StoreAway()
 
     async def _run_anew(self, verb: str, words: Sequence[Any]) -> tuple[int, list[Any]]:
         try:

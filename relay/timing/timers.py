@@ -20,15 +20,30 @@ class Alarm:
     def __init__(self, clock: IReactorTime, ring: Callable[[], None]) -> None:
         self._clock = clock
         self._ring = ring
+        self._rings = 0.0  # when, by the clock
+        self._looks = 0.0  # when its timer is over, which then looks whether it was set again meanwhile
         self._timer: IDelayedCall | None = None
 
     def set(self, seconds: float) -> None:
         """Ring after so many seconds, and no more when it was to ring before."""
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(seconds)
-        else:
-            self._timer = self._clock.callLater(seconds, self._ring)
+        self._rings = self._clock.seconds() + seconds
+        if self._timer is None or self._rings < self._looks:
+            self._look_after(seconds)
 
     def stop(self) -> None:
         """Ring no more, unless it is set again."""
         stop_timer(self._timer)
+        self._timer = None
+
+    def _look_after(self, seconds: float) -> None:
+        stop_timer(self._timer)
+        self._looks = self._rings
+        self._timer = self._clock.callLater(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        left = self._rings - self._clock.seconds()
+        if left > 0:
+            self._look_after(left)
+        else:
+            self._ring()

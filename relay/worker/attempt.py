@@ -21,7 +21,7 @@ from relay.store.messages import Report
 from relay.timing.timers import stop_timer
 from relay.worker.around import Surrounded
 from relay.worker.causes import with_causes
-from relay.worker.coroutines import Box, called, run_boxed
+from relay.worker.coroutines import PLAIN, Box, called, is_awaitable, run_boxed
 from relay.worker.current import CURRENT
 from relay.worker.place import Place
 from relay.worker.ties import Ties
@@ -88,7 +88,7 @@ class Attempt:
         """Call the handler, and stop it after its timeout, or at the job's deadline, which is `left` seconds away."""
         try:
             made = self._variables.run(self._call)
-            is_later = hasattr(type(made), "__await__")
+            is_later = type(made) not in PLAIN and is_awaitable(made)
         except BaseException:
             made, is_later = Failure(), False
         if is_later:  # a Deferred: whatever else can be awaited was made one
@@ -146,8 +146,8 @@ class Attempt:
             boxed = partial(called, self._handler.function, arguments)
             return self._place.in_thread(partial(copy_context().run, boxed))
         made = self._handler.function(**arguments)
-        kind = type(made)  # an object may say anything of its class
-        return run_boxed(made) if hasattr(kind, "__await__") and not issubclass(kind, Deferred) else made
+        is_later = type(made) not in PLAIN and is_awaitable(made) and not issubclass(type(made), Deferred)
+        return run_boxed(made) if is_later else made
 
     def _call_later(self, _: None) -> Any:
         """What is shared is there now."""

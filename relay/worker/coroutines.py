@@ -18,6 +18,8 @@ from relay.net import reactors
 from relay.worker.stepping import SteppedCoroutine
 
 Result = TypeVar("Result")
+#: types of what most functions return, which can't be awaited: to find that a type lacks something takes long
+PLAIN = frozenset({bool, dict, float, int, list, str, tuple, type(None)})
 Made = Callable[[Claim, "asyncio.Task[Any]"], None]
 _told_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Made] = WeakKeyDictionary()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, copy_context
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -193,6 +194,37 @@ def test_what_is_ready_is_called_without_a_context_for_twisteds_log(
     once()
     assert seen == written == [{"system": "-"}]
     reader.close()
+
+
+def test_a_reactor_that_waits_on_hears_of_timers_and_threads_and_of_its_end() -> None:
+    """Each is asked for by what is ready, while nothing was due for long."""
+    reactor = pytest.importorskip("relay.net.epoll").DirectEPollReactor()
+    heard: list[str] = []
+
+    def timer() -> None:
+        heard.append("timer")
+        reader.theirs.send(b"x")
+
+    def thread() -> None:
+        heard.append("thread")
+        reader.theirs.send(b"x")
+
+    asked = iter(
+        [
+            lambda: reader.theirs.send(b"x"),
+            lambda: reactor.callLater(0.001, timer),
+            lambda: late.reset(0.001),
+            lambda: Thread(target=reactor.callFromThread, args=(thread,)).start(),
+            reactor.stop,
+        ]
+    )
+    reader = Reader(reactor, lambda: next(asked)())
+    late = reactor.callLater(60, timer)
+    reader.startReading()
+    reader.theirs.send(b"x")
+    reactor.run(installSignalHandlers=False)
+    reader.close()
+    assert heard == ["timer", "timer", "thread"]
 
 
 def test_a_thread_that_outlives_the_reactor_is_not_disturbed(reactor: LoopReactor) -> None:
