@@ -237,6 +237,7 @@ KEEPING: dict[str, int] = {
     "crowd": 3,
     "fail_over": 4,
     "forget_scripts": 8,
+    "lose_mail": 6,
     "poison": 4,
     "stop_a_name": 6,
     "replace_all": 3,

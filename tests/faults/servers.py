@@ -11,6 +11,7 @@ from pathlib import Path
 
 import valkey
 
+from relay.store.mail import MailKind
 from tests.faults.address import Address
 from tests.processes import RedisProcess, eventually, free_port
 
@@ -158,9 +159,22 @@ class Servers:
     def forget_scripts(self) -> None:
         self._on_redis(lambda redis: (redis.script_flush(), redis.function_flush()))
 
+    def lose_mail(self) -> None:
+        """For a while jobs that are handed to sessions do not reach them."""
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            self._on_redis(_lose_what_is_handed)
+
     def flush(self) -> None:
         self._on_redis(lambda redis: redis.flushall())
 
     def _on_redis(self, ask: Callable[[valkey.Valkey], object]) -> None:
         with contextlib.suppress(valkey.exceptions.ConnectionError):
             ask(self.redis.client)
+
+
+def _lose_what_is_handed(redis: valkey.Valkey) -> None:
+    for key in redis.scan_iter("{r0}:inbox:*"):
+        for entry, texts in redis.xrange(key):
+            if all(text.startswith(MailKind.HANDED.value.encode()) for text in texts.values()):
+                redis.xdel(key, entry)
