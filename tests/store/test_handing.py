@@ -247,3 +247,15 @@ async def test_a_calm_turn_keeps_a_session_ready_to_be_handed_jobs(
     await session.turn(10, heard=0)
     id = await submit(front)
     assert (await front.look("me", id)).state is State.RUNNING  # type: ignore[union-attr]
+
+
+@ensureDeferred
+async def test_a_job_that_was_handed_goes_back_to_its_place_to_the_last_digit(
+    front: Store, worker: Store, redis: RedisProcess
+) -> None:
+    redis.client.set("{r0}:seq", 123_456_789)
+    await idle(worker)
+    first, second, third = [await submit(front, priority=90) for _ in range(3)]
+    await worker.leave("worker.1")
+    session = await Session(worker, "worker.2").open()
+    assert [claim.id for claim in (await session.turn()).claims] == [first, second, third]

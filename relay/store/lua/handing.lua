@@ -26,7 +26,7 @@ local function told_of(session, number, name, jobs, first, last)
     bytes = bytes + #kept
     if bytes > MOST_BYTES then break end
     append(mails, {id, told .. kept})
-    append(runs, {id, run_of(session, number, started, 1, place, name)})
+    append(runs, {id, run_of(session, number, started, 1, digits(place), name)})
     append(held, {0, id})
     ids[#ids + 1] = id
   end
