@@ -21,6 +21,9 @@ from typing import IO, NamedTuple
 from relay.redis.allocator import preloading
 
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path (sun_path, less its end)
+#: With these each job costs the server less. Up to so many jobs that wait or run, it would look through all of them for
+#: each; and it would time each command of a script.
+_CHEAPER = {"hash-max-listpack-entries": "16", "zset-max-listpack-entries": "16", "latency-tracking": "no"}
 _SHUT_DOWN = 1.0  # seconds for the server to hear that it is to end
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
 _ADVICE = re.compile(r"WARNING .*overcommit")
@@ -93,6 +96,7 @@ class Embedded:
             "maxmemory-policy": "noeviction",
             "maxmemory": str(self._memory),
             "loglevel": "warning",
+            **_CHEAPER,
         }
         words = [self._server, *(word for name, value in options.items() for word in (f"--{name}", value))]
         first = preloading(os.environ) if self._server == _carried() else []

@@ -9,6 +9,7 @@ import pytest
 
 from relay.redis.allocator import preloading
 from relay.redis.embedded import Embedded
+from tests.processes import RedisProcess
 
 REDIS = "27962:M 26 Nov 2026 01:15:01.747 # WARNING Memory overcommit must be enabled! Without it, a background save"
 VALKEY = (
@@ -51,3 +52,11 @@ def test_the_carried_server_has_jemalloc_where_the_machine_does(tmp_path: Path) 
 
 def test_what_an_operator_preloads_stays_alone() -> None:
     assert preloading({"LD_PRELOAD": "libother.so"}) == []
+
+
+def test_a_server_with_many_jobs_does_not_look_through_all_of_them_for_one(redis: RedisProcess) -> None:
+    client = redis.client
+    client.hset("hash", mapping={str(n): n for n in range(17)})
+    client.zadd("zset", {str(n): n for n in range(17)})
+    assert [client.object("encoding", key) for key in ("hash", "zset")] == [b"hashtable", b"skiplist"]
+    assert client.config_get("latency-tracking") == {"latency-tracking": "no"}
