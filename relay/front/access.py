@@ -24,7 +24,6 @@ from relay.model.origins import PageOrigins
 from relay.model.problems.caller import Forbidden
 from relay.serving.hosts import host_of, is_here, is_loopback, is_private, name_of
 
-_FROM_PAGES = frozenset({"origin", "sec-fetch-site"})  # headers that browsers send
 #: schemes of `Authorization` that a browser sends on its own, "" for none
 _SENT_BY_BROWSERS = frozenset({"", "basic", "digest", "negotiate", "ntlm"})
 
@@ -126,7 +125,7 @@ class Access:
     def _unidentified(self, request: Request, host: str, takes: Takes) -> Caller:
         try:
             client, how = self._client(request)
-            local = is_here(client) and is_here(request.address)
+            local = is_here(client) and (not how or is_here(request.address))
             if not local:
                 self._check_address(client, how, takes)
             self._check_page(request, host, local)
@@ -154,7 +153,9 @@ class Access:
 
     def _check_origin(self, request: Request, ours: str = "") -> None:
         """Pages of this machine may call, those of `ours` (a host name), and those that the operator names."""
-        if _FROM_PAGES.isdisjoint(request.headers) or self._origins.match(request.values("origin")):
+        if not ("origin" in request.headers or "sec-fetch-site" in request.headers):  # which browsers send
+            return
+        if self._origins.match(request.values("origin")):
             return
         for origin in request.values("origin"):
             name = name_of(origin.partition("://")[2])

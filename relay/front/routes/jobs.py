@@ -61,9 +61,10 @@ class JobRoutes(Routes):
         asked = read_submission(request, caller, name, key, self._settings.max_delay)
         if self._tracing is not UNTRACED:
             asked = self._traced(asked, request.method)
-        if request.trail is not None:
-            request.trail.job, request.trail.trace = name, asked.trace
-            request.trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
+        trail = request.trail
+        if trail is not None:
+            trail.job, trail.trace = name, asked.trace
+            trail.key = digest(caller.owner, name, asked.key) if asked.key else ""
         if self._settings.require_key and not asked.key:
             raise KeyRequired("send an Idempotency-Key, or PUT /jobs/{name}/{key}")
         if "accept" in request.headers and not asked.delay and (form := stream_of(request)):
