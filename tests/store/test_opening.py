@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent
 
@@ -93,6 +93,28 @@ def test_whatever_redis_says_to_a_verb_is_store_away_on_the_same_connection(
     assert scene.ask() == []
     assert scene.redis.connects == 1
     no_logged_failures.clear()
+
+
+def test_a_verb_that_waited_waits_again_if_what_was_opened_is_lost_before_its_turn(scene: Scene) -> None:
+    result: list[Any] = []
+    first = scene.partition._opening.wait()
+    first.addCallback(lambda _: scene.partition._link.drop("it is lost"))
+    waiting = scene.partition.run("look", ["me", "id"])
+    waiting.addBoth(result.append)
+    scene.redis.turn()
+    assert (result, scene.scripts()) == ([], 0)
+    scene.redis.turn(1)
+    assert result == [(1000, [])]
+    assert (scene.scripts(), scene.redis.connects) == (1, 2)
+
+
+def test_a_verb_that_waits_is_forgotten_when_it_is_cancelled(scene: Scene) -> None:
+    waiting = scene.partition.run("look", ["me", "id"])
+    waiting.addErrback(lambda failure: failure.trap(CancelledError))
+    waiting.cancel()
+    scene.redis.turn(1)
+    assert scene.partition.is_up
+    assert scene.scripts() == 0
 
 
 HALF = [b"-ASK 1 h:1\r\n", b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n"]

@@ -43,3 +43,17 @@ def test_an_alarm_that_is_set_often_is_one_timer() -> None:
     for _ in range(9):
         desk.alarm.set(3)
     assert len(desk.clock.getDelayedCalls()) == 1
+
+
+def test_an_alarm_that_is_set_later_and_later_leaves_its_timer_alone_until_that_is_over() -> None:
+    desk = Desk()
+    desk.alarm.set(3)
+    (timer,) = desk.clock.getDelayedCalls()
+    for _ in range(4):
+        desk.clock.advance(0.5)
+        desk.alarm.set(3)
+        assert (desk.clock.getDelayedCalls(), timer.getTime()) == ([timer], 3)
+    desk.clock.pump([0.5] * 5)
+    assert desk.rang == []
+    desk.clock.advance(0.5)
+    assert desk.rang == [5]
