@@ -258,5 +258,4 @@ async def test_a_job_that_was_handed_goes_back_to_its_place_to_the_last_digit(
     first, second, third = [await submit(front, priority=90) for _ in range(3)]
     await worker.leave("worker.1")
     places = [redis.client.zscore("{r0}:ready:echo", id) for id in (first, second, third)]
-    assert places == sorted(places)
-    assert places[2] - places[0] < 20
+    assert places[1] - places[0] == places[2] - places[1] > 0  # each submission takes as many numbers
