@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.asking import Asked, ask_all, median_ms, polling, probe, waiting
+from bench.asking import PAUSE, Asked, ask_all, ends_within, median_ms, polling, probe, waiting
 from bench.measures import Holding, running
 from bench.processes import Group, free_port, wait_for_port
 from bench.systems import HERE, System, gunicorn, program, redis, relay
@@ -138,11 +137,11 @@ def poll(count: int = 1000, seconds: float = 10.0) -> dict[str, dict[str, float]
     """Clients of a job of about ten seconds that poll, and that wait."""
 
     def body() -> dict[str, float]:
-        return {"seconds": seconds + random.uniform(-0.5, 0.5)}
+        return {"seconds": ends_within(seconds, PAUSE)}
 
     system = System("relay", relay("--concurrency", "5000"))
     return {
-        "polling": _asking(system, count, polling("/jobs/slow", body)),
+        "polling": _asking(system, count, polling("/jobs/slow", body, PAUSE)),
         "waiting": _asking(system, count, waiting("/jobs/slow", body)),
     }
 
