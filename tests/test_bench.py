@@ -1,0 +1,35 @@
+"""What is measured beside its peers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import report
+from bench.asking import ends_within
+
+
+def test_who_polls_meets_every_part_of_its_pause_alike() -> None:
+    lates = sorted(-ends_within(10, 2.0) % 2.0 for _ in range(4000))
+    assert statistics.median(lates) == pytest.approx(1.0, abs=0.15)
+    assert [lates[1000], lates[3000]] == pytest.approx([0.5, 1.5], abs=0.15)
+
+
+def test_a_table_whose_figures_were_never_measured_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(results: Mapping[str, Any]) -> str:
+        return f"{results['one']}\n"
+
+    def never(results: Mapping[str, Any]) -> str:
+        return f"{results['other']}\n"
+
+    page = tmp_path / "page.md"
+    page.write_text("<!-- a -->\nold\n<!-- /a -->\n<!-- b -->\nold\n<!-- /b -->\n")
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    report.write_page("page", {"one": 1}, {"a": measured, "b": never})
+    assert page.read_text() == "<!-- a -->\n1\n<!-- /a -->\n<!-- b -->\nold\n<!-- /b -->\n"
