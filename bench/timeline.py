@@ -57,7 +57,8 @@ def _measured(system: System, connections: int) -> dict[str, Any]:
     if connections == 1:
         jobs = list(pairwise(trace.stays[LOAD]))
         found["jobs"] = len(jobs)
-        found["way"] = _usual(trace, jobs)
+        if taken := usual(trace, jobs):
+            found["way"] = taken
         begin = _typical(jobs)
     return {**found, "drawn": _drawn(trace, begin, DRAWN[connections])}
 
@@ -159,13 +160,15 @@ def _before(steps: list[Step], name: str) -> Step:
     return steps[-1]
 
 
-def _usual(trace: Trace, jobs: list[Job]) -> dict[str, Any]:
-    """The way that most of those took that can be followed, with medians of its steps."""
+def usual(trace: Trace, jobs: list[Job]) -> dict[str, Any]:
+    """The way that most of those took that can be followed, with medians of its steps; empty if none can be."""
     orders: dict[tuple[str, ...], list[tuple[float, list[Step]]]] = {}
     for first, last in jobs:
         if steps := way(trace, first, last):
             found = orders.setdefault(tuple(step.name for step in steps), [])
             found.append((last.begin - first.begin, steps))
+    if not orders:
+        return {}
     order, alike = max(orders.items(), key=lambda each: len(each[1]))
     medians = [
         {

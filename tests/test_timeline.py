@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.timeline import Step, at_once, way
+from bench.timeline import Step, at_once, measure, usual, way
 from bench.tracing import Trace, read
 
 NAMES = {1: "wrk", 2: "front", 3: "redis"}
@@ -90,3 +90,25 @@ def test_an_idle_trace_has_a_begin_and_an_end() -> None:
     trace = read([switch(0, 9, 0), switch(30, 0, 9)], NAMES)
     assert isinstance(trace, Trace)
     assert at_once(trace) == {"": 1.0}
+
+
+def test_it_says_so_if_no_job_can_be_followed() -> None:
+    trace = read([waking(5, 2, 3), *LINES], NAMES)
+    first, last = trace.stays["wrk"]
+    assert usual(trace, [(first, last)]) == {}
+
+
+def test_the_usual_way_has_medians_of_its_steps() -> None:
+    trace = read(LINES, NAMES)
+    first, last = trace.stays["wrk"]
+    taken = usual(trace, [(first, last)] * 3)
+    assert (taken["jobs"], taken["median_us"]) == (3, pytest.approx(260))
+    assert [step["name"] for step in taken["steps"]] == ["wrk", "front", "redis", "front", "wrk"]
+
+
+def test_the_timeline_is_left_out_where_perf_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert measure() is None
+    assert "left out: perf is not here" in capsys.readouterr().err
