@@ -25,7 +25,8 @@ def write_page(page: str, results: Mapping[str, Any], tables: Mapping[str, Calla
     """The same on one page."""
     path = DOCS / f"{page}.md"
     text = path.read_text()
-    for name, made in written(results, tables).items():
+    here = {name: table for name, table in tables.items() if f"<!-- {name} -->" in text}
+    for name, made in written(results, here).items():
         marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text = marked.sub(lambda found, made=made: found[1] + made + found[2], text)
     path.write_text(text)
