@@ -29,7 +29,7 @@ from bench.asking import (
     waiting,
 )
 from bench.layouts import Layout, Relay, laid_out
-from bench.measures import BODY, Holding, ask_first, machine, running
+from bench.measures import BODY, Holding, ask_first, begin, machine, running
 from bench.processes import free_port
 from bench.systems import HERE, System, relay
 
@@ -196,7 +196,7 @@ def ways(clients: int = 1000, seconds: float = 10.0) -> dict[str, Any]:
 
 def _way(system: System, count: int, client: Client) -> dict[str, Any]:
     with running(system) as (group, url):
-        _begin(url)
+        begin(url)
         before = group.cpu_by_title("relay")
         asked: list[Asked] = ask_all(url, count, client)
         after = group.cpu_by_title("relay")
@@ -208,19 +208,6 @@ def _way(system: System, count: int, client: Client) -> dict[str, Any]:
         "late_p99_ms": late[int(len(late) * 0.99)] * 1000,
         "us": {name: (used - before.get(name, 0.0)) / count for name, used in after.items()},
     }
-
-
-def _begin(url: str, seconds: float = 60) -> None:
-    """Have some jobs done, as soon as Redis and a worker are there."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            ask_all(url, 10, waiting("/jobs/slow", lambda: {"seconds": 0.1}))
-            return
-        except RuntimeError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 # -- who is parked --

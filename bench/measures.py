@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from bench.asking import ask_all, waiting
 from bench.holding import RATE
 from bench.load import load
 from bench.processes import Group, free_port, wait_for_port
 from bench.systems import ASYNC, HERE, HOLDERS, JOBS_A_SECOND, RELAY, TWISTD, TWO_FRONTS, System, redis, relay
 
 WARM, MEASURED = 2.0, 5.0  # seconds
+_PATIENCE = 60.0  # seconds, until a system is up
 BODY = '{"message":1}'
 
 
@@ -43,10 +46,31 @@ def running(system: System) -> Iterator[tuple[Group, str]]:
 def ask_first(url: str, arguments: dict[str, Any] | None = None) -> Any:
     """Submit a job that nobody waits for, and give its worker time to begin it; its envelope."""
     body = json.dumps(arguments or {}).encode()
-    with urlopen(Request(url, body, {"Content-Type": "application/json", **ASYNC}), timeout=10) as answer:
-        envelope = json.load(answer)
-    time.sleep(1)
-    return envelope
+    request = Request(url, body, {"Content-Type": "application/json", **ASYNC})
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with urlopen(request, timeout=10) as answer:
+                envelope = json.load(answer)
+            time.sleep(1)
+            return envelope
+        except HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:  # else there is no worker yet
+                raise
+        time.sleep(0.5)
+
+
+def begin(url: str) -> None:
+    """Have some jobs done, as soon as Redis and a worker are there."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            ask_all(url, 10, waiting("/jobs/slow", lambda: {"seconds": 0.1}))
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def spread(values: list[float]) -> dict[str, float]:

@@ -57,7 +57,7 @@ def _rates(found: Mapping[str, Any], p99: Mapping[str, Any] | None) -> str:
     ours = found["relay"]["median"]
     rows = []
     for name, rates in found.items():
-        ratio = "" if name == "relay" else f"{ours / rates['median']:.1f} times"
+        ratio = "" if name == "relay" or not rates["median"] else f"{ours / rates['median']:.1f} times"
         cells = [name, f"{rates['median']:,.0f}", _spread(rates), ratio]
         rows.append([*cells, f"{p99[name]['median']:.1f}"] if p99 else cells)
     head = ["", "a second, median", "spread", "relay does"]

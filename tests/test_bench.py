@@ -33,3 +33,10 @@ def test_a_table_whose_figures_were_never_measured_stays(
     monkeypatch.setattr(report, "DOCS", tmp_path)
     report.write_page("page", {"one": 1}, {"a": measured, "b": never})
     assert page.read_text() == "<!-- a -->\n1\n<!-- /a -->\n<!-- b -->\nold\n<!-- /b -->\n"
+
+
+def test_a_peer_that_answered_nothing_is_not_compared() -> None:
+    none = {"median": 0.0, "least": 0.0, "most": 0.0}
+    some = {"median": 100.0, "least": 90.0, "most": 110.0}
+    told = report.queued({"jobs": {"queued": {"relay": some, "a peer": none}}})
+    assert "| a peer | 0 | 0…0 |  |" in told
