@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import report
+from bench import report, scripts
 from bench.asking import ends_within
 
 
@@ -40,3 +40,9 @@ def test_a_peer_that_answered_nothing_is_not_compared() -> None:
     some = {"median": 100.0, "least": 90.0, "most": 110.0}
     told = report.queued({"jobs": {"queued": {"relay": some, "a peer": none}}})
     assert "| a peer | 0 | 0…0 |  |" in told
+
+
+@pytest.mark.processes
+def test_the_longest_scripts_are_called_as_stores_call_them() -> None:
+    measured = scripts.measure(0.01)
+    assert all({"submit", "turn", "adopt", "sweep"} & verbs.keys() for verbs in list(measured.values())[:5])
