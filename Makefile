@@ -41,7 +41,7 @@ takeover: .venv/test.stamp  ## whether 10,000 held clients notice that their fro
 soak: .venv/test.stamp  ## two hours of mixed load with faults, and a picture of what grows; OPTIONS="--hours 0.5"
 	$(BIN)/python -m tests.soak $(OPTIONS)
 
-bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan; 25 minutes); OPTIONS="--only latency"
+bench: .venv/run.stamp  ## relay beside its peers (wrk, nginx, nchan, perf; 25 minutes); OPTIONS="--only latency"
 	$(BIN)/python -m bench $(OPTIONS)
 
 check: .venv/check.stamp  ## style and types

@@ -8,6 +8,7 @@
 `measures`     what is measured: jobs a second, memory and CPU of a held connection, latency
 `moves`        what a move to relay changes: the same clients before and after
 `asking`       clients that wait, and clients that poll
+`timeline`     when each process runs, and what a lone job's time is made of (`tracing`)
 `report`       tables for ``docs/performance.md`` and the guides
 `plot`         the plot
 `scale`        what a job costs with several partitions, fronts, workers and servers (`layouts`)

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from bench import callers, measures, moves, report, scripts, systems
+from bench import callers, measures, moves, report, scripts, systems, timeline
 
 RESULTS = systems.HERE / "results.json"
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], help="cpu is cpu_reactors, too")
+    parser.add_argument("--before", type=Path, help="a checkout of an older relay, for its timeline")
     given = parser.parse_args()
     for needed in ("wrk", "/usr/sbin/nginx"):
         if shutil.which(needed) is None:
@@ -31,7 +33,9 @@ def main() -> None:
         "cpu": lambda: {str(n): measures.cpu_a_job(connections=n) for n in (64, 256)},
         "cpu_reactors": measures.reactors,
         "two_fronts": measures.two_fronts,
+        "timeline": timeline.measure,
         "memory": lambda: measures.memory(10_000),
+        "burst": lambda: measures.burst(8_000),
         "many": lambda: measures.many(100_000),
         "latency": lambda: measures.latency(10_000),
         "growth": lambda: measures.growth(50_000, 1_000_000),
@@ -41,11 +45,16 @@ def main() -> None:
         "gunicorn": moves.gevent,
         "polling": moves.poll,
     }
+    if given.before:
+        plan["timeline_before"] = lambda: timeline.measure(given.before.resolve())
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name, measure in plan.items():
         if not given.only or {name, name.partition("_")[0]} & {*given.only}:
-            results[name] = measure()
-            sys.stdout.write(f"{name} {json.dumps(results[name])}\n")
+            found = measure()
+            if found is None:
+                continue
+            results[name] = found
+            sys.stdout.write(f"{name} {json.dumps(found)}\n")
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     report.write(results)
     subprocess.run(

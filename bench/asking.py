@@ -96,6 +96,12 @@ class Connection:
 Client = Callable[[Connection], Awaitable[Asked]]
 
 
+def ends_within(seconds: float, pause: float) -> float:
+    """Seconds that a job takes, about so many. They are spread evenly over a pause of who polls, so that how late it is
+    told does not depend on when in its pause most jobs happen to end."""
+    return seconds + random.uniform(-pause / 2, pause / 2)
+
+
 def waiting(path: str, body: Callable[[], Any] = dict, accept: str = "") -> Client:
     """Asks once, and waits for the answer; or is told what happens until then, in a form that it accepts."""
     headers = {"Accept": accept} if accept else {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import time
@@ -18,9 +17,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench import event_tables
-from bench.asking import Asked, Client, Pushed, ask_all, hearing_changes, median_ms, polling, waiting
+from bench.asking import (
+    Asked,
+    Client,
+    Pushed,
+    ask_all,
+    ends_within,
+    hearing_changes,
+    median_ms,
+    polling,
+    waiting,
+)
 from bench.layouts import Layout, Relay, laid_out
-from bench.measures import BODY, Holding, ask_first, machine, running
+from bench.measures import BODY, Holding, ask_first, begin, machine, running
 from bench.processes import free_port
 from bench.systems import HERE, System, relay
 
@@ -28,6 +37,7 @@ RESULTS = HERE / "events.json"
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 TIMED = 20  # listeners, beside those who are counted
 PARKED = 10_000
+PAUSE = 2.0  # seconds between the questions of who polls
 BEGIN_IN = 10.0  # seconds, in which all listeners come
 FOR_ALL: tuple[str, ...] = ("--concurrency", "5000", "--allow-private")
 
@@ -168,7 +178,7 @@ def ways(clients: int = 1000, seconds: float = 10.0) -> dict[str, Any]:
     """Clients of a job of about ten seconds; each way on a relay of its own."""
 
     def body() -> dict[str, float]:
-        return {"seconds": seconds + random.uniform(-0.5, 0.5)}
+        return {"seconds": ends_within(seconds, PAUSE)}
 
     port = free_port()
     pushed = Pushed(port, "/jobs/slow_and_pushed", body)
@@ -177,7 +187,7 @@ def ways(clients: int = 1000, seconds: float = 10.0) -> dict[str, Any]:
         "events": waiting("/jobs/slow", body, EVENTS),
         "lines": waiting("/jobs/slow", body, LINES),
         "changes": hearing_changes("/jobs/slow", body),
-        "polling": polling("/jobs/slow", body, pause=2),
+        "polling": polling("/jobs/slow", body, PAUSE),
         "push": pushed.ask,
     }
     options = (*FOR_ALL, "--set", f"push_url=http://127.0.0.1:{port}/")
@@ -186,7 +196,7 @@ def ways(clients: int = 1000, seconds: float = 10.0) -> dict[str, Any]:
 
 def _way(system: System, count: int, client: Client) -> dict[str, Any]:
     with running(system) as (group, url):
-        _begin(url)
+        begin(url)
         before = group.cpu_by_title("relay")
         asked: list[Asked] = ask_all(url, count, client)
         after = group.cpu_by_title("relay")
@@ -198,19 +208,6 @@ def _way(system: System, count: int, client: Client) -> dict[str, Any]:
         "late_p99_ms": late[int(len(late) * 0.99)] * 1000,
         "us": {name: (used - before.get(name, 0.0)) / count for name, used in after.items()},
     }
-
-
-def _begin(url: str, seconds: float = 60) -> None:
-    """Have some jobs done, as soon as Redis and a worker are there."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            ask_all(url, 10, waiting("/jobs/slow", lambda: {"seconds": 0.1}))
-            return
-        except RuntimeError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 # -- who is parked --

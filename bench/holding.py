@@ -1,4 +1,4 @@
-"""Holds many connections: ``python -m bench.holding URL COUNT SOURCE BODY [ACCEPT]``.
+"""Holds many connections: ``python -m bench.holding URL COUNT SOURCE BODY [ACCEPT [RATE]]``.
 
 Each connection comes from SOURCE (a loopback address, so that ports do not run out), posts BODY (or gets), and reads
 heartbeats until the envelope is whole. A line on standard input is a question: how many are connected, committed,
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 AT_ONCE = 200  # connections that are being made
-RATE = 1000.0  # connections begun in a second, at most
+RATE = 1000.0  # connections begun in a second, at most, if nothing else is said
 _NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT: else bind() looks through all ports in TIME_WAIT
 
 
@@ -58,11 +58,11 @@ class Holder:
         self.counts = Counts()
         self._connecting = 0
 
-    def run(self, count: int) -> None:
+    def run(self, count: int, rate: float = RATE) -> None:
         self._selector.register(sys.stdin, selectors.EVENT_READ)
         left, begun = count, time.monotonic()
         while True:
-            due = (time.monotonic() - begun) * RATE
+            due = (time.monotonic() - begun) * rate
             while left and self._connecting < AT_ONCE and count - left < due:
                 self._connect()
                 left -= 1
@@ -122,5 +122,5 @@ class Holder:
 
 
 if __name__ == "__main__":
-    url, count, source, body, *accept = sys.argv[1:]
-    Holder(url, source, body, *accept).run(int(count))
+    url, count, source, body, *given = sys.argv[1:]
+    Holder(url, source, body, *given[:1]).run(int(count), *map(float, given[1:]))

@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from bench.asking import ask_all, waiting
+from bench.holding import RATE
 from bench.load import load
 from bench.processes import Group, free_port, wait_for_port
 from bench.systems import ASYNC, HERE, HOLDERS, JOBS_A_SECOND, RELAY, TWISTD, TWO_FRONTS, System, redis, relay
 
 WARM, MEASURED = 2.0, 5.0  # seconds
+_PATIENCE = 60.0  # seconds, until a system is up
 BODY = '{"message":1}'
 
 
@@ -42,10 +46,31 @@ def running(system: System) -> Iterator[tuple[Group, str]]:
 def ask_first(url: str, arguments: dict[str, Any] | None = None) -> Any:
     """Submit a job that nobody waits for, and give its worker time to begin it; its envelope."""
     body = json.dumps(arguments or {}).encode()
-    with urlopen(Request(url, body, {"Content-Type": "application/json", **ASYNC}), timeout=10) as answer:
-        envelope = json.load(answer)
-    time.sleep(1)
-    return envelope
+    request = Request(url, body, {"Content-Type": "application/json", **ASYNC})
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with urlopen(request, timeout=10) as answer:
+                envelope = json.load(answer)
+            time.sleep(1)
+            return envelope
+        except HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:  # else there is no worker yet
+                raise
+        time.sleep(0.5)
+
+
+def begin(url: str) -> None:
+    """Have some jobs done, as soon as Redis and a worker are there."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            ask_all(url, 10, waiting("/jobs/slow", lambda: {"seconds": 0.1}))
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -110,8 +135,10 @@ def two_fronts() -> dict[str, Any]:
 class Holding:
     """A client process that holds connections."""
 
-    def __init__(self, url: str, count: int, source: str, body: str = BODY, accept: str = "*/*") -> None:
-        command = [sys.executable, "-m", "bench.holding", url, str(count), source, body, accept]
+    def __init__(
+        self, url: str, count: int, source: str, body: str = BODY, accept: str = "*/*", rate: float = RATE
+    ) -> None:
+        command = [sys.executable, "-m", "bench.holding", url, str(count), source, body, accept, str(rate)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
         )
@@ -144,11 +171,7 @@ def memory(count: int) -> dict[str, dict[str, float]]:
         with running(system) as (group, url):
             used = _used_by(group, system)
             body = "" if "nchan" in system.name else BODY
-            warm = Holding(url + system.hold, 500, "127.0.0.2", body)
-            warm.wait_for("connected", 500)
-            time.sleep(6)
-            warm.stop()
-            time.sleep(2)
+            _warm_up(url + system.hold, body)
             before = used()
             holding = Holding(url + system.hold, count, "127.0.0.2", body)
             holding.wait_for("connected", count)
@@ -164,11 +187,41 @@ def memory(count: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def _warm_up(url: str, body: str) -> None:
+    """Have some held, and let them go."""
+    warm = Holding(url, 500, "127.0.0.2", body)
+    warm.wait_for("connected", 500)
+    time.sleep(6)
+    warm.stop()
+    time.sleep(2)
+
+
 def _used_by(group: Group, system: System) -> Callable[[], int]:
     """What holds: relay's front, or all of relay, or a peer's front."""
     if system.name == "relay's front":
         return lambda: group.memory_of_title("relay", "relay front")
     return lambda: group.memory("relay" if system.hold == "/jobs/later" else "front")
+
+
+def burst(count: int, seconds: float = 2.0) -> dict[str, float]:
+    """KiB that a front has for itself for each of so many that come within seconds, while all are in their grace, which
+    is made long here; and how long it took until all were connected."""
+    options = ("--max-held", "20000", "--concurrency", "1", "--grace", "30")
+    system = System("relay", relay(*options), "/jobs/later", first="/jobs/block")
+    with running(system) as (group, url):
+        _warm_up(url + system.hold, BODY)
+        before = group.memory_of_title("relay", "relay front")
+        begun = time.monotonic()
+        holding = Holding(url + system.hold, count, "127.0.0.2", rate=count / seconds)
+        holding.wait_for("connected", count)
+        took = time.monotonic() - begun
+        time.sleep(10)  # all are submitted
+        during, early = group.memory_of_title("relay", "relay front"), holding.counts()["committed"]
+        holding.wait_for("committed", count)
+        holding.stop()
+    if early:
+        raise RuntimeError(f"{early} had no grace left")
+    return {"count": count, "seconds": took, "held": (during - before) / count / 1024}
 
 
 class Fleet:

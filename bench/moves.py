@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import statistics
 import tempfile
@@ -13,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.asking import Asked, ask_all, median_ms, polling, probe, waiting
-from bench.measures import Holding, running
+from bench.asking import PAUSE, Asked, ask_all, ends_within, median_ms, polling, probe, waiting
+from bench.measures import Holding, begin, running
 from bench.processes import Group, free_port, wait_for_port
 from bench.systems import HERE, System, gunicorn, program, redis, relay
 
@@ -40,6 +39,7 @@ def _stack() -> Iterator[tuple[Group, str]]:
 def _start_stack(group: Group, directory: Path, nginx: int, views: int, front: int) -> None:
     given = {"REDIS": redis(group, directory), "RELAY": f"http://127.0.0.1:{front}", "SECRET": _SECRET}
     given["PYTHONPATH"] = str(HERE.parent)
+    (directory / "secrets").touch(0o600)
     (directory / "secrets").write_text(_SECRET)
     options = ("--ticket-secrets", str(directory / "secrets"), "--concurrency", "5000")
     relay(*options, jobs="bench.celery_jobs", environment=given)(group, directory, front)
@@ -47,7 +47,7 @@ def _start_stack(group: Group, directory: Path, nginx: int, views: int, front: i
     group.start("gunicorn", command, given, HERE / "peers")
     worker = [program("celery", "celery"), "-A", "slow_task", "worker", "-P", "gevent", "-c", "2000"]
     group.start("celery", worker, given, HERE / "peers")
-    text = _EXAMPLE.read_text()
+    text = _EXAMPLE.read_text().replace("/tmp/relay-example/", f"{directory}/nginx-")
     for old, new in ((8000, nginx), (8001, views), (8080, front)):
         text = text.replace(f"127.0.0.1:{old}", f"127.0.0.1:{new}")
     (directory / "nginx.conf").write_text(text)
@@ -138,18 +138,18 @@ def poll(count: int = 1000, seconds: float = 10.0) -> dict[str, dict[str, float]
     """Clients of a job of about ten seconds that poll, and that wait."""
 
     def body() -> dict[str, float]:
-        return {"seconds": seconds + random.uniform(-0.5, 0.5)}
+        return {"seconds": ends_within(seconds, PAUSE)}
 
     system = System("relay", relay("--concurrency", "5000"))
     return {
-        "polling": _asking(system, count, polling("/jobs/slow", body)),
+        "polling": _asking(system, count, polling("/jobs/slow", body, PAUSE)),
         "waiting": _asking(system, count, waiting("/jobs/slow", body)),
     }
 
 
 def _asking(system: System, count: int, client: Callable[..., Any]) -> dict[str, float]:
     with running(system) as (group, url):
-        ask_all(url, 10, polling("/jobs/slow", lambda: {"seconds": 0.1}))
+        begin(url)
         before = group.cpu_by_title("relay")
         asked: list[Asked] = ask_all(url, count, client)
         after = group.cpu_by_title("relay")

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # µs
@@ -50,11 +50,18 @@ class Group:
     def cpu_by_title(self, name: str) -> dict[str, float]:
         """µs of CPU that each process below one has used, by its title."""
         used: dict[str, float] = {}
-        for pid in _family(self._started[name].pid)[1:]:
-            title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-            title = "redis" if "redis.sock" in title else title.removeprefix("relay ")
+        for title, pid in self._below(name):
             used[title] = used.get(title, 0.0) + _cpu(pid)
         return used
+
+    def pids_by_title(self, name: str) -> dict[str, int]:
+        """The processes below one, by their titles; of those with the same title one."""
+        return dict(self._below(name))
+
+    def _below(self, name: str) -> Iterator[tuple[str, int]]:
+        for pid in _family(self._started[name].pid)[1:]:
+            title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            yield "redis" if "redis.sock" in title else title.removeprefix("relay "), pid
 
     def memory(self, name: str) -> int:
         """Bytes that one has for itself, its children included."""
@@ -105,6 +112,12 @@ def _family(pid: int) -> list[int]:
             children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
             found += map(int, children.split())
     return found
+
+
+def threads(pid: int, program: str) -> list[int]:
+    """Those of the processes below one that run a program."""
+    below = [each for each in _family(pid) if Path(f"/proc/{each}/comm").read_text().strip() == program]
+    return [int(task.name) for each in below for task in Path(f"/proc/{each}/task").iterdir()]
 
 
 def _cpu(pid: int) -> float:

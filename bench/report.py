@@ -4,9 +4,12 @@ markers."""
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from bench import timeline_tables
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = ("performance", "next-to-django", "from-gunicorn", "from-polling")
@@ -22,10 +25,22 @@ def write_page(page: str, results: Mapping[str, Any], tables: Mapping[str, Calla
     """The same on one page."""
     path = DOCS / f"{page}.md"
     text = path.read_text()
-    for name, table in tables.items():
+    here = {name: table for name, table in tables.items() if f"<!-- {name} -->" in text}
+    for name, made in written(results, here).items():
         marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = marked.sub(lambda found, table=table: found[1] + table(results) + found[2], text)
+        text = marked.sub(lambda found, made=made: found[1] + made + found[2], text)
     path.write_text(text)
+
+
+def written(results: Mapping[str, Any], tables: Mapping[str, Callable[[Any], str]]) -> dict[str, str]:
+    """Those tables that can be written: what was never measured stays on its page as it is."""
+    made = {}
+    for name, table in tables.items():
+        try:
+            made[name] = table(results)
+        except KeyError as missing:
+            sys.stderr.write(f"the table {name} stays as it is: {missing} was not measured\n")
+    return made
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -42,7 +57,7 @@ def _rates(found: Mapping[str, Any], p99: Mapping[str, Any] | None) -> str:
     ours = found["relay"]["median"]
     rows = []
     for name, rates in found.items():
-        ratio = "" if name == "relay" else f"{ours / rates['median']:.1f} times"
+        ratio = "" if name == "relay" or not rates["median"] else f"{ours / rates['median']:.1f} times"
         cells = [name, f"{rates['median']:,.0f}", _spread(rates), ratio]
         rows.append([*cells, f"{p99[name]['median']:.1f}"] if p99 else cells)
     head = ["", "a second, median", "spread", "relay does"]
@@ -107,6 +122,12 @@ def memory(results: Mapping[str, Any]) -> str:
     return table(["", "KiB for each held connection", "KiB still there 5 s after"], rows)
 
 
+def burst(results: Mapping[str, Any]) -> str:
+    found = results["burst"]
+    head = ["clients that came at once", "within", "KiB of the front for each, all in their grace"]
+    return table(head, [[f"{found['count']:,}", f"{found['seconds']:.1f} s", f"{found['held']:.2f}"]])
+
+
 def many(results: Mapping[str, Any]) -> str:
     found = results["many"]
     rows = [
@@ -133,6 +154,27 @@ def growth(results: Mapping[str, Any]) -> str:
         first = next(iter(found.values()))
         rows += [[name, f"{used:.0f}", f"{used / first - 1:+.0%}"] for name, used in found.items()]
     return table(["beside", "µs of CPU for one job, all processes", ""], rows)
+
+
+def lone_way(results: Mapping[str, Any]) -> str:
+    head = [
+        "relay",
+        "a job, µs",
+        "its steps: µs waiting for a processor + µs at work",
+        "jobs",
+    ]
+    return table(head, timeline_tables.way(results))
+
+
+def at_once(results: Mapping[str, Any]) -> str:
+    alone = (f"{shown} alone" for shown in timeline_tables.SHOWN.values())
+    head = ["connections", "relay", "nobody runs", *alone, "two at once"]
+    return table(head, timeline_tables.at_once(results))
+
+
+def at_work(results: Mapping[str, Any]) -> str:
+    head = ["connections", "relay", *timeline_tables.SHOWN.values()]
+    return table(head, timeline_tables.processes(results))
 
 
 def fronts(results: Mapping[str, Any]) -> str:
@@ -200,9 +242,13 @@ TABLES = {
     "cpu": cpu,
     "reactors": reactors,
     "memory": memory,
+    "burst": burst,
     "many": many,
     "latency": latency,
     "growth": growth,
+    "lone_way": lone_way,
+    "at_once": at_once,
+    "at_work": at_work,
     "fronts": fronts,
     "callers": callers,
     "neighbours": neighbours,

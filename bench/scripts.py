@@ -185,10 +185,10 @@ def _fill_and_work(lab: Lab, scale: float) -> None:
         for first in range(0, len(rows), 300):  # 50 claims a call
             claims = [
                 word
-                for id, kept, attempt, _, started, _ in zip(
+                for id, kept, attempt, starts, started, _ in zip(
                     *(rows[first + n : first + 300 : 6] for n in range(6)), strict=True
                 )
-                for word in (id, attempt, started, kept)
+                for word in (id, attempt, started, kept, starts)
             ]
             lab.open("w.2", "w.1", int(first + 300 >= len(rows)), *claims)
         while int(lab.run("leave", "w.2", TERMS)[3]):

@@ -71,13 +71,18 @@ def redis(group: Group, directory: Path) -> str:
 
 
 def relay(
-    *options: str, jobs: str = "bench.jobs", environment: Mapping[str, str] | None = None
+    *options: str,
+    jobs: str = "bench.jobs",
+    environment: Mapping[str, str] | None = None,
+    tree: Path = HERE.parent,
 ) -> Callable[[Group, Path, int], None]:
+    """What is started is the relay of a checkout."""
+
     def start(group: Group, directory: Path, port: int) -> None:
         listen = f"tcp:{port}:interface=127.0.0.1:backlog=1024"
         command = [TWISTD, "-n", "--pidfile=", "relay", "all", "--data", str(directory / "data")]
         command += ["--listen", listen, "--jobs", jobs, "--drain", "1", *options]
-        group.start("relay", command, environment, HERE.parent)
+        group.start("relay", command, {"PYTHONPATH": str(tree), **(environment or {})}, tree)
 
     return start
 
