@@ -14,12 +14,12 @@ import pytest
 from tests.processes import LOOPBACK, ROOT, LoggedProcess, RedisProcess, RelayProcess
 
 #: as measured when last looked at; a tenth more is too much
-CALLS_OF_A_FRONT = 215  # Python functions called for one held job
-CALLS_OF_A_WORKER = 260  # on asyncio's loop
-CALLS_FOR_A_COROUTINE = 310  # of a worker; a handler that awaits nothing ends within its first step
-REDIS_COMMANDS = 63  # for one held job, those within scripts included
-BYTES_OF_A_HOLD = 1_500  # of which 48 say whether a job is durable
-BYTES_OF_A_STREAM = 2_300  # of a client that is told events, and is the only one who listens to its job
+CALLS_OF_A_FRONT = 178  # Python functions called for one held job
+CALLS_OF_A_WORKER = 172  # on asyncio's loop
+CALLS_FOR_A_COROUTINE = 225  # of a worker; a handler that awaits nothing ends within its first step
+REDIS_COMMANDS = 41  # for one held job, those within scripts included
+BYTES_OF_A_HOLD = 1_200  # of which 48 say whether a job is durable
+BYTES_OF_A_STREAM = 2_000  # of a client that is told events, and is the only one who listens to its job
 JOBS, HOLDS = 300, 300
 MORE = 1.1
 

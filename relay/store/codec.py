@@ -26,7 +26,6 @@ from relay.store.mail import MailKind
 from relay.store.messages import (
     MOST_PAST,
     Definitions,
-    GivenBack,
     How,
     PastAttempt,
     Report,
@@ -232,12 +231,6 @@ def arguments_of_then(shown: bytes, notify: str) -> str:
     """The arguments of a job that is given an outcome, of the envelope that shows it, and of whom to notify."""
     more = f',"notify":{msgspec.json.encode(notify).decode()}' if notify else ""
     return f'{{"outcome":{shown.decode()}{more}}}'
-
-
-@GIVEN_BACK.reads
-def read_given_back(session: bytes, id: bytes, name: bytes) -> GivenBack:
-    """A job of a session that was closed, of a row of `GIVEN_BACK`."""
-    return GivenBack(session.decode(), id.decode(), name.decode())
 
 
 @LEARNED.reads

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import starmap
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -20,8 +22,19 @@ async def give_back(partition: Partition, verb: str, who: str, terms: str) -> li
     more = True
     while more:
         more, *rows = await partition.verb(verb, who, terms)
-        back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
+        back += given_back_of(rows)
     return back
+
+
+def given_back_of(rows: list[Any]) -> Iterator[GivenBack]:
+    """What rows of `codec.GIVEN_BACK`, one after the other, say was given back."""
+    return starmap(_read_given_back, codec.GIVEN_BACK.rows(rows))
+
+
+@codec.GIVEN_BACK.reads
+def _read_given_back(session: bytes, id: bytes, name: bytes) -> GivenBack:
+    """A job of a session that was closed, of a row of `codec.GIVEN_BACK`."""
+    return GivenBack(session.decode(), id.decode(), name.decode())
 
 
 def log_given_back(back: list[GivenBack], why: str) -> None:

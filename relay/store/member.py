@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import starmap
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -11,9 +10,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.model.problems.base import RelayError
-from relay.store import codec
 from relay.store.durable import announce_late
-from relay.store.given_back import log_given_back
+from relay.store.given_back import given_back_of, log_given_back
 from relay.store.messages import GivenBack, Sweep
 from relay.store.parents import part_with_parents
 from relay.store.partition import Partition
@@ -92,7 +90,7 @@ class MemberStore:
             there, version, more, jobs, size, abroad, untold, *rows = told
             was_there = bool(there) if was_there is None else was_there
             self.shares.heard(partition, jobs, size)
-            back += starmap(codec.read_given_back, codec.GIVEN_BACK.rows(rows))
+            back += given_back_of(rows)
             if not more:
                 break
         if untold:
