@@ -111,7 +111,7 @@ class Lab:
     ) -> Any:
         words = [word for end in ends or [] for word in end]
         said = len(ends or []), *words, 0, 0
-        return self.run("turn", session, number, LEASE, LEASE, TERMS, want, holds, 0, 0, *said)[6]
+        return self.run("turn", session, number, LEASE, LEASE, TERMS, want, holds, 0, 0, -1, *said)[6]
 
     def claim(self, session: str, count: int, number: int = 1) -> tuple[list[Any], int]:
         """Take turns until a session holds so many: the rows of its claims, six values each, and its last turn."""
