@@ -190,6 +190,8 @@ def usual(trace: Trace, jobs: list[Job]) -> dict[str, Any]:
 
 def _typical(jobs: list[Job], count: int = 4) -> float:
     """Where so many jobs begin that took as long as most do."""
+    if len(jobs) < count:
+        return jobs[0][0].begin if jobs else 0.0
     took = statistics.median(last.begin - first.begin for first, last in jobs)
     groups = zip(jobs, jobs[count - 1 :], strict=False)
     begun, _ = min(groups, key=lambda group: abs(group[1][1].begin - group[0][0].begin - count * took))

@@ -37,6 +37,7 @@ STANDARD = sys.stdlib_module_names
 PINNED: list[tuple[type, str, str]] = [
     (tcp.Connection, "connected disconnecting dataBuffer _tempDataBuffer socket", "eager: answers at once"),
     (tcp.Connection, "dataBuffer offset _tempDataLen", "outgoing: what the client has not taken yet"),
+    (tcp.Connection, "doRead bufferSize", "private: what Redis says is read directly"),
     (tcp.Port, "transport factory", "bare: a client's socket"),
     (AsyncioSelectorReactor, "_disconnectSelectable _log", "reactors: the same on an event loop"),
     (HAProxyWrappingFactory, "protocol wrappedFactory unregisterProtocol", "proxied, tls, bare"),

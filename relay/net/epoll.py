@@ -20,20 +20,28 @@ class DirectEPollReactor(EPollReactor):
         """Wait so many seconds, None for ever, until something is ready, and call all that is. While the reactor runs,
         wait again, unless a timer is due, it is to stop, or a thread or a signal has asked for something."""
         while True:
-            for descriptor, event in self._poller.poll(
-                -1 if timeout is None else timeout, len(self._selectables)
-            ):
-                selectable = self._selectables.get(descriptor)
-                if selectable is None:  # what was called before has closed it
-                    continue
-                try:
-                    self._doReadOrWrite(selectable, descriptor, event)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException:  # of its `connectionLost`: the others have their turn
-                    log.err()
+            self._poll(timeout)
             timeout = self.timeout()
             if timeout == 0 or self.threadCallQueue or self._justStopped or not self.running:
                 return
+
+    def iterate(self, delay: float = 0.0) -> None:
+        """Do what is due and what is ready, once, whoever runs the reactor."""
+        self.runUntilCurrent()
+        self._poll(delay)
+
+    def _poll(self, timeout: Any) -> None:
+        for descriptor, event in self._poller.poll(
+            -1 if timeout is None else timeout, len(self._selectables)
+        ):
+            selectable = self._selectables.get(descriptor)
+            if selectable is None:  # what was called before has closed it
+                continue
+            try:
+                self._doReadOrWrite(selectable, descriptor, event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # of its `connectionLost`: the others have their turn
+                log.err()
 
     doIteration = doPoll

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from relay.model.problems.request import StoreAway, StoreReset
@@ -40,6 +41,8 @@ class Batch(Generic[Item, Answer]):
     Deferred of an item is cancelled, nothing waits for its answer, and an item that was not sent yet is not sent. Items
     that have no answer within `deadline` seconds fail with `StoreAway`.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -105,10 +108,13 @@ class Batch(Generic[Item, Answer]):
         for (deferred, _), answer in zip(group.items, answers, strict=True):
             if deferred.called:
                 continue
-            if isinstance(answer, Exception):
-                deferred.errback(answer)
-            else:
-                deferred.callback(answer)
+            try:
+                if isinstance(answer, Exception):
+                    deferred.errback(answer)
+                else:
+                    deferred.callback(answer)
+            except Exception:  # the others are told all the same
+                self._log.failure("an answer of the store could not be told")
 
     def _failed(self, failure: Failure, group: Group[Item, Answer]) -> None:
         if group.late:

@@ -62,6 +62,7 @@ class RedisInbox:
         self._key = key
         self._deliver = deliver
         self._reading: Deferred[Any] | None = None
+        self._stopped = False
         self._failures = 0  # of reads in a row
         self._silence = Alarm(clock, lambda: link.drop("the inbox is silent"))
         self._unheard: float | None = None  # since when; None: nothing is
@@ -77,6 +78,7 @@ class RedisInbox:
 
     def stop(self) -> Deferred[None]:
         """Read nothing more, and close the connection."""
+        self._stopped = True
         self._silence.stop()
         if self._reading is not None:
             self._reading.cancel()
@@ -97,7 +99,13 @@ class RedisInbox:
 
     def _read(self, seen: bytes) -> None:
         """Read what comes after this entry, and so on."""
-        self._reading = waiting = self._wait(seen)
+        if self._stopped:
+            return
+        try:
+            self._reading = waiting = self._wait(seen)
+        except Exception as error:  # an entry that was read has an odd id, say
+            self._odd(error)
+            return
         waiting.addCallbacks(self._heard, self._failed, (seen,)).addErrback(self._ended)
 
     def _heard(self, reply: Any, seen: bytes) -> None:

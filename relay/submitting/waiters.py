@@ -50,7 +50,7 @@ class Waiter:
         hear, self._hear, self._result = self._hear, None, None
         try:
             hear(result)  # type: ignore[misc]
-        except Exception:  # the others who wait are told all the same
+        except BaseException:  # the others who wait are told all the same
             self._log.failure("the outcome of job {id} could not be told", id=self.id)
 
     def cancel(self) -> None:

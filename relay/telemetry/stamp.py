@@ -34,9 +34,11 @@ class ShownSeconds(Memo[int, str]):
         return shown
 
 
-_SECONDS = ShownSeconds(10_000)
+_MOST = 2000  # of which there are many
+_SECONDS = ShownSeconds(_MOST)
 
 
 def shown(seconds: float) -> str:
     """Seconds that something took, with three decimals."""
-    return _SECONDS[int(seconds * 1000 + 0.5)]
+    thousandths = int(seconds * 1000 + 0.5)
+    return _SECONDS[thousandths] if thousandths < _MOST else f"{thousandths / 1000:.3f}"

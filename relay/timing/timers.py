@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+_TICK = 1e-6  # seconds: less than this is not waited for
+
 
 def stop_timer(timer: IDelayedCall | None) -> None:
     """Cancel a timer; nothing happens for none, or for one that has fired or was cancelled."""
@@ -43,7 +45,7 @@ class Alarm:
     def _look(self) -> None:
         self._timer = None
         left = self._rings - self._clock.seconds()
-        if left > 0:
+        if left > _TICK:
             self._look_after(left)
         else:
             self._ring()

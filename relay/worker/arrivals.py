@@ -43,7 +43,7 @@ class Arrivals:
     def take(self, claims: Iterable[Claim], number: int, since: float) -> None:
         """What the session's turn `number` has claimed, at `since` or later, by the clock."""
         for claim in claims:
-            if claim.id in self.handed and claim.id in self._held:  # heard of while the turn was under way
+            if claim.id in self._held:  # it was handed, and is told of again
                 self._held[claim.id] = (self._held[claim.id][0], number)
                 continue
             self._held[claim.id] = (claim, number)
@@ -55,7 +55,7 @@ class Arrivals:
     def hand(self, session: str, jobs: Iterable[HandedJob], now: float) -> None:
         """What the store has handed to the session, as it says."""
         for job in jobs:
-            if job.session == session and self.handed.hears(job):
+            if job.session == session and self.handed.hears(job) and job.claim.id not in self._held:
                 self._held[job.claim.id] = (job.claim, job.number)
                 self.claimed.append((job.claim, now))
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from relay.store.handing import HandedJob
 
+_NEVER = 1 << 53  # no turn has such a number
+
 
 class HandedJobs:
     """Of one session."""
 
     def __init__(self) -> None:
-        self._answered = 0  # the newest turn that is answered
+        self._answered = _NEVER  # the newest turn that is answered
         self._sent = 0  # and that is sent
         self._heard: dict[str, int] = {}  # by job, the turn that claimed it
 
-    def __contains__(self, id: str) -> bool:
-        return id in self._heard
+    def closed(self) -> None:
+        """Another session is about to be opened in place of this one: what it is handed meanwhile goes back."""
+        self._answered = _NEVER
 
     def opened(self, number: int) -> None:
         """Another session was opened, as its turn `number`."""

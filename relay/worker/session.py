@@ -157,6 +157,7 @@ class Session:
         """Open a session in place of the last one, and go on with those of its jobs that no other worker has."""
         self._stale = False
         self._emitting.closed()
+        self._arrivals.handed.closed()
         name = f"{self._store.inbox}.{self._opened + 1}"
         claims = [*(claim for claim, _ in self._held.values()), *self._untold.claims()]
         taken = await self._store.adopt(self._name, name, 1, self._roster, claims)

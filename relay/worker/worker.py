@@ -119,6 +119,7 @@ class Worker(Service):
     async def _stop(self) -> None:
         """Claim nothing more, finish running jobs during the drain, give the rest back, log that, and leave."""
         self._running_down = True
+        self._sessions.nudge_all()  # so that nothing more is handed to it
         if self._starting is not None:
             self._starting.cancel()
         if self._is_mute:

@@ -299,3 +299,21 @@ def test_a_process_has_the_reactor_of_its_role_unless_another_is_there(
     script = INSTALLED.format(role=role, wanted=wanted, chosen=chosen, before=before)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
     assert (done.stdout.strip(), done.stderr) == (installed, "")
+
+
+def test_a_reactor_that_runs_may_be_iterated() -> None:
+    reactor = pytest.importorskip("relay.net.epoll").DirectEPollReactor()
+    late = reactor.callLater(60, reactor.stop)
+    heard: list[str] = []
+
+    def iterate() -> None:
+        reactor.callLater(0, heard.append, "due")
+        reactor.iterate(0)
+        reactor.iterate(0)
+        heard.append("back")
+        late.cancel()
+        reactor.stop()
+
+    reactor.callWhenRunning(iterate)
+    reactor.run(installSignalHandlers=False)
+    assert heard == ["due", "back"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent
 
 from relay.model.problems.request import StoreAway
 from relay.redis.connection import LinkLost
@@ -170,3 +171,25 @@ def test_answers_that_are_not_one_for_each_item_are_nobodys() -> None:
     assert [failure.type for failure in got[1:]] == [StoreAway, StoreAway]
     clock.advance(2)
     assert clock.getDelayedCalls() == []
+
+
+def test_one_that_fails_to_hear_its_answer_takes_no_other_along(no_logged_failures: list[LogEvent]) -> None:
+    class Deaf:
+        called = False
+
+        def callback(self, answer: str) -> None:
+            raise ValueError
+
+        errback = callback
+
+    wire = Wire()
+    batch = Batch[str, str](Clock(), wire.send, deadline=10)
+    add(batch, "a")
+    deaf: Any = Deaf()
+    batch.put("b", 1, deaf)
+    (last,) = add(batch, "c")
+    for _ in range(2):
+        wire.answer()
+    assert results([last]) == ["C"]
+    assert len(no_logged_failures) == 1
+    no_logged_failures.clear()

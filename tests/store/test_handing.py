@@ -259,3 +259,28 @@ async def test_a_job_that_was_handed_goes_back_to_its_place_to_the_last_digit(
     await worker.leave("worker.1")
     places = [redis.client.zscore("{r0}:ready:echo", id) for id in (first, second, third)]
     assert places[1] - places[0] == places[2] - places[1] > 0  # each submission takes as many numbers
+
+
+@ensureDeferred
+async def test_what_a_turn_that_is_sent_again_has_told_is_no_claim_of_the_next(
+    front: Store, worker: Store
+) -> None:
+    session = await idle(worker)
+    id = await submit(front)
+    first = session.number
+    assert [claim.id for claim in (await session.turn(number=first, heard=0)).claims] == [id]
+    session.claimed[id] = first
+    assert (await session.turn(heard=0)).claims == []
+    session.claimed[id] = first
+    assert (await session.turn(10, Report(id, State.SUCCEEDED, "1"), heard=0)).refused == []
+
+
+@ensureDeferred
+async def test_of_jobs_that_come_together_those_of_a_higher_priority_are_handed(
+    front: Store, worker: Store
+) -> None:
+    await idle(worker, want=1)
+    low, high = (Submission(front.mint(), a_job(priority=priority)) for priority in (0, 9))
+    await front.submissions.send([low, high], False)
+    states = [(await front.look("me", each.id)).state for each in (low, high)]  # type: ignore[union-attr]
+    assert states == [State.QUEUED, State.RUNNING]

@@ -250,3 +250,23 @@ def test_what_was_read_is_trimmed_some_reads_at_a_time_and_what_is_large_at_once
     assert trims() == 2
     comes(18)
     assert trims() == 2
+
+
+def test_an_entry_with_an_odd_id_does_not_end_the_reading(
+    scene: Scene, no_logged_failures: list[LogEvent]
+) -> None:
+    for _ in range(16):  # then what was read is trimmed, by its id
+        scene.redis.push(entry(1).replace(b"$3\r\n1-0", b"$3\r\nodd"))
+    scene.redis.turn(2)
+    scene.redis.push(entry(2, id=b"after"))
+    assert scene.heard[-1].id == "after"
+    assert scene.ended == []
+    no_logged_failures.clear()
+
+
+def test_an_inbox_that_is_stopped_by_what_it_delivers_reads_nothing_more(scene: Scene) -> None:
+    scene.inbox._deliver = lambda mail: scene.inbox.stop() and None  # type: ignore[func-returns-value]
+    reads = len(scene.reads())
+    scene.redis.push(entry(1))
+    scene.redis.turn(2)
+    assert len(scene.reads()) == reads

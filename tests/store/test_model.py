@@ -468,7 +468,8 @@ class Machine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(list(asking)))
         session = self.sessions[name]
         again = self.do(self.store.turn(name, asking[name]))
-        own = [id for id in session.claimed + session.handed if self.jobs[id].holder == name]
+        session.claimed, session.handed = session.claimed + session.handed, []
+        own = [id for id in session.claimed if self.jobs[id].holder == name]
         assert [claim.id for claim in again.claims] == own
 
     def end(self, id: str, state: State, at_once: bool) -> Report:

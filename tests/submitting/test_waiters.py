@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogEvent
@@ -121,10 +123,11 @@ def test_those_who_wait_for_another_job_from_now_on_keep_its_submission_or_their
 def test_one_that_fails_to_hear_of_the_end_takes_no_other_along(no_logged_failures: list[LogEvent]) -> None:
     room = Waiters()
     room.enter("1").hear(lambda _: 1 / 0)
+    room.enter("1").hear(lambda _: sys.exit())
     second = told(room.wait("1"))
     room.arrived("1", KEPT)
     assert second == ["1"]
-    assert [event["id"] for event in no_logged_failures] == ["1"]
+    assert [event["id"] for event in no_logged_failures] == ["1", "1"]
     no_logged_failures.clear()
 
 

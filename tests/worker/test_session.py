@@ -345,3 +345,43 @@ def test_mail_that_comes_twice_or_late_begins_nothing() -> None:
     store.answer()
     hear(hands.session, *told(1), *told(2), *told(3, turn=9), *told(4, turn=3, session="worker.7"))
     assert len(hands.taken) == 1
+
+
+def test_a_job_that_a_turn_has_told_when_it_was_sent_again_is_begun_once() -> None:
+    hands = Hands()
+    store, session = handing(hands)
+    store.answer(claim(1))  # which was handed after the first answer to this turn
+    hear(session, *told(1))
+    store.answer(claim(1))
+    assert [taken.id for taken in hands.taken] == [claim(1).id]
+    session.report(Report(claim(1).id, State.SUCCEEDED, "1"))
+    assert [(end.id, number) for end, number in store.last.ends] == [(claim(1).id, 3)]
+    store.answer()
+    hear(session, *told(1))
+    assert len(hands.taken) == 1
+
+
+class Opening(Handing):
+    """Adopts when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[Deferred[set[str]]] = []
+
+    async def adopt(self, *_: Any) -> set[str]:
+        self.opened.append(Deferred())
+        return await self.opened[-1]
+
+
+def test_what_is_handed_to_a_session_that_another_takes_the_place_of_goes_back() -> None:
+    hands, store = Hands(), Opening()
+    given: Any = store
+    session = Session(Clock(), given, Roster([]), hands)
+    Deferred.fromCoroutine(session.run()).addErrback(lambda _: None)
+    store.opened.pop().callback(set())
+    store.answer()
+    session.resync()
+    hear(session, *told(1))
+    store.opened.pop().callback(set())
+    assert session.name == "worker.2"
+    assert (hands.taken, session.holds()) == ([], 0)

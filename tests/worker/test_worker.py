@@ -15,10 +15,10 @@ from relay.handlers.registry import Registry
 from relay.model.settings import Settings
 from relay.model.state import State
 from relay.store.mail import Message
-from relay.store.messages import Report
+from relay.store.messages import Report, Sweep
 from relay.worker.tools import WorkerTools
 from relay.worker.worker import Worker
-from tests.worker.test_session import claim
+from tests.worker.test_session import Handing, claim, told
 
 
 @job(name="echo")
@@ -121,3 +121,25 @@ def test_a_worker_whose_session_has_ended_gives_up_and_waits_for_nothing(
     clock.pump([0.5] * 8)  # what runs has a second to clean up, and not the drain
     assert stopped == [None]
     no_logged_failures.clear()
+
+
+def test_a_worker_that_is_stopped_says_at_once_that_it_takes_nothing_more() -> None:
+    part = Handing()
+    store = Mock(
+        inbox="worker",
+        partitions=1,
+        up=lambda: [0],
+        parts=[part],
+        sweep=AsyncMock(return_value=Sweep(True, 1, [])),
+        publish=AsyncMock(),
+        stop=lambda: succeed(None),
+    )
+    tools = WorkerTools(Clock(), store, Mock(), Mock(), Mock(), Mock(), Mock())
+    worker = Worker(tools, Registry([never]), Settings())
+    worker.startService()
+    part.answer()
+    worker._told(told(1))
+    part.answer()
+    assert (worker.held(), part.last.want > 0) == (1, True)
+    worker.stopService()
+    assert part.last.want == 0

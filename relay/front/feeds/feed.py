@@ -218,15 +218,15 @@ class Feed(Audience):
 
     def _ended(self, result: Outcome | Failure) -> None:
         """What is left of the log is told before the end is."""
+        self.waiter = None
         if isinstance(result, Failure):
             self.fail(result)
         else:
-            self.waiter, self.outcome = None, result
+            self.outcome = result
             self.catch_up()
 
     def fail(self, failure: Failure) -> None:
         """What happens to the job will never be known here."""
-        self.waiter = None
         if not failure.check(CancelledError):  # by ourselves
             for each in (*self._hears, *self._watches):
                 each.hear_failure(failure)

@@ -1,5 +1,5 @@
 -- Handing: new jobs go at once to sessions that wait for some, which so need not ask for them. Such a job is claimed by the
--- last turn of its session, and told by mail; where that is lost, the next turn claims it again (`claims_unheard`).
+-- last turn of its session, and told by mail; where that is lost, the next turn claims it again (`unheard`).
 -- A session is handed jobs once between two turns: like one that is woken, it is idle again when its next turn says so.
 -- needs: prelude, mail, runs, spoilt, turns
 local MOST_HANDED, MOST_BYTES = 100, 65536 -- jobs, and bytes of them, that one session is handed

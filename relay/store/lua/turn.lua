@@ -12,20 +12,22 @@
 -- answer:    `Turned`: more (1: work is left), due (ms until something is, -1: nothing), refused (ids whose end was),
 --            claims (rows of `Claim`), alone (1: it takes nothing beside a suspected job, or to try one)
 --            {'FENCED'}: no such session, its jobs may be another's by now · {'STALE'}: a later turn was taken already
--- The same number again changes nothing and answers with the same claims, less what has ended since.
+-- The same number again ends and claims nothing, and answers with the same claims, less what has ended since, and with
+-- what was handed to the session meanwhile.
 -- needs: prelude, calm, attempts, claims, due, ends, letters, line_ends, lists, mail, news, notes, orphans, serving,
 --        settle, suspects, turns
 local session, number, lease = ARG.session, tonumber(ARG.number), tonumber(ARG.lease)
 local want, holds, others = math.min(tonumber(ARG.want), MOST_CLAIMS), tonumber(ARG.holds), tonumber(ARG.others)
 read_terms(ARG.terms)
 
-local last, roster, claimed_last = last_turn(session)
+local last, roster, claimed_last, turn = last_turn(session)
 if not last then return {'FENCED'} end
 local function renew(time) redis.call('ZADD', K.session, 'XX', digits(now + time), session) end
 if number <= last then renew(lease) end
 if number < last then return {'STALE'} end
 if number == last then
   local rows, alone = claims_again(session, number, claimed_last), redis.call('HEXISTS', K.trial, session)
+  join_handed(session, turn)
   return Turned{more = 1, due = -1, refused = {}, claims = rows, alone = alone}
 end
 

@@ -13,6 +13,13 @@ local function last_turn(session)
   return tonumber(number), roster, claimed, turn
 end
 
+-- What was handed to a session is told with what its last turn claimed, because that is sent again: then it is heard of.
+local function join_handed(session, turn)
+  local first, last = string.find(turn, HANDED, 1, true)
+  if not first then return end
+  redis.call('HSET', K.turn, session, string.sub(turn, 1, first) .. string.sub(turn, last + 1))
+end
+
 -- What an idle session says of itself: how many jobs it has places for, and, if it takes jobs that it is handed, until when.
 local FRESH = 1500 -- ms; an idle session takes a turn every second
 local function say_idle(key, session, places, heard)
